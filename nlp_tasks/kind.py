@@ -1,0 +1,141 @@
+"""What a kind of work is: its parameters, the rows it makes, the stages that make them, its trainer.
+
+Knows the shapes only. A kind lives in a module or package of its own and stands in `registry.KINDS`; its
+module imports no torch and no gensim at import time (a client reads it to check parameters): heavy
+imports belong in the functions that `Stage.open` and `Kind.train` name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nlp_tasks.errors import DocumentError
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One text as a runner sees it. `id` is the store's number of this version of the text."""
+
+    id: int
+    key: str
+    text: str
+    label: str | None = None
+
+
+class Row(Protocol):
+    """A frozen dataclass whose fields are the columns of result table `table`, less job_id and document_id."""
+
+    table: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+#: What became of one document: its result rows, or the error that is its outcome.
+Result: TypeAlias = "Sequence[Row] | DocumentError"
+
+
+class Runner(Protocol):
+    """A loaded model, or a method without one, ready to work on batches. One per process, used by one thread."""
+
+    #: At most so many documents go through together ...
+    batch_documents: int
+    #: ... and at most so many characters, unless one document alone has more.
+    batch_chars: int
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        """One result per document, in the order given.
+
+        A batch holds documents of similar length. Any exception makes the worker halve the batch until the
+        document at fault stands alone; prefer a DocumentError in that document's place. The results do not
+        depend on how documents are batched (up to rounding).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The vectors of one model version over the latest documents of a collection, ordered by document id."""
+
+    ids: NDArray[np.int64]  # (N,)
+    keys: Sequence[str]  # (N,)
+    matrix: NDArray[np.float32]  # (N, D)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a stage is opened with: once per process, model version and parameters."""
+
+    #: An instance of the kind's parameters dataclass.
+    parameters: Any
+    #: A torch device: "cpu" or "cuda:0" (the launcher shows each worker one GPU only).
+    device: str = "cpu"
+    #: The folder of the model version; None for a kind without a model.
+    model_dir: Path | None = None
+    #: Loads the stored vectors; given to stages that read vectors.
+    corpus: Callable[[], Vectors] | None = None
+    #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
+    #: lease. Work that never calls it and takes longer than the lease is taken for hung.
+    beat: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One pass over the documents of a job. Outcomes are written in the last one, errors in any."""
+
+    name: str
+    open: Callable[[Setup], Runner]
+    #: Stages that read "nothing" get documents with an empty text, which spares the store the reading.
+    reads: Literal["text", "nothing"] = "text"
+
+
+class Documents(Protocol):
+    """The documents of a training job; each iteration reads them anew, in the order of their ids."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Document]: ...
+
+
+#: Called with (steps done, steps in all, what a person would like to read: "epoch 3 of 10, loss 0.41").
+Progress: TypeAlias = Callable[[int, int, str], None]
+
+
+class Train(Protocol):
+    """Builds a model from documents into `model_dir` (empty, exists) and returns its metrics.
+
+    Raises TrainingError if these documents cannot make a model. Must call `progress` at least every few
+    seconds, which keeps the lease. The same documents, parameters and seed make the same model.
+    """
+
+    def __call__(
+        self, documents: Documents, parameters: Any, device: str, model_dir: Path, progress: Progress
+    ) -> dict[str, float]: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job. Either `stages` (work on documents) or `train` (makes a model of them), not both."""
+
+    name: str
+    #: One line for --help and the docs.
+    summary: str
+    #: A frozen dataclass with a default for every field; __post_init__ raises ValueError on a bad value.
+    parameters: type
+    #: The result row classes that the stages make; each has a table of its own.
+    rows: tuple[type, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    train: Train | None = None
+    #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.
+    model_from: str | None = None
+    #: Only documents that carry a label are selected (training a classifier).
+    labelled_only: bool = False
+    #: A chunk holds at most so many documents, and about so many characters.
+    chunk_documents: int = 256
+    chunk_chars: int = 1_000_000
+    #: Shown by `docmill submit KIND --help`-like listings: parameter name -> one line.
+    help: dict[str, str] = field(default_factory=dict)

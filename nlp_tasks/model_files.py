@@ -1,0 +1,75 @@
+"""A model on disk: config.json, weights.safetensors, any other JSON, and a manifest of their sha256.
+
+Never pickle. Files are checked against the manifest before a byte of them is parsed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nlp_tasks.errors import ModelFileError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+MANIFEST = "manifest.json"
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save(model_dir: Path, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    """Write config and tensors (numpy arrays) into `model_dir`, then seal it with a manifest."""
+    from safetensors.numpy import save_file
+
+    model_dir.mkdir(parents=True, exist_ok=True)
+    (model_dir / CONFIG).write_text(json.dumps(config, ensure_ascii=False), encoding="utf-8")
+    save_file(tensors, str(model_dir / WEIGHTS))
+    seal(model_dir)
+
+
+def seal(model_dir: Path) -> str:
+    """(Re)write the manifest over every file of the folder; returns the manifest's own sha256."""
+    files = sorted(p for p in model_dir.rglob("*") if p.is_file() and p.name != MANIFEST)
+    digests = {str(p.relative_to(model_dir)): sha256_of(p) for p in files}
+    (model_dir / MANIFEST).write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
+    return sha256_of(model_dir / MANIFEST)
+
+
+def check(model_dir: Path) -> None:
+    """Raise ModelFileError, naming the file, unless every file is there and is what was saved."""
+    for name, digest in _manifest(model_dir).items():
+        path = model_dir / name
+        if not path.is_file():
+            raise ModelFileError(f"{path} is missing: restore the folder from a backup, or train the model again")
+        if sha256_of(path) != digest:
+            raise ModelFileError(f"{path} is damaged (its sha256 is not the manifest's): restore it or train again")
+
+
+def load(model_dir: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    """The checked config and tensors of a saved model."""
+    from safetensors.numpy import load_file
+
+    check(model_dir)
+    config: dict[str, Any] = json.loads((model_dir / CONFIG).read_text(encoding="utf-8"))
+    return config, load_file(str(model_dir / WEIGHTS))
+
+
+def _manifest(model_dir: Path) -> dict[str, str]:
+    path = model_dir / MANIFEST
+    try:
+        digests: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelFileError(f"{path} is missing: is the models folder mounted on this machine?") from None
+    except ValueError as error:
+        raise ModelFileError(f"{path} is damaged: {error}") from error
+    return digests
