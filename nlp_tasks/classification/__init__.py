@@ -1,0 +1,113 @@
+"""Classification: train a model on labelled documents, then label the rest with calibrated probabilities.
+
+This module is light (no torch, no numpy): a client reads it to check parameters. The work is done by
+`training.train` and `runner.open_runner`; each architecture is one module, named in ARCHITECTURES.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
+
+#: Architecture -> the module that implements it (see `architecture.Architecture`).
+ARCHITECTURES: dict[str, str] = {
+    "linear": "nlp_tasks.classification.linear",
+}
+
+
+@dataclass(frozen=True)
+class ClassifyParameters:
+    """How labels are given."""
+
+    top_n: int = 1
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.top_n < 1:
+            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more")
+        if not 0.0 <= self.min_score <= 1.0:
+            raise ValueError(f"min_score is {self.min_score}: a probability lies from 0 to 1")
+
+
+@dataclass(frozen=True)
+class TrainParameters:
+    """How a classifier is trained. Zero means: the architecture's own default."""
+
+    arch: str = "linear"
+    seed: int = 0
+    held_out: float = 0.1
+    class_weights: str = "none"
+    epochs: int = 0
+
+    def __post_init__(self) -> None:
+        if self.arch not in ARCHITECTURES:
+            raise ValueError(f"arch is {self.arch!r}: choose one of {', '.join(ARCHITECTURES)}")
+        if not 0.0 < self.held_out <= 0.5:
+            raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
+        if self.class_weights not in ("none", "balanced"):
+            raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
+        if self.epochs < 0 or self.seed < 0:
+            raise ValueError("epochs and seed cannot be negative")
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One label for one document, or a documented abstention."""
+
+    table: ClassVar[str] = "classification"
+    #: 1 for the most probable label.
+    rank: int
+    #: None when the model abstains.
+    label: str | None
+    #: Calibrated probability of the label; when abstaining, that of the label that was not good enough.
+    score: float
+    #: Why there is no label; None when there is one.
+    reason: str | None = None
+
+
+def _open(setup: Setup) -> Runner:
+    from nlp_tasks.classification import runner
+
+    return runner.open_runner(setup)
+
+
+def _train(
+    documents: Documents, parameters: TrainParameters, device: str, model_dir: Path, progress: Progress
+) -> dict[str, float]:
+    from nlp_tasks.classification import training
+
+    return training.train(documents, parameters, device, model_dir, progress)
+
+
+CLASSIFY = Kind(
+    name="classify",
+    summary="Give each document a label, with a calibrated probability",
+    parameters=ClassifyParameters,
+    rows=(LabelRow,),
+    stages=(Stage("predict", _open),),
+    model_from="train-classify",
+    chunk_documents=4096,
+    chunk_chars=2_000_000,
+    help={
+        "top_n": "how many labels to give, the most probable first",
+        "min_score": "below this probability give no label (label NULL, with the reason)",
+    },
+)
+
+TRAIN_CLASSIFY = Kind(
+    name="train-classify",
+    summary="Train a classifier on the labelled documents of a collection",
+    parameters=TrainParameters,
+    train=_train,
+    labelled_only=True,
+    help={
+        "arch": f"one of {', '.join(ARCHITECTURES)}",
+        "seed": "the same documents, parameters and seed make the same model",
+        "held_out": "share of the documents kept out of training to measure the model",
+        "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
+        "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
+    },
+)

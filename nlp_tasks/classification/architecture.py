@@ -1,0 +1,73 @@
+"""What every architecture offers: `fit` on examples, `load` from what was stored. One module each.
+
+Knows nothing of documents, files, temperature or metrics: those belong to `training` and `runner`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+from nlp_tasks.classification import ARCHITECTURES, TrainParameters
+from nlp_tasks.kind import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: The JSON part and the tensors of a trained architecture, as model_files.save takes them.
+State: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth)."""
+
+    texts: Sequence[str]  # (N,)
+    labels: NDArray[np.int64]  # (N,)
+    tune_texts: Sequence[str]  # (T,)
+    tune_labels: NDArray[np.int64]  # (T,)
+    n_labels: int
+    #: How much an example of each label weighs.
+    class_weights: NDArray[np.float32]  # (K,)
+
+
+class Classifier(Protocol):
+    """A trained architecture."""
+
+    #: As Runner.batch_documents and Runner.batch_chars.
+    batch_documents: int
+    batch_chars: int
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K) of which softmax makes probabilities. No text is cut, however long it is."""
+        ...
+
+    def state(self) -> State:
+        """What `load` needs to build this classifier again."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier, and scores for the tune texts by one that never saw them (to calibrate by)."""
+
+    classifier: Classifier
+    tune_logits: NDArray[np.float32]  # (T, K)
+
+
+class Architecture(Protocol):
+    """The module of an architecture."""
+
+    def fit(
+        self, examples: Examples, parameters: TrainParameters, device: str, progress: Progress
+    ) -> Fitted: ...
+
+    def load(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> Classifier: ...
+
+
+def get(name: str) -> Architecture:
+    """The architecture of that name; its module is imported now."""
+    return cast(Architecture, importlib.import_module(ARCHITECTURES[name]))

@@ -1,0 +1,78 @@
+"""Weighted n-gram features: sublinear tf-idf over the buckets that training has seen, rows of length one.
+
+Knows nothing of labels. Salton & Buckley (1988); the weights are those of scikit-learn's TfidfVectorizer
+with sublinear_tf, so the two can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.classification import ngrams
+from nlp_tasks.classification.ngrams import Counts, NgramConfig, concatenate
+
+#: Texts counted between two signs of life.
+COUNTED_TOGETHER = 2000
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Sparse rows in compressed form (CSR). A text without a known n-gram has an empty row."""
+
+    starts: NDArray[np.int64]  # (N + 1,)
+    columns: NDArray[np.int32]  # (nnz,)
+    values: NDArray[np.float32]  # (nnz,)
+    n_columns: int
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The buckets that are features, which column each has, and its inverse document frequency."""
+
+    config: NgramConfig
+    buckets: NDArray[np.int32]  # (F,) ascending
+    idf: NDArray[np.float32]  # (F,)
+    column_of: NDArray[np.int32]  # (2 ** bits,); -1 where a bucket is no feature
+
+    @classmethod
+    def of(cls, config: NgramConfig, buckets: NDArray[np.int32], idf: NDArray[np.float32]) -> Vocabulary:
+        column_of = np.full(1 << config.bits, -1, np.int32)
+        column_of[buckets] = np.arange(len(buckets), dtype=np.int32)
+        return cls(config, buckets, idf, column_of)
+
+
+def count(texts: Sequence[str], config: NgramConfig, beat: Callable[[], None]) -> Counts:
+    """The n-gram counts of many texts, with signs of life."""
+    parts = []
+    for start in range(0, len(texts), COUNTED_TOGETHER):
+        parts.append(ngrams.count(texts[start : start + COUNTED_TOGETHER], config))
+        beat()
+    return concatenate(parts)
+
+
+def learn(counts: Counts, config: NgramConfig, min_documents: int) -> Vocabulary:
+    """The buckets that occur in at least `min_documents` of the counted texts."""
+    frequency = np.bincount(counts.buckets, minlength=1 << config.bits)
+    buckets = np.flatnonzero(frequency >= min_documents).astype(np.int32)
+    idf = np.log((len(counts) + 1) / (frequency[buckets] + 1)) + 1
+    return Vocabulary.of(config, buckets, idf.astype(np.float32))
+
+
+def weigh(counts: Counts, vocabulary: Vocabulary) -> Rows:
+    """tf-idf rows of counted texts."""
+    columns = vocabulary.column_of[counts.buckets]
+    known = columns >= 0
+    owner = np.repeat(np.arange(len(counts)), np.diff(counts.starts))[known]
+    columns = columns[known]
+    values = (1 + np.log(counts.counts[known])) * vocabulary.idf[columns]
+    lengths = np.sqrt(np.bincount(owner, weights=values * values, minlength=len(counts)))
+    values = (values / lengths[owner]).astype(np.float32)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(counts)))])
+    return Rows(starts.astype(np.int64), columns, values, len(vocabulary.buckets))

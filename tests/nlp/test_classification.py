@@ -1,0 +1,165 @@
+"""Training a classifier and labelling with it, by the default architecture."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nlp_tasks import model_files
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, LabelRow, TrainParameters
+from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
+from nlp_tasks.kind import Document, Documents, Runner, Setup
+
+SPORT = [
+    "the striker scored a late goal",
+    "선수들이 후반에 골을 넣었다",
+    "a penalty in the cup match",
+    "리그 경기에서 이겼다",
+]
+MONEY = [
+    "the bank raised its interest rate",
+    "은행이 금리를 올렸다",
+    "shares and bonds fell today",
+    "주가와 채권이 내렸다",
+]
+
+
+class Listed:
+    """Documents from a list, read anew at every iteration."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self.documents = documents
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.documents)
+
+
+def labelled(copies: int = 10) -> Documents:
+    texts = [(text, "sport") for text in SPORT] + [(text, "money") for text in MONEY]
+    pairs = [(f"{text} {number}", label) for number in range(copies) for text, label in texts]
+    return Listed([Document(i, f"key-{i}", text, label) for i, (text, label) in enumerate(pairs)])
+
+
+def train(documents: Documents, model_dir: Path, **parameters: object) -> dict[str, float]:
+    assert TRAIN_CLASSIFY.train is not None
+    model_dir.mkdir()
+    chosen = TrainParameters(**parameters)  # type: ignore[arg-type]
+    return TRAIN_CLASSIFY.train(documents, chosen, "cpu", model_dir, lambda *_: None)
+
+
+def opened(model_dir: Path, **parameters: object) -> Runner:
+    chosen = ClassifyParameters(**parameters)  # type: ignore[arg-type]
+    return CLASSIFY.stages[0].open(Setup(parameters=chosen, model_dir=model_dir))
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("classification") / "model"
+    train(labelled(), folder)
+    return folder
+
+
+def test_korean_and_english_documents_get_their_labels(model_dir: Path) -> None:
+    documents = [Document(1, "a", "a goal in the cup"), Document(2, "b", "은행이 금리를 내렸다")]
+    results = opened(model_dir).run(documents)
+    assert [[row.label for row in rows] for rows in results] == [["sport"], ["money"]]
+
+
+def test_a_blank_document_is_an_error_of_its_own(model_dir: Path) -> None:
+    documents = [Document(1, "a", " \n\t"), Document(2, "b", "the striker scored")]
+    blank, good = opened(model_dir).run(documents)
+    assert isinstance(blank, DocumentError)
+    assert blank.code == "EMPTY_TEXT"
+    assert [row.label for row in good] == ["sport"]
+
+
+def test_top_n_gives_descending_probabilities_that_sum_to_one(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, top_n=5).run([Document(1, "a", "골을 넣었다")])
+    assert [(row.rank, row.label) for row in rows] == [(1, "sport"), (2, "money")]
+    assert rows[0].score > rows[1].score
+    assert sum(row.score for row in rows) == pytest.approx(1)
+
+
+def test_below_min_score_there_is_a_reason_instead_of_a_label(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, min_score=1.0).run([Document(1, "a", "zxqv")])
+    assert rows == [LabelRow(1, None, rows[0].score, rows[0].reason)]
+    assert "under 1" in rows[0].reason
+
+
+def test_a_text_without_a_known_ngram_still_gets_a_label(model_dir: Path) -> None:
+    (rows,) = opened(model_dir).run([Document(1, "a", "⠿⠿⠿")])
+    assert rows[0].label in ("sport", "money")
+
+
+def test_results_do_not_depend_on_the_batch(model_dir: Path) -> None:
+    runner = opened(model_dir)
+    documents = [Document(i, str(i), text) for i, text in enumerate(SPORT + MONEY)]
+    together = [rows[0].score for rows in runner.run(documents)]
+    alone = [runner.run([document])[0][0].score for document in documents]
+    assert together == pytest.approx(alone, rel=1e-5)
+
+
+def test_training_twice_makes_the_same_model(tmp_path: Path) -> None:
+    train(labelled(), tmp_path / "one")
+    train(labelled(), tmp_path / "two")
+    _, one = model_files.load(tmp_path / "one")
+    _, two = model_files.load(tmp_path / "two")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_metrics_and_evaluation_describe_the_held_out_documents(tmp_path: Path) -> None:
+    metrics = train(labelled(), tmp_path / "model")
+    evaluation = json.loads((tmp_path / "model" / "evaluation.json").read_text(encoding="utf-8"))
+    assert metrics["accuracy"] == 1.0
+    assert metrics["n_train"] + metrics["n_held_out"] == 80
+    assert np.sum(evaluation["confusion"]["counts"]) == metrics["n_held_out"]
+    assert {figures["label"] for figures in evaluation["labels"]} == {"sport", "money"}
+
+
+def test_one_label_cannot_be_learned(tmp_path: Path) -> None:
+    documents = Listed([Document(i, str(i), text, "sport") for i, text in enumerate(SPORT)])
+    with pytest.raises(TrainingError, match="only the label 'sport'"):
+        train(documents, tmp_path / "model")
+
+
+def test_one_document_per_label_cannot_be_measured(tmp_path: Path) -> None:
+    documents = Listed([Document(1, "a", "goal", "sport"), Document(2, "b", "rate", "money")])
+    with pytest.raises(TrainingError, match="label more documents"):
+        train(documents, tmp_path / "model")
+
+
+def test_a_label_with_one_document_is_learned_but_not_measured(tmp_path: Path) -> None:
+    rare = Document(999, "rare", "비가 오고 바람이 분다", "weather")
+    train(Listed([*labelled(), rare]), tmp_path / "model")
+    evaluation = json.loads((tmp_path / "model" / "evaluation.json").read_text(encoding="utf-8"))
+    assert {f["label"]: f["documents"] for f in evaluation["labels"]}["weather"] == 0
+    (rows,) = opened(tmp_path / "model", top_n=3).run([Document(1, "a", "비가 오고 바람이 분다")])
+    assert "weather" in [row.label for row in rows]
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    train(labelled(), tmp_path / "model")
+    with (tmp_path / "model" / "weights.safetensors").open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\xff\xff\xff\xff")
+    with pytest.raises(ModelFileError, match="damaged"):
+        opened(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "bad", [{"arch": "magic"}, {"held_out": 0.0}, {"class_weights": "some"}, {"epochs": -1}]
+)
+def test_bad_training_parameters_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        TrainParameters(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [{"top_n": 0}, {"min_score": 1.5}])
+def test_bad_labelling_parameters_are_refused(bad: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        ClassifyParameters(**bad)  # type: ignore[arg-type]
