@@ -1,0 +1,320 @@
+"""Every change of a chunk's state, each one function, each a compare-and-set.
+
+    blocked -> ready -> leased -> closed;   leased -> ready after a fault
+
+A chunk's fence goes up with every claim. Whatever a worker writes carries the fence of its claim, so what a
+worker writes that lost its lease matches no row and is dropped. Nothing here knows Redis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import CursorResult, Select, Update, case, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from db import results
+from db.errors import FencedError
+from db.models import Chunk, Job
+from db.sql import now
+
+#: A document is given up as POISON after so many dead workers: one in a batch, the rest alone.
+MAX_CRASHES = 4
+#: `chunk.suspect_id` of a chunk that is run as a whole (training): every document is the suspect.
+WHOLE_CHUNK = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What the broker is told about a chunk: its number, and words for people."""
+
+    chunk_id: int
+    job_id: int
+    kind: str
+    stage: int
+    seq: int
+    n_chunks: int
+    n_documents: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A worker's hold on a chunk."""
+
+    chunk_id: int
+    fence: int
+    job_id: int
+    kind: str
+    parameters: dict[str, Any]
+    collection_id: int
+    model_ref: str | None
+    model_version_id: int | None
+    stage: int
+    document_ids: list[int]
+    #: A worker died over this chunk: run its documents one by one.
+    careful: bool
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a worker has to say about some documents of its chunk."""
+
+    ok_ids: Sequence[int] = ()
+    #: (document id, code, detail)
+    errors: Sequence[tuple[int, str, str]] = ()
+    #: Result rows by table, each with its document_id.
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+# --- feeding: which chunks the broker should know of ------------------------------------------------------
+
+
+def ready(session: Session) -> list[tuple[str, int, int]]:
+    """(queue, priority, chunks that could be claimed now), most urgent first."""
+    rows = session.execute(
+        select(Chunk.queue, Chunk.priority, func.count())
+        .where(*_claimable())
+        .group_by(Chunk.queue, Chunk.priority)
+        .order_by(Chunk.priority.desc(), Chunk.queue)
+    )
+    return [(queue, priority, n) for queue, priority, n in rows]
+
+
+def take_for_sending(
+    session: Session, queue: str, priority: int, limit: int, resend_seconds: float
+) -> list[Message]:
+    """Choose claimable chunks that the broker does not know of: never sent, or sent `resend_seconds` ago and
+    still not claimed. They are marked as sent; a message that is then lost is sent again after that time."""
+    due = or_(Chunk.sent_at.is_(None), Chunk.sent_at < now(-resend_seconds))
+    ids = session.scalars(
+        select(Chunk.id)
+        .where(Chunk.queue == queue, Chunk.priority == priority, due, *_claimable())
+        .order_by(Chunk.sent_at.is_not(None), Chunk.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not ids:
+        return []
+    session.execute(update(Chunk).where(Chunk.id.in_(ids)).values(sent_at=now()))
+    sibling = aliased(Chunk)
+    n_chunks = (
+        select(func.max(sibling.seq))
+        .where(sibling.job_id == Chunk.job_id, sibling.stage == Chunk.stage)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(
+            Chunk.id,
+            Chunk.job_id,
+            Chunk.queue,
+            Chunk.stage,
+            Chunk.seq,
+            n_chunks,
+            Chunk.n_documents,
+            Chunk.priority,
+        )
+        .where(Chunk.id.in_(ids))
+        .order_by(Chunk.id)
+    )
+    return [Message(*row) for row in rows]
+
+
+def unsend(session: Session, chunk_ids: Sequence[int]) -> None:
+    """The broker refused the messages: they may be sent again at once."""
+    session.execute(update(Chunk).where(Chunk.id.in_(chunk_ids), Chunk.state == "ready").values(sent_at=None))
+
+
+# --- a worker's work on a chunk ---------------------------------------------------------------------------
+
+
+def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) -> Claim | None:
+    """ready -> leased. None: somebody else has it, it is done, or its job is paused or ended."""
+    row = session.execute(
+        update(Chunk)
+        .where(Chunk.id == chunk_id, *_claimable())
+        .values(state="leased", fence=Chunk.fence + 1, lease_until=now(lease_seconds), worker=worker)
+        .returning(Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if row is None:
+        return None
+    job = session.execute(
+        select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
+            Job.id == row.job_id
+        )
+    ).one()
+    return Claim(
+        chunk_id=chunk_id,
+        fence=row.fence,
+        job_id=row.job_id,
+        kind=job.kind,
+        parameters=job.parameters,
+        collection_id=job.collection_id,
+        model_ref=job.model_ref,
+        model_version_id=job.model_version_id,
+        stage=row.stage,
+        document_ids=row.document_ids,
+        careful=row.n_crashes > 0,
+    )
+
+
+def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
+    """Prolong the lease, because work went on. Raises FencedError when the chunk is no longer held."""
+    _held(session, held, {"lease_until": now(lease_seconds)})
+    if note is not None:
+        session.execute(update(Job).where(Job.id == held.job_id).values(note=note))
+
+
+def suspect(session: Session, held: Claim, document_id: int, lease_seconds: float) -> None:
+    """Say which document is about to be run alone, so that a death is blamed on it and on no other. The
+    deaths that it caused before still count; another document starts at none."""
+    same = Chunk.suspect_id.is_not_distinct_from(document_id)
+    _held(
+        session,
+        held,
+        {
+            "lease_until": now(lease_seconds),
+            "n_suspect_crashes": case((same, Chunk.n_suspect_crashes), else_=0),
+            "suspect_id": document_id,
+        },
+    )
+
+
+def write(session: Session, held: Claim, written: Written, lease_seconds: float, *, close: bool) -> None:
+    """Outcomes and result rows of some documents, all or nothing; `close` ends the chunk. Raises FencedError,
+    and writes nothing, when the chunk is no longer held."""
+    values: dict[str, Any] = {
+        "n_ok": Chunk.n_ok + len(written.ok_ids),
+        "n_error": Chunk.n_error + len(written.errors),
+        "suspect_id": None,
+        "n_suspect_crashes": 0,
+    }
+    if close:
+        values |= {"state": "closed", "lease_until": None, "closed_at": now()}
+    else:
+        values |= {"lease_until": now(lease_seconds)}
+    _held(session, held, values)
+    results.write_ok(session, held.job_id, written.ok_ids)
+    results.write_errors(session, held.job_id, written.errors)
+    for table, rows in written.rows.items():
+        kept = table in results.BY_MODEL_VERSION
+        owner = {"model_version_id": held.model_version_id} if kept else {"job_id": held.job_id}
+        results.write_rows(session, table, owner, rows)  # type: ignore[arg-type]
+
+
+def put_back(session: Session, held: Claim, fault: str, delay_seconds: float) -> None:
+    """leased -> ready: the infrastructure failed, no document is to blame. Raises FencedError."""
+    _held(session, held, _back_to_ready(delay_seconds) | {"n_put_back": Chunk.n_put_back + 1, "fault": fault})
+
+
+def give_back(session: Session, worker: str) -> int:
+    """leased -> ready for all that a worker holds which is being stopped. Not a crash. Returns how many."""
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        update(Chunk).where(Chunk.worker == worker, Chunk.state == "leased").values(_back_to_ready(0))
+    )
+    return int(result.rowcount)
+
+
+# --- after a worker's death -------------------------------------------------------------------------------
+
+
+def crashed(session: Session, worker: str, code: str, detail: str) -> list[int]:
+    """A worker is known to have died: free what it held at once, and count the death. Returns the chunks."""
+    return _count_crashes(
+        session, select(Chunk).where(Chunk.worker == worker, Chunk.state == "leased"), code, detail
+    )
+
+
+def reap(session: Session, limit: int = 100) -> list[int]:
+    """Free the chunks whose lease ran out, and count a crash of each. Returns the chunks."""
+    expired = select(Chunk).where(Chunk.state == "leased", Chunk.lease_until < now()).limit(limit)
+    detail = "its worker stopped renewing the lease: the machine was lost, or the work hung"
+    return _count_crashes(session, expired, "POISON", detail)
+
+
+def _count_crashes(session: Session, leased: Select[Chunk], code: str, detail: str) -> list[int]:
+    chunks = session.scalars(leased.with_for_update(skip_locked=True)).all()
+    for chunk in chunks:
+        _count_crash(session, chunk, code, detail)
+    return [chunk.id for chunk in chunks]
+
+
+def _count_crash(session: Session, chunk: Chunk, code: str, detail: str) -> None:
+    """The first crash makes the chunk careful; later ones count against the document that was being run."""
+    n_suspect = chunk.n_suspect_crashes + 1 if chunk.suspect_id is not None else 0
+    # Nobody is blamed for a death before the first document (a model that cannot be loaded, say), but it
+    # must not be tried again in a tight loop.
+    delay = 0 if n_suspect or chunk.n_crashes == 0 else min(2.0 ** (chunk.n_crashes - 1), 60)
+    values = _back_to_ready(delay) | {
+        "n_crashes": chunk.n_crashes + 1,
+        "n_suspect_crashes": n_suspect,
+        "fault": detail,
+    }
+    alone = MAX_CRASHES if chunk.suspect_id == WHOLE_CHUNK else MAX_CRASHES - 1
+    if n_suspect >= alone:
+        if chunk.suspect_id == WHOLE_CHUNK:
+            close_with_error(
+                session, chunk.id, "CRASHED", f"{n_suspect} workers died over this chunk: {detail}"
+            )
+            return
+        blame = f"{MAX_CRASHES} workers died while this document was being run: {detail}"
+        results.write_errors(session, chunk.job_id, [(chunk.suspect_id or 0, code, blame)])
+        values |= {"suspect_id": None, "n_suspect_crashes": 0, "n_error": chunk.n_error + 1}
+    session.execute(update(Chunk).where(Chunk.id == chunk.id, Chunk.fence == chunk.fence).values(values))
+
+
+# --- the pieces they share ----------------------------------------------------------------------------------
+
+
+def _claimable() -> tuple[Any, ...]:
+    return (
+        Chunk.state == "ready",
+        or_(Chunk.not_before.is_(None), Chunk.not_before <= now()),
+        job_in("running"),
+    )
+
+
+def job_in(state: str) -> Any:
+    """The condition that a chunk's job is in this state."""
+    return exists().where(Job.id == Chunk.job_id, Job.state == state)
+
+
+def _back_to_ready(delay_seconds: float) -> dict[str, Any]:
+    return {
+        "state": "ready",
+        "lease_until": None,
+        "sent_at": None,
+        "not_before": now(delay_seconds) if delay_seconds else None,
+    }
+
+
+def _held(session: Session, held: Claim, values: dict[str, Any]) -> None:
+    statement = update(Chunk).where(
+        Chunk.id == held.chunk_id, Chunk.fence == held.fence, Chunk.state == "leased"
+    )
+    if not changed(session, statement.values(values)):
+        raise FencedError(
+            f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
+        )
+
+
+def close_with_error(session: Session, chunk_id: int, code: str, detail: str) -> None:
+    """Close a chunk, whoever holds it; its documents without an outcome get this error."""
+    session.execute(
+        update(Chunk)
+        .where(Chunk.id == chunk_id)
+        .values(state="closed", lease_until=None, fence=Chunk.fence + 1, closed_at=now(), suspect_id=None)
+    )
+    n_error = results.write_error_for_rest(session, chunk_id, code, detail)
+    session.execute(update(Chunk).where(Chunk.id == chunk_id).values(n_error=Chunk.n_error + n_error))
+
+
+def changed(session: Session, statement: Update, *, many: bool = False) -> bool:
+    """Whether a compare-and-set found its row as expected."""
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        statement, execution_options={"synchronize_session": False}
+    )
+    return result.rowcount > 0 if many else result.rowcount == 1

@@ -1,0 +1,165 @@
+"""Documents go in by the batch: new ones are stored, changed ones become a new version, the rest is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.models import Collection, Document
+
+#: Keys looked up and rows sent in one statement.
+BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A text as it was read, checked and normalised."""
+
+    key: str
+    text: str
+    label: str | None
+    source: str
+
+    @property
+    def content_hash(self) -> bytes:
+        """Equal for equal text and label (a separator that no text may hold keeps the two apart)."""
+        return hashlib.sha256(f"{self.label or ''}\0{self.text}".encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a batch."""
+
+    n_new: int = 0
+    n_changed: int = 0
+    n_unchanged: int = 0
+
+    def __add__(self, other: Added) -> Added:
+        return Added(
+            self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """A document's text, as a worker needs it."""
+
+    id: int
+    key: str
+    text: str
+    label: str | None
+
+
+def collection_id(session: Session, name: str, *, create: bool = False) -> int:
+    """The number of a collection; made on demand, or NotFoundError with the names there are."""
+    if create:
+        session.execute(_insert_or_ignore(session, name))
+    found = session.scalar(select(Collection.id).where(Collection.name == name))
+    if found is None:
+        there_are = ", ".join(session.scalars(select(Collection.name).order_by(Collection.name).limit(20)))
+        raise NotFoundError(
+            f"there is no collection {name!r} (there are: {there_are or 'none yet'}); "
+            f"`docmill add PATHS --collection {name}` makes it"
+        )
+    return found
+
+
+def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> Added:
+    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing."""
+    stored = {
+        row.key: row
+        for row in session.execute(
+            select(Document.key, Document.id, Document.version, Document.content_hash).where(
+                Document.collection_id == collection,
+                Document.is_latest,
+                Document.key.in_([document.key for document in documents]),
+            )
+        )
+    }
+    rows, outdated = [], []
+    for document in documents:
+        digest, before = document.content_hash, stored.get(document.key)
+        if before is not None and before.content_hash == digest:
+            continue
+        if before is not None:
+            outdated.append(before.id)
+        rows.append(
+            {
+                "collection_id": collection,
+                "key": document.key,
+                "version": before.version + 1 if before else 1,
+                "is_latest": True,
+                "text": document.text,
+                "content_hash": digest,
+                "body_chars": len(document.text),
+                "label": document.label,
+                "source": document.source,
+            }
+        )
+    if outdated:
+        session.execute(update(Document).where(Document.id.in_(outdated)).values(is_latest=False))
+    if rows:
+        session.execute(insert(Document.__table__), rows)  # type: ignore[arg-type]
+    n_changed = len(outdated)
+    return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows))
+
+
+def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[StoredText]:
+    """The documents of these ids, in the order of their ids."""
+    body: ColumnElement[str] = Document.text if with_text else literal("")  # type: ignore[assignment]
+    rows = session.execute(
+        select(Document.id, Document.key, body, Document.label)
+        .where(Document.id.in_(ids))
+        .order_by(Document.id)
+    )
+    return [StoredText(*row) for row in rows]
+
+
+def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[StoredText]:
+    """The same for any number of ids, a batch at a time."""
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), batch):
+        yield from texts(session, ordered[start : start + batch])
+
+
+def count(session: Session, collection: int) -> int:
+    """Latest documents of a collection."""
+    counted = select(func.count()).where(Document.collection_id == collection, Document.is_latest)
+    return session.scalar(counted) or 0
+
+
+def collections(session: Session) -> list[tuple[str, int]]:
+    """Every collection with its number of latest documents, by name."""
+    rows = session.execute(
+        select(Collection.name, func.count(Document.id))
+        .outerjoin(Document, (Document.collection_id == Collection.id) & Document.is_latest)
+        .group_by(Collection.name)
+        .order_by(Collection.name)
+    )
+    return [(name, n) for name, n in rows]
+
+
+def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
+    """Batches for `add`: at most BATCH documents and, unless one alone is longer, about 8 million characters."""
+    batch: list[NewDocument] = []
+    n_chars = 0
+    for document in documents:
+        if batch and (len(batch) == BATCH or n_chars + len(document.text) > 8_000_000):
+            yield batch
+            batch, n_chars = [], 0
+        batch.append(document)
+        n_chars += len(document.text)
+    if batch:
+        yield batch
+
+
+def _insert_or_ignore(session: Session, name: str):  # type: ignore[no-untyped-def]
+    insert_for = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    return insert_for(Collection).values(name=name).on_conflict_do_nothing(index_elements=["name"])

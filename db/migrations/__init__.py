@@ -1,0 +1,41 @@
+"""The history of the tables. `upgrade` brings a database to this version; running it twice is harmless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+    from db.store import Store
+
+#: PostgreSQL advisory lock that makes simultaneous upgrades wait for each other.
+LOCK = 0x646F636D
+
+
+def upgrade(store: Store) -> None:
+    """Run the migrations that are missing, in one transaction."""
+    from alembic import command
+    from sqlalchemy import text
+
+    from db import views
+
+    with store.engine.execution_options(docmill_write=True).begin() as connection:
+        if not store.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        views.drop(connection)
+        command.upgrade(config, "head")
+        views.create(connection)
+
+
+def alembic_config() -> Config:
+    """Alembic's configuration, without an .ini file."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return config

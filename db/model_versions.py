@@ -1,0 +1,184 @@
+"""Names of models: register a version, find one by name, move an alias."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.errors import ConflictError, NotFoundError
+from db.models import Job, Model, ModelAlias, ModelMetric, ModelVersion
+
+#: What a job gets that asks for a name without a version.
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One model version as others see it."""
+
+    id: int
+    model: str
+    kind: str
+    version: int
+    path: str
+    manifest_sha256: str
+    created_at: datetime
+
+    @property
+    def ref(self) -> str:
+        return f"{self.model}@{self.version}"
+
+
+def resolve(session: Session, ref: str, kind: str) -> Version:
+    """The version that NAME, NAME@3 or NAME@alias stands for; NotFoundError says what there is instead."""
+    name, _, which = ref.partition("@")
+    model = session.scalar(select(Model).where(Model.name == name))
+    if model is None:
+        there_are = session.scalars(select(Model.name).where(Model.kind == kind).order_by(Model.name)).all()
+        raise NotFoundError(
+            f"there is no model {name!r} (of this kind there are: {', '.join(there_are) or 'none'})"
+        )
+    if model.kind != kind:
+        raise ConflictError(f"model {name!r} was made by {model.kind}, and this job needs one made by {kind}")
+    query = _versions().where(ModelVersion.model_id == model.id)
+    if which.isdigit():
+        query = query.where(ModelVersion.version == int(which))
+    else:
+        query = query.join(ModelAlias, ModelAlias.model_version_id == ModelVersion.id).where(
+            ModelAlias.alias == (which or CHAMPION)
+        )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFoundError(
+            f"model {name!r} has no version {which or CHAMPION!r}: `docmill models list` shows them"
+        )
+    return Version(*row)
+
+
+def sole_model(session: Session, kind: str) -> str:
+    """The name of the only model of a kind; NotFoundError if there is none or a choice."""
+    names = session.scalars(select(Model.name).where(Model.kind == kind).order_by(Model.name)).all()
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise NotFoundError(f"there are several models ({', '.join(names)}): choose one with --model NAME")
+    raise NotFoundError(f"there is no model yet: make one with `docmill train {kind.removeprefix('train-')}`")
+
+
+def by_id(session: Session, version_id: int) -> Version:
+    """The version of this number."""
+    return Version(*session.execute(_versions().where(ModelVersion.id == version_id)).one())
+
+
+def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
+    """Versions, newest first, each with its aliases and metrics."""
+    query = _versions().order_by(Model.name, ModelVersion.version.desc())
+    if name is not None:
+        query = query.where(Model.name == name)
+    found = [Version(*row) for row in session.execute(query)]
+    if name is not None and not found:
+        raise NotFoundError(f"there is no model {name!r}: `docmill models list` shows them")
+    aliases = session.execute(select(ModelAlias.model_version_id, ModelAlias.alias)).all()
+    metrics = session.execute(select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)).all()
+    return [
+        {
+            "model": version.model,
+            "version": version.version,
+            "kind": version.kind,
+            "aliases": sorted(alias for id_, alias in aliases if id_ == version.id),
+            "metrics": {metric: value for id_, metric, value in metrics if id_ == version.id},
+            "created_at": version.created_at,
+            "path": version.path,
+        }
+        for version in found
+    ]
+
+
+def register(
+    session: Session, job_id: int, path: str, manifest_sha256: str, metrics: dict[str, float]
+) -> int:
+    """Store what a training job built as the next version of its model, and make it the champion. Returns the
+    version. Call it in the transaction that closes the job's chunk, so that a job makes one version."""
+    job = session.execute(select(Job.kind, Job.model_ref, Job.parameters).where(Job.id == job_id)).one()
+    model = _model(session, job.model_ref or job.kind, job.kind)
+    newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
+    version = ModelVersion(
+        model_id=model.id,
+        version=(session.scalar(newest) or 0) + 1,
+        job_id=job_id,
+        path=path,
+        manifest_sha256=manifest_sha256,
+        parameters=job.parameters,
+    )
+    session.add(version)
+    session.flush()
+    rows = [{"model_version_id": version.id, "name": name, "value": value} for name, value in metrics.items()]
+    if rows:
+        session.execute(insert(ModelMetric), rows)
+    _point(session, model.id, CHAMPION, version.id)
+    session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id))
+    return version.version
+
+
+def promote(session: Session, ref: str, alias: str = CHAMPION) -> Version:
+    """Let an alias stand for a version; what it stood for before is kept for `rollback`."""
+    model = _by_name(session, ref.partition("@")[0])
+    version = resolve(session, ref, model.kind)
+    _point(session, model.id, alias, version.id)
+    return version
+
+
+def rollback(session: Session, name: str, alias: str = CHAMPION) -> Version:
+    """Let an alias stand again for what it stood for before."""
+    model = _by_name(session, name)
+    row = session.get(ModelAlias, (model.id, alias))
+    if row is None or row.previous_version_id is None:
+        raise ConflictError(f"{name}@{alias} has never stood for another version")
+    _point(session, model.id, alias, row.previous_version_id)
+    return by_id(session, row.model_version_id)
+
+
+def check_name(session: Session, name: str, kind: str) -> None:
+    """Refuse a model name for training that is malformed or belongs to another kind of model."""
+    if not name or "@" in name or not name.isprintable() or len(name) > 100 or name != name.strip():
+        raise ConflictError(f"{name!r} is no name for a model: use letters, digits, - and _, and no @")
+    kind_before = session.scalar(select(Model.kind).where(Model.name == name))
+    if kind_before is not None and kind_before != kind:
+        raise ConflictError(f"model {name!r} was made by {kind_before}: choose another name")
+
+
+def _versions() -> Select[Any]:
+    return select(
+        ModelVersion.id, Model.name, Model.kind, ModelVersion.version, ModelVersion.path,
+        ModelVersion.manifest_sha256, ModelVersion.created_at,
+    ).join(Model, Model.id == ModelVersion.model_id)  # fmt: skip
+
+
+def _by_name(session: Session, name: str) -> Model:
+    model = session.scalar(select(Model).where(Model.name == name))
+    if model is None:
+        raise NotFoundError(f"there is no model {name!r}: `docmill models list` shows them")
+    return model
+
+
+def _model(session: Session, name: str, kind: str) -> Model:
+    """The model's row, locked: two trainings of one name get two versions."""
+    model = session.scalar(select(Model).where(Model.name == name).with_for_update())
+    if model is None:
+        model = Model(name=name, kind=kind)
+        session.add(model)
+        session.flush()
+    return model
+
+
+def _point(session: Session, model_id: int, alias: str, version_id: int) -> None:
+    row = session.get(ModelAlias, (model_id, alias))
+    if row is None:
+        session.add(ModelAlias(model_id=model_id, alias=alias, model_version_id=version_id))
+    elif row.model_version_id != version_id:
+        row.previous_version_id, row.model_version_id = row.model_version_id, version_id
+    session.flush()

@@ -1,0 +1,42 @@
+"""The declarative base: how constraints are named, and the column types that both databases share."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, BigInteger, Integer, MetaData, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, mapped_column
+
+from db.sql import UtcDateTime, now
+
+#: A JSON value, queried only by docmill itself: analysts' columns are typed.
+Json = JSON().with_variant(JSONB(), "postgresql")
+#: SQLite numbers rows by itself only in a column declared INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+Id = Annotated[int, mapped_column(BigId, primary_key=True)]
+CreatedAt = Annotated[datetime, mapped_column(UtcDateTime(), insert_default=now())]
+
+
+class Base(DeclarativeBase):
+    """Every table of the store."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 (SQLAlchemy reads it so)
+        str: Text(),
+        int: BigId,
+        datetime: UtcDateTime(),
+        dict[str, Any]: Json,
+        list[int]: Json,
+        list[Any]: Json,
+    }

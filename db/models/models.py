@@ -1,0 +1,60 @@
+"""Trained models: a name, its immutable versions, and the names that move between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base, CreatedAt, Id
+
+
+class Model(Base):
+    """A trained artefact under one name; `kind` is the kind of job that trains it."""
+
+    __tablename__ = "model"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
+class ModelVersion(Base):
+    """One immutable build. Its files lie in the models folder under `path` and match `manifest_sha256`."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (UniqueConstraint("model_id", "version"),)
+
+    id: Mapped[Id]
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
+    version: Mapped[int]
+    #: The training job; a job makes at most one version, however often it runs.
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), unique=True)
+    #: Relative to the models folder, which may be mounted elsewhere on each machine.
+    path: Mapped[str]
+    manifest_sha256: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_at: Mapped[CreatedAt]
+
+
+class ModelMetric(Base):
+    """One figure of a model version: accuracy, macro_f1, n_documents, ..."""
+
+    __tablename__ = "model_metric"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
+class ModelAlias(Base):
+    """A movable name: jobs that ask for NAME get NAME@champion."""
+
+    __tablename__ = "model_alias"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
+    previous_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))

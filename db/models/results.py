@@ -1,0 +1,75 @@
+"""One typed table per sort of result row. The first columns say whose result it is; the rest are the row's
+fields, as the kind's row dataclass in nlp_tasks has them (a test holds the two together)."""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.models.base import Base
+
+
+class Summary(Base):
+    """A document's summary."""
+
+    __tablename__ = "summary"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    summary: Mapped[str]
+    method: Mapped[str]
+    #: Sentences in the document.
+    n_sentences: Mapped[int]
+
+
+class SummarySentence(Base):
+    """A sentence of a summary: where it stands in the document's text, and its score."""
+
+    __tablename__ = "summary_sentence"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    #: From 1, in document order.
+    position: Mapped[int] = mapped_column(primary_key=True)
+    #: text[start_char:end_char] is the sentence.
+    start_char: Mapped[int]
+    end_char: Mapped[int]
+    score: Mapped[float]
+
+
+class Classification(Base):
+    """A label of a document; rank 1 is the best. A NULL label is an abstention, with its reason."""
+
+    __tablename__ = "classification"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str | None]
+    #: Calibrated probability.
+    score: Mapped[float]
+    reason: Mapped[str | None]
+
+
+class Neighbour(Base):
+    """A document near another one; rank 1 is the nearest, score is their cosine."""
+
+    __tablename__ = "neighbour"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    neighbour_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
+    score: Mapped[float]
+
+
+class DocumentVector(Base):
+    """A document's vector under one model version, kept so that no document is inferred twice."""
+
+    __tablename__ = "document_vector"
+    __table_args__ = (Index("ix_document_vector_model_version_id", "model_version_id"),)
+
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    #: float32, little-endian.
+    vector: Mapped[bytes]

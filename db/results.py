@@ -1,0 +1,169 @@
+"""Result rows go into their typed tables, and come out again as plain dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import CursorResult, Table, insert, literal, select, true
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from db.models import (
+    Base,
+    Chunk,
+    Classification,
+    Document,
+    DocumentVector,
+    Neighbour,
+    Outcome,
+    Summary,
+    SummarySentence,
+)
+from db.sql import each_id, now
+
+#: Tables whose rows belong to a job and a document. A new kind adds its table here.
+BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour)}
+#: Tables whose rows belong to a document and a model version, and outlive the job.
+BY_MODEL_VERSION = {DocumentVector.__tablename__}
+
+Row = Mapping[str, Any]
+
+
+def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None:
+    """The outcome `ok` for each document: one statement with one parameter, however many they are."""
+    if not document_ids:
+        return
+    table, id_ = each_id(literal(list(document_ids), Chunk.document_ids.type))
+    session.execute(
+        insert(Outcome.__table__).from_select(  # type: ignore[arg-type]
+            ["job_id", "document_id", "state", "written_at"],
+            select(literal(job_id), id_, literal("ok"), now()).select_from(table),
+            include_defaults=False,
+        )
+    )
+
+
+def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str, str]]) -> None:
+    """The outcome `error` for each (document id, code, detail)."""
+    if errors:
+        rows = [
+            {
+                "job_id": job_id,
+                "document_id": id_,
+                "state": "error",
+                "error_code": code,
+                "error_detail": detail,
+            }
+            for id_, code, detail in errors
+        ]
+        session.execute(insert(Outcome.__table__), rows)  # type: ignore[arg-type]
+
+
+def write_error_for_rest(session: Session, chunk_id: int, code: str, detail: str) -> int:
+    """The same error for every document of a chunk that has no outcome yet; returns how many there were."""
+    table, id_ = each_id(Chunk.document_ids)
+    rest = (
+        select(Chunk.job_id, id_, literal("error"), literal(code), literal(detail), now())
+        .select_from(Chunk)
+        .join(table, true())
+        .where(Chunk.id == chunk_id)
+    )
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
+        _insert_for(session, Outcome.__table__)
+        .from_select(
+            ["job_id", "document_id", "state", "error_code", "error_detail", "written_at"],
+            rest,
+            include_defaults=False,
+        )
+        .on_conflict_do_nothing()
+    )
+    return int(result.rowcount)
+
+
+def write_rows(session: Session, table: str, owner: dict[str, int], rows: Sequence[dict[str, Any]]) -> None:
+    """Result rows of one table; each has its document_id, `owner` says whose they are (job or model version)."""
+    if not rows:
+        return
+    full = [row | owner for row in rows]
+    target = Base.metadata.tables[table]
+    if table in BY_MODEL_VERSION:
+        # Two jobs may infer the same vector at the same time: the first one stays.
+        session.execute(_insert_for(session, target).on_conflict_do_nothing(), full)
+    else:
+        session.execute(insert(target), full)
+
+
+def pending(
+    session: Session, job_id: int, document_ids: Sequence[int], keep: str | None, model_version_id: int | None
+) -> list[int]:
+    """Of these documents, the ones without an outcome in this job (and, if `keep` names a table of kept rows,
+    without a row there for this model version), in order."""
+    done = set(
+        session.scalars(
+            select(Outcome.document_id).where(Outcome.job_id == job_id, Outcome.document_id.in_(document_ids))
+        )
+    )
+    if keep is not None:
+        kept = Base.metadata.tables[keep].c
+        done |= set(
+            session.scalars(
+                select(kept.document_id).where(
+                    kept.model_version_id == model_version_id, kept.document_id.in_(document_ids)
+                )
+            )
+        )
+    return [id_ for id_ in document_ids if id_ not in done]
+
+
+def vectors(
+    session: Session, model_version_id: int, collection_id: int | None
+) -> Iterator[tuple[int, str, bytes]]:
+    """(document id, key, vector) of a model version's latest documents, in one collection or all, by id."""
+    query = (
+        select(DocumentVector.document_id, Document.key, DocumentVector.vector)
+        .join(Document, Document.id == DocumentVector.document_id)
+        .where(DocumentVector.model_version_id == model_version_id, Document.is_latest)
+        .order_by(DocumentVector.document_id)
+    )
+    if collection_id is not None:
+        query = query.where(Document.collection_id == collection_id)
+    for row in session.execute(query.execution_options(yield_per=2_000)):
+        yield row.document_id, row.key, row.vector
+
+
+def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any]]:
+    """A job's rows in one result table, each with its document's key, by document and rank."""
+    source: Table = Base.metadata.tables[table]
+    order = [column for column in source.primary_key.columns if column.name != "job_id"]
+    columns = [column for column in source.c if column.name not in ("job_id", "document_id", "neighbour_id")]
+    query = select(Document.key.label("document_key"), *columns).join(
+        source, source.c.document_id == Document.id
+    )
+    if "neighbour_id" in source.c:
+        near = Document.__table__.alias("near")
+        query = query.join(near, near.c.id == source.c.neighbour_id).add_columns(
+            near.c.key.label("neighbour_key")
+        )
+    query = query.where(source.c.job_id == job_id).order_by(*order)
+    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
+        yield dict(row)
+
+
+def errors_of(session: Session, job_id: int, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """A job's failed documents with code and detail, by document."""
+    query = (
+        select(Document.key.label("document_key"), Outcome.error_code, Outcome.error_detail, Document.source)
+        .join(Document, Document.id == Outcome.document_id)
+        .where(Outcome.job_id == job_id, Outcome.state == "error")
+        .order_by(Outcome.document_id)
+        .limit(limit)
+    )
+    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
+        yield dict(row)
+
+
+def _insert_for(session: Session, table: Any) -> Any:
+    """INSERT that can skip rows which are there already."""
+    return (sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert)(table)

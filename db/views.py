@@ -1,0 +1,83 @@
+"""The public contract for analysts: plain columns, no JSON, names instead of numbers.
+
+Views may gain columns and never lose one. They are dropped before every migration and created after it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, text
+
+#: Of all the results for a key, the newest version's from the newest job come first.
+_NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
+
+_JOB_PROGRESS = """
+SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
+       COALESCE(j.n_ok, (SELECT SUM(k.n_ok) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
+       COALESCE(j.n_error, (SELECT SUM(k.n_error) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
+       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
+       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
+       j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
+       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at
+FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
+"""
+
+_LATEST_SUMMARY = f"""
+SELECT collection, document_key, summary, method, n_sentences, job_id, document_id, document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.summary, r.method, r.n_sentences, r.job_id,
+             r.document_id, d.version AS document_version, d.is_latest AS is_current,
+             ROW_NUMBER() OVER ({_NEWEST}) AS place
+      FROM summary r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id) newest
+WHERE place = 1
+"""  # noqa: S608 (constants only)
+
+_LATEST_LABEL = f"""
+SELECT collection, document_key, label, score, reason, model, model_version, job_id, document_id,
+       document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.label, r.score, r.reason, m.name AS model,
+             v.version AS model_version, r.job_id, r.document_id, d.version AS document_version,
+             d.is_latest AS is_current, ROW_NUMBER() OVER ({_NEWEST}) AS place
+      FROM classification r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
+      JOIN job j ON j.id = r.job_id LEFT JOIN model_version v ON v.id = j.model_version_id
+      LEFT JOIN model m ON m.id = v.model_id
+      WHERE r.rank = 1) newest
+WHERE place = 1
+"""  # noqa: S608
+
+_SIMILAR = f"""
+SELECT collection, document_key, neighbour_key, neighbour_collection, rank, score, job_id, document_id,
+       neighbour_id, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, n.key AS neighbour_key,
+             o.name AS neighbour_collection, r.rank, r.score, r.job_id, r.document_id, r.neighbour_id,
+             d.is_latest AS is_current, RANK() OVER ({_NEWEST}) AS place
+      FROM neighbour r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
+      JOIN document n ON n.id = r.neighbour_id JOIN collection o ON o.id = n.collection_id) newest
+WHERE place = 1
+"""  # noqa: S608
+
+_FAILURES = """
+SELECT r.job_id, j.kind, c.name AS collection, d.key AS document_key, r.error_code, r.error_detail,
+       d.source, d.version AS document_version, r.document_id, r.written_at
+FROM outcome r JOIN job j ON j.id = r.job_id JOIN document d ON d.id = r.document_id
+JOIN collection c ON c.id = d.collection_id
+WHERE r.state = 'error'
+"""
+
+VIEWS = {
+    "v_job_progress": _JOB_PROGRESS,
+    "v_latest_summary": _LATEST_SUMMARY,
+    "v_latest_label": _LATEST_LABEL,
+    "v_similar": _SIMILAR,
+    "v_failures": _FAILURES,
+}
+
+
+def drop(connection: Connection) -> None:
+    """Drop every view, so that the tables under them can change."""
+    for name in VIEWS:
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+
+
+def create(connection: Connection) -> None:
+    """Create every view as this version has it."""
+    for name, query in VIEWS.items():
+        connection.execute(text(f"CREATE VIEW {name} AS {query}"))
