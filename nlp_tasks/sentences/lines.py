@@ -1,0 +1,92 @@
+"""A text's lines, and which of them are one line that was wrapped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+#: What ends a line: \r\n, \n, \r, vertical tab, form feed, NEL, and Unicode's line and paragraph separators.
+_LINE = re.compile(r"[^\n\r\v\f\x85\u2028\u2029]+")
+_BREAK = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
+#: Blank, but no blank to str.strip: zero-width space, joiners, word joiner, byte order mark.
+_INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
+_BLANKS = "".join(chr(c) for c in range(0x3001) if chr(c).isspace()) + _INVISIBLE
+_RUN = re.compile(f"[{re.escape(_BLANKS)}]*")
+#: A line that starts so starts something new: a list mark, a heading mark, a table cell, a speaker's dash.
+_MARK = re.compile(
+    r"[-*•·◦▪■□○●◎◆◇▶▷※☞#>|+–—]"
+    r"|[①-⑳㉠-㉻ⓐ-ⓩ]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5}|[가나다라마바사아자차카타파하])[.)\]]\s|제\s?\d+\s?[조장절편항]"
+)
+#: A line that ends so ends its sentence (a closing mark may follow), or announces what follows.
+_DONE = re.compile(r"(?:[.!?…。！？:;：]|[가-힣][다요죠음함임됨까])[\"'”’)\]」』》〉]*\Z")
+#: Only lines about as long as this are wrapped by machines; shorter ones are verse, lists or headings.
+_WRAPPED_CHARS = range(40, 160)
+#: A wrapped line reaches at least this share of its paragraph's longest line.
+_FULL = 0.8
+
+Line = tuple[int, int]
+
+
+def trimmed(text: str, start: int, end: int) -> Line:
+    """The offsets without the blanks at both ends; (end, end) when nothing else is there."""
+    part = text[start:end]
+    left = len(part) - len(part.lstrip(_BLANKS))
+    return (start + left, end - (len(part) - len(part.rstrip(_BLANKS)))) if left < len(part) else (end, end)
+
+
+def after_blanks(text: str, start: int, end: int) -> int:
+    """The offset of the first character that is not blank, or `end`."""
+    match = _RUN.match(text, start, end)
+    return match.end() if match else start
+
+
+def blocks(text: str) -> Iterator[Line]:
+    """Offsets of the stretches of running text: each is a line, or several that were one before wrapping."""
+    for paragraph in _paragraphs(text):
+        longest = max(end - start for start, end in paragraph)
+        start, end = paragraph[0]
+        previous = start
+        for line in paragraph[1:]:
+            if not _continues(text, (previous, end), line, longest, len(paragraph)):
+                yield start, end
+                start = line[0]
+            previous, end = line
+        yield start, end
+
+
+def _paragraphs(text: str) -> Iterator[list[Line]]:
+    """Lines that follow one another without a blank line between them."""
+    paragraph: list[Line] = []
+    after = 0
+    for match in _LINE.finditer(text):
+        start, end = trimmed(text, match.start(), match.end())
+        if paragraph and (start == end or _breaks(text, after, match.start()) > 1):
+            yield paragraph
+            paragraph = []
+        after = match.end()
+        if start < end:
+            paragraph.append((start, end))
+    if paragraph:
+        yield paragraph
+
+
+def _breaks(text: str, start: int, end: int) -> int:
+    """How many line breaks stand between two offsets, but at most two."""
+    first = _BREAK.match(text, start, end)
+    return 2 if first and first.end() < end else 1
+
+
+def _continues(text: str, line: Line, following: Line, longest: int, lines: int) -> bool:
+    """Whether `following` goes on with the sentence that `line` broke off."""
+    (start, end), head = line, text[following[0]]
+    if _DONE.search(text, max(start, end - 6), end) or _MARK.match(text, *following) or text[start] in "#|":
+        return False
+    if (
+        head.islower()
+        and head.isascii()
+        and (text[end - 1].islower() or text[end - 1] in ",-")
+        and end - start > 20
+    ):
+        return True
+    wrapped = lines > 2 and longest in _WRAPPED_CHARS and end - start >= _FULL * longest
+    return wrapped and not any("\t" in text[a:b] for a, b in (line, following))

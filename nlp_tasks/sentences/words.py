@@ -1,0 +1,55 @@
+"""Words that decide whether a full stop ends a sentence: English abbreviations, Korean quoting words."""
+
+from __future__ import annotations
+
+import re
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+#: Never end a sentence: a name, a number or a clause follows.
+BEFORE_NAMES = _set(
+    "asst assoc "
+    "mr mrs ms mx dr prof rev hon fr sr st mt ft gen col lt maj capt cmdr sgt cpl adm sen rep gov pres "
+    "supt det insp messrs mmes vs v e.g eg i.e ie cf viz ca approx resp incl esp al figs eqs secs refs "
+    "tabs chs nos"
+)
+#: Do not end a sentence before a number or a small word: "No. 5", "Fig. 2", "Jan. 3", "p. 7".
+BEFORE_NUMBERS = _set(
+    "no fig eq sec ref tab ch vol art arts para pp p pt ed eds rev ver app cl jan feb mar apr jun jul "
+    "aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun"
+)
+#: May end a sentence: they do when a word follows that starts sentences.
+MAY_END = _set(
+    "inc ltd co corp llc plc bros dept univ assn mfg jr sr esq ph.d m.d b.a m.a d.c a.m p.m am pm etc "
+    "est max min u.s u.k u.n u.s.a e.u a.d b.c b.c.e c.e i.d no ave blvd rd hwy"
+)
+#: Words that start English sentences far more often than they go on with a name.
+_STARTERS = _set(
+    "a about according after all also although an and another any are as at because before both but by "
+    "can could despite did do does during each even every few finally first for from furthermore had "
+    "has have he hence her here his how however i if in indeed instead is it its last later let many "
+    "meanwhile more moreover most mr mrs ms my nearly neither nevertheless next no none nor not now of "
+    "on once one only or other others our over perhaps please second shareholders she should similarly "
+    "since so some still such that the their then there therefore these they this those though three "
+    "through thus to today together two under unlike until we what when where whether which while who "
+    "why will with without would yes yesterday yet you your"
+)
+_LETTERS = re.compile(r"[A-Za-z]+")
+
+#: Korean quoting and clause-joining words: what stands before them is quoted, and the sentence goes on.
+QUOTING = re.compile(
+    r"(?:이?라[고는며면던]|이?라는데|하[고며였했는]|했[다던고으는]|고\s|고는|며\s|면서|이?란\s|이?라던|이?라면서|라고|말[했하]|외[쳤치]|물[었으]|묻)"
+)
+#: Syllables that end a Korean sentence's last word.
+KOREAN_FINALS = frozenset("다요죠까네군지음함임됨라자오소")
+#: The syllables of Korean list marks: 가. 나. 다.
+LIST_SYLLABLES = frozenset("가나다라마바사아자차카타파하")
+
+
+def starts_sentences(text: str, offset: int) -> bool:
+    """Whether the English word at `offset` is one that commonly starts a sentence."""
+    word = _LETTERS.match(text, offset, offset + 20)
+    return word is not None and word[0][0].isupper() and word[0].lower() in _STARTERS
