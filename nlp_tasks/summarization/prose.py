@@ -1,0 +1,51 @@
+"""Which sentences of a document may stand in a summary: prose, not headings, table rows or fragments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from nlp_tasks.sentences import Span
+
+#: A mark that ends a sentence, or a Korean ending without one.
+_ENDED = re.compile(r"(?:[.!?…。！？:;]|[다요죠음함임됨까])[\"'”’)\]」』》〉]*\Z")
+_CELLS = re.compile(r"\t|\s\|\s|\||\s{3,}\S")
+_LETTERS = re.compile(r"[^\W\d_]")
+_MARKUP = re.compile(r"#{1,6}\s|<!--|```|\|")
+#: A line of its own as short as this and without a verb's ending is a heading, even with a full stop.
+_HEADING_CHARS = 20
+#: A line of its own without a full stop is a heading up to this length.
+_UNENDED_CHARS = 80
+#: Less than this share of letters among what is not blank: figures.
+_LETTER_SHARE = 0.5
+
+
+def prose(text: str, spans: Sequence[Span]) -> list[int]:
+    """The indices of the spans that are prose; of all of them if none is."""
+    chosen = [index for index, span in enumerate(spans) if _is_prose(text, *span)]
+    return chosen or list(range(len(spans)))
+
+
+def _is_prose(text: str, start: int, end: int) -> bool:
+    sentence = text[start:end]
+    if _MARKUP.match(sentence) or len(_CELLS.findall(sentence)) > 1:
+        return False
+    if len(_LETTERS.findall(sentence)) < _LETTER_SHARE * len(sentence.replace(" ", "")):
+        return False
+    return not (_own_line(text, start, end) and _is_heading(sentence))
+
+
+def _is_heading(line: str) -> bool:
+    if not _ENDED.search(line[-8:]):
+        return len(line) <= _UNENDED_CHARS
+    return (
+        len(line) <= _HEADING_CHARS
+        and not re.search(r"[다요죠음함임됨까!?]\W*\Z", line)
+        and "가" <= line[0] <= "힣"
+    )
+
+
+def _own_line(text: str, start: int, end: int) -> bool:
+    """Whether nothing else stands on the line."""
+    before, after = text[max(0, start - 4) : start].strip(" \t"), text[end : end + 4].strip(" \t")
+    return (not before or before[-1] in "\r\n\u2028") and (not after or after[0] in "\r\n\u2028")
