@@ -205,9 +205,12 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
         results.write_rows(session, table, owner, rows)  # type: ignore[arg-type]
 
 
-def put_back(session: Session, held: Claim, fault: str, delay_seconds: float) -> None:
-    """leased -> ready: the infrastructure failed, no document is to blame. Raises FencedError."""
-    _held(session, held, _back_to_ready(delay_seconds) | {"n_put_back": Chunk.n_put_back + 1, "fault": fault})
+def put_back(session: Session, held: Claim, fault: str) -> None:
+    """leased -> ready: the infrastructure failed, no document is to blame. Each time the chunk waits longer, up
+    to a minute. Raises FencedError."""
+    before = session.scalar(select(Chunk.n_put_back).where(Chunk.id == held.chunk_id)) or 0
+    values = _back_to_ready(min(2.0**before, 60)) | {"n_put_back": before + 1, "fault": fault}
+    _held(session, held, values)
 
 
 def give_back(session: Session, worker: str) -> int:
@@ -228,11 +231,15 @@ def crashed(session: Session, worker: str, code: str, detail: str) -> list[int]:
     )
 
 
+def expired() -> tuple[Any, ...]:
+    """The condition that a chunk's lease ran out."""
+    return (Chunk.state == "leased", Chunk.lease_until < now())
+
+
 def reap(session: Session, limit: int = 100) -> list[int]:
     """Free the chunks whose lease ran out, and count a crash of each. Returns the chunks."""
-    expired = select(Chunk).where(Chunk.state == "leased", Chunk.lease_until < now()).limit(limit)
     detail = "its worker stopped renewing the lease: the machine was lost, or the work hung"
-    return _count_crashes(session, expired, "POISON", detail)
+    return _count_crashes(session, select(Chunk).where(*expired()).limit(limit), "POISON", detail)
 
 
 def _count_crashes(session: Session, leased: Select[Chunk], code: str, detail: str) -> list[int]:

@@ -125,6 +125,15 @@ def open_next_stage(session: Session, job_id: int) -> bool:
     )
 
 
+def open_chunks(session: Session, job_id: int) -> tuple[int, int]:
+    """(chunks that are not closed, those of them that are ready or leased)."""
+    moving = func.sum(case((Chunk.state != "blocked", 1), else_=0))
+    n_open, n_moving = session.execute(
+        select(func.count(), moving).where(Chunk.job_id == job_id, Chunk.state != "closed")
+    ).one()
+    return n_open, n_moving or 0
+
+
 def finish(session: Session, job_id: int) -> bool:
     """running -> finished, cancelling -> cancelled, when every chunk is closed. The outcomes are counted once
     more, and the table's CHECK refuses an end at which not every document has one."""

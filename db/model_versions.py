@@ -151,7 +151,7 @@ def check_name(session: Session, name: str, kind: str) -> None:
         raise ConflictError(f"model {name!r} was made by {kind_before}: choose another name")
 
 
-def _versions() -> Select[Any]:
+def _versions() -> Select[int, str, str, int, str, str, datetime]:
     return select(
         ModelVersion.id, Model.name, Model.kind, ModelVersion.version, ModelVersion.path,
         ModelVersion.manifest_sha256, ModelVersion.created_at,

@@ -48,7 +48,7 @@ def add(
 
 def remove(session: Session, name: str) -> None:
     """Fire it no more."""
-    by_name(session, name).removed_at = now()  # type: ignore[assignment]
+    by_name(session, name).removed_at = clock(session)
 
 
 def by_name(session: Session, name: str) -> Schedule:
@@ -79,7 +79,8 @@ def due(session: Session) -> list[Due]:
 
 def clock(session: Session) -> datetime:
     """The database's time."""
-    return session.execute(select(now())).scalar_one()  # type: ignore[no-any-return]
+    moment: datetime = session.execute(select(now())).scalar_one()
+    return moment
 
 
 def take(session: Session, schedule: Due, latest_due: datetime, next_at: datetime) -> int | None:
@@ -103,9 +104,9 @@ def start_run(session: Session, schedule_id: int, due_at: datetime) -> int:
     return run.id
 
 
-def record_fault(session: Session, schedule_id: int, due_at: datetime, fault: str) -> None:
+def record_fault(session: Session, run_id: int, fault: str) -> None:
     """Keep why a firing could submit nothing."""
-    session.add(Run(schedule_id=schedule_id, due_at=due_at, fault=fault))
+    session.execute(update(Run).where(Run.id == run_id).values(fault=fault))
 
 
 def requests_of(session: Session, schedule_id: int) -> list[dict[str, Any]]:

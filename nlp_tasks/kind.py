@@ -127,7 +127,7 @@ class Kind:
     #: A frozen dataclass with a default for every field; __post_init__ raises ValueError on a bad value.
     parameters: type
     #: The result row classes that the stages make; each has a table of its own.
-    rows: tuple[type, ...] = ()
+    rows: tuple[type[Row], ...] = ()
     stages: tuple[Stage, ...] = ()
     train: Train | None = None
     #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.

@@ -1,0 +1,74 @@
+"""Where jobs stand, for people and for waiting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.sql import UtcDateTime
+
+
+@dataclass(frozen=True, slots=True)
+class JobProgress:
+    """A row of v_job_progress."""
+
+    job_id: int
+    kind: str
+    collection: str
+    state: str
+    n_documents: int
+    n_ok: int
+    n_error: int
+    n_chunks: int
+    n_chunks_closed: int
+    priority: int
+    model: str | None
+    model_version: int | None
+    note: str | None
+    run_id: int | None
+    after_job_id: int | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def n_done(self) -> int:
+        return self.n_ok + self.n_error
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ("finished", "cancelled")
+
+    @property
+    def share(self) -> float:
+        """0 to 1: chunks count too, since the first stages of a kind give no document an outcome."""
+        if self.ended or not self.n_documents:
+            return 1.0 if self.ended else 0.0
+        return max(self.n_done / self.n_documents, self.n_chunks_closed / max(1, self.n_chunks))
+
+
+_COLUMNS = tuple(JobProgress.__slots__)
+_TIMES = {name: UtcDateTime() for name in ("created_at", "started_at", "finished_at")}
+
+
+def of(session: Session, job_id: int) -> JobProgress:
+    """One job's progress, or NotFoundError."""
+    found = _select(session, "WHERE job_id = :job_id", {"job_id": job_id})
+    if not found:
+        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    return found[0]
+
+
+def newest(session: Session, limit: int = 20) -> list[JobProgress]:
+    """The last jobs, newest first."""
+    return _select(session, "ORDER BY job_id DESC LIMIT :limit", {"limit": limit})
+
+
+def _select(session: Session, tail: str, values: dict[str, Any]) -> list[JobProgress]:
+    query = text(f"SELECT {', '.join(_COLUMNS)} FROM v_job_progress {tail}").columns(**_TIMES)  # noqa: S608
+    return [JobProgress(**row) for row in session.execute(query, values).mappings()]

@@ -1,0 +1,73 @@
+"""The scheduler's side of Redis: how many messages are there, and sending more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+
+from db.chunks import Message
+from nlp_tasks.kind import Kind
+from workers.app import PRIORITIES
+from workers.names import TASK_NAME, queue_of
+
+
+class Broker:
+    """A connection to Redis through Celery; connects on first use and again after a loss."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+        self._connection: Any = None
+
+    def depth(self, kind: str, priority: int) -> int:
+        """Messages of a kind and priority that wait in Redis. Those a worker holds do not count: entries of
+        dead workers would stay among them."""
+        channel = self._channel()
+        return int(channel.client.llen(channel._q_for_pri(queue_of(kind), _celery_priority(priority))))
+
+    def send(self, messages: Iterable[Message], kinds: dict[str, Kind]) -> None:
+        """Send messages, each with words for people (Flower shows them)."""
+        connection = self._channel().connection.client
+        with self._app.amqp.Producer(connection) as producer:
+            for message in messages:
+                self._app.send_task(
+                    TASK_NAME,
+                    args=(message.chunk_id,),
+                    argsrepr=describe(message, kinds.get(message.kind)),
+                    kwargsrepr="",
+                    queue=queue_of(message.kind),
+                    priority=_celery_priority(message.priority),
+                    producer=producer,
+                    retry=False,
+                )
+
+    def ping(self) -> None:
+        """Raises what the client raises when Redis does not answer."""
+        self._channel().client.ping()
+
+    def close(self) -> None:
+        """Drop the connection; the next call makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _channel(self) -> Any:
+        if self._connection is None:
+            self._connection = self._app.connection_for_write()
+        return self._connection.default_channel
+
+
+def describe(message: Message, kind: Kind | None) -> str:
+    """ "job 42, classify, chunk 7 of 40, 256 documents" """
+    stage = ""
+    if kind is not None and len(kind.stages) > 1:
+        stage = f" ({kind.stages[message.stage].name})"
+    documents = "1 document" if message.n_documents == 1 else f"{message.n_documents} documents"
+    return (
+        f"job {message.job_id}, {message.kind}{stage}, chunk {message.seq} of {message.n_chunks}, {documents}"
+    )
+
+
+def _celery_priority(priority: int) -> int:
+    return PRIORITIES[-1] - priority

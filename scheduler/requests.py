@@ -1,0 +1,136 @@
+"""A request for a job, as people write it, checked and turned into what the store keeps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import documents, jobs, model_versions
+from db.errors import ConflictError, NotFoundError
+from db.jobs import NewJob, Submitted
+from db.models import Collection, Job
+from db.selection import ChunkSize
+from nlp_tasks.kind import Kind
+from workers import kinds
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What to do with which documents."""
+
+    kind: str
+    collection: str
+    #: NAME, NAME@3 or NAME@alias; for a training job, the name of the model to build.
+    model: str | None = None
+    #: Names and values; text is read as the parameter's type.
+    parameters: dict[str, Any] = field(default_factory=dict)
+    #: 0 (whenever) to 9 (at once).
+    priority: int = 5
+    #: The same key twice is one job.
+    key: str | None = None
+    #: Run once this job has finished.
+    after: int | None = None
+    #: Only documents that no job like this one has given a result.
+    only_new: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """For a schedule; `JobRequest(**json)` is the way back."""
+        return asdict(self)
+
+
+def submit(session: Session, request: JobRequest, run_id: int | None = None) -> Submitted:
+    """Write the job. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
+    collection, model or key; nothing is written then."""
+    kind = kinds.find(request.kind)
+    if not 0 <= request.priority <= 9:
+        raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
+    parameters = kinds.parse_parameters(kind, request.parameters)
+    if request.after is not None:
+        jobs.job_state(session, request.after)
+    collection = documents.collection_id(session, request.collection)
+    model_ref, version_id = _model(session, kind, request)
+    return jobs.submit(
+        session,
+        _sized(
+            kind,
+            NewJob(
+                kind=kind.name,
+                parameters=asdict(parameters),
+                collection_id=collection,
+                model_ref=model_ref,
+                model_version_id=version_id,
+                priority=request.priority,
+                key=request.key,
+                after_job_id=request.after,
+                run_id=run_id,
+                labelled_only=kind.labelled_only,
+                only_new=request.only_new,
+            ),
+        ),
+    )
+
+
+def retry(session: Session, job_id: int) -> Submitted:
+    """A new job like `job_id` over the documents that failed in it (their latest versions)."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    if job.state not in jobs.ENDED:
+        raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
+    kind = kinds.find(job.kind)
+    return jobs.submit(
+        session,
+        _sized(
+            kind,
+            NewJob(
+                kind=job.kind,
+                parameters=job.parameters,
+                collection_id=job.collection_id,
+                model_ref=job.model_ref,
+                model_version_id=None if kind.train else job.model_version_id or open_model(session, job),
+                priority=job.priority,
+                # A failed training is tried again on all its documents.
+                failed_in_job_id=job_id,
+            ),
+        ),
+    )
+
+
+def open_model(session: Session, job: Job) -> int | None:
+    """The model version that a job's reference stands for now; NotFoundError if for none."""
+    needed = kinds.find(job.kind).model_from
+    if needed is None:
+        return None
+    ref = job.model_ref or model_versions.sole_model(session, needed)
+    return model_versions.resolve(session, ref, needed).id
+
+
+def collection_name(session: Session, collection_id: int) -> str:
+    """A collection's name by its number."""
+    return session.scalars(select(Collection.name).where(Collection.id == collection_id)).one()
+
+
+def _model(session: Session, kind: Kind, request: JobRequest) -> tuple[str | None, int | None]:
+    """(model as asked for, its version now): a job that waits for another settles its version when it starts."""
+    if kind.train is not None:
+        name = request.model or request.collection
+        model_versions.check_name(session, name, kind.name)
+        return name, None
+    if kind.model_from is None:
+        if request.model is not None:
+            raise ValueError(f"{kind.name} uses no model: leave --model out")
+        return None, None
+    if request.after is not None:
+        return request.model, None
+    ref = request.model or model_versions.sole_model(session, kind.model_from)
+    return ref, model_versions.resolve(session, ref, kind.model_from).id
+
+
+def _sized(kind: Kind, new: NewJob) -> NewJob:
+    from dataclasses import replace
+
+    size = None if kind.train else ChunkSize(kind.chunk_documents, kind.chunk_chars)
+    return replace(new, n_stages=max(1, len(kind.stages)), chunk_size=size)

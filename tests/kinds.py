@@ -1,0 +1,118 @@
+"""Kinds of jobs for tests: their answers are pure functions of the text, so that any result can be checked.
+
+`oracle` answers with the sha256 of the text as a label. A text of the form "!word" makes it misbehave:
+    !crash   the process dies of a segmentation fault
+    !exit    the process leaves at once
+    !hang    it never returns
+    !raise   an exception
+    !memory  MemoryError, unless run alone
+    !sleep N it takes N seconds
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Kind, Result, Setup, Stage
+
+
+@dataclass(frozen=True)
+class OracleParameters:
+    #: Seconds that each document takes.
+    seconds: float = 0.0
+    batch: int = 32
+
+
+@dataclass(frozen=True)
+class OracleRow:
+    table: ClassVar[str] = "classification"
+
+    rank: int
+    label: str
+    score: float
+    reason: str | None = None
+
+
+def answer(text: str) -> str:
+    """What the oracle says of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Oracle:
+    batch_chars = 1_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        self.seconds = setup.parameters.seconds
+        self.batch_documents = setup.parameters.batch
+        self.beat = setup.beat
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        return [self._one(document, alone=len(documents) == 1) for document in documents]
+
+    def _one(self, document: Document, *, alone: bool) -> Result:
+        text = document.text
+        if self.seconds:
+            time.sleep(self.seconds)
+        if text.startswith("!"):
+            self._misbehave(text[1:], alone)
+        if not text.strip():
+            return DocumentError("EMPTY_TEXT", "the document is blank")
+        return [OracleRow(1, answer(text), 1.0)]
+
+    def _misbehave(self, how: str, alone: bool) -> None:
+        if how == "crash":
+            ctypes.string_at(0)
+        elif how == "exit":
+            os._exit(9)
+        elif how == "hang":
+            while True:
+                time.sleep(1)
+        elif how == "raise":
+            raise ValueError("asked to raise")
+        elif how == "memory" and not alone:
+            raise MemoryError
+        elif how.startswith("sleep"):
+            time.sleep(float(how.split()[1]))
+
+
+@dataclass(frozen=True)
+class NoParameters:
+    pass
+
+
+class Nothing:
+    """Does nothing: what is left is the cost of the queue."""
+
+    batch_documents = 256
+    batch_chars = 10_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        pass
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        return [()] * len(documents)
+
+
+ORACLE = Kind(
+    name="oracle",
+    summary="Answers with a hash of the text.",
+    parameters=OracleParameters,
+    rows=(OracleRow,),
+    stages=(Stage("hash", Oracle),),
+    chunk_documents=50,
+)
+NOTHING = Kind(
+    name="nothing",
+    summary="Does nothing.",
+    parameters=NoParameters,
+    stages=(Stage("nothing", Nothing, reads="nothing"),),
+    chunk_documents=1000,
+)
+KINDS = (ORACLE, NOTHING)

@@ -1,0 +1,93 @@
+"""The Celery app. Importing it connects to nothing and loads no model.
+
+The settings follow what was measured on Celery 5.7 (docs/celery.md says why, one by one).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+from celery import Celery, signals
+
+from workers.settings import settings
+
+#: Celery's Redis transport serves low numbers first; ours are the other way round.
+PRIORITIES = range(10)
+
+_READ_SECONDS = 30
+
+
+def _ssl() -> dict[str, Any]:
+    """TLS that verifies: without this, a rediss:// connection checks nothing."""
+    import ssl
+
+    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}}
+
+
+def make_app() -> Celery:
+    """A Celery app on the Redis of the settings."""
+    app = Celery("docmill", broker=settings().broker_url, include=["workers.chunk_task"])
+    app.conf.update(
+        task_default_queue="docmill.none",
+        task_create_missing_queues=True,
+        # The store holds the results: Redis would keep them for a day and then forget.
+        task_ignore_result=True,
+        result_backend=None,
+        # JSON in and out: a planted pickle is refused unread.
+        task_serializer="json",
+        accept_content=["json"],
+        event_serializer="json",
+        timezone="UTC",
+        enable_utc=True,
+        worker_concurrency=1,
+        worker_pool="prefork",
+        # A fork would inherit torch's threads and CUDA's state, both broken.
+        worker_pool_start_method="spawn",
+        # The default of 4 s takes a child that is importing torch for dead.
+        worker_proc_alive_timeout=600,
+        worker_prefetch_multiplier=1,
+        # Early acknowledgement would hoard one message beside the one that runs.
+        worker_disable_prefetch=True,
+        # The lease in the store brings lost work back, Redis does not.
+        task_acks_late=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options={
+            "visibility_timeout": 86_400,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": _READ_SECONDS,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "priority_steps": list(PRIORITIES),
+            "queue_order_strategy": "priority",
+        },
+        worker_send_task_events=True,
+        task_send_sent_event=True,
+        worker_hijack_root_logger=False,
+        worker_enable_remote_control=True,
+    )
+    if settings().redis_url.startswith("rediss://"):
+        app.conf.update(_ssl())
+    return app
+
+
+app = make_app()
+
+
+@signals.setup_logging.connect
+def _log_to_stderr(**_: Any) -> None:
+    """One line a message, with line breaks escaped, so that no text can forge a line."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(processName)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+class OneLine(logging.Formatter):
+    """Escapes control characters in the message; a traceback keeps its lines, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        lines = super().format(record).split("\n")
+        return "\n    ".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)

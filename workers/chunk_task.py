@@ -1,0 +1,56 @@
+"""The one Celery task: a message says which chunk may be ready, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from typing import Any
+
+import billiard
+from celery import signals
+
+from db import chunks
+from db.store import Store, is_infrastructure_error
+from workers import process
+from workers.app import app
+from workers.names import TASK_NAME
+from workers.settings import settings
+
+log = logging.getLogger("docmill.worker")
+
+
+@app.task(name=TASK_NAME, ignore_result=True)
+def run_chunk(chunk_id: int) -> str:
+    """Run a chunk, if it is still to be run. Messages may come twice, late or never: the store decides."""
+    from workers import chunk_run
+
+    return chunk_run.run(process.current(), chunk_id)
+
+
+@signals.worker_process_init.connect
+def _start(**_: Any) -> None:
+    process.start()
+
+
+@signals.worker_shutting_down.connect
+def _tell_child_to_stop(**_: Any) -> None:
+    """The child ends its batch and gives the chunk back, instead of working it to its end."""
+    for child in billiard.active_children():
+        if child.pid is not None:
+            os.kill(child.pid, signal.SIGUSR2)
+
+
+@signals.worker_shutdown.connect
+def _give_back(**_: Any) -> None:
+    """A cold shutdown has ended the child in mid-work: that was no crash."""
+    store = Store(settings().url)
+    try:
+        with store.write() as session:
+            chunks.give_back(session, settings().worker_name)
+    except Exception as error:
+        if not is_infrastructure_error(error):
+            raise
+        log.warning("cannot give chunks back: the lease will run out by itself")
+    finally:
+        store.close()

@@ -1,0 +1,64 @@
+"""Telling faults apart: the document's, the device's, the infrastructure's."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+from db.errors import FencedError, StoreError
+from db.store import is_infrastructure_error
+from nlp_tasks.errors import DocumentError, ModelFileError
+from workers.lease import StopRequestedError
+
+_OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
+#: After one of these every later call on the device fails too: the process has to go.
+_STICKY = re.compile(
+    r"device-side assert|illegal memory access|unspecified launch failure|CUDA error: (?!out of memory)"
+    r"|uncorrectable ECC|CUDNN_STATUS_EXECUTION_FAILED",
+    re.IGNORECASE,
+)
+
+#: What the operating system says when the machine, not the input, is at fault.
+_MACHINE_ERRNOS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.EMFILE,
+    errno.ENFILE,
+}
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Too much at once, on the host or the device: a smaller batch may fit."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
+    )
+
+
+def is_sticky(error: BaseException) -> bool:
+    """The device is of no more use to this process."""
+    return (
+        isinstance(error, RuntimeError) and not is_out_of_memory(error) and bool(_STICKY.search(str(error)))
+    )
+
+
+def is_not_the_documents(error: BaseException) -> bool:
+    """Not to be blamed on any document: store, model files, a lost lease, a stop, a broken device."""
+    return (
+        isinstance(error, ModelFileError | FencedError | StopRequestedError | StoreError)
+        or is_infrastructure_error(error)
+        or is_sticky(error)
+        or (isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS)
+    )
+
+
+def as_document_error(error: Exception) -> DocumentError:
+    """The typed error that becomes a document's outcome. The message of an unexpected exception is cut: it may
+    quote the text."""
+    if isinstance(error, DocumentError):
+        return error
+    if is_out_of_memory(error):
+        return DocumentError("MEMORY", "this document alone needs more memory than the worker has")
+    return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")

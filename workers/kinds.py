@@ -1,0 +1,58 @@
+"""Which kinds of jobs there are: docmill's own, and those of the modules named in DOCMILL_KIND_MODULES."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from typing import Any
+
+from nlp_tasks.kind import Kind
+from workers.settings import settings
+
+
+@cache
+def all_kinds() -> dict[str, Kind]:
+    """Every kind by name. A module that cannot be imported, or repeats a name, raises ValueError."""
+    from nlp_tasks.registry import KINDS
+
+    kinds = dict(KINDS)
+    for name in filter(None, (part.strip() for part in settings().kind_modules.split(","))):
+        try:
+            module = importlib.import_module(name)
+        except ImportError as error:
+            raise ValueError(f"DOCMILL_KIND_MODULES: cannot import {name!r}: {error}") from error
+        for kind in module.KINDS:
+            if kind.name in kinds:
+                raise ValueError(f"DOCMILL_KIND_MODULES: {name} repeats the kind {kind.name!r}")
+            kinds[kind.name] = kind
+    return kinds
+
+
+def find(name: str) -> Kind:
+    """The kind of this name; ValueError with the names there are."""
+    kinds = all_kinds()
+    if name not in kinds:
+        raise ValueError(f"there is no kind {name!r}: choose one of {', '.join(sorted(kinds))}")
+    return kinds[name]
+
+
+def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:
+    """The kind's parameters dataclass from names and values (text from a shell, or Python values). ValueError
+    names the parameter that is unknown or out of range, and says what would do."""
+    import difflib
+    from dataclasses import fields
+
+    from pydantic import TypeAdapter, ValidationError
+
+    known = [field.name for field in fields(kind.parameters)]
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known) or 'none'}"
+            raise ValueError(f"{kind.name} has no parameter {name!r}: {hint}")
+    try:
+        return TypeAdapter(kind.parameters).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "parameters"
+        raise ValueError(f"{kind.name}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

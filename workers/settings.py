@@ -1,0 +1,81 @@
+"""How workers and schedulers talk to Redis and treat chunks. The only file of this package that reads the
+environment; every variable is described in .env.example."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from db.settings import StoreSettings
+
+#: Linux allows 107 bytes for the path of a unix socket.
+MAX_SOCKET_PATH = 100
+
+
+class Settings(StoreSettings):
+    """Read from DOCMILL_* variables."""
+
+    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore")
+
+    #: Empty means the embedded Redis of `docmill up`.
+    redis_url: str = Field(default="", repr=False)
+    #: A worker that finishes no batch for so long is taken for dead or hung.
+    lease_seconds: float = Field(default=60, gt=0)
+    #: A model may take so long to load.
+    load_seconds: float = Field(default=600, gt=0)
+    #: A worker that is told to stop may end its batch for so long.
+    grace_seconds: float = Field(default=30, gt=0)
+    #: Messages that Redis holds for each kind and priority.
+    window: int = Field(default=64, gt=0)
+    #: The scheduler looks at everything at least so often.
+    tick_seconds: float = Field(default=2, gt=0)
+    #: A message that was not claimed after so long is sent again.
+    resend_seconds: float = Field(default=10, gt=0)
+    #: Modules, separated by commas, whose KINDS are kinds of jobs beside docmill's own.
+    kind_modules: str = ""
+    #: Set by the launcher for each worker: "cpu", or "cuda:0".
+    device: str = "cpu"
+    #: Set by the launcher: the name under which a worker claims.
+    worker: str = ""
+
+    @property
+    def broker_url(self) -> str:
+        """The URL as Celery writes it."""
+        url = self.redis_url or f"unix://{self.embedded_socket}"
+        scheme, separator, rest = url.partition("://")
+        return f"redis+socket://{rest}" if separator and scheme == "unix" else url
+
+    @property
+    def redis_name(self) -> str:
+        """The URL without user and password, for people."""
+        if not self.redis_url:
+            return f"unix://{self.embedded_socket}"
+        parts = urlsplit(self.redis_url)
+        port = f":{parts.port}" if parts.port else ""
+        return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+
+    @property
+    def embedded_socket(self) -> Path:
+        """The embedded Redis listens here, in a folder that only its owner may enter."""
+        path = self.home_path / "redis" / "redis.sock"
+        if len(os.fsencode(path)) <= MAX_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"docmill-{os.getuid()}-{digest}" / "redis.sock"
+
+    @property
+    def worker_name(self) -> str:
+        return self.worker or f"{self.device}@{os.uname().nodename}-{os.getpid()}"
+
+
+@cache
+def settings() -> Settings:
+    """This process's settings, read once."""
+    return Settings()

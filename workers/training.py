@@ -1,0 +1,141 @@
+"""A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
+
+A training is one piece of work: when it has to end early (stopped, cancelled), the process ends with it, and
+the next one starts anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from db import chunks, documents, model_versions
+from db.chunks import WHOLE_CHUNK, Claim, Written
+from db.errors import FencedError
+from db.store import Store
+from nlp_tasks import model_files
+from nlp_tasks.errors import TrainingError
+from nlp_tasks.kind import Document, Kind, Train
+from workers.kinds import parse_parameters
+from workers.lease import Lease, StopRequestedError
+from workers.process import Process
+
+log = logging.getLogger("docmill.worker")
+
+
+@dataclass(frozen=True)
+class StoredDocuments:
+    """The documents of a training job, read from the store a batch at a time, as often as wanted."""
+
+    store: Store
+    ids: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Document]:
+        with self.store.read() as session:
+            for text in documents.stream(session, self.ids):
+                yield Document(text.id, text.key, text.text, text.label)
+
+
+def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
+    """Train, register, close. Training data that cannot make a model is every document's outcome."""
+    claim = lease.claim
+    _be_the_suspect(process, lease)
+    building = _fresh_folder(process.settings.models_path / ".building", f"job-{claim.job_id}-{claim.fence}")
+    try:
+        metrics = train(
+            StoredDocuments(process.store, claim.document_ids),
+            parse_parameters(kind, claim.parameters),
+            process.settings.device,
+            building,
+            _progress(process, lease),
+        )
+    except TrainingError as error:
+        shutil.rmtree(building, ignore_errors=True)
+        errors = [(id_, "TRAINING_FAILED", str(error)) for id_ in claim.document_ids]
+        _close(process, lease, Written(errors=errors))
+        return f"no model: {error}"
+    path = _move_into_place(process, claim, building)
+    version = _close(process, lease, Written(ok_ids=claim.document_ids), path, metrics)
+    return f"model {claim.model_ref} version {version} from {len(claim.document_ids)} documents"
+
+
+def _be_the_suspect(process: Process, lease: Lease) -> None:
+    def step() -> None:
+        with process.store.write() as session:
+            chunks.suspect(session, lease.claim, WHOLE_CHUNK, lease.seconds)
+
+    lease.insist(step)
+
+
+def _progress(process: Process, lease: Lease) -> Any:
+    def progress(done: int, total: int, note: str) -> None:  # noqa: ARG001 (the note says it)
+        try:
+            lease.beat(note)
+        except (FencedError, StopRequestedError) as error:
+            # Raising would leave it to a training library's threads to end; nothing of it is needed any more.
+            log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
+            if isinstance(error, StopRequestedError):
+                with process.store.write() as session:
+                    chunks.give_back(session, process.name)
+            os._exit(0)
+
+    return progress
+
+
+def _close(
+    process: Process, lease: Lease, written: Written, path: str = "", metrics: dict[str, float] | None = None
+) -> int:
+    """Close the chunk and register the model in one transaction; returns the model's version."""
+
+    def step() -> int:
+        with process.store.write() as session:
+            chunks.write(session, lease.claim, written, lease.seconds, close=True)
+            if metrics is None:
+                return 0
+            manifest = process.settings.models_path / path / model_files.MANIFEST
+            return model_versions.register(
+                session, lease.claim.job_id, path, model_files.sha256_of(manifest), metrics
+            )
+
+    return lease.insist(step)
+
+
+def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
+    """The folder relative to the models folder. The rename makes it appear whole or not at all."""
+    if not (building / model_files.MANIFEST).is_file():
+        model_files.seal(building)
+    name = re.sub(r"[^\w.-]", "_", claim.model_ref or claim.kind).lstrip(".") or "model"
+    path = f"{name}/{building.name}"
+    target = process.settings.models_path / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for file in building.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    building.rename(target)
+    _sync(target.parent)
+    return path
+
+
+def _fresh_folder(parent: Path, name: str) -> Path:
+    folder = parent / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _sync(path: Path) -> None:
+    """Onto the disk before the store refers to it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
