@@ -37,8 +37,8 @@ _word = re.compile(
 )
 #: A line, cut at spaces when long, and anywhere when it has none.
 _piece = re.compile(rf"[^\n]{{1,{_PIECE_CHARS}}}(?=\s|$)|[^\n]{{{_PIECE_CHARS}}}|[^\n]+")
-#: What MeCab refuses (lone surrogates), stops at (NUL) or takes for a line end in its answer.
-_unsafe = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: What MeCab refuses (lone surrogates), stops at (NUL) or takes for a line end; and the middle dot ㆍ
+_unsafe = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u318d\ud800-\udfff]")
 
 
 def tokens(text: str) -> list[str]:

@@ -1,0 +1,93 @@
+"""The words of a training corpus as numbers, in a file: read and cut once, gone through at every epoch.
+
+Knows no model. A word costs 4 bytes of disk; memory holds the different words and one document's.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.errors import TrainingError
+from nlp_tasks.kind import Documents
+from nlp_tasks.text import tokens
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Documents as word numbers. Words are ordered from frequent to rare, ties by the alphabet."""
+
+    words: list[str]  # (V,)
+    counts: NDArray[np.int64]  # (V,)
+    #: All documents one after the other; -1 is a word below min_count.
+    numbers: NDArray[np.int32]  # (T,)
+    #: Document i is numbers[starts[i]:starts[i + 1]].
+    starts: NDArray[np.int64]  # (N + 1,)
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def document(self, i: int) -> list[str]:
+        """The known words of document i in their order."""
+        numbers = self.numbers[self.starts[i] : self.starts[i + 1]]
+        return list(map(self.words.__getitem__, numbers[numbers >= 0].tolist()))
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return map(self.document, range(len(self)))
+
+    @property
+    def unknown_share(self) -> float:
+        """The share of the running words that are below min_count."""
+        return 1.0 - float(self.counts.sum()) / max(len(self.numbers), 1)
+
+
+def read(documents: Documents, min_count: int, progress: Callable[[int], None]) -> Corpus:
+    """Cut every document into words; `progress` hears how many are done. Raises TrainingError without words."""
+    numbers: dict[str, int] = defaultdict()
+    numbers.default_factory = numbers.__len__  # type: ignore[attr-defined]  # the next free number
+    starts = array("q", [0])
+    with tempfile.TemporaryFile() as file:
+        for n_done, document in enumerate(documents, start=1):
+            words = array("i", map(numbers.__getitem__, tokens(document.text)))
+            words.tofile(file)
+            starts.append(starts[-1] + len(words))
+            progress(n_done)
+        file.flush()
+        if not numbers:
+            raise TrainingError("none of these documents has a word: similarity is trained on text")
+        # The mapping outlives the file's closing; the file has no name, so nothing is left behind.
+        every = np.memmap(file, dtype=np.int32, mode="r+", shape=(starts[-1],))
+    return _with_frequent_first(list(numbers), every, np.array(starts), min_count)
+
+
+def _with_frequent_first(
+    raw: list[str], numbers: NDArray[np.int32], starts: NDArray[np.int64], min_count: int
+) -> Corpus:
+    raw_counts = _counts(numbers, len(raw))
+    kept = np.flatnonzero(raw_counts >= min_count)
+    if not len(kept):
+        raise TrainingError(f"no word occurs {min_count} times: add documents, or lower min_count")
+    order = sorted(kept.tolist(), key=lambda number: (-raw_counts[number], raw[number]))
+    renumber = np.full(len(raw), -1, dtype=np.int32)
+    renumber[order] = np.arange(len(order), dtype=np.int32)
+    for piece in _pieces(numbers):
+        piece[:] = renumber[piece]
+    return Corpus([raw[number] for number in order], raw_counts[order], numbers, starts)
+
+
+def _counts(numbers: NDArray[np.int32], n_words: int) -> NDArray[np.int64]:
+    counts = np.zeros(n_words, dtype=np.int64)
+    for piece in _pieces(numbers):
+        counts += np.bincount(piece, minlength=n_words)
+    return counts
+
+
+def _pieces(numbers: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
+    """Views of 4 MiB, which bounds what a copy of them takes."""
+    return (numbers[start : start + 2**20] for start in range(0, len(numbers), 2**20))

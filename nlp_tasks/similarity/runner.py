@@ -1,0 +1,67 @@
+"""The stage `infer`: documents in, their vectors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.similarity import VectorRow
+from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.model import Model
+from nlp_tasks.similarity.sampled import infer
+from nlp_tasks.text import tokens
+
+
+class Inference:
+    """A loaded model, from words to vectors."""
+
+    def __init__(self, model: Model, device: str, beat: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
+        self._gensim = models.as_gensim(model)
+        self._epochs = model.infer_epochs
+        self._beat = beat
+
+    def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """One vector per document  # (B, D). Words that the model does not know are ignored."""
+        vectors = np.zeros((len(documents), self._gensim.vector_size), dtype=np.float32)
+        for row, words in enumerate(documents):
+            vectors[row] = infer(self._gensim, words, self._epochs)
+            self._beat()
+        return vectors
+
+
+class Inferrer:
+    """Runner of the stage `infer`."""
+
+    batch_documents = 512
+    batch_chars = 4_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        assert setup.model_dir is not None
+        model = models.load(setup.model_dir)
+        self._known = frozenset(model.words)
+        self._infer = Inference(model, setup.device, setup.beat)
+        self._beat = setup.beat
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        """A VectorRow for each document, EMPTY_TEXT for a blank one, NO_KNOWN_WORDS if the model knows none."""
+        words = [self._words(document) for document in documents]
+        usable = [each for each in words if isinstance(each, list)]
+        vectors = iter(self._infer(usable).astype("<f4"))
+        return [
+            each if isinstance(each, DocumentError) else [VectorRow(next(vectors).tobytes())]
+            for each in words
+        ]
+
+    def _words(self, document: Document) -> list[str] | DocumentError:
+        self._beat()
+        if not document.text.strip():
+            return DocumentError("EMPTY_TEXT", "the text is empty or blank")
+        words = tokens(document.text)
+        known = [word for word in words if word in self._known]
+        if not known:
+            return DocumentError("NO_KNOWN_WORDS", f"the model knows none of the text's {len(words)} words")
+        return known

@@ -1,0 +1,67 @@
+"""Doc2Vec by gensim's compiled stochastic descent: an epoch over one document, and an inference.
+
+gensim starts an inference from `hash()` of the text, which changes with every process, and drops a document's
+words past 10,000. Here everything random comes from the text itself, and long documents go in slices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from gensim.models.doc2vec import Doc2Vec
+
+#: gensim's MAX_DOCUMENT_LEN, beyond which it ignores words.
+SLICE_WORDS = 10_000
+
+
+class Descent:
+    """Steps of a gensim model on rows of a matrix of document vectors, with the memory they work in."""
+
+    def __init__(self, model: Doc2Vec, vectors: NDArray[np.float32], learn_model: bool) -> None:
+        self.model = model
+        self.vectors = vectors  # (N, D)
+        self.learn_model = learn_model
+        self._work = np.zeros(model.layer1_size, dtype=np.float32)
+        self._neu1 = np.zeros(model.layer1_size, dtype=np.float32)
+        self._lock = np.ones(1, dtype=np.float32)
+
+    def step(self, row: int, words: Sequence[str], alpha: float) -> None:
+        """One epoch over one document: moves its vector and, if so wished, the model."""
+        from gensim.models.doc2vec_inner import train_document_dbow, train_document_dm
+
+        learn = {"learn_words": self.learn_model, "learn_hidden": self.learn_model}
+        targets = {"doctag_vectors": self.vectors, "doctags_lockf": self._lock}
+        for start in range(0, len(words), SLICE_WORDS):
+            part = words[start : start + SLICE_WORDS]
+            if self.model.dm:
+                train_document_dm(self.model, part, [row], alpha, self._work, self._neu1, **learn, **targets)
+            else:
+                train_document_dbow(self.model, part, [row], alpha, self._work, **learn, **targets)
+
+
+def infer(model: Doc2Vec, words: Sequence[str], epochs: int) -> NDArray[np.float32]:
+    """A document's vector: the same in every process, for the same words."""
+    digest = hashlib.blake2b("\0".join(words).encode(errors="surrogatepass"), digest_size=4)
+    seed = int.from_bytes(digest.digest(), "little")
+    model.random.seed(seed)
+    start = np.random.Generator(np.random.SFC64(seed)).random(model.vector_size)
+    vectors: NDArray[np.float32] = ((start - 0.5) / model.vector_size).astype(np.float32)[
+        None
+    ]  # as gensim starts
+    descent = Descent(model, vectors, learn_model=False)
+    for alpha in learning_rates(model.alpha, model.min_alpha, epochs):
+        descent.step(0, words, alpha)
+    vector: NDArray[np.float32] = vectors[0]
+    return vector
+
+
+def learning_rates(alpha: float, min_alpha: float, epochs: int) -> NDArray[np.float64]:
+    """gensim's rate in each epoch of an inference."""
+    falls = (alpha - min_alpha) / max(epochs - 1, 1)
+    return alpha - falls * np.arange(epochs, dtype=np.float64)
