@@ -15,6 +15,7 @@ from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
 ARCHITECTURES: dict[str, str] = {
     "linear": "nlp_tasks.classification.linear",
+    "naive-bayes": "nlp_tasks.classification.naive_bayes",
 }
 
 

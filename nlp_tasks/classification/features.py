@@ -17,6 +17,8 @@ from nlp_tasks.classification.ngrams import Counts, NgramConfig, concatenate
 
 #: Texts counted between two signs of life.
 COUNTED_TOGETHER = 2000
+#: Buckets seen in fewer documents than RARE are no features once there are MANY_DOCUMENTS.
+RARE, MANY_DOCUMENTS = 2, 20_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,9 @@ def count(texts: Sequence[str], config: NgramConfig, beat: Callable[[], None]) -
     return concatenate(parts)
 
 
-def learn(counts: Counts, config: NgramConfig, min_documents: int) -> Vocabulary:
-    """The buckets that occur in at least `min_documents` of the counted texts."""
+def learn(counts: Counts, config: NgramConfig) -> Vocabulary:
+    """The buckets that occur in the counted texts, without the rare ones if there are many texts."""
+    min_documents = RARE if len(counts) >= MANY_DOCUMENTS else 1
     frequency = np.bincount(counts.buckets, minlength=1 << config.bits)
     buckets = np.flatnonzero(frequency >= min_documents).astype(np.int32)
     idf = np.log((len(counts) + 1) / (frequency[buckets] + 1)) + 1

@@ -8,8 +8,10 @@ place, so every order costs three array operations for the whole batch.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import numpy as np
@@ -126,11 +128,9 @@ def _char_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
 
 def _word_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
     low, high = config.words
-    blank = points == SPACE
-    starts = np.flatnonzero(blank[:-1] & ~blank[1:]) + 1
-    if high < 1 or not len(starts):
+    if high < 1 or not len(points):
         return
-    ends = np.flatnonzero(~blank[:-1] & blank[1:]) + 1
+    starts, ends = _words(points)
     whose = owner[starts]
     words = _word_hashes(points, starts, ends)
     hashes = words
@@ -141,6 +141,22 @@ def _word_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
             last = len(words) - order + 1
             inside = whose[:last] == whose[order - 1 :]
             yield (whose[:last][inside] << np.uint64(config.bits)) | _bucket(hashes[inside], config.bits)
+
+
+def _words(points: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where words start and end: runs of letters and digits, and every other visible character by itself."""
+    visible = points != SPACE
+    letter = _is_letter()[points]
+    joined = letter[1:] & letter[:-1]
+    starts = visible & ~np.concatenate([[False], joined])
+    ends = visible & ~np.concatenate([joined, [False]])
+    return np.flatnonzero(starts), np.flatnonzero(ends) + 1
+
+
+@cache
+def _is_letter() -> NDArray[np.bool_]:
+    """For every code point of Unicode whether it is a letter or a digit."""
+    return np.fromiter((chr(point).isalnum() for point in range(sys.maxunicode + 1)), np.bool_)
 
 
 def _word_hashes(points: U64, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> U64:

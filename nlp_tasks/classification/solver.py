@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.classification.features import Rows
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A linear model: scores are rows @ matrix + bias."""
-
-    matrix: NDArray[np.float32]  # (F, K)
-    bias: NDArray[np.float32]  # (K,)
+from nlp_tasks.classification.linear_model import Weights
 
 
 class Problem:
@@ -34,14 +26,11 @@ class Problem:
         labels: NDArray[np.int64],
         class_weights: NDArray[np.float32],
         device: str,
-        loss: str = "log",
     ) -> None:
         self.shape = (rows.n_columns, len(class_weights))
-        self.device = device
         self.rows, self.columns = _both_ways(rows, device)
         self.labels = torch.from_numpy(labels).to(device)
         self.weights = torch.from_numpy(class_weights).to(device)[self.labels]  # (N,)
-        self.loss = {"log": _log_loss, "hinge": _squared_hinge}[loss]
         self.parameters = torch.zeros((self.shape[0] + 1, self.shape[1]), device=device)
 
     def fit(self, strength: float, steps: int, beat: Callable[[float], None]) -> Weights:
@@ -65,13 +54,21 @@ class Problem:
 
         solver.step(closure)  # type: ignore[no-untyped-call]
         self.parameters = parameters.detach()
-        fitted = self.parameters.cpu().numpy()
-        return Weights(np.ascontiguousarray(fitted[:-1]), fitted[-1].copy())
+        return Weights(self.parameters[:-1].clone(), self.parameters[-1].clone())
+
+    def naive_bayes(self, smoothing: float) -> Weights:
+        """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
+        members = torch.nn.functional.one_hot(self.labels, self.shape[1]).float()
+        members *= self.weights[:, None]  # (N, K)
+        totals = self.columns @ members + smoothing  # (F, K)
+        matrix = (totals / totals.sum(dim=0)).log()
+        prior = (members.sum(dim=0) / members.sum()).log()
+        return Weights(matrix, prior)
 
     def _objective(self, parameters: torch.Tensor, strength: float) -> tuple[float, torch.Tensor]:
         matrix, bias = parameters[:-1], parameters[-1]
         scores = self.rows @ matrix + bias  # (N, K)
-        losses, slopes = self.loss(scores, self.labels)
+        losses, slopes = _log_loss(scores, self.labels)
         slopes *= self.weights[:, None] * strength
         gradient = torch.cat([self.columns @ slopes + matrix, slopes.sum(dim=0, keepdim=True)])
         total = (losses * self.weights).sum() * strength + matrix.square().sum() / 2
@@ -84,13 +81,6 @@ def _log_loss(scores: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor,
     slopes = logs.exp()
     slopes[torch.arange(len(labels)), labels] -= 1
     return -logs.gather(1, labels[:, None])[:, 0], slopes
-
-
-def _squared_hinge(scores: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    signs = torch.full_like(scores, -1.0)
-    signs[torch.arange(len(labels)), labels] = 1.0
-    gaps = (1 - signs * scores).clamp_min(0)
-    return gaps.square().sum(dim=1), -2 * signs * gaps
 
 
 def _both_ways(rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor]:

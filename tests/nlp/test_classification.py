@@ -57,10 +57,10 @@ def opened(model_dir: Path, **parameters: object) -> Runner:
     return CLASSIFY.stages[0].open(Setup(parameters=chosen, model_dir=model_dir))
 
 
-@pytest.fixture(scope="module")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["linear", "naive-bayes"])
+def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classification") / "model"
-    train(labelled(), folder)
+    train(labelled(), folder, arch=request.param)
     return folder
 
 

@@ -1,5 +1,6 @@
 """The hashed n-grams, against a plain count of the same n-grams in Python."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -20,6 +21,7 @@ def plain(text: str) -> Counter[tuple[str, object]]:
     for order in range(1, 4):
         grams = [padded[i : i + order] for i in range(len(padded) - order + 1)]
         found.update(("chars", gram) for gram in grams if gram != " ")
+    words = re.findall(r"[^\W_]+|\S", padded)
     for order in range(1, 3):
         found.update(("words", tuple(words[i : i + order])) for i in range(len(words) - order + 1))
     return found

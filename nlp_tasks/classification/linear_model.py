@@ -1,0 +1,71 @@
+"""Linear models over n-gram features: weights, scores, and the classifier that `linear` and `naive_bayes` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks.classification import features
+from nlp_tasks.classification.architecture import State
+from nlp_tasks.classification.features import Rows, Vocabulary
+from nlp_tasks.classification.ngrams import NgramConfig
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Scores are rows @ matrix + bias."""
+
+    matrix: torch.Tensor  # (F, K)
+    bias: torch.Tensor  # (K,)
+
+    def scores(self, rows: Rows) -> NDArray[np.float32]:
+        """Scores (N, K) of weighted rows."""
+        device = self.matrix.device
+        columns = torch.from_numpy(rows.columns).to(device)
+        starts = torch.from_numpy(rows.starts[:-1].astype(np.int32)).to(device)
+        values = torch.from_numpy(rows.values).to(device)
+        summed = torch.nn.functional.embedding_bag(
+            columns, self.matrix, starts, mode="sum", per_sample_weights=values
+        )
+        scores: NDArray[np.float32] = (summed + self.bias).cpu().numpy()
+        return scores
+
+    def mixed(self, other: Weights, own_share: float, other_share: float) -> Weights:
+        """The model whose scores are the weighted sum of both models' scores."""
+        matrix = own_share * self.matrix + other_share * other.matrix
+        return Weights(matrix, own_share * self.bias + other_share * other.bias)
+
+
+@dataclass
+class LinearClassifier:
+    """A vocabulary and one weight per feature and label."""
+
+    vocabulary: Vocabulary
+    weights: Weights
+    batch_documents: int = 4096
+    batch_chars: int = 1_000_000
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        counts = features.count(texts, self.vocabulary.config, beat)
+        return self.weights.scores(features.weigh(counts, self.vocabulary))
+
+    def state(self) -> State:
+        """The n-gram settings; buckets, idf, weights and bias."""
+        tensors = {"buckets": self.vocabulary.buckets, "idf": self.vocabulary.idf}
+        tensors["matrix"] = self.weights.matrix.cpu().numpy()
+        tensors["bias"] = self.weights.bias.cpu().numpy()
+        return asdict(self.vocabulary.config), tensors
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> LinearClassifier:
+    """The classifier that `state` described."""
+    settings = config | {"chars": tuple(config["chars"]), "words": tuple(config["words"])}
+    vocabulary = Vocabulary.of(NgramConfig(**settings), tensors["buckets"], tensors["idf"])
+    matrix, bias = (torch.from_numpy(tensors[name]).to(device) for name in ("matrix", "bias"))
+    return LinearClassifier(vocabulary, Weights(matrix, bias))
