@@ -1,0 +1,154 @@
+"""From an open file to a buffered stream of bytes: size fixed when opened, unpacked, UTF-16 turned into UTF-8.
+
+Knows nothing of lines and records. Each layer is an `io.RawIOBase`; each holds a bounded amount of data.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import os
+import stat
+import zlib
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from scheduler.readers.decoding import utf16_without_mark
+from scheduler.readers.files import DocumentFile
+from scheduler.readers.options import MIB
+from scheduler.readers.records import RefusedError
+
+_BUFFER_BYTES = MIB
+_HEAD_BYTES = 4096
+
+#: Text packs to a tenth, a log to a hundredth. Beyond this ratio, and this size, it is a bomb.
+_MAX_RATIO = 200
+_BOMB_BYTES = 64 * MIB
+
+_UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"%PDF": "PDF", b"\xff\xfe\0\0": "UTF-32 text"}
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The bytes of a file after its byte order mark, and their encoding (never UTF-16)."""
+
+    bytes: io.BufferedReader
+    encoding: str
+
+
+@contextmanager
+def opened(file: DocumentFile, encoding: str) -> Iterator[Stream]:
+    """Open a regular file; read no more than it holds now.
+
+    RefusedError CHANGED_WHILE_READ when left, if it changed meanwhile: what was read may be half old, half new.
+    """
+    # Not following links and not blocking: the file may have become a link or a FIFO since it was found.
+    fd = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with io.FileIO(fd, "rb") as raw:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise RefusedError("NOT_A_FILE", "it is not a regular file")
+        capped = _Capped(raw, before.st_size)
+        yield _decoded(
+            io.BufferedReader(_Unpacked(capped) if file.is_gzip else capped, _BUFFER_BYTES), encoding
+        )
+        after = os.fstat(fd)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise RefusedError("CHANGED_WHILE_READ", "the file changed while it was read: add it again")
+
+
+def _decoded(stream: io.BufferedReader, encoding: str) -> Stream:
+    head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+    for magic, name in _OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise RefusedError(
+                "WRONG_FORMAT", f"it holds {name}, not what its name says: unpack or convert it"
+            )
+    if head.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+        return Stream(stream, "utf-8")
+    if head[:2] in _UTF16_MARKS:
+        stream.read(2)
+        return _from_utf16(stream, _UTF16_MARKS[head[:2]])
+    if encoding.startswith("utf-16"):
+        return _from_utf16(stream, "utf-16-be" if encoding == "utf-16-be" else "utf-16-le")
+    if guess := utf16_without_mark(head):
+        detail = f"it looks like UTF-16 without a byte order mark: add --encoding {guess}"
+        raise RefusedError("INVALID_ENCODING", detail)
+    return Stream(stream, encoding)
+
+
+def _from_utf16(stream: io.BufferedReader, encoding: str) -> Stream:
+    return Stream(io.BufferedReader(_Utf16AsUtf8(stream, encoding), _BUFFER_BYTES), "utf-8")
+
+
+class _Layer(io.RawIOBase):
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.some(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    @abstractmethod
+    def some(self, n_bytes: int) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+class _Capped(_Layer):
+    """A file as long as it was when it was opened, so that one that grows for ever has an end."""
+
+    def __init__(self, raw: io.FileIO, n_bytes: int) -> None:
+        self._raw, self._left, self.n_read = raw, n_bytes, 0
+
+    def some(self, n_bytes: int) -> bytes:
+        data = self._raw.read(min(n_bytes, self._left)) or b""
+        self._left -= len(data)
+        self.n_read += len(data)
+        return data
+
+
+class _Unpacked(_Layer):
+    """What a gzip file holds."""
+
+    def __init__(self, packed: _Capped) -> None:
+        self._packed, self._n_bytes = packed, 0
+        self._gzip = gzip.GzipFile(fileobj=io.BufferedReader(packed), mode="rb")
+
+    def some(self, n_bytes: int) -> bytes:
+        try:
+            data = self._gzip.read1(n_bytes)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            reason = f"it cannot be unpacked to its end ({error}): what comes after that place was not read"
+            raise RefusedError("BAD_GZIP", reason) from None
+        self._n_bytes += len(data)
+        if self._n_bytes > max(_BOMB_BYTES, _MAX_RATIO * self._packed.n_read):
+            detail = (
+                f"it unpacks to more than {_MAX_RATIO} times its size: unpack it yourself if you trust it"
+            )
+            raise RefusedError("GZIP_BOMB", detail)
+        return data
+
+
+class _Utf16AsUtf8(_Layer):
+    """UTF-16 as UTF-8. Half a character and unpaired surrogates become bytes that are not UTF-8."""
+
+    def __init__(self, stream: io.BufferedReader, encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._ready, self._at_end = b"", False
+
+    def some(self, n_bytes: int) -> bytes:
+        while not self._ready and not self._at_end:
+            data = self._stream.read(64 * 1024)
+            self._at_end = not data
+            self._ready = self._decoder.decode(data).encode("utf-8", "surrogatepass")
+            if self._at_end and self._decoder.getstate()[0]:
+                self._ready += b"\xff"
+        part, self._ready = self._ready[:n_bytes], self._ready[n_bytes:]
+        return part
