@@ -83,6 +83,8 @@ def _log_to_stderr(**_: Any) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(processName)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Its progress comes through the job's note; a line for each of its steps would bury the rest.
+    logging.getLogger("gensim").setLevel(logging.WARNING)
 
 
 class OneLine(logging.Formatter):

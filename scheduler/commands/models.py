@@ -1,0 +1,83 @@
+"""docmill models list, show, promote, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scheduler.commands.output import print_json, print_table, say
+
+app = typer.Typer(no_args_is_help=True, help="Trained models, their versions and champions.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@app.command(name="list")
+def list_(json: Json = False) -> None:
+    """List every version of every model.
+
+    Example: docmill models list
+    """
+    _show(None, json=json)
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="The model's name.")], json: Json = False) -> None:
+    """Show one model's versions with all their figures.
+
+    Example: docmill models show sentiment
+    """
+    _show(name, json=json)
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(metavar="NAME@VERSION")],
+    alias: Annotated[str, typer.Option(help="The alias to move.")] = "champion",
+) -> None:
+    """Let jobs that ask for NAME use this version.
+
+    Example: docmill models promote sentiment@2
+    """
+    from db import model_versions
+    from scheduler.client import store
+
+    with store().write() as session:
+        promoted = model_versions.promote(session, version, alias)
+    say(f"{promoted.model}@{alias} is version {promoted.version} now")
+
+
+@app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="The model's name.")],
+    alias: Annotated[str, typer.Option(help="The alias to move.")] = "champion",
+) -> None:
+    """Let an alias stand for the version it stood for before.
+
+    Example: docmill models rollback sentiment
+    """
+    from db import model_versions
+    from scheduler.client import store
+
+    with store().write() as session:
+        restored = model_versions.rollback(session, name, alias)
+    say(f"{name}@{alias} is version {restored.version} again")
+
+
+def _show(name: str | None, *, json: bool) -> None:
+    from db import model_versions
+    from scheduler.client import store
+
+    with store().read() as session:
+        rows = model_versions.listing(session, name)
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        row["aliases"] = ", ".join(row["aliases"])
+        row["figures"] = ", ".join(
+            f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())
+        )
+    columns = ("model", "version", "kind", "aliases", "created_at", "figures")
+    print_table(rows, columns, "no models yet: docmill train classify --collection NAME")

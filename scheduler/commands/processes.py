@@ -1,0 +1,151 @@
+"""docmill worker, scheduler, flower, up, demo: the commands that stay."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from scheduler.commands.output import say
+
+Devices = Annotated[
+    str, typer.Option(help="auto (every GPU, else one worker a core), cpu:2, cuda:0,1, cuda:0+cpu:1")
+]
+
+
+def worker(
+    devices: Devices = "auto",
+    kinds: Annotated[
+        str, typer.Option(help="Kinds to work on, separated by commas; all of them if not given.")
+    ] = "",
+) -> None:
+    """Run one worker process for each device until told to stop.
+
+    SIGTERM or Ctrl-C lets each end its batch; what is not done goes back to the queue.
+
+    Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
+    """
+    from db.store import open_store
+    from workers import devices as parse_devices
+    from workers.kinds import all_kinds, find
+    from workers.launcher import Launcher
+    from workers.settings import settings
+
+    wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
+    found = parse_devices.parse(devices)
+    _log_to_stderr()
+    open_store(settings().url).check_durability()
+    launcher = Launcher(settings(), found, wanted)
+    on_stop(launcher.stopping.set)
+    launcher.run()
+
+
+def scheduler() -> None:
+    """Run the scheduler until told to stop: it feeds Redis, frees what dead workers held, finishes jobs and
+    fires schedules. Any number of them may run.
+
+    Example: docmill scheduler
+    """
+    from db.store import open_store
+    from scheduler.broker import Broker
+    from scheduler.tick import Scheduler
+    from workers.app import app
+    from workers.settings import settings
+
+    _log_to_stderr()
+    store = open_store(settings().url)
+    store.check_durability()
+    loop = Scheduler(store, Broker(app), settings())
+    on_stop(loop.stopping.set)
+    loop.run()
+
+
+def flower(
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 5555,
+    address: Annotated[
+        str, typer.Option(help="Anything but 127.0.0.1 belongs behind a proxy with TLS.")
+    ] = "127.0.0.1",
+) -> None:
+    """Run Flower, which shows workers and messages: read-only, with a password.
+
+    User and password come from FLOWER_BASIC_AUTH (user:password).
+
+    Example: FLOWER_BASIC_AUTH=me:secret docmill flower
+    """
+    from workers.settings import settings
+
+    if ":" not in os.environ.get("FLOWER_BASIC_AUTH", ""):
+        raise ValueError(
+            "set FLOWER_BASIC_AUTH=user:password: Flower's pages are open to everybody without it"
+        )
+    settings()
+    arguments = [
+        "--app=workers.app", "flower", f"--address={address}", f"--port={port}", "--read_only=True",
+        "--max_tasks=10000", "--persistent=False",
+    ]  # fmt: skip
+    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])  # noqa: S606 (no shell is wanted)
+
+
+def up(
+    devices: Devices = "auto",
+    flower_port: Annotated[int, typer.Option(help="Flower's port; another free one if it is taken.")] = 5555,
+) -> None:
+    """Run everything on this machine: Redis, a scheduler, workers and Flower. Ctrl-C stops all of it.
+
+    The store, models and logs are in DOCMILL_HOME (./.docmill if not set).
+
+    Example: docmill up
+    """
+    from scheduler.embedded import Stack
+    from workers import devices as parse_devices
+    from workers.settings import settings
+
+    parse_devices.parse(devices)
+    stopping = threading.Event()
+    on_stop(stopping.set)
+    stack = Stack(settings(), devices, flower_port)
+    try:
+        stack.start()
+        say(f"docmill is up in {stack.home}")
+        if stack.flower is not None:
+            say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
+        say(f"logs:   {stack.logs}")
+        say("Ctrl-C stops everything; what is not done goes on at the next start.")
+        sys.stdout.flush()
+        stack.run(stopping)
+    finally:
+        say("stopping ...")
+        stack.stop()
+
+
+def demo(
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up afterwards, with Flower, until Ctrl-C.")
+    ] = False,
+    devices: Devices = "auto",
+) -> None:
+    """Show docmill on real texts: English news and reviews, and a small Korean collection.
+
+    It works in a folder of its own inside DOCMILL_HOME; run again, it finds nothing to do.
+
+    Example: docmill demo --keep
+    """
+    from scheduler.demo import tour
+
+    tour.run(devices=devices, keep=keep)
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and on Ctrl-C."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

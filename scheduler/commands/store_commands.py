@@ -1,0 +1,54 @@
+"""docmill db upgrade, docmill doctor."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from scheduler.commands.output import print_json, say
+
+app = typer.Typer(no_args_is_help=True, help="The store.")
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `docmill db upgrade` a command of two words."""
+
+
+@app.command()
+def upgrade() -> None:
+    """Create the tables, or bring them up to this version. Running it twice is harmless.
+
+    Example: DOCMILL_DATABASE_URL=postgresql://docmill@db/docmill docmill db upgrade
+    """
+    from db import migrations
+    from db.store import SCHEMA, Store
+    from workers.settings import settings
+
+    store = Store(settings().url)
+    migrations.upgrade(store)
+    say(f"{store.name} is at schema {SCHEMA}")
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """Say what is reachable, what is stuck and why, and which command mends it.
+
+    The exit status is 0 when all is well, 1 when something needs attention.
+
+    Example: docmill doctor
+    """
+    from dataclasses import asdict
+
+    from scheduler import diagnosis
+
+    findings = diagnosis.run()
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            say(f"{'ok  ' if finding.ok else 'BAD '} {finding.what}: {finding.detail}")
+            if finding.fix:
+                say(f"       -> {finding.fix}")
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)

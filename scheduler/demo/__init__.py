@@ -1,0 +1,1 @@
+"""What `docmill demo` shows."""
