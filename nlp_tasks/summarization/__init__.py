@@ -27,9 +27,9 @@ class SummarizeParameters:
     #: What the summary should be about; empty for what the document is about.
     query: str = ""
     #: How much being said already counts against a sentence (MMR), from 0 to 1.
-    diversity: float = 0.2
-    #: How much standing early in the document counts for a sentence; 0 for not at all.
-    position: float = 0.5
+    diversity: float = 0.1
+    #: How much standing at the document's beginning counts for a sentence, 0 for nothing; unused with a query.
+    position: float = 2.5
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:

@@ -7,13 +7,16 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from nlp_tasks.summarization.terms import Terms
+from nlp_tasks.summarization.terms import Graph, Terms
+
+#: Values closer than this are equal, and the earlier sentence wins: rounding must not choose.
+_TIE = 1e-5
 
 
 def choose(
     terms: Terms,
+    edges: Graph,
     scores: Tensor,
-    similar: Callable[[Tensor], Tensor],
     sizes: Tensor,
     limits: Tensor,
     max_chars: int,
@@ -22,33 +25,34 @@ def choose(
 ) -> Tensor:
     """Maximal marginal relevance (Carbonell and Goldstein 1998) in all documents at once; a mask, (S,).
 
-    `similar` maps a mask of at most one sentence per document to the similarity of every sentence with it,
-    (S,). `sizes` are the sentences' characters (S,), `limits` the most sentences of each document (D,).
+    `sizes` are the sentences' characters (S,), `limits` the most sentences of each document (D,). The first
+    sentence of a summary may be longer than `max_chars` (0 for no limit).
     """
     chosen = torch.zeros_like(scores, dtype=torch.bool)  # (S,)
-    redundancy = torch.zeros_like(scores)  # (S,)
+    repeated = torch.zeros_like(scores)  # (S,)
     room = torch.full_like(terms.lengths, max_chars or torch.iinfo(torch.int64).max)  # (D,)
-    for step in range(int(limits.max())):
-        fits = (sizes <= room[terms.document]) | (step == 0)
-        open_ = fits & ~chosen & (step < limits)[terms.document]
-        if not bool(open_.any()):
-            break
-        value = (1 - diversity) * scores - diversity * redundancy
-        best = _best(terms, value.masked_fill(~open_, -torch.inf))  # (S,) mask
-        chosen |= best
-        room -= terms.document_sums(sizes * best)
-        if diversity and step + 1 < int(limits.max()):
-            redundancy = torch.maximum(redundancy, similar(best.to(scores.dtype)))
+    steps = int(torch.minimum(limits, terms.lengths).max())
+    for step in range(steps):
+        fits = sizes <= room[terms.document] if step and max_chars else torch.ones_like(chosen)
+        free = fits & ~chosen & (step < limits)[terms.document]
+        value = (1 - diversity) * scores - diversity * repeated
+        best = _best(terms, value.masked_fill(~free, -torch.inf))
+        chosen[best] = True
+        if max_chars:
+            room[terms.document[best]] -= sizes[best]
+        if diversity and step + 1 < steps:
+            told = torch.zeros_like(scores).index_fill_(0, best, 1.0)
+            repeated = torch.maximum(repeated, edges.cosines(told))
         beat()
     return chosen
 
 
 def _best(terms: Terms, value: Tensor) -> Tensor:
-    """A mask of each document's greatest value, the first if there are several; none where all are -inf."""
+    """The sentence of each document's greatest value, the first of several; none for one that is all -inf."""
     greatest = torch.full_like(terms.lengths, -torch.inf, dtype=value.dtype)
     greatest.scatter_reduce_(0, terms.document, value, "amax")
-    ties = (value == greatest[terms.document]) & (value > -torch.inf)
-    place = torch.where(ties, terms.place, terms.place.max() + 1)
-    first = torch.full_like(terms.lengths, int(place.max()) + 1)
-    first.scatter_reduce_(0, terms.document, place, "amin")
-    return ties & (terms.place == first[terms.document])
+    near = torch.nonzero((value >= greatest[terms.document] - _TIE) & (value > -torch.inf))[:, 0]
+    document = terms.document[near]
+    first = torch.ones_like(near, dtype=torch.bool)
+    first[1:] = document[1:] != document[:-1]
+    return near[first]

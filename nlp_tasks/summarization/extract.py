@@ -1,18 +1,19 @@
 """From the tokens of many documents' sentences to the sentences that sum each of them up.
 
-Knows tokens, not text: what a sentence says and how long it is stands in its tokens and its size.
+Knows tokens, not text: what a sentence says stands in its tokens, how long it is in its size.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 
-from nlp_tasks.summarization import SummarizeParameters, choose, rank, terms
+from nlp_tasks.summarization import SummarizeParameters, rank, terms
+from nlp_tasks.summarization.choose import choose
 from nlp_tasks.summarization.terms import Sentences, Terms
 
 
@@ -40,39 +41,22 @@ def extract(
     """
     if not documents:
         return []
-    batch = terms.count(documents, device)
-    scores = _scores(batch, documents, parameters, query)
-    cosine = batch.matrix(rank.cosine_values(batch))
-    chosen = choose.choose(
+    batch = terms.count(documents, query, device)
+    edges = terms.graph(batch, rank.edge_values(batch, parameters.method))
+    scores = rank.importance(batch, edges, parameters.method, asked=bool(query))
+    if parameters.method != "lead" and not query:
+        scores = rank.raised(batch, scores, parameters.position)
+    chosen = choose(
         batch,
+        edges,
         scores,
-        cosine.gram,
-        sizes=torch.tensor([size for document in sizes for size in document], device=device),
+        sizes=torch.tensor(list(chain.from_iterable(sizes)), device=device),
         limits=_limits(batch, parameters),
         max_chars=parameters.max_chars,
-        diversity=parameters.diversity,
+        diversity=parameters.diversity if parameters.method != "lead" else 0.0,
         beat=beat,
     )
     return _extracts(batch, chosen, scores)
-
-
-def _scores(
-    batch: Terms, documents: Sequence[Sentences], parameters: SummarizeParameters, query: Sequence[str]
-) -> Tensor:
-    """The importance of each sentence (S,): the method's, raised for standing early in the document."""
-    restart = None
-    if query:
-        hits = [_overlap(sentence, set(query)) for sentences in documents for sentence in sentences]
-        restart = torch.tensor(hits, device=batch.rows.device) + 1e-3
-    scores = rank.METHODS[parameters.method](batch, restart)
-    early = 1 + parameters.position * torch.exp(-batch.place.to(torch.float32) / 3)
-    return rank.scaled(batch, scores * early)
-
-
-def _overlap(sentence: Sequence[str], query: set[str]) -> float:
-    """How much of the query a sentence says, as the cosine of the two sets of words."""
-    words = set(sentence)
-    return len(words & query) / math.sqrt(max(len(words), 1) * len(query))
 
 
 def _limits(batch: Terms, parameters: SummarizeParameters) -> Tensor:
@@ -84,10 +68,8 @@ def _limits(batch: Terms, parameters: SummarizeParameters) -> Tensor:
 
 def _extracts(batch: Terms, chosen: Tensor, scores: Tensor) -> list[Extract]:
     extracts = [Extract([], []) for _ in range(len(batch.lengths))]
-    kept = zip(
-        batch.document[chosen].tolist(), batch.place[chosen].tolist(), scores[chosen].tolist(), strict=True
-    )
-    for document, place, score in kept:
+    columns = (batch.document[chosen], batch.place[chosen], scores[chosen])
+    for document, place, score in zip(*(column.tolist() for column in columns), strict=True):
         extracts[document].places.append(place)
         extracts[document].scores.append(score)
     return extracts

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 from nlp_tasks.sentences import Span
 
+#: A syllable that ends Korean sentences, but not as the end of 개요, 수요, 다음, 마음, 책임, 게임 and the like.
+_FINAL = r"(?:[다죠됨까]|(?<![개수주필중소])요|(?<![다마처])음|(?<![책게])임|함)"
 #: A mark that ends a sentence, or a Korean ending without one.
-_ENDED = re.compile(r"(?:[.!?…。！？:;]|[다요죠음함임됨까])[\"'”’)\]」』》〉]*\Z")
+_ENDED = re.compile(rf"(?:[.!?…。！？:;]|{_FINAL})[\"'”’)\]」』》〉]*\Z")
+_ENDED_IN_KOREAN = re.compile(rf"(?:[!?]|{_FINAL})\W*\Z")
 _CELLS = re.compile(r"\t|\s\|\s|\||\s{3,}\S")
 _LETTERS = re.compile(r"[^\W\d_]")
 _MARKUP = re.compile(r"#{1,6}\s|<!--|```|\|")
@@ -38,11 +41,7 @@ def _is_prose(text: str, start: int, end: int) -> bool:
 def _is_heading(line: str) -> bool:
     if not _ENDED.search(line[-8:]):
         return len(line) <= _UNENDED_CHARS
-    return (
-        len(line) <= _HEADING_CHARS
-        and not re.search(r"[다요죠음함임됨까!?]\W*\Z", line)
-        and "가" <= line[0] <= "힣"
-    )
+    return len(line) <= _HEADING_CHARS and not _ENDED_IN_KOREAN.search(line) and "가" <= line[0] <= "힣"
 
 
 def _own_line(text: str, start: int, end: int) -> bool:

@@ -1,4 +1,4 @@
-"""The sentences of many documents as one block-diagonal matrix of term counts.
+"""The sentences of many documents as one block-diagonal sparse matrix of terms.
 
 Knows tokens and tensors, not text. Each document has columns of its own, so no sentence ever meets another
 document's, and its numbers do not depend on what else is in the batch.
@@ -10,98 +10,131 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 #: One document: its sentences, each a list of tokens.
-Sentences = Sequence[Sequence[str]]
+Sentences: TypeAlias = Sequence[Sequence[str]]
+Integers: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Counts of terms in sentences, as entries sorted by (sentence, column). S sentences, C columns, E entries."""
+    """The terms of S sentences of D documents: E entries, sorted by sentence, in C columns."""
 
     rows: Tensor  # (E,) sentence of each entry
     columns: Tensor  # (E,)
-    counts: Tensor  # (E,) float32
+    counts: Tensor  # (E,) how often the sentence has the term
+    row_ends: Tensor  # (S + 1,) where the entries of each sentence begin, and the last end
+    column_ends: Tensor  # (C + 1,) the same for columns, in `by_column` order
+    by_column: Tensor  # (E,) the entries sorted by column
     document: Tensor  # (S,) document of each sentence
     place: Tensor  # (S,) place of each sentence in its document, from 0
     lengths: Tensor  # (D,) sentences per document
     column_document: Tensor  # (C,) document of each column
-
-    def matrix(self, values: Tensor) -> Blocks:
-        """The matrix with these values for its entries."""
-        shape = (len(self.document), len(self.column_document))
-        return Blocks(_csr(self.rows, self.columns, values, shape), _transposed(self, values, shape))
+    asked: Tensor  # (C,) 1.0 for the terms of the query
 
     def row_sums(self, values: Tensor) -> Tensor:
-        """Per sentence, the sum of its entries' values."""
+        """Per sentence, the sum of its entries' values, (S,)."""
         return torch.zeros_like(self.document, dtype=values.dtype).index_add_(0, self.rows, values)
 
+    def column_sums(self, values: Tensor) -> Tensor:
+        """Per column, the sum of its entries' values, (C,)."""
+        return torch.zeros_like(self.column_document, dtype=values.dtype).index_add_(0, self.columns, values)
+
     def document_sums(self, values: Tensor) -> Tensor:
-        """Per document, the sum of its sentences' values."""
+        """Per document, the sum of its sentences' values, (D,)."""
         return torch.zeros_like(self.lengths, dtype=values.dtype).index_add_(0, self.document, values)
+
+    def scaled(self, values: Tensor) -> Tensor:
+        """Sentences' values (0 or more) over the greatest of their document, (S,)."""
+        greatest = torch.zeros_like(self.lengths, dtype=values.dtype)
+        greatest.scatter_reduce_(0, self.document, values, "amax")
+        return values / greatest.clamp(min=1e-12)[self.document]
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """A sparse matrix A with its transpose at hand."""
+class Graph:
+    """Sentences joined by what they share: edge weights W = A Aᵀ, never made.
 
-    forward: Tensor  # (S, C) CSR
-    backward: Tensor  # (C, S) CSR
+    A product with W is two sparse products with A: time and memory grow with A's entries, not with S².
+    """
 
-    def gram(self, x: Tensor) -> Tensor:
-        """A Aᵀ x without ever making A Aᵀ: time and memory grow with A's entries, not with S²."""
-        return self.forward @ (self.backward @ x)
+    forward: Tensor  # A, (S, C) CSR
+    backward: Tensor  # Aᵀ, (C, S) CSR
+    loops: Tensor  # the diagonal of W, (S,)
+
+    def neighbours(self, x: Tensor) -> Tensor:
+        """W x without the diagonal: what each sentence gets from the others, (S,)."""
+        return self.forward @ (self.backward @ x) - self.loops * x
+
+    def cosines(self, x: Tensor) -> Tensor:
+        """The same with edges normalised to cosines, and with the diagonal: x = one sentence tells all its own."""
+        scale = self.loops.clamp(min=1e-12).rsqrt()
+        return scale * (self.forward @ (self.backward @ (scale * x)))
 
 
-def count(documents: Sequence[Sentences], device: str = "cpu") -> Terms:
-    """The term counts of a batch of documents."""
+def graph(terms: Terms, values: Tensor) -> Graph:
+    """The graph of the matrix A that has these values for its entries."""
+    shape = (len(terms.document), len(terms.column_document))
+    order = terms.by_column
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        forward = _csr(terms.row_ends, terms.columns, values, shape)
+        backward = _csr(terms.column_ends, terms.rows[order], values[order], shape[::-1])
+    return Graph(forward, backward, terms.row_sums(values**2))
+
+
+def count(documents: Sequence[Sentences], query: Sequence[str] = (), device: str = "cpu") -> Terms:
+    """The terms of a batch of documents, counted; those of the query, marked."""
     lengths = np.fromiter(map(len, documents), np.int64, len(documents))
-    sentences = list(chain.from_iterable(documents))
-    words = np.fromiter(map(len, sentences), np.int64, len(sentences))
-    columns, widths = _columns(documents)
-    keys = np.repeat(np.arange(len(sentences)), words) * max(int(widths.sum()), 1) + columns
-    unique, counts = np.unique(keys, return_counts=True)
-    rows, columns = np.divmod(unique, max(int(widths.sum()), 1))
-    starts = np.cumsum(lengths) - lengths
-    arrays = (
+    words = np.fromiter(map(len, chain.from_iterable(documents)), np.int64)
+    tokens, widths, asked = _columns(documents, query)
+    width = max(int(widths.sum()), 1)
+    keys, counts = np.unique(np.repeat(np.arange(len(words)), words) * width + tokens, return_counts=True)
+    rows, columns = np.divmod(keys, width)
+    by_column = np.argsort(columns, kind="stable")
+    arrays: tuple[NDArray[Any], ...] = (
         rows,
         columns,
         counts.astype(np.float32),
+        _ends(rows, len(words)),
+        _ends(columns, int(widths.sum())),
+        by_column,
         np.repeat(np.arange(len(documents)), lengths),
-        np.arange(len(sentences)) - np.repeat(starts, lengths),
+        np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
         lengths,
         np.repeat(np.arange(len(documents)), widths),
+        np.bincount(asked, minlength=int(widths.sum())).astype(np.float32),
     )
     return Terms(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
-def _columns(documents: Sequence[Sentences]) -> tuple[np.ndarray, np.ndarray]:
-    """The column of each token of the batch, in order, and how many columns each document has."""
+def _columns(documents: Sequence[Sentences], query: Sequence[str]) -> tuple[Integers, Integers, Integers]:
+    """The column of each token of the batch, how many columns each document has, the columns of the query."""
     columns: list[int] = []
+    asked: list[int] = []
     widths = []
+    wanted = dict.fromkeys(query)
     first = 0
     for sentences in documents:
         tokens = list(chain.from_iterable(sentences))
-        column = {token: first + number for number, token in enumerate(dict.fromkeys(tokens))}
+        column = {token: number for number, token in enumerate(dict.fromkeys(tokens), start=first)}
         columns.extend(map(column.__getitem__, tokens))
+        asked.extend(column[token] for token in wanted if token in column)
         widths.append(len(column))
         first += len(column)
-    return np.array(columns, np.int64), np.array(widths, np.int64)
+    return np.array(columns, np.int64), np.array(widths, np.int64), np.array(asked, np.int64)
 
 
-def _transposed(terms: Terms, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    order = torch.argsort(terms.columns, stable=True)
-    return _csr(terms.columns[order], terms.rows[order], values[order], (shape[1], shape[0]))
+def _ends(numbers: Integers, n: int) -> Integers:
+    """Where the entries of each of n rows begin, and the last end, in a list sorted by row."""
+    return np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=n))]).astype(np.int64)
 
 
-def _csr(rows: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """A CSR matrix of entries that are sorted by row and column."""
-    ends = torch.cumsum(torch.bincount(rows, minlength=shape[0]), 0)
-    pointers = torch.cat([ends.new_zeros(1), ends])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(pointers, columns, values, shape, check_invariants=False)
+def _csr(ends: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return torch.sparse_csr_tensor(ends, columns, values, shape, check_invariants=False)
