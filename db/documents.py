@@ -72,7 +72,9 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
 
 
 def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> Added:
-    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing."""
+    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing.
+    Two that add to one collection take turns, a batch each; submitting a job over it does not wait for them."""
+    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
     stored = {
         row.key: row
         for row in session.execute(

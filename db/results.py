@@ -77,7 +77,8 @@ def write_error_for_rest(session: Session, chunk_id: int, code: str, detail: str
             rest,
             include_defaults=False,
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_nothing(),
+        execution_options={"preserve_rowcount": True},
     )
     return int(result.rowcount)
 

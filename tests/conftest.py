@@ -1,0 +1,143 @@
+"""What tests share: a real Redis, a store in each database, and settings that come from this test alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db.migrations import upgrade
+from db.models import Base
+from db.store import Store
+from tests.servers import PostgresServer, RedisServer, missing_postgres, missing_redis
+
+#: Lease and tick in tests: short, so that waiting for them is short.
+QUICK = {
+    "DOCMILL_LEASE_SECONDS": "3",
+    "DOCMILL_TICK_SECONDS": "0.3",
+    "DOCMILL_RESEND_SECONDS": "2",
+    "DOCMILL_GRACE_SECONDS": "10",
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No test reads this machine's settings, nor writes into its .docmill."""
+    for name in [
+        name for name in os.environ if name.startswith("DOCMILL_") and name != "DOCMILL_SHARED_DATA"
+    ]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCMILL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DOCMILL_KIND_MODULES", "tests.kinds")
+    _forget_settings()
+    yield
+    _forget_settings()
+
+
+def _forget_settings() -> None:
+    """What a process reads once, each test reads anew."""
+    for module, name in (
+        ("workers.settings", "settings"),
+        ("workers.kinds", "all_kinds"),
+        ("scheduler.client", "store"),
+    ):
+        if module in sys.modules:
+            cached = getattr(sys.modules[module], name)
+            if name == "store" and cached.cache_info().currsize:
+                cached().close()
+            cached.cache_clear()
+
+
+# --- servers --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    if missing := missing_redis():
+        pytest.skip(missing)
+    server = RedisServer()
+    server.start()
+    yield server
+    server.stop()
+    server.remove()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty Redis, in the settings too."""
+    with redis_server.client() as client:
+        client.flushall()
+    monkeypatch.setenv("DOCMILL_REDIS_URL", redis_server.url)
+    return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    if missing := missing_postgres():
+        pytest.skip(missing)
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
+    server.remove()
+
+
+# --- stores ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite store with its tables and no rows, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "docmill.db"
+    store = Store(f"sqlite:///{path}")
+    upgrade(store)
+    with store.engine.connect() as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    store.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgres_server: PostgresServer) -> Iterator[Store]:
+    """One migrated database, which `store` empties before each test."""
+    store = Store(postgres_server.url(), pool_size=8)
+    upgrade(store)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty store, in each of the databases; it is the settings' store too."""
+    fixture = "sqlite_store" if request.param == "sqlite" else "empty_postgres_store"
+    store: Store = request.getfixturevalue(fixture)
+    monkeypatch.setenv("DOCMILL_DATABASE_URL", store.url.render_as_string(hide_password=False))
+    return store
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:
+    path = tmp_path / "docmill.db"
+    shutil.copy(sqlite_template, path)
+    store = Store(f"sqlite:///{path}")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def empty_postgres_store(postgres_store: Store) -> Store:
+    empty(postgres_store)
+    return postgres_store
+
+
+def empty(store: Store) -> None:
+    """Remove every row of a PostgreSQL store. As a replica does it: without the triggers that protect outcomes,
+    and in a hundredth of the time that TRUNCATE takes."""
+    deletes = "; ".join(f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables)
+    with store.write() as session:
+        session.execute(text(f"SET LOCAL session_replication_role = replica; {deletes}"))

@@ -1,0 +1,149 @@
+"""Short ways to put documents and jobs into a store, and to read what became of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, text, update
+
+from db import chunks, documents, jobs
+from db.chunks import Claim, Written
+from db.documents import NewDocument
+from db.jobs import NewJob, Submitted
+from db.models import Chunk, Document, Job, Outcome
+from db.selection import ChunkSize
+from db.sql import now
+from db.store import Store
+
+LEASE = 60.0
+_numbers = itertools.count()
+
+
+def add_documents(store: Store, n: int, collection: str = "news", *, label: str | None = None) -> int:
+    """`n` documents k0, k1, ...; returns the collection's number."""
+    new = [NewDocument(f"k{i}", f"text {i}", label, f"file:{i}") for i in range(n)]
+    return add(store, new, collection)
+
+
+def add(store: Store, new: Sequence[NewDocument], collection: str = "news") -> int:
+    with store.write() as session:
+        number = documents.collection_id(session, collection, create=True)
+        for batch in documents.batches(new):
+            documents.add(session, number, batch)
+        return number
+
+
+def submit(store: Store, collection: int, *, per_chunk: int = 10, **values: Any) -> Submitted:
+    """A job of kind `oracle`, unless told otherwise, cut into chunks of `per_chunk` documents."""
+    values = {"kind": "oracle", "parameters": {}, "chunk_size": ChunkSize(per_chunk, 1_000_000)} | values
+    with store.write() as session:
+        return jobs.submit(session, NewJob(collection_id=collection, **values))
+
+
+def a_job(store: Store, n: int = 10, *, per_chunk: int = 10, **values: Any) -> int:
+    """A fresh job over `n` fresh documents, in a collection of its own."""
+    collection = add_documents(store, n, f"news{next(_numbers)}")
+    return submit(store, collection, per_chunk=per_chunk, **values).job_id
+
+
+def chunks_of(store: Store, job_id: int) -> list[Chunk]:
+    """The job's chunks, with every column loaded, by stage and number."""
+    with store.read() as session:
+        query = select(Chunk).where(Chunk.job_id == job_id).order_by(Chunk.stage, Chunk.seq)
+        found = list(session.scalars(query))
+        for chunk in found:
+            chunk.document_ids  # noqa: B018 (loads the deferred column)
+        return found
+
+
+def the_chunk(store: Store, job_id: int) -> Chunk:
+    (chunk,) = chunks_of(store, job_id)
+    return chunk
+
+
+def job_of(store: Store, job_id: int) -> Job:
+    with store.read() as session:
+        return session.get_one(Job, job_id)
+
+
+def outcomes(store: Store, job_id: int) -> dict[str, str]:
+    """Document key -> "ok" or the error's code."""
+    with store.read() as session:
+        query = (
+            select(Document.key, Outcome.error_code)
+            .join(Outcome, Outcome.document_id == Document.id)
+            .where(Outcome.job_id == job_id)
+        )
+        return {key: code or "ok" for key, code in session.execute(query)}
+
+
+def claim(store: Store, chunk_id: int, worker: str = "w1", seconds: float = LEASE) -> Claim | None:
+    with store.write() as session:
+        return chunks.claim(session, chunk_id, worker, seconds)
+
+
+def held(store: Store, chunk_id: int, worker: str = "w1") -> Claim:
+    """A claim that must succeed."""
+    found = claim(store, chunk_id, worker)
+    assert found is not None, f"chunk {chunk_id} cannot be claimed"
+    return found
+
+
+def write_ok(store: Store, claim: Claim, ids: Sequence[int] | None = None, *, close: bool = True) -> None:
+    """Outcomes `ok` for these documents, or all of the chunk."""
+    written = Written(ok_ids=claim.document_ids if ids is None else ids)
+    with store.write() as session:
+        chunks.write(session, claim, written, LEASE, close=close)
+
+
+def let_leases_expire(store: Store) -> None:
+    """What the passing of a lease's time does."""
+    with store.write() as session:
+        session.execute(update(Chunk).where(Chunk.state == "leased").values(lease_until=now(-1)))
+
+
+def let_backoffs_pass(store: Store) -> None:
+    with store.write() as session:
+        session.execute(update(Chunk).values(not_before=None))
+
+
+def reap(store: Store) -> list[int]:
+    with store.write() as session:
+        return chunks.reap(session)
+
+
+def crash(store: Store, worker: str = "w1", code: str = "POISON") -> list[int]:
+    """Tell the store that a worker died."""
+    with store.write() as session:
+        return chunks.crashed(session, worker, code, "it died")
+
+
+def suspect(store: Store, claim: Claim, document_id: int) -> None:
+    with store.write() as session:
+        chunks.suspect(session, claim, document_id, LEASE)
+
+
+def finish(store: Store, job_id: int) -> bool:
+    with store.write() as session:
+        return jobs.finish(session, job_id)
+
+
+def stop(store: Store, job_id: int) -> None:
+    """Cancel, all the way to the end."""
+    with store.write() as session:
+        jobs.stop(session, job_id, "CANCELLED", "asked for")
+    while stop_some(store, job_id):
+        pass
+
+
+def stop_some(store: Store, job_id: int, limit: int = 50) -> int:
+    with store.write() as session:
+        return jobs.stop_some(session, job_id, limit)
+
+
+def sql(store: Store, statement: str, **values: Any) -> list[Any]:
+    """Rows of a query, or of a change that RETURNs."""
+    with store.write() as session:
+        return list(session.execute(text(statement), values))

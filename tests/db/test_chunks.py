@@ -1,0 +1,428 @@
+"""Every change of a chunk's state, one at a time, on both databases."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from db import chunks, jobs, schedules
+from db.chunks import MAX_CRASHES, WHOLE_CHUNK, Written
+from db.errors import FencedError
+from db.store import Store
+from tests.db.making import (
+    LEASE,
+    a_job,
+    add_documents,
+    chunks_of,
+    claim,
+    crash,
+    finish,
+    held,
+    let_backoffs_pass,
+    let_leases_expire,
+    outcomes,
+    reap,
+    stop,
+    submit,
+    suspect,
+    the_chunk,
+    write_ok,
+)
+
+
+def test_a_claim_leases_the_chunk_and_says_what_to_do(store: Store) -> None:
+    job_id = a_job(store, 3, parameters={"seconds": 0.5})
+    chunk = the_chunk(store, job_id)
+    taken = held(store, chunk.id)
+    after = the_chunk(store, job_id)
+    assert (taken.job_id, taken.kind, taken.parameters, taken.stage) == (
+        job_id,
+        "oracle",
+        {"seconds": 0.5},
+        0,
+    )
+    assert taken.document_ids == chunk.document_ids
+    assert not taken.careful
+    assert (after.state, after.worker, after.fence) == ("leased", "w1", taken.fence)
+    assert after.lease_until is not None
+
+
+def test_a_claimed_chunk_cannot_be_claimed(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store))
+    held(store, chunk.id)
+    assert claim(store, chunk.id, "w2") is None
+
+
+def test_each_claim_has_a_higher_fence(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store))
+    first = held(store, chunk.id)
+    crash(store)
+    assert held(store, chunk.id).fence > first.fence
+
+
+def test_a_chunk_that_does_not_exist_cannot_be_claimed(store: Store) -> None:
+    assert claim(store, 4711) is None
+
+
+def test_a_closed_chunk_cannot_be_claimed(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store))
+    write_ok(store, held(store, chunk.id))
+    assert claim(store, chunk.id) is None
+
+
+def test_renewing_prolongs_the_lease_and_keeps_a_note(store: Store) -> None:
+    job_id = a_job(store)
+    taken = held(store, the_chunk(store, job_id).id)
+    before = the_chunk(store, job_id).lease_until
+    with store.write() as session:
+        chunks.renew(session, taken, 10 * LEASE, "epoch 3 of 10")
+    after = the_chunk(store, job_id).lease_until
+    assert before is not None
+    assert after is not None
+    assert after - before > timedelta(seconds=8 * LEASE)
+    with store.read() as session:
+        assert session.get_one(jobs.Job, job_id).note == "epoch 3 of 10"
+
+
+def test_a_chunk_whose_lease_is_renewed_is_not_reaped(store: Store) -> None:
+    taken = held(store, the_chunk(store, a_job(store)).id)
+    let_leases_expire(store)
+    with store.write() as session:
+        chunks.renew(session, taken, LEASE)
+    assert reap(store) == []
+
+
+def test_an_expired_lease_is_reaped_once_and_the_chunk_is_ready(store: Store) -> None:
+    job_id = a_job(store)
+    chunk = the_chunk(store, job_id)
+    held(store, chunk.id)
+    assert reap(store) == []
+    let_leases_expire(store)
+    assert reap(store) == [chunk.id]
+    assert reap(store) == []
+    after = the_chunk(store, job_id)
+    assert (after.state, after.n_crashes, after.lease_until, after.sent_at) == ("ready", 1, None, None)
+
+
+def test_writing_closes_the_chunk_with_outcomes_and_rows(store: Store) -> None:
+    job_id = a_job(store, 3)
+    taken = held(store, the_chunk(store, job_id).id)
+    first, second, third = taken.document_ids
+    row = {"document_id": first, "rank": 1, "label": "a", "score": 0.5, "reason": None}
+    written = Written([first, second], [(third, "EMPTY_TEXT", "blank")], {"classification": [row]})
+    with store.write() as session:
+        chunks.write(session, taken, written, LEASE, close=True)
+    assert outcomes(store, job_id) == {"k0": "ok", "k1": "ok", "k2": "EMPTY_TEXT"}
+    chunk = the_chunk(store, job_id)
+    assert (chunk.state, chunk.n_ok, chunk.n_error, chunk.lease_until) == ("closed", 2, 1, None)
+    assert chunk.closed_at is not None
+    assert finish(store, job_id)
+
+
+def test_a_write_in_the_middle_keeps_the_lease_and_prolongs_it(store: Store) -> None:
+    job_id = a_job(store, 3)
+    taken = held(store, the_chunk(store, job_id).id)
+    let_leases_expire(store)
+    write_ok(store, taken, taken.document_ids[:1], close=False)
+    assert the_chunk(store, job_id).state == "leased"
+    assert reap(store) == []
+    write_ok(store, taken, taken.document_ids[1:])
+    assert len(outcomes(store, job_id)) == 3
+
+
+def test_a_write_that_fails_half_way_leaves_nothing(store: Store) -> None:
+    job_id = a_job(store, 2)
+    taken = held(store, the_chunk(store, job_id).id)
+    # The row lacks its score: the outcomes, written before it, must go with it.
+    bad = {"classification": [{"document_id": taken.document_ids[0], "rank": 1, "label": "a", "score": None}]}
+    with pytest.raises(Exception, match="score"), store.write() as session:
+        chunks.write(session, taken, Written(taken.document_ids, (), bad), LEASE, close=True)
+    assert outcomes(store, job_id) == {}
+    assert the_chunk(store, job_id).state == "leased"
+
+
+# --- a worker that comes back late ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lost", ["reaped", "crashed", "claimed by another", "closed by another", "cancelled"]
+)
+def test_what_a_worker_writes_after_it_lost_the_chunk_is_dropped(store: Store, lost: str) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    zombie = held(store, chunk.id)
+    let_leases_expire(store)
+    if lost == "crashed":
+        crash(store)
+    elif lost == "cancelled":
+        stop(store, job_id)
+    else:
+        reap(store)
+    if "another" in lost:
+        other = held(store, chunk.id, "w2")
+        write_ok(store, other, other.document_ids[:1], close=lost == "closed by another")
+    before, state = outcomes(store, job_id), the_chunk(store, job_id).state
+    for late in (
+        lambda: write_ok(store, zombie),
+        lambda: suspect(store, zombie, zombie.document_ids[0]),
+        lambda: _renew(store, zombie),
+        lambda: _put_back(store, zombie),
+    ):
+        with pytest.raises(FencedError):
+            late()
+    assert outcomes(store, job_id) == before
+    assert the_chunk(store, job_id).state == state
+
+
+def test_a_worker_that_missed_its_lease_by_a_moment_still_closes_its_chunk(store: Store) -> None:
+    # Nobody noticed yet: the fence is what counts, not the clock.
+    job_id = a_job(store, 3)
+    taken = held(store, the_chunk(store, job_id).id)
+    let_leases_expire(store)
+    write_ok(store, taken)
+    assert reap(store) == []
+    assert finish(store, job_id)
+
+
+def test_a_worker_under_the_same_name_is_another_claim(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store, 3))
+    zombie = held(store, chunk.id, "w1")
+    crash(store, "w1")
+    fresh = held(store, chunk.id, "w1")
+    with pytest.raises(FencedError):
+        write_ok(store, zombie)
+    write_ok(store, fresh)
+
+
+# --- giving back ------------------------------------------------------------------------------------------------
+
+
+def test_putting_back_waits_longer_each_time_and_blames_nobody(store: Store) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    delays = []
+    for _ in range(8):
+        _put_back(store, held(store, chunk.id))
+        after = the_chunk(store, job_id)
+        assert (after.state, after.n_crashes, after.fault) == ("ready", 0, "the disk is full")
+        assert claim(store, chunk.id) is None
+        assert after.not_before is not None
+        with store.read() as session:
+            delays.append((after.not_before - schedules.clock(session)).total_seconds())
+        let_backoffs_pass(store)
+    assert all(later > earlier - 1 for earlier, later in pairwise(delays))
+    assert delays[0] <= 1
+    assert 55 < delays[-1] <= 60
+    assert outcomes(store, job_id) == {}
+
+
+def test_a_worker_that_is_stopped_gives_back_all_it_holds_and_no_crash_counts(store: Store) -> None:
+    first, second, other = chunks_of(store, a_job(store, 30))
+    held(store, first.id)
+    held(store, second.id)
+    held(store, other.id, "w2")
+    with store.write() as session:
+        assert chunks.give_back(session, "w1") == 2
+    after = chunks_of(store, first.job_id)
+    assert [chunk.state for chunk in after] == ["ready", "ready", "leased"]
+    assert [chunk.n_crashes for chunk in after] == [0, 0, 0]
+    assert held(store, first.id).careful is False
+
+
+# --- deaths -------------------------------------------------------------------------------------------------
+
+
+def test_a_death_frees_what_the_worker_held_and_nothing_else(store: Store) -> None:
+    first, second, other = chunks_of(store, a_job(store, 30))
+    for chunk, worker in ((first, "w1"), (second, "w1"), (other, "w2")):
+        held(store, chunk.id, worker)
+    assert crash(store, "w1") == [first.id, second.id]
+    assert [chunk.state for chunk in chunks_of(store, first.job_id)] == ["ready", "ready", "leased"]
+
+
+def test_after_a_death_the_chunk_is_run_carefully(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store))
+    held(store, chunk.id)
+    crash(store)
+    assert held(store, chunk.id).careful
+
+
+def test_a_document_over_which_four_workers_died_is_poison_and_its_neighbours_are_not(store: Store) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    held(store, chunk.id)
+    crash(store)
+    for _ in range(MAX_CRASHES - 1):
+        taken = held(store, chunk.id)
+        suspect(store, taken, taken.document_ids[1])
+        assert outcomes(store, job_id) == {}
+        crash(store)
+    assert outcomes(store, job_id) == {"k1": "POISON"}
+    taken = held(store, chunk.id)
+    write_ok(store, taken, [taken.document_ids[0], taken.document_ids[2]])
+    assert finish(store, job_id)
+    assert the_chunk(store, job_id).n_error == 1
+
+
+def test_the_code_of_the_last_death_is_the_outcome(store: Store) -> None:
+    job_id = a_job(store, 1)
+    chunk = the_chunk(store, job_id)
+    _die_over_first(store, chunk.id, MAX_CRASHES, "TIMEOUT")
+    assert outcomes(store, job_id) == {"k0": "TIMEOUT"}
+
+
+def test_expired_leases_count_as_deaths(store: Store) -> None:
+    job_id = a_job(store, 2)
+    chunk = the_chunk(store, job_id)
+    for _ in range(MAX_CRASHES):
+        taken = held(store, chunk.id)
+        if taken.careful:
+            suspect(store, taken, taken.document_ids[0])
+        let_leases_expire(store)
+        reap(store)
+    assert outcomes(store, job_id) == {"k0": "POISON"}
+
+
+def test_deaths_over_different_documents_blame_none(store: Store) -> None:
+    job_id = a_job(store, 10)
+    chunk = the_chunk(store, job_id)
+    held(store, chunk.id)
+    crash(store)
+    for i in range(8):
+        taken = held(store, chunk.id)
+        suspect(store, taken, taken.document_ids[i])
+        crash(store)
+    assert outcomes(store, job_id) == {}
+
+
+def test_a_document_that_was_written_is_no_suspect_any_more(store: Store) -> None:
+    job_id = a_job(store, 2)
+    chunk = the_chunk(store, job_id)
+    _die_over_first(store, chunk.id, MAX_CRASHES - 1)
+    taken = held(store, chunk.id)
+    suspect(store, taken, taken.document_ids[0])
+    write_ok(store, taken, taken.document_ids[:1], close=False)
+    crash(store)
+    assert outcomes(store, job_id) == {"k0": "ok"}
+
+
+def test_deaths_before_the_first_document_blame_none_and_slow_down(store: Store) -> None:
+    job_id = a_job(store, 2)
+    chunk = the_chunk(store, job_id)
+    for _ in range(10):
+        let_backoffs_pass(store)
+        held(store, chunk.id)
+        crash(store)
+    after = the_chunk(store, job_id)
+    assert (after.state, after.n_crashes) == ("ready", 10)
+    assert after.not_before is not None
+    assert claim(store, chunk.id) is None
+    assert outcomes(store, job_id) == {}
+
+
+def test_a_training_over_which_four_workers_died_ends_for_all_its_documents(store: Store) -> None:
+    job_id = a_job(store, 3, chunk_size=None)
+    chunk = the_chunk(store, job_id)
+    for _ in range(MAX_CRASHES):
+        suspect(store, held(store, chunk.id), WHOLE_CHUNK)
+        crash(store)
+    assert set(outcomes(store, job_id).values()) == {"CRASHED"}
+    assert finish(store, job_id)
+
+
+# --- feeding ---------------------------------------------------------------------------------------------------
+
+
+def test_chunks_are_sent_once_until_they_are_due_again(store: Store) -> None:
+    job_id = a_job(store, 30)
+    first = _take(store, 2)
+    assert [message.seq for message in first] == [1, 2]
+    assert [message.seq for message in _take(store, 10)] == [3]
+    assert _take(store, 10) == []
+    assert [message.seq for message in _take(store, 10, resend_seconds=-1)] == [1, 2, 3]
+    message = first[0]
+    assert (message.job_id, message.kind, message.stage) == (job_id, "oracle", 0)
+    assert (message.n_chunks, message.n_documents, message.priority) == (3, 10, 5)
+
+
+def test_chunks_never_sent_come_before_those_to_send_again(store: Store) -> None:
+    a_job(store, 30)
+    _take(store, 1)
+    assert [message.seq for message in _take(store, 10, resend_seconds=-1)] == [1, 2, 3]
+    # All are sent, in the order of their numbers; the choice under a limit prefers the fresh ones.
+    a = a_job(store, 20)
+    again = _take(store, 2, resend_seconds=-1)
+    assert {message.job_id for message in again} == {a}
+
+
+def test_messages_that_the_broker_refused_may_be_sent_at_once(store: Store) -> None:
+    a_job(store, 30)
+    taken = _take(store, 3)
+    with store.write() as session:
+        chunks.unsend(session, [message.chunk_id for message in taken])
+    assert len(_take(store, 3)) == 3
+
+
+def test_leased_closed_blocked_delayed_and_paused_chunks_are_not_sent(store: Store) -> None:
+    leased, closed, delayed, free = chunks_of(store, a_job(store, 40))
+    held(store, leased.id)
+    write_ok(store, held(store, closed.id))
+    _put_back(store, held(store, delayed.id))
+    submit(store, add_documents(store, 5), n_stages=2, after_job_id=free.job_id)
+    assert [message.chunk_id for message in _take(store, 10)] == [free.id]
+    with store.write() as session:
+        chunks.unsend(session, [free.id])
+        jobs.pause(session, free.job_id)
+    assert _take(store, 10) == []
+    with store.read() as session:
+        assert chunks.ready(session) == []
+
+
+def test_ready_chunks_are_counted_by_queue_and_priority_most_urgent_first(store: Store) -> None:
+    a_job(store, 30)
+    a_job(store, 20, priority=9)
+    a_job(store, 10, kind="nothing")
+    with store.read() as session:
+        assert chunks.ready(session) == [("oracle", 9, 2), ("nothing", 5, 1), ("oracle", 5, 3)]
+
+
+def test_two_schedulers_never_send_the_same_chunk(store: Store) -> None:
+    a_job(store, 30)
+    if store.is_sqlite:
+        assert len(_take(store, 2)) + len(_take(store, 2)) == 3
+        return
+    with store.write() as one, store.write() as other:
+        first = chunks.take_for_sending(one, "oracle", 5, 2, 10)
+        second = chunks.take_for_sending(other, "oracle", 5, 2, 10)
+    assert len(first) == 2
+    assert len(second) == 1
+    assert not {m.chunk_id for m in first} & {m.chunk_id for m in second}
+
+
+# --- helpers ------------------------------------------------------------------------------------------------
+
+
+def _renew(store: Store, taken: chunks.Claim) -> None:
+    with store.write() as session:
+        chunks.renew(session, taken, LEASE)
+
+
+def _put_back(store: Store, taken: chunks.Claim) -> None:
+    with store.write() as session:
+        chunks.put_back(session, taken, "the disk is full")
+
+
+def _take(store: Store, limit: int, resend_seconds: float = 60) -> list[chunks.Message]:
+    with store.write() as session:
+        return chunks.take_for_sending(session, "oracle", 5, limit, resend_seconds)
+
+
+def _die_over_first(store: Store, chunk_id: int, times: int, code: str = "POISON") -> None:
+    """`times` deaths: the first in a batch, the others while the chunk's first document was run alone."""
+    for _ in range(times):
+        taken = held(store, chunk_id)
+        if taken.careful:
+            suspect(store, taken, taken.document_ids[0])
+        crash(store, code=code)
