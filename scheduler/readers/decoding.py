@@ -50,6 +50,17 @@ def looks_like_cp949(data: bytes) -> bool:
     return bool(beyond_ascii) and n_common >= 0.75 * len(letters) and n_lost <= 1
 
 
+def refuse_cp949_file(head: bytes, encoding: str, n_header_lines: int = 0) -> None:
+    """RefusedError if these first bytes of a UTF-8 file are CP949 line by line: one report instead of thousands.
+
+    One line that can be read, and each line is judged on its own.
+    """
+    whole = head[: head.rfind(b"\n") + 1] or head
+    lines = [line for line in whole.split(b"\n")[n_header_lines:] if line.strip()]
+    if encoding == "utf-8" and len(lines) > 1 and not any(map(_is_utf8, lines)) and looks_like_cp949(whole):
+        raise RefusedError("INVALID_ENCODING", "the file looks like CP949: add --encoding cp949")
+
+
 def utf16_without_mark(head: bytes) -> str | None:
     """The UTF-16 byte order that these first bytes of a file seem to have, or None.
 

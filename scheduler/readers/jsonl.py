@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from scheduler.readers.admission import Admission
-from scheduler.readers.decoding import decode
+from scheduler.readers.decoding import decode, refuse_cp949_file
 from scheduler.readers.files import DocumentFile
 from scheduler.readers.lines import Line, lines, too_long
 from scheduler.readers.options import DEFAULT_KEY_FIELD, ReadOptions
@@ -28,10 +28,11 @@ def read_jsonl(
 
     The first object tells whether the file has keys: if it has none, lines without one get "<file>#<line>".
     """
+    refuse_cp949_file(stream.head(), stream.encoding)
     key_field, text_field, label_field = options.key_field, options.text_field, options.label_field
     numbered: bool | None = None
     n_lines = 0
-    for line in lines(stream.bytes, options.max_line_bytes):
+    for line in lines(stream.buffer, options.max_line_bytes):
         n_lines += 1
         if line.data is not None and not line.data.strip():
             continue
@@ -54,7 +55,7 @@ def read_json(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admission
 ) -> Iterator[Record | BadRecord]:
     """JSON Lines under the name .json; a file that is one JSON value is refused as a whole."""
-    first = stream.bytes.peek(1)[:4096].lstrip().splitlines()
+    first = stream.head().lstrip().splitlines()
     if first and first[0].startswith(b"["):
         raise RefusedError("JSON_ARRAY", _one_object_a_line("one array", "jq -c '.[]'"))
     if first and first[0].strip() == b"{":

@@ -22,7 +22,7 @@ from scheduler.readers.options import MIB
 from scheduler.readers.records import RefusedError
 
 _BUFFER_BYTES = MIB
-_HEAD_BYTES = 4096
+_HEAD_BYTES = 16 * 1024
 
 #: Text packs to a tenth, a log to a hundredth. Beyond this ratio, and this size, it is a bomb.
 _MAX_RATIO = 200
@@ -36,8 +36,12 @@ _OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"%PDF": "PDF", b"\
 class Stream:
     """The bytes of a file after its byte order mark, and their encoding (never UTF-16)."""
 
-    bytes: io.BufferedReader
+    buffer: io.BufferedReader
     encoding: str
+
+    def head(self) -> bytes:
+        """The first bytes; they stay to be read."""
+        return self.buffer.peek(1)[:_HEAD_BYTES]
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scheduler.readers.admission import Admission
-from scheduler.readers.decoding import decode
+from scheduler.readers.decoding import decode, refuse_cp949_file
 from scheduler.readers.files import DocumentFile
 from scheduler.readers.lines import Line, lines, too_long
 from scheduler.readers.normal import nfc
@@ -40,6 +40,7 @@ def read_table(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admission
 ) -> Iterator[Record | BadRecord]:
     """A document or a report for every row. A header that cannot be used is one report for the file."""
+    refuse_cp949_file(stream.head(), stream.encoding, n_header_lines=1)
     rows = _tsv_rows(stream, options) if file.format == "tsv" else _Csv(stream, options).rows()
     header = next(rows, None)
     if header is None:
@@ -115,7 +116,7 @@ def _no_field(name: str, option: str, names: list[str], delimiter: str) -> str:
 
 
 def _tsv_rows(stream: Stream, options: ReadOptions) -> Iterator[Row]:
-    for line in lines(stream.bytes, options.max_line_bytes):
+    for line in lines(stream.buffer, options.max_line_bytes):
         text, refused = _decoded(line, stream.encoding, options)
         if text.strip("\r\t") or refused:
             yield Row(line.number, text.removesuffix("\r").split("\t"), refused)
@@ -136,7 +137,7 @@ class _Csv:
 
     def __init__(self, stream: Stream, options: ReadOptions) -> None:
         self._encoding, self._options = stream.encoding, options
-        self._lines = lines(stream.bytes, options.max_line_bytes)
+        self._lines = lines(stream.buffer, options.max_line_bytes)
         self._given_back: deque[Line] = deque()
         self._pulled: list[Line] = []  # by the row that is being read
         self._pulled_bytes = 0

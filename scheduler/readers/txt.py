@@ -18,7 +18,7 @@ def read_txt(
 ) -> Iterator[Record | BadRecord]:
     """One document or one report. Line ends become line feeds."""
     try:
-        data = stream.bytes.read(options.max_text_bytes + 1)
+        data = stream.buffer.read(options.max_text_bytes + 1)
         if len(data) > options.max_text_bytes:
             raise checks.too_long(options.max_text_bytes)
         text = decode(data, stream.encoding, "file").replace("\r\n", "\n")
