@@ -1,0 +1,54 @@
+"""The kinds' rows, the tables and the code that stores them agree; and no client waits for torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields
+
+import pytest
+
+from db import results
+from db.models import Base
+from nlp_tasks.kind import Row
+from nlp_tasks.registry import KINDS
+
+ROWS = sorted({row for kind in KINDS.values() for row in kind.rows}, key=lambda row: row.table)
+#: Whose the row is: the store writes these, not the kind.
+OWNERS = {"job_id", "document_id", "model_version_id"}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_the_fields_of_a_row_are_the_columns_of_its_table(row: type[Row]) -> None:
+    columns = {column.name for column in Base.metadata.tables[row.table].columns}
+    assert {field.name for field in fields(row)} == columns - OWNERS
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
+    columns = {column.name for column in Base.metadata.tables[row.table].columns}
+    owner = "job_id" if row.table in results.BY_JOB else "model_version_id"
+    assert row.table in results.BY_JOB | results.BY_MODEL_VERSION
+    assert {"document_id", owner} <= columns
+
+
+def test_every_result_table_belongs_to_a_kind() -> None:
+    assert {row.table for row in ROWS} == results.BY_JOB | results.BY_MODEL_VERSION
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_a_kind_either_works_on_documents_or_trains(kind) -> None:  # type: ignore[no-untyped-def]
+    assert bool(kind.stages) != (kind.train is not None)
+    kind.parameters()
+    if kind.model_from is not None:
+        assert KINDS[kind.model_from].train is not None
+
+
+@pytest.mark.parametrize("module", ["nlp_tasks.registry", "scheduler.client", "scheduler.tick", "db.models"])
+def test_importing_it_loads_neither_torch_nor_gensim(module: str) -> None:
+    code = (
+        f"import sys, {module}; "
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'torch', 'gensim', 'numpy'}))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

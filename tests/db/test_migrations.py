@@ -1,0 +1,201 @@
+"""Models, migrations and views say the same, on both databases; upgrading is safe to repeat and to race."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from db import views
+from db.errors import OldSchemaError, StoreError, UnsafeStoreError
+from db.migrations import alembic_config, upgrade
+from db.models import Base
+from db.store import SCHEMA, Store, open_store
+from tests.db.making import a_job, sql, stop
+from tests.servers import PostgresServer
+
+#: What analysts rely on: a view may gain columns and never lose one.
+COLUMNS = {
+    "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_chunks priority model "
+    "model_version note created_at started_at finished_at",
+    "v_latest_summary": "collection document_key summary method n_sentences job_id document_id",
+    "v_latest_label": "collection document_key label score reason model model_version job_id",
+    "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
+    "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
+}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A database without tables."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path}/fresh.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.execute("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
+        server.execute("CREATE DATABASE fresh")
+        store = Store(server.url("fresh"))
+    yield store
+    store.close()
+
+
+def test_models_equal_migrations(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_checks_and_partial_indexes_equal_the_models(store: Store) -> None:
+    # Alembic compares neither: so build the models elsewhere and look at both.
+    there = inspect(store.engine)
+    for table in Base.metadata.sorted_tables:
+        named = {constraint.name for constraint in table.constraints if constraint.name} - {None}
+        checks = {check["name"] for check in there.get_check_constraints(table.name)}
+        assert {name for name in named if str(name).startswith("ck_")} == checks, table.name
+        indexes = {index["name"]: index for index in there.get_indexes(table.name)}
+        for index in table.indexes:
+            options = index.dialect_options[store.engine.dialect.name]
+            found = indexes[index.name].get("dialect_options", {})
+            has_condition = any("where" in name for name in found)
+            assert has_condition == (options.get("where") is not None), index.name
+
+
+def test_the_schema_named_in_the_code_is_the_newest_migration(store: Store) -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == SCHEMA
+    assert store.schema() == SCHEMA
+
+
+def test_migration_files_start_with_a_date() -> None:
+    folder = Path(alembic_config().get_main_option("script_location") or "") / "versions"
+    names = [path.name for path in folder.glob("*.py")]
+    assert names
+    for name in names:
+        year, month, day = name.split("_")[:3]
+        assert len(year) == 4
+        assert 1 <= int(month) <= 12
+        assert 1 <= int(day) <= 31
+
+
+def test_upgrading_twice_is_harmless(store: Store) -> None:
+    job_id = a_job(store)
+    upgrade(store)
+    upgrade(store)
+    assert sql(store, "SELECT job_id FROM v_job_progress") == [(job_id,)]
+
+
+def test_upgrades_at_the_same_time_wait_for_each_other(fresh: Store) -> None:
+    faults: list[Exception] = []
+    barrier = threading.Barrier(4)
+
+    def one() -> None:
+        own = Store(fresh.url.render_as_string(hide_password=False))
+        barrier.wait()
+        try:
+            upgrade(own)
+        except Exception as error:
+            faults.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    fresh.check_schema()
+    a_job(fresh)
+
+
+def test_an_empty_sqlite_gets_its_tables_and_an_empty_postgresql_says_what_to_run(fresh: Store) -> None:
+    if fresh.is_sqlite:
+        fresh.check_schema()
+        assert fresh.schema() == SCHEMA
+    else:
+        with pytest.raises(OldSchemaError, match="docmill db upgrade"):
+            fresh.check_schema()
+
+
+def test_a_store_of_another_version_is_refused_with_the_fix(fresh: Store) -> None:
+    upgrade(fresh)
+    sql(fresh, "UPDATE alembic_version SET version_num = '9999' RETURNING version_num")
+    with pytest.raises(OldSchemaError, match="docmill db upgrade"):
+        fresh.check_schema()
+
+
+@pytest.mark.parametrize("view", sorted(views.VIEWS))
+def test_each_view_has_the_columns_that_analysts_rely_on(store: Store, view: str) -> None:
+    stop(store, a_job(store))
+    with store.engine.connect() as connection:
+        found = connection.execute(text(f"SELECT * FROM {view}"))
+        assert set(COLUMNS[view].split()) <= set(found.keys())
+
+
+def test_every_view_is_tested() -> None:
+    assert set(COLUMNS) == set(views.VIEWS)
+
+
+# --- what a store refuses ---------------------------------------------------------------------------------------
+
+
+def test_a_durable_store_is_accepted(store: Store) -> None:
+    store.check_durability()
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
+def test_postgresql_that_may_forget_is_refused_with_the_fix(
+    postgres_server: PostgresServer, postgres_store: Store, setting: str
+) -> None:
+    postgres_server.execute(f"ALTER SYSTEM SET {setting} = off")
+    postgres_server.execute("SELECT pg_reload_conf()")
+    try:
+        with pytest.raises(UnsafeStoreError, match=f"{setting} = on"):
+            _checked_until_reloaded(postgres_server)
+    finally:
+        postgres_server.execute(f"ALTER SYSTEM RESET {setting}")
+        postgres_server.execute("SELECT pg_reload_conf()")
+
+
+def _checked_until_reloaded(server: PostgresServer) -> None:
+    """The reload reaches new connections a moment later."""
+    for _ in range(200):
+        store = Store(server.url())
+        try:
+            store.check_durability()
+        finally:
+            store.close()
+
+
+def test_sqlite_that_may_forget_is_refused(sqlite_store: Store) -> None:
+    from sqlalchemy import event
+
+    event.listen(sqlite_store.engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous=NORMAL"))
+    sqlite_store.close()
+    with pytest.raises(UnsafeStoreError, match="synchronous"):
+        sqlite_store.check_durability()
+
+
+def test_another_database_is_refused_and_no_password_is_repeated() -> None:
+    with pytest.raises(StoreError, match="mysql"):
+        Store("mysql://me:hunter2@there/db")
+    with pytest.raises(StoreError) as refused:
+        Store("not a url hunter2")
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in Store("postgresql://me:hunter2@there/db").name
+
+
+def test_an_unreachable_store_is_named_without_its_password() -> None:
+    with pytest.raises(StoreError, match="cannot reach") as refused:
+        open_store("postgresql://me:hunter2@127.0.0.1:1/db")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_postgres_urls_are_read_as_people_write_them() -> None:
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        assert Store(f"{scheme}://me@there/db").url.drivername == "postgresql+psycopg"
