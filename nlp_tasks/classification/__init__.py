@@ -16,6 +16,10 @@ from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
 ARCHITECTURES: dict[str, str] = {
     "linear": "nlp_tasks.classification.linear",
     "naive-bayes": "nlp_tasks.classification.naive_bayes",
+    "cnn": "nlp_tasks.classification.cnn",
+    "gru": "nlp_tasks.classification.gru",
+    "lstm": "nlp_tasks.classification.lstm",
+    "transformer": "nlp_tasks.classification.transformer",
 }
 
 

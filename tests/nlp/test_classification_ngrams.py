@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_tasks.classification import ngrams
+from nlp_tasks.classification import hashing, ngrams
 from nlp_tasks.classification.ngrams import NgramConfig
 
 CONFIG = NgramConfig(chars=(1, 3), words=(1, 2), bits=24)
@@ -49,7 +49,7 @@ def test_a_text_has_the_same_ngrams_alone_and_in_company(texts: list[str]) -> No
 def test_long_batches_are_cut_into_slices_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"문서 {number} about something" for number in range(50)]
     whole = rows(texts)
-    monkeypatch.setattr(ngrams, "SLICE_CHARS", 40)
+    monkeypatch.setattr(hashing, "SLICE_CHARS", 40)
     assert rows(texts) == whole
 
 

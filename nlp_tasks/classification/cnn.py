@@ -1,0 +1,44 @@
+"""`cnn`: convolutions over one, two and three words, pooled by maximum (Kim 2014)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nlp_tasks.classification import TrainParameters, neural
+from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification.network import WIDTH, Encoder
+from nlp_tasks.classification.neural import NeuralClassifier
+from nlp_tasks.classification.pooling import maximum
+from nlp_tasks.kind import Progress
+
+#: Words under one filter.
+SPANS = (1, 2, 3)
+
+
+class CnnEncoder(Encoder):
+    """WIDTH filters for each span."""
+
+    out_width = len(SPANS) * WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = nn.ModuleList(nn.Conv1d(WIDTH, WIDTH, span, padding=span // 2) for span in SPANS)
+
+    def forward(self, windows: Tensor, mask: Tensor) -> Tensor:
+        channels = windows.transpose(1, 2)  # (B, D, S)
+        heard = [layer(channels).transpose(1, 2)[:, : mask.shape[1]] for layer in self.filters]
+        return maximum(torch.cat(heard, dim=2).relu(), mask)  # (B, 3 * WIDTH)
+
+
+def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+    """See architecture.Architecture."""
+    return neural.fit(CnnEncoder, examples, parameters, device, progress)
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:
+    """See architecture.Architecture."""
+    return neural.load(CnnEncoder, config, tensors, device)

@@ -1,0 +1,41 @@
+"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), pooled by maximum and mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nlp_tasks.classification import TrainParameters, neural
+from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification.network import WIDTH, Encoder
+from nlp_tasks.classification.neural import NeuralClassifier
+from nlp_tasks.classification.pooling import maximum_and_mean
+from nlp_tasks.kind import Progress
+
+
+class LstmEncoder(Encoder):
+    """One layer, each direction WIDTH wide."""
+
+    out_width = 4 * WIDTH
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(WIDTH, WIDTH, bidirectional=True, batch_first=True)
+
+    def forward(self, windows: Tensor, mask: Tensor) -> Tensor:
+        lengths = mask.sum(dim=1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(windows, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return maximum_and_mean(states, mask)  # (B, 4 * WIDTH)
+
+
+def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+    """See architecture.Architecture."""
+    return neural.fit(LstmEncoder, examples, parameters, device, progress)
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:
+    """See architecture.Architecture."""
+    return neural.load(LstmEncoder, config, tensors, device)
