@@ -37,9 +37,13 @@ def add(store: Store, new: Sequence[NewDocument], collection: str = "news") -> i
 
 def submit(store: Store, collection: int, *, per_chunk: int = 10, **values: Any) -> Submitted:
     """A job of kind `oracle`, unless told otherwise, cut into chunks of `per_chunk` documents."""
-    values = {"kind": "oracle", "parameters": {}, "chunk_size": ChunkSize(per_chunk, 1_000_000)} | values
+    defaults: dict[str, Any] = {
+        "kind": "oracle",
+        "parameters": {},
+        "chunk_size": ChunkSize(per_chunk, 1_000_000),
+    }
     with store.write() as session:
-        return jobs.submit(session, NewJob(collection_id=collection, **values))
+        return jobs.submit(session, NewJob(collection_id=collection, **(defaults | values)))
 
 
 def a_job(store: Store, n: int = 10, *, per_chunk: int = 10, **values: Any) -> int:

@@ -1,0 +1,353 @@
+"""Any order of claims, writes, deaths, cancels, pauses, resumes and retries: hypothesis looks for one that loses
+or repeats a document. Time passes when the machine says so, by moving the leases in the store."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from db import chunks, jobs
+from db.chunks import Claim, Written
+from db.errors import ConflictError, FencedError
+from db.store import Store
+from tests.conftest import empty
+from tests.db import making
+
+N_DOCUMENTS = 6
+#: What a worker may find of a document.
+ANSWERS = st.sampled_from(["ok", "RUNNER_ERROR"])
+
+
+@dataclass
+class Held:
+    """A claim as its worker remembers it, whether or not it still holds."""
+
+    claim: Claim
+    worker: str
+    suspect: int | None = None
+
+
+@dataclass
+class Model:
+    """What must be true, kept in memory."""
+
+    #: (job, document) -> code; grows, never changes.
+    outcomes: dict[tuple[int, int], str] = field(default_factory=dict)
+    #: chunk -> the claim that holds it now.
+    holders: dict[int, Held] = field(default_factory=dict)
+    #: chunk -> highest fence seen.
+    fences: dict[int, int] = field(default_factory=dict)
+
+
+class Chunks(RuleBasedStateMachine):
+    """Two chunks of three documents in each job, four workers, some of them zombies."""
+
+    store: ClassVar[Store]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._delete_everything()
+        collection = making.add_documents(self.store, N_DOCUMENTS)
+        self.collection = collection
+        self.model = Model()
+        self.claims: list[Held] = []
+        self.n_poison = 0
+        self.jobs = [making.submit(self.store, collection, per_chunk=3).job_id]
+
+    def _delete_everything(self) -> None:
+        raise NotImplementedError
+
+    # --- workers -------------------------------------------------------------------------------------------------
+
+    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]), data=st.data())
+    def claim(self, worker: str, data: st.DataObject) -> None:
+        every = [chunk for job_id in self.jobs for chunk in making.chunks_of(self.store, job_id)]
+        chunk = data.draw(st.sampled_from(every))
+        state = making.job_of(self.store, chunk.job_id).state
+        taken = making.claim(self.store, chunk.id, worker)
+        assert (taken is not None) == (chunk.state == "ready" and state == "running")
+        if taken is None:
+            return
+        assert taken.fence > self.model.fences.get(chunk.id, 0)
+        self.model.fences[chunk.id] = taken.fence
+        held = Held(taken, worker)
+        self.model.holders[chunk.id] = held
+        self.claims.append(held)
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data(), answer=ANSWERS, close=st.booleans(), n=st.integers(0, 3))
+    def write(self, data: st.DataObject, answer: str, close: bool, n: int) -> None:
+        """A worker, zombie or not, writes some or all of what was open when it looked."""
+        held = data.draw(st.sampled_from(self.claims))
+        claim = held.claim
+        still_open = [id_ for id_ in claim.document_ids if (claim.job_id, id_) not in self.model.outcomes]
+        chosen = still_open if close else still_open[:n]
+        written = Written(chosen) if answer == "ok" else Written((), [(id_, answer, "why") for id_ in chosen])
+        with self._fenced(held), self.store.write() as session:
+            chunks.write(session, claim, written, making.LEASE, close=close)
+        if self._holds(held):
+            self.model.outcomes |= {(claim.job_id, id_): answer for id_ in chosen}
+            held.suspect = None
+            if close:
+                del self.model.holders[claim.chunk_id]
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def suspect(self, data: st.DataObject) -> None:
+        held = data.draw(st.sampled_from(self.claims))
+        claim = held.claim
+        still_open = [id_ for id_ in claim.document_ids if (claim.job_id, id_) not in self.model.outcomes]
+        if not still_open:
+            return
+        with self._fenced(held):
+            making.suspect(self.store, claim, still_open[0])
+        held.suspect = still_open[0]
+
+    @precondition(lambda self: self.claims)
+    @rule(data=st.data())
+    def put_back(self, data: st.DataObject) -> None:
+        held = data.draw(st.sampled_from(self.claims))
+        with self._fenced(held), self.store.write() as session:
+            chunks.put_back(session, held.claim, "no disk")
+        if self._holds(held):
+            del self.model.holders[held.claim.chunk_id]
+        making.let_backoffs_pass(self.store)
+
+    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]))
+    def give_back(self, worker: str) -> None:
+        with self.store.write() as session:
+            n = chunks.give_back(session, worker)
+        assert n == len(self._free(lambda held: held.worker == worker))
+
+    # --- faults --------------------------------------------------------------------------------------------------
+
+    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]))
+    def crash(self, worker: str) -> None:
+        freed = making.crash(self.store, worker)
+        self._after_deaths(freed, self._free(lambda held: held.worker == worker))
+
+    @rule(data=st.data(), deaths=st.integers(1, 4))
+    def die_over_a_document(self, data: st.DataObject, deaths: int) -> None:
+        """Enough of it, and the document is poison."""
+        ready = making.sql(
+            self.store,
+            "SELECT c.id FROM chunk c JOIN job j ON j.id = c.job_id "
+            "WHERE c.state = 'ready' AND j.state = 'running' ORDER BY c.id",
+        )
+        if not ready:
+            return
+        (chunk_id,) = data.draw(st.sampled_from(ready))
+        for _ in range(deaths):
+            taken = making.held(self.store, chunk_id, "w5")
+            self.model.fences[chunk_id] = taken.fence
+            held = Held(taken, "w5")
+            still_open = [id_ for id_ in taken.document_ids if (taken.job_id, id_) not in self.model.outcomes]
+            if still_open:
+                held.suspect = still_open[0]
+                making.suspect(self.store, taken, still_open[0])
+            self._after_deaths(making.crash(self.store, "w5"), [held])
+
+    @rule()
+    def every_lease_expires(self) -> None:
+        making.let_leases_expire(self.store)
+        self._after_deaths(making.reap(self.store), self._free(lambda _: True))
+        assert making.reap(self.store) == []
+
+    def _after_deaths(self, freed: list[int], expected: list[Held]) -> None:
+        assert sorted(freed) == sorted(held.claim.chunk_id for held in expected)
+        making.let_backoffs_pass(self.store)
+        for held in expected:
+            self._expect_poison(held)
+
+    def _expect_poison(self, held: Held) -> None:
+        """The store alone counts deaths; it may give up a document only if it is the suspect."""
+        claim = held.claim
+        for (id_,) in making.sql(
+            self.store,
+            "SELECT document_id FROM outcome WHERE job_id = :job AND error_code = 'POISON'",
+            job=claim.job_id,
+        ):
+            if (claim.job_id, id_) not in self.model.outcomes and id_ in claim.document_ids:
+                assert held.suspect is not None
+                self.model.outcomes[(claim.job_id, id_)] = "POISON"
+                self.n_poison += 1
+
+    # --- people --------------------------------------------------------------------------------------------------
+
+    @rule(data=st.data())
+    def pause(self, data: st.DataObject) -> None:
+        self._change(data, jobs.pause, ("running", "paused"))
+
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        self._change(data, jobs.resume, ("running", "paused"))
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        def stop(session: Any, job_id: int) -> None:
+            jobs.stop(session, job_id, "CANCELLED", "asked for")
+
+        self._change(data, stop, ("running", "paused", "cancelling"))
+
+    @rule(data=st.data())
+    def close_some_of_a_cancelled_job(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(self.jobs))
+        closing = making.job_of(self.store, job_id).state == "cancelling"
+        still_open = [chunk for chunk in making.chunks_of(self.store, job_id) if chunk.state != "closed"]
+        n = making.stop_some(self.store, job_id, limit=1)
+        assert n == (1 if closing and still_open else 0)
+        for chunk in still_open[:n]:
+            self.model.holders.pop(chunk.id, None)
+            for id_ in chunk.document_ids:
+                self.model.outcomes.setdefault((job_id, id_), "CANCELLED")
+
+    @precondition(lambda self: len(self.jobs) < 3)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(self.jobs))
+        failed = {id_ for (job, id_), code in self.model.outcomes.items() if job == job_id and code != "ok"}
+        submitted = making.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
+        assert submitted.n_documents == len(failed)
+        if failed:
+            self.jobs.append(submitted.job_id)
+
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(self.jobs))
+        state = making.job_of(self.store, job_id).state
+        all_closed = all(chunk.state == "closed" for chunk in making.chunks_of(self.store, job_id))
+        assert making.finish(self.store, job_id) == (all_closed and state in ("running", "cancelling"))
+
+    # --- what must hold ------------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_outcomes_are_those_of_the_model(self) -> None:
+        rows = making.sql(self.store, "SELECT job_id, document_id, error_code FROM outcome")
+        assert {(job, id_): code or "ok" for job, id_, code in rows} == self.model.outcomes
+
+    @invariant()
+    def the_counts_of_the_chunks_are_those_of_the_outcomes(self) -> None:
+        ((n,),) = making.sql(self.store, "SELECT COALESCE(SUM(n_ok + n_error), 0) FROM chunk")
+        assert n == len(self.model.outcomes)
+
+    @invariant()
+    def leased_chunks_are_those_that_somebody_holds(self) -> None:
+        rows = making.sql(self.store, "SELECT id FROM chunk WHERE state = 'leased'")
+        assert {id_ for (id_,) in rows} == set(self.model.holders)
+
+    def teardown(self) -> None:
+        """However it went so far: with workers that do their work, every job ends complete."""
+        if not hasattr(self, "jobs"):
+            return
+        for job_id in self.jobs:
+            if making.job_of(self.store, job_id).state == "paused":
+                with self.store.write() as session:
+                    jobs.resume(session, job_id)
+            making.let_leases_expire(self.store)
+            making.reap(self.store)
+            making.let_backoffs_pass(self.store)
+            while making.stop_some(self.store, job_id):
+                pass
+            self._work_off(job_id)
+            making.finish(self.store, job_id)
+            job = making.job_of(self.store, job_id)
+            assert job.state in ("finished", "cancelled")
+            assert len(making.outcomes(self.store, job_id)) == job.n_documents
+
+    def _work_off(self, job_id: int) -> None:
+        done = {
+            id_
+            for (id_,) in making.sql(
+                self.store, "SELECT document_id FROM outcome WHERE job_id = :j", j=job_id
+            )
+        }
+        for chunk in making.chunks_of(self.store, job_id):
+            if chunk.state != "closed":
+                held = making.held(self.store, chunk.id, "last")
+                making.write_ok(self.store, held, [id_ for id_ in held.document_ids if id_ not in done])
+
+    # --- helpers -------------------------------------------------------------------------------------------------
+
+    def _holds(self, held: Held) -> bool:
+        return self.model.holders.get(held.claim.chunk_id) is held
+
+    def _free(self, which: Any) -> list[Held]:
+        freed = [held for held in self.model.holders.values() if which(held)]
+        for held in freed:
+            del self.model.holders[held.claim.chunk_id]
+        return freed
+
+    @contextmanager
+    def _fenced(self, held: Held) -> Iterator[None]:
+        """What is inside must be refused if the worker no longer holds the chunk, and only then."""
+        if self._holds(held):
+            yield
+        else:
+            with pytest.raises(FencedError):
+                yield
+
+    def _change(self, data: st.DataObject, change: Any, allowed: tuple[str, ...]) -> None:
+        job_id = data.draw(st.sampled_from(self.jobs))
+        state = making.job_of(self.store, job_id).state
+        with self.store.write() as session:
+            if state in allowed:
+                change(session, job_id)
+            else:
+                with pytest.raises(ConflictError):
+                    change(session, job_id)
+
+
+def _run(machine: type[Chunks], examples: int, steps: int) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_no_order_of_events_loses_or_repeats_a_document_on_sqlite(sqlite_template: Path) -> None:
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        path = Path(folder) / "docmill.db"
+
+        class OnSqlite(Chunks):
+            def _delete_everything(self) -> None:
+                if hasattr(OnSqlite, "store"):
+                    OnSqlite.store.close()
+                for old in Path(folder).glob("docmill.db*"):
+                    old.unlink()
+                shutil.copy(sqlite_template, path)
+                OnSqlite.store = Store(f"sqlite:///{path}")
+
+        _run(OnSqlite, examples=30, steps=40)
+        OnSqlite.store.close()
+
+
+def test_no_order_of_events_loses_or_repeats_a_document_on_postgresql(postgres_store: Store) -> None:
+    class OnPostgres(Chunks):
+        store = postgres_store
+
+        def _delete_everything(self) -> None:
+            empty(self.store)
+
+    _run(OnPostgres, examples=10, steps=30)
