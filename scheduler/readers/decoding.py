@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+
 from scheduler.readers.records import RefusedError
 
 #: What a guess is made from.
@@ -47,7 +49,7 @@ def looks_like_cp949(data: bytes) -> bool:
     letters = [char for char in beyond_ascii if not "ㄱ" <= char <= "ㅣ"]  # people write ㅋㅋㅋ
     n_common = sum("가" <= char <= "힣" and char.encode("cp949")[1] > 0xA0 for char in letters)
     n_lost = len(data) - len(text.encode("cp949"))
-    return bool(beyond_ascii) and n_common >= 0.75 * len(letters) and n_lost <= 1
+    return bool(beyond_ascii) and n_common >= 0.75 * len(letters) and n_lost <= (len(data) == _SAMPLE_BYTES)
 
 
 def refuse_cp949_file(head: bytes, encoding: str, n_header_lines: int = 0) -> None:
@@ -64,18 +66,26 @@ def refuse_cp949_file(head: bytes, encoding: str, n_header_lines: int = 0) -> No
 def utf16_without_mark(head: bytes) -> str | None:
     """The UTF-16 byte order that these first bytes of a file seem to have, or None.
 
-    Spaces, digits and line ends of UTF-16 are NUL bytes at odd (little-endian) or even places only.
+    Half of each space, digit and line end is a NUL byte: at odd places if little-endian, else at even ones.
+    Few other characters have one, among them 가 (U+AC00), at the other places.
     """
     n_even, n_odd = head[::2].count(0), head[1::2].count(0)
     share = (n_even + n_odd) / max(1, len(head))
-    if (n_even and n_odd) or share < 0.02 or (share < 0.2 and _is_utf8(head[:-3])):
+    if (
+        3 * min(n_even, n_odd) > max(n_even, n_odd)
+        or share < 0.02
+        or (share < 0.2 and _is_utf8(head, cut=True))
+    ):
         return None
-    return "utf-16-be" if n_even else "utf-16-le"
+    if any(_is_utf8(line) for line in head.split(b"\n") if b"\0" not in line and line.strip()):
+        return None
+    return "utf-16-be" if n_even > n_odd else "utf-16-le"
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(data: bytes, *, cut: bool = False) -> bool:
+    """Whether it is; if it was cut, but for half a character at the end."""
     try:
-        data.decode("utf-8")
+        codecs.utf_8_decode(data, "strict", not cut)
     except UnicodeDecodeError:
         return False
     return True

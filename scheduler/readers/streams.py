@@ -90,7 +90,25 @@ def _from_utf16(stream: io.BufferedReader, encoding: str) -> Stream:
     return Stream(io.BufferedReader(_Utf16AsUtf8(stream, encoding), _BUFFER_BYTES), "utf-8")
 
 
+class _Capped(io.RawIOBase):
+    """A file as long as it was when it was opened, so that one that grows for ever has an end."""
+
+    def __init__(self, raw: io.FileIO, n_bytes: int) -> None:
+        self._raw, self._left, self.n_read = raw, n_bytes, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        n_bytes = self._raw.readinto(buffer[: self._left])
+        self._left -= n_bytes
+        self.n_read += n_bytes
+        return n_bytes
+
+
 class _Layer(io.RawIOBase):
+    """A stream made of another; its `some` makes the bytes."""
+
     def readable(self) -> bool:
         return True
 
@@ -102,19 +120,6 @@ class _Layer(io.RawIOBase):
     @abstractmethod
     def some(self, n_bytes: int) -> bytes:
         """At most so many bytes; none at the end."""
-
-
-class _Capped(_Layer):
-    """A file as long as it was when it was opened, so that one that grows for ever has an end."""
-
-    def __init__(self, raw: io.FileIO, n_bytes: int) -> None:
-        self._raw, self._left, self.n_read = raw, n_bytes, 0
-
-    def some(self, n_bytes: int) -> bytes:
-        data = self._raw.read(min(n_bytes, self._left)) or b""
-        self._left -= len(data)
-        self.n_read += len(data)
-        return data
 
 
 class _Unpacked(_Layer):

@@ -91,7 +91,9 @@ def test_a_broken_line_is_named_and_its_neighbours_are_read(reading, line, repor
 def test_a_truncated_last_line_says_that_the_file_seems_cut_off(reading):
     outcome = reading("a.jsonl", FIRST + b'{"id": "k", "te')
     assert outcome.keys == ["first"]
-    assert outcome.reports == [f"a.jsonl:2: NOT_JSON: at character 13: unterminated string starting; {CUT} (key k)"]
+    assert outcome.reports == [
+        f"a.jsonl:2: NOT_JSON: at character 13: unterminated string starting; {CUT} (key k)"
+    ]
 
 
 def test_a_last_line_without_a_line_end_is_read(reading):
@@ -111,7 +113,16 @@ def test_only_a_line_feed_ends_a_line(reading):
 
 
 def test_odd_keys_are_just_strings(reading):
-    keys = ["../../x", "=cmd|' /C calc'!A0", "<script>", "'; DROP TABLE document;--", "{{7*7}}", "%s", "한글 키", "-"]
+    keys = [
+        "../../x",
+        "=cmd|' /C calc'!A0",
+        "<script>",
+        "'; DROP TABLE document;--",
+        "{{7*7}}",
+        "%s",
+        "한글 키",
+        "-",
+    ]
     lines = "".join(json.dumps({"id": key, "text": key}) + "\n" for key in keys)
     outcome = reading("a.jsonl", lines.encode())
     assert (outcome.keys, outcome.reports) == (keys, [])
@@ -161,7 +172,9 @@ def test_a_line_of_exactly_the_limit_is_read_and_one_byte_more_is_passed_over(re
     outcome = reading("a.jsonl", data, max_line_bytes=len(FIRST) - 1)
     assert outcome.keys == ["first", "last"]
     limit = len(FIRST) - 1
-    assert outcome.reports == [f"a.jsonl:2: LINE_TOO_LONG: the line is longer than {limit} bytes; it was passed over"]
+    assert outcome.reports == [
+        f"a.jsonl:2: LINE_TOO_LONG: the line is longer than {limit} bytes; it was passed over"
+    ]
 
 
 def test_an_empty_file_is_reported(reading):
