@@ -1,0 +1,81 @@
+# `make` alone lists the commands. Each makes what it needs first; nothing is installed outside .venv but by
+# `make system`, which says what it would install where it may not.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Any Python from 3.11 on; the exact versions in constraints.txt were resolved on 3.11.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The same exact versions for the packages and for what builds this one.
+PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
+SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
+MINUTES ?= 10
+JOBS ?= 2
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-22s %s\n", $$1, $$2 }'
+
+.PHONY: system
+system: ## install the system packages that the tests need (without root: say which)
+	@PYTHON=$(PYTHON) deploy/system-packages python3-venv redis-server postgresql
+
+.PHONY: venv
+venv: $(VENV)/.installed ## make the virtual environment with the locked dependencies
+
+$(VENV)/.installed: constraints.txt pyproject.toml
+	@PYTHON=$(PYTHON) deploy/system-packages python3-venv
+	@$(PYTHON) -c 'import sys; sys.exit("docmill needs Python 3.11 or later: make PYTHON=python3.x ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) --upgrade pip
+	$(PIP_INSTALL) --build-constraint constraints.txt --editable . --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP_INSTALL) --build-constraint constraints.txt --group bench
+	@touch $@
+
+.PHONY: demo
+demo: venv ## see it work: real texts through Redis and a worker into rows you can query
+	@$(BIN)/docmill demo
+
+.PHONY: check
+check: venv ## the quick checks: lint, format, types, direction of imports
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+.PHONY: test
+test: system venv check ## every check and every test
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15
+
+.PHONY: bench-queue bench-similarity bench-classification bench-summaries
+bench-queue: $(VENV)/.bench system ## measure the queue beside plain Celery
+	@$(BIN)/python -m benchmarks.queue --data "$(SHARED_DATA)"
+bench-similarity: $(VENV)/.bench ## measure search and vectors beside faiss and plain gensim
+	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
+bench-classification: $(VENV)/.bench ## measure the classifier beside scikit-learn and fastText
+	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
+bench-summaries: $(VENV)/.bench ## measure the summaries beside lead sentences and other rankers
+	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+
+.PHONY: lock
+lock: ## resolve every dependency afresh and rewrite constraints.txt
+	@PYTHON=$(PYTHON) deploy/lock > constraints.new
+	@mv constraints.new constraints.txt
+	@git --no-pager diff --stat -- constraints.txt
+
+.PHONY: env
+env: .env ## write .env for docker compose, with fresh passwords
+
+.env:
+	@umask 077; $(PYTHON) deploy/passwords < .env.example > .env.new && mv .env.new .env
+	@echo "wrote .env; its passwords are read when the volumes are made for the first time"
+
+.PHONY: clean
+clean: ## remove the virtual environment, caches and the embedded store
+	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
