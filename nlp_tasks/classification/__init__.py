@@ -20,6 +20,7 @@ ARCHITECTURES: dict[str, str] = {
     "gru": "nlp_tasks.classification.gru",
     "lstm": "nlp_tasks.classification.lstm",
     "transformer": "nlp_tasks.classification.transformer",
+    "pretrained": "nlp_tasks.classification.pretrained",
 }
 
 
@@ -46,6 +47,7 @@ class TrainParameters:
     held_out: float = 0.1
     class_weights: str = "none"
     epochs: int = 0
+    pretrained: str = ""
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:
@@ -56,6 +58,10 @@ class TrainParameters:
             raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
         if self.epochs < 0 or self.seed < 0:
             raise ValueError("epochs and seed cannot be negative")
+        if (self.arch == "pretrained") != bool(self.pretrained):
+            raise ValueError(
+                "pretrained names a local folder with a transformers model, for arch pretrained only"
+            )
 
 
 @dataclass(frozen=True)
@@ -114,5 +120,6 @@ TRAIN_CLASSIFY = Kind(
         "held_out": "share of the documents kept out of training to measure the model",
         "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
         "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
+        "pretrained": "for arch pretrained: the local folder of the transformers model to start from",
     },
 )

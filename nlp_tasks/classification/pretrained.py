@@ -1,0 +1,163 @@
+"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA; nothing is downloaded.
+
+Only safetensors weights are read, and code that comes with a model is never run. Needs the package
+transformers, which is imported on use. A document longer than the model's input is read in windows, whose
+scores are averaged by their tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.classification.architecture import Examples, Fitted, State
+from nlp_tasks.errors import ModelFileError, NlpError, TrainingError
+from nlp_tasks.kind import Progress
+
+#: Tokens that go through the model together when labelling, padding included.
+BATCH_TOKENS = 8192
+#: The longest window where the model itself names no limit.
+WINDOW_TOKENS = 512
+#: What is read of a folder, whatever else lies in it.
+OFFLINE = {"local_files_only": True, "trust_remote_code": False}
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The token windows of N texts, special tokens included."""
+
+    inputs: list[dict[str, list[int]]]  # (W,) input_ids and what else the model takes
+    owner: NDArray[np.int64]  # (W,) which text
+    lengths: NDArray[np.int64]  # (W,)
+    n_texts: int
+
+
+@dataclass
+class PretrainedClassifier:
+    """A transformers model with its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+    batch_documents: int = 256
+    batch_chars: int = 200_000
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K): those of the windows, averaged by their tokens."""
+        windows = cut(self.tokenizer, self.model.config, texts)
+        self.model.eval()
+        sums = np.zeros((windows.n_texts, self.model.config.num_labels))
+        with torch.inference_mode():
+            for chosen in by_length(windows.lengths):
+                scores = forward(self, [windows.inputs[place] for place in chosen]).float().cpu().numpy()
+                np.add.at(sums, windows.owner[chosen], scores * windows.lengths[chosen, None])
+                beat()
+        totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
+        return (sums / totals[:, None]).astype(np.float32)
+
+    def state(self) -> State:
+        """The model's configuration, the tokenizer's files as text, and all weights."""
+        tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
+        with tempfile.TemporaryDirectory() as folder:
+            self.tokenizer.save_pretrained(folder)
+            files = {path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir()}
+        return {
+            "model": json.loads(self.model.config.to_json_string(use_diff=False)),
+            "tokenizer": files,
+        }, tensors
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> PretrainedClassifier:
+    """The classifier that `state` described."""
+    library = _library(ModelFileError)
+    settings = library.AutoConfig.for_model(**config["model"])
+    model = library.AutoModelForSequenceClassification.from_config(settings, trust_remote_code=False)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in config["tokenizer"].items():
+            (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")
+        tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+    return PretrainedClassifier(model.to(device).eval(), tokenizer, device)
+
+
+def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+    """Fine-tune the model in the folder `parameters.pretrained`."""
+    from nlp_tasks.classification import fine_tuning
+
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(parameters.seed)  # the layer of labels is new
+        classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
+        fine_tuning.run(classifier, examples, parameters, progress)
+    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
+
+
+def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifier:
+    """The model of a local folder, ready to be fine-tuned; TrainingError if it cannot be read."""
+    library = _library(TrainingError)
+    if not (folder / "config.json").is_file():
+        raise TrainingError(
+            f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
+        )
+    try:
+        tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        model = library.AutoModelForSequenceClassification.from_pretrained(
+            folder,
+            num_labels=n_labels,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            **OFFLINE,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"transformers cannot read {folder}: {error}") from error
+    return PretrainedClassifier(model.to(device), tokenizer, device)
+
+
+def cut(tokenizer: Any, config: Any, texts: Sequence[str]) -> Windows:
+    """All windows of the texts; a text that fits the model has one."""
+    longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", WINDOW_TOKENS))
+    encoded = tokenizer(
+        list(texts), truncation=True, max_length=int(longest), stride=0, return_overflowing_tokens=True
+    )
+    owner = np.array(encoded.pop("overflow_to_sample_mapping"), np.int64)
+    names = [name for name in encoded if name in tokenizer.model_input_names]
+    inputs = [{name: encoded[name][place] for name in names} for place in range(len(owner))]
+    lengths = np.array([len(window["input_ids"]) for window in inputs], np.int64)
+    return Windows(inputs, owner, lengths, len(texts))
+
+
+def forward(classifier: PretrainedClassifier, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
+    """Scores (B, K) of some windows, in one batch, in bfloat16 on a GPU."""
+    padded = classifier.tokenizer.pad(list(inputs), return_tensors="pt").to(classifier.device)
+    kind = classifier.device.split(":")[0]
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+        scores: torch.Tensor = classifier.model(**padded).logits
+    return scores
+
+
+def by_length(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Indexes, short ones first, in groups of about BATCH_TOKENS tokens with padding."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > BATCH_TOKENS:
+            yield order[start:end]
+            start = end
+
+
+def _library(error: type[NlpError]) -> ModuleType:
+    try:
+        import transformers  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as missing:
+        raise error("arch pretrained needs the package transformers: pip install transformers") from missing
+    return transformers  # type: ignore[no-any-return, unused-ignore]

@@ -1,0 +1,144 @@
+"""Fine-tuning a transformers model from a folder, on a tiny model that the test makes and saves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.errors import TrainingError
+from nlp_tasks.kind import Document, Runner, Setup
+
+pytest.importorskip("transformers")
+
+WORDS = [
+    "goal",
+    "striker",
+    "골을",
+    "경기에서",
+    "bank",
+    "interest",
+    "은행이",
+    "금리를",
+    "the",
+    "today",
+    "오늘",
+]
+WINDOW = 16
+
+
+class Listed:
+    """Documents from a list, read anew at every iteration."""
+
+    def __init__(self, documents: list[Document]) -> None:
+        self.documents = documents
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    def __iter__(self) -> Iterator[Document]:
+        return iter(self.documents)
+
+
+def labelled() -> Listed:
+    random = np.random.default_rng(5)
+    documents = []
+    for number in range(120):
+        label, first = (("sport", 0), ("money", 4))[number % 2]
+        words = [*random.choice(WORDS[first : first + 4], 2), *random.choice(WORDS[8:], 3)]
+        documents.append(Document(number, f"key-{number}", " ".join(words), label))
+    return Listed(documents)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny untrained ELECTRA with a tokenizer of whole words."""
+    import tokenizers
+    import transformers
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    vocabulary = {word: index for index, word in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])}
+    backend = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="[UNK]"))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    special = [("[CLS]", 2), ("[SEP]", 3)]
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        "[CLS] $A [SEP]", special_tokens=special
+    )
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        model_max_length=WINDOW,
+    ).save_pretrained(folder)
+    config = transformers.ElectraConfig(
+        vocab_size=len(vocabulary),
+        embedding_size=16,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=WINDOW,
+    )
+    torch.manual_seed(0)
+    transformers.ElectraModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model_dir(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model_dir = tmp_path_factory.mktemp("fine-tuned")
+    train(folder, model_dir)
+    return model_dir
+
+
+def train(folder: Path, model_dir: Path) -> dict[str, float]:
+    assert TRAIN_CLASSIFY.train is not None
+    parameters = TrainParameters(arch="pretrained", pretrained=str(folder), epochs=2)
+    return TRAIN_CLASSIFY.train(labelled(), parameters, "cpu", model_dir, lambda *_: None)
+
+
+def opened(model_dir: Path) -> Runner:
+    return CLASSIFY.stages[0].open(Setup(parameters=ClassifyParameters(), model_dir=model_dir))
+
+
+def test_scores_equal_those_of_transformers_itself(model_dir: Path) -> None:
+    classifier: Any = opened(model_dir).classifier  # type: ignore[attr-defined]
+    texts = ["goal", "bank interest today the 금리를", "오늘 경기에서 골을"]
+    ours = classifier.logits(texts, lambda: None)
+    with torch.inference_mode():
+        theirs = [
+            classifier.model(**classifier.tokenizer(text, return_tensors="pt")).logits for text in texts
+        ]
+    assert np.allclose(ours, torch.cat(theirs).numpy(), atol=1e-5)
+
+
+def test_a_long_document_is_read_to_its_end(model_dir: Path) -> None:
+    classifier: Any = opened(model_dir).classifier  # type: ignore[attr-defined]
+    inner = WINDOW - 2
+    first, second = " ".join(["goal"] * inner), " ".join(["bank"] * inner)
+    both, one, other = classifier.logits([f"{first} {second}", first, second], lambda: None)
+    assert np.allclose(both, (one + other) / 2, atol=1e-7)
+    assert not np.allclose(both, one, atol=1e-6)
+
+
+def test_the_same_seed_makes_the_same_model(folder: Path, model_dir: Path, tmp_path: Path) -> None:
+    train(folder, tmp_path)
+    documents = [Document(1, "a", "the striker today"), Document(2, "b", "오늘 은행이 금리를")]
+    assert opened(tmp_path).run(documents) == opened(model_dir).run(documents)
+
+
+def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"no config\.json"):
+        train(tmp_path, tmp_path / "model")
+
+
+def test_weights_in_another_format_are_refused(folder: Path, tmp_path: Path) -> None:
+    for path in folder.iterdir():
+        if path.suffix == ".json":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(TrainingError, match="cannot read"):
+        train(tmp_path, tmp_path / "model")
