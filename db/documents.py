@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from db import bulk
 from db.errors import NotFoundError
 from db.models import Collection, Document
+from db.sql import clock, one_of
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
@@ -81,11 +83,12 @@ def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> 
             select(Document.key, Document.id, Document.version, Document.content_hash).where(
                 Document.collection_id == collection,
                 Document.is_latest,
-                Document.key.in_([document.key for document in documents]),
+                one_of(Document.key, [document.key for document in documents]),
             )
         )
     }
     rows, outdated = [], []
+    moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
         if before is not None and before.content_hash == digest:
@@ -103,12 +106,13 @@ def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> 
                 "body_chars": len(document.text),
                 "label": document.label,
                 "source": document.source,
+                "added_at": moment,
             }
         )
     if outdated:
         session.execute(update(Document).where(Document.id.in_(outdated)).values(is_latest=False))
     if rows:
-        session.execute(insert(Document.__table__), rows)  # type: ignore[arg-type]
+        bulk.insert_rows(session, Document.__table__, rows)  # type: ignore[arg-type]
     n_changed = len(outdated)
     return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows))
 

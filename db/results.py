@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from db import bulk
 from db.models import (
     Base,
     Chunk,
@@ -93,7 +94,7 @@ def write_rows(session: Session, table: str, owner: dict[str, int], rows: Sequen
         # Two jobs may infer the same vector at the same time: the first one stays.
         session.execute(_insert_for(session, target).on_conflict_do_nothing(), full)
     else:
-        session.execute(insert(target), full)
+        bulk.insert_rows(session, target, full)
 
 
 def pending(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
 from db.models import Run, Schedule
-from db.sql import now
+from db.sql import clock, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,6 @@ def due(session: Session) -> list[Due]:
         )
     )
     return [Due(*row) for row in rows]
-
-
-def clock(session: Session) -> datetime:
-    """The database's time."""
-    moment: datetime = session.execute(select(now())).scalar_one()
-    return moment
 
 
 def take(session: Session, schedule: Due, latest_due: datetime, next_at: datetime) -> int | None:

@@ -5,10 +5,25 @@ All times come from the database's clock, so that no machine's clock can shorten
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, cast, column, func
+from sqlalchemy import (
+    ARRAY,
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Text,
+    cast,
+    column,
+    literal,
+    select,
+)
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
@@ -23,16 +38,12 @@ class UtcDateTime(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        from datetime import UTC
-
         if value is None:
             return None
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 (the base's signature)
-        from datetime import UTC
-
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -57,6 +68,12 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(now, "postgresql")
 def _now_postgresql(element: now, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(clock_timestamp() + ({compiler.process(element.clauses, **kw)}) * interval '1 second')"
+
+
+def clock(session: Session) -> datetime:
+    """The database's time."""
+    moment: datetime = session.execute(select(now())).scalar_one()
+    return moment
 
 
 class json_ids(FunctionElement[Any]):  # noqa: N801
@@ -96,6 +113,25 @@ def each_id(ids: Any) -> tuple[TableValuedAlias, ColumnElement[int]]:
     return table, cast(table.c.value, BigInteger)
 
 
-def text_length(value: ColumnElement[str]) -> ColumnElement[int]:
-    """Characters (not bytes) of a text."""
-    return func.length(value)
+class one_of(FunctionElement[bool]):  # noqa: N801
+    """Whether a text is one of many: one parameter however many they are, where IN (...) would have as many."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, value: Any, values: Sequence[str]) -> None:
+        as_json = literal(list(values), JSON())
+        as_array = literal(list(values), ARRAY(Text))
+        super().__init__(value, as_json, as_array)
+
+
+@compiles(one_of, "sqlite")
+def _one_of_sqlite(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    value, as_json, _ = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{value} IN (SELECT value FROM json_each({as_json}))"  # noqa: S608 (compiled expressions)
+
+
+@compiles(one_of, "postgresql")
+def _one_of_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    value, _, as_array = element.clauses
+    return f"{compiler.process(value, **kw)} = ANY({compiler.process(as_array, **kw)})"

@@ -15,6 +15,7 @@ from cronsim import CronSim, CronSimError
 from db import schedules
 from db.jobs import Submitted
 from db.schedules import Due
+from db.sql import clock
 from db.store import Store, is_infrastructure_error
 from scheduler.requests import JobRequest, submit
 
@@ -64,13 +65,13 @@ def run_now(store: Store, name: str) -> list[Submitted]:
     """Submit a schedule's jobs by hand, as one run."""
     with store.write() as session:
         row = schedules.by_name(session, name)
-        run_id = schedules.start_run(session, row.id, schedules.clock(session))
+        run_id = schedules.start_run(session, row.id, clock(session))
         return _submit_all(session, row.requests, run_id)
 
 
 def _fire(store: Store, due: Due) -> None:
     with store.write() as session:
-        moment = schedules.clock(session)
+        moment = clock(session)
         run_id = schedules.take(
             session, due, latest_due(due, moment), next_after(due.cron, due.time_zone, moment)
         )
@@ -83,7 +84,7 @@ def _fire(store: Store, due: Due) -> None:
 def _skip(store: Store, due: Due, fault: str) -> None:
     """A firing that cannot submit is kept with its reason, and the schedule goes on to its next time."""
     with store.write() as session:
-        moment = schedules.clock(session)
+        moment = clock(session)
         run_id = schedules.take(
             session, due, latest_due(due, moment), next_after(due.cron, due.time_zone, moment)
         )
