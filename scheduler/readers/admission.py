@@ -52,7 +52,7 @@ def too_long(max_bytes: int) -> RefusedError:
 
 def _key(key: object) -> str:
     if isinstance(key, int) and not isinstance(key, bool):
-        return str(key)
+        key = str(key)
     if not isinstance(key, str):
         raise RefusedError("KEY_TYPE", f"the key must be a string or a whole number, not {_type(key)}")
     key = _storable(key, "key")
@@ -69,7 +69,7 @@ def _label(label: object) -> str | None:
     if label is None:
         return None
     if isinstance(label, int):
-        return str(label).lower()  # True is "true"
+        label = str(label).lower()  # True is "true"
     if not isinstance(label, str):
         raise RefusedError("LABEL_TYPE", f"the label must be a string or a whole number, not {_type(label)}")
     label = _storable(label, "label").strip()

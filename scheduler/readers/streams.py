@@ -21,7 +21,7 @@ from scheduler.readers.files import DocumentFile
 from scheduler.readers.options import MIB
 from scheduler.readers.records import RefusedError
 
-_BUFFER_BYTES = MIB
+_BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 16 * 1024
 
 #: Text packs to a tenth, a log to a hundredth. Beyond this ratio, and this size, it is a bomb.

@@ -14,7 +14,7 @@ from scheduler.readers import BadRecord, ReadOptions, Record, read
 from scheduler.readers.options import ENCODINGS
 
 ANY_FILE = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 #: Bytes near the edges of the formats.

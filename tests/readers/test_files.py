@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,13 @@ import pytest
 from scheduler.readers import Record, read
 
 READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz"
+
+
+def test_reading_needs_nothing_but_the_standard_library():
+    code = "import sys, scheduler.readers; print(*{name.partition('.')[0] for name in sys.modules})"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
+    assert not {"torch", "gensim", "numpy", "sqlalchemy", "celery", "pandas"} & set(done.stdout.split())
 
 
 @pytest.fixture

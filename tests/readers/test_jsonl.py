@@ -52,6 +52,7 @@ BROKEN = {
     b'{"id": "k", "text": " \\n\\t "}': "EMPTY_TEXT: the text is empty or blank (key k)",
     b'{"text": "x"}': 'MISSING_KEY: the object has no field "id": name the right one with --key-field',
     b'{"id": "", "text": "x"}': "EMPTY_KEY: the key is empty or blank",
+    b'{"id": ' + b"7" * 600 + b', "text": "x"}': "KEY_TOO_LONG: the key has 600 characters; 512 are allowed",
     b'{"id": null, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not null",
     b'{"id": 1.5, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not a number",
     b'{"id": true, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not true or false",
