@@ -6,6 +6,9 @@
     !hang    it never returns
     !raise   an exception
     !memory  MemoryError, unless run alone
+    !toobig  MemoryError
+    !oom     the device is out of memory, unless at most two go together
+    !device  the first time in this DOCMILL_HOME, the device fails for good
     !sleep N it takes N seconds
 """
 
@@ -17,6 +20,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from nlp_tasks.errors import DocumentError
@@ -54,19 +58,19 @@ class Oracle:
         self.beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        return [self._one(document, alone=len(documents) == 1) for document in documents]
+        return [self._one(document, len(documents)) for document in documents]
 
-    def _one(self, document: Document, *, alone: bool) -> Result:
+    def _one(self, document: Document, together: int) -> Result:
         text = document.text
         if self.seconds:
             time.sleep(self.seconds)
         if text.startswith("!"):
-            self._misbehave(text[1:], alone)
+            self._misbehave(text[1:], together)
         if not text.strip():
             return DocumentError("EMPTY_TEXT", "the document is blank")
         return [OracleRow(1, answer(text), 1.0)]
 
-    def _misbehave(self, how: str, alone: bool) -> None:
+    def _misbehave(self, how: str, together: int) -> None:
         if how == "crash":
             ctypes.string_at(0)
         elif how == "exit":
@@ -76,10 +80,22 @@ class Oracle:
                 time.sleep(1)
         elif how == "raise":
             raise ValueError("asked to raise")
-        elif how == "memory" and not alone:
+        elif how == "toobig" or (how == "memory" and together > 1):
             raise MemoryError
+        elif how == "oom" and together > 2:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        elif how == "device":
+            _fail_once()
         elif how.startswith("sleep"):
             time.sleep(float(how.split()[1]))
+
+
+def _fail_once() -> None:
+    """The marker tells later processes that the device has been replaced."""
+    marker = Path(os.environ["DOCMILL_HOME"]) / "device-failed"
+    if not marker.exists():
+        marker.touch()
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""Faults of the database: killed, restarted, cut off, locked by somebody who stopped."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+from tests.faults.stack import ROOT, Stack
+from tests.faults.trial import Fault, spread
+from tests.servers import until
+
+
+def kill_postmaster(stack: Stack, job_id: int) -> int:
+    assert stack.postgres is not None
+    n = 0
+    for _ in spread(stack, job_id, 2):
+        stack.postgres.kill()
+        stack.postgres.start()
+        n += 1
+    return n
+
+
+def restart_fast(stack: Stack, job_id: int) -> int:
+    assert stack.postgres is not None
+    n = 0
+    for _ in spread(stack, job_id, 3):
+        stack.postgres.stop()
+        stack.postgres.start()
+        n += 1
+    return n
+
+
+def cut_connections(stack: Stack, job_id: int) -> int:
+    assert stack.postgres is not None
+    n = 0
+    for _ in spread(stack, job_id, 20):
+        stack.postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        )
+        n += 1
+    return n
+
+
+#: Claims a chunk, says so, and never commits.
+_CLAIM_AND_STOP = """
+import sys, time
+from sqlalchemy import text
+from db import chunks
+from db.store import Store
+with Store(sys.argv[1]).write() as session:
+    ids = session.execute(text("SELECT id FROM chunk WHERE state = 'ready' ORDER BY id DESC")).scalars().all()
+    claim = next((c for c in (chunks.claim(session, i, "stopped", 60) for i in ids) if c), None)
+    print("claimed" if claim else "nothing left", flush=True)
+    time.sleep(600)
+"""
+
+
+def stopped_in_transaction(stack: Stack, job_id: int) -> int:
+    """A process is stopped after its claim and before its commit, and killed later: as if it had never been."""
+    code = [sys.executable, "-c", _CLAIM_AND_STOP, stack.url]
+    with subprocess.Popen(code, cwd=ROOT, stdout=subprocess.PIPE, env=stack.environment) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGSTOP)
+        if not stack.store.is_sqlite:
+            # Row locks hold up nobody but those who want that row. SQLite has one lock for all.
+            before = stack.n_done(job_id)
+            until(
+                lambda: stack.n_done(job_id) > before or stack.state(job_id) != "running", "others going on"
+            )
+        process.kill()
+    return 1
+
+
+FAULTS = (
+    Fault("kill -9 of the postmaster", kill_postmaster, databases=("postgresql",), quick=True),
+    Fault("PostgreSQL restarted in fast mode", restart_fast, databases=("postgresql",)),
+    Fault("every connection to PostgreSQL cut", cut_connections, databases=("postgresql",)),
+    Fault("a process stopped inside a transaction", stopped_in_transaction, quick=True),
+)

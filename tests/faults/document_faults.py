@@ -1,0 +1,49 @@
+"""Documents that kill, hang, raise or eat memory: they end in their own error, their neighbours in a result."""
+
+from __future__ import annotations
+
+from tests.faults.stack import Stack
+from tests.faults.trial import Fault
+
+
+def nothing(stack: Stack, job_id: int) -> int:
+    """The documents are the fault."""
+    return 1
+
+
+def _planted(
+    name: str, texts: dict[str, str], codes: tuple[str, ...], *, quick: bool = False, harmless: bool = False
+) -> Fault:
+    return Fault(
+        name,
+        nothing,
+        quick=quick,
+        harmless=harmless,
+        texts=texts,
+        codes=dict.fromkeys(texts, codes),
+        n_documents=300,
+    )
+
+
+FAULTS = (
+    _planted("documents that segfault", {"k120": "!crash", "k200": "!crash"}, ("POISON",), quick=True),
+    _planted("documents that end the process", {"k120": "!exit", "k299": "!exit"}, ("POISON",)),
+    _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=True),
+    _planted(
+        "documents that raise",
+        {f"k{i}": "!raise" for i in range(50, 300, 9)},
+        ("RUNNER_ERROR",),
+        quick=True,
+        harmless=True,
+    ),
+    _planted(
+        "documents that do not fit together",
+        {f"k{i}": "!memory" for i in range(50, 300, 9)},
+        ("ok",),
+        harmless=True,
+    ),
+    _planted("documents that never fit", {"k111": "!toobig", "k222": "!toobig"}, ("MEMORY",), harmless=True),
+    _planted("device out of memory", {f"k{i}": "!oom" for i in range(50, 300, 9)}, ("ok",), harmless=True),
+    _planted("a device that fails for good", {"k133": "!device"}, ("ok",)),
+    _planted("blank documents", {"k90": " ", "k91": "\n"}, ("EMPTY_TEXT",), harmless=True),
+)
