@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from scheduler.readers import Record, read
+from scheduler.readers.files import DocumentFile, find
+from scheduler.readers.records import RefusedError
+from scheduler.readers.streams import opened
 
 READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz"
 
@@ -235,3 +238,18 @@ def test_a_truncated_packed_file_gives_what_it_holds(reading):
 )  # fmt: skip
 def test_what_is_not_what_its_name_says_is_reported(reading, name, data, report):
     assert reading(name, data).reports == [f"{name}: {report}"]
+
+
+def test_a_file_swapped_for_a_fifo_or_a_link_after_it_was_found_is_neither_waited_for_nor_followed(folder):
+    (folder / "a.txt").write_text("x")
+    fifo, link, *_ = list(find(folder))
+    assert isinstance(fifo, DocumentFile)
+    assert isinstance(link, DocumentFile)
+    fifo.path.unlink()
+    os.mkfifo(fifo.path)
+    link.path.unlink()
+    link.path.symlink_to("/etc/hostname")
+    with pytest.raises(RefusedError, match="NOT_A_FILE"), opened(fifo, "utf-8"):
+        pass
+    with pytest.raises(OSError, match="symbolic links"), opened(link, "utf-8"):
+        pass
