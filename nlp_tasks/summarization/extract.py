@@ -50,7 +50,7 @@ def extract(
         batch,
         edges,
         scores,
-        sizes=torch.tensor(list(chain.from_iterable(sizes)), device=device),
+        sizes=torch.tensor(list(chain.from_iterable(sizes)), device=device, dtype=torch.int64),
         limits=_limits(batch, parameters),
         max_chars=parameters.max_chars,
         diversity=parameters.diversity if parameters.method != "lead" else 0.0,

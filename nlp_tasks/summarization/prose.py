@@ -12,8 +12,8 @@ _FINAL = r"(?:[다죠됨까]|(?<![개수주필중소])요|(?<![다마처])음|(?
 #: A mark that ends a sentence, or a Korean ending without one.
 _ENDED = re.compile(rf"(?:[.!?…。！？:;]|{_FINAL})[\"'”’)\]」』》〉]*\Z")
 _ENDED_IN_KOREAN = re.compile(rf"(?:[!?]|{_FINAL})\W*\Z")
-_CELLS = re.compile(r"\t|\s\|\s|\||\s{3,}\S")
-_LETTERS = re.compile(r"[^\W\d_]")
+_GAP = re.compile(r"\S {3,}(?=\S)")
+_NO_LETTERS = re.compile(r"[\W\d_]+")
 _MARKUP = re.compile(r"#{1,6}\s|<!--|```|\|")
 #: A line of its own as short as this and without a verb's ending is a heading, even with a full stop.
 _HEADING_CHARS = 20
@@ -31,11 +31,17 @@ def prose(text: str, spans: Sequence[Span]) -> list[int]:
 
 def _is_prose(text: str, start: int, end: int) -> bool:
     sentence = text[start:end]
-    if _MARKUP.match(sentence) or len(_CELLS.findall(sentence)) > 1:
+    if _MARKUP.match(sentence) or _cells(sentence) > 1:
         return False
-    if len(_LETTERS.findall(sentence)) < _LETTER_SHARE * len(sentence.replace(" ", "")):
+    if len(_NO_LETTERS.sub("", sentence)) < _LETTER_SHARE * (len(sentence) - sentence.count(" ")):
         return False
     return not (_own_line(text, start, end) and _is_heading(sentence))
+
+
+def _cells(sentence: str) -> int:
+    """How many gaps between the cells of a table there are."""
+    gaps = len(_GAP.findall(sentence)) if "   " in sentence else 0
+    return sentence.count("\t") + sentence.count("|") + gaps
 
 
 def _is_heading(line: str) -> bool:

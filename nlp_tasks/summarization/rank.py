@@ -17,7 +17,7 @@ DAMPING = 0.85
 DAMPING_ASKED = 0.3
 #: Sentence graphs mix fast: after 10 the choice changes no more (measured). A fixed number, so that a document's scores
 #: do not depend on how slowly another one converges.
-ITERATIONS = 20
+ITERATIONS = 15
 #: How much of a sentence's own length counts against it, rather than the document's mean (Singhal, Buckley
 #: and Mitra 1996). With 1 (cosine) one-word utterances win transcripts, with 0 the longest sentences win.
 SLOPE = 0.85

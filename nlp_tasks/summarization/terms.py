@@ -7,6 +7,7 @@ document's, and its numbers do not depend on what else is in the batch.
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -93,48 +94,57 @@ def count(documents: Sequence[Sentences], query: Sequence[str] = (), device: str
     """The terms of a batch of documents, counted; those of the query, marked."""
     lengths = np.fromiter(map(len, documents), np.int64, len(documents))
     words = np.fromiter(map(len, chain.from_iterable(documents)), np.int64)
-    tokens, widths, asked = _columns(documents, query)
-    width = max(int(widths.sum()), 1)
-    keys, counts = np.unique(np.repeat(np.arange(len(words)), words) * width + tokens, return_counts=True)
-    rows, columns = np.divmod(keys, width)
-    by_column = np.argsort(columns, kind="stable")
+    numbers, asked, n_words = _numbered(documents, query)
+    document = np.repeat(np.arange(len(documents)), lengths)
+    rows, entry_numbers, counts = _counted(np.repeat(np.arange(len(words)), words), numbers, n_words)
+    by_column = np.argsort(document[rows] * n_words + entry_numbers, kind="stable")
+    ordered = document[rows[by_column]] * n_words + entry_numbers[by_column]
+    first = _is_new(ordered)
+    columns = np.empty_like(rows)
+    columns[by_column] = np.cumsum(first) - 1
     arrays: tuple[NDArray[Any], ...] = (
         rows,
         columns,
         counts.astype(np.float32),
         _ends(rows, len(words)),
-        _ends(columns, int(widths.sum())),
+        _ends(columns, int(first.sum())),
         by_column,
-        np.repeat(np.arange(len(documents)), lengths),
+        document,
         np.arange(len(words)) - np.repeat(np.cumsum(lengths) - lengths, lengths),
         lengths,
-        np.repeat(np.arange(len(documents)), widths),
-        np.bincount(asked, minlength=int(widths.sum())).astype(np.float32),
+        ordered[first] // n_words,
+        np.isin(ordered[first] % n_words, asked).astype(np.float32),
     )
     return Terms(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
-def _columns(documents: Sequence[Sentences], query: Sequence[str]) -> tuple[Integers, Integers, Integers]:
-    """The column of each token of the batch, how many columns each document has, the columns of the query."""
-    columns: list[int] = []
-    asked: list[int] = []
-    widths = []
-    wanted = dict.fromkeys(query)
-    first = 0
-    for sentences in documents:
-        tokens = list(chain.from_iterable(sentences))
-        column = {token: number for number, token in enumerate(dict.fromkeys(tokens), start=first)}
-        columns.extend(map(column.__getitem__, tokens))
-        asked.extend(column[token] for token in wanted if token in column)
-        widths.append(len(column))
-        first += len(column)
-    return np.array(columns, np.int64), np.array(widths, np.int64), np.array(asked, np.int64)
+def _numbered(documents: Sequence[Sentences], query: Sequence[str]) -> tuple[Integers, list[int], int]:
+    """Each token of the batch, in order, as the number of its word; the query's numbers; how many words."""
+    number: defaultdict[str, int] = defaultdict()
+    number.default_factory = number.__len__
+    tokens = chain.from_iterable(chain.from_iterable(documents))
+    numbers = np.fromiter(map(number.__getitem__, tokens), np.int64)
+    return numbers, [number[token] for token in query], max(len(number), 1)
 
 
-def _ends(numbers: Integers, n: int) -> Integers:
+def _counted(rows: Integers, numbers: Integers, n_words: int) -> tuple[Integers, Integers, Integers]:
+    """Entries sorted by row, and how many tokens fell on each: (rows, word numbers, counts)."""
+    keys = np.sort(rows * n_words + numbers)
+    first = np.flatnonzero(_is_new(keys))
+    return keys[first] // n_words, keys[first] % n_words, np.diff(first, append=len(keys))
+
+
+def _is_new(ordered: Integers) -> NDArray[np.bool_]:
+    """Where a sorted list's values differ from the one before."""
+    new: NDArray[np.bool_] = np.diff(ordered, prepend=-1) != 0
+    return new
+
+
+def _ends(numbers: Integers, n: int) -> NDArray[np.int32]:
     """Where the entries of each of n rows begin, and the last end, in a list sorted by row."""
-    return np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=n))]).astype(np.int64)
+    return np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=n))]).astype(np.int32)
 
 
 def _csr(ends: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
-    return torch.sparse_csr_tensor(ends, columns, values, shape, check_invariants=False)
+    # MKL multiplies by 32-bit indices; torch would convert others in every product.
+    return torch.sparse_csr_tensor(ends, columns.to(torch.int32), values, shape, check_invariants=False)
