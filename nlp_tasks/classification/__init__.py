@@ -20,6 +20,7 @@ ARCHITECTURES: dict[str, str] = {
     "gru": "nlp_tasks.classification.gru",
     "lstm": "nlp_tasks.classification.lstm",
     "transformer": "nlp_tasks.classification.transformer",
+    "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
 

@@ -21,6 +21,8 @@ from nlp_tasks.classification.units import NOTHING, Units
 WINDOW_WORDS = 256
 #: The width of a word's vector and of what the shipped encoders give.
 WIDTH = 128
+#: Share of the n-grams that training leaves out.
+DROPPED_IDS = 0.2
 
 
 class Encoder(nn.Module):
@@ -60,12 +62,18 @@ class Network(nn.Module):
 
     def pool(self, batch: Batch) -> Tensor:
         """Sums of the window vectors of each document, each times its words (N, H), with the words last."""
-        vectors = self.words(batch.ids, batch.word_starts)  # (W, D)
+        vectors = self.words(self._thinned(batch.ids), batch.word_starts)  # (W, D)
         windows, mask = _padded(self.dropout(vectors), batch.lengths)  # (B, S, D), (B, S)
         encoded = self.encoder(windows, mask).float()  # (B, H)
         weighted = torch.cat([encoded, encoded.new_ones(len(encoded), 1)], dim=1) * batch.lengths[:, None]
         sums = weighted.new_zeros(batch.n_documents, weighted.shape[1])
         return sums.index_add(0, batch.owner, weighted)  # (N, H + 1)
+
+    def _thinned(self, ids: Tensor) -> Tensor:
+        """In training some n-grams, chosen anew each time, are NOTHING: no word may rest on one of them."""
+        if not self.training:
+            return ids
+        return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < DROPPED_IDS, NOTHING)
 
     def decide(self, pooled: Tensor) -> Tensor:
         """Logits (N, K) of what `pool` gives; those of a document's parts may be summed first."""

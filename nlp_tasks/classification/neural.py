@@ -28,12 +28,12 @@ MOST_IDS = 150_000
 #: Words that go through the network together when labelling, padding included.
 BATCH_WORDS = 16_384
 #: So many documents are read in training unless `epochs` says otherwise: few documents, many epochs.
-DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 500_000, 4, 40
+DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 3, 30
 #: Stop when the tune loss has not improved for so many epochs.
-PATIENCE = 4
+PATIENCE = 3
 #: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
 TRAINED_WINDOWS = 4
-LEARNING_RATE, WARM_UP = 2e-3, 0.1
+LEARNING_RATE, WARM_UP = 1e-3, 0.1
 NO_BEAT: Callable[[], None] = lambda: None  # noqa: E731
 
 

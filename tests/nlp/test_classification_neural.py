@@ -13,7 +13,7 @@ from nlp_tasks.kind import Document, Runner, Setup
 
 WORDS = {"sport": ["goal", "striker", "골을", "경기에서"], "money": ["bank", "interest", "은행이", "금리를"]}
 FILLER = ["the", "a", "today", "오늘", "그리고", "was", "said", "했다"]
-ARCHITECTURES = ["cnn", "gru", "lstm", "transformer"]
+ARCHITECTURES = ["cnn", "gru", "lstm", "transformer", "ensemble"]
 
 
 class Listed:

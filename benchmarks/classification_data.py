@@ -1,0 +1,56 @@
+"""The labelled data sets that classifiers are compared on, and how each is cut into folds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nlp_tasks.kind import Document
+
+SETS = (
+    "ko_sentiment_nsmc",
+    "ko_topic_petitions",
+    "ko_toxicity_beep",
+    "en_topic_agnews",
+    "en_topic_reuters_r8",
+    "en_news_bbc",
+)
+#: A fold holds a fifth of a set. Small sets are measured on several, for one would say little.
+FOLDS = 5
+LARGE = 50_000
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One way to cut a set into documents to train on and documents to measure on."""
+
+    train: list[Document]
+    test: list[Document]
+
+
+def load(folder: Path, name: str) -> list[Document]:
+    """The labelled documents of a set."""
+    documents: list[Document] = []
+    for path in sorted((folder / name).glob("*.jsonl.gz")):
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                record = json.loads(line)
+                document = Document(len(documents), str(record["id"]), record["text"], record["label"])
+                documents.append(document)
+    return documents
+
+
+def folds(documents: list[Document], most: int) -> Iterator[Fold]:
+    """At most `most` folds by a stable hash of the key; one of a large set."""
+    numbers = [_number(document.key) for document in documents]
+    for fold in range(1 if len(documents) >= LARGE else min(most, FOLDS)):
+        pairs = list(zip(documents, numbers, strict=True))
+        yield Fold([d for d, n in pairs if n != fold], [d for d, n in pairs if n == fold])
+
+
+def _number(key: str) -> int:
+    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % FOLDS

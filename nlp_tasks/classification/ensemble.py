@@ -1,0 +1,91 @@
+"""`ensemble`: `linear` and `gru` together. They err on different documents, so their mean errs on fewer.
+
+The most exact of the architectures that need no download, at the price of the slower member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.classification import TrainParameters, architecture
+from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State
+from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.kind import Progress
+
+MEMBERS = ("linear", "gru")
+#: Shares of the second member that are tried.
+SHARES = (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0)
+
+
+@dataclass
+class EnsembleClassifier:
+    """Its members, and the factor of each one's scores."""
+
+    members: Sequence[Classifier]
+    factors: Sequence[float]
+
+    def __post_init__(self) -> None:
+        self.batch_documents = min(member.batch_documents for member in self.members)
+        self.batch_chars = min(member.batch_chars for member in self.members)
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K): the weighted sum of the members'."""
+        scores = [member.logits(texts, beat) for member in self.members]
+        return _mixed(scores, self.factors)
+
+    def state(self) -> State:
+        """The members' states under their names."""
+        config: dict[str, Any] = {"factors": list(self.factors), "members": {}}
+        tensors: dict[str, NDArray[Any]] = {}
+        for name, member in zip(MEMBERS, self.members, strict=True):
+            config["members"][name], its_tensors = member.state()
+            tensors |= {f"{name}/{key}": tensor for key, tensor in its_tensors.items()}
+        return config, tensors
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> EnsembleClassifier:
+    """The classifier that `state` described."""
+    members = []
+    for name in MEMBERS:
+        prefix = f"{name}/"
+        own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        members.append(architecture.get(name).load(config["members"][name], own, device))
+    return EnsembleClassifier(members, config["factors"])
+
+
+def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+    """Fit the members one after the other, then choose their shares by the tune examples."""
+    fitted = []
+    for place, name in enumerate(MEMBERS):
+        chosen = parameters if name != "linear" else replace(parameters, epochs=0)  # its passes are others
+        heard = _part_of(progress, place, name)
+        fitted.append(architecture.get(name).fit(examples, chosen, device, heard))
+    tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
+    calibrated = [each.logits for each in tuned]
+
+    def loss(share: float) -> float:
+        return calibrate(_mixed(calibrated, (1 - share, share)), examples.tune_labels).loss
+
+    share = min(SHARES, key=loss)
+    factors = ((1 - share) / tuned[0].temperature, share / tuned[1].temperature)
+    classifier = EnsembleClassifier([member.classifier for member in fitted], factors)
+    return Fitted(classifier, _mixed(calibrated, (1 - share, share)))
+
+
+def _mixed(scores: Sequence[NDArray[np.float32]], factors: Sequence[float]) -> NDArray[np.float32]:
+    mixed = sum(factor * score for factor, score in zip(factors, scores, strict=True))
+    return np.asarray(mixed, np.float32)
+
+
+def _part_of(progress: Progress, place: int, name: str) -> Progress:
+    """Progress of one member as a part of the whole."""
+
+    def heard(done: int, total: int, note: str) -> None:
+        progress(place * total + done, total * len(MEMBERS), f"{name}: {note}")
+
+    return heard
