@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from db import chunks
-from db.store import Store, is_infrastructure_error, open_store
+from db.store import Store, is_infrastructure_error
 from workers.settings import Settings, settings
 
 log = logging.getLogger("docmill.worker")
 
 #: How faulthandler begins when its time has run out.
 _HUNG = "Timeout ("
+#: What a process leaves that was ended in order (Celery's cold shutdown): its death counts as no crash.
+_TOLD_TO_STOP = "told to stop"
 
 
 @dataclass
@@ -71,11 +73,14 @@ def start() -> None:
     """To be called once in a fresh worker process: frees what a dead one of the same name held."""
     process = current()
     signal.signal(signal.SIGUSR2, _on_stop_signal)
+    signal.signal(signal.SIGTERM, _on_term)
     code, detail = _last_words(Path(process.crash_file.name))
     process.crash_file.truncate(0)
     faulthandler.enable(file=process.crash_file)
     try:
         with process.store.write() as session:
+            if detail == _TOLD_TO_STOP:
+                chunks.give_back(session, process.name)
             freed = chunks.crashed(session, process.name, code, detail)
     except Exception as error:
         # The scheduler frees them when their lease runs out.
@@ -92,7 +97,8 @@ def _start() -> Process:
     crashes = now.home_path / "crashes"
     crashes.mkdir(parents=True, exist_ok=True)
     path = crashes / (re.sub(r"[^\w.@-]", "_", now.worker_name) + ".txt")
-    return Process(now, open_store(now.url), path.open("a+", encoding="utf-8", errors="replace"))
+    # Made without connecting: a store that is away for a moment must not keep the handlers from being set.
+    return Process(now, Store(now.url), path.open("a+", encoding="utf-8", errors="replace"))
 
 
 def _last_words(path: Path) -> tuple[str, str]:
@@ -105,6 +111,8 @@ def _last_words(path: Path) -> tuple[str, str]:
         )
     first = text.splitlines()[0]
     at = next((line.strip() for line in text.splitlines() if line.lstrip().startswith("File ")), "")
+    if first == _TOLD_TO_STOP:
+        return "POISON", _TOLD_TO_STOP
     if first.startswith(_HUNG):
         return "TIMEOUT", f"the work hung {at}".strip()
     return "POISON", f"{first[:200]} {at}".strip()
@@ -112,3 +120,10 @@ def _last_words(path: Path) -> tuple[str, str]:
 
 def _on_stop_signal(*_: Any) -> None:
     current().stopping = True
+
+
+def _on_term(*_: Any) -> None:
+    """Leave word, then die of the signal. The store is not asked here: this may be the middle of a write."""
+    os.write(current().crash_file.fileno(), f"{_TOLD_TO_STOP}\n".encode())
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -94,16 +94,16 @@ def restore_old(stack: Stack, job_id: int) -> int:
 
 
 def repeat_messages(stack: Stack, job_id: int) -> int:
-    """Every message that waits is there five times more, again and again."""
+    """Every message that waits is there three times more, again and again."""
     n = 0
     with stack.redis.client() as client:
         for _ in spread(stack, job_id, 30):
             for key in client.keys(f"{QUEUE}*"):
                 with suppress(redis.exceptions.ResponseError):
                     waiting = client.lrange(key, 0, 50)
-                    if waiting:
-                        client.rpush(key, *(waiting * 5))
-                        n += 5 * len(waiting)
+                    if waiting and client.llen(key) < 200:
+                        client.rpush(key, *(waiting * 3))
+                        n += 3 * len(waiting)
     return n
 
 
