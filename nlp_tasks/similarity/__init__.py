@@ -70,7 +70,7 @@ class TrainSimilarityParameters:
         _check_range("min_count", self.min_count, 1, 1_000_000)
         _check_range("window", self.window, 1, 100)
         _check_range("negative", self.negative, 1, 100)
-        _check_range("sample", self.sample, 0, 1)
+        _check_range("sample", self.sample, 0, 0.5)
         _check_range("seed", self.seed, 0, 2**31 - 1)
         if not 0 < self.min_alpha <= self.alpha <= 1:
             raise ValueError(

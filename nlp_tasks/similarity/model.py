@@ -1,7 +1,7 @@
 """A Doc2Vec model as arrays, on disk as JSON and safetensors, and as gensim's object.
 
 gensim's own files are pickles, and its vocabulary order depends on the processor's sort; here words keep the
-order they are given. The training documents' vectors are not part of a model: inference does not need them.
+order they are given. Of the training documents' vectors only a sample is kept: inference needs no more.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Model:
     output: NDArray[np.float32]  # (V, D)
     #: The word vectors; for PV-DM only, PV-DBOW has none.
     word_vectors: NDArray[np.float32] | None  # (V, D)
+    #: Some training documents' vectors: where in space inference has to be good.
+    typical: NDArray[np.float32]  # (S, D)
 
     @property
     def infer_epochs(self) -> int:
@@ -42,7 +44,11 @@ class Model:
 
 def save(model: Model, model_dir: Path) -> None:
     """Write a model and seal it."""
-    tensors: dict[str, NDArray[np.generic]] = {"counts": model.counts, "output": model.output}
+    tensors: dict[str, NDArray[np.generic]] = {
+        "counts": model.counts,
+        "output": model.output,
+        "typical": model.typical,
+    }
     if model.word_vectors is not None:
         tensors["word_vectors"] = model.word_vectors
     config = {"format": FORMAT, "parameters": asdict(model.parameters), "words": model.words}
@@ -62,6 +68,7 @@ def load(model_dir: Path) -> Model:
         cast("NDArray[np.int64]", tensors["counts"]),
         cast("NDArray[np.float32]", tensors["output"]),
         cast("NDArray[np.float32] | None", tensors.get("word_vectors")),
+        cast("NDArray[np.float32]", tensors["typical"]),
     )
 
 

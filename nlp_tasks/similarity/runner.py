@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +12,20 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import VectorRow
 from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import infer
+from nlp_tasks.similarity.sampled import Sampled
 from nlp_tasks.text import tokens
 
+#: Words of some documents -> their vectors  # (B, D).
+Inference: TypeAlias = Callable[[Sequence[Sequence[str]]], NDArray[np.float32]]
 
-class Inference:
-    """A loaded model, from words to vectors."""
 
-    def __init__(self, model: Model, device: str, beat: Callable[[], None] = lambda: None) -> None:  # noqa: ARG002
-        self._gensim = models.as_gensim(model)
-        self._epochs = model.infer_epochs
-        self._beat = beat
-
-    def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        """One vector per document  # (B, D). Words that the model does not know are ignored."""
-        vectors = np.zeros((len(documents), self._gensim.vector_size), dtype=np.float32)
-        for row, words in enumerate(documents):
-            vectors[row] = infer(self._gensim, words, self._epochs)
-            self._beat()
-        return vectors
+def inference(model: Model, device: str, beat: Callable[[], None] = lambda: None) -> Inference:
+    """The way to infer with this model: in batches for PV-DBOW, gensim's own, one by one, for PV-DM."""
+    if model.parameters.architecture == "dbow":
+        return Flow(model, device, beat)
+    return Sampled(model, beat)
 
 
 class Inferrer:
@@ -43,7 +38,7 @@ class Inferrer:
         assert setup.model_dir is not None
         model = models.load(setup.model_dir)
         self._known = frozenset(model.words)
-        self._infer = Inference(model, setup.device, setup.beat)
+        self._infer = inference(model, setup.device, setup.beat)
         self._beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:

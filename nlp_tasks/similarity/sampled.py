@@ -7,11 +7,13 @@ words past 10,000. Here everything random comes from the text itself, and long d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nlp_tasks.similarity.model import Model, as_gensim
 
 if TYPE_CHECKING:
     from gensim.models.doc2vec import Doc2Vec
@@ -43,6 +45,23 @@ class Descent:
                 train_document_dm(self.model, part, [row], alpha, self._work, self._neu1, **learn, **targets)
             else:
                 train_document_dbow(self.model, part, [row], alpha, self._work, **learn, **targets)
+
+
+class Sampled:
+    """A model loaded for inference by descent, one document after the other."""
+
+    def __init__(self, model: Model, beat: Callable[[], None] = lambda: None) -> None:
+        self._gensim = as_gensim(model)
+        self._epochs = model.infer_epochs
+        self._beat = beat
+
+    def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """One vector per document, not normalised  # (B, D)."""
+        vectors = np.zeros((len(documents), self._gensim.vector_size), dtype=np.float32)
+        for row, words in enumerate(documents):
+            vectors[row] = infer(self._gensim, words, self._epochs)
+            self._beat()
+        return vectors
 
 
 def infer(model: Doc2Vec, words: Sequence[str], epochs: int) -> NDArray[np.float32]:

@@ -18,13 +18,15 @@ from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.runner import Inference
+from nlp_tasks.similarity.runner import inference
 from nlp_tasks.similarity.sampled import Descent
 
 #: How often progress is told.
 REPORT_SECONDS = 1.0
 #: Documents whose inferred vector is looked for among the trained ones, for `self_rank`.
 SELF_RANK_DOCUMENTS = 500
+#: Documents whose trained vectors are kept with the model.
+TYPICAL_DOCUMENTS = 250
 
 
 def train(
@@ -64,7 +66,8 @@ def _fit(
             descent.step(row, words, parameters.alpha + (parameters.min_alpha - parameters.alpha) * done)
             report.training(epoch, row + 1)
     word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
-    return Model(parameters, corpus.words, corpus.counts, gensim.syn1neg, word_vectors), vectors
+    typical = vectors[np.unique(np.linspace(0, len(vectors) - 1, TYPICAL_DOCUMENTS).astype(int))]
+    return Model(parameters, corpus.words, corpus.counts, gensim.syn1neg, word_vectors, typical), vectors
 
 
 def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
@@ -81,7 +84,7 @@ def _self_rank(model: Model, corpus: Corpus, vectors: NDArray[np.float32], devic
     """The share of a sample of the training documents whose inferred vector is nearest to their trained one."""
     rows = np.unique(np.linspace(0, len(corpus) - 1, SELF_RANK_DOCUMENTS).astype(int))
     texts = [(row, words) for row in rows.tolist() if (words := corpus.document(row))]
-    inferred = Inference(model, device)([words for _, words in texts])  # (S, D)
+    inferred = inference(model, device)([words for _, words in texts])  # (S, D)
     trained = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     nearest = np.concatenate([(trained @ block.T).argmax(axis=0) for block in np.array_split(inferred, 10)])
     return float(np.mean(nearest == [row for row, _ in texts]))

@@ -1,0 +1,137 @@
+"""Inference of PV-DBOW with negative sampling without chance, in batches, in torch.
+
+gensim's stochastic descent follows, in expectation, the gradient flow from v = 0 of
+
+    L(v) = sum over words w of c_w log s(u_w.v)  +  k N E[log s(-u_n.v)],   n from the noise distribution,
+
+for a time T, the sum of its learning rates; c_w are the counts after down-sampling and N their sum. (A word
+drawn as its own noise is skipped, as gensim does.) Word order does not matter, so equal words fold into one
+count. A document's steps and samples depend on nothing but itself, so that its vector does not depend on its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks.similarity import noise
+from nlp_tasks.similarity.integrators import Problem, mild, stiff
+from nlp_tasks.similarity.model import Model
+from nlp_tasks.similarity.sampled import learning_rates
+from nlp_tasks.similarity.word_counts import WordCounts, blocks, count
+
+#: Numbers in a block's word vectors: 4 MB stay in a CPU's cache; a GPU wants more at a time.
+BLOCK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
+#: Documents whose words are looked up together.
+COUNT_DOCUMENTS = 256
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How documents up to a stiffness are solved."""
+
+    #: k N T times the largest eigenvalue of the noise words' second moment, over 4.
+    stiffness: float
+    noise_size: int
+    solve: Callable[[Problem], torch.Tensor]
+
+
+#: Found by measuring against means of 30 gensim runs; see docs/similarity.md.
+SCHEMES = (
+    Scheme(15.0, 256, partial(mild, n_steps=4)),
+    Scheme(30.0, 512, partial(mild, n_steps=4)),
+    Scheme(60.0, 1024, partial(mild, n_steps=6)),
+    Scheme(500.0, 2048, partial(stiff, n_steps=5, n_rows=256)),
+    Scheme(np.inf, 2048, partial(stiff, n_steps=6, n_rows=512)),
+)
+
+
+class Flow:
+    """A PV-DBOW model loaded for inference. Words to vectors."""
+
+    def __init__(self, model: Model, device: str = "cpu", beat: Callable[[], None] = lambda: None) -> None:
+        self._beat = beat
+        self._device = torch.device(device)
+        self._vocabulary = {word: number for number, word in enumerate(model.words)}
+        self._negative = model.parameters.negative
+        self._p = noise.probabilities(model.counts)
+        self._keep = keep_chances(model.counts, model.parameters.sample)
+        rates = learning_rates(model.parameters.alpha, model.parameters.min_alpha, model.infer_epochs)
+        self._time = float(rates.sum())
+        self._load_vectors(model)
+
+    def _load_vectors(self, model: Model) -> None:
+        """The output vectors in the eigenbasis of their second moment under the noise, and the noise samples."""
+        output = torch.from_numpy(model.output).to(self._device)  # (V, D)
+        p = torch.from_numpy(self._p).to(self._device)
+        moment = (output.double() * p[:, None]).T @ output.double()
+        eigenvalues, basis = torch.linalg.eigh(moment)
+        self._eigenvalues = eigenvalues.clamp_min(0).float()  # (D,)
+        self._basis = basis.float()  # (D, D)
+        rotated = output @ self._basis
+        typical = torch.from_numpy(model.typical).to(self._device) @ self._basis
+        sizes = {scheme.noise_size for scheme in SCHEMES}
+        self._noise = {size: noise.fit(rotated, self._p, typical, size) for size in sorted(sizes)}
+        self._vectors = torch.cat([rotated, rotated.new_zeros(1, rotated.shape[1])])  # the last row pads
+
+    def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """One vector per document, not normalised  # (B, D). Without a known word it is 0."""
+        vectors = np.zeros((len(documents), self._vectors.shape[1]), dtype=np.float32)
+        for start in range(0, len(documents), COUNT_DOCUMENTS):
+            part = documents[start : start + COUNT_DOCUMENTS]
+            vectors[start : start + len(part)] = self._infer(count(part, self._vocabulary))
+        return vectors
+
+    def _infer(self, words: WordCounts) -> NDArray[np.float32]:
+        kept = words.counts * self._keep[words.numbers]  # (P,)
+        sums = np.add.reduceat(np.append(kept, 0.0), words.starts[:-1]) * (np.diff(words.starts) > 0)  # (B,)
+        stiffness = self._negative * self._time * float(self._eigenvalues[-1]) / 4 * sums
+        classes = np.searchsorted([scheme.stiffness for scheme in SCHEMES], stiffness)
+        sizes = np.diff(words.starts)
+        vectors = np.zeros((len(sizes), self._vectors.shape[1]), dtype=np.float32)
+        budget = BLOCK_NUMBERS[self._device.type] // self._vectors.shape[1]
+        for which, rows in blocks(sizes, classes, budget):
+            rows = rows[sizes[rows] > 0]
+            if len(rows):
+                problem = self._problem(words, rows, kept, which)
+                solved = SCHEMES[which].solve(problem)
+                vectors[rows] = (solved @ self._basis.T).cpu().numpy()
+            self._beat()
+        return vectors
+
+    def _problem(
+        self, words: WordCounts, rows: NDArray[np.int64], kept: NDArray[np.float64], which: int
+    ) -> Problem:
+        pad = len(self._vocabulary)
+        numbers, counts = words.padded(rows, kept, pad)  # (B, W), (B, W)
+        own_noise = np.append(self._p, 0.0)[numbers] * self._negative
+        return Problem(
+            words=self._rows(numbers),
+            counts=self._tensor(counts),
+            pulls=self._tensor(counts * (1 - own_noise)),
+            noise=self._noise[SCHEMES[which].noise_size],
+            noise_counts=self._tensor(self._negative * counts.sum(axis=1)),
+            eigenvalues=self._eigenvalues,
+            time=self._time,
+        )
+
+    def _rows(self, numbers: NDArray[np.int64]) -> torch.Tensor:
+        """Output vectors of words  # (B, W, D)."""
+        flat = torch.from_numpy(numbers.reshape(-1)).to(self._device)
+        return self._vectors.index_select(0, flat).view(*numbers.shape, -1)
+
+    def _tensor(self, values: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(values).to(self._device, torch.float32)
+
+
+def keep_chances(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
+    """The probability that gensim's down-sampling keeps an occurrence of each word  # (V,)."""
+    if not sample:
+        return np.ones(len(counts))
+    ratio = sample * float(counts.sum()) / counts
+    return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio))

@@ -1,0 +1,72 @@
+"""Documents as counts of the words that a model knows, and blocks of documents of similar size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class WordCounts:
+    """How often each known word occurs in each of B documents, row by row."""
+
+    numbers: NDArray[np.int64]  # (P,), word numbers, rising within a document
+    counts: NDArray[np.int64]  # (P,)
+    #: Document i has the pairs starts[i]:starts[i + 1].
+    starts: NDArray[np.int64]  # (B + 1,)
+
+    def padded(
+        self, rows: NDArray[np.int64], weights: NDArray[np.float64], pad: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Word numbers and weights of some documents  # (R, W), (R, W); `pad` with weight 0 fills up."""
+        lengths = self.starts[rows + 1] - self.starts[rows]
+        used = np.arange(lengths.max())[None] < lengths[:, None]  # (R, W)
+        pairs = np.concatenate([np.arange(self.starts[row], self.starts[row + 1]) for row in rows])
+        numbers = np.full(used.shape, pad, dtype=np.int64)
+        values = np.zeros(used.shape)
+        numbers[used], values[used] = self.numbers[pairs], weights[pairs]
+        return numbers, values
+
+
+def count(documents: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> WordCounts:
+    """Count the known words of some documents. Every step but the look-up is vectorised."""
+    n, size = len(documents), len(vocabulary) + 1
+    lengths = np.fromiter(map(len, documents), dtype=np.int64, count=n)
+    found = map(vocabulary.get, chain.from_iterable(documents), repeat(size - 1))  # the last column: unknown
+    cells = np.fromiter(found, dtype=np.int64, count=int(lengths.sum()))
+    cells += np.repeat(np.arange(n) * size, lengths)
+    cells, counts = _counted(cells, n * size)
+    known = cells % size != size - 1
+    cells, counts = cells[known], counts[known]
+    return WordCounts(cells % size, counts, np.searchsorted(cells, np.arange(n + 1) * size))
+
+
+def _counted(cells: NDArray[np.int64], n_cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The different values in rising order, and how often each occurs: by sorting, or by a table if that is small."""
+    if n_cells > 4 * len(cells):
+        return np.unique(cells, return_counts=True)
+    table = np.bincount(cells, minlength=n_cells)
+    filled = np.flatnonzero(table)
+    return filled, table[filled]
+
+
+def blocks(
+    sizes: NDArray[np.int64], classes: NDArray[np.int64], budget: int
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """(class, rows) of one class and of similar size, each block's rows times its largest size within `budget`."""
+    order = np.lexsort((sizes, classes))
+    start = 0
+    while start < len(order):
+        stop = start + 1
+        while (
+            stop < len(order)
+            and classes[order[stop]] == classes[order[start]]
+            and sizes[order[stop]] * (stop + 1 - start) <= budget
+        ):
+            stop += 1
+        yield int(classes[order[start]]), order[start:stop]
+        start = stop
