@@ -6,6 +6,7 @@ reaches from one text into the next. Knows nothing of which n-grams anybody want
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -70,7 +71,11 @@ def word_spans(points: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 @cache
 def _is_letter() -> NDArray[np.bool_]:
     """For every code point of Unicode whether it is a letter or a digit."""
-    return np.fromiter((chr(point).isalnum() for point in range(sys.maxunicode + 1)), np.bool_)
+    everything = np.arange(sys.maxunicode + 1, dtype=np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
+    table = np.zeros(len(everything), np.bool_)
+    for run in re.finditer(r"[^\W_]+", everything):
+        table[run.start() : run.end()] = True
+    return table
 
 
 def word_hashes(points: U64, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> U64:
