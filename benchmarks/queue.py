@@ -114,7 +114,7 @@ def docmill(url: str, home: Path, socket: str, n: int) -> dict[str, Any]:
         with store.write() as session:
             job_id = requests.submit(session, JobRequest(KIND, "bench")).job_id
         submitted = time.perf_counter() - started
-        _await(store, job_id)
+        wait_for_end(store, job_id)
         seconds = time.perf_counter() - started
         watcher.stop()
     with store.read() as session:
@@ -239,10 +239,10 @@ def _run(store: Any, request: Any) -> None:
 
     with store.write() as session:
         job_id = requests.submit(session, request).job_id
-    _await(store, job_id)
+    wait_for_end(store, job_id)
 
 
-def _await(store: Any, job_id: int) -> None:
+def wait_for_end(store: Any, job_id: int) -> None:
     while True:
         with store.read() as session:
             if (
