@@ -78,12 +78,22 @@ def fresh(database: Database) -> Stack:
 def _trial(stack: Stack, fault: Fault) -> Row:
     began = time.monotonic()
     try:
-        return run(stack, fault)
+        row = run(stack, fault)
     except Exception as error:
         traceback.print_exc()
-        print(stack.log("scheduler")[-3000:], stack.log("worker")[-3000:], sep="\n", file=sys.stderr)
+        _show_logs(stack)
         complaint = f"{type(error).__name__}: {str(error)[:200]}"
         return Row(fault.name, stack.database, 0, 0, Findings(), time.monotonic() - began, complaint)
+    if not row.is_clean:
+        _show_logs(stack)
+    return row
+
+
+def _show_logs(stack: Stack) -> None:
+    """What the parts said that is worth a look."""
+    for name in ("scheduler", "worker"):
+        lines = [line for line in stack.log(name).splitlines() if "WARNING" in line or "ERROR" in line]
+        print(f"--- {name}", *lines[-25:], sep="\n", file=sys.stderr)
 
 
 def _sum(database: Database, rows: Sequence[Row]) -> Row:

@@ -28,7 +28,7 @@ from tests.servers import PostgresServer, RedisServer, Server, short_folder, unt
 Database = Literal["sqlite", "postgresql"]
 
 ROOT = Path(__file__).parents[2]
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 5.0
 TICK_SECONDS = 0.3
 #: A fresh worker process may take so long to start on a noisy machine: what design.md calls the model load.
 START_SECONDS = 15.0

@@ -1,0 +1,334 @@
+"""What a worker does with one chunk, in this process: claim, run, write, close; and what it does when it cannot."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from db import chunks, jobs
+from db.documents import NewDocument
+from db.store import Store
+from tests.db.making import (
+    add,
+    crash,
+    finish,
+    held,
+    let_backoffs_pass,
+    let_leases_expire,
+    outcomes,
+    sql,
+    stop,
+    submit,
+    the_chunk,
+    write_ok,
+)
+from tests.kinds import answer
+from workers import chunk_run, lease
+from workers.process import Process
+from workers.settings import settings
+
+
+@pytest.fixture
+def process(store: Store) -> Iterator[Process]:
+    with tempfile.TemporaryFile("w+") as crash_file:
+        process = Process(settings(), store, crash_file)
+        yield process
+        process.watch_no_more()
+
+
+def _job(store: Store, *texts: str, **values: Any) -> int:
+    collection = add(store, [NewDocument(f"k{i}", text, None, f"f:{i}") for i, text in enumerate(texts)])
+    return submit(store, collection, per_chunk=100, **values).job_id
+
+
+def _run(process: Process, job_id: int) -> str:
+    return chunk_run.run(process, the_chunk(process.store, job_id).id)
+
+
+def test_a_chunk_is_run_to_its_end(process: Process) -> None:
+    job_id = _job(process.store, "하나", "two", "drei")
+    assert _run(process, job_id) == "3 documents: 3 ok, 0 errors"
+    assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok", "k2": "ok"}
+    labels = sql(process.store, "SELECT label FROM classification ORDER BY document_id")
+    assert [label for (label,) in labels] == [answer("하나"), answer("two"), answer("drei")]
+    assert finish(process.store, job_id)
+
+
+def test_a_message_that_comes_again_does_nothing(process: Process) -> None:
+    job_id = _job(process.store, "a")
+    _run(process, job_id)
+    assert _run(process, job_id).startswith("nothing to do")
+    assert chunk_run.run(process, 4711).startswith("nothing to do")
+
+
+@pytest.mark.parametrize("state", ["paused", "cancelled", "taken"])
+def test_a_message_for_what_is_not_to_be_run_does_nothing(process: Process, state: str) -> None:
+    job_id = _job(process.store, "a")
+    if state == "cancelled":
+        stop(process.store, job_id)
+    elif state == "taken":
+        held(process.store, the_chunk(process.store, job_id).id, "another")
+    else:
+        with process.store.write() as session:
+            jobs.pause(session, job_id)
+    before = outcomes(process.store, job_id)
+    assert _run(process, job_id).startswith("nothing to do")
+    assert outcomes(process.store, job_id) == before
+
+
+def test_an_error_in_a_batch_is_blamed_on_its_document_alone(process: Process) -> None:
+    job_id = _job(process.store, *["good"] * 10, "!raise", "", *["fine"] * 10)
+    assert _run(process, job_id) == "22 documents: 20 ok, 2 errors"
+    found = outcomes(process.store, job_id)
+    assert {key: code for key, code in found.items() if code != "ok"} == {
+        "k10": "RUNNER_ERROR",
+        "k11": "EMPTY_TEXT",
+    }
+    ((detail,),) = sql(process.store, "SELECT error_detail FROM outcome WHERE error_code = 'RUNNER_ERROR'")
+    assert detail == "ValueError: asked to raise"
+
+
+def test_out_of_memory_halves_the_batch_and_the_lesson_is_kept(process: Process) -> None:
+    job_id = _job(process.store, *["!oom"] * 16, parameters={"seconds": 0.0, "batch": 16})
+    assert _run(process, job_id) == "16 documents: 16 ok, 0 errors"
+    assert process.batch_limits == {("oracle", 0): 2}
+    again = _job(process.store, *["!oom"] * 16, parameters={"seconds": 0.0, "batch": 16})
+    _run(process, again)
+    assert set(outcomes(process.store, again).values()) == {"ok"}
+
+
+def test_a_document_that_alone_is_too_big_is_memory(process: Process) -> None:
+    job_id = _job(process.store, "a", "!toobig")
+    _run(process, job_id)
+    assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "MEMORY"}
+
+
+def test_after_a_death_only_what_is_open_is_run_and_each_document_alone(process: Process) -> None:
+    job_id = _job(process.store, "a", "!memory", "c")
+    chunk = the_chunk(process.store, job_id)
+    taken = held(process.store, chunk.id, "dead")
+    write_ok(process.store, taken, taken.document_ids[:1], close=False)
+    crash(process.store, "dead")
+    assert _run(process, job_id) == "2 documents: 2 ok, 0 errors"
+    assert process.batch_limits == {}, "run alone, this document fits"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(28, "No space left on device"),
+        OperationalError("SELECT", {}, Exception("gone")),
+    ],
+    ids=["disk full", "store gone"],
+)
+def test_a_fault_of_the_machine_puts_the_chunk_back_and_blames_nobody(
+    process: Process, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    job_id = _job(process.store, "a", "b")
+
+    def broken(*_: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr(chunk_run, "runner_for", broken)
+    assert _run(process, job_id).startswith("put back")
+    assert outcomes(process.store, job_id) == {}
+    chunk = the_chunk(process.store, job_id)
+    assert (chunk.state, chunk.n_crashes, chunk.n_put_back) == ("ready", 0, 1)
+    monkeypatch.undo()
+    let_backoffs_pass(process.store)
+    assert _run(process, job_id) == "2 documents: 2 ok, 0 errors"
+
+
+def test_a_chunk_that_is_lost_while_it_runs_writes_nothing(process: Process) -> None:
+    job_id = _job(process.store, "a", "b")
+    ran = _when_it_runs(process, lambda: stop(process.store, job_id))
+    assert ran(job_id).startswith("dropped")
+    assert set(outcomes(process.store, job_id).values()) == {"CANCELLED"}
+
+
+def test_a_pause_lets_the_chunk_that_runs_end(process: Process) -> None:
+    def pause() -> None:
+        with process.store.write() as session:
+            jobs.pause(session, job_id)
+
+    job_id = _job(process.store, "a", "b")
+    assert _when_it_runs(process, pause)(job_id) == "2 documents: 2 ok, 0 errors"
+
+
+def test_a_worker_that_is_told_to_stop_gives_the_chunk_back_after_its_batch(process: Process) -> None:
+    job_id = _job(process.store, *["text"] * 6, parameters={"seconds": 0.0, "batch": 2})
+
+    def tell() -> None:
+        process.stopping = True
+
+    assert _when_it_runs(process, tell)(job_id) == "put back: the worker was stopped"
+    chunk = the_chunk(process.store, job_id)
+    assert (chunk.state, chunk.n_crashes, chunk.n_put_back, chunk.not_before) == ("ready", 0, 0, None)
+    process.stopping = False
+    _run(process, job_id)
+    assert len(outcomes(process.store, job_id)) == 6
+
+
+def test_a_lease_is_renewed_while_batches_end(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.settings, "lease_seconds", 0.04)
+    job_id = _job(process.store, *["text"] * 10, parameters={"seconds": 0.02, "batch": 1})
+    renewed = []
+    original = chunks.renew
+
+    def renew(*arguments: Any) -> None:
+        renewed.append(arguments)
+        original(*arguments)
+
+    monkeypatch.setattr(chunks, "renew", renew)
+    # The watch would end this process if it were as short as this lease.
+    monkeypatch.setattr(Process, "watch", lambda *_: None)
+    assert _run(process, job_id) == "10 documents: 10 ok, 0 errors"
+    assert len(renewed) >= 5
+
+
+def test_a_lease_is_not_renewed_while_nothing_ends(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process.settings, "lease_seconds", 0.05)
+    monkeypatch.setattr(Process, "watch", lambda *_: None)
+    job_id = _job(process.store, "!sleep 0.4", parameters={"seconds": 0.0, "batch": 1})
+    seen: list[list[int]] = []
+
+    def in_the_middle() -> None:
+        let_leases_expire(process.store)
+        with process.store.write() as session:
+            seen.append(chunks.reap(session))
+
+    assert _when_it_runs(process, in_the_middle)(job_id).startswith("dropped")
+    assert seen == [[the_chunk(process.store, job_id).id]]
+
+
+def test_the_watch_over_a_batch_is_as_long_as_the_lease_and_over_a_load_as_long_as_a_load(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[float] = []
+    monkeypatch.setattr(Process, "watch", lambda _, seconds: watched.append(seconds))
+    _run(process, _job(process.store, "a"))
+    lease_seconds, load_seconds = process.settings.lease_seconds, process.settings.load_seconds
+    assert watched[0] == watched[-1] == lease_seconds
+    assert set(watched) <= {lease_seconds, load_seconds}
+
+
+def test_a_commit_whose_answer_was_lost_is_not_written_twice(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
+    job_id = _job(process.store, "a", "b", "!raise", parameters={"seconds": 0.0, "batch": 1})
+    original = chunks.write
+    lost: list[bool] = []
+
+    def write(session: Any, *arguments: Any, **values: Any) -> None:
+        original(session, *arguments, **values)
+        if not lost:
+            # The commit comes through, and then the connection breaks before the answer.
+            lost.append(True)
+            session.commit()
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunk_run, "FLUSH_SECONDS", -1.0)
+    _run(process, job_id)
+    assert lost
+    assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok", "k2": "RUNNER_ERROR"}
+    assert finish(process.store, job_id)
+
+
+def test_a_closing_commit_whose_answer_was_lost_leaves_the_job_complete(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
+    job_id = _job(process.store, "a", "b")
+    original = chunks.write
+
+    def write(session: Any, *arguments: Any, **values: Any) -> None:
+        original(session, *arguments, **values)
+        session.commit()
+        raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(chunks, "write", write)
+    assert _run(process, job_id).startswith("dropped")
+    assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok"}
+    assert finish(process.store, job_id)
+
+
+def test_results_are_written_while_a_long_chunk_runs(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk_run, "FLUSH_SECONDS", -1.0)
+    job_id = _job(process.store, "a", "b", parameters={"seconds": 0.0, "batch": 1})
+    seen: list[int] = []
+    original = chunks.write
+
+    def write(session: Any, *arguments: Any, **values: Any) -> None:
+        seen.append(values["close"])
+        original(session, *arguments, **values)
+
+    monkeypatch.setattr(chunks, "write", write)
+    _run(process, job_id)
+    assert seen == [False, False, True]
+
+
+def test_a_careful_run_names_its_suspect_before_it_runs_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _job(process.store, "a", "b")
+    chunk = the_chunk(process.store, job_id)
+    held(process.store, chunk.id, "dead")
+    crash(process.store, "dead")
+    seen: list[int] = []
+    original = chunks.suspect
+
+    def suspected(session: Any, claim: Any, document_id: int, seconds: float) -> None:
+        seen.append(document_id)
+        original(session, claim, document_id, seconds)
+
+    monkeypatch.setattr(chunks, "suspect", suspected)
+    _run(process, job_id)
+    assert seen == chunk.document_ids
+
+
+def test_a_sticky_device_error_ends_the_process(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = _job(process.store, "!device")
+
+    class LeftError(BaseException):
+        pass
+
+    def die(self: Process, why: str) -> None:
+        raise LeftError(why)
+
+    Path(process.settings.home_path).mkdir(parents=True)
+    monkeypatch.setattr(Process, "die", die)
+    with pytest.raises(LeftError, match="illegal memory access"):
+        _run(process, job_id)
+    assert outcomes(process.store, job_id) == {}
+
+
+def _when_it_runs(process: Process, event: Callable[[], None]) -> Callable[[int], str]:
+    """Runs a job's chunk; `event` happens when the runner gets its first batch."""
+    from workers.runners import runner_for
+
+    class Interrupted:
+        def __init__(self, inner: Any) -> None:
+            self.inner, self.happened = inner, False
+            self.batch_documents, self.batch_chars = inner.batch_documents, inner.batch_chars
+
+        def run(self, documents: Any) -> Any:
+            if not self.happened:
+                self.happened = True
+                event()
+            return self.inner.run(documents)
+
+    def run(job_id: int) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chunk_run, "runner_for", lambda *arguments: Interrupted(runner_for(*arguments)))
+            return _run(process, job_id)
+
+    return run
