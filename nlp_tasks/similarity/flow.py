@@ -76,7 +76,8 @@ class Flow:
         rotated = output @ self._basis
         typical = torch.from_numpy(model.typical).to(self._device) @ self._basis
         sizes = {scheme.noise_size for scheme in SCHEMES}
-        self._noise = {size: noise.fit(rotated, self._p, typical, size) for size in sorted(sizes)}
+        self._noise = noise.fit(rotated, self._p, typical, sorted(sizes))
+        self._squares = np.append(rotated.square().sum(dim=1).cpu().numpy(), 0.0)  # (V + 1,)
         self._vectors = torch.cat([rotated, rotated.new_zeros(1, rotated.shape[1])])  # the last row pads
 
     def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
@@ -112,6 +113,7 @@ class Flow:
         own_noise = np.append(self._p, 0.0)[numbers] * self._negative
         return Problem(
             words=self._rows(numbers),
+            importance=counts * self._squares[numbers],
             counts=self._tensor(counts),
             pulls=self._tensor(counts * (1 - own_noise)),
             noise=self._noise[SCHEMES[which].noise_size],

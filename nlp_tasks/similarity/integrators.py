@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nlp_tasks.similarity.noise import Noise, draw
 
@@ -24,6 +25,7 @@ class Problem:
     """The gradient flow of B documents with at most W different words."""
 
     words: torch.Tensor  # (B, W, D) output vectors, 0 where padded
+    importance: NDArray[np.float64]  # (B, W) counts times squared lengths
     counts: torch.Tensor  # (B, W) after down-sampling, 0 where padded
     #: counts * (1 - k p_w): what is left of the word's pull with its own noise skipped.
     pulls: torch.Tensor  # (B, W)
@@ -92,7 +94,7 @@ class _JacobianRows:
     """The words that a block's Jacobians are summed up over, chosen by their weight, whatever v is."""
 
     def __init__(self, problem: Problem, n_rows: int) -> None:
-        own = (problem.counts * problem.words.square().sum(dim=2)).double().cpu().numpy()  # (B, W)
+        own = problem.importance  # (B, W)
         drawn = [draw(row[row > 0], n_rows) for row in own]
         width = max(len(rows) for rows, _ in drawn)
         chosen = torch.zeros(len(own), width, dtype=torch.int64)

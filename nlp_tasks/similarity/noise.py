@@ -7,6 +7,7 @@ once on vectors of training documents, takes its place (a control variate) and c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 #: gensim's `ns_exponent`: noise words are drawn by count to this power.
 NOISE_EXPONENT = 0.75
 #: The fit looks at typical vectors at these fractions of their length: an inference starts from 0.
-FRACTIONS = (0.0, 0.15, 0.4, 0.7, 1.0)
+FRACTIONS = (0.05, 0.3, 0.65, 1.0)
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,21 @@ def probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum())
 
 
-def fit(output: torch.Tensor, p: NDArray[np.float64], typical: torch.Tensor, size: int) -> Noise:
-    """A sample of `size` rows of `output` (V, D), fitted on typical document vectors (S, D)."""
+def fit(
+    output: torch.Tensor, p: NDArray[np.float64], typical: torch.Tensor, sizes: Iterable[int]
+) -> dict[int, Noise]:
+    """Samples of these sizes of the rows of `output` (V, D), fitted on typical document vectors (S, D)."""
     importance = p * output.norm(dim=1).cpu().numpy()
-    rows, chances = draw(importance, size)
-    exact = torch.from_numpy(p).to(output)
-    weights = torch.from_numpy(p[rows] / chances).to(output)
-    vectors = output[torch.from_numpy(rows).to(output.device)].contiguous()
-    at = torch.cat([typical * fraction for fraction in FRACTIONS])  # (5 S, D)
-    missed = _expectation(at, output, exact) - _expectation(at, vectors, weights)
-    offset, matrix = _linear_fit(at, missed)
-    return Noise(vectors, weights, offset, matrix)
+    at = torch.cat([typical * fraction for fraction in FRACTIONS])  # (4 S, D)
+    exact = _expectation(at, output, torch.from_numpy(p).to(output))
+    samples = {}
+    for size in sizes:
+        rows, chances = draw(importance, size)
+        weights = torch.from_numpy(p[rows] / chances).to(output)
+        vectors = output[torch.from_numpy(rows).to(output.device)].contiguous()
+        offset, matrix = _linear_fit(at, exact - _expectation(at, vectors, weights))
+        samples[size] = Noise(vectors, weights, offset, matrix)
+    return samples
 
 
 def draw(importance: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -68,8 +73,9 @@ def _chances(importance: NDArray[np.float64], size: int) -> NDArray[np.float64]:
         rest = importance[~certain].sum()
         if rest <= 0:
             break
-        scale = (size - certain.sum()) / rest
-        chances = np.where(certain, 1.0, np.minimum(1.0, scale * importance))
+        chances = np.where(certain, 1.0, np.minimum(1.0, importance * ((size - certain.sum()) / rest)))
+        if np.count_nonzero(chances >= 1.0) == np.count_nonzero(certain):
+            break
     return np.asarray(chances)
 
 
