@@ -4,7 +4,8 @@
 \getenv reader_password READER_PASSWORD
 CREATE ROLE docmill LOGIN PASSWORD :'store_password';
 CREATE ROLE reader LOGIN PASSWORD :'reader_password';
-CREATE DATABASE docmill OWNER docmill;
+-- Texts are UTF-8 whatever the machine's locale is, and their order outlives an upgrade of the C library.
+CREATE DATABASE docmill OWNER docmill TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8';
 REVOKE CONNECT, TEMPORARY ON DATABASE docmill FROM PUBLIC;
 GRANT CONNECT ON DATABASE docmill TO reader;
 ALTER ROLE reader SET default_transaction_read_only = on;

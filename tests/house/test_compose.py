@@ -1,0 +1,101 @@
+"""docker-compose.yml: plain users, nothing published that need not be, no secret on a command line."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def test_all_parts_are_there() -> None:
+    assert set(SERVICES) == {
+        "redis", "postgres", "migrate", "scheduler", "worker-cpu", "worker-gpu", "flower",
+    }  # fmt: skip
+    assert SERVICES["worker-cpu"]["profiles"] == ["cpu"]
+    assert SERVICES["worker-gpu"]["profiles"] == ["gpu"]
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"postgres"}))
+def test_a_service_runs_as_a_plain_user(name: str) -> None:
+    user = SERVICES[name]["user"]
+
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+    assert "cap_add" not in SERVICES[name]
+
+
+def test_postgres_keeps_only_what_becoming_a_plain_user_takes() -> None:
+    assert set(SERVICES["postgres"]["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_has_no_further_privileges(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert not any("docker.sock" in volume for volume in service.get("volumes", ()))
+
+
+def test_only_flower_is_published_and_on_loopback_alone() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+
+    assert list(published) == ["flower"]
+    assert all(port.startswith("127.0.0.1:") for port in published["flower"])
+
+
+def test_redis_and_postgres_are_on_a_network_without_a_way_out() -> None:
+    assert COMPOSE["networks"]["inside"]["internal"] is True
+    assert SERVICES["redis"]["networks"] == SERVICES["postgres"]["networks"] == ["inside"]
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_secret_is_on_a_command_line(name: str) -> None:
+    assert "PASSWORD" not in str(SERVICES[name].get("command"))
+
+
+def test_it_refuses_to_start_without_passwords() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    secrets = re.findall(r"\$\{(\w+_PASSWORD)([^}]*)\}", text)
+
+    assert len({name for name, _ in secrets}) == 5
+    assert all(rest.startswith(":?") for _, rest in secrets)
+
+
+def test_a_worker_may_end_its_batch() -> None:
+    grace = int(
+        re.fullmatch(r"\$\{DOCMILL_GRACE_SECONDS:-(\d+)\}", _environment("worker-cpu", "GRACE_SECONDS"))[1]
+    )  # type: ignore[index]
+
+    assert int(SERVICES["worker-cpu"]["stop_grace_period"].removesuffix("s")) > grace
+
+
+def test_every_tunable_setting_reaches_the_containers_with_its_default() -> None:
+    from workers.settings import Settings
+
+    # Not for people to tune, or fixed by the image and the compose file.
+    fixed = {"home", "database_url", "redis_url", "models_dir", "device", "worker"}
+    wanted = {
+        name: f"${{DOCMILL_{name.upper()}:-{field.default}}}"
+        for name, field in Settings.model_fields.items()
+        if name not in fixed
+    }
+
+    assert {name: _environment("worker-cpu", name) for name in wanted} == wanted
+
+
+def test_the_image_runs_as_the_services_user() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+
+    assert re.findall(r"^USER (\S+)$", dockerfile, re.M)[-1] == SERVICES["scheduler"]["user"]
+
+
+def _environment(service: str, name: str) -> str:
+    return str(SERVICES[service]["environment"][f"DOCMILL_{name.upper()}"])
