@@ -16,19 +16,19 @@ from nlp_tasks.kind import Progress
 
 
 class LstmEncoder(Encoder):
-    """One layer, each direction WIDTH wide."""
+    """One layer; both directions together are WIDTH wide."""
 
-    out_width = 4 * WIDTH
+    out_width = 2 * WIDTH
 
     def __init__(self) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(WIDTH, WIDTH, bidirectional=True, batch_first=True)
+        self.lstm = nn.LSTM(WIDTH, WIDTH // 2, bidirectional=True, batch_first=True)
 
     def forward(self, windows: Tensor, mask: Tensor) -> Tensor:
         lengths = mask.sum(dim=1).cpu()
         packed = nn.utils.rnn.pack_padded_sequence(windows, lengths, batch_first=True, enforce_sorted=False)
         states, _ = nn.utils.rnn.pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
-        return maximum_and_mean(states, mask)  # (B, 4 * WIDTH)
+        return maximum_and_mean(states, mask)  # (B, 2 * WIDTH)
 
 
 def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
