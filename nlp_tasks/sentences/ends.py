@@ -10,6 +10,7 @@ from nlp_tasks.sentences.lines import after_blanks
 from nlp_tasks.sentences.words import (
     BEFORE_NAMES,
     BEFORE_NUMBERS,
+    BOUND_QUOTING,
     KOREAN_FINALS,
     LIST_SYLLABLES,
     MAY_END,
@@ -50,6 +51,8 @@ def candidates(text: str, start: int, end: int) -> Iterator[Candidate]:
 
 def is_end(text: str, sentence: int, at: Candidate) -> bool:
     """Whether the sentence that starts at `sentence` ends here; something follows in its line."""
+    if BOUND_QUOTING.match(text, at.next, at.next + 4):
+        return False
     if QUOTING.match(text, at.next, at.next + 8) and _quoting_fits(text, at):
         return False
     if not at.stops:

@@ -21,6 +21,8 @@ _MARK = re.compile(
 _DONE = re.compile(r"(?:[.!?…。！？:;：]|[가-힣][다요죠음함임됨까])[\"'”’)\]」』》〉]*\Z")
 #: Only lines about as long as this are wrapped by machines; shorter ones are verse, lists or headings.
 _WRAPPED_CHARS = range(40, 160)
+#: Lines no longer than this that start and end with small letters are a list, not one sentence.
+_SHORT_CHARS = 20
 #: A wrapped line reaches at least this share of its paragraph's longest line.
 _FULL = 0.8
 
@@ -81,12 +83,9 @@ def _continues(text: str, line: Line, following: Line, longest: int, lines: int)
     (start, end), head = line, text[following[0]]
     if _DONE.search(text, max(start, end - 6), end) or _MARK.match(text, *following) or text[start] in "#|":
         return False
-    if (
-        head.islower()
-        and head.isascii()
-        and (text[end - 1].islower() or text[end - 1] in ",-")
-        and end - start > 20
-    ):
-        return True
+    if head.islower() and head.isascii():
+        last = text[end - 1]
+        if last in "”’)" or (end - start > _SHORT_CHARS and (last.islower() or last in ",-")):
+            return True
     wrapped = lines > 2 and longest in _WRAPPED_CHARS and end - start >= _FULL * longest
     return wrapped and not any("\t" in text[a:b] for a, b in (line, following))

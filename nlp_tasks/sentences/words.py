@@ -43,6 +43,8 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 QUOTING = re.compile(
     r"(?:이?라[고는며면던]|이?라는데|하[고며였했는]|했[다던고으는]|고\s|고는|며\s|면서|이?란\s|이?라던|이?라면서|라고|말[했하]|외[쳤치]|물[었으]|묻)"
 )
+#: The quoting words that no sentence starts with, also after a full stop: 했다. 라는 것을.
+BOUND_QUOTING = re.compile(r"이?라[고는며던]\s")
 #: Syllables that end a Korean sentence's last word.
 KOREAN_FINALS = frozenset("다요죠까네군지음함임됨라자오소")
 #: The syllables of Korean list marks: 가. 나. 다.
