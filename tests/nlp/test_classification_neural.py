@@ -34,7 +34,7 @@ def written(label: str, random: np.random.Generator) -> str:
     return " ".join(random.permutation(words))
 
 
-def labelled(n: int = 160) -> Listed:
+def labelled(n: int = 200) -> Listed:
     random = np.random.default_rng(7)
     labels = ["sport", "money"] * (n // 2)
     return Listed([Document(i, f"key-{i}", written(lab, random), lab) for i, lab in enumerate(labels)])
@@ -43,7 +43,7 @@ def labelled(n: int = 160) -> Listed:
 def train(model_dir: Path, arch: str, documents: Listed, notes: list[str] | None = None) -> dict[str, float]:
     assert TRAIN_CLASSIFY.train is not None
     model_dir.mkdir()
-    parameters = TrainParameters(arch=arch, epochs=4, seed=3)
+    parameters = TrainParameters(arch=arch, epochs=10, seed=3)
     heard = [] if notes is None else notes
     return TRAIN_CLASSIFY.train(documents, parameters, "cpu", model_dir, lambda *step: heard.append(step[2]))
 
@@ -104,7 +104,7 @@ def test_the_same_seed_makes_the_same_model(tmp_path: Path) -> None:
 def test_progress_names_the_epoch(tmp_path: Path) -> None:
     notes: list[str] = []
     train(tmp_path / "model", "cnn", labelled(60), notes)
-    assert any(note.startswith("epoch 4 of 4, loss") and "tune accuracy" in note for note in notes)
+    assert any(note.startswith("epoch 2 of 10, loss") and "tune accuracy" in note for note in notes)
 
 
 def test_words_are_the_same_alone_and_in_company() -> None:
