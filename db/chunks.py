@@ -65,8 +65,8 @@ class Written:
     ok_ids: Sequence[int] = ()
     #: (document id, code, detail)
     errors: Sequence[tuple[int, str, str]] = ()
-    #: Result rows by table, each with its document_id.
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    #: Result rows by table.
+    rows: dict[str, results.Rows] = field(default_factory=dict)
 
 
 # --- feeding: which chunks the broker should know of ------------------------------------------------------
@@ -201,8 +201,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
         kept = table in results.BY_MODEL_VERSION
-        owner = {"model_version_id": held.model_version_id} if kept else {"job_id": held.job_id}
-        results.write_rows(session, table, owner, rows)  # type: ignore[arg-type]
+        results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
 
 
 def put_back(session: Session, held: Claim, fault: str) -> None:

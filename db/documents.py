@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -47,16 +47,6 @@ class Added:
         return Added(
             self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged
         )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredText:
-    """A document's text, as a worker needs it."""
-
-    id: int
-    key: str
-    text: str
-    label: str | None
 
 
 def collection_id(session: Session, name: str, *, create: bool = False) -> int:
@@ -117,18 +107,21 @@ def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> 
     return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows))
 
 
-def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[StoredText]:
-    """The documents of these ids, in the order of their ids."""
+def texts(
+    session: Session, ids: Sequence[int], *, with_text: bool = True
+) -> Sequence[Row[int, str, str, str | None]]:
+    """(id, key, text, label) of the documents of these ids, in the order of their ids."""
     body: ColumnElement[str] = Document.text if with_text else literal("")  # type: ignore[assignment]
-    rows = session.execute(
-        select(Document.id, Document.key, body, Document.label)
-        .where(Document.id.in_(ids))
+    return session.execute(
+        select(Document.id, Document.key, body.label("text"), Document.label)
+        .where(one_of(Document.id, ids))
         .order_by(Document.id)
-    )
-    return [StoredText(*row) for row in rows]
+    ).all()
 
 
-def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[StoredText]:
+def stream(
+    session: Session, ids: Sequence[int], batch: int = 500
+) -> Iterator[Row[int, str, str, str | None]]:
     """The same for any number of ids, a batch at a time."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), batch):

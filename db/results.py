@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import CursorResult, Table, insert, literal, select, true
@@ -22,14 +23,12 @@ from db.models import (
     Summary,
     SummarySentence,
 )
-from db.sql import each_id, now
+from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
 BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour)}
 #: Tables whose rows belong to a document and a model version, and outlive the job.
 BY_MODEL_VERSION = {DocumentVector.__tablename__}
-
-Row = Mapping[str, Any]
 
 
 def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None:
@@ -84,17 +83,24 @@ def write_error_for_rest(session: Session, chunk_id: int, code: str, detail: str
     return int(result.rowcount)
 
 
-def write_rows(session: Session, table: str, owner: dict[str, int], rows: Sequence[dict[str, Any]]) -> None:
-    """Result rows of one table; each has its document_id, `owner` says whose they are (job or model version)."""
-    if not rows:
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Result rows of one table, as the drivers take them."""
+
+    #: document_id first.
+    columns: tuple[str, ...]
+    values: list[tuple[Any, ...]]
+
+
+def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -> None:
+    """Result rows of one table; the owner is the job, or for rows that are kept, the model version."""
+    if not rows.values:
         return
-    full = [row | owner for row in rows]
-    target = Base.metadata.tables[table]
-    if table in BY_MODEL_VERSION:
-        # Two jobs may infer the same vector at the same time: the first one stays.
-        session.execute(_insert_for(session, target).on_conflict_do_nothing(), full)
-    else:
-        bulk.insert_rows(session, target, full)
+    kept = table in BY_MODEL_VERSION
+    columns = ("model_version_id" if kept else "job_id", *rows.columns)
+    values = [(owner_id, *row) for row in rows.values]
+    # Two jobs may infer the same vector at the same time: the first one stays.
+    bulk.insert_tuples(session, Base.metadata.tables[table], columns, values, skip_existing=kept)
 
 
 def pending(
@@ -104,7 +110,9 @@ def pending(
     without a row there for this model version), in order."""
     done = set(
         session.scalars(
-            select(Outcome.document_id).where(Outcome.job_id == job_id, Outcome.document_id.in_(document_ids))
+            select(Outcome.document_id).where(
+                Outcome.job_id == job_id, one_of(Outcome.document_id, document_ids)
+            )
         )
     )
     if keep is not None:
@@ -112,7 +120,7 @@ def pending(
         done |= set(
             session.scalars(
                 select(kept.document_id).where(
-                    kept.model_version_id == model_version_id, kept.document_id.in_(document_ids)
+                    kept.model_version_id == model_version_id, one_of(kept.document_id, document_ids)
                 )
             )
         )

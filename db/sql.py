@@ -114,14 +114,16 @@ def each_id(ids: Any) -> tuple[TableValuedAlias, ColumnElement[int]]:
 
 
 class one_of(FunctionElement[bool]):  # noqa: N801
-    """Whether a text is one of many: one parameter however many they are, where IN (...) would have as many."""
+    """Whether a text or number is one of many: one parameter however many they are, where IN (...) would have
+    as many."""
 
     type = Boolean()
     inherit_cache = True
 
-    def __init__(self, value: Any, values: Sequence[str]) -> None:
+    def __init__(self, value: Any, values: Sequence[str] | Sequence[int]) -> None:
         as_json = literal(list(values), JSON())
-        as_array = literal(list(values), ARRAY(Text))
+        numbers = bool(values) and isinstance(values[0], int)
+        as_array = literal(list(values), ARRAY(BigInteger if numbers else Text))
         super().__init__(value, as_json, as_array)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import fields
-from functools import cache
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from db import chunks, documents, results
 from db.chunks import Claim, Written
@@ -21,11 +22,14 @@ from workers import batches, faults, kinds, training
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
 from workers.runners import runner_for
+from workers.writing import as_written
 
 log = logging.getLogger("docmill.worker")
 
 #: What has been computed is written at least so often, so that a crash costs little.
 FLUSH_SECONDS = 5.0
+#: Documents that are loaded, and written, together.
+BLOCK = 2_000
 
 
 def run(process: Process, chunk_id: int) -> str:
@@ -61,82 +65,114 @@ class ChunkRun:
         self.process = process
         self.lease = lease
         self.claim = lease.claim
+        self.kind = kind
         self.stage: Stage = kind.stages[self.claim.stage]
         self.is_last = self.claim.stage == len(kind.stages) - 1
-        self.kind = kind
         self.done: list[tuple[Document, Result]] = []
         self.n_ok = self.n_error = 0
-        self.flushed_at = time.monotonic()
+        self.handed_over_at = time.monotonic()
 
     def run(self) -> str:
-        pending = self._load()
+        pending = self.lease.insist(self._pending_ids)
         if pending:
             runner = runner_for(self.process, self.lease, self.kind, self.stage)
-            for batch in self._batches(runner, pending):
-                self._run_batch(runner, batch)
-        self._flush(close=True)
+            if self.claim.careful:
+                self._run_one_by_one(runner, pending)
+            else:
+                self._run_all(runner, pending)
+        self._write(self.done, close=True)
         return f"{self.n_ok + self.n_error} documents: {self.n_ok} ok, {self.n_error} errors"
 
-    def _load(self) -> list[Document]:
-        """The chunk's documents that are not done: all of them, unless a worker died over this chunk."""
-        with_text = self.stage.reads == "text"
+    def _run_one_by_one(self, runner: Runner, ids: list[int]) -> None:
+        """Somebody died over this chunk: say which document comes, so that the next death names its cause, and
+        write each result at once."""
+        for id_ in ids:
+            (document,) = self._load([id_])
+            self.lease.beat()
+            self._suspect(document)
+            self._write(self._run_batch(runner, [document]), close=False)
 
+    def _run_all(self, runner: Runner, ids: list[int]) -> None:
+        """While a block is run, the next one is loaded and the last one written."""
+        blocks = [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)]
+        with ThreadPoolExecutor(1, "load") as loader, ThreadPoolExecutor(1, "write") as writer:
+            writing: Future[None] | None = None
+            loading = loader.submit(self._load, blocks[0])
+            for following in [*blocks[1:], None]:
+                documents_ = loading.result()
+                if following is not None:
+                    loading = loader.submit(self._load, following)
+                for batch in self._batches(runner, documents_):
+                    self.lease.beat()
+                    self.done += self._run_batch(runner, batch)
+                    if self._is_time_to_write():
+                        writing = self._hand_over(writer, writing)
+            if writing is not None:
+                writing.result()
+
+    def _is_time_to_write(self) -> bool:
+        return len(self.done) >= BLOCK or time.monotonic() - self.handed_over_at > FLUSH_SECONDS
+
+    def _hand_over(self, writer: ThreadPoolExecutor, writing: Future[None] | None) -> Future[None]:
+        """Have what is done written while work goes on; what went wrong with the last write is raised here."""
+        if writing is not None:
+            writing.result()
+        done, self.done = self.done, []
+        self.handed_over_at = time.monotonic()
+        return writer.submit(self._write, done, close=False)
+
+    def _pending_ids(self) -> list[int]:
+        """The documents that are not done: all of them, unless somebody held this chunk before."""
+        if self.claim.fence == 1 and self._kept_table is None:
+            return self.claim.document_ids
+        with self.process.store.read() as session:
+            return self._still_pending(session, self.claim.document_ids)
+
+    def _still_pending(self, session: Session, ids: Sequence[int]) -> list[int]:
+        version_id = self.claim.model_version_id
+        return results.pending(session, self.claim.job_id, ids, self._kept_table, version_id)
+
+    @property
+    def _kept_table(self) -> str | None:
+        """The table whose rows make a document done in an earlier stage, before it has an outcome."""
+        kept = (row.table for row in self.kind.rows if row.table in results.BY_MODEL_VERSION)
+        return None if self.is_last else next(kept, None)
+
+    def _load(self, ids: list[int]) -> list[Document]:
         def step() -> list[Document]:
             with self.process.store.read() as session:
-                ids = self._pending(session, self.claim.document_ids)
-                return [
-                    Document(text.id, text.key, text.text, text.label)
-                    for text in documents.texts(session, ids, with_text=with_text)
-                ]
+                rows = documents.texts(session, ids, with_text=self.stage.reads == "text")
+            return [Document(*row) for row in rows]
 
         return self.lease.insist(step)
 
-    def _pending(self, session: Any, ids: Sequence[int]) -> list[int]:
-        keep = (
-            None
-            if self.is_last
-            else next((r.table for r in self.kind.rows if r.table in results.BY_MODEL_VERSION), None)
-        )
-        return results.pending(session, self.claim.job_id, ids, keep, self.claim.model_version_id)
-
-    def _batches(self, runner: Runner, pending: list[Document]) -> list[list[Document]]:
-        if self.claim.careful:
-            # Somebody died over this chunk: in order, one by one, so that the next death names its cause.
-            return [[document] for document in pending]
+    def _batches(self, runner: Runner, block: list[Document]) -> list[list[Document]]:
         limit = self.process.batch_limits.get(self._lesson, runner.batch_documents)
-        return batches.by_length(pending, min(limit, runner.batch_documents), runner.batch_chars)
+        return batches.by_length(block, min(limit, runner.batch_documents), runner.batch_chars)
 
     @property
     def _lesson(self) -> tuple[str, int]:
         return self.claim.kind, self.claim.stage
 
-    def _run_batch(self, runner: Runner, batch: list[Document]) -> None:
-        self.lease.beat()
-        if self.claim.careful:
-            self._suspect(batch[0])
-        self.done += zip(
-            batch,
-            batches.halving(self._guarded(runner), batch, self._blame, faults.is_not_the_documents),
-            strict=True,
-        )
-        if self.claim.careful or time.monotonic() - self.flushed_at > FLUSH_SECONDS:
-            self._flush(close=False)
+    def _run_batch(self, runner: Runner, batch: list[Document]) -> list[tuple[Document, Result]]:
+        found = batches.halving(self._learning(runner), batch, self._blame, faults.is_not_the_documents)
+        return list(zip(batch, found, strict=True))
 
-    def _guarded(self, runner: Runner) -> Any:
-        def step(batch: Sequence[Document]) -> Sequence[Result]:
+    def _learning(self, runner: Runner) -> Callable[[Sequence[Document]], Sequence[Result]]:
+        """The runner, whose lack of memory is a lesson for the rest of the process's life."""
+
+        def run(batch: Sequence[Document]) -> Sequence[Result]:
             try:
                 return runner.run(batch)
             except Exception as error:
                 if faults.is_out_of_memory(error) and len(batch) > 1:
-                    self.process.batch_limits[self._lesson] = len(batch) // 2
+                    limit = self.process.batch_limits[self._lesson] = len(batch) // 2
                     log.warning(
-                        "out of memory with %d documents: %d at a time from now on",
-                        len(batch),
-                        len(batch) // 2,
+                        "out of memory with %d documents: %d at a time from now on", len(batch), limit
                     )
                 raise
 
-        return step
+        return run
 
     def _blame(self, document: Document, error: Exception) -> DocumentError:
         blamed = faults.as_document_error(error)
@@ -151,48 +187,49 @@ class ChunkRun:
 
         self.lease.insist(step)
 
-    def _flush(self, *, close: bool) -> None:
+    def _write(self, done: Sequence[tuple[Document, Result]], *, close: bool) -> None:
         """Write what has been computed. When the connection broke at the commit, nobody knows whether it came
         through: so a second try first looks which of the documents are still open."""
         tries = 0
 
-        def step() -> tuple[int, int]:
-            nonlocal tries
+        def step() -> Written:
+            nonlocal tries, done
             tries += 1
-            done = self.done
             with self.process.store.write() as session:
                 if tries > 1:
-                    still_open = set(self._pending(session, [document.id for document, _ in done]))
-                    done = [(document, result) for document, result in done if document.id in still_open]
-                written = self._written(done)
+                    still_open = set(self._still_pending(session, [document.id for document, _ in done]))
+                    done = [pair for pair in done if pair[0].id in still_open]
+                written = as_written(done, with_outcomes=self.is_last)
                 chunks.write(session, self.claim, written, self.lease.seconds, close=close)
-            return len(done) - len(written.errors), len(written.errors)
+            return written
 
-        n_ok, n_error = self.lease.insist(step)
-        self.n_ok += n_ok
-        self.n_error += n_error
-        self.done = []
-        self.flushed_at = time.monotonic()
+        try:
+            written = self.lease.insist(step)
+        except DBAPIError as error:
+            self._write_in_halves(done, error, close=close)
+            return
+        self.n_ok += len(done) - len(written.errors)
+        self.n_error += len(written.errors)
         self.lease.renewed()
 
-    def _written(self, done: Sequence[tuple[Document, Result]]) -> Written:
-        ok_ids: list[int] = []
-        errors: list[tuple[int, str, str]] = []
-        rows: dict[str, list[dict[str, Any]]] = {}
-        for document, result in done:
+    def _write_in_halves(
+        self, done: Sequence[tuple[Document, Result]], error: DBAPIError, *, close: bool
+    ) -> None:
+        """The database refuses a value: find the document whose result it is, and blame that one alone."""
+        if not done:
+            raise error
+        if len(done) == 1:
+            document, result = done[0]
             if isinstance(result, DocumentError):
-                errors.append((document.id, result.code, result.detail))
-                continue
-            ok_ids.append(document.id)
-            for row in result:
-                values = {name: getattr(row, name) for name in _columns(type(row))}
-                rows.setdefault(row.table, []).append({"document_id": document.id} | values)
-        return Written(ok_ids if self.is_last else [], errors, rows)
-
-
-@cache
-def _columns(row: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(row))
+                raise error
+            refused = DocumentError(
+                "BAD_RESULT", f"the database refuses its result: {type(error.orig).__name__}"
+            )
+            self._write([(document, refused)], close=close)
+            return
+        middle = len(done) // 2
+        self._write(done[:middle], close=False)
+        self._write(done[middle:], close=close)
 
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:

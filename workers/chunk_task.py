@@ -34,16 +34,18 @@ def _start(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def _tell_child_to_stop(**_: Any) -> None:
-    """The child ends its batch and gives the chunk back, instead of working it to its end."""
+def _stop(how: str, **_: Any) -> None:
+    """A warm shutdown lets the child end its batch and give the chunk back, instead of working it to its end. A
+    cold one has ended the child in mid-work by now (and Celery sends no worker_shutdown after it)."""
+    if how == "Cold":
+        _give_back()
     for child in billiard.active_children():
         if child.pid is not None:
             os.kill(child.pid, signal.SIGUSR2)
 
 
-@signals.worker_shutdown.connect
-def _give_back(**_: Any) -> None:
-    """A cold shutdown has ended the child in mid-work: that was no crash."""
+def _give_back() -> None:
+    """What this worker held is ready again, and nobody counts a crash."""
     store = Store(settings().url)
     try:
         with store.write() as session:

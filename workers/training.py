@@ -41,8 +41,8 @@ class StoredDocuments:
 
     def __iter__(self) -> Iterator[Document]:
         with self.store.read() as session:
-            for text in documents.stream(session, self.ids):
-                yield Document(text.id, text.key, text.text, text.label)
+            for row in documents.stream(session, self.ids):
+                yield Document(*row)
 
 
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:

@@ -11,6 +11,7 @@ from db import chunks, jobs, schedules
 from db.chunks import MAX_CRASHES, WHOLE_CHUNK, Written
 from db.errors import FencedError
 from db.models import Job
+from db.results import Rows
 from db.store import Store
 from tests.db.making import (
     LEASE,
@@ -111,8 +112,8 @@ def test_writing_closes_the_chunk_with_outcomes_and_rows(store: Store) -> None:
     job_id = a_job(store, 3)
     taken = held(store, the_chunk(store, job_id).id)
     first, second, third = taken.document_ids
-    row = {"document_id": first, "rank": 1, "label": "a", "score": 0.5, "reason": None}
-    written = Written([first, second], [(third, "EMPTY_TEXT", "blank")], {"classification": [row]})
+    rows = Rows(("document_id", "rank", "label", "score", "reason"), [(first, 1, "a", 0.5, None)])
+    written = Written([first, second], [(third, "EMPTY_TEXT", "blank")], {"classification": rows})
     with store.write() as session:
         chunks.write(session, taken, written, LEASE, close=True)
     assert outcomes(store, job_id) == {"k0": "ok", "k1": "ok", "k2": "EMPTY_TEXT"}
@@ -137,7 +138,11 @@ def test_a_write_that_fails_half_way_leaves_nothing(store: Store) -> None:
     job_id = a_job(store, 2)
     taken = held(store, the_chunk(store, job_id).id)
     # The row lacks its score: the outcomes, written before it, must go with it.
-    bad = {"classification": [{"document_id": taken.document_ids[0], "rank": 1, "label": "a", "score": None}]}
+    bad = {
+        "classification": Rows(
+            ("document_id", "rank", "label", "score"), [(taken.document_ids[0], 1, "a", None)]
+        )
+    }
     with pytest.raises(Exception, match="score"), store.write() as session:
         chunks.write(session, taken, Written(taken.document_ids, (), bad), LEASE, close=True)
     assert outcomes(store, job_id) == {}
