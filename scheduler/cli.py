@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from scheduler.commands import documents, jobs, models, processes, schedules, store_commands
+from scheduler.commands import documents, jobs, models, processes, schedules, sql, store_commands
 
 app = typer.Typer(
     name="docmill",
@@ -21,7 +21,7 @@ app = typer.Typer(
 for command in (
     documents.add, documents.collections, jobs.kinds, jobs.train, jobs.submit, jobs.status, jobs.watch,
     jobs.results, jobs.cancel, jobs.pause, jobs.resume, jobs.retry, processes.up, processes.worker,
-    processes.scheduler, processes.flower, processes.demo, store_commands.doctor,
+    processes.scheduler, processes.flower, processes.demo, store_commands.doctor, sql.sql,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(schedules.app, name="schedule")
