@@ -23,8 +23,8 @@ ITERATIONS = 15
 SLOPE = 0.85
 #: Sentences with fewer words than this count for less, in proportion: "Yes." sums up nothing.
 FULL_WORDS = 10
-#: The first 1/50 of a document is its beginning, and one sentence at least.
-BEGINNING = 0.02
+#: This share of a document is its beginning, and one sentence at least.
+BEGINNING = 0.03
 
 
 def edge_values(terms: Terms, method: str) -> Tensor:
