@@ -19,7 +19,6 @@ from tests.db.making import (
     finish,
     held,
     let_backoffs_pass,
-    let_leases_expire,
     outcomes,
     sql,
     stop,
@@ -28,6 +27,7 @@ from tests.db.making import (
     write_ok,
 )
 from tests.kinds import answer
+from tests.servers import until
 from workers import chunk_run, lease
 from workers.process import Process
 from workers.settings import settings
@@ -192,17 +192,21 @@ def test_a_lease_is_renewed_while_batches_end(process: Process, monkeypatch: pyt
 
 
 def test_a_lease_is_not_renewed_while_nothing_ends(process: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process.settings, "lease_seconds", 0.05)
+    monkeypatch.setattr(process.settings, "lease_seconds", 0.2)
     monkeypatch.setattr(Process, "watch", lambda *_: None)
-    job_id = _job(process.store, "!sleep 0.4", parameters={"seconds": 0.0, "batch": 1})
+    job_id = _job(process.store, "a")
     seen: list[list[int]] = []
 
-    def in_the_middle() -> None:
-        let_leases_expire(process.store)
-        with process.store.write() as session:
-            seen.append(chunks.reap(session))
+    def hang() -> None:
+        """As long as it takes the lease to run out by itself."""
 
-    assert _when_it_runs(process, in_the_middle)(job_id).startswith("dropped")
+        def expired() -> list[int]:
+            with process.store.write() as session:
+                return chunks.reap(session)
+
+        seen.append(until(expired, "the end of the lease", 5))
+
+    assert _when_it_runs(process, hang)(job_id).startswith("dropped")
     assert seen == [[the_chunk(process.store, job_id).id]]
 
 
