@@ -43,7 +43,7 @@ class TrainSimilarityParameters:
     #: "dbow", the distributed bag of words, or "dm", the distributed memory, which takes word order into account.
     architecture: str = "dbow"
     vector_size: int = 200
-    epochs: int = 20
+    epochs: int = 40
     #: Passes of an inference; 0 for as many as in training.
     infer_epochs: int = 0
     #: Words that occur less often in all documents together are unknown to the model.

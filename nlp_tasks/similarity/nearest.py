@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-#: Queries and vectors that meet in one matrix product: 256 x 8,192 scores are 8 MiB.
+#: Queries that are searched together.
 QUERY_ROWS = 256
-TILE_ROWS = 8192
-#: Scores of a tile whose maximum is looked at first. Divides TILE_ROWS.
-GROUP = 32
+#: Vectors that meet them in one matrix product: 256 x 1,024 scores are 1 MiB and stay in the cache.
+TILE_ROWS = 1024
+#: Scores of which only the largest is kept at first. Divides TILE_ROWS.
+GROUP = 8
+#: Vectors whose groups are held before the best are chosen: 256 x 16,384 maxima are 16 MiB.
+SPAN_ROWS = 131_072
 #: Candidates beyond k, so that rounding in the matrix product can hardly cost a place.
 SLACK = 7
 #: More than rounding can move a cosine in float32.
@@ -51,18 +54,18 @@ class Index:
                 yield self._rows[one_found], one_scores
 
     def _search(
-        self, queries: torch.Tensor, k: int, n_candidates: int, beat: Callable[[], None]
+        self, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Places and cosines of the k nearest of these places  # (Q, k), (Q, k)."""
-        n_candidates = min(n_candidates, len(self))
-        rough, places = _candidates(self._vectors, self._vectors[queries], n_candidates, beat)
+        """Places and cosines of the k nearest of these places, out of n candidates each  # (Q, k), (Q, k)."""
+        n = min(n, len(self))
+        bound, places = _candidates(self._vectors, self._vectors[queries], n, beat)
         found, scores = self._exact(queries, places, k)
-        if n_candidates == len(self) or k == 0:
+        if n == len(self) or k == 0:
             return found, scores
-        # A row whose last candidate comes this near to its k-th neighbour may have left out an equal one.
-        unsure = torch.nonzero(rough[:, -1] >= scores[:, -1] - ROUNDING).flatten()
+        # A query whose k-th neighbour is not clearly above what was left out may have lost an equal one.
+        unsure = torch.nonzero(bound >= scores[:, -1] - ROUNDING).flatten()
         if len(unsure):
-            found[unsure], scores[unsure] = self._search(queries[unsure], k, 8 * n_candidates, beat)
+            found[unsure], scores[unsure] = self._search(queries[unsure], k, 8 * n, beat)
         return found, scores
 
     def _exact(
@@ -70,7 +73,7 @@ class Index:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The best k of the candidate places, by cosines that do not depend on where a vector stands in a tile."""
         places = places.sort(dim=1).values  # so that a stable sort by score keeps ties in the order of keys
-        vectors = self._vectors[places].double()  # (Q, C, D)
+        vectors = _rows(self._vectors, places).double()  # (Q, C, D)
         scores = (vectors * self._vectors[queries][:, None]).sum(dim=2).float()  # (Q, C)
         scores.masked_fill_(places == queries[:, None], -torch.inf)  # a document is not its own neighbour
         scores, order = scores.sort(dim=1, descending=True, stable=True)
@@ -80,27 +83,47 @@ class Index:
 def _candidates(
     vectors: torch.Tensor, queries: torch.Tensor, n: int, beat: Callable[[], None]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scores and places of the n best products of each query, best first  # (Q, n), (Q, n)."""
+    """Places of n candidates of each query, and what no other vector's product exceeds  # (Q,), (Q, n)."""
     best = queries.new_full((len(queries), 0), 0.0)
-    places = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
-    for start in range(0, len(vectors), TILE_ROWS):
-        tile_best, tile_places = _best_of_tile(queries @ vectors[start : start + TILE_ROWS].T, n)
-        best = torch.cat([best, tile_best], dim=1)
-        places = torch.cat([places, tile_places + start], dim=1)
+    groups = torch.empty((len(queries), 0), dtype=torch.int64, device=queries.device)
+    for start in range(0, len(vectors), SPAN_ROWS):
+        maxima = _group_maxima(vectors[start : start + SPAN_ROWS], queries, beat)
+        span_best, span_groups = maxima.topk(min(n, maxima.shape[1]), dim=1)
+        best = torch.cat([best, span_best], dim=1)
+        groups = torch.cat([groups, span_groups + start // GROUP], dim=1)
         best, chosen = best.topk(min(n, best.shape[1]), dim=1)
-        places = places.gather(1, chosen)
+        groups = groups.gather(1, chosen)
+    places = _members(groups).clamp_max(len(vectors) - 1)  # (Q, n * GROUP)
+    scores = torch.bmm(queries[:, None], _rows(vectors, places).transpose(1, 2))[:, 0]
+    scores.masked_fill_(_members(groups) >= len(vectors), -torch.inf)
+    scores, chosen = scores.topk(n, dim=1)
+    return torch.maximum(best[:, -1], scores[:, -1]), places.gather(1, chosen)
+
+
+def _group_maxima(vectors: torch.Tensor, queries: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+    """The largest product of each group of vectors  # (Q, N / GROUP). Groups are spread over a tile: `_members`."""
+    # Written into the same memory again and again: fresh pages cost as much as the products.
+    n_tiles = -(-len(vectors) // TILE_ROWS)
+    maxima = queries.new_empty(len(queries), n_tiles, TILE_ROWS // GROUP)
+    scores = queries.new_empty(len(queries), TILE_ROWS)
+    for tile in range(n_tiles):
+        part = vectors[tile * TILE_ROWS : (tile + 1) * TILE_ROWS]
+        if len(part) < TILE_ROWS:
+            scores.fill_(-torch.inf)[:, : len(part)] = queries @ part.T
+        else:
+            torch.mm(queries, part.T, out=scores)
+        torch.amax(scores.view(len(queries), GROUP, -1), dim=1, out=maxima[:, tile])
         beat()
-    return best, places
+    return maxima.flatten(1)
 
 
-def _best_of_tile(scores: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The n best of each row of scores (Q, T). Only the groups with the n best maxima can hold them."""
-    n_rows, n_columns = scores.shape
-    if n * GROUP * 2 >= n_columns or n_columns % GROUP:
-        return scores.topk(min(n, n_columns), dim=1)
-    n_groups = n_columns // GROUP
-    groups = scores.view(n_rows, GROUP, n_groups).amax(dim=1).topk(n, dim=1, sorted=False).indices  # (Q, n)
-    step = torch.arange(GROUP, device=scores.device) * n_groups
-    columns = (groups[:, :, None] + step).flatten(1)  # (Q, n * GROUP)
-    best, chosen = scores.gather(1, columns).topk(n, dim=1)
-    return best, columns.gather(1, chosen)
+def _members(groups: torch.Tensor) -> torch.Tensor:
+    """The places of each group's vectors: every (TILE_ROWS / GROUP)th of a tile  # (Q, n) -> (Q, n * GROUP)."""
+    per_tile = TILE_ROWS // GROUP
+    first = groups // per_tile * TILE_ROWS + groups % per_tile
+    return (first[:, :, None] + torch.arange(GROUP, device=groups.device) * per_tile).flatten(1)
+
+
+def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """vectors[places], by the faster way  # (Q, n, D)."""
+    return vectors.index_select(0, places.flatten()).view(*places.shape, -1)

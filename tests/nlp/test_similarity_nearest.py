@@ -20,9 +20,9 @@ def _plain(matrix: np.ndarray, keys: list[str], row: int, k: int) -> list[int]:
 
 def test_neighbours_are_those_of_a_plain_sort_over_several_tiles() -> None:
     random = np.random.default_rng(0)
-    matrix = random.normal(size=(20_000, 16)).astype(np.float32)
-    keys = [str(number) for number in random.permutation(20_000)]
-    rows = random.choice(20_000, 60, replace=False)
+    matrix = random.normal(size=(9_000, 16)).astype(np.float32)
+    keys = [str(number) for number in random.permutation(9_000)]
+    rows = random.choice(9_000, 60, replace=False)
     for row, (found, scores) in zip(rows, Index(matrix, keys).neighbours(rows, 10), strict=True):
         assert found.tolist() == _plain(matrix, keys, row, 10)
         assert (np.diff(scores) <= 0).all()
@@ -40,7 +40,7 @@ def test_equal_vectors_are_ordered_by_key(n: int, k: int, seed: int) -> None:
 
 
 def test_more_equal_vectors_than_candidates_are_still_ordered_by_key() -> None:
-    n = nearest.TILE_ROWS + 500
+    n = 3 * nearest.TILE_ROWS + 500
     matrix = np.ones((n, 4), dtype=np.float32)
     keys = [f"{number:06}" for number in np.random.default_rng(1).permutation(n)]
     first = sorted(range(n), key=keys.__getitem__)
