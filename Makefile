@@ -11,7 +11,6 @@ BIN := $(VENV)/bin
 # The same exact versions for the packages and for what builds this one.
 PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
-MINUTES ?= 10
 JOBS ?= 2
 
 .PHONY: help
@@ -34,6 +33,7 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
+	@PYTHON=$(PYTHON) deploy/system-packages g++ python3-dev
 	$(PIP_INSTALL) --build-constraint constraints.txt --group bench
 	@touch $@
 
@@ -52,10 +52,20 @@ check: venv ## the quick checks: lint, format, types, direction of imports
 test: system venv check ## every check and every test
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15
 
-.PHONY: bench-queue bench-similarity bench-classification bench-summaries
-bench-queue: $(VENV)/.bench system ## measure the queue beside plain Celery
-	@$(BIN)/python -m benchmarks.queue --data "$(SHARED_DATA)"
-bench-similarity: $(VENV)/.bench ## measure search and vectors beside faiss and plain gensim
+.PHONY: faults
+faults: venv system ## the whole matrix of faults, every checker after each (half an hour)
+	@$(BIN)/python -m tests.faults.matrix
+
+.PHONY: mutants
+mutants: venv system ## break the code in named ways: the tests must notice each
+	@$(BIN)/python -m tests.mutants
+
+.PHONY: bench-queue bench-end-to-end bench-similarity bench-classification bench-summaries
+bench-queue: venv system ## measure the queue beside plain Celery
+	@$(BIN)/python -m benchmarks.queue
+bench-end-to-end: venv system ## measure a job of 150,000 reviews beside a bare loop
+	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
+bench-similarity: $(VENV)/.bench ## measure vectors and search beside faiss and plain gensim
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## measure the classifier beside scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
