@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import redis
 from celery import Celery
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.retry import Retry
 
 from tests.servers import missing_redis, short_folder, until
 
@@ -56,7 +58,7 @@ def _answers(port: int) -> bool:
 
 
 def client(port: int, user: str = "docmill", password: str = PASSWORD) -> redis.Redis:
-    return redis.Redis(port=port, username=user, password=password)
+    return redis.Redis(port=port, username=user, password=password, retry=Retry(NoBackoff(), 0))
 
 
 @pytest.fixture
