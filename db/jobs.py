@@ -14,7 +14,7 @@ from sqlalchemy import Select, case, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from db import selection
+from db import quarantine, selection
 from db.chunks import changed, close_with_error, job_in
 from db.errors import ConflictError, NotFoundError
 from db.models import Chunk, Job, Outcome
@@ -44,6 +44,8 @@ class NewJob:
     only_new: bool = False
     #: Take the documents that failed in this job.
     failed_in_job_id: int | None = None
+    #: Of those, only the ones with these numbers.
+    document_ids: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ def job_state(session: Session, job_id: int) -> str:
 
 
 def _selection(new: NewJob, job: Job) -> Select[int, int]:
+    if new.failed_in_job_id is not None and new.document_ids is not None:
+        return quarantine.failed_in(new.failed_in_job_id, new.document_ids)
     if new.failed_in_job_id is not None:
         return selection.failed_in(new.failed_in_job_id)
     chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)

@@ -40,7 +40,8 @@ def resolve(session: Session, ref: str, kind: str) -> Version:
     if model is None:
         there_are = session.scalars(select(Model.name).where(Model.kind == kind).order_by(Model.name)).all()
         raise NotFoundError(
-            f"there is no model {name!r} (of this kind there are: {', '.join(there_are) or 'none'})"
+            f"there is no model {name!r} (of this kind there are: {', '.join(there_are) or 'none'}); "
+            f"`docmill train {kind.removeprefix('train-')} --model {name}` makes it"
         )
     if model.kind != kind:
         raise ConflictError(f"model {name!r} was made by {model.kind}, and this job needs one made by {kind}")

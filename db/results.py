@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, Table, insert, literal, select, true
+from sqlalchemy import ColumnElement, CursorResult, Table, exists, insert, literal, select, true
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from db import bulk
 from db.models import (
@@ -128,19 +129,33 @@ def pending(
 
 
 def vectors(
-    session: Session, model_version_id: int, collection_id: int | None
+    session: Session, model_version_id: int, collection_id: int | None, as_of: datetime | None = None
 ) -> Iterator[tuple[int, str, bytes]]:
-    """(document id, key, vector) of a model version's latest documents, in one collection or all, by id."""
+    """(document id, key, vector) of a model version's latest documents, in one collection or all, by id; with
+    `as_of`, of those that were the latest at that time."""
     query = (
         select(DocumentVector.document_id, Document.key, DocumentVector.vector)
         .join(Document, Document.id == DocumentVector.document_id)
-        .where(DocumentVector.model_version_id == model_version_id, Document.is_latest)
+        .where(DocumentVector.model_version_id == model_version_id, _latest(as_of))
         .order_by(DocumentVector.document_id)
     )
     if collection_id is not None:
         query = query.where(Document.collection_id == collection_id)
     for row in session.execute(query.execution_options(yield_per=2_000)):
         yield row.document_id, row.key, row.vector
+
+
+def _latest(as_of: datetime | None) -> ColumnElement[bool]:
+    if as_of is None:
+        return Document.is_latest.is_(True)
+    later = aliased(Document)
+    newer = exists().where(
+        later.collection_id == Document.collection_id,
+        later.key == Document.key,
+        later.version > Document.version,
+        later.added_at <= as_of,
+    )
+    return (Document.added_at <= as_of) & ~newer
 
 
 def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any]]:
@@ -159,6 +174,23 @@ def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any
     query = query.where(source.c.job_id == job_id).order_by(*order)
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
         yield dict(row)
+
+
+def rows_of_documents(
+    session: Session, table: str, owner: tuple[str, int | None], document_ids: Sequence[int]
+) -> dict[int, list[dict[str, Any]]]:
+    """The rows of some documents in one result table, in order, by document id. `owner` is a column and its
+    value: the job, or the model version."""
+    source: Table = Base.metadata.tables[table]
+    query = (
+        select(source)
+        .where(source.c[owner[0]] == owner[1], one_of(source.c.document_id, list(document_ids)))
+        .order_by(*source.primary_key.columns)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in session.execute(query).mappings():
+        found.setdefault(row["document_id"], []).append(dict(row))
+    return found
 
 
 def errors_of(session: Session, job_id: int, limit: int | None = None) -> Iterator[dict[str, Any]]:

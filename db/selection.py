@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Integer, Select, case, cast, exists, func, in
 from sqlalchemy.orm import Session, aliased
 
 from db.models import Chunk, Document, Job, Outcome
+from db.quarantine import held
 from db.sql import json_ids
 
 
@@ -29,7 +30,8 @@ def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
 
 
 def without_result(query: Select[int, int], job: Job) -> Select[int, int]:
-    """Of those, the ones that no earlier job like this one gave a result, or is about to give one."""
+    """Of those, the ones that no earlier job like this one gave a result, or is about to give one, and
+    that are not in quarantine: those would kill workers every night."""
     earlier = aliased(Job)
     alike = (
         select(earlier.id)
@@ -44,7 +46,7 @@ def without_result(query: Select[int, int], job: Job) -> Select[int, int]:
     done = exists().where(
         Outcome.document_id == Document.id, Outcome.state == "ok", Outcome.job_id.in_(alike)
     )
-    return query.where(~done)
+    return query.where(~done, ~held(job.kind, Document.id))
 
 
 def failed_in(job_id: int) -> Select[int, int]:

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class StoreSettings(BaseSettings):
     """Read from DOCMILL_* variables; every one is described in .env.example."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore", hide_input_in_errors=True)
 
     #: Folder of everything embedded: the SQLite store, the Redis socket, models, logs.
     home: Path = Path(".docmill")

@@ -5,7 +5,6 @@ SQLite writes take the lock at BEGIN, so that two writers queue up instead of fa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.errors import OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0001"
+SCHEMA = "0002"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -145,7 +144,9 @@ def _driver_url(url: str) -> URL:
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(f"docmill stores in SQLite or PostgreSQL, not in {parsed.get_backend_name()}")
+        raise StoreError(
+            f"DOCMILL_DATABASE_URL: docmill stores in SQLite or PostgreSQL, not in {parsed.get_backend_name()}"
+        )
     return parsed
 
 
@@ -189,5 +190,5 @@ def open_store(url: str) -> Store:
     try:
         store.check_schema()
     except OperationalError as error:
-        raise StoreError(f"cannot reach {store.name} (pid {os.getpid()}): {error.orig}") from error
+        raise StoreError(f"cannot reach {store.name}: {error.orig}") from error
     return store

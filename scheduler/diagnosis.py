@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+from db import jobs, model_versions, quarantine, schedules
 from db.errors import StoreError
-from db.models import Chunk, Job, ModelVersion
+from db.models import Chunk, Job, Schedule
 from db.sql import now
 from db.store import Store
 from workers.settings import Settings, settings
 
 #: A chunk that was ready for so long and not claimed has no worker.
 IDLE_SECONDS = 30.0
+#: Less than that is soon used up.
+LOW_DISK_BYTES = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -32,21 +38,40 @@ class Finding:
 def run() -> list[Finding]:
     """Everything, the most basic first: what depends on something broken is left out."""
     now_settings = settings()
-    store = Store(now_settings.url)
-    found = [_store(store)]
-    if found[0].ok:
-        found.append(_models_folder(store, now_settings))
     redis = _redis(now_settings)
-    found.append(redis)
-    workers: set[str] = set()
-    if redis.ok:
-        finding, workers = _workers()
-        found.append(finding)
-    if found[0].ok:
-        with store.read() as session:
-            found += _jobs(session, workers)
+    workers, served = _workers(now_settings) if redis.ok else (None, set())
+    try:
+        store = Store(now_settings.url)
+    except StoreError as error:
+        return [Finding("store", False, str(error)), redis, *_there(workers)]
+    found = [_store(store)]
+    if not found[0].ok:
+        store.close()
+        return [*found, redis, *_there(workers)]
+    found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
+    with store.read() as session:
+        found += _jobs(session, served if redis.ok else None, now_settings)
     store.close()
     return found
+
+
+def _there(finding: Finding | None) -> list[Finding]:
+    return [] if finding is None else [finding]
+
+
+def start_with(now_settings: Settings, part: str) -> str:
+    """The command that starts a part: all of it together where Redis is the embedded one."""
+    return f"docmill {part}" if now_settings.redis_url else "docmill up"
+
+
+def _disk(now_settings: Settings) -> Finding:
+    """The folder of models, logs and the embedded store."""
+    folder = now_settings.home_path
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    fix = "make room: a store that cannot write stops all work" if free < LOW_DISK_BYTES else None
+    return Finding("disk", fix is None, f"{free / 1e9:,.1f} GB free for {now_settings.home_path}", fix)
 
 
 def _store(store: Store) -> Finding:
@@ -63,19 +88,30 @@ def _store(store: Store) -> Finding:
     return Finding("store", True, store.name)
 
 
-def _models_folder(store: Store, now_settings: Settings) -> Finding:
-    from nlp_tasks import model_files
-
+def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
+    """Whether every model version's files are there; their contents are checked when a worker loads them."""
     folder = now_settings.models_path
     with store.read() as session:
-        paths = list(session.scalars(select(ModelVersion.path)))
-    missing = [path for path in paths if not (folder / path / model_files.MANIFEST).is_file()]
-    if missing:
-        detail = (
-            f"{len(missing)} of {len(paths)} model versions are not in {folder}: {', '.join(missing[:3])}"
-        )
-        return Finding("models", False, detail, "mount the folder (DOCMILL_MODELS_DIR), or train again")
-    return Finding("models", True, f"{len(paths)} versions in {folder}")
+        versions = model_versions.listing(session)
+    n_bad = 0
+    for version in versions:
+        if missing := _missing_file(folder / version["path"]):
+            n_bad += 1
+            name = f"{version['model']}@{version['version']}"
+            fix = "mount the models folder (DOCMILL_MODELS_DIR), restore it, or train again"
+            yield Finding(f"model {name}", False, f"{missing} is missing", fix)
+    yield Finding("models", True, f"{len(versions) - n_bad} of {len(versions)} versions whole in {folder}")
+
+
+def _missing_file(folder: Path) -> Path | None:
+    """The first file of a model that is not there."""
+    from nlp_tasks.model_files import MANIFEST
+
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return manifest
+    names = json.loads(manifest.read_text(encoding="utf-8"))
+    return next((folder / name for name in names if not (folder / name).is_file()), None)
 
 
 def _redis(now_settings: Settings) -> Finding:
@@ -93,60 +129,100 @@ def _redis(now_settings: Settings) -> Finding:
     return Finding("redis", True, now_settings.redis_name)
 
 
-def _workers() -> tuple[Finding, set[str]]:
+def _workers(now_settings: Settings) -> tuple[Finding, set[str]]:
     """The workers that answer, and the kinds they serve."""
     from workers.app import make_app
 
     queues = make_app().control.inspect(timeout=2).active_queues() or {}
     kinds = {queue["name"].removeprefix("docmill.") for served in queues.values() for queue in served}
     if not queues:
-        return Finding(
-            "workers", False, "no worker answers", "docmill worker --devices auto (or docmill up)"
-        ), kinds
+        return Finding("workers", False, "no worker answers", start_with(now_settings, "worker")), kinds
     return Finding("workers", True, f"{len(queues)} answer: {', '.join(sorted(queues))}"), kinds
 
 
-def _jobs(session: Session, served: set[str]) -> Iterator[Finding]:
-    n_open = session.scalar(select(func.count()).where(Job.state.not_in(("finished", "cancelled"))))
+def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:
+    """`served` are the kinds that workers serve; None if Redis cannot be asked."""
+    n_open = session.scalar(select(func.count()).where(Job.state.not_in(jobs.ENDED)))
     yield Finding("jobs", True, f"{n_open} open")
-    yield from _without_workers(session, served)
+    yield from _waiting_chunks(session, served, now_settings)
+    yield from _nobody_moves(session, now_settings)
     yield from _faulty_chunks(session)
-    for job in session.scalars(select(Job).where(Job.state == "paused")):
+    for job in session.scalars(select(Job).where(Job.state == "paused").order_by(Job.id)):
         yield Finding(f"job {job.id}", True, "paused by somebody", f"docmill resume {job.id}")
-    overdue = select(func.count()).where(Chunk.state == "leased", Chunk.lease_until < now(-30))
-    if n := session.scalar(overdue):
-        yield Finding(
-            "scheduler", False, f"{n} leases ran out and nobody frees them", "docmill scheduler (or up)"
-        )
+    yield from _behind_paused(session)
+    if held := quarantine.entries(session, limit=1000):
+        yield Finding("quarantine", True, f"{len(held)} documents", "docmill quarantine list")
+    for schedule_id, run in schedules.last_runs(session).items():
+        if run.fault and (schedule := session.get_one(Schedule, schedule_id)).removed_at is None:
+            detail = f"its last firing submitted nothing: {run.fault}"
+            yield Finding(f"schedule {schedule.name}", False, detail, f"docmill schedule run {schedule.name}")
 
 
-def _without_workers(session: Session, served: set[str]) -> Iterator[Finding]:
+def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:
     """Kinds with ready chunks that nobody works on."""
     waiting = (
-        select(Chunk.queue, func.count(), func.count(Chunk.sent_at), func.min(Job.created_at))
+        select(Chunk.queue, func.count(), func.count(Chunk.sent_at), func.min(Chunk.job_id))
         .join(Job, Job.id == Chunk.job_id)
         .where(Chunk.state == "ready", Job.state == "running", Job.created_at < now(-IDLE_SECONDS))
         .group_by(Chunk.queue)
     )
-    for kind, n_ready, n_sent, _ in session.execute(waiting):
-        if kind not in served:
-            detail = f"{n_ready} chunks of {kind} wait and no worker serves that kind"
-            yield Finding(kind, False, detail, f"docmill worker --kinds {kind}")
+    for kind, n_ready, n_sent, job_id in session.execute(waiting):
+        chunks = f"{n_ready} {'chunk waits' if n_ready == 1 else 'chunks wait'}, the first of job {job_id}"
+        if served is None:
+            yield Finding(kind, False, f"{chunks}: Redis is away", "mend Redis first")
+        elif served and kind not in served:
+            fix = f"docmill worker --kinds {kind}"
+            yield Finding(kind, False, f"{chunks}: no worker serves this kind", fix)
+        elif not served:
+            yield Finding(kind, False, f"{chunks}: there is no worker", start_with(now_settings, "worker"))
         elif not n_sent:
-            yield Finding(
-                kind, False, f"{n_ready} chunks of {kind} are sent to nobody", "docmill scheduler (or up)"
-            )
+            fix = start_with(now_settings, "scheduler")
+            yield Finding(kind, False, f"{chunks}: nobody sends them; no scheduler runs", fix)
+
+
+def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]:
+    """What a scheduler would have done long ago."""
+    long_ago = now(-IDLE_SECONDS)
+    still_open = exists().where(Chunk.job_id == Job.id, Chunk.state != "closed")
+    last_closed = select(func.max(Chunk.closed_at)).where(Chunk.job_id == Job.id).scalar_subquery()
+    signs = (
+        ("leases ran out and are not freed", select(func.count()).where(Chunk.state == "leased", Chunk.lease_until < long_ago)),
+        ("jobs are done and not closed", select(func.count()).where(Job.state == "running", ~still_open, last_closed < long_ago)),
+        ("schedules are overdue", select(func.count()).where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None))),
+    )  # fmt: skip
+    for words, query in signs:
+        if n := session.scalar(query):
+            fix = start_with(now_settings, "scheduler")
+            yield Finding("scheduler", False, f"{n} {words}: no scheduler runs", fix)
+
+
+def _behind_paused(session: Session) -> Iterator[Finding]:
+    """Jobs that wait for one that is paused."""
+    before = aliased(Job)
+    query = (
+        select(Job.id, before.id)
+        .join(before, before.id == Job.after_job_id)
+        .where(Job.state == "waiting", before.state == "paused")
+        .order_by(Job.id)
+    )
+    for job_id, before_id in session.execute(query).tuples():
+        yield Finding(
+            f"job {job_id}",
+            True,
+            f"waits for job {before_id}, which is paused",
+            f"docmill resume {before_id}",
+        )
 
 
 def _faulty_chunks(session: Session) -> Iterator[Finding]:
-    """Chunks that keep failing for reasons that are no document's."""
+    """Chunks that keep failing for reasons that are no document's. Once is no more than bad luck."""
     query = (
-        select(Chunk.id, Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.fault)
-        .where(Chunk.state != "closed", (Chunk.n_put_back > 0) | (Chunk.n_crashes > 0))
+        select(Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.fault)
+        .where(Chunk.state.in_(("ready", "leased")), (Chunk.n_put_back > 1) | (Chunk.n_crashes > 1))
         .order_by(Chunk.id)
         .limit(10)
     )
     for row in session.execute(query):
-        times = f"put back {row.n_put_back} times, {row.n_crashes} crashes"
-        detail = f"chunk {row.seq}: {times}; last: {row.fault}"
-        yield Finding(f"job {row.job_id}", False, detail, f"mend the cause, or docmill cancel {row.job_id}")
+        detail = f"chunk {row.seq} failed {row.n_put_back} times and killed {row.n_crashes} workers; last: {row.fault}"
+        fix = f"mend the cause, and it goes on by itself; or docmill cancel {row.job_id}"
+        yield Finding(f"job {row.job_id}", False, detail, fix)

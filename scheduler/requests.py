@@ -52,7 +52,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
         jobs.job_state(session, request.after)
     collection = documents.collection_id(session, request.collection)
     model_ref, version_id = _model(session, kind, request)
-    return jobs.submit(
+    submitted = jobs.submit(
         session,
         _sized(
             kind,
@@ -71,10 +71,17 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
             ),
         ),
     )
+    if kind.train is not None and not submitted.n_documents:
+        missing = "documents with a label" if kind.labelled_only else "documents"
+        raise ConflictError(
+            f"collection {request.collection!r} has no {missing}: there is nothing to train on"
+        )
+    return submitted
 
 
-def retry(session: Session, job_id: int) -> Submitted:
-    """A new job like `job_id` over the documents that failed in it (their latest versions)."""
+def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = None) -> Submitted:
+    """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
+    them."""
     job = session.get(Job, job_id)
     if job is None:
         raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
@@ -94,6 +101,7 @@ def retry(session: Session, job_id: int) -> Submitted:
                 priority=job.priority,
                 # A failed training is tried again on all its documents.
                 failed_in_job_id=job_id,
+                document_ids=document_ids,
             ),
         ),
     )

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from db.settings import StoreSettings
@@ -22,7 +22,7 @@ MAX_SOCKET_PATH = 100
 class Settings(StoreSettings):
     """Read from DOCMILL_* variables."""
 
-    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore", hide_input_in_errors=True)
 
     #: Empty means the embedded Redis of `docmill up`.
     redis_url: str = Field(default="", repr=False)
@@ -44,6 +44,15 @@ class Settings(StoreSettings):
     device: str = "cpu"
     #: Set by the launcher: the name under which a worker claims.
     worker: str = ""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_a_redis_url(cls, url: str) -> str:
+        # Not repeated in the message: it may hold a password.
+        if url and not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("this is no Redis URL: write redis://user:password@host:6379/0, rediss://... or "
+                             "unix:///path/to/redis.sock")  # fmt: skip
+        return url
 
     @property
     def broker_url(self) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.options import Json
 from scheduler.commands.output import print_json, print_table, say, warn
+from scheduler.commands.shell import FAILED, SOME_BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +17,6 @@ if TYPE_CHECKING:
     from db.documents import Added, NewDocument
     from scheduler.readers import BadRecord, ReadOptions
 
-#: Exit status when the command did its work, and something in the input was bad.
-SOME_BAD = 3
 #: So many bad records are shown; the rest is counted.
 SHOWN = 20
 
@@ -26,25 +26,32 @@ def add(
         list[Path],
         typer.Argument(metavar="PATHS...", help="Files or folders: .txt, .jsonl, .csv, .tsv, .gz of these."),
     ],
-    collection: Annotated[str, typer.Option(help="The collection to add to; made if it is not there.")],
+    collection: Annotated[
+        str, typer.Option(metavar="NAME", help="The collection to add to; made if it is not there.")
+    ],
     encoding: Annotated[
-        str, typer.Option(help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, latin-1, ...")
+        str,
+        typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ..."),
     ] = "utf-8",
-    key_field: Annotated[str, typer.Option(help="Field or column that holds the document's key.")] = "id",
-    text_field: Annotated[str, typer.Option(help="Field or column that holds the text.")] = "text",
+    key_field: Annotated[
+        str, typer.Option(metavar="NAME", help="Field or column with the document's key.")
+    ] = "id",
+    text_field: Annotated[str, typer.Option(metavar="NAME", help="Field or column with the text.")] = "text",
     label_field: Annotated[
-        str, typer.Option(help="Field or column that holds the label, if there is one.")
+        str, typer.Option(metavar="NAME", help="Field or column with the label, if there is one.")
     ] = "label",
     delimiter: Annotated[
-        str | None, typer.Option(help="Between CSV columns; found by itself if not given.")
+        str | None,
+        typer.Option(metavar="CHAR", help="Between the columns of .csv files; a comma if not given."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts and the bad records as JSON.")
     ] = False,
 ) -> None:
-    """Add documents to a collection. Unchanged ones are skipped, changed ones become a new version.
+    """Add documents to a collection.
 
-    A bad record is listed by file and line, costs only itself, and makes the exit status 3.
+    Unchanged ones are skipped, changed ones become a new version. A bad record is listed by file and line,
+    costs only itself, and makes the exit status 3; when nothing at all could be read it is 1.
 
     Example: docmill add filings/ reviews.jsonl --collection inbox
     """
@@ -68,11 +75,12 @@ def add(
     else:
         _report(collection, added, bad)
     if bad:
-        raise typer.Exit(SOME_BAD)
+        n_good = added.n_new + added.n_changed + added.n_unchanged
+        raise typer.Exit(SOME_BAD if n_good else FAILED)
 
 
 def collections(
-    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """List the collections and how many documents each has.
 

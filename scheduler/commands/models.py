@@ -6,11 +6,14 @@ from typing import Annotated
 
 import typer
 
+from scheduler.commands.options import Json
 from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.shell import Commands
 
-app = typer.Typer(no_args_is_help=True, help="Trained models, their versions and champions.")
+app = Commands(help="Trained models, their versions and champions.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
+Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
 
 
 @app.command(name="list")
@@ -23,7 +26,7 @@ def list_(json: Json = False) -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="The model's name.")], json: Json = False) -> None:
+def show(name: Name, json: Json = False) -> None:
     """Show one model's versions with all their figures.
 
     Example: docmill models show sentiment
@@ -33,8 +36,10 @@ def show(name: Annotated[str, typer.Argument(help="The model's name.")], json: J
 
 @app.command()
 def promote(
-    version: Annotated[str, typer.Argument(metavar="NAME@VERSION")],
-    alias: Annotated[str, typer.Option(help="The alias to move.")] = "champion",
+    version: Annotated[
+        str, typer.Argument(metavar="NAME@VERSION", help="As `docmill models list` shows them.")
+    ],
+    alias: Alias = "champion",
 ) -> None:
     """Let jobs that ask for NAME use this version.
 
@@ -50,8 +55,8 @@ def promote(
 
 @app.command()
 def rollback(
-    name: Annotated[str, typer.Argument(help="The model's name.")],
-    alias: Annotated[str, typer.Option(help="The alias to move.")] = "champion",
+    name: Name,
+    alias: Alias = "champion",
 ) -> None:
     """Let an alias stand for the version it stood for before.
 

@@ -20,7 +20,7 @@ def console(*, stderr: bool = False) -> Console:
     """A rich console that prints data as it is: no markup, no highlighting."""
     from rich.console import Console
 
-    # Into a file or a pipe, tables are as wide as they need to be.
+    # A file or a pipe has no width: one that holds most tables without a fold.
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else 200
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
@@ -46,7 +46,7 @@ def print_table(rows: Iterable[dict[str, Any]], columns: Sequence[str], empty: s
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in columns:
         right = column.startswith("n_") or column in (
             "job",

@@ -12,20 +12,17 @@ from typing import Annotated
 
 import typer
 
+from scheduler.commands.options import Devices
 from scheduler.commands.output import say
-
-Devices = Annotated[
-    str, typer.Option(help="auto (every GPU, else one worker a core), cpu:2, cuda:0,1, cuda:0+cpu:1")
-]
 
 
 def worker(
     devices: Devices = "auto",
     kinds: Annotated[
-        str, typer.Option(help="Kinds to work on, separated by commas; all of them if not given.")
+        str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
     ] = "",
 ) -> None:
-    """Run one worker process for each device until told to stop.
+    """Run one worker for each device until told to stop.
 
     SIGTERM or Ctrl-C lets each end its batch; what is not done goes back to the queue.
 
@@ -47,8 +44,9 @@ def worker(
 
 
 def scheduler() -> None:
-    """Run the scheduler until told to stop: it feeds Redis, frees what dead workers held, finishes jobs and
-    fires schedules. Any number of them may run.
+    """Run the scheduler until told to stop.
+
+    It feeds Redis, frees what dead workers held, finishes jobs and fires schedules. Any number of them may run.
 
     Example: docmill scheduler
     """
@@ -67,14 +65,16 @@ def scheduler() -> None:
 
 
 def flower(
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 5555,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="The port to listen on.")
+    ] = 5555,
     address: Annotated[
-        str, typer.Option(help="Anything but 127.0.0.1 belongs behind a proxy with TLS.")
+        str, typer.Option(metavar="ADDRESS", help="Anything but 127.0.0.1 belongs behind a proxy with TLS.")
     ] = "127.0.0.1",
 ) -> None:
-    """Run Flower, which shows workers and messages: read-only, with a password.
+    """Run Flower, which shows workers and messages.
 
-    User and password come from FLOWER_BASIC_AUTH (user:password).
+    It is read-only, and asks for a password: user and password come from FLOWER_BASIC_AUTH (user:password).
 
     Example: FLOWER_BASIC_AUTH=me:secret docmill flower
     """
@@ -88,17 +88,25 @@ def flower(
     arguments = [
         "--app=workers.app", "flower", f"--address={address}", f"--port={port}", "--read_only=True",
         "--max_tasks=10000", "--persistent=False",
+        # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
+        "--tasks_columns=args,state,result,received,runtime,worker,uuid",
     ]  # fmt: skip
     os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])  # noqa: S606 (no shell is wanted)
 
 
 def up(
     devices: Devices = "auto",
-    flower_port: Annotated[int, typer.Option(help="Flower's port; another free one if it is taken.")] = 5555,
+    flower_port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Flower's port; another free one if it is taken."
+        ),
+    ] = 5555,
 ) -> None:
-    """Run everything on this machine: Redis, a scheduler, workers and Flower. Ctrl-C stops all of it.
+    """Run everything on this machine until Ctrl-C.
 
-    The store, models and logs are in DOCMILL_HOME (./.docmill if not set).
+    Everything is Redis, a scheduler, workers and Flower. The store, models and logs are in DOCMILL_HOME
+    (./.docmill if not set).
 
     Example: docmill up
     """
@@ -130,9 +138,10 @@ def demo(
     ] = False,
     devices: Devices = "auto",
 ) -> None:
-    """Show docmill on real texts: English news and reviews, and a small Korean collection.
+    """Show docmill on real texts.
 
-    It works in a folder of its own inside DOCMILL_HOME; run again, it finds nothing to do.
+    They are English news and reviews, and a small Korean collection. It works in a folder of its own inside
+    DOCMILL_HOME; run again, it finds nothing to do.
 
     Example: docmill demo --keep
     """

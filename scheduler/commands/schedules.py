@@ -6,28 +6,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.commands.options import Json, parse
 from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.shell import Commands
 
 if TYPE_CHECKING:
     from scheduler.requests import JobRequest
 
-app = typer.Typer(no_args_is_help=True, help="Submit jobs at set times.")
+app = Commands(help="Submit jobs at set times.")
 
-Name = Annotated[str, typer.Argument(help="The schedule's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name.")]
 
 
 @app.command()
 def add(
     name: Name,
-    cron: Annotated[str, typer.Option(help="Minute, hour, day of month, month, day of week.")],
+    cron: Annotated[
+        str, typer.Option(metavar="CRON", help="Minute, hour, day of month, month, day of week.")
+    ],
     job: Annotated[
         list[str],
         typer.Option(
-            metavar='"KIND --collection NAME ..."',
-            help="What `submit` or `train KIND` takes. Given again: the jobs run one after the other.",
+            metavar="JOB",
+            help="What submit takes, or `train` and what train takes. Given again: they run one after the other.",
         ),
     ],
-    tz: Annotated[str, typer.Option(help="The time zone of --cron.")] = "UTC",
+    tz: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",
 ) -> None:
     """Add a schedule.
 
@@ -50,7 +54,7 @@ def add(
 
 
 @app.command(name="list")
-def list_(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+def list_(json: Json = False) -> None:
     """List the schedules, when they fire next and how they fired last.
 
     Example: docmill schedule list
@@ -62,7 +66,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] =
         last = schedules.last_runs(session)
         rows = [_row(schedule, last.get(schedule.id)) for schedule in schedules.active(session)]
     if json:
-        print_json(rows)
+        print_json([row | row.pop("exact") for row in rows])
     else:
         columns = ("name", "cron", "time_zone", "next", "last", "fault", "jobs")
         print_table(rows, columns, "no schedules yet: docmill schedule add --help")
@@ -83,7 +87,7 @@ def remove(name: Name) -> None:
 
 
 @app.command()
-def run(name: Name) -> None:
+def run(name: Name, json: Json = False) -> None:
     """Submit a schedule's jobs now, as one run.
 
     Example: docmill schedule run nightly
@@ -92,36 +96,44 @@ def run(name: Name) -> None:
     from scheduler.client import store
 
     submitted = nightly.run_now(store(), name)
-    say(f"schedule {name}: submitted jobs {', '.join(str(job.job_id) for job in submitted)}")
+    numbers = [job.job_id for job in submitted]
+    if json:
+        print_json({"schedule": name, "jobs": numbers})
+    else:
+        say(f"schedule {name}: submitted jobs {', '.join(map(str, numbers))}")
 
 
 def parse_job(text: str) -> JobRequest:
     """A job as `submit` or `train` takes it, from one string; ValueError shows what is wrong with it."""
     import shlex
 
-    import click
-
-    from scheduler.commands import jobs
+    from scheduler.commands import submitting
     from scheduler.requests import JobRequest
 
-    words = shlex.split(text)
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ValueError(f"--job {text!r}: {error}") from None
     is_train = words[:1] == ["train"]
     words = words[1:] if is_train or words[:1] == ["submit"] else words
-    shell = typer.Typer(add_completion=False)
-    shell.command()(jobs.train if is_train else jobs.submit)
-    command = typer.main.get_command(shell)
+    shell = Commands()
+    shell.command()(submitting.train if is_train else submitting.submit)
     try:
-        given = command.make_context("--job", words).params
-    except click.exceptions.UsageError as error:
-        raise ValueError(f"--job {text!r}: {error.format_message()}") from None
-    except click.exceptions.Exit:
+        given = typer.main.get_command(shell).make_context("--job", words).params
+    except typer.Exit:
         raise ValueError(f"--job {text!r}: write what you would give to docmill submit") from None
+    except Exception as error:
+        # A usage error; its class is click's or Typer's own, by the version of Typer.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        raise ValueError(f"--job {text!r}: {message()}") from None
     if given["wait"] or given["json"] or given["key"] or given["after"]:
         raise ValueError(
             f"--job {text!r}: leave out --wait, --json, --key and --after: a schedule sets its own"
         )
     kind = f"train-{given['kind']}" if is_train else given["kind"]
-    parameters = jobs.parse(given["parameter"])
+    parameters = parse(given["parameter"])
     return JobRequest(
         kind,
         given["collection"],
@@ -151,6 +163,12 @@ def _row(schedule: Any, last: Any) -> dict[str, Any]:
         "last": _local(last.due_at, schedule.time_zone) if last else None,
         "fault": last.fault if last else None,
         "jobs": ", ".join(f"{request['kind']} {request['collection']}" for request in schedule.requests),
+        # What programs read in place of the local times and the short words.
+        "exact": {
+            "next": schedule.next_at,
+            "last": last.due_at if last else None,
+            "jobs": schedule.requests,
+        },
     }
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
+from scheduler.commands.options import Json
 from scheduler.commands.output import print_json, say
+from scheduler.commands.shell import FAILED, Commands
 
-app = typer.Typer(no_args_is_help=True, help="The store.")
+app = Commands(help="The store's tables.")
 
 
 @app.callback()
@@ -18,7 +18,9 @@ def _group() -> None:
 
 @app.command()
 def upgrade() -> None:
-    """Create the tables, or bring them up to this version. Running it twice is harmless.
+    """Create the tables, or bring them up to this version.
+
+    Running it twice is harmless. PostgreSQL needs it once for each version; SQLite is upgraded by itself.
 
     Example: DOCMILL_DATABASE_URL=postgresql://docmill@db/docmill docmill db upgrade
     """
@@ -31,8 +33,8 @@ def upgrade() -> None:
     say(f"{store.name} is at schema {SCHEMA}")
 
 
-def doctor(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
-    """Say what is reachable, what is stuck and why, and which command mends it.
+def doctor(json: Json = False) -> None:
+    """Say what is reachable, what is stuck, and what mends it.
 
     The exit status is 0 when all is well, 1 when something needs attention.
 
@@ -51,4 +53,4 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] 
             if finding.fix:
                 say(f"       -> {finding.fix}")
     if not all(finding.ok for finding in findings):
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)

@@ -1,0 +1,154 @@
+"""Documents that harm whoever works on them: their last outcome in a kind of jobs is a death, a hang, or more
+memory than there is.
+
+A document is in quarantine for a kind until its text changes, a later job of that kind succeeds with it, or
+somebody releases it. Jobs over new documents only leave it out; every other job takes it. Outcomes are never
+changed: a release is a row of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session, aliased
+
+from db.errors import NotFoundError
+from db.models import Chunk, Collection, Document, Job, Outcome, Release
+from db.sql import clock, each_id, one_of
+
+#: The outcomes that put a document into quarantine.
+CODES = ("POISON", "TIMEOUT", "MEMORY", "CRASHED")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document in quarantine, and the job that put it there."""
+
+    job: int
+    kind: str
+    collection: str
+    document_key: str
+    code: str
+    detail: str
+    source: str
+    document_version: int
+    document_id: int
+    body_chars: int
+    at: datetime
+
+
+def held(kind: Any, document_id: Any) -> ColumnElement[bool]:
+    """The condition that this document is in quarantine for this kind."""
+    harmful, job = aliased(Outcome), aliased(Job)
+    return exists().where(
+        harmful.document_id == document_id,
+        harmful.error_code.in_(CODES),
+        harmful.job_id == job.id,
+        job.kind == kind,
+        *_not_over(harmful, job),
+    )
+
+
+def entries(
+    session: Session,
+    *,
+    job_id: int | None = None,
+    collection: str | None = None,
+    keys: Sequence[str] = (),
+    limit: int | None = None,
+) -> list[Entry]:
+    """What is in quarantine, newest first."""
+    query = (
+        select(
+            Outcome.job_id, Job.kind, Collection.name, Document.key, Outcome.error_code, Outcome.error_detail,
+            Document.source, Document.version, Document.id, Document.body_chars, Outcome.written_at,
+        )
+        .join(Job, Job.id == Outcome.job_id)
+        .join(Document, Document.id == Outcome.document_id)
+        .join(Collection, Collection.id == Document.collection_id)
+        .where(Outcome.error_code.in_(CODES), Document.is_latest, *_not_over(Outcome, Job))
+        .order_by(Outcome.job_id.desc(), Outcome.document_id)
+        .limit(limit)
+    )  # fmt: skip
+    if job_id is not None:
+        query = query.where(Outcome.job_id == job_id)
+    if collection is not None:
+        query = query.where(Collection.name == collection)
+    if keys:
+        query = query.where(one_of(Document.key, list(keys)))
+    rows: Any = session.execute(query)
+    return [Entry(*row) for row in rows]
+
+
+def of_job(session: Session, job_id: int, keys: Sequence[str] = ()) -> list[Entry]:
+    """A job's documents in quarantine, all or those of these keys; NotFoundError names the ones that are not."""
+    found = entries(session, job_id=job_id, keys=keys)
+    missing = set(keys) - {entry.document_key for entry in found}
+    if missing or not found:
+        what = f"document {sorted(missing)[0]!r}" if missing else "document"
+        raise NotFoundError(
+            f"no {what} of job {job_id} is in quarantine: `docmill quarantine list` shows what is, "
+            f"`docmill results {job_id} --errors` whatever else failed"
+        )
+    return found
+
+
+def release(session: Session, found: Sequence[Entry]) -> None:
+    """Let these out: jobs over new documents take them again. Releasing twice is one release."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    moment = clock(session)
+    for entry in found:
+        statement = insert(Release).values(document_id=entry.document_id, kind=entry.kind, released_at=moment)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["document_id", "kind"], set_={"released_at": moment}
+            )
+        )
+
+
+def chunk_facts(session: Session, entry: Entry) -> dict[str, Any]:
+    """What is known of the chunk that met the document."""
+    table, id_ = each_id(Chunk.document_ids)
+    query = (
+        select(Chunk.stage, Chunk.seq, Chunk.n_documents, Chunk.n_crashes, Chunk.worker, Chunk.fault)
+        .join(table, id_ == entry.document_id)
+        .where(Chunk.job_id == entry.job)
+        .order_by(Chunk.n_crashes.desc())
+        .limit(1)
+    )
+    row = session.execute(query).mappings().one_or_none()
+    return {f"chunk_{name}": value for name, value in row.items()} if row else {}
+
+
+def failed_in(job_id: int, document_ids: Sequence[int]) -> Select[int, int]:
+    """The chosen documents of a job, to be run again."""
+    return select(Document.id, Document.body_chars).where(
+        one_of(Document.id, list(document_ids)),
+        exists().where(Outcome.job_id == job_id, Outcome.document_id == Document.id),
+    )
+
+
+def _not_over(harmful: Any, job: Any) -> tuple[ColumnElement[bool], ...]:
+    """No later job of the kind succeeded, and nobody released the document since."""
+    later, its_job = aliased(Outcome), aliased(Job)
+    succeeded = exists().where(
+        later.document_id == harmful.document_id,
+        later.written_at > harmful.written_at,
+        later.state == "ok",
+        its_job.id == later.job_id,
+        its_job.kind == job.kind,
+    )
+    released = exists().where(
+        and_(
+            Release.document_id == harmful.document_id,
+            Release.kind == job.kind,
+            Release.released_at >= harmful.written_at,
+        )
+    )
+    return ~succeeded, ~released

@@ -1,0 +1,54 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+JobId = Annotated[int, typer.Argument(metavar="JOB", help="The job's number, as submit printed it.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The document's key.")]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+Wait = Annotated[
+    bool,
+    typer.Option("--wait", help="Show progress until the job has ended; Ctrl-C stops only the watching."),
+]
+Collection = Annotated[
+    str, typer.Option(metavar="NAME", help="The collection whose latest documents are taken.")
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--parameter", metavar="NAME=VALUE", help="One of the kind's parameters; may be repeated."
+    ),
+]
+Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (whenever) to 9 (at once).")]
+SubmitKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key twice is one job.")]
+After = Annotated[int | None, typer.Option(metavar="JOB", help="Run once that job has finished.")]
+Devices = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICES", help="auto (every GPU, else one worker a core), cpu:2, cuda:0,1 or cuda:0+cpu:1."
+    ),
+]
+Limit = Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many rows; 50 for a table.")]
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+def parse(pairs: list[str] | None) -> dict[str, Any]:
+    """NAME=VALUE pairs as a dictionary."""
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, separator, value = pair.partition("=")
+        if not separator or not name.strip():
+            raise ValueError(f"-p {pair!r}: write NAME=VALUE, as in -p sentences=2")
+        found[name.strip()] = value
+    return found

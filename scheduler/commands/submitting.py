@@ -1,0 +1,139 @@
+"""docmill submit, train, retry: whatever makes a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.commands.following import follow
+from scheduler.commands.options import (
+    After,
+    Collection,
+    JobId,
+    Json,
+    Parameters,
+    Priority,
+    SubmitKey,
+    Wait,
+    parse,
+)
+from scheduler.commands.output import print_json, say, warn
+
+if TYPE_CHECKING:
+    from db.jobs import Submitted
+    from scheduler.requests import JobRequest
+
+
+def submit(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="summarize, classify, similarity; `docmill kinds` lists them all."
+        ),
+    ],
+    collection: Collection,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[@VERSION]", help="The model; its champion if no version is given."),
+    ] = None,
+    parameter: Parameters = None,
+    priority: Priority = 5,
+    key: SubmitKey = None,
+    after: After = None,
+    new: Annotated[
+        bool,
+        typer.Option(
+            "--new", help="Only documents that no job like this one gave a result, less those in quarantine."
+        ),
+    ] = False,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Submit a job over a collection; print its number.
+
+    With --wait the exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was
+    cancelled.
+
+    Example: docmill submit summarize --collection inbox -p sentences=2 --wait
+    """
+    from scheduler.requests import JobRequest
+
+    request = JobRequest(kind, collection, model, parse(parameter), priority, key, after, only_new=new)
+    report(_submit(request), request.kind, wait=wait, json=json)
+
+
+def train(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="What the model is for: classify or similarity.")
+    ],
+    collection: Collection,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The model's name; the collection's if not given.")
+    ] = None,
+    parameter: Parameters = None,
+    priority: Priority = 5,
+    key: SubmitKey = None,
+    after: After = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
+    """Train a model on the documents of a collection.
+
+    The new version becomes the model's champion. Exit statuses are those of submit.
+
+    Example: docmill train classify --collection reviews --model sentiment --wait
+    """
+    from scheduler.requests import JobRequest
+
+    name = f"train-{kind.removeprefix('train-')}"
+    request = JobRequest(name, collection, model, parse(parameter), priority, key, after)
+    report(_submit(request), request.kind, wait=wait, json=json)
+
+
+def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
+    """Submit a new job over what failed in a job.
+
+    It takes the failed documents' latest versions. Exit statuses are those of submit.
+
+    Example: docmill retry 42 --wait
+    """
+    from db import progress
+    from scheduler import requests
+    from scheduler.client import store
+
+    with store().write() as session:
+        before = progress.of(session, job)
+        submitted = requests.retry(session, job)
+    report(submitted, before.kind, wait=wait, json=json)
+
+
+def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
+    """Say which job it is; with `wait`, follow it and leave with its exit status. As JSON it is one value."""
+    facts = {
+        "job": submitted.job_id,
+        "kind": kind,
+        "n_documents": submitted.n_documents,
+        "created": submitted.created,
+    }
+    # The number comes first in any case: whoever interrupts a --wait has to know it.
+    tell = warn if json else say
+    over = f"{kind} over {submitted.n_documents:,} documents" + _nothing(submitted)
+    job = f"job {submitted.job_id}"
+    tell(f"{job}: {over}" if submitted.created else f"{job} has this key already: {over}")
+    if wait:
+        raise typer.Exit(follow(submitted.job_id, facts if json else None))
+    if json:
+        print_json(facts)
+
+
+def _nothing(submitted: Submitted) -> str:
+    return "" if submitted.n_documents else " (there is nothing to do)"
+
+
+def _submit(request: JobRequest) -> Submitted:
+    from scheduler import requests
+    from scheduler.client import store
+
+    with store().write() as session:
+        return requests.submit(session, request)

@@ -1,0 +1,90 @@
+"""Whether a result that was computed again is the one that is stored. Knows rows and tolerances, no store."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nlp_tasks.errors import DocumentError
+
+#: Two devices, or two sizes of batch, round differently.
+RELATIVE = 1e-3
+ABSOLUTE = 1e-3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as it is stored."""
+
+    document_key: str
+    table: str
+    #: The field, with the row's place where there are several.
+    what: str
+    stored: str
+    again: str
+
+
+def differences(
+    key: str, code: str | None, stored: dict[str, list[dict[str, Any]]], again: Sequence[Any] | DocumentError
+) -> list[Difference]:
+    """`code` is the stored error's, None for a result; `stored` holds the rows by table, in order."""
+    code_again = again.code if isinstance(again, DocumentError) else None
+    if code != code_again:
+        return [Difference(key, "outcome", "code", code or "ok", code_again or "ok")]
+    if isinstance(again, DocumentError):
+        return []
+    found: list[Difference] = []
+    for table, rows in stored.items():
+        fresh = [asdict(row) for row in again if row.table == table]
+        found += [Difference(key, table, *words) for words in _in_table(rows, fresh)]
+    return found
+
+
+def _in_table(stored: list[dict[str, Any]], again: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    if len(stored) != len(again):
+        return [("rows", str(len(stored)), str(len(again)))]
+    if stored and "neighbour_id" in stored[0]:
+        stored = _ties_in_the_same_order(stored, again)
+    found = []
+    for place, (old, new) in enumerate(zip(stored, again, strict=True), start=1):
+        for name, value in new.items():
+            if not alike(old[name], value):
+                what = f"{name} {place}" if len(stored) > 1 else name
+                found.append((what, _short(old[name]), _short(value)))
+    return found
+
+
+def alike(old: Any, new: Any) -> bool:
+    """Equal; or numbers, or vectors of them, equal up to rounding."""
+    if isinstance(old, float) and isinstance(new, float):
+        return math.isclose(old, new, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    if isinstance(old, bytes) and isinstance(new, bytes) and len(old) == len(new) and len(old) % 4 == 0:
+        a, b = array("f", old), array("f", new)
+        scale = max((abs(x) for x in a), default=0.0) or 1.0
+        return all(abs(x - y) <= RELATIVE * scale for x, y in zip(a, b, strict=True))
+    return bool(old == new)
+
+
+def _ties_in_the_same_order(
+    stored: list[dict[str, Any]], again: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Neighbours that are equally near may change places, and at the end of the list one may stand for another.
+    Returns the stored rows with such ones named as they are now."""
+    places = {row["neighbour_id"]: row["score"] for row in again}
+    last = again[-1]["score"]
+    renamed = []
+    for old, new in zip(stored, again, strict=True):
+        still_as_near = alike(places.get(old["neighbour_id"], last), old["score"])
+        tie = still_as_near and alike(old["score"], new["score"])
+        renamed.append(old | {"neighbour_id": new["neighbour_id"]} if tie else old)
+    return renamed
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bytes):
+        return "a vector" if len(value) % 4 == 0 else f"{len(value)} bytes"
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,100 @@
+"""What a stage is opened with: parameters, the checked model folder, the stored vectors. Knows no lease and no
+claim, so that a stage can be opened outside a worker too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from db import model_versions, results
+from db.store import Store
+from nlp_tasks import model_files
+from nlp_tasks.errors import ModelFileError
+from nlp_tasks.kind import Kind, Setup, Vectors
+from workers.kinds import parse_parameters
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Wanted(Protocol):
+    """What a stage's work depends on, as a claim or a job has it."""
+
+    @property
+    def parameters(self) -> dict[str, Any]: ...
+    @property
+    def collection_id(self) -> int: ...
+    @property
+    def model_version_id(self) -> int | None: ...
+
+
+def setup_for(
+    store: Store,
+    settings: Settings,
+    kind: Kind,
+    wanted: Wanted,
+    beat: Callable[[], None],
+    as_of: datetime | None = None,
+) -> Setup:
+    """The set-up of any of the kind's stages. Raises ModelFileError when a model's files are not whole. The
+    vectors are those of the documents that are the latest now, or were at `as_of`."""
+    version_id = wanted.model_version_id
+    parameters = parse_parameters(kind, wanted.parameters)
+    across = getattr(parameters, "scope", "collection") != "collection"
+
+    def corpus() -> Vectors:
+        assert version_id is not None, "only kinds with a model read vectors"
+        return stored_vectors(store, version_id, None if across else wanted.collection_id, as_of)
+
+    return Setup(
+        parameters=parameters,
+        device=settings.device,
+        model_dir=model_folder(store, settings, version_id) if version_id is not None else None,
+        corpus=corpus,
+        beat=beat,
+    )
+
+
+def model_folder(store: Store, settings: Settings, version_id: int) -> Path:
+    """The folder of a model version, checked file by file against what was registered."""
+    with store.read() as session:
+        version = model_versions.by_id(session, version_id)
+    folder = settings.models_path / version.path
+    manifest = folder / model_files.MANIFEST
+    if not manifest.is_file():
+        raise ModelFileError(
+            f"model {version.ref}: {manifest} is missing; is the models folder mounted here?"
+        )
+    if model_files.sha256_of(manifest) != version.manifest_sha256:
+        raise ModelFileError(f"model {version.ref}: {manifest} is not the one that was registered")
+    model_files.check(folder)
+    return folder
+
+
+def stored_vectors(
+    store: Store, version_id: int, collection_id: int | None, as_of: datetime | None = None
+) -> Vectors:
+    """A model version's vectors in one collection, or in all."""
+    ids: list[int] = []
+    keys: list[str] = []
+    blocks: list[bytes] = []
+    with store.read() as session:
+        for id_, key, vector in results.vectors(session, version_id, collection_id, as_of):
+            ids.append(id_)
+            keys.append(key)
+            blocks.append(vector)
+    return vectors_of(ids, keys, blocks)
+
+
+def vectors_of(ids: list[int], keys: list[str], blocks: list[bytes]) -> Vectors:
+    """Vectors from their bytes, in the order of their ids."""
+    import numpy as np
+
+    matrix: NDArray[np.float32] = np.zeros((0, 1), dtype="<f4")
+    if ids:
+        matrix = np.frombuffer(b"".join(blocks), dtype="<f4").reshape(len(ids), -1)
+    return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix)
