@@ -26,7 +26,7 @@ from nlp_tasks.kind import Progress
 __all__ = ["fit", "load"]
 
 #: C is chosen among these: weak data wants strong regularisation, a small C.
-STRENGTHS = (3.0, 10.0)
+STRENGTHS = (3.0, 10.0, 30.0)
 #: L-BFGS steps for each.
 STEPS = 50
 #: Added to naive Bayes' sums of tf-idf weights.

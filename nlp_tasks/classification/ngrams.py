@@ -31,7 +31,7 @@ from nlp_tasks.classification.hashing import (
 class NgramConfig:
     """Which n-grams are features. An order range of (1, 0) means none."""
 
-    chars: tuple[int, int] = (1, 5)
+    chars: tuple[int, int] = (1, 4)
     words: tuple[int, int] = (1, 2)
     #: The number of buckets is 2 ** bits.
     bits: int = 22

@@ -24,8 +24,9 @@ from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Documents, Progress
 
 EVALUATION = "evaluation.json"
-#: Share of the documents that are not held out which choose (when to stop, how smooth) and calibrate.
-TUNE_SHARE = 0.1
+#: Share of the documents that are not held out which choose (when to stop, how smooth) and calibrate: of few
+#: documents a tenth would choose by chance.
+TUNE_SHARE, TUNE_SHARE_OF_FEW, FEW = 0.1, 0.2, 5_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def divide(documents: Documents, share: float) -> Parts:
             "every label has a single document, which leaves none to measure on: label more documents"
         )
     rest, held_out = _part(usable, share, "held-out")
-    fit, tune = _part(rest, TUNE_SHARE, "tune")
+    fit, tune = _part(rest, TUNE_SHARE_OF_FEW if len(rest) < FEW else TUNE_SHARE, "tune")
     return Parts(fit, tune, held_out, sorted(counts))
 
 
