@@ -1,0 +1,55 @@
+"""Similarity beside gensim, faiss, tf-idf and LSA: speed and nearness of inference, search, quality.
+
+    pip install faiss-cpu scikit-learn
+    python -m benchmarks.similarity --data DIR [--device cpu] [--only speed topk quality] [--threads 1]
+
+DIR holds en_similarity_lee, ko_similarity_wikihalves and ko_longdoc_law. Without faiss the search is shown alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from benchmarks import report, similarity_data, similarity_quality, similarity_speed, similarity_topk
+
+PARTS = ("speed", "topk", "quality")
+
+
+def main() -> None:
+    """Measure, print, and exit 1 if a bar is missed."""
+    options = _options()
+    torch.set_num_threads(options.threads)
+    device = options.device
+    name = torch.cuda.get_device_name() if device != "cpu" else f"{options.threads} thread(s)"
+    print(f"{report.machine()}; torch {torch.__version__} on {device}: {name}\n")
+    golds = [
+        read(options.data) for read in (similarity_data.lee, similarity_data.wikihalves, similarity_data.law)
+    ]
+    figures: dict[str, float] = {}
+    bars: dict[str, dict[str, float]] = {}
+    for part in options.only:
+        if part == "topk":
+            more = similarity_topk.measure(device)
+        elif part == "speed":
+            more = similarity_speed.measure(golds, device)
+        else:
+            more = similarity_quality.measure(golds, device)
+        figures |= more[0]
+        bars |= more[1]
+    report.end(figures, bars)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the document sets")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch and faiss")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
