@@ -18,7 +18,7 @@ from mecab import MeCab
 
 #: fastText's (learning rate, epochs), the better of which on a tenth of the training part is used.
 FASTTEXT_LARGE = ((0.1, 5), (0.5, 10))
-FASTTEXT_SMALL = ((0.5, 30), (1.0, 100))
+FASTTEXT_SMALL = ((0.5, 25), (1.0, 50))
 LARGE = 20_000
 
 
