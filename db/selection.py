@@ -30,8 +30,8 @@ def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
 
 
 def without_result(query: Select[int, int], job: Job) -> Select[int, int]:
-    """Of those, the ones that no earlier job like this one gave a result, or is about to give one, and
-    that are not in quarantine: those would kill workers every night."""
+    """Of those, the ones that no earlier job like this one gave a result, and that are not in
+    quarantine: those would kill workers every night."""
     earlier = aliased(Job)
     alike = (
         select(earlier.id)

@@ -7,6 +7,7 @@ none is missed when it dies.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -25,8 +26,8 @@ from workers.settings import Settings
 
 log = logging.getLogger("docmill.scheduler")
 
-#: Feeding is looked at so often while there is work, so that workers never wait for it.
-FEED_SECONDS = 0.25
+#: Feeding and the states of jobs are looked at so often, so that neither workers nor users wait for them.
+FEED_SECONDS = 0.1
 
 
 class Scheduler:
@@ -42,14 +43,15 @@ class Scheduler:
 
     def run(self) -> None:
         """Tick until told to stop. Faults of Redis or the store are waited out, and told once."""
-        ticked_at = 0.0
+        ticked_at = -math.inf
         while not self.stopping.is_set():
             if time.monotonic() - ticked_at >= min(1.0, self.settings.tick_seconds):
                 ticked_at = time.monotonic()
-                busy = self.tick()
+                self.tick()
             else:
-                busy = self._survive("redis", self.feed)
-            self.stopping.wait(FEED_SECONDS if busy else min(1.0, self.settings.tick_seconds))
+                self._survive("jobs", self.move_jobs)
+                self._survive("redis", self.feed)
+            self.stopping.wait(FEED_SECONDS)
 
     def tick(self) -> bool:
         """Every step once; one that fails does not keep the others from their work. Whether there was work."""
@@ -130,23 +132,21 @@ class Scheduler:
     def _open_waiting(self, job_id: int) -> None:
         """A job whose predecessor has ended runs; without the model it was to use, or after a cancelled
         predecessor, it ends, and says so for each document."""
+        with self.store.read() as session:
+            after = session.get_one(Job, job_id).after_job_id or 0
+            state = jobs.job_state(session, after)
+        if state not in jobs.ENDED:
+            return
         with self.store.write() as session:
-            job = session.get_one(Job, job_id)
-            state = jobs.job_state(session, job.after_job_id or 0)
             if state == "cancelled":
-                jobs.stop(
-                    session,
-                    job_id,
-                    "CANCELLED",
-                    f"job {job.after_job_id}, which it waited for, was cancelled",
-                )
-            elif state == "finished":
-                try:
-                    version_id = requests.open_model(session, job)
-                except StoreError as error:
-                    jobs.stop(session, job_id, "NO_MODEL", f"after job {job.after_job_id}: {error}")
-                else:
-                    jobs.open_waiting(session, job_id, version_id)
+                jobs.stop(session, job_id, "CANCELLED", f"job {after}, which it waited for, was cancelled")
+                return
+            try:
+                version_id = requests.open_model(session, session.get_one(Job, job_id))
+            except StoreError as error:
+                jobs.stop(session, job_id, "NO_MODEL", f"after job {after}: {error}")
+            else:
+                jobs.open_waiting(session, job_id, version_id)
 
     def fire(self) -> bool:
         """Submit the jobs of schedules whose time has come."""
