@@ -72,15 +72,20 @@ class Written:
 # --- feeding: which chunks the broker should know of ------------------------------------------------------
 
 
-def ready(session: Session) -> list[tuple[str, int, int]]:
-    """(queue, priority, chunks that could be claimed now), most urgent first."""
-    rows = session.execute(
-        select(Chunk.queue, Chunk.priority, func.count())
-        .where(*_claimable())
-        .group_by(Chunk.queue, Chunk.priority)
-        .order_by(Chunk.priority.desc(), Chunk.queue)
-    )
-    return [(queue, priority, n) for queue, priority, n in rows]
+def ready(session: Session, limit: int = 1_000) -> list[tuple[str, int, int]]:
+    """(queue, priority, chunks that could be claimed now, counted up to `limit`), most urgent first."""
+    running = select(Job.kind, Job.priority).where(Job.state == "running").distinct()
+    found = []
+    for queue, priority in session.execute(running.order_by(Job.priority.desc(), Job.kind)):
+        some = (
+            select(Chunk.id)
+            .where(Chunk.queue == queue, Chunk.priority == priority, *_claimable())
+            .limit(limit)
+        )
+        n = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+        if n:
+            found.append((queue, priority, n))
+    return found
 
 
 def take_for_sending(
@@ -88,14 +93,10 @@ def take_for_sending(
 ) -> list[Message]:
     """Choose claimable chunks that the broker does not know of: never sent, or sent `resend_seconds` ago and
     still not claimed. They are marked as sent; a message that is then lost is sent again after that time."""
-    due = or_(Chunk.sent_at.is_(None), Chunk.sent_at < now(-resend_seconds))
-    ids = session.scalars(
-        select(Chunk.id)
-        .where(Chunk.queue == queue, Chunk.priority == priority, due, *_claimable())
-        .order_by(Chunk.sent_at.is_not(None), Chunk.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
+    waiting = (Chunk.queue == queue, Chunk.priority == priority, *_claimable())
+    ids = _first(session, limit, Chunk.sent_at.is_(None), *waiting)
+    if len(ids) < limit:
+        ids += _first(session, limit - len(ids), Chunk.sent_at < now(-resend_seconds), *waiting)
     if not ids:
         return []
     session.execute(update(Chunk).where(Chunk.id.in_(ids)).values(sent_at=now()))
@@ -107,19 +108,18 @@ def take_for_sending(
     )
     rows = session.execute(
         select(
-            Chunk.id,
-            Chunk.job_id,
-            Chunk.queue,
-            Chunk.stage,
-            Chunk.seq,
-            n_chunks,
-            Chunk.n_documents,
-            Chunk.priority,
+            Chunk.id, Chunk.job_id, Chunk.queue, Chunk.stage, Chunk.seq, n_chunks, Chunk.n_documents, Chunk.priority
         )
         .where(Chunk.id.in_(ids))
         .order_by(Chunk.id)
-    )
+    )  # fmt: skip
     return [Message(*row) for row in rows]
+
+
+def _first(session: Session, limit: int, *conditions: Any) -> list[int]:
+    """The first chunks of which this is true, locked; those that another scheduler is taking are left to it."""
+    query = select(Chunk.id).where(*conditions).order_by(Chunk.id).limit(limit)
+    return list(session.scalars(query.with_for_update(skip_locked=True)))
 
 
 def unsend(session: Session, chunk_ids: Sequence[int]) -> None:

@@ -68,7 +68,7 @@ class Scheduler:
         """Send messages until Redis knows of min(ready chunks, window) for each kind and priority. What Redis
         lost is sent again, since the store still has it as ready."""
         with self.store.read() as session:
-            waiting = chunks.ready(session)
+            waiting = chunks.ready(session, self.settings.window)
         for kind, priority, n_ready in waiting:
             missing = min(n_ready, self.settings.window) - self.broker.depth(kind, priority)
             if missing > 0:
