@@ -52,6 +52,9 @@ class Settings(StoreSettings):
         if url and not url.startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("this is no Redis URL: write redis://user:password@host:6379/0, rediss://... or "
                              "unix:///path/to/redis.sock")  # fmt: skip
+        if not _is_readable(url):
+            raise ValueError("this URL cannot be read: write special characters of the password as %2F for /, "
+                             "%23 for #, %3F for ?, %5B for [")  # fmt: skip
         return url
 
     @property
@@ -82,6 +85,16 @@ class Settings(StoreSettings):
     @property
     def worker_name(self) -> str:
         return self.worker or f"{self.device}@{os.uname().nodename}-{os.getpid()}"
+
+
+def _is_readable(url: str) -> bool:
+    """Whether its port is a number. Found out later, the error would quote the piece of the password that was
+    taken for the port."""
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 @cache
