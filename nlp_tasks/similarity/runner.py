@@ -42,14 +42,12 @@ class Inferrer:
         self._beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """A VectorRow for each document, EMPTY_TEXT for a blank one, NO_KNOWN_WORDS if the model knows none."""
+        """A VectorRow for each document, EMPTY_TEXT for a blank one, NO_KNOWN_WORDS if the model knows none,
+        NO_VECTOR should its inference diverge."""
         words = [self._words(document) for document in documents]
         usable = [each for each in words if isinstance(each, list)]
         vectors = iter(self._infer(usable).astype("<f4"))
-        return [
-            each if isinstance(each, DocumentError) else [VectorRow(next(vectors).tobytes())]
-            for each in words
-        ]
+        return [each if isinstance(each, DocumentError) else _row_or_error(next(vectors)) for each in words]
 
     def _words(self, document: Document) -> list[str] | DocumentError:
         self._beat()
@@ -60,3 +58,9 @@ class Inferrer:
         if not known:
             return DocumentError("NO_KNOWN_WORDS", f"the model knows none of the text's {len(words)} words")
         return known
+
+
+def _row_or_error(vector: NDArray[np.float32]) -> Sequence[VectorRow] | DocumentError:
+    if not np.isfinite(vector).all():
+        return DocumentError("NO_VECTOR", "its inference diverged: train the model with other parameters")
+    return [VectorRow(vector.tobytes())]
