@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from tests.faults import database_faults, document_faults, people_faults, process_faults, redis_faults
+from tests.faults import (
+    database_faults,
+    disk_faults,
+    document_faults,
+    people_faults,
+    process_faults,
+    redis_faults,
+)
 from tests.faults.trial import Fault
 
 FAULTS: tuple[Fault, ...] = (
     *process_faults.FAULTS,
     *redis_faults.FAULTS,
     *database_faults.FAULTS,
+    *disk_faults.FAULTS,
     *document_faults.FAULTS,
     *people_faults.FAULTS,
 )

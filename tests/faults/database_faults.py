@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from tests.faults.stack import ROOT, Stack
-from tests.faults.trial import Fault, spread
+from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault, spread
 from tests.servers import until
 
 
@@ -75,8 +75,8 @@ def stopped_in_transaction(stack: Stack, job_id: int) -> int:
 
 
 FAULTS = (
-    Fault("kill -9 of the postmaster", kill_postmaster, databases=("postgresql",), quick=True),
-    Fault("PostgreSQL restarted in fast mode", restart_fast, databases=("postgresql",)),
-    Fault("every connection to PostgreSQL cut", cut_connections, databases=("postgresql",)),
-    Fault("a process stopped inside a transaction", stopped_in_transaction, quick=True),
+    Fault("kill -9 of the postmaster", kill_postmaster, databases=ON_POSTGRES, quick=ON_POSTGRES),
+    Fault("PostgreSQL restarted in fast mode", restart_fast, databases=ON_POSTGRES),
+    Fault("every connection to PostgreSQL cut", cut_connections, databases=ON_POSTGRES),
+    Fault("a process stopped inside a transaction", stopped_in_transaction, quick=ON_SQLITE),
 )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from tests.faults.trial import Fault
+from tests.faults.stack import Database
+from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault
 
 
 def _planted(
-    name: str, texts: dict[str, str], codes: tuple[str, ...], *, quick: bool = False, harmless: bool = False
+    name: str,
+    texts: dict[str, str],
+    codes: tuple[str, ...],
+    *,
+    quick: tuple[Database, ...] = (),
+    harmless: bool = False,
 ) -> Fault:
     return Fault(
         name,
@@ -21,14 +27,14 @@ def _planted(
 
 
 FAULTS = (
-    _planted("documents that segfault", {"k120": "!crash", "k200": "!crash"}, ("POISON",), quick=True),
+    _planted("a document that segfaults", {"k120": "!crash"}, ("POISON",), quick=ON_SQLITE),
     _planted("documents that end the process", {"k120": "!exit", "k299": "!exit"}, ("POISON",)),
-    _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=True),
+    _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=ON_POSTGRES),
     _planted(
         "documents that raise",
         {f"k{i}": "!raise" for i in range(50, 300, 9)},
         ("RUNNER_ERROR",),
-        quick=True,
+        quick=ON_SQLITE,
         harmless=True,
     ),
     _planted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from db import jobs
 from db.migrations import upgrade
 from tests.faults.stack import Stack
-from tests.faults.trial import Fault, spread
+from tests.faults.trial import ON_POSTGRES, Fault, spread
 
 
 def cancel(stack: Stack, job_id: int) -> int:
@@ -36,7 +36,7 @@ def migrate(stack: Stack, job_id: int) -> int:
 
 
 FAULTS = (
-    Fault("the job is cancelled", cancel, quick=True, harmless=True, cancels=True),
+    Fault("the job is cancelled", cancel, quick=ON_POSTGRES, harmless=True, cancels=True),
     Fault("the job is paused and resumed", pause_and_resume, harmless=True),
     Fault("migrations while a job runs", migrate, harmless=True),
 )

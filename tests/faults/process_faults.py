@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+import sqlite3
+import time
+from contextlib import closing, suppress
 
 import psutil
 
 from tests.faults.stack import Stack
-from tests.faults.trial import Fault, spread
+from tests.faults.trial import BOTH, ON_POSTGRES, Fault, spread
 from tests.servers import until
 
 
@@ -80,17 +82,46 @@ def quit_parent(stack: Stack, job_id: int) -> int:
 
 def zombie(stack: Stack, job_id: int) -> int:
     """A child that sleeps longer than its lease, and wakes up when its chunk is somebody else's."""
-    child = stack.busy_child()
-    child.suspend()
+    child = until(lambda: _frozen_holder(stack), "a child frozen while it holds a chunk")
     try:
-        until(
-            lambda: stack.n_crashes(job_id) > 0 or stack.state(job_id) == "finished", "the end of its lease"
-        )
+        until(lambda: stack.n_crashes(job_id) > 0, "the end of its lease")
         _await_progress(stack, job_id, 100)
     finally:
         with suppress(psutil.NoSuchProcess):
             child.resume()
     return 1
+
+
+def _frozen_holder(stack: Stack) -> psutil.Process | None:
+    """A child that holds a chunk and is in no transaction, frozen; None if it moved on just before."""
+    child = stack.busy_child()
+    child.suspend()
+    name = child.environ()["DOCMILL_WORKER"]
+    holds = "SELECT id FROM chunk WHERE state = 'leased' AND worker = :worker"
+    if not _has_open_transaction(stack) and stack.rows(holds, worker=name):
+        return child
+    child.resume()
+    return None
+
+
+def _has_open_transaction(stack: Stack) -> bool:
+    """Whether somebody (the frozen child: the others go on) stays in a transaction."""
+    if stack.database == "postgresql":
+        query = (
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND xact_start < :then"
+        )
+        ((now,),) = stack.rows("SELECT clock_timestamp()")
+        time.sleep(0.3)
+        return bool(stack.rows(query, then=now)[0][0])
+    with closing(
+        sqlite3.connect(str(stack.store.url.database), timeout=1, isolation_level=None)
+    ) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+        return False
 
 
 def _tell_parents(stack: Stack, job_id: int, number: signal.Signals) -> int:
@@ -123,14 +154,14 @@ def _kill(process: psutil.Process) -> int:
 
 
 FAULTS = (
-    Fault("kill -9 of a worker's child", kill_child, quick=True),
-    Fault("kill -9 of a worker", kill_parent, quick=True),
-    Fault("kill -9 of a launcher and all it started", kill_group, quick=True),
-    Fault("kill -9 of the scheduler", kill_scheduler, quick=True, harmless=True),
+    Fault("kill -9 of a worker's child", kill_child, quick=BOTH),
+    Fault("kill -9 of a worker", kill_parent, quick=BOTH),
+    Fault("kill -9 of a launcher and all it started", kill_group, quick=BOTH),
+    Fault("kill -9 of the scheduler", kill_scheduler, quick=BOTH, harmless=True),
     Fault("scheduler frozen while another works", freeze_scheduler, harmless=True),
     Fault("three schedulers at once", many_schedulers, harmless=True),
-    Fault("TERM of the launcher", term_launcher, quick=True, harmless=True),
+    Fault("TERM of the launcher", term_launcher, quick=ON_POSTGRES, harmless=True),
     Fault("TERM of a worker", term_parent, harmless=True),
     Fault("QUIT of a worker", quit_parent, harmless=True),
-    Fault("a child frozen for longer than its lease", zombie, quick=True),
+    Fault("a child frozen for longer than its lease", zombie, quick=ON_POSTGRES),
 )

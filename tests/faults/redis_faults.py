@@ -13,7 +13,7 @@ from contextlib import suppress
 import redis
 
 from tests.faults.stack import Stack
-from tests.faults.trial import Fault, spread
+from tests.faults.trial import BOTH, ON_POSTGRES, ON_SQLITE, Fault, spread
 from tests.servers import until
 
 QUEUE = "docmill.oracle"
@@ -170,14 +170,14 @@ def _refused_for(client: redis.Redis, seconds: float) -> None:
 
 
 FAULTS = (
-    Fault("kill -9 of Redis with all its data", kill, quick=True),
+    Fault("kill -9 of Redis with all its data", kill, quick=BOTH),
     Fault("Redis SHUTDOWN NOSAVE", shut_down, harmless=True),
-    Fault("FLUSHALL in a loop", flush, quick=True, harmless=True),
+    Fault("FLUSHALL in a loop", flush, quick=ON_SQLITE, harmless=True),
     Fault("every connection to Redis cut", cut_connections, harmless=True),
     Fault("Redis full", fill, harmless=True),
     Fault("Redis frozen for 5 s", freeze(5), harmless=True),
     Fault("Redis frozen for 60 s", freeze(60), harmless=True),
     Fault("Redis restored from an old dump", restore_old, harmless=True),
-    Fault("every message sent many times", repeat_messages, quick=True, harmless=True),
+    Fault("every message sent many times", repeat_messages, quick=ON_POSTGRES, harmless=True),
     Fault("planted pickles and garbage", plant_pickles, harmless=True),
 )

@@ -17,6 +17,8 @@ RECOVERY_SECONDS = LEASE_SECONDS + TICK_SECONDS + START_SECONDS
 END_SECONDS = 150.0
 
 BOTH: tuple[Database, ...] = ("sqlite", "postgresql")
+ON_SQLITE: tuple[Database, ...] = ("sqlite",)
+ON_POSTGRES: tuple[Database, ...] = ("postgresql",)
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Fault:
     name: str
     inject: Callable[[Stack, int], int]
     databases: tuple[Database, ...] = BOTH
-    #: Runs in every `pytest`; the others in `make faults` only.
-    quick: bool = False
+    #: The stores on which it runs in every `pytest`; `make faults` runs it on all.
+    quick: tuple[Database, ...] = ()
     #: No worker died, so no chunk may count a crash.
     harmless: bool = False
     #: The job is cancelled by it.
