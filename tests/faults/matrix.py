@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tests.faults.catalogue import FAULTS
 from tests.faults.checkers import Findings
@@ -37,8 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for database in ([given.store] if given.store else BOTH)
         for row in trials(database, [fault for fault in FAULTS if given.only in fault.name] * given.repeat)
     ]
-    for database in {row.database for row in rows}:
-        _show(_sum(database, [row for row in rows if row.database == database]))
+    show(rows)
     n_bad = sum(not row.is_clean for row in rows)
     print(
         f"recovery within {RECOVERY_SECONDS:.1f} s asked for; {len(rows) - n_bad} of {len(rows)} trials clean"
@@ -46,7 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if n_bad else 0
 
 
-def trials(database: Database, faults: Sequence[Fault]) -> list[Row]:
+def show(rows: Sequence[Row]) -> None:
+    """The sums, a line for each store."""
+    for database in BOTH:
+        if of_store := [row for row in rows if row.database == database]:
+            _show(_sum(database, of_store))
+
+
+def trials(database: Database, faults: Iterable[Fault]) -> list[Row]:
     """Run faults one after the other on one stack; a trial that breaks it gets the next one a fresh stack."""
     rows: list[Row] = []
     stack: Stack | None = None
