@@ -56,6 +56,10 @@ test: system venv check ## every check and every test
 faults: venv system ## the whole matrix of faults, every checker after each (half an hour)
 	@$(BIN)/python -m tests.faults.matrix
 
+.PHONY: soak
+soak: venv system ## faults at random for MINUTES=10, from a printed seed
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+
 .PHONY: mutants
 mutants: venv system ## break the code in named ways: the tests must notice each
 	@$(BIN)/python -m tests.mutants

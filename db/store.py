@@ -34,6 +34,8 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     # A process stopped inside a transaction must not hold its row locks for ever.
     "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=30s -c timezone=UTC",
     "application_name": "docmill",
+    # Whatever the database's own encoding is: texts are Unicode.
+    "client_encoding": "utf8",
 }
 
 

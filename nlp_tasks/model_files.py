@@ -50,9 +50,13 @@ def check(model_dir: Path) -> None:
     for name, digest in _manifest(model_dir).items():
         path = model_dir / name
         if not path.is_file():
-            raise ModelFileError(f"{path} is missing: restore the folder from a backup, or train the model again")
+            raise ModelFileError(
+                f"{path} is missing: restore the folder from a backup, or train the model again"
+            )
         if sha256_of(path) != digest:
-            raise ModelFileError(f"{path} is damaged (its sha256 is not the manifest's): restore it or train again")
+            raise ModelFileError(
+                f"{path} is damaged (its sha256 is not the manifest's): restore it or train again"
+            )
 
 
 def load(model_dir: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:

@@ -24,7 +24,7 @@ app = Commands(
 for command in (
     documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit, jobs.status,
     following.watch, jobs.results, sql.sql, jobs.cancel, jobs.pause, jobs.resume, submitting.retry, checking.repro,
-    checking.verify, sql.sql, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
+    checking.verify, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
     processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ def upgrade(store: Store) -> None:
 
     from db import views
 
+    # Its plugins announce themselves at every start; what matters is raised.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     with store.engine.execution_options(docmill_write=True).begin() as connection:
         if not store.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -107,7 +107,8 @@ def _submit_everything() -> tuple[dict[str, int], int]:
         "train-news": lambda _: {"kind": "train-similarity", "collection": news, "model": news},
         # A handful of short texts needs many passes before their vectors part.
         "train-korean": lambda _: {
-            "kind": "train-similarity", "collection": korean, "model": korean, "parameters": {"epochs": 200, "vector_size": 50},
+            "kind": "train-similarity", "collection": korean, "model": korean,
+            "parameters": {"epochs": 200, "vector_size": 50},
         },
         "train-reviews": lambda _: {"kind": "train-classify", "collection": reviews, "model": "sentiment"},
         "summaries": lambda _: {"kind": "summarize", "collection": news},
@@ -181,7 +182,8 @@ def show(store: Store, jobs: dict[str, int], stack: Stack) -> None:
         for row in query(
             "SELECT s.document_key, s.neighbour_key, s.score, d.text AS document_text, n.text AS neighbour_text "
             "FROM v_similar s JOIN document d ON d.id = s.document_id JOIN document n ON n.id = s.neighbour_id "
-            "WHERE s.rank = 1 AND s.collection = :c AND s.document_id < s.neighbour_id AND d.text <> n.text AND d.body_chars > 150 "
+            "WHERE s.rank = 1 AND s.collection = :c AND s.document_id < s.neighbour_id "
+            "AND d.text <> n.text AND d.body_chars > 150 "
             "ORDER BY s.score DESC LIMIT 3",
             c=collection,
         ):

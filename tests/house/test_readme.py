@@ -74,7 +74,8 @@ def test_the_demo_completes_every_job_and_finds_nothing_to_do_the_second_time(tm
     assert "crash-me: POISON" in first
     store = sqlite3.connect(tmp_path / "demo" / "docmill.db")
     jobs = store.execute(
-        "SELECT j.state, j.n_documents, j.n_ok + j.n_error, (SELECT count(*) FROM outcome o WHERE o.job_id = j.id) FROM job j"
+        "SELECT j.state, j.n_documents, j.n_ok + j.n_error, "
+        "(SELECT count(*) FROM outcome o WHERE o.job_id = j.id) FROM job j"
     ).fetchall()
     store.close()
     assert len(jobs) == 9
