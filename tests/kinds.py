@@ -7,6 +7,7 @@
     !raise   an exception
     !memory  MemoryError, unless run alone
     !toobig  MemoryError
+    !eat     it takes 512 MB for a moment
     !oom     the device is out of memory, unless at most two go together
     !device  the first time in this DOCMILL_HOME, the device fails for good
     !sleep N it takes N seconds
@@ -84,6 +85,8 @@ class Oracle:
             raise MemoryError
         elif how == "oom" and together > 2:
             raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        elif how == "eat":
+            bytearray(512 * 1024 * 1024)
         elif how == "device":
             _fail_once()
         elif how.startswith("sleep"):

@@ -5,8 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
-from tests.faults.stack import ROOT, Stack
+import psutil
+from sqlalchemy import text
+
+from tests.faults.stack import LEASE_SECONDS, ROOT, Stack
 from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault, spread
 from tests.servers import until
 
@@ -43,6 +48,41 @@ def cut_connections(stack: Stack, job_id: int) -> int:
     return n
 
 
+def freeze(stack: Stack, job_id: int) -> int:
+    """Nobody hears from it for longer than a lease, as when the network is cut; then all go on where they were."""
+    assert stack.postgres is not None
+    assert stack.postgres.process is not None
+    server = psutil.Process(stack.postgres.process.pid)
+    processes = [server, *server.children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    time.sleep(LEASE_SECONDS + 2)
+    for process in processes:
+        process.resume()
+    return 1
+
+
+def jump(days: int) -> Callable[[Stack, int], int]:
+    """The clock that counts is the database's. Setting it is, for docmill, the same as moving every time stored."""
+
+    def inject(stack: Stack, job_id: int) -> int:
+        n = 0
+        for _ in spread(stack, job_id, 2):
+            with stack.store.write() as session:
+                session.execute(text(_MOVE_TIMES[stack.database]), {"days": -days})
+            n += 1
+        return n
+
+    return inject
+
+
+_MOVE_TIMES = {
+    "sqlite": "UPDATE chunk SET lease_until = strftime('%Y-%m-%d %H:%M:%f000', lease_until, :days || ' days'),"
+    " sent_at = strftime('%Y-%m-%d %H:%M:%f000', sent_at, :days || ' days') WHERE state <> 'closed'",
+    "postgresql": "UPDATE chunk SET lease_until = lease_until + :days * interval '1 day',"
+    " sent_at = sent_at + :days * interval '1 day' WHERE state <> 'closed'",
+}
+
 #: Claims a chunk, says so, and never commits.
 _CLAIM_AND_STOP = """
 import sys, time
@@ -78,5 +118,8 @@ FAULTS = (
     Fault("kill -9 of the postmaster", kill_postmaster, databases=ON_POSTGRES, quick=ON_POSTGRES),
     Fault("PostgreSQL restarted in fast mode", restart_fast, databases=ON_POSTGRES),
     Fault("every connection to PostgreSQL cut", cut_connections, databases=ON_POSTGRES),
+    Fault("PostgreSQL silent for longer than the lease", freeze, databases=ON_POSTGRES),
+    Fault("the clock a day ahead", jump(1)),
+    Fault("the clock a day behind", jump(-1)),
     Fault("a process stopped inside a transaction", stopped_in_transaction, quick=ON_SQLITE),
 )

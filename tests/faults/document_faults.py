@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.faults.stack import Database
+import psutil
+
+from tests.faults.stack import Database, Stack
 from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault
 
 
@@ -26,7 +28,24 @@ def _planted(
     )
 
 
+def limit_memory(stack: Stack, job_id: int) -> int:
+    """What a container's limit does: a child that asks for much more than it has is refused."""
+    children = stack.children()
+    for child in children:
+        limit = child.memory_info().vms + 256 * 1024 * 1024
+        child.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    return len(children)
+
+
 FAULTS = (
+    Fault(
+        "a memory limit on each child",
+        limit_memory,
+        harmless=True,
+        texts={"k555": "!eat", "k777": "!eat"},
+        codes={"k555": ("MEMORY",), "k777": ("MEMORY",)},
+        n_documents=1_000,
+    ),
     _planted("a document that segfaults", {"k120": "!crash"}, ("POISON",), quick=ON_SQLITE),
     _planted("documents that end the process", {"k120": "!exit", "k299": "!exit"}, ("POISON",)),
     _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=ON_POSTGRES),
