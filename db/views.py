@@ -12,8 +12,8 @@ _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id
 
 _JOB_PROGRESS = """
 SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
-       COALESCE(j.n_ok, (SELECT SUM(k.n_ok) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
-       COALESCE(j.n_error, (SELECT SUM(k.n_error) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
+       COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
+       COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,

@@ -118,7 +118,11 @@ def _redis(now_settings: Settings) -> Finding:
     from scheduler.broker import Broker
     from workers.app import make_app
 
-    broker = Broker(make_app())
+    app = make_app()
+    # Once, instead of trying on for seconds as a scheduler does.
+    once = {"max_retries": 1, "interval_start": 0}
+    app.conf.broker_transport_options = dict(app.conf.broker_transport_options) | once
+    broker = Broker(app)
     try:
         broker.ping()
     except Exception as error:
@@ -185,12 +189,17 @@ def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]
     long_ago = now(-IDLE_SECONDS)
     still_open = exists().where(Chunk.job_id == Job.id, Chunk.state != "closed")
     last_closed = select(func.max(Chunk.closed_at)).where(Chunk.job_id == Job.id).scalar_subquery()
-    signs = (
-        ("leases ran out and are not freed", select(func.count()).where(Chunk.state == "leased", Chunk.lease_until < long_ago)),
-        ("jobs are done and not closed", select(func.count()).where(Job.state == "running", ~still_open, last_closed < long_ago)),
-        ("schedules are overdue", select(func.count()).where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None))),
-    )  # fmt: skip
-    for words, query in signs:
+    count = select(func.count())
+    signs = {
+        "leases ran out and are not freed": count.where(
+            Chunk.state == "leased", Chunk.lease_until < long_ago
+        ),
+        "jobs are done and not closed": count.where(
+            Job.state == "running", ~still_open, last_closed < long_ago
+        ),
+        "schedules are overdue": count.where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None)),
+    }
+    for words, query in signs.items():
         if n := session.scalar(query):
             fix = start_with(now_settings, "scheduler")
             yield Finding("scheduler", False, f"{n} {words}: no scheduler runs", fix)
@@ -205,7 +214,7 @@ def _behind_paused(session: Session) -> Iterator[Finding]:
         .where(Job.state == "waiting", before.state == "paused")
         .order_by(Job.id)
     )
-    for job_id, before_id in session.execute(query).tuples():
+    for job_id, before_id in session.execute(query):
         yield Finding(
             f"job {job_id}",
             True,

@@ -84,10 +84,8 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
         if row.state not in ENDED:
             raise ConflictError(f"job {job_id} is {row.state}: it can be verified once it has ended")
         job = PastJob.from_row(row)
-        outcomes = session.execute(
-            select(Outcome.document_id, Outcome.error_code).where(Outcome.job_id == job_id)
-        )
-        codes = {id_: code for id_, code in outcomes.tuples()}
+        outcomes = select(Outcome.document_id, Outcome.error_code).where(Outcome.job_id == job_id)
+        codes = {row.document_id: row.error_code for row in session.execute(outcomes)}
         comparable = sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
         texts = [kinds.Document(t.id, t.key, t.text, t.label) for t in documents.stream(session, chosen)]

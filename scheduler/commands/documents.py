@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +13,8 @@ from scheduler.commands.output import print_json, print_table, say, warn
 from scheduler.commands.shell import FAILED, SOME_BAD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from db.documents import Added, NewDocument
-    from scheduler.readers import BadRecord, ReadOptions
+    from scheduler.adding import Report
+    from scheduler.readers import ReadOptions
 
 #: So many bad records are shown; the rest is counted.
 SHOWN = 20
@@ -64,19 +63,14 @@ def add(
         label_field=label_field,
         delimiter=delimiter,
     )
-    added, bad = _store_all(paths, collection, options, quiet=json)
+    found = _add_showing_progress(paths, collection, options, quiet=json)
     if json:
-        counts = {"new": added.n_new, "changed": added.n_changed, "unchanged": added.n_unchanged}
-        bad_rows = [
-            {"source": b.source, "line": b.line, "key": b.key, "code": b.code, "detail": b.detail}
-            for b in bad
-        ]
-        print_json({"collection": collection, **counts, "bad": bad_rows})
+        counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
+        print_json({"collection": collection, **counts, "bad": [asdict(record) for record in found.bad]})
     else:
-        _report(collection, added, bad)
-    if bad:
-        n_good = added.n_new + added.n_changed + added.n_unchanged
-        raise typer.Exit(SOME_BAD if n_good else FAILED)
+        _report(collection, found)
+    if found.bad:
+        raise typer.Exit(SOME_BAD if found.n_good else FAILED)
 
 
 def collections(
@@ -99,69 +93,26 @@ def collections(
         )
 
 
-def _store_all(
-    paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool
-) -> tuple[Added, list[BadRecord]]:
-    """Read, and store batch by batch; each batch is a transaction, so an interrupted add loses nothing it
-    counted, and running it again goes on where it stopped."""
+def _add_showing_progress(paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool) -> Report:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from db import documents
-    from db.documents import Added
-    from scheduler.client import store
+    from scheduler import adding
     from scheduler.commands.output import console
 
-    check_collection_name(collection)
-    with store().write() as session:
-        collection_id = documents.collection_id(session, collection, create=True)
-    added = Added()
-    bad: list[BadRecord] = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console(stderr=True), transient=True, disable=quiet) as progress:
         bar = progress.add_task("reading", total=None)
-        for batch in documents.batches(_good(paths, options, bad)):
-            added += _store(collection_id, batch)
-            n = added.n_new + added.n_changed + added.n_unchanged
-            progress.update(bar, description=f"{n:,} documents, {len(bad)} bad")
-    return added, bad
+
+        def tell(n_good: int, n_bad: int) -> None:
+            progress.update(bar, description=f"{n_good:,} documents, {n_bad:,} bad")
+
+        return adding.add(*paths, collection=collection, options=options, tell=tell)
 
 
-def _good(paths: list[Path], options: ReadOptions, bad: list[BadRecord]) -> Iterator[NewDocument]:
-    from db.documents import NewDocument
-    from scheduler.readers import Record, read
-
-    for record in read(paths, options):
-        if isinstance(record, Record):
-            yield NewDocument(record.key, record.text, record.label, record.source)
-        else:
-            bad.append(record)
-
-
-def _store(collection_id: int, batch: list[NewDocument]) -> Added:
-    """One transaction. When another `add` stored one of these keys in between, look again once."""
-    from sqlalchemy.exc import IntegrityError
-
-    from db import documents
-    from scheduler.client import store
-
-    try:
-        with store().write() as session:
-            return documents.add(session, collection_id, batch)
-    except IntegrityError:
-        with store().write() as session:
-            return documents.add(session, collection_id, batch)
-
-
-def check_collection_name(name: str) -> None:
-    """Refuse names that nobody could type again."""
-    if not name or name != name.strip() or not name.isprintable() or len(name) > 100:
-        raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
-
-
-def _report(collection: str, added: Added, bad: list[BadRecord]) -> None:
-    parts = [f"{added.n_new:,} new", f"{added.n_changed:,} changed", f"{added.n_unchanged:,} unchanged"]
-    say(f"{collection}: {', '.join(parts)}" + (f", {len(bad):,} bad" if bad else ""))
-    for record in bad[:SHOWN]:
+def _report(collection: str, found: Report) -> None:
+    parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
+    say(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
+    for record in found.bad[:SHOWN]:
         warn(f"  {record}")
-    if len(bad) > SHOWN:
-        warn(f"  and {len(bad) - SHOWN:,} more; --json lists them all")
+    if len(found.bad) > SHOWN:
+        warn(f"  and {len(found.bad) - SHOWN:,} more; --json lists them all")

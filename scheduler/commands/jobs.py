@@ -71,10 +71,9 @@ def results(
     with store().read() as session:
         found = progress.of(session, job)
         rows = stored.errors_of(session, job) if errors else _rows(session, found, table)
-        if limit is None and format is Format.TABLE:
-            limit = TABLE_ROWS
-        print_rows(islice(rows, limit), format, _no_rows(found, errors=errors))
-        if next(rows, None) is not None and format is Format.TABLE:
+        for_people = format is Format.TABLE and limit is None
+        print_rows(islice(rows, TABLE_ROWS if for_people else limit), format, _no_rows(found, errors=errors))
+        if for_people and next(rows, None) is not None:
             warn(f"there are more rows: --limit N, or --format csv for all of job {job}")
 
 

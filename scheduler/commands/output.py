@@ -6,7 +6,8 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """A line for people, on stdout."""
-    print(text)
+    """A line for people, on stdout, at once even into a pipe."""
+    print(text, flush=True)
 
 
 def warn(text: str) -> None:
@@ -115,8 +116,11 @@ def _cell(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, bytes):
         return value.hex()
-    raise TypeError(f"cannot print a {type(value).__name__} as JSON")
+    if isinstance(value, Decimal):
+        # What PostgreSQL answers to SUM and AVG.
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)

@@ -1,0 +1,78 @@
+"""From files to stored documents: what `docmill add` does, and `from scheduler import add`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from db import documents
+from db.documents import Added, NewDocument
+from scheduler.client import store
+from scheduler.readers import BadRecord, ReadOptions, Record, read
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the files."""
+
+    n_new: int
+    n_changed: int
+    n_unchanged: int
+    #: What could not be read, with file, line and reason; it cost nothing but itself.
+    bad: Sequence[BadRecord]
+
+    @property
+    def n_good(self) -> int:
+        return self.n_new + self.n_changed + self.n_unchanged
+
+
+def add(
+    *paths: str | PathLike[str],
+    collection: str,
+    options: ReadOptions | None = None,
+    tell: Callable[[int, int], None] = lambda n_good, n_bad: None,  # noqa: ARG005
+) -> Report:
+    """Add the documents in files and folders to a collection, which is made if it is not there.
+
+    Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
+    interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
+    now and then with the good and the bad so far. ValueError for a name that is none.
+    """
+    check_collection_name(collection)
+    with store().write() as session:
+        collection_id = documents.collection_id(session, collection, create=True)
+    added = Added()
+    bad: list[BadRecord] = []
+    good = _good([Path(path) for path in paths], options or ReadOptions(), bad)
+    for batch in documents.batches(good):
+        added += _store(collection_id, batch)
+        tell(added.n_new + added.n_changed + added.n_unchanged, len(bad))
+    return Report(added.n_new, added.n_changed, added.n_unchanged, bad)
+
+
+def check_collection_name(name: str) -> None:
+    """Refuse names that nobody could type again."""
+    if not name or name != name.strip() or not name.isprintable() or len(name) > 100:
+        raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
+
+
+def _good(paths: list[Path], options: ReadOptions, bad: list[BadRecord]) -> Iterator[NewDocument]:
+    for record in read(paths, options):
+        if isinstance(record, Record):
+            yield NewDocument(record.key, record.text, record.label, record.source)
+        else:
+            bad.append(record)
+
+
+def _store(collection_id: int, batch: list[NewDocument]) -> Added:
+    """One transaction. When another `add` stored one of these keys in between, look again once."""
+    try:
+        with store().write() as session:
+            return documents.add(session, collection_id, batch)
+    except IntegrityError:
+        with store().write() as session:
+            return documents.add(session, collection_id, batch)

@@ -1,0 +1,60 @@
+"""Every command says what it does, shows how, and stands in the docs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from scheduler.cli import app
+
+DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def _commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(_commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_command_has_help_with_an_example_that_names_it(path: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(app, [*path, "--help"])
+    assert said.exit_code == 0
+    example = said.stdout.partition("Example: ")[2].partition("\n\n")[0]
+    assert f"docmill {' '.join(path)}" in " ".join(example.split())
+    usage = said.stdout.splitlines()[0]
+    assert usage.startswith(f"Usage: docmill {' '.join(path)}")
+    assert "{" not in usage
+    assert COMMANDS[path].help.splitlines()[0].endswith("."), "the list of commands shows the first sentence"
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_command_and_its_options_stand_in_the_docs(path: tuple[str, ...]) -> None:
+    section = DOCS.partition(f"### docmill {' '.join(path)}\n")[2].partition("\n### ")[0]
+    assert section
+    for parameter in COMMANDS[path].params:
+        for name in parameter.opts if parameter.param_type_name == "option" else ():
+            if name.startswith("--") and name != "--help":
+                assert f"`{name}" in section, f"{' '.join(path)}: {name}"
+
+
+def test_the_docs_name_no_command_that_is_not_there() -> None:
+    named = {
+        line.removeprefix("### docmill ") for line in DOCS.splitlines() if line.startswith("### docmill ")
+    }
+    assert named == {" ".join(path) for path in COMMANDS}
+
+
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    for path in ([], ["schedule"], ["models"], ["quarantine"], ["db"]):
+        assert "..." not in CliRunner().invoke(app, [*path, "--help"]).stdout.partition("Commands:")[2]
