@@ -3,11 +3,13 @@ children of one process."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
 import shutil
 import socket
+import stat
 import sys
 import threading
 import time
@@ -157,11 +159,13 @@ def _flower_access(home: Path, port: int) -> FlowerAccess:
 
 def _private_folder(folder: Path) -> None:
     """Exists, is ours, and nobody else may enter: whoever reaches the socket commands Redis."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    state = folder.stat()
-    if state.st_uid != os.getuid():
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(parents=True, mode=0o700)
+    # Not through a link: whoever made it could let it lead to their own Redis later.
+    state = folder.lstat()
+    if state.st_uid != os.getuid() or not stat.S_ISDIR(state.st_mode):
         raise StoreError(
-            f"{folder} belongs to somebody else: set DOCMILL_HOME to a folder with a shorter path"
+            f"{folder} is a link or belongs to somebody else: set DOCMILL_HOME to a folder with a shorter path"
         )
     folder.chmod(0o700)
 
