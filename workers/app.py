@@ -47,6 +47,8 @@ def make_app() -> Celery:
         worker_pool_start_method="spawn",
         # The default of 4 s takes a child that is importing torch for dead.
         worker_proc_alive_timeout=600,
+        # A message of the wrong shape is refused, and ends no worker.
+        worker_consumer="workers.consumer:Consumer",
         worker_prefetch_multiplier=1,
         # Early acknowledgement would hoard one message beside the one that runs.
         worker_disable_prefetch=True,
