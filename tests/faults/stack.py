@@ -206,24 +206,30 @@ class Stack:
         """The processes in which documents are worked on; waits until each worker has one."""
 
         def all_there() -> list[psutil.Process]:
-            found = []
-            for parent in self.parents():
-                with suppress(psutil.NoSuchProcess):
-                    found += [child for child in parent.children() if _works(child)]
+            self.parents()
+            found = self._children_now()
             return found if len(found) >= self.n_workers else []
 
         found: list[psutil.Process] = until(all_there, "a child process for each worker")
         return found
 
+    def _children_now(self) -> list[psutil.Process]:
+        found = []
+        with suppress(psutil.NoSuchProcess):
+            assert self.launcher is not None
+            for parent in psutil.Process(self.launcher.pid).children():
+                found += [child for child in parent.children() if _works(child)]
+        return found
+
     def busy_child(self) -> psutil.Process:
-        """A child that holds a chunk now."""
+        """A child that holds a chunk now; any, if no job runs any more."""
 
         def holder() -> psutil.Process | None:
-            rows = self.rows("SELECT worker FROM chunk WHERE state = 'leased'")
-            names = {row[0] for row in rows}
-            for child in self.children():
+            names = {name for (name,) in self.rows("SELECT worker FROM chunk WHERE state = 'leased'")}
+            is_over = not self.rows("SELECT id FROM job WHERE state = 'running'")
+            for child in self._children_now():
                 with suppress(psutil.Error):
-                    if child.environ().get("DOCMILL_WORKER") in names:
+                    if is_over or child.environ().get("DOCMILL_WORKER") in names:
                         return child
             return None
 
