@@ -43,9 +43,9 @@ class Stack:
         self.settings = settings
         self.home = settings.home_path
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.redis = None if settings.redis_url else self._redis()
         self._lock = self._only_one()
         self.flower = None if flower_port is None else _flower_access(self.home, free_port(flower_port))
-        self.redis = None if settings.redis_url else self._redis()
         self.services = [
             self._docmill("scheduler", "scheduler"),
             self._docmill("worker", "worker", "--devices", devices),
