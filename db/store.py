@@ -54,7 +54,8 @@ class Store:
     @property
     def name(self) -> str:
         """The URL without its password, for people."""
-        return self.url.render_as_string(hide_password=True)
+        shown = self.url.difference_update_query(["password", "sslpassword"])
+        return shown.render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -137,12 +138,14 @@ def _driver_url(url: str) -> URL:
     """The URL with our driver: people write postgresql://, or postgres:// as some hosts hand out."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # The URL may hold a password, so it is not repeated here.
         raise StoreError(
             "DOCMILL_DATABASE_URL is not a database URL; write sqlite:////full/path/docmill.db or "
             "postgresql://user:password@host/database"
         ) from None
+    if parsed.host and "@" in parsed.host:
+        raise StoreError("DOCMILL_DATABASE_URL: write an @ in the password as %40")
     if parsed.drivername in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -154,7 +157,12 @@ def _driver_url(url: str) -> URL:
 
 def _postgres_engine(url: URL, pool_size: int) -> Engine:
     return create_engine(
-        url, pool_size=pool_size, max_overflow=4, pool_pre_ping=True, connect_args=_POSTGRES_CONNECT
+        url,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args=_POSTGRES_CONNECT,
     )
 
 
@@ -163,7 +171,7 @@ def _sqlite_engine(url: URL) -> Engine:
         folder = Path(url.database).parent
         if not folder.exists():
             folder.mkdir(parents=True, mode=0o700)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     return engine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from scheduler.commands import (
     checking,
     documents,
@@ -36,6 +38,8 @@ app.add_typer(store_commands.app, name="db")
 
 def main() -> None:
     """Run the command; exit statuses are in scheduler.commands.shell."""
+    # Texts, results and passwords are in the files that docmill makes: nobody else reads them.
+    os.umask(0o077)
     app()
 
 

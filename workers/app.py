@@ -5,12 +5,11 @@ The settings follow what was measured on Celery 5.7 (docs/celery.md says why, on
 
 from __future__ import annotations
 
-import logging
-import sys
 from typing import Any
 
 from celery import Celery, signals
 
+from workers import logs
 from workers.settings import settings
 
 #: Celery's Redis transport serves low numbers first; ours are the other way round.
@@ -81,17 +80,4 @@ app = make_app()
 
 @signals.setup_logging.connect
 def _log_to_stderr(**_: Any) -> None:
-    """One line a message, with line breaks escaped, so that no text can forge a line."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(processName)s: %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Its progress comes through the job's note; a line for each of its steps would bury the rest.
-    logging.getLogger("gensim").setLevel(logging.WARNING)
-
-
-class OneLine(logging.Formatter):
-    """Escapes control characters in the message; a traceback keeps its lines, indented."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        lines = super().format(record).split("\n")
-        return "\n    ".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+    logs.to_stderr()

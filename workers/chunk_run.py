@@ -52,8 +52,8 @@ def run(process: Process, chunk_id: int) -> str:
     except Exception as error:
         if faults.is_sticky(error):
             process.die(f"the device failed: {str(error)[:200]}")
-        log.exception("chunk %d of job %d", claim.chunk_id, claim.job_id)
-        return _put_back(lease, f"{type(error).__name__}: {str(error)[:500]}")
+        log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
+        return _put_back(lease, f"{type(error).__name__}: {str(error)[:500]}", in_public=type(error).__name__)
     finally:
         process.watch_no_more()
 
@@ -177,7 +177,7 @@ class ChunkRun:
     def _blame(self, document: Document, error: Exception) -> DocumentError:
         blamed = faults.as_document_error(error)
         if blamed is not error:
-            log.warning("document %d: %s", document.id, type(error).__name__, exc_info=error)
+            log.warning("document %d: %s", document.id, faults.where(error))
         return blamed
 
     def _suspect(self, document: Document) -> None:
@@ -237,8 +237,9 @@ def _claim(process: Process, chunk_id: int) -> Claim | None:
         return chunks.claim(session, chunk_id, process.name, process.settings.lease_seconds)
 
 
-def _put_back(lease: Lease, fault: str, *, count: bool = True) -> str:
-    """Give the chunk back for a fault that is no document's, with a delay that grows with each one."""
+def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = True) -> str:
+    """Give the chunk back for a fault that is no document's, with a delay that grows with each one. The store
+    keeps the whole fault; what Celery logs and Flower shows is `in_public`."""
     process, claim = lease.process, lease.claim
     try:
         with process.store.write() as session:
@@ -249,4 +250,4 @@ def _put_back(lease: Lease, fault: str, *, count: bool = True) -> str:
     except Exception as error:
         # The lease runs out by itself.
         log.warning("cannot put chunk %d back: %s", claim.chunk_id, type(error).__name__)
-    return f"put back: {fault}"
+    return f"put back: {in_public or fault}"

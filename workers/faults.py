@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
+import traceback
 
 from db.errors import FencedError, StoreError
 from db.store import is_infrastructure_error
@@ -62,3 +63,9 @@ def as_document_error(error: Exception) -> DocumentError:
     if is_out_of_memory(error):
         return DocumentError("MEMORY", "this document alone needs more memory than the worker has")
     return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")
+
+
+def where(error: BaseException) -> str:
+    """An exception's type and frames for the log, without its message: that may quote a document's text."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__} at\n{frames}".rstrip()

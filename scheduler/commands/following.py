@@ -54,11 +54,11 @@ def _shown_until_ended(job_id: int) -> JobProgress:
     handle = JobHandle(job_id, 0)
     now = handle.progress()
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[words]}", markup=False),
     )
     with Progress(*columns, console=console(stderr=True)) as shown:
         bar = shown.add_task(f"job {job_id}, {now.kind}", total=1.0, words="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: DEL, the C1 controls, and the line ends of Unicode.
+_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 #: Spreadsheets take a cell that starts so for a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -37,8 +40,10 @@ def warn(text: str) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on one line; times as ISO 8601."""
-    print(json.dumps(value, ensure_ascii=False, default=_plain))
+    """One JSON value on one line; times as ISO 8601. Control characters are escaped, also those that JSON
+    would leave as they are and a terminal would obey."""
+    text = json.dumps(value, ensure_ascii=False, default=_plain)
+    print(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(rows: Iterable[dict[str, Any]], columns: Sequence[str], empty: str) -> None:

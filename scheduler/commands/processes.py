@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -30,13 +29,14 @@ def worker(
     """
     from db.store import open_store
     from workers import devices as parse_devices
+    from workers import logs
     from workers.kinds import all_kinds, find
     from workers.launcher import Launcher
     from workers.settings import settings
 
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
     found = parse_devices.parse(devices)
-    _log_to_stderr()
+    logs.to_stderr()
     open_store(settings().url).check_durability()
     launcher = Launcher(settings(), found, wanted)
     on_stop(launcher.stopping.set)
@@ -53,10 +53,11 @@ def scheduler() -> None:
     from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.tick import Scheduler
+    from workers import logs
     from workers.app import app
     from workers.settings import settings
 
-    _log_to_stderr()
+    logs.to_stderr()
     store = open_store(settings().url)
     store.check_durability()
     loop = Scheduler(store, Broker(app), settings())
@@ -154,7 +155,3 @@ def on_stop(stop: Callable[[], None]) -> None:
     """Call `stop` on SIGTERM and on Ctrl-C."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop())
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

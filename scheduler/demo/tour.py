@@ -134,7 +134,11 @@ def _submit_everything() -> tuple[dict[str, int], int]:
 def _watch(store: Store, jobs: dict[str, int], stack: Stack, stopping: threading.Event) -> None:
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = (TextColumn("  {task.description:34}"), BarColumn(), TextColumn("{task.fields[words]}"))
+    columns = (
+        TextColumn("  {task.description:34}"),
+        BarColumn(),
+        TextColumn("{task.fields[words]}", markup=False),
+    )
     until = time.monotonic() + PATIENCE_SECONDS
     with Progress(*columns, console=console(stderr=True)) as bars:
         rows = {

@@ -93,7 +93,6 @@ def test_the_socket_of_redis_is_in_a_folder_of_its_owner(up: Up) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
 
-@pytest.mark.xfail(strict=True, reason="scheduler/cli.py sets no umask")
 def test_others_can_read_nothing_of_the_home(up: Up) -> None:
     assert sorted(open_to_others(up.home)) == []
 
