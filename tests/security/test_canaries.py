@@ -81,7 +81,8 @@ def test_flower_lets_nobody_in_without_the_password(
 
 def test_flower_changes_nothing(production: Production) -> None:
     worker = until(
-        lambda: next(iter(json.loads(production.ask_flower("/api/workers")[1])), None), "Flower's workers"
+        lambda: next(iter(json.loads(production.ask_flower("/api/workers?refresh=1")[1])), None),
+        "Flower's workers",
     )
     before = production.children()
     posts: dict[str, dict[str, str]] = {
