@@ -65,7 +65,14 @@ def as_document_error(error: Exception) -> DocumentError:
     return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")
 
 
+def in_public(error: BaseException) -> str:
+    """An exception for logs and Flower: with its message where that is docmill's own, else by its type alone,
+    since it may quote a document's text."""
+    ours = isinstance(error, ModelFileError | StoreError)
+    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+
+
 def where(error: BaseException) -> str:
-    """An exception's type and frames for the log, without its message: that may quote a document's text."""
+    """The same with its frames, for the log."""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{type(error).__name__} at\n{frames}".rstrip()
+    return f"{in_public(error)} at\n{frames}".rstrip()
