@@ -101,7 +101,7 @@ CLASSIFY = Kind(
     rows=(LabelRow,),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
-    chunk_documents=16_384,
+    chunk_documents=32_768,
     chunk_chars=2_000_000,
     help={
         "top_n": "how many labels to give, the most probable first",
