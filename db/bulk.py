@@ -1,5 +1,4 @@
-"""Many rows at once, the fastest way each database has: COPY on PostgreSQL, statements of
-many rows on SQLite."""
+"""Many rows at once, the fastest way each database has: COPY on PostgreSQL, many rows a statement on SQLite."""
 
 from __future__ import annotations
 
