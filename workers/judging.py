@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from db import model_versions
@@ -21,22 +22,20 @@ def judge(process: Process, model: str, gate: Gate, candidate: Candidate, progre
     lose a training: the figure `champion_files` fails, and a person decides."""
     with process.store.read() as session:
         champion = model_versions.champion(session, model)
-    broken: list[Figure] = []
-    champion_dir = None
-    if champion is not None:
-        try:
-            champion_dir = model_folder(process.store, process.settings, champion.id)
-        except ModelFileError as error:
-            log.warning("the new version of %s is judged without its champion: %s", model, error)
-            broken = [Figure("champion_files", 0.0, at_least=1.0)]
-    beside = f" beside {champion.ref}" if champion is not None else ""
-    candidate = dataclasses.replace(
-        candidate,
-        champion_dir=champion_dir,
-        beat=lambda: progress(1, 1, f"the gate judges the new version{beside}"),
-    )
-    figures = [*gate(candidate), *broken]
+    words = "the gate judges the new version" + (f" beside {champion.ref}" if champion is not None else "")
+    candidate = dataclasses.replace(candidate, beat=lambda: progress(1, 1, words))
+    if champion is None:
+        return _judgement(None, gate(candidate))
+    try:
+        folder = model_folder(process.store, process.settings, champion.id)
+        figures = gate(dataclasses.replace(candidate, champion_dir=folder))
+    except ModelFileError as error:
+        log.warning("the new version of %s is judged without its champion: %s", model, error)
+        figures = [*gate(candidate), Figure("champion_files", 0.0, at_least=1.0)]
+    return _judgement(champion.id, figures)
+
+
+def _judgement(champion_version_id: int | None, figures: Sequence[Figure]) -> Judgement:
     return Judgement(
-        champion.id if champion is not None else None,
-        [Judged(**asdict(figure), passed=figure.passed) for figure in figures],
+        champion_version_id, [Judged(**asdict(figure), passed=figure.passed) for figure in figures]
     )

@@ -6,11 +6,12 @@ by `training.train`, `runner.Inferrer` and `search.Searcher`, imported when they
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
 
 ARCHITECTURES = ("dbow", "dm")
 SCOPES = ("collection", "all")
@@ -131,6 +132,12 @@ def _train(
     return train(documents, parameters, device, model_dir, progress)
 
 
+def _gate(candidate: Candidate) -> Sequence[Figure]:
+    from nlp_tasks.similarity.gate import judge
+
+    return judge(candidate)
+
+
 SIMILARITY = Kind(
     name="similarity",
     summary="Find each document's most similar other documents by their Doc2Vec vectors.",
@@ -152,6 +159,7 @@ TRAIN_SIMILARITY = Kind(
     summary="Train a Doc2Vec model on documents, for `similarity`.",
     parameters=TrainSimilarityParameters,
     train=_train,
+    gate=_gate,
     help={
         "architecture": "dbow (faster, usually better) or dm (looks at word order)",
         "vector_size": "numbers in a document's vector",

@@ -57,7 +57,7 @@ class Flow:
     def __init__(self, model: Model, device: str = "cpu", beat: Callable[[], None] = lambda: None) -> None:
         self._beat = beat
         self._device = torch.device(device)
-        self._vocabulary = {word: number for number, word in enumerate(model.words)}
+        self._vocabulary = model.numbers
         self._negative = model.parameters.negative
         self._p = noise.probabilities(model.counts)
         self._keep = keep_chances(model.counts, model.parameters.sample)

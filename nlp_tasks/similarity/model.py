@@ -7,6 +7,7 @@ order they are given. Of the training documents' vectors only a sample is kept: 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -36,6 +37,11 @@ class Model:
     word_vectors: NDArray[np.float32] | None  # (V, D)
     #: Some training documents' vectors: where in space inference has to be good.
     typical: NDArray[np.float32]  # (S, D)
+
+    @cached_property
+    def numbers(self) -> dict[str, int]:
+        """Each word's place in `words`."""
+        return {word: number for number, word in enumerate(self.words)}
 
     @property
     def infer_epochs(self) -> int:

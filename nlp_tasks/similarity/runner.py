@@ -37,7 +37,7 @@ class Inferrer:
     def __init__(self, setup: Setup) -> None:
         assert setup.model_dir is not None
         model = models.load(setup.model_dir)
-        self._known = frozenset(model.words)
+        self._known = model.numbers
         self._infer = inference(model, setup.device, setup.beat)
         self._beat = setup.beat
 
