@@ -46,7 +46,7 @@ def measure(golds: list[Gold], device: str) -> tuple[dict[str, float], dict[str,
     figures: dict[str, float] = {}
     bars: dict[str, dict[str, float]] = {}
     for gold in golds:
-        trained = train(gold, TrainSimilarityParameters(vector_size=100, epochs=10))
+        trained = train(gold, TrainSimilarityParameters(vector_size=100, epochs=10, sample=1e-3))
         words = _known(gold.test.words(), trained)
         for epochs in (10, 40):
             one = _compare(words, AVERAGED[gold.name], _with_epochs(trained, epochs), device)

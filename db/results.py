@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Table, exists, insert, literal, select, true
+from sqlalchemy import ColumnElement, CursorResult, Table, exists, func, insert, literal, select, true
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
@@ -20,6 +20,7 @@ from db.models import (
     Document,
     DocumentVector,
     Neighbour,
+    NeighbourTerm,
     Outcome,
     Summary,
     SummarySentence,
@@ -27,7 +28,9 @@ from db.models import (
 from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
-BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour)}
+BY_JOB = {
+    model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour, NeighbourTerm)
+}
 #: Tables whose rows belong to a document and a model version, and outlive the job.
 BY_MODEL_VERSION = {DocumentVector.__tablename__}
 
@@ -130,12 +133,18 @@ def pending(
 
 
 def vectors(
-    session: Session, model_version_id: int, collection_id: int | None, as_of: datetime | None = None
-) -> Iterator[tuple[int, str, bytes]]:
-    """(document id, key, vector) of a model version's latest documents, in one collection or all, by id; with
-    `as_of`, of those that were the latest at that time."""
+    session: Session,
+    model_version_id: int,
+    collection_id: int | None,
+    as_of: datetime | None = None,
+    *,
+    with_terms: bool = False,
+) -> Iterator[tuple[int, str, bytes, bytes]]:
+    """(document id, key, vector, terms) of a model version's latest documents, in one collection or all, by id;
+    with `as_of`, of those that were the latest at that time. The terms are empty unless asked for."""
+    terms = func.coalesce(DocumentVector.terms, b"") if with_terms else literal(b"")
     query = (
-        select(DocumentVector.document_id, Document.key, DocumentVector.vector)
+        select(DocumentVector.document_id, Document.key, DocumentVector.vector, terms.label("terms"))
         .join(Document, Document.id == DocumentVector.document_id)
         .where(DocumentVector.model_version_id == model_version_id, _latest(as_of))
         .order_by(DocumentVector.document_id)
@@ -143,7 +152,7 @@ def vectors(
     if collection_id is not None:
         query = query.where(Document.collection_id == collection_id)
     for row in session.execute(query.execution_options(yield_per=2_000)):
-        yield row.document_id, row.key, row.vector
+        yield row.document_id, row.key, row.vector, row.terms
 
 
 def _latest(as_of: datetime | None) -> ColumnElement[bool]:

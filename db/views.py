@@ -54,6 +54,13 @@ FROM (SELECT c.name AS collection, d.key AS document_key, n.key AS neighbour_key
 WHERE place = 1
 """  # noqa: S608
 
+_SIMILAR_TERMS = f"""
+SELECT s.collection, s.document_key, s.neighbour_key, s.neighbour_collection, s.rank, t.rank AS term_rank, t.term,
+       t.weight, s.job_id, s.document_id, s.neighbour_id, s.is_current
+FROM ({_SIMILAR}) s
+JOIN neighbour_term t ON t.job_id = s.job_id AND t.document_id = s.document_id AND t.neighbour_rank = s.rank
+"""  # noqa: S608
+
 _FAILURES = """
 SELECT r.job_id, j.kind, c.name AS collection, d.key AS document_key, r.error_code, r.error_detail,
        d.source, d.version AS document_version, r.document_id, r.written_at
@@ -67,6 +74,7 @@ VIEWS = {
     "v_latest_summary": _LATEST_SUMMARY,
     "v_latest_label": _LATEST_LABEL,
     "v_similar": _SIMILAR,
+    "v_similar_terms": _SIMILAR_TERMS,
     "v_failures": _FAILURES,
 }
 

@@ -65,6 +65,8 @@ class Vectors:
     ids: NDArray[np.int64]  # (N,)
     keys: Sequence[str]  # (N,)
     matrix: NDArray[np.float32]  # (N, D)
+    #: What else the kind keeps with a vector; given to parameters with a true `needs_terms`.
+    terms: Sequence[bytes] = ()  # (N,) or none
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from scheduler.commands import (
     processes,
     quarantine,
     schedules,
+    similar,
     sql,
     store_commands,
     submitting,
@@ -25,8 +26,8 @@ app = Commands(
 )
 for command in (
     documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit, jobs.status,
-    following.watch, jobs.results, sql.sql, jobs.cancel, jobs.pause, jobs.resume, submitting.retry, checking.repro,
-    checking.verify, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
+    following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel, jobs.pause, jobs.resume, submitting.retry,
+    checking.repro, checking.verify, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
     processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)

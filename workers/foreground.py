@@ -94,10 +94,11 @@ def _with(corpus: Callable[[], Vectors], document: Document, row: Any) -> Callab
     def with_it() -> Vectors:
         stored = corpus()
         blocks = [vector.tobytes() for vector in stored.matrix]
-        places = [*zip(stored.ids.tolist(), stored.keys, blocks, strict=True)]
+        terms = stored.terms or [b""] * len(blocks)
+        places = [*zip(stored.ids.tolist(), stored.keys, blocks, terms, strict=True)]
         places = [place for place in places if place[0] != document.id]
-        places.append((document.id, document.key, row.vector))
-        ids, keys, vectors = zip(*sorted(places), strict=True)
-        return vectors_of(list(ids), list(keys), list(vectors))
+        places.append((document.id, document.key, row.vector, row.terms))
+        ids, keys, vectors, terms = zip(*sorted(places), strict=True)
+        return vectors_of(list(ids), list(keys), list(vectors), terms)
 
     return with_it

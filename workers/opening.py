@@ -3,7 +3,7 @@ claim, so that a stage can be opened outside a worker too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,11 +44,13 @@ def setup_for(
     vectors are those of the documents that are the latest now, or were at `as_of`."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
+    needs_terms = getattr(parameters, "needs_terms", False)
     across = getattr(parameters, "scope", "collection") != "collection"
 
     def corpus() -> Vectors:
         assert version_id is not None, "only kinds with a model read vectors"
-        return stored_vectors(store, version_id, None if across else wanted.collection_id, as_of)
+        collection_id = None if across else wanted.collection_id
+        return stored_vectors(store, version_id, collection_id, as_of, with_terms=needs_terms)
 
     return Setup(
         parameters=parameters,
@@ -76,25 +78,34 @@ def model_folder(store: Store, settings: Settings, version_id: int) -> Path:
 
 
 def stored_vectors(
-    store: Store, version_id: int, collection_id: int | None, as_of: datetime | None = None
+    store: Store,
+    version_id: int,
+    collection_id: int | None,
+    as_of: datetime | None = None,
+    *,
+    with_terms: bool = False,
 ) -> Vectors:
     """A model version's vectors in one collection, or in all."""
     ids: list[int] = []
     keys: list[str] = []
     blocks: list[bytes] = []
+    terms: list[bytes] = []
     with store.read() as session:
-        for id_, key, vector in results.vectors(session, version_id, collection_id, as_of):
+        found = results.vectors(session, version_id, collection_id, as_of, with_terms=with_terms)
+        for id_, key, vector, words in found:
             ids.append(id_)
             keys.append(key)
             blocks.append(vector)
-    return vectors_of(ids, keys, blocks)
+            if with_terms:
+                terms.append(words)
+    return vectors_of(ids, keys, blocks, terms)
 
 
-def vectors_of(ids: list[int], keys: list[str], blocks: list[bytes]) -> Vectors:
+def vectors_of(ids: list[int], keys: list[str], blocks: list[bytes], terms: Sequence[bytes] = ()) -> Vectors:
     """Vectors from their bytes, in the order of their ids."""
     import numpy as np
 
     matrix: NDArray[np.float32] = np.zeros((0, 1), dtype="<f4")
     if ids:
         matrix = np.frombuffer(b"".join(blocks), dtype="<f4").reshape(len(ids), -1)
-    return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix)
+    return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix, terms)

@@ -5,7 +5,14 @@ from db.models.documents import Collection, Document
 from db.models.jobs import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
 from db.models.models import Model, ModelAlias, ModelGate, ModelMetric, ModelVersion
 from db.models.quarantine import Release
-from db.models.results import Classification, DocumentVector, Neighbour, Summary, SummarySentence
+from db.models.results import (
+    Classification,
+    DocumentVector,
+    Neighbour,
+    NeighbourTerm,
+    Summary,
+    SummarySentence,
+)
 from db.models.schedules import Run, Schedule
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "ModelMetric",
     "ModelVersion",
     "Neighbour",
+    "NeighbourTerm",
     "Outcome",
     "Release",
     "Run",

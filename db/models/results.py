@@ -63,6 +63,20 @@ class Neighbour(Base):
     score: Mapped[float]
 
 
+class NeighbourTerm(Base):
+    """A word that a document shares with a neighbour; rank 1 weighs most."""
+
+    __tablename__ = "neighbour_term"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    neighbour_rank: Mapped[int] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    term: Mapped[str]
+    #: Its share of the tf-idf cosine of the two documents.
+    weight: Mapped[float]
+
+
 class DocumentVector(Base):
     """A document's vector under one model version, kept so that no document is inferred twice."""
 
@@ -73,3 +87,5 @@ class DocumentVector(Base):
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
     #: float32, little-endian.
     vector: Mapped[bytes]
+    #: The document's words that the model knows: int32 numbers, then uint16 counts, little-endian.
+    terms: Mapped[bytes | None]

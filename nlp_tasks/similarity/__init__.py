@@ -15,6 +15,7 @@ from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner,
 
 ARCHITECTURES = ("dbow", "dm")
 SCOPES = ("collection", "all")
+METHODS = ("doc2vec", "hybrid")
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,15 @@ class SimilarityParameters:
     min_score: float = -1.0
     #: Look in the document's own "collection", or in "all" that have vectors of the same model version.
     scope: str = "collection"
+    #: Compare by "doc2vec", or by "hybrid": Doc2Vec and tf-idf together.
+    method: str = "doc2vec"
+    #: For each neighbour, so many of the words that both documents share; 0 spares reading their words.
+    terms: int = 3
+
+    @property
+    def needs_terms(self) -> bool:
+        """Whether a search reads the documents' words beside their vectors."""
+        return self.method == "hybrid" or self.terms > 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= 1000:
@@ -35,6 +45,9 @@ class SimilarityParameters:
             raise ValueError(f"min_score is a cosine, from -1 to 1, not {self.min_score}")
         if self.scope not in SCOPES:
             raise ValueError(f"scope must be one of {', '.join(SCOPES)}, not {self.scope!r}")
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
+        _check_range("terms", self.terms, 0, 100)
 
 
 @dataclass(frozen=True)
@@ -53,8 +66,8 @@ class TrainSimilarityParameters:
     window: int = 5
     #: Noise words drawn for each word.
     negative: int = 5
-    #: Words with a larger share of the text are thinned out; 0 keeps all.
-    sample: float = 1e-3
+    #: Words with a larger share of the text are thinned out; 0 keeps all, -1 chooses by how much text there is.
+    sample: float = -1.0
     #: The learning rate, falling in a straight line over the epochs from `alpha` to `min_alpha`.
     alpha: float = 0.025
     min_alpha: float = 0.0001
@@ -71,7 +84,8 @@ class TrainSimilarityParameters:
         _check_range("min_count", self.min_count, 1, 1_000_000)
         _check_range("window", self.window, 1, 100)
         _check_range("negative", self.negative, 1, 100)
-        _check_range("sample", self.sample, 0, 0.5)
+        if self.sample != -1:
+            _check_range("sample", self.sample, 0, 0.5)
         _check_range("seed", self.seed, 0, 2**31 - 1)
         if not 0 < self.min_alpha <= self.alpha <= 1:
             raise ValueError(
@@ -92,6 +106,8 @@ class VectorRow:
 
     #: `vector_size` float32, little-endian; not normalised.
     vector: bytes
+    #: Its known words and their counts: `nlp_tasks.similarity.terms.packed`.
+    terms: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +120,22 @@ class NeighbourRow:
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: The cosine of the two vectors, from -1 to 1.
+    #: The cosine of the two vectors, or with method "hybrid" a mean of it and of the tf-idf cosine; from -1 to 1.
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourTermRow:
+    """A word that a document shares with a neighbour."""
+
+    table: ClassVar[str] = "neighbour_term"
+
+    neighbour_rank: int
+    #: From 1, the word that weighs most.
+    rank: int
+    term: str
+    #: Its share of the tf-idf cosine of the two documents.
+    weight: float
 
 
 def _open_infer(setup: Setup) -> Runner:
@@ -140,9 +170,9 @@ def _gate(candidate: Candidate) -> Sequence[Figure]:
 
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find each document's most similar other documents by their Doc2Vec vectors.",
+    summary="Find each document's most similar other documents by their Doc2Vec vectors, and what they share.",
     parameters=SimilarityParameters,
-    rows=(VectorRow, NeighbourRow),
+    rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(Stage("infer", _open_infer), Stage("search", _open_search, reads="nothing")),
     model_from="train-similarity",
     chunk_documents=1000,
@@ -150,6 +180,8 @@ SIMILARITY = Kind(
     help={
         "k": "how many neighbours each document gets",
         "min_score": "leave out neighbours whose cosine is lower",
+        "method": "doc2vec, or hybrid (Doc2Vec and tf-idf together): " + ", ".join(METHODS),
+        "terms": "words shown for each neighbour that both documents share; 0 for none",
         "scope": "look in the document's own collection, or in all: " + ", ".join(SCOPES),
     },
 )
@@ -168,7 +200,7 @@ TRAIN_SIMILARITY = Kind(
         "min_count": "rarer words are unknown to the model",
         "window": "words on each side that predict a word (dm only)",
         "negative": "noise words for each word",
-        "sample": "words with a larger share of the text are thinned out; 0 for none",
+        "sample": "words with a larger share of the text are thinned out; 0 for none, -1 to choose by the text's size",
         "alpha": "learning rate at the start",
         "min_alpha": "learning rate at the end",
         "seed": "the same documents, parameters and seed make the same model",

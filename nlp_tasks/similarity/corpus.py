@@ -10,6 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,14 @@ class Corpus:
 
     def __iter__(self) -> Iterator[list[str]]:
         return map(self.document, range(len(self)))
+
+    def document_counts(self) -> NDArray[np.int64]:
+        """In how many documents each word occurs  # (V,)."""
+        counts = np.zeros(len(self.words), dtype=np.int64)
+        for start, stop in pairwise(self.starts.tolist()):
+            numbers = np.unique(self.numbers[start:stop])
+            counts[numbers[numbers >= 0]] += 1
+        return counts
 
     @property
     def unknown_share(self) -> float:

@@ -71,6 +71,7 @@ def _neighbours(
     """Each document's nearest others, by this model."""
     vectors = inference(model, device, beat)([_known(model, words) for words in documents])
     k = min(NEIGHBOURS, len(documents) // 2)
+    vectors = vectors - model.mean  # as a search does
     index = Index(vectors, [f"{row:04}" for row in range(len(documents))], device)
     return [rows for rows, _ in index.neighbours(np.arange(len(documents)), k, beat)]
 

@@ -21,7 +21,7 @@ from nlp_tasks.similarity import TrainSimilarityParameters
 if TYPE_CHECKING:
     from gensim.models.doc2vec import Doc2Vec
 
-FORMAT = "docmill doc2vec 1"
+FORMAT = "docmill doc2vec 2"
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,12 @@ class Model:
     word_vectors: NDArray[np.float32] | None  # (V, D)
     #: Some training documents' vectors: where in space inference has to be good.
     typical: NDArray[np.float32]  # (S, D)
+    #: Of so many training documents ...
+    n_documents: int
+    #: ... each word occurs in these: the idf table.
+    document_counts: NDArray[np.int64]  # (V,)
+    #: The mean of the training documents' vectors: what all texts of a corpus are alike in, and a search takes away.
+    mean: NDArray[np.float32]  # (D,)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -54,10 +60,17 @@ def save(model: Model, model_dir: Path) -> None:
         "counts": model.counts,
         "output": model.output,
         "typical": model.typical,
+        "document_counts": model.document_counts,
+        "mean": model.mean,
     }
     if model.word_vectors is not None:
         tensors["word_vectors"] = model.word_vectors
-    config = {"format": FORMAT, "parameters": asdict(model.parameters), "words": model.words}
+    config = {
+        "format": FORMAT,
+        "parameters": asdict(model.parameters),
+        "n_documents": model.n_documents,
+        "words": model.words,
+    }
     model_files.save(model_dir, config, tensors)
 
 
@@ -75,6 +88,9 @@ def load(model_dir: Path) -> Model:
         cast("NDArray[np.float32]", tensors["output"]),
         cast("NDArray[np.float32] | None", tensors.get("word_vectors")),
         cast("NDArray[np.float32]", tensors["typical"]),
+        config["n_documents"],
+        cast("NDArray[np.int64]", tensors["document_counts"]),
+        cast("NDArray[np.float32]", tensors["mean"]),
     )
 
 

@@ -15,6 +15,8 @@ from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.sampled import Sampled
+from nlp_tasks.similarity.terms import packed
+from nlp_tasks.similarity.word_counts import count
 from nlp_tasks.text import tokens
 
 #: Words of some documents -> their vectors  # (B, D).
@@ -46,8 +48,8 @@ class Inferrer:
         NO_VECTOR should its inference diverge."""
         words = [self._words(document) for document in documents]
         usable = [each for each in words if isinstance(each, list)]
-        vectors = iter(self._infer(usable).astype("<f4"))
-        return [each if isinstance(each, DocumentError) else _row_or_error(next(vectors)) for each in words]
+        found = zip(self._infer(usable).astype("<f4"), packed(count(usable, self._known)), strict=True)
+        return [each if isinstance(each, DocumentError) else _row_or_error(*next(found)) for each in words]
 
     def _words(self, document: Document) -> list[str] | DocumentError:
         self._beat()
@@ -60,7 +62,7 @@ class Inferrer:
         return known
 
 
-def _row_or_error(vector: NDArray[np.float32]) -> Sequence[VectorRow] | DocumentError:
+def _row_or_error(vector: NDArray[np.float32], terms: bytes) -> Sequence[VectorRow] | DocumentError:
     if not np.isfinite(vector).all():
         return DocumentError("NO_VECTOR", "its inference diverged: train the model with other parameters")
-    return [VectorRow(vector.tobytes())]
+    return [VectorRow(vector.tobytes(), terms)]

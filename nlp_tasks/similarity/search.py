@@ -1,4 +1,4 @@
-"""The stage `search`: documents in, their nearest neighbours out. Reads vectors, no text."""
+"""The stage `search`: documents in, their nearest neighbours and what they share out. Reads vectors, no text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
-from nlp_tasks.similarity import NeighbourRow, SimilarityParameters
+from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
+from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity.terms import Terms, idf
+
+#: Documents near by Doc2Vec among which `hybrid` looks for the best, or twice k if that is more.
+CANDIDATES = 100
+#: The share of the tf-idf cosine in a hybrid score; the rest is Doc2Vec's. Found by measuring: docs/similarity.md.
+TFIDF_SHARE = 0.8
 
 
 class Searcher:
@@ -20,18 +27,25 @@ class Searcher:
     batch_chars = 4_000_000
 
     def __init__(self, setup: Setup) -> None:
-        assert setup.corpus is not None
+        assert setup.model_dir is not None
+        self._model = models.load(setup.model_dir)
         self._parameters: SimilarityParameters = setup.parameters
         self._setup = setup
         self._index: Index | None = None
+        self._terms: Terms | None = None
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """At most k NeighbourRows for each document; NO_VECTOR if it is no longer the latest of its key."""
+        """At most k NeighbourRows and their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
+        latest of its key."""
         index = self._index or self._load()
+        wanted = self._parameters
+        n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
         known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
-        found = index.neighbours(np.array(known, dtype=np.int64), self._parameters.k, self._setup.beat)
+        found = index.neighbours(np.array(known, dtype=np.int64), n, self._setup.beat)
         return [
-            self._rows(*next(found)) if document.id in self._row_of else _no_vector()
+            self._rows(self._row_of[document.id], *next(found))
+            if document.id in self._row_of
+            else _no_vector()
             for document in documents
         ]
 
@@ -39,16 +53,51 @@ class Searcher:
         assert self._setup.corpus is not None
         vectors = self._setup.corpus()
         self._ids = vectors.ids.tolist()
+        self._keys = vectors.keys
         self._row_of = {id_: row for row, id_ in enumerate(self._ids)}
-        self._index = Index(vectors.matrix, vectors.keys, self._setup.device)
+        if self._parameters.needs_terms:
+            model = self._model
+            self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
+        matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
+        self._index = Index(matrix, vectors.keys, self._setup.device)
         return self._index
 
-    def _rows(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> list[NeighbourRow]:
-        near = zip(rows.tolist(), scores.tolist(), strict=True)
+    def _rows(
+        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> list[NeighbourRow | NeighbourTermRow]:
+        if self._parameters.method == "hybrid":
+            others, scores = self._rescored(row, others, scores)
+        near = scores >= self._parameters.min_score
+        others, scores = others[near], scores[near]
+        self._setup.beat()
+        ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
+        rows: list[NeighbourRow | NeighbourTermRow] = [
+            NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
+        ]
+        return rows + self._evidence(row, others)
+
+    def _rescored(
+        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k best of the candidates by both cosines, best first, equal ones by key."""
+        assert self._terms is not None
+        mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
+        values, rows = mixed.tolist(), others.tolist()
+        order = sorted(range(len(rows)), key=lambda place: (-values[place], self._keys[rows[place]]))
+        best = order[: self._parameters.k]
+        return others[best], mixed[best]
+
+    def _evidence(self, row: int, others: NDArray[np.int64]) -> list[NeighbourRow | NeighbourTermRow]:
+        if not self._parameters.terms or not len(others):
+            return []
+        assert self._terms is not None
+        words = self._model.words
         return [
-            NeighbourRow(rank, self._ids[row], score)
-            for rank, (row, score) in enumerate(near, start=1)
-            if score >= self._parameters.min_score
+            NeighbourTermRow(neighbour_rank, rank, words[number], weight)
+            for neighbour_rank, shared in enumerate(
+                self._terms.shared(row, others, self._parameters.terms), start=1
+            )
+            for rank, (number, weight) in enumerate(shared, start=1)
         ]
 
 

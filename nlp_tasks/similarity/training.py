@@ -7,6 +7,7 @@ this thread, between documents.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ from nlp_tasks.similarity.sampled import Descent
 REPORT_SECONDS = 1.0
 #: Documents whose inferred vector is looked for among the trained ones, for `self_rank`.
 SELF_RANK_DOCUMENTS = 500
+#: By itself, words that occur more often than this are thinned out, but none below this share of the text.
+THINNED_FROM = 6
+LEAST_SAMPLE = 1e-5
 #: Documents whose trained vectors are kept with the model.
 TYPICAL_DOCUMENTS = 250
 
@@ -41,6 +45,8 @@ def train(
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
         raise TrainingError("similarity needs 2 documents or more to be trained on")
+    if parameters.sample < 0:
+        parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
     model, vectors = _fit(corpus, parameters, report)
     models.save(model, model_dir)
     return {
@@ -67,7 +73,24 @@ def _fit(
             report.training(epoch, row + 1)
     word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
     typical = vectors[np.unique(np.linspace(0, len(vectors) - 1, TYPICAL_DOCUMENTS).astype(int))]
-    return Model(parameters, corpus.words, corpus.counts, gensim.syn1neg, word_vectors, typical), vectors
+    model = Model(
+        parameters,
+        corpus.words,
+        corpus.counts,
+        gensim.syn1neg,
+        word_vectors,
+        typical,
+        len(corpus),
+        corpus.document_counts(),
+        vectors.mean(axis=0),
+    )
+    return model, vectors
+
+
+def _sample_for(n_words: int) -> float:
+    """Half-way between too much thinning, which leaves a small corpus nothing to learn from, and too little, which
+    lets words that every text has drown the rest. Found by measuring: docs/similarity.md."""
+    return min(max(LEAST_SAMPLE, THINNED_FROM / max(n_words, 1)), 1e-3)
 
 
 def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:

@@ -27,6 +27,7 @@ COLUMNS = {
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id",
     "v_latest_label": "collection document_key label score reason model model_version job_id",
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
+    "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
 }
 

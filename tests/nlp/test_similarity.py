@@ -3,7 +3,7 @@
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,17 @@ def _infer(model_dir: Path, documents: list[Document], together: int = 100) -> l
     return [each.code if isinstance(each, DocumentError) else each[0].vector for each in results]  # type: ignore[attr-defined]
 
 
+def _inferred(model_dir: Path, documents: list[Document]) -> list[VectorRow]:
+    runner = SIMILARITY.stages[0].open(Setup(SimilarityParameters(), model_dir=model_dir))
+    return [result[0] for result in runner.run(documents)]  # type: ignore[index,misc]
+
+
+def _corpus(documents: list[Document], rows: list[VectorRow]) -> Callable[[], Vectors]:
+    matrix = np.stack([np.frombuffer(row.vector, "<f4") for row in rows])
+    ids, keys = np.array([d.id for d in documents]), [d.key for d in documents]
+    return lambda: Vectors(ids, keys, matrix, [row.terms for row in rows])
+
+
 @pytest.fixture(scope="module", params=["dbow", "dm"])
 def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp(request.param)
@@ -76,21 +87,23 @@ def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return folder
 
 
-def test_the_nearest_documents_are_those_of_the_same_topic_in_both_languages(model_dir: Path) -> None:
+@pytest.mark.parametrize("method", ["doc2vec", "hybrid"])
+def test_the_nearest_documents_are_those_of_the_same_topic_in_both_languages(
+    model_dir: Path, method: str
+) -> None:
     documents = DOCUMENTS.documents
-    vectors = _infer(model_dir, documents)
-
-    def corpus() -> Vectors:
-        matrix = np.stack([np.frombuffer(each, "<f4") for each in vectors if isinstance(each, bytes)])
-        return Vectors(np.array([d.id for d in documents]), [d.key for d in documents], matrix)
-
-    search = SIMILARITY.stages[1].open(Setup(SimilarityParameters(k=3), corpus=corpus))
+    rows = _inferred(model_dir, documents)
+    parameters = SimilarityParameters(k=3, method=method)
+    search = SIMILARITY.stages[1].open(
+        Setup(parameters, model_dir=model_dir, corpus=_corpus(documents, rows))
+    )
     queries = [Document(d.id, d.key, "") for d in documents]
     topic = {d.id: d.key.split("-")[0] for d in documents}
     same_topic = []
-    for document, rows in zip(documents, search.run(queries), strict=True):
-        assert [row.rank for row in rows] == [1, 2, 3]  # type: ignore[union-attr,attr-defined]
-        near = [row.neighbour_id for row in rows]  # type: ignore[union-attr,attr-defined]
+    for document, found in zip(documents, search.run(queries), strict=True):
+        neighbours = [row for row in found if isinstance(row, NeighbourRow)]  # type: ignore[union-attr]
+        assert [row.rank for row in neighbours] == [1, 2, 3]
+        near = [row.neighbour_id for row in neighbours]
         assert document.id not in near
         same_topic += [topic[id_] == topic[document.id] for id_ in near]
     assert np.mean(same_topic) >= 0.9  # chance is 0.23
@@ -210,7 +223,9 @@ def test_the_light_module_imports_no_heavy_library() -> None:
     assert done.returncode == 0
 
 
-@pytest.mark.parametrize("bad", [{"k": 0}, {"k": 1001}, {"min_score": 2}, {"scope": "world"}])
+@pytest.mark.parametrize(
+    "bad", [{"method": "lsa"}, {"terms": -1}, {"k": 0}, {"k": 1001}, {"min_score": 2}, {"scope": "world"}]
+)
 def test_bad_search_parameters_are_refused_by_name(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         SimilarityParameters(**bad)  # type: ignore[arg-type]
@@ -226,5 +241,4 @@ def test_bad_training_parameters_are_refused_by_name(bad: dict[str, object]) -> 
 
 
 def test_rows_name_their_tables() -> None:
-    assert [row.table for row in SIMILARITY.rows] == [VectorRow.table, NeighbourRow.table]
-    assert (VectorRow.table, NeighbourRow.table) == ("document_vector", "neighbour")
+    assert [row.table for row in SIMILARITY.rows] == ["document_vector", "neighbour", "neighbour_term"]

@@ -40,7 +40,9 @@ def _trained(epochs: int = 20) -> Model:
     for alpha in np.linspace(0.025, 0.001, epochs):
         for row, document in enumerate(documents):
             descent.step(row, document, float(alpha))
-    return Model(parameters, vocabulary, counts, gensim.syn1neg, None, vectors)
+    return Model(
+        parameters, vocabulary, counts, gensim.syn1neg, None, vectors, 150, counts, vectors.mean(axis=0)
+    )
 
 
 MODEL = _trained()

@@ -1,4 +1,4 @@
-"""The figures of models' gates."""
+"""The figures of models' gates; the words of documents, and those that neighbours share."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,4 +28,19 @@ def upgrade() -> None:
             ["model_version_id"], ["model_version.id"], name=op.f("fk_model_gate_model_version_id")
         ),
         sa.PrimaryKeyConstraint("model_version_id", "name", name=op.f("pk_model_gate")),
+    )
+    op.add_column("document_vector", sa.Column("terms", sa.LargeBinary(), nullable=True))
+    op.create_table(
+        "neighbour_term",
+        sa.Column("job_id", BigId, nullable=False),
+        sa.Column("document_id", BigId, nullable=False),
+        sa.Column("neighbour_rank", BigId, nullable=False),
+        sa.Column("rank", BigId, nullable=False),
+        sa.Column("term", sa.Text(), nullable=False),
+        sa.Column("weight", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_neighbour_term_document_id")),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_neighbour_term_job_id")),
+        sa.PrimaryKeyConstraint(
+            "job_id", "document_id", "neighbour_rank", "rank", name=op.f("pk_neighbour_term")
+        ),
     )

@@ -1,0 +1,86 @@
+"""One document's neighbours as the newest similarity job found them, each with the words that both share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from db.errors import NotFoundError
+from db.models import Collection, Document, Neighbour, NeighbourTerm
+
+
+def neighbours(session: Session, key: str, collection: str | None, k: int) -> list[dict[str, Any]]:
+    """At most k neighbours, nearest first: rank, neighbour_key, score, terms, ... None before a similarity job has
+    run. NotFoundError without such a document, or when several collections have it and none is named."""
+    newest = (
+        select(Neighbour.job_id, Neighbour.document_id, Document.is_latest)
+        .join(Document, Document.id == Neighbour.document_id)
+        .where(Document.collection_id == _collection(session, key, collection), Document.key == key)
+        .order_by(Document.version.desc(), Neighbour.job_id.desc())
+        .limit(1)
+    )
+    found = session.execute(newest).one_or_none()
+    if found is None:
+        return []
+    terms = _terms(session, found.job_id, found.document_id, k)
+    near = aliased(Document)
+    query = (
+        select(
+            Neighbour.rank,
+            near.key.label("neighbour_key"),
+            Collection.name.label("neighbour_collection"),
+            Neighbour.score,
+            Neighbour.job_id,
+        )
+        .join(near, near.id == Neighbour.neighbour_id)
+        .join(Collection, Collection.id == near.collection_id)
+        .where(
+            Neighbour.job_id == found.job_id, Neighbour.document_id == found.document_id, Neighbour.rank <= k
+        )
+        .order_by(Neighbour.rank)
+    )
+    return [
+        {**row, "is_current": found.is_latest, "terms": terms.get(row["rank"], [])}
+        for row in session.execute(query).mappings()
+    ]
+
+
+def _collection(session: Session, key: str, collection: str | None) -> int:
+    """The one collection that has the document."""
+    query = (
+        select(Collection.id, Collection.name)
+        .join(Document, Document.collection_id == Collection.id)
+        .where(Document.key == key, Document.is_latest.is_(True))
+        .order_by(Collection.name)
+    )
+    if collection is not None:
+        query = query.where(Collection.name == collection)
+    found = session.execute(query).all()
+    if not found:
+        where = f" in collection {collection!r}" if collection is not None else ""
+        raise NotFoundError(f"there is no document {key!r}{where}: `docmill collections` lists what there is")
+    if len(found) > 1:
+        names = ", ".join(row.name for row in found)
+        raise NotFoundError(
+            f"several collections have a document {key!r} ({names}): choose with --collection"
+        )
+    return int(found[0].id)
+
+
+def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int, list[dict[str, Any]]]:
+    """The shared words by the neighbour's rank, heaviest first."""
+    query = (
+        select(NeighbourTerm.neighbour_rank, NeighbourTerm.term, NeighbourTerm.weight)
+        .where(
+            NeighbourTerm.job_id == job_id,
+            NeighbourTerm.document_id == document_id,
+            NeighbourTerm.neighbour_rank <= k,
+        )
+        .order_by(NeighbourTerm.neighbour_rank, NeighbourTerm.rank)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.neighbour_rank, []).append({"term": row.term, "weight": row.weight})
+    return found

@@ -1,0 +1,97 @@
+"""Documents as weighted words: tf-idf with a model version's own counts, what two documents share, how much.
+
+A document's term vector has the length 1, so that the product of two is their tf-idf cosine, and the terms' shares
+of it add up to it. Words that the model does not know weigh nothing. Memory: 8 bytes for each different word of
+each document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.similarity.word_counts import WordCounts
+
+#: How a word's weight grows with its count: statutes want 1, short articles the logarithm (docs/similarity.md).
+COUNT_POWER = 0.7
+#: The packed form of a document's words: numbers, then counts, which stop at the largest of their type.
+NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
+
+
+def idf(document_counts: NDArray[np.int64], n_documents: int) -> NDArray[np.float32]:
+    """What a word weighs that occurs in so many of the training documents, as scikit-learn has it  # (V,)."""
+    return (np.log((1 + n_documents) / (1 + document_counts)) + 1).astype(np.float32)
+
+
+def packed(words: WordCounts) -> list[bytes]:
+    """Each document's known words and counts as bytes, for the store."""
+    numbers = words.numbers.astype(NUMBER)
+    counts = np.minimum(words.counts, np.iinfo(COUNT).max).astype(COUNT)
+    bounds = zip(words.starts[:-1].tolist(), words.starts[1:].tolist(), strict=True)
+    return [numbers[start:stop].tobytes() + counts[start:stop].tobytes() for start, stop in bounds]
+
+
+class Terms:
+    """The term vectors of N documents."""
+
+    def __init__(self, documents: Sequence[bytes], idf: NDArray[np.float32]) -> None:
+        """`documents` as `packed` makes them."""
+        size = NUMBER.itemsize + COUNT.itemsize
+        lengths = np.fromiter((len(each) // size for each in documents), np.int64, count=len(documents))
+        self._starts = np.concatenate([[0], np.cumsum(lengths)])  # (N + 1,)
+        self._numbers = np.empty(self._starts[-1], np.int32)
+        self._weights = np.empty(self._starts[-1], np.float32)
+        for row, document in enumerate(documents):
+            part = slice(self._starts[row], self._starts[row + 1])
+            self._numbers[part] = np.frombuffer(document, NUMBER, lengths[row])
+            self._weights[part] = np.frombuffer(document, COUNT, offset=int(lengths[row]) * NUMBER.itemsize)
+        np.power(self._weights, COUNT_POWER, out=self._weights)
+        self._weights *= idf[self._numbers]
+        self._normalise(lengths)
+        #: One document's weights by word, 0 in between the calls.
+        self._row = np.zeros(len(idf), np.float32)
+
+    def _normalise(self, lengths: NDArray[np.int64]) -> None:
+        squares = np.append(np.square(self._weights, dtype=np.float64), 0.0)
+        norms = np.sqrt(np.add.reduceat(squares, self._starts[:-1])) if len(lengths) else np.zeros(0)
+        with np.errstate(divide="ignore"):  # a document without words has none to divide
+            self._weights *= np.repeat((1 / norms).astype(np.float32), lengths)
+
+    def cosines(self, row: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
+        """tf-idf cosines of one document with others  # (O,)."""
+        _, products, starts = self._products(row, others)
+        sums = np.add.reduceat(np.append(products, np.float32(0)), starts[:-1])
+        return np.where(np.diff(starts) > 0, sums, np.float32(0)).astype(np.float32)
+
+    def shared(self, row: int, others: NDArray[np.int64], n: int) -> list[list[tuple[int, float]]]:
+        """The n words that weigh most in the cosine with each of the others, heaviest first, equal ones in the
+        order of the model's words: (word's number, its share of the cosine)."""
+        flat, products, starts = self._products(row, others)
+        common = np.flatnonzero(products)
+        which = np.searchsorted(starts, common, side="right") - 1  # of the others
+        order = np.lexsort((-products[common], which))
+        common, which = common[order], which[order]
+        place = np.arange(len(which)) - np.searchsorted(which, which)
+        best = place < n
+        found: list[list[tuple[int, float]]] = [[] for _ in others]
+        chosen = common[best]
+        numbers, weights = self._numbers[flat[chosen]].tolist(), products[chosen].tolist()
+        for other, number, weight in zip(which[best].tolist(), numbers, weights, strict=True):
+            found[other].append((number, weight))
+        return found
+
+    def _products(
+        self, row: int, others: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+        """For all words of the others, one document after the other: where they are stored, the products of both
+        weights; and where each document starts among them  # (P,), (P,), (O + 1,)."""
+        lengths = self._starts[others + 1] - self._starts[others]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        flat = np.arange(starts[-1]) + np.repeat(self._starts[others] - starts[:-1], lengths)
+        own = slice(self._starts[row], self._starts[row + 1])
+        self._row[self._numbers[own]] = self._weights[own]
+        products = self._row[self._numbers[flat]] * self._weights[flat]
+        self._row[self._numbers[own]] = 0
+        return flat, products, starts

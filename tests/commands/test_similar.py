@@ -1,0 +1,50 @@
+"""docmill similar, and the life of a similarity model as the shell shows it."""
+
+from __future__ import annotations
+
+from tests.commands.conftest import Shell
+from tests.db.making import sql
+
+TEXTS = (
+    "해군 함대가 태평양에서 훈련을 했다",
+    "태평양에서 해군의 함대 훈련이 끝났다",
+    "the central bank raised interest rates again",
+    "interest rates were raised by the bank",
+)
+TRAIN = ("train", "similarity", "--collection", "inbox", "--model", "m", "--json")
+SMALL = tuple(
+    word for pair in ("vector_size=8", "epochs=20", "min_count=1", "sample=0") for word in ("-p", pair)
+)
+
+
+def test_neighbours_of_a_document_are_shown_with_the_words_they_share(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts(*TEXTS)
+    assert "no neighbours yet: docmill submit similarity" in shell("similar", "k0").out
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    job_id = shell.done("similarity", "--collection", "inbox", "-p", "method=hybrid", "-p", "terms=4")
+
+    first = shell("similar", "k0", "-k", "1", "--json").json
+    assert [row["neighbour_key"] for row in first] == ["k1"]
+    assert {each["term"] for each in first[0]["terms"]} == {"해군", "함대", "태평양", "훈련"}
+    said = shell("similar", "k3", "--collection", "inbox").out
+    assert "k2" in said.splitlines()[2]
+    assert "rates" in said
+    rows = sql(
+        shell.store, "SELECT * FROM v_similar_terms WHERE document_key = 'k0' ORDER BY rank, term_rank"
+    )
+    assert [(row.neighbour_key, row.term_rank, row.job_id) for row in rows[:2]] == [
+        ("k1", 1, job_id),
+        ("k1", 2, job_id),
+    ]
+    assert shell("verify", job_id, "--json").json["differences"] == []
+
+
+def test_a_document_that_is_not_there_or_in_two_collections_is_said(shell: Shell) -> None:
+    shell.texts("one")
+    shell.texts("one", collection="other")
+    assert "choose with --collection" in shell("similar", "k0", status=1).err
+    assert (
+        "there is no document 'k9' in collection 'other'"
+        in shell("similar", "k9", "--collection", "other", status=1).err
+    )
