@@ -155,8 +155,9 @@ class Candidate:
 class Gate(Protocol):
     """Judges a candidate, beside the champion where there is one. Runs in the worker that trained it.
 
-    Every figure is stored; the candidate becomes the champion when all have passed. Figures that compare the two
-    are left out when there is no champion. The same models and documents give the same figures.
+    Every figure is stored; the candidate becomes the champion when all have passed. Without a champion there is
+    nothing to compare with and no bar to miss: the candidate is taken. The same models and documents give the same
+    figures.
     """
 
     def __call__(self, candidate: Candidate) -> Sequence[Figure]: ...

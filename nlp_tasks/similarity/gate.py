@@ -28,18 +28,17 @@ LEAST_KEPT = 0.4
 
 def judge(candidate: Candidate) -> list[Figure]:
     """`self_rank`, `unknown_share` and, beside a champion, `neighbours_kept`: the mean share of a document's nearest
-    in the sample that both models agree on ("top-10 overlap 0.83")."""
+    in the sample that both models agree on ("top-10 overlap 0.83"). Without a champion nothing has a bar."""
     new = models.load(candidate.model_dir)
     words = _sample(candidate.documents, candidate.beat)
-    self_rank = Figure("self_rank", candidate.metrics["self_rank"], at_least=LEAST_SELF_RANK)
-    unknown = _unknown_share(new, words)
+    self_rank, unknown = candidate.metrics["self_rank"], _unknown_share(new, words)
     if candidate.champion_dir is None:
-        return [self_rank, Figure("unknown_share", unknown)]
+        return [Figure("self_rank", self_rank), Figure("unknown_share", unknown)]
     old = models.load(candidate.champion_dir)
     common = [each for each in words if _known(new, each) and _known(old, each)]
     sets = [_neighbours(model, common, candidate.device, candidate.beat) for model in (new, old)]
     return [
-        self_rank,
+        Figure("self_rank", self_rank, at_least=LEAST_SELF_RANK),
         Figure("unknown_share", unknown, at_most=_unknown_share(old, words) + MORE_UNKNOWN),
         Figure("neighbours_kept", _overlap(*sets), at_least=LEAST_KEPT),
     ]

@@ -26,9 +26,8 @@ from nlp_tasks.similarity.sampled import Descent
 REPORT_SECONDS = 1.0
 #: Documents whose inferred vector is looked for among the trained ones, for `self_rank`.
 SELF_RANK_DOCUMENTS = 500
-#: By itself, words that occur more often than this are thinned out, but none below this share of the text.
+#: Words that occur more often than this in all documents are thinned out, unless `sample` says otherwise.
 THINNED_FROM = 6
-LEAST_SAMPLE = 1e-5
 #: Documents whose trained vectors are kept with the model.
 TYPICAL_DOCUMENTS = 250
 
@@ -88,9 +87,9 @@ def _fit(
 
 
 def _sample_for(n_words: int) -> float:
-    """Half-way between too much thinning, which leaves a small corpus nothing to learn from, and too little, which
-    lets words that every text has drown the rest. Found by measuring: docs/similarity.md."""
-    return min(max(LEAST_SAMPLE, THINNED_FROM / max(n_words, 1)), 1e-3)
+    """gensim's fixed 1e-3 lets the words that all texts have drown the rest in a large corpus; much less leaves a
+    small one nothing to learn from. Found by measuring: docs/similarity.md."""
+    return min(THINNED_FROM / max(n_words, 1), 1e-3)
 
 
 def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
-"""docmill models list, show, promote, rollback."""
+"""docmill models list, show, promote, rollback, export."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -73,6 +74,39 @@ def rollback(
     with store().write() as session:
         restored = model_versions.rollback(session, name, alias)
     say(f"{name}@{alias} is version {restored.version} again")
+
+
+@app.command()
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="NAME[@VERSION]", help="A similarity model; else its champion.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to write; made if it is not there.")
+    ],
+) -> None:
+    """Write a similarity model as gensim's Doc2Vec.
+
+    FOLDER/doc2vec.model is what `Doc2Vec.load` reads: with gensim's inference and the same seed it gives, bit for
+    bit, the vectors of the model that was trained. gensim's files are pickles: load them only where you trust them.
+
+    Example: docmill models export news@2 exported/
+    """
+    from db import model_versions
+    from scheduler.client import store
+    from workers.opening import model_folder
+    from workers.settings import settings
+
+    with store().read() as session:
+        version = model_versions.resolve(session, model, "train-similarity")
+    source = model_folder(store(), settings(), version.id)
+    # torch and gensim take seconds to load, and no other command of a client needs them.
+    from nlp_tasks.similarity.model import rebuild
+
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "doc2vec.model"
+    rebuild(source).save(str(target))
+    say(f"{version.ref} is in {target}: gensim.models.doc2vec.Doc2Vec.load({str(target)!r}) reads it")
 
 
 def _show(name: str | None, *, json: bool) -> None:

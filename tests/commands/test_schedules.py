@@ -67,7 +67,13 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
         words = ("similarity", "--collection", "inbox", "-p", "vector_size=4", "-p", "epochs=1", "--json")
         job_id = shell.work(shell("train", *words).json["job"])
     assert "makes a model, and no rows: docmill models show inbox" in shell("results", job_id, status=2).err
-    assert [row["aliases"] for row in shell("models", "list", "--json").json] == [["champion"], []]
+    # An epoch over three equal texts each teaches nothing: the gate refuses what would replace the first version.
+    assert [row["aliases"] for row in shell("models", "list", "--json").json] == [[], ["champion"]]
+    assert "refused beside version 1: neighbours_kept" in shell("models", "list").out.replace("\n", " ")
+    refusal = shell("models", "promote", "inbox@2", status=1).err
+    assert "the gate refuses inbox@2" in refusal
+    assert "self_rank" in refusal
+    assert "inbox@champion is version 2 now" in shell("models", "promote", "inbox@2", "--force").out
     shell("models", "promote", "inbox@1")
     assert [row["aliases"] for row in shell("models", "show", "inbox", "--json").json] == [[], ["champion"]]
     assert "version 2 again" in shell("models", "rollback", "inbox").out

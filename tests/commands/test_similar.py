@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.commands.conftest import Shell
 from tests.db.making import sql
 
@@ -47,4 +49,33 @@ def test_a_document_that_is_not_there_or_in_two_collections_is_said(shell: Shell
     assert (
         "there is no document 'k9' in collection 'other'"
         in shell("similar", "k9", "--collection", "other", status=1).err
+    )
+
+
+def test_an_exported_model_infers_in_gensim_what_the_stored_one_does(shell: Shell, tmp_path: Path) -> None:
+    from gensim.models.doc2vec import Doc2Vec
+
+    from nlp_tasks.similarity.model import rebuild
+
+    shell.texts(*TEXTS)
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    said = shell("models", "export", "m", tmp_path / "new" / "folder")
+    assert said.out.startswith("m@1 is in ")
+
+    exported = Doc2Vec.load(str(tmp_path / "new" / "folder" / "doc2vec.model"))
+    [stored_in] = shell.process.settings.models_path.glob("m/*")
+    stored = rebuild(stored_in)
+    for one in (exported, stored):
+        one.random.seed(5)
+    words = ["해군", "interest", "rates"]
+    assert exported.infer_vector(words, epochs=7).tobytes() == stored.infer_vector(words, epochs=7).tobytes()
+    assert exported.wv.index_to_key == stored.wv.index_to_key
+
+
+def test_only_a_similarity_model_can_be_exported(shell: Shell, tmp_path: Path) -> None:
+    shell.texts("good film", "bad film", labels=["yes", "no"])
+    shell.work(shell("train", "gated", "--collection", "inbox", "--model", "g", "--json").json["job"])
+    assert (
+        "this job needs one made by train-similarity"
+        in shell("models", "export", "g", tmp_path, status=1).err
     )

@@ -106,3 +106,4 @@ def test_a_model_that_knows_fewer_words_than_the_champion_is_refused(champion: P
 def test_without_a_champion_nothing_is_compared(champion: Path) -> None:
     figures = _judge(champion, {"self_rank": 1.0}, None)
     assert set(figures) == {"self_rank", "unknown_share"}
+    assert all(figure.passed for figure in _judge(champion, {"self_rank": 0.0}, None).values())
