@@ -1,9 +1,10 @@
 """Similarity beside gensim, faiss, tf-idf and LSA: speed and nearness of inference, search, quality.
 
     pip install faiss-cpu scikit-learn
-    python -m benchmarks.similarity --data DIR [--device cpu] [--only speed topk quality] [--threads 1]
+    python -m benchmarks.similarity --data DIR [--device cpu] [--only speed topk quality end-to-end] [--threads 1]
 
-DIR holds en_similarity_lee, ko_similarity_wikihalves and ko_longdoc_law. Without faiss the search is shown alone.
+DIR holds en_similarity_lee, ko_similarity_wikihalves, ko_longdoc_law and ko_throughput_wiki. Without faiss the
+search is shown alone.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import report, similarity_data, similarity_quality, similarity_speed, similarity_topk
+from benchmarks import (
+    report,
+    similarity_data,
+    similarity_end_to_end,
+    similarity_quality,
+    similarity_speed,
+    similarity_topk,
+)
 
-PARTS = ("speed", "topk", "quality")
+PARTS = ("speed", "topk", "quality", "end-to-end")
 
 
 def main() -> None:
@@ -35,6 +43,8 @@ def main() -> None:
             more = similarity_topk.measure(device)
         elif part == "speed":
             more = similarity_speed.measure(golds, device)
+        elif part == "end-to-end":
+            more = similarity_end_to_end.measure(options.data)
         else:
             more = similarity_quality.measure(golds, device)
         figures |= more[0]

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,13 @@ class Texts:
     def __iter__(self) -> Iterator[Document]:
         return iter(self.documents)
 
-    def words(self) -> list[list[str]]:
+    @cached_property
+    def _words(self) -> list[list[str]]:
         return [tokens(document.text) for document in self.documents]
+
+    def words(self) -> list[list[str]]:
+        """Every document's words, cut once."""
+        return self._words
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -25,6 +25,9 @@ SLACK = 4
 ROUNDING = 1e-5
 #: ... and in bfloat16: 2^-8 by the two factors, 2^-9 by the product.
 ROUGH_ROUNDING = 2**-8 + 2**-9 + 1e-4
+#: Where every vector is compared: so many at a time, and so many cosines are held (64 MiB).
+FULL_ROWS = 16_384
+FULL_SCORES = 2**24
 #: bfloat16 pays from so many vectors on, and until so many of the queries had to be searched again.
 ROUGH_FROM = 8192
 UNSURE_SHARE = 0.4
@@ -72,23 +75,43 @@ class Index:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Places and cosines of the k nearest of these places  # (Q, k), (Q, k)."""
         n = k + 1 + SLACK
-        if self._rough is None:
-            return self._surely(self._vectors, queries, k, n, beat)
-        found, scores, unsure = self._try(self._rough, queries, k, 2 * n, ROUGH_ROUNDING, beat)
-        if len(unsure):
-            found[unsure], scores[unsure] = self._surely(self._vectors, queries[unsure], k, n, beat)
-        if len(unsure) > UNSURE_SHARE * len(queries):
-            self._rough = None
-        return found, scores
+        if self._rough is not None:
+            found, scores, unsure = self._try(self._rough, queries, k, 2 * n, ROUGH_ROUNDING, beat)
+            if len(unsure) > UNSURE_SHARE * len(queries):
+                self._rough = None
+            if len(unsure):
+                found[unsure], scores[unsure] = self._surely(queries[unsure], k, n, beat)
+            return found, scores
+        return self._surely(queries, k, n, beat)
 
     def _surely(
-        self, vectors: torch.Tensor, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
+        self, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same, out of n groups each, and of more where n are not enough."""
-        found, scores, unsure = self._try(vectors, queries, k, n, ROUNDING, beat)
-        if len(unsure):
-            found[unsure], scores[unsure] = self._surely(vectors, queries[unsure], k, 8 * n, beat)
+        """The same in float32; where even that cannot tell them apart, with every vector in float64."""
+        found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
+        n_together = max(FULL_SCORES // len(self), 1)
+        for part in torch.split(unsure, n_together):
+            if len(part):
+                places = self._by_all(queries[part], min(n, len(self)), beat)
+                found[part], scores[part] = self._exact(queries[part], places, k)
         return found, scores
+
+    def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
+        """The n best places of all for each query, equal ones in the order of keys  # (Q, n)."""
+        wanted = self._vectors[queries].double()
+        scores = torch.cat(
+            [self._products(wanted, part, beat) for part in torch.split(self._vectors, FULL_ROWS)], dim=1
+        )
+        lowest = scores.topk(n, dim=1).values[:, -1:]
+        best = []
+        for row, limit in zip(scores, lowest, strict=True):
+            above = torch.nonzero(row >= limit)[:, 0]  # in the order of keys
+            best.append(above[row[above].sort(descending=True, stable=True).indices[:n]])
+        return torch.stack(best)
+
+    def _products(self, wanted: torch.Tensor, part: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+        beat()
+        return (wanted @ part.double().T).float()
 
     def _try(
         self,
