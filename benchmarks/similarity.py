@@ -44,7 +44,7 @@ def main() -> None:
         elif part == "speed":
             more = similarity_speed.measure(golds, device)
         elif part == "end-to-end":
-            more = similarity_end_to_end.measure(options.data)
+            more = similarity_end_to_end.measure(options.data, options.documents)
         else:
             more = similarity_quality.measure(golds, device)
         figures |= more[0]
@@ -58,6 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to measure")
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and faiss")
+    parser.add_argument("--documents", type=int, default=100_000, help="documents of the part end-to-end")
     return parser.parse_args()
 
 

@@ -18,7 +18,6 @@ from benchmarks import report, servers, timed_similarity
 from benchmarks.queue import background, wait_for_end
 from benchmarks.similarity_data import read
 
-DOCUMENTS = 100_000
 #: The model is trained on so many of them: what it costs to use it is what matters here.
 TRAINED_ON = 10_000
 PIECE_CHARS = 300
@@ -26,19 +25,26 @@ COLUMNS = ["documents", "wall s", "inference s", "search s", "rest", "documents/
 COLLECTION, SOME, MODEL = "pieces", "some-pieces", "wiki"
 
 
-def measure(data: Path) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+def measure(data: Path, n_documents: int) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Figures and bars; prints the table."""
     with servers.folder() as home, servers.redis(home / "r") as (socket, _):
-        seconds = _run(home, socket, _pieces(data))
+        seconds = _run(home, socket, _pieces(data, n_documents))
     rest = 1 - (seconds["infer"] + seconds["search"]) / seconds["wall"]
-    row = [DOCUMENTS, seconds["wall"], seconds["infer"], seconds["search"], rest, DOCUMENTS / seconds["wall"]]
+    row = [
+        n_documents,
+        seconds["wall"],
+        seconds["infer"],
+        seconds["search"],
+        rest,
+        n_documents / seconds["wall"],
+    ]
     report.table("submit similarity, end to end, one worker, SQLite", COLUMNS, [row])
     what = "end to end: share that is not inference or search"
     figures = {f"end to end, {name} seconds": value for name, value in seconds.items()} | {what: rest}
     return figures, {what: {"value": rest, "at_most": 0.15}}
 
 
-def _pieces(data: Path) -> list[str]:
+def _pieces(data: Path, n_documents: int) -> list[str]:
     """Pieces of articles: each time through the articles they begin elsewhere, so that no two are the same."""
     texts = [record["text"] for record in read(data / "ko_throughput_wiki" / "documents.jsonl.gz")]
     pieces = (
@@ -47,7 +53,7 @@ def _pieces(data: Path) -> list[str]:
         for text in texts
         for start in range(time_through * 50, len(text) - PIECE_CHARS // 2, PIECE_CHARS)
     )
-    return list(islice(pieces, DOCUMENTS))
+    return list(islice(pieces, n_documents))
 
 
 def _run(home: Path, socket: str, pieces: list[str]) -> dict[str, float]:
