@@ -9,11 +9,25 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db import bulk
 from db.errors import ConflictError, NotFoundError
-from db.models import Job, Model, ModelAlias, ModelMetric, ModelVersion
+from db.models import (
+    Base,
+    Job,
+    Model,
+    ModelAlias,
+    ModelConfusion,
+    ModelLabelMetric,
+    ModelMetric,
+    ModelReliability,
+    ModelVersion,
+)
+from db.results import Rows
 
 #: What a job gets that asks for a name without a version.
 CHAMPION = "champion"
+#: Tables of figures of a model version, beside its metrics.
+FIGURES = {model.__tablename__ for model in (ModelLabelMetric, ModelConfusion, ModelReliability)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,7 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     metrics = session.execute(select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)).all()
     return [
         {
+            "id": version.id,
             "model": version.model,
             "version": version.version,
             "kind": version.kind,
@@ -99,8 +114,28 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
+def figures(session: Session, version_id: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a model version in each table of figures, in order."""
+    found = {}
+    for name in sorted(FIGURES):
+        table = Base.metadata.tables[name]
+        columns = [column for column in table.c if column.name != "model_version_id"]
+        query = (
+            select(*columns)
+            .where(table.c.model_version_id == version_id)
+            .order_by(*table.primary_key.columns)
+        )
+        found[name] = [dict(row) for row in session.execute(query).mappings()]
+    return found
+
+
 def register(
-    session: Session, job_id: int, path: str, manifest_sha256: str, metrics: dict[str, float]
+    session: Session,
+    job_id: int,
+    path: str,
+    manifest_sha256: str,
+    metrics: dict[str, float],
+    figures: dict[str, Rows] | None = None,
 ) -> int:
     """Store what a training job built as the next version of its model, and make it the champion. Returns the
     version. Call it in the transaction that closes the job's chunk, so that a job makes one version."""
@@ -120,6 +155,10 @@ def register(
     rows = [{"model_version_id": version.id, "name": name, "value": value} for name, value in metrics.items()]
     if rows:
         session.execute(insert(ModelMetric), rows)
+    for table, found in (figures or {}).items():
+        values = [(version.id, *row) for row in found.values]
+        columns = ("model_version_id", *found.columns)
+        bulk.insert_tuples(session, Base.metadata.tables[table], columns, values, skip_existing=False)
     _point(session, model.id, CHAMPION, version.id)
     session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id))
     return version.version

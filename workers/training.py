@@ -1,7 +1,7 @@
 """A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
 
-A training is one piece of work: when it has to end early (stopped, cancelled), the process ends with it, and
-the next one starts anew.
+A training is one piece of work: when it has to end early (stopped, cancelled, killed), the process ends with it.
+The next one goes on from the last checkpoint, if its kind saves any, and else starts anew.
 """
 
 from __future__ import annotations
@@ -15,23 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db import chunks, documents, model_versions
+from db import chunks, documents, labels, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError
+from db.results import Rows
 from db.store import Store
-from nlp_tasks import model_files
+from nlp_tasks import checkpoint, model_files
+from nlp_tasks import labels as label_texts
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Kind, Train
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
+from workers.writing import as_figures
 
 log = logging.getLogger("docmill.worker")
 
 
 @dataclass(frozen=True)
 class StoredDocuments:
-    """The documents of a training job, read from the store a batch at a time, as often as wanted."""
+    """The documents of a training job, read from the store a batch at a time, as often as wanted. A label that
+    somebody gave goes before the one that came with the document."""
 
     store: Store
     ids: Sequence[int]
@@ -41,15 +45,21 @@ class StoredDocuments:
 
     def __iter__(self) -> Iterator[Document]:
         with self.store.read() as session:
+            given = labels.of_documents(session, self.ids)
             for row in documents.stream(session, self.ids):
-                yield Document(*row)
+                label = _text_of(given[row.id]) if row.id in given else row.label
+                yield Document(row.id, row.key, row.text, label)
+
+
+def _text_of(given: tuple[str, ...]) -> str:
+    return given[0] if len(given) == 1 else label_texts.canonical(given)
 
 
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     """Train, register, close. Training data that cannot make a model is every document's outcome."""
     claim = lease.claim
     _be_the_suspect(process, lease)
-    building = _fresh_folder(process.settings.models_path / ".building", f"job-{claim.job_id}-{claim.fence}")
+    building = _building_folder(process.settings.models_path / ".building", claim)
     try:
         metrics = train(
             StoredDocuments(process.store, claim.document_ids),
@@ -63,8 +73,9 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         errors = [(id_, "TRAINING_FAILED", str(error)) for id_ in claim.document_ids]
         _close(process, lease, Written(errors=errors))
         return f"no model: {error}"
+    figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
     path = _move_into_place(process, claim, building)
-    version = _close(process, lease, Written(ok_ids=claim.document_ids), path, metrics)
+    version = _close(process, lease, Written(ok_ids=claim.document_ids), _Built(path, metrics, figures))
     return f"model {claim.model_ref} version {version} from {len(claim.document_ids)} documents"
 
 
@@ -91,19 +102,26 @@ def _progress(process: Process, lease: Lease) -> Any:
     return progress
 
 
-def _close(
-    process: Process, lease: Lease, written: Written, path: str = "", metrics: dict[str, float] | None = None
-) -> int:
+@dataclass(frozen=True)
+class _Built:
+    """A model that is to be registered."""
+
+    path: str
+    metrics: dict[str, float]
+    figures: dict[str, Rows]
+
+
+def _close(process: Process, lease: Lease, written: Written, built: _Built | None = None) -> int:
     """Close the chunk and register the model in one transaction; returns the model's version."""
 
     def step() -> int:
         with process.store.write() as session:
             chunks.write(session, lease.claim, written, lease.seconds, close=True)
-            if metrics is None:
+            if built is None:
                 return 0
-            manifest = process.settings.models_path / path / model_files.MANIFEST
+            manifest = model_files.sha256_of(process.settings.models_path / built.path / model_files.MANIFEST)
             return model_versions.register(
-                session, lease.claim.job_id, path, model_files.sha256_of(manifest), metrics
+                session, lease.claim.job_id, built.path, manifest, built.metrics, built.figures
             )
 
     return lease.insist(step)
@@ -125,11 +143,24 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
     return path
 
 
-def _fresh_folder(parent: Path, name: str) -> Path:
-    folder = parent / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+def _building_folder(parent: Path, claim: Claim) -> Path:
+    """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
+    still works has a folder of its own too: it changes nothing here."""
+    building = parent / f"job-{claim.job_id}-{claim.fence}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    before = sorted(
+        (int(path.name.rpartition("-")[2]), path)
+        for path in parent.glob(f"job-{claim.job_id}-*")
+        if path != building
+    )
+    for _, folder in reversed(before):
+        if (folder / checkpoint.FOLDER).is_dir():
+            shutil.copytree(folder / checkpoint.FOLDER, building / checkpoint.FOLDER)
+            break
+    for _, folder in before:
+        shutil.rmtree(folder, ignore_errors=True)
+    return building
 
 
 def _sync(path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from db.chunks import Written
 from db.results import Rows
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result
+from nlp_tasks.kind import Document, Result, Row
 
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
@@ -28,6 +28,16 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         else:
             ok_ids.append(document.id)
     return Written(ok_ids if with_outcomes else (), errors, tables)
+
+
+def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:
+    """The figures of a trained model, by table."""
+    tables: dict[str, Rows] = {}
+    for row in rows:
+        row_type: Any = type(row)
+        columns, values_of = _reader(row_type)
+        tables.setdefault(row.table, Rows(columns, [])).values.append(values_of(row))
+    return tables
 
 
 def _add(tables: dict[str, Rows], document_id: int, result: Sequence[Any]) -> DocumentError | None:

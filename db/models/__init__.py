@@ -3,9 +3,25 @@
 from db.models.base import Base
 from db.models.documents import Collection, Document
 from db.models.jobs import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
-from db.models.models import Model, ModelAlias, ModelMetric, ModelVersion
+from db.models.labels import GivenLabel
+from db.models.models import (
+    Model,
+    ModelAlias,
+    ModelConfusion,
+    ModelLabelMetric,
+    ModelMetric,
+    ModelReliability,
+    ModelVersion,
+)
 from db.models.quarantine import Release
-from db.models.results import Classification, DocumentVector, Neighbour, Summary, SummarySentence
+from db.models.results import (
+    Classification,
+    DocumentVector,
+    LabelTerm,
+    Neighbour,
+    Summary,
+    SummarySentence,
+)
 from db.models.schedules import Run, Schedule
 
 __all__ = [
@@ -17,10 +33,15 @@ __all__ = [
     "Collection",
     "Document",
     "DocumentVector",
+    "GivenLabel",
     "Job",
+    "LabelTerm",
     "Model",
     "ModelAlias",
+    "ModelConfusion",
+    "ModelLabelMetric",
     "ModelMetric",
+    "ModelReliability",
     "ModelVersion",
     "Neighbour",
     "Outcome",

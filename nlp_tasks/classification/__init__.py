@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from nlp_tasks.classification import figures
 from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
@@ -23,18 +24,20 @@ ARCHITECTURES: dict[str, str] = {
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
+#: Those that cannot learn from lists of labels.
+ONE_LABEL_ONLY = ("naive-bayes", "ensemble")
 
 
 @dataclass(frozen=True)
 class ClassifyParameters:
-    """How labels are given."""
+    """How labels are given. A top_n of zero means: one, or of several labels all that apply."""
 
-    top_n: int = 1
+    top_n: int = 0
     min_score: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.top_n < 1:
-            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more")
+        if self.top_n < 0:
+            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more, or 0 for all that apply")
         if not 0.0 <= self.min_score <= 1.0:
             raise ValueError(f"min_score is {self.min_score}: a probability lies from 0 to 1")
 
@@ -104,7 +107,8 @@ CLASSIFY = Kind(
     chunk_documents=16_384,
     chunk_chars=2_000_000,
     help={
-        "top_n": "how many labels to give, the most probable first",
+        "top_n": "at most so many labels, the most probable first; 0: one, or all that apply where the model was "
+        "trained on lists of labels",
         "min_score": "below this probability give no label (label NULL, with the reason)",
     },
 )
@@ -114,6 +118,8 @@ TRAIN_CLASSIFY = Kind(
     summary="Train a classifier on the labelled documents of a collection",
     parameters=TrainParameters,
     train=_train,
+    figure_rows=figures.ROWS,
+    figures=figures.read,
     labelled_only=True,
     help={
         "arch": f"one of {', '.join(ARCHITECTURES)}",

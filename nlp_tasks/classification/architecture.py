@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import ARCHITECTURES, TrainParameters
 from nlp_tasks.kind import Progress
 
@@ -23,12 +24,15 @@ State: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth)."""
+    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth).
+
+    Where texts have several labels, these are ones and zeros: (N, K) and (T, K).
+    """
 
     texts: Sequence[str]  # (N,)
-    labels: NDArray[np.int64]  # (N,)
+    labels: NDArray[np.int64]  # (N,) or (N, K)
     tune_texts: Sequence[str]  # (T,)
-    tune_labels: NDArray[np.int64]  # (T,)
+    tune_labels: NDArray[np.int64]  # (T,) or (T, K)
     n_labels: int
     #: How much an example of each label weighs.
     class_weights: NDArray[np.float32]  # (K,)
@@ -42,7 +46,8 @@ class Classifier(Protocol):
     batch_chars: int
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K) of which softmax makes probabilities. No text is cut, however long it is."""
+        """Scores (N, K) of which softmax makes probabilities (the sigmoid, where texts have several labels). No
+        text is cut, however long it is."""
         ...
 
     def state(self) -> State:
@@ -62,8 +67,15 @@ class Architecture(Protocol):
     """The module of an architecture."""
 
     def fit(
-        self, examples: Examples, parameters: TrainParameters, device: str, progress: Progress
-    ) -> Fitted: ...
+        self,
+        examples: Examples,
+        parameters: TrainParameters,
+        device: str,
+        progress: Progress,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fitted:
+        """Learn. What takes long saves its state in the checkpoint now and then, and goes on from there."""
+        ...
 
     def load(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> Classifier: ...
 

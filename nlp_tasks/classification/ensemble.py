@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, architecture
 from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State
 from nlp_tasks.classification.calibration import calibrate
@@ -58,13 +59,20 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return EnsembleClassifier(members, config["factors"])
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """Fit the members one after the other, then choose their shares by the tune examples."""
     fitted = []
     for place, name in enumerate(MEMBERS):
         chosen = parameters if name != "linear" else replace(parameters, epochs=0)  # its passes are others
         heard = _part_of(progress, place, name)
-        fitted.append(architecture.get(name).fit(examples, chosen, device, heard))
+        own = None if checkpoint is None else checkpoint.part(name)
+        fitted.append(architecture.get(name).fit(examples, chosen, device, heard, own))
     tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
     calibrated = [each.logits for each in tuned]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, features
 from nlp_tasks.classification.architecture import Examples, Fitted
 from nlp_tasks.classification.calibration import calibrate
@@ -26,6 +27,7 @@ def fit(
     parameters: TrainParameters,  # noqa: ARG001 (it has no use for epochs and seed)
     device: str,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in seconds)
 ) -> Fitted:
     """Choose the smoothing by the tune examples, then sum up all examples."""
     config = NgramConfig()

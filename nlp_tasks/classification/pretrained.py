@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples, Fitted, State
 from nlp_tasks.errors import ModelFileError, NlpError, TrainingError
@@ -90,14 +91,20 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return PretrainedClassifier(model.to(device).eval(), tokenizer, device)
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """Fine-tune the model in the folder `parameters.pretrained`."""
     from nlp_tasks.classification import fine_tuning
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(parameters.seed)  # the layer of labels is new
         classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
-        fine_tuning.run(classifier, examples, parameters, progress)
+        fine_tuning.run(classifier, examples, parameters, progress, checkpoint)
     return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from scheduler.commands.output import print_json, print_table, say
 from scheduler.commands.shell import Commands
 
 app = Commands(help="Trained models, their versions and champions.")
+
+#: So many confusions are shown.
+CONFUSIONS = 10
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
 Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
@@ -22,16 +25,47 @@ def list_(json: Json = False) -> None:
 
     Example: docmill models list
     """
-    _show(None, json=json)
+    from db import model_versions
+    from scheduler.client import store
+
+    with store().read() as session:
+        rows = model_versions.listing(session)
+    for row in rows:
+        del row["id"]
+    if json:
+        print_json(rows)
+    else:
+        _print_versions(rows)
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The model's name.")],
+    json: Json = False,
+) -> None:
     """Show one model's versions with all their figures.
+
+    Of the champion, or of the version named, a classifier's figures by label and its most frequent confusions follow.
 
     Example: docmill models show sentiment
     """
-    _show(name, json=json)
+    from db import model_versions
+    from scheduler.client import store
+
+    model, _, which = name.partition("@")
+    with store().read() as session:
+        versions = model_versions.listing(session, model)
+        if which:
+            chosen = model_versions.resolve(session, name, versions[0]["kind"]).version
+            versions = [version for version in versions if version["version"] == chosen]
+        for version in versions:
+            version |= model_versions.figures(session, version.pop("id"))
+    if json:
+        print_json(versions)
+        return
+    _print_versions(versions)
+    champion = next((v for v in versions if "champion" in v["aliases"]), versions[0])
+    _print_figures(champion)
 
 
 @app.command()
@@ -70,19 +104,28 @@ def rollback(
     say(f"{name}@{alias} is version {restored.version} again")
 
 
-def _show(name: str | None, *, json: bool) -> None:
-    from db import model_versions
-    from scheduler.client import store
-
-    with store().read() as session:
-        rows = model_versions.listing(session, name)
-    if json:
-        print_json(rows)
-        return
-    for row in rows:
-        row["aliases"] = ", ".join(row["aliases"])
-        row["figures"] = ", ".join(
-            f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())
-        )
+def _print_versions(rows: list[dict[str, Any]]) -> None:
+    shown = [
+        row
+        | {
+            "aliases": ", ".join(row["aliases"]),
+            "figures": ", ".join(f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())),
+        }
+        for row in rows
+    ]
     columns = ("model", "version", "kind", "aliases", "created_at", "figures")
-    print_table(rows, columns, "no models yet: docmill train classify --collection NAME")
+    print_table(shown, columns, "no models yet: docmill train classify --collection NAME")
+
+
+def _print_figures(version: dict[str, Any]) -> None:
+    """A classifier's figures by label, and its most frequent confusions."""
+    if by_label := version["model_label_metric"]:
+        say(f"\n{version['model']}@{version['version']}, by label:")
+        columns = ("label", "precision", "recall", "f1", "support", "n_predicted", "threshold")
+        some = columns if any(row["threshold"] is not None for row in by_label) else columns[:-1]
+        print_table(by_label, some, "")
+    wrong = [row for row in version["model_confusion"] if row["true_label"] != row["predicted_label"]]
+    if wrong:
+        say("\nmost frequent confusions:")
+        wrong.sort(key=lambda row: -row["n_documents"])
+        print_table(wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents"), "")

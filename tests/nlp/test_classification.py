@@ -7,8 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlp_tasks import model_files
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, LabelRow, TrainParameters
+from nlp_tasks import labels, model_files
+from nlp_tasks.classification import (
+    CLASSIFY,
+    TRAIN_CLASSIFY,
+    ClassifyParameters,
+    LabelRow,
+    TrainParameters,
+    calibration,
+)
 from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Documents, Runner, Setup
 
@@ -159,7 +166,63 @@ def test_bad_training_parameters_are_refused(bad: dict[str, object]) -> None:
         TrainParameters(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bad", [{"top_n": 0}, {"min_score": 1.5}])
+@pytest.mark.parametrize("bad", [{"top_n": -1}, {"min_score": 1.5}])
 def test_bad_labelling_parameters_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         ClassifyParameters(**bad)  # type: ignore[arg-type]
+
+
+# --- several labels -----------------------------------------------------------------------------------------------
+
+TOPICS = {
+    "sport": "the striker scored a goal",
+    "money": "은행이 금리를 올렸다",
+    "weather": "비가 오고 바람이 분다",
+}
+
+
+def listed() -> Documents:
+    """Documents about none, one, two or three topics, and their list of labels."""
+    documents = []
+    for number in range(160):
+        topics = [topic for place, topic in enumerate(TOPICS) if number >> place & 1]
+        text = " ".join([f"number {number} of these", *(TOPICS[topic] for topic in topics)])
+        documents.append(Document(number, f"key-{number}", text, labels.canonical(topics)))
+    return Listed(documents)
+
+
+@pytest.fixture(scope="module", params=["linear", "cnn"])
+def several_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several") / "model"
+    metrics = train(listed(), folder, arch=request.param, epochs=50 if request.param == "linear" else 20)
+    assert metrics["micro_f1"] > 0.9
+    assert metrics["macro_f1"] > 0.9
+    return folder
+
+
+def test_a_document_gets_every_label_that_applies_by_rank(several_dir: Path) -> None:
+    text = f"{TOPICS['sport']} {TOPICS['weather']}"
+    (rows,) = opened(several_dir).run([Document(1, "a", text)])
+    assert {row.label for row in rows} == {"sport", "weather"}
+    assert [row.rank for row in rows] == [1, 2]
+    assert rows[0].score >= rows[1].score
+    (best,) = opened(several_dir, top_n=1).run([Document(1, "a", text)])
+    assert best == rows[:1]
+
+
+def test_where_no_label_applies_the_reason_says_so(several_dir: Path) -> None:
+    (rows,) = opened(several_dir).run([Document(1, "a", "number 7 of these")])
+    assert [row.label for row in rows] == [None]
+    assert "no label applies" in rows[0].reason
+
+
+def test_an_architecture_of_one_label_refuses_lists(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="arch naive-bayes gives one label"):
+        train(listed(), tmp_path / "model", arch="naive-bayes")
+
+
+def test_a_threshold_is_where_f1_is_best() -> None:
+    truth = np.array([[1], [1], [1], [0], [0], [0]] * 5)
+    probabilities = np.array([[0.9], [0.4], [0.35], [0.2], [0.1], [0.1]] * 5)
+    (threshold,) = calibration.thresholds(probabilities, truth)
+    assert 0.2 < threshold <= 0.35

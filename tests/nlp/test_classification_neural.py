@@ -1,5 +1,6 @@
 """The neural architectures: that they learn, that long documents are read to the end, that models come back."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks import model_files
+from nlp_tasks import checkpoint, model_files
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, units
 from nlp_tasks.kind import Document, Runner, Setup
 
@@ -126,3 +128,53 @@ def test_a_word_of_rare_ngrams_stays_a_word() -> None:
     indexed = units.index(split, units.learn(split, most=100, least=2))
     assert len(indexed.word_starts) - 1 == 4
     assert indexed.ids[indexed.word_starts[1] : indexed.word_starts[2]].tolist() == [units.NOTHING]
+
+
+# --- going on after a kill ----------------------------------------------------------------------------------------
+
+
+class KilledError(Exception):
+    """Stands for the end of the process: whatever raises it cannot clean up."""
+
+
+@pytest.mark.parametrize("arch", ["cnn", "ensemble"])
+def test_a_training_that_was_interrupted_twice_ends_with_the_same_model(
+    tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SHARE", 1.0)
+    train(tmp_path / "whole", arch, labelled(60), epochs=6)
+    parameters = TrainParameters(arch=arch, epochs=6, seed=3)
+    folder = tmp_path / "interrupted"
+    folder.mkdir()
+    begun: list[list[str]] = []
+    for last in (2, 4, 6):
+        notes: list[str] = []
+        begun.append(notes)
+
+        def progress(done: int, total: int, note: str, last: int = last, notes: list[str] = notes) -> None:
+            notes.append(note)
+            if f"epoch {last + 1} of 6" in note:
+                raise KilledError
+
+        with contextlib.suppress(KilledError):
+            TRAIN_CLASSIFY.train(labelled(60), parameters, "cpu", folder, progress)  # type: ignore[misc]
+        torch.manual_seed(last)
+
+    assert not any("epoch 1 of 6" in note for note in begun[1])
+    assert not any("epoch 3 of 6" in note for note in begun[2])
+    _, whole = model_files.load(tmp_path / "whole")
+    _, interrupted = model_files.load(folder)
+    assert whole.keys() == interrupted.keys()
+    assert all(np.array_equal(whole[name], interrupted[name]) for name in whole)
+    assert not (folder / checkpoint.FOLDER).exists()
+
+
+def test_a_checkpoint_of_another_training_is_left_alone(tmp_path: Path) -> None:
+    saved = Checkpoint(tmp_path, "one")
+    saved.save({"epoch": 3}, {"weights": np.ones(2)})
+    found = saved.load()
+    assert found is not None
+    assert (found.facts, found.arrays["weights"].tolist()) == ({"epoch": 3}, [1.0, 1.0])
+    assert Checkpoint(tmp_path, "two").load() is None
+    saved.path.write_bytes(saved.path.read_bytes()[:20])
+    assert saved.load() is None
