@@ -18,10 +18,13 @@ from typing import Any
 from db import chunks, documents, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError
+from db.gates import Judgement
+from db.model_versions import Registered
 from db.store import Store
 from nlp_tasks import model_files
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Document, Kind, Train
+from nlp_tasks.kind import Candidate, Document, Kind, Train
+from workers import judging
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
@@ -45,27 +48,40 @@ class StoredDocuments:
                 yield Document(*row)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A trained model in its place."""
+
+    path: str
+    metrics: dict[str, float]
+    judgement: Judgement | None
+
+
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     """Train, register, close. Training data that cannot make a model is every document's outcome."""
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _fresh_folder(process.settings.models_path / ".building", f"job-{claim.job_id}-{claim.fence}")
+    stored = StoredDocuments(process.store, claim.document_ids)
+    progress = _progress(process, lease)
     try:
         metrics = train(
-            StoredDocuments(process.store, claim.document_ids),
-            parse_parameters(kind, claim.parameters),
-            process.settings.device,
-            building,
-            _progress(process, lease),
+            stored, parse_parameters(kind, claim.parameters), process.settings.device, building, progress
         )
     except TrainingError as error:
         shutil.rmtree(building, ignore_errors=True)
         errors = [(id_, "TRAINING_FAILED", str(error)) for id_ in claim.document_ids]
         _close(process, lease, Written(errors=errors))
         return f"no model: {error}"
+    judgement = None
+    if kind.gate is not None:
+        candidate = Candidate(stored, building, metrics, None, process.settings.device)
+        judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
     path = _move_into_place(process, claim, building)
-    version = _close(process, lease, Written(ok_ids=claim.document_ids), path, metrics)
-    return f"model {claim.model_ref} version {version} from {len(claim.document_ids)} documents"
+    made = Made(path, metrics, judgement)
+    registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
+    note = registered.note if registered is not None else ""
+    return f"a model from {len(claim.document_ids)} documents; {note}"
 
 
 def _be_the_suspect(process: Process, lease: Lease) -> None:
@@ -91,19 +107,18 @@ def _progress(process: Process, lease: Lease) -> Any:
     return progress
 
 
-def _close(
-    process: Process, lease: Lease, written: Written, path: str = "", metrics: dict[str, float] | None = None
-) -> int:
-    """Close the chunk and register the model in one transaction; returns the model's version."""
+def _close(process: Process, lease: Lease, written: Written, made: Made | None = None) -> Registered | None:
+    """Close the chunk and register the model, if one was made, in one transaction."""
 
-    def step() -> int:
+    def step() -> Registered | None:
         with process.store.write() as session:
             chunks.write(session, lease.claim, written, lease.seconds, close=True)
-            if metrics is None:
-                return 0
-            manifest = process.settings.models_path / path / model_files.MANIFEST
+            if made is None:
+                return None
+            manifest = process.settings.models_path / made.path / model_files.MANIFEST
+            sha256 = model_files.sha256_of(manifest)
             return model_versions.register(
-                session, lease.claim.job_id, path, model_files.sha256_of(manifest), metrics
+                session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement
             )
 
     return lease.insist(step)

@@ -3,7 +3,7 @@
 from db.models.base import Base
 from db.models.documents import Collection, Document
 from db.models.jobs import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
-from db.models.models import Model, ModelAlias, ModelMetric, ModelVersion
+from db.models.models import Model, ModelAlias, ModelGate, ModelMetric, ModelVersion
 from db.models.quarantine import Release
 from db.models.results import Classification, DocumentVector, Neighbour, Summary, SummarySentence
 from db.models.schedules import Run, Schedule
@@ -20,6 +20,7 @@ __all__ = [
     "Job",
     "Model",
     "ModelAlias",
+    "ModelGate",
     "ModelMetric",
     "ModelVersion",
     "Neighbour",

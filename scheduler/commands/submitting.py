@@ -80,7 +80,8 @@ def train(
 ) -> None:
     """Train a model on the documents of a collection.
 
-    The new version becomes the model's champion. Exit statuses are those of submit.
+    The new version becomes the model's champion if there is none, or if its gate lets it pass.
+    Exit statuses are those of submit.
 
     Example: docmill train classify --collection reviews --model sentiment --wait
     """
