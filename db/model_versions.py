@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk
+from db import bulk, gates
 from db.errors import ConflictError, NotFoundError
+from db.gates import Judgement
 from db.models import (
     Base,
     Job,
@@ -45,6 +46,16 @@ class Version:
     @property
     def ref(self) -> str:
         return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What became of a model that was built."""
+
+    version: int
+    is_champion: bool
+    #: For people: why it is, or is not, the champion.
+    note: str
 
 
 def resolve(session: Session, ref: str, kind: str) -> Version:
@@ -107,6 +118,7 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
             "kind": version.kind,
             "aliases": sorted(alias for id_, alias in aliases if id_ == version.id),
             "metrics": {metric: value for id_, metric, value in metrics if id_ == version.id},
+            "gate": _gate(session, version.id),
             "created_at": version.created_at,
             "path": version.path,
         }
@@ -129,16 +141,29 @@ def figures(session: Session, version_id: int) -> dict[str, list[dict[str, Any]]
     return found
 
 
+def champion(session: Session, name: str) -> Version | None:
+    """The version that jobs which ask for this name get; None without such a model."""
+    query = (
+        _versions()
+        .join(ModelAlias, ModelAlias.model_version_id == ModelVersion.id)
+        .where(Model.name == name, ModelAlias.alias == CHAMPION)
+    )
+    row = session.execute(query).one_or_none()
+    return Version(*row) if row is not None else None
+
+
 def register(
     session: Session,
     job_id: int,
     path: str,
     manifest_sha256: str,
     metrics: dict[str, float],
+    judgement: Judgement | None = None,
     figures: dict[str, Rows] | None = None,
-) -> int:
-    """Store what a training job built as the next version of its model, and make it the champion. Returns the
-    version. Call it in the transaction that closes the job's chunk, so that a job makes one version."""
+) -> Registered:
+    """Store what a training job built as the next version of its model. It becomes the champion if there is
+    none, or if the gate, where there is one, let it pass beside the champion of now; the job's note says which.
+    Call it in the transaction that closes the job's chunk, so that a job makes one version."""
     job = session.execute(select(Job.kind, Job.model_ref, Job.parameters).where(Job.id == job_id)).one()
     model = _model(session, job.model_ref or job.kind, job.kind)
     newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
@@ -159,15 +184,38 @@ def register(
         values = [(version.id, *row) for row in found.values]
         columns = ("model_version_id", *found.columns)
         bulk.insert_tuples(session, Base.metadata.tables[table], columns, values, skip_existing=False)
-    _point(session, model.id, CHAMPION, version.id)
-    session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id))
-    return version.version
+    if judgement is not None:
+        gates.write(session, version.id, judgement)
+    refusal = _refusal(session, model, judgement)
+    if not refusal:
+        _point(session, model.id, CHAMPION, version.id)
+    note = refusal or f"{model.name}@{version.version} is the champion now"
+    session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id, note=note))
+    return Registered(version.version, not refusal, note)
 
 
-def promote(session: Session, ref: str, alias: str = CHAMPION) -> Version:
-    """Let an alias stand for a version; what it stood for before is kept for `rollback`."""
+def _refusal(session: Session, model: Model, judgement: Judgement | None) -> str:
+    """Why a new version does not replace the champion; nothing if it does."""
+    current = champion(session, model.name)
+    if current is None or judgement is None:
+        return ""
+    stays = f"{current.ref} stays the champion"
+    if judgement.champion_version_id != current.id:
+        return f"{stays}: it became that while the new version was being judged beside another"
+    return "" if judgement.passed else f"{stays}, the gate refused the new version: {judgement}"
+
+
+def promote(session: Session, ref: str, alias: str = CHAMPION, *, force: bool = False) -> Version:
+    """Let an alias stand for a version; what it stood for before is kept for `rollback`. A version that the gate
+    refused becomes champion by force only, else ConflictError tells its figures and bars."""
     model = _by_name(session, ref.partition("@")[0])
     version = resolve(session, ref, model.kind)
+    judgement = gates.of(session, version.id)
+    if alias == CHAMPION and not force and judgement is not None and not judgement.passed:
+        raise ConflictError(
+            f"the gate refuses {version.ref}: {judgement}. "
+            f"`docmill models promote {version.ref} --force` promotes it all the same"
+        )
     _point(session, model.id, alias, version.id)
     return version
 
@@ -189,6 +237,20 @@ def check_name(session: Session, name: str, kind: str) -> None:
     kind_before = session.scalar(select(Model.kind).where(Model.name == name))
     if kind_before is not None and kind_before != kind:
         raise ConflictError(f"model {name!r} was made by {kind_before}: choose another name")
+
+
+def _gate(session: Session, version_id: int) -> dict[str, Any] | None:
+    """A judgement as plain values."""
+    judgement = gates.of(session, version_id)
+    if judgement is None:
+        return None
+    beside = judgement.champion_version_id
+    return {
+        "passed": judgement.passed,
+        "beside_version": by_id(session, beside).version if beside is not None else None,
+        "figures": [asdict(figure) for figure in judgement.figures],
+        "words": str(judgement),
+    }
 
 
 def _versions() -> Select[int, str, str, int, str, str, datetime]:

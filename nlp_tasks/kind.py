@@ -7,7 +7,7 @@ imports belong in the functions that `Stage.open` and `Kind.train` name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
@@ -118,6 +118,49 @@ class Train(Protocol):
     ) -> dict[str, float]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure that a gate judges a new model by, with its bar."""
+
+    #: Snake case, as metrics are named: "self_rank".
+    name: str
+    value: float
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        return (self.at_least is None or self.value >= self.at_least) and (
+            self.at_most is None or self.value <= self.at_most
+        )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that has just been trained, as its gate sees it."""
+
+    #: What it was trained on.
+    documents: Documents
+    model_dir: Path
+    #: What `Kind.train` returned.
+    metrics: Mapping[str, float]
+    #: The folder of the version in use, checked; None when there is none, and then the candidate is taken.
+    champion_dir: Path | None
+    device: str
+    #: To be called every second or so: it keeps the lease.
+    beat: Callable[[], None] = lambda: None
+
+
+class Gate(Protocol):
+    """Judges a candidate, beside the champion where there is one. Runs in the worker that trained it.
+
+    Every figure is stored; the candidate becomes the champion when all have passed. Figures that compare the two
+    are left out when there is no champion. The same models and documents give the same figures.
+    """
+
+    def __call__(self, candidate: Candidate) -> Sequence[Figure]: ...
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of job. Either `stages` (work on documents) or `train` (makes a model of them), not both."""
@@ -135,6 +178,8 @@ class Kind:
     #: its own whose rows belong to a model version.
     figure_rows: tuple[type[Row], ...] = ()
     figures: Callable[[Path], Sequence[Row]] | None = None
+    #: What a new model has to pass before it replaces the champion; None for nothing.
+    gate: Gate | None = None
     #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.
     model_from: str | None = None
     #: Only documents that carry a label are selected (training a classifier).

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Kind, Result, Setup, Stage
+from nlp_tasks.kind import Candidate, Document, Documents, Figure, Kind, Progress, Result, Setup, Stage
 
 
 @dataclass(frozen=True)
@@ -134,4 +134,34 @@ NOTHING = Kind(
     stages=(Stage("nothing", Nothing, reads="nothing"),),
     chunk_documents=1000,
 )
-KINDS = (ORACLE, NOTHING)
+
+
+@dataclass(frozen=True)
+class GatedParameters:
+    #: The model's whole content.
+    quality: float = 0.5
+
+
+def _train_gated(
+    documents: Documents, parameters: GatedParameters, device: str, model_dir: Path, progress: Progress
+) -> dict[str, float]:
+    (model_dir / "quality").write_text(str(parameters.quality))
+    return {"quality": parameters.quality}
+
+
+def _gate(candidate: Candidate) -> Sequence[Figure]:
+    """No worse than the champion."""
+    if candidate.champion_dir is None:
+        return []
+    least = float((candidate.champion_dir / "quality").read_text())
+    return [Figure("quality", candidate.metrics["quality"], at_least=least)]
+
+
+GATED = Kind(
+    name="train-gated",
+    summary="Trains a number, which must not fall.",
+    parameters=GatedParameters,
+    train=_train_gated,
+    gate=_gate,
+)
+KINDS = (ORACLE, NOTHING, GATED)

@@ -18,12 +18,15 @@ from typing import Any
 from db import chunks, documents, labels, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError
+from db.gates import Judgement
+from db.model_versions import Registered
 from db.results import Rows
 from db.store import Store
 from nlp_tasks import checkpoint, model_files
 from nlp_tasks import labels as label_texts
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Document, Kind, Train
+from nlp_tasks.kind import Candidate, Document, Kind, Train
+from workers import judging
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
@@ -55,18 +58,26 @@ def _text_of(given: tuple[str, ...]) -> str:
     return given[0] if len(given) == 1 else label_texts.canonical(given)
 
 
+@dataclass(frozen=True)
+class Made:
+    """A trained model in its place."""
+
+    path: str
+    metrics: dict[str, float]
+    figures: dict[str, Rows]
+    judgement: Judgement | None
+
+
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     """Train, register, close. Training data that cannot make a model is every document's outcome."""
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _building_folder(process.settings.models_path / ".building", claim)
+    stored = StoredDocuments(process.store, claim.document_ids)
+    progress = _progress(process, lease)
     try:
         metrics = train(
-            StoredDocuments(process.store, claim.document_ids),
-            parse_parameters(kind, claim.parameters),
-            process.settings.device,
-            building,
-            _progress(process, lease),
+            stored, parse_parameters(kind, claim.parameters), process.settings.device, building, progress
         )
     except TrainingError as error:
         shutil.rmtree(building, ignore_errors=True)
@@ -74,9 +85,15 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         _close(process, lease, Written(errors=errors))
         return f"no model: {error}"
     figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
+    judgement = None
+    if kind.gate is not None:
+        candidate = Candidate(stored, building, metrics, None, process.settings.device)
+        judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
     path = _move_into_place(process, claim, building)
-    version = _close(process, lease, Written(ok_ids=claim.document_ids), _Built(path, metrics, figures))
-    return f"model {claim.model_ref} version {version} from {len(claim.document_ids)} documents"
+    made = Made(path, metrics, figures, judgement)
+    registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
+    note = registered.note if registered is not None else ""
+    return f"a model from {len(claim.document_ids)} documents; {note}"
 
 
 def _be_the_suspect(process: Process, lease: Lease) -> None:
@@ -102,26 +119,18 @@ def _progress(process: Process, lease: Lease) -> Any:
     return progress
 
 
-@dataclass(frozen=True)
-class _Built:
-    """A model that is to be registered."""
+def _close(process: Process, lease: Lease, written: Written, made: Made | None = None) -> Registered | None:
+    """Close the chunk and register the model, if one was made, in one transaction."""
 
-    path: str
-    metrics: dict[str, float]
-    figures: dict[str, Rows]
-
-
-def _close(process: Process, lease: Lease, written: Written, built: _Built | None = None) -> int:
-    """Close the chunk and register the model in one transaction; returns the model's version."""
-
-    def step() -> int:
+    def step() -> Registered | None:
         with process.store.write() as session:
             chunks.write(session, lease.claim, written, lease.seconds, close=True)
-            if built is None:
-                return 0
-            manifest = model_files.sha256_of(process.settings.models_path / built.path / model_files.MANIFEST)
+            if made is None:
+                return None
+            manifest = process.settings.models_path / made.path / model_files.MANIFEST
+            sha256 = model_files.sha256_of(manifest)
             return model_versions.register(
-                session, lease.claim.job_id, built.path, manifest, built.metrics, built.figures
+                session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement, made.figures
             )
 
     return lease.insist(step)

@@ -90,6 +90,21 @@ class ModelReliability(Base):
     share_right: Mapped[float]
 
 
+class ModelGate(Base):
+    """One figure that the gate judged a model version by, when it was trained."""
+
+    __tablename__ = "model_gate"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    at_least: Mapped[float | None]
+    at_most: Mapped[float | None]
+    passed: Mapped[bool]
+    #: The champion of that moment; NULL when there was none.
+    champion_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))
+
+
 class ModelAlias(Base):
     """A movable name: jobs that ask for NAME get NAME@champion."""
 

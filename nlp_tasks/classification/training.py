@@ -38,6 +38,8 @@ from nlp_tasks.kind import Document, Documents, Progress
 #: Share of the documents that are not held out which choose (when to stop, how smooth) and calibrate: of few
 #: documents a tenth would choose by chance.
 TUNE_SHARE, TUNE_SHARE_OF_FEW, FEW = 0.1, 0.2, 5_000
+#: How often progress is told.
+TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -210,13 +212,13 @@ def _save(
 
 
 def _paced(progress: Progress) -> Progress:
-    """At most one call a second goes through, and always the first and those that reach the end."""
+    """At most one call in TELL_SECONDS goes through, and always the first and those that reach the end."""
     last = float("-inf")
 
     def paced(done: int, total: int, note: str) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= 1 or done >= total:
+        if now - last >= TELL_SECONDS or done >= total:
             last = now
             progress(done, total, note)
 

@@ -74,17 +74,22 @@ def promote(
         str, typer.Argument(metavar="NAME@VERSION", help="As `docmill models list` shows them.")
     ],
     alias: Alias = "champion",
+    force: Annotated[bool, typer.Option("--force", help="Promote what the gate refused.")] = False,
 ) -> None:
     """Let jobs that ask for NAME use this version.
 
+    A version that its gate refused becomes champion with --force only; the message gives each figure and bar.
+
     Example: docmill models promote sentiment@2
     """
-    from db import model_versions
+    from db import gates, model_versions
     from scheduler.client import store
 
     with store().write() as session:
-        promoted = model_versions.promote(session, version, alias)
+        promoted = model_versions.promote(session, version, alias, force=force)
+        judgement = gates.of(session, promoted.id)
     say(f"{promoted.model}@{alias} is version {promoted.version} now")
+    say(f"its gate: {judgement}" if judgement is not None else "no gate has judged it")
 
 
 @app.command()
@@ -110,10 +115,11 @@ def _print_versions(rows: list[dict[str, Any]]) -> None:
         | {
             "aliases": ", ".join(row["aliases"]),
             "figures": ", ".join(f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())),
+            "gate": _in_words(row["gate"]),
         }
         for row in rows
     ]
-    columns = ("model", "version", "kind", "aliases", "created_at", "figures")
+    columns = ("model", "version", "kind", "aliases", "created_at", "figures", "gate")
     print_table(shown, columns, "no models yet: docmill train classify --collection NAME")
 
 
@@ -129,3 +135,10 @@ def _print_figures(version: dict[str, Any]) -> None:
         say("\nmost frequent confusions:")
         wrong.sort(key=lambda row: -row["n_documents"])
         print_table(wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents"), "")
+
+
+def _in_words(gate: dict[str, Any] | None) -> str:
+    if gate is None:
+        return ""
+    beside = f" beside version {gate['beside_version']}" if gate["beside_version"] else ""
+    return f"{'passed' if gate['passed'] else 'refused'}{beside}: {gate['words']}"

@@ -93,8 +93,9 @@ def train(
 ) -> None:
     """Train a model on the documents of a collection.
 
-    The new version becomes the model's champion. Exit statuses are those of submit. Labels that are given here are
-    kept, as those of `docmill label set` are, and go before those that came with the documents.
+    The new version becomes the model's champion if there is none, or if its gate lets it pass.
+    Exit statuses are those of submit. Labels that are given here are kept, as those of `docmill label set` are, and go
+    before those that came with the documents.
 
     Example: docmill train classify --collection reviews --model sentiment --wait
     """

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_tasks.similarity import nearest
+from nlp_tasks.similarity import groups
 from nlp_tasks.similarity.nearest import Index
 
 
@@ -18,12 +18,15 @@ def _plain(matrix: np.ndarray, keys: list[str], row: int, k: int) -> list[int]:
     return sorted(others, key=lambda other: (-scores[other], keys[other]))[:k]
 
 
-def test_neighbours_are_those_of_a_plain_sort_over_several_tiles() -> None:
+@pytest.mark.parametrize("rough", [False, True])
+@pytest.mark.parametrize("n", [9_000, 70_000])
+def test_neighbours_are_those_of_a_plain_sort_over_several_tiles_and_spans(n: int, rough: bool) -> None:
     random = np.random.default_rng(0)
-    matrix = random.normal(size=(9_000, 16)).astype(np.float32)
-    keys = [str(number) for number in random.permutation(9_000)]
-    rows = random.choice(9_000, 60, replace=False)
-    for row, (found, scores) in zip(rows, Index(matrix, keys).neighbours(rows, 10), strict=True):
+    matrix = random.normal(size=(n, 16)).astype(np.float32)
+    keys = [str(number) for number in random.permutation(n)]
+    rows = random.choice(n, 60 if n < 10_000 else 5, replace=False)
+    found_for = Index(matrix, keys, rough=rough).neighbours(rows, 10)
+    for row, (found, scores) in zip(rows, found_for, strict=True):
         assert found.tolist() == _plain(matrix, keys, row, 10)
         assert (np.diff(scores) <= 0).all()
 
@@ -39,8 +42,21 @@ def test_equal_vectors_are_ordered_by_key(n: int, k: int, seed: int) -> None:
         assert found.tolist() == _plain(matrix, keys, row, k)
 
 
+@pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 0.2])
+def test_bfloat16_loses_no_neighbour_however_close_they_are(spread: float) -> None:
+    random = np.random.default_rng(3)
+    centres = random.normal(size=(30, 24)).astype(np.float32)
+    matrix = np.repeat(centres, 300, axis=0) + spread * random.normal(size=(9_000, 24)).astype(np.float32)
+    keys = [str(number) for number in random.permutation(9_000)]
+    rows = random.choice(9_000, 100, replace=False)
+    exact, rough = (list(Index(matrix, keys, rough=each).neighbours(rows, 10)) for each in (False, True))
+    for (found, scores), (other, other_scores) in zip(exact, rough, strict=True):
+        assert found.tolist() == other.tolist()
+        assert scores.tolist() == other_scores.tolist()
+
+
 def test_more_equal_vectors_than_candidates_are_still_ordered_by_key() -> None:
-    n = 3 * nearest.TILE_ROWS + 500
+    n = 3 * groups.TILE_ROWS + 500
     matrix = np.ones((n, 4), dtype=np.float32)
     keys = [f"{number:06}" for number in np.random.default_rng(1).permutation(n)]
     first = sorted(range(n), key=keys.__getitem__)

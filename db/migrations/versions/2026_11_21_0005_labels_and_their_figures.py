@@ -7,7 +7,7 @@ from db.models.base import BigId
 from db.sql import UtcDateTime
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,60 @@
+"""What the gate said of a model version when it was trained: figures and bars as rows, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from db.models import ModelGate
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One figure, its bar, and whether it passed."""
+
+    name: str
+    value: float
+    at_least: float | None
+    at_most: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        bars = (("at least", self.at_least), ("at most", self.at_most))
+        bar = " and ".join(f"{words} {bar:.4g}" for words, bar in bars if bar is not None)
+        return f"{self.name} {self.value:.4g} ({bar}{'' if self.passed else ': missed'})"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All of a gate's figures of one version, and the champion that it was compared with."""
+
+    champion_version_id: int | None
+    figures: Sequence[Judged]
+
+    @property
+    def passed(self) -> bool:
+        return all(figure.passed for figure in self.figures)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.figures))
+
+
+def write(session: Session, version_id: int, judgement: Judgement) -> None:
+    """Store the figures of a new version."""
+    owner = {"model_version_id": version_id, "champion_version_id": judgement.champion_version_id}
+    rows = [owner | asdict(figure) for figure in judgement.figures]
+    if rows:
+        session.execute(insert(ModelGate), rows)
+
+
+def of(session: Session, version_id: int) -> Judgement | None:
+    """What was said of a version; None if it was not judged: its kind has no gate."""
+    query = select(ModelGate).where(ModelGate.model_version_id == version_id).order_by(ModelGate.name)
+    rows = session.scalars(query).all()
+    if not rows:
+        return None
+    figures = [Judged(row.name, row.value, row.at_least, row.at_most, row.passed) for row in rows]
+    return Judgement(rows[0].champion_version_id, figures)

@@ -1,0 +1,31 @@
+"""The figures of models' gates."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.models.base import BigId
+
+revision = "0004"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "model_gate",
+        sa.Column("model_version_id", BigId, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        sa.Column("at_least", sa.Double(), nullable=True),
+        sa.Column("at_most", sa.Double(), nullable=True),
+        sa.Column("passed", sa.Boolean(), nullable=False),
+        sa.Column("champion_version_id", BigId, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["champion_version_id"], ["model_version.id"], name=op.f("fk_model_gate_champion_version_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"], ["model_version.id"], name=op.f("fk_model_gate_model_version_id")
+        ),
+        sa.PrimaryKeyConstraint("model_version_id", "name", name=op.f("pk_model_gate")),
+    )
