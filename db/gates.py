@@ -24,7 +24,8 @@ class Judged:
     def __str__(self) -> str:
         bars = (("at least", self.at_least), ("at most", self.at_most))
         bar = " and ".join(f"{words} {bar:.4g}" for words, bar in bars if bar is not None)
-        return f"{self.name} {self.value:.4g} ({bar}{'' if self.passed else ': missed'})"
+        told = f" ({bar}{'' if self.passed else ': missed'})" if bar else ""
+        return f"{self.name} {self.value:.4g}{told}"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ This module is light (no torch, no numpy): a client reads it to check parameters
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from nlp_tasks.classification import figures
-from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
 ARCHITECTURES: dict[str, str] = {
@@ -24,6 +25,10 @@ ARCHITECTURES: dict[str, str] = {
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
+#: So many terms may be given as evidence for a label.
+MOST_TERMS = 100
+#: What a new version has to be, beside the champion, to take its place.
+GATES = ("not-worse", "better", "none")
 #: Those that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes", "ensemble")
 
@@ -34,10 +39,13 @@ class ClassifyParameters:
 
     top_n: int = 0
     min_score: float = 0.0
+    evidence: int = 0
 
     def __post_init__(self) -> None:
         if self.top_n < 0:
             raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more, or 0 for all that apply")
+        if not 0 <= self.evidence <= MOST_TERMS:
+            raise ValueError(f"evidence is {self.evidence}: ask for 0 to {MOST_TERMS} terms of a document")
         if not 0.0 <= self.min_score <= 1.0:
             raise ValueError(f"min_score is {self.min_score}: a probability lies from 0 to 1")
 
@@ -52,6 +60,7 @@ class TrainParameters:
     class_weights: str = "none"
     epochs: int = 0
     pretrained: str = ""
+    gate: str = "not-worse"
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:
@@ -60,6 +69,8 @@ class TrainParameters:
             raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
         if self.class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
+        if self.gate not in GATES:
+            raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
         if self.epochs < 0 or self.seed < 0:
             raise ValueError("epochs and seed cannot be negative")
         if (self.arch == "pretrained") != bool(self.pretrained):
@@ -83,6 +94,19 @@ class LabelRow:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class TermRow:
+    """A term that weighed for the best label of a document."""
+
+    table: ClassVar[str] = "label_term"
+    #: 1 for the one that weighed most.
+    rank: int
+    label: str
+    term: str
+    #: What it added to the label's score, above what it added to the labels' on average.
+    weight: float
+
+
 def _open(setup: Setup) -> Runner:
     from nlp_tasks.classification import runner
 
@@ -97,11 +121,17 @@ def _train(
     return training.train(documents, parameters, device, model_dir, progress)
 
 
+def _judge(candidate: Candidate) -> Sequence[Figure]:
+    from nlp_tasks.classification import gate
+
+    return gate.judge(candidate)
+
+
 CLASSIFY = Kind(
     name="classify",
     summary="Give each document a label, with a calibrated probability",
     parameters=ClassifyParameters,
-    rows=(LabelRow,),
+    rows=(LabelRow, TermRow),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
     chunk_documents=16_384,
@@ -110,6 +140,7 @@ CLASSIFY = Kind(
         "top_n": "at most so many labels, the most probable first; 0: one, or all that apply where the model was "
         "trained on lists of labels",
         "min_score": "below this probability give no label (label NULL, with the reason)",
+        "evidence": "so many terms that weighed most for the best label, as rows of label_term; it takes time",
     },
 )
 
@@ -118,6 +149,7 @@ TRAIN_CLASSIFY = Kind(
     summary="Train a classifier on the labelled documents of a collection",
     parameters=TrainParameters,
     train=_train,
+    gate=_judge,
     figure_rows=figures.ROWS,
     figures=figures.read,
     labelled_only=True,
@@ -127,6 +159,8 @@ TRAIN_CLASSIFY = Kind(
         "held_out": "share of the documents kept out of training to measure the model",
         "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
         "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
+        "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
+        "neither saw; better: only if it is shown to be better; none: always",
         "pretrained": "for arch pretrained: the local folder of the transformers model to start from",
     },
 )

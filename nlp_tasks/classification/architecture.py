@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: The JSON part and the tensors of a trained architecture, as model_files.save takes them.
 State: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
 
+#: Terms of a text with their weight in a score: the heaviest first, none that spoke against it.
+Terms: TypeAlias = "list[tuple[str, float]]"
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -48,6 +51,13 @@ class Classifier(Protocol):
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K) of which softmax makes probabilities (the sigmoid, where texts have several labels). No
         text is cut, however long it is."""
+        ...
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """For each text the terms (at most so many) that spoke most for the label of this index, above what they
+        spoke for the labels on average; where each label is scored by itself, that does not change their order."""
         ...
 
     def state(self) -> State:

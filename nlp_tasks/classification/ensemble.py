@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, architecture
-from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State
+from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.kind import Progress
 
 MEMBERS = ("linear", "gru")
+#: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
+ASKED = 4
 #: Shares of the second member that are tried.
 SHARES = (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0)
 
@@ -38,6 +41,17 @@ class EnsembleClassifier:
         """Scores (N, K): the weighted sum of the members'."""
         scores = [member.logits(texts, beat) for member in self.members]
         return _mixed(scores, self.factors)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """The members' terms, with each member's weight."""
+        together: list[Terms] = [[] for _ in texts]
+        for member, factor in zip(self.members, self.factors, strict=True):
+            if factor > 0:
+                for place, terms in enumerate(member.explain(texts, labels, ASKED * most, beat)):
+                    together[place] += [(term, factor * weight) for term, weight in terms]
+        return [heaviest(terms, most) for terms in together]
 
     def state(self) -> State:
         """The members' states under their names."""

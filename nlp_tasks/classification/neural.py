@@ -18,12 +18,13 @@ from torch import nn
 
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, network, units
-from nlp_tasks.classification.architecture import Examples, Fitted, State
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.course import Course
 from nlp_tasks.classification.losses import measure_for
 from nlp_tasks.classification.metrics import are_right
 from nlp_tasks.classification.network import Batch, MakeEncoder, Network
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.classification.units import Units
 from nlp_tasks.kind import Progress
 
@@ -54,6 +55,37 @@ class NeuralClassifier:
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K)."""
         return score(self.network, units.index(units.split(texts, beat), self.buckets), self.device, beat)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each word's vector times the score's gradient by it (Shrikumar et al. 2016), over all its places."""
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            words = units.index(units.split([text], beat), self.buckets)
+            found.append(
+                heaviest(zip(units.spelled(text), self._pulls(words, label, beat), strict=True), most)
+            )
+        return found
+
+    def _pulls(self, words: Units, label: int, beat: Callable[[], None]) -> list[float]:
+        """What each word of one text adds to the score (W,), to first order."""
+        weight = self.network.labels.weight.detach()
+        direction = weight[label] - weight.mean(dim=0)  # (H,)
+        bounds, owner = network.windows(words, np.arange(1))
+        pulls = np.zeros(len(words.word_starts) - 1)
+        self.network.eval()
+        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+            part = network.batch(words, bounds[chosen], owner[chosen], 1, self.device)
+            vectors = self.network.words(part.ids, part.word_starts).detach().requires_grad_()
+            # cuDNN differentiates recurrent networks in training mode only.
+            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+                sums = self.network.pool_words(vectors, part)[0, :-1]
+                (gradient,) = torch.autograd.grad(sums @ direction / max(1, len(pulls)), vectors)
+            places = np.concatenate([np.arange(first, end) for first, end in bounds[chosen]])
+            pulls[places] = (gradient * vectors).sum(dim=1).detach().cpu().numpy()
+            beat()
+        return [float(pull) for pull in pulls]
 
     def state(self) -> State:
         """Every weight of the network by its name, and the buckets."""

@@ -56,6 +56,23 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
     return concatenate([_count_slice(part, config) for part in slices(texts)])
 
 
+def spelled(text: str, config: NgramConfig) -> dict[int, str]:
+    """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
+    tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
+    points, owner = code_points([text], config.longest_run)
+    chars = "".join(map(chr, points.tolist()))
+    found: dict[int, str] = {}
+    for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
+        places = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
+        for place, key in zip(places.tolist(), keys.tolist(), strict=True):
+            found.setdefault(key, chars[place : place + order].replace(" ", "_"))
+    starts, ends = word_spans(points) if len(points) else (points, points)
+    for order, keys in enumerate(_word_keys(points, owner, config), start=max(1, config.words[0])):
+        for place, key in enumerate(keys.tolist()):
+            found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
+    return found
+
+
 def concatenate(parts: Sequence[Counts]) -> Counts:
     """The rows of all parts, in order."""
     lengths = [np.diff(part.starts) for part in parts]

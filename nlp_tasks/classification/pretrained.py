@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.errors import ModelFileError, NlpError, TrainingError
 from nlp_tasks.kind import Progress
 
@@ -65,6 +66,35 @@ class PretrainedClassifier:
                 beat()
         totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
         return (sums / totals[:, None]).astype(np.float32)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each token's embedding times the score's gradient by it, over all its places."""
+        self.model.eval()
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            windows = cut(self.tokenizer, self.model.config, [text])
+            total = float(windows.lengths.sum())
+            pulls = [pair for window in windows.inputs for pair in self._pulls(window, label, total)]
+            found.append(heaviest(pulls, most))
+            beat()
+        return found
+
+    def _pulls(self, window: dict[str, list[int]], label: int, total: float) -> list[tuple[str, float]]:
+        """The tokens of one window with what each adds to the score, to first order."""
+        inputs = {name: torch.tensor([ids], device=self.device) for name, ids in window.items()}
+        ids = inputs.pop("input_ids")
+        vectors = self.model.get_input_embeddings()(ids).detach().requires_grad_()
+        with torch.enable_grad():
+            scores = self.model(inputs_embeds=vectors, **inputs).logits[0]
+            pull = (scores[label] - scores.mean()) * len(window["input_ids"]) / total
+            (gradient,) = torch.autograd.grad(pull, vectors)
+        weights = (gradient * vectors).sum(dim=2)[0].tolist()
+        tokens = self.tokenizer.convert_ids_to_tokens(window["input_ids"])
+        special = set(self.tokenizer.all_special_ids)
+        triples = zip(window["input_ids"], tokens, weights, strict=True)
+        return [(token, weight) for id_, token, weight in triples if id_ not in special]
 
     def state(self) -> State:
         """The model's configuration, the tokenizer's files as text, and all weights."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks import model_files
-from nlp_tasks.classification import ClassifyParameters, LabelRow, architecture
+from nlp_tasks.classification import ClassifyParameters, LabelRow, TermRow, architecture
 from nlp_tasks.classification.architecture import Classifier
 from nlp_tasks.classification.metrics import sigmoid, softmax
 from nlp_tasks.errors import DocumentError
@@ -34,8 +34,25 @@ class LabelRunner:
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
         """See kind.Runner. A document without a visible character gets EMPTY_TEXT."""
         texts = [document.text for document in documents if document.text.strip()]
-        rows = iter(self.label(texts) if texts else [])
+        found = self.label(texts) if texts else []
+        rows = iter(self._with_evidence(texts, found) if self.parameters.evidence else found)
         return [next(rows) if document.text.strip() else _empty() for document in documents]
+
+    def _with_evidence(
+        self, texts: Sequence[str], labelled: list[list[LabelRow]]
+    ) -> list[list[LabelRow | TermRow]]:
+        """The rows of each text, and the terms that weighed most for its best label, if it has one."""
+        places = [place for place, rows in enumerate(labelled) if rows[0].label is not None]
+        chosen = [self.labels.index(str(labelled[place][0].label)) for place in places]
+        most = self.parameters.evidence
+        terms = self.classifier.explain([texts[place] for place in places], chosen, most, self.beat)
+        found: list[list[LabelRow | TermRow]] = [list(rows) for rows in labelled]
+        for place, label, weighted in zip(places, chosen, terms, strict=True):
+            found[place] += [
+                TermRow(rank, self.labels[label], term, weight / self.temperature)
+                for rank, (term, weight) in enumerate(weighted, start=1)
+            ]
+        return found
 
     def label(self, texts: Sequence[str]) -> list[list[LabelRow]]:
         """The labels of each text, the most probable first."""

@@ -10,7 +10,7 @@ from scheduler.commands.options import Format, Key, Limit
 from scheduler.commands.output import say
 from scheduler.commands.shell import Commands
 
-app = Commands(help="Labels given by people: they go before a model's, and the next training uses them.")
+app = Commands(help="Labels that people give; they go before a model's.")
 
 Where = Annotated[
     str | None,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from nlp_tasks.classification import (
     TRAIN_CLASSIFY,
     ClassifyParameters,
     LabelRow,
+    TermRow,
     TrainParameters,
     calibration,
 )
@@ -166,10 +168,42 @@ def test_bad_training_parameters_are_refused(bad: dict[str, object]) -> None:
         TrainParameters(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bad", [{"top_n": -1}, {"min_score": 1.5}])
+@pytest.mark.parametrize("bad", [{"top_n": -1}, {"min_score": 1.5}, {"evidence": 101}])
 def test_bad_labelling_parameters_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         ClassifyParameters(**bad)  # type: ignore[arg-type]
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+
+
+def test_evidence_names_the_terms_that_spoke_for_the_label(model_dir: Path) -> None:
+    text = "the striker raised a goal"
+    (rows,) = opened(model_dir, evidence=5).run([Document(1, "a", text)])
+    terms = [row for row in rows if isinstance(row, TermRow)]
+    assert rows[0].label == "sport"
+    assert [term.rank for term in terms] == [1, 2, 3, 4, 5]
+    assert [term.weight for term in terms] == sorted((term.weight for term in terms), reverse=True)
+    assert all(term.term.replace("_", " ").strip() in text for term in terms)
+    assert {term.label for term in terms} == {"sport"}
+    (plain,) = opened(model_dir).run([Document(1, "a", text)])
+    assert plain == rows[:1]
+
+
+def test_the_weights_of_all_terms_and_the_bias_are_the_score(model_dir: Path) -> None:
+    runner: Any = opened(model_dir)
+    text = "the striker raised a goal 골을 넣었다"
+    (terms,) = runner.classifier.explain([text], [0], 10_000, lambda: None)
+    (against,) = runner.classifier.explain([text], [1], 10_000, lambda: None)
+    logits = runner.classifier.logits([text], lambda: None)[0]
+    bias = runner.classifier.weights.bias.numpy()
+    pulled = sum(weight for _, weight in terms) - sum(weight for _, weight in against)
+    assert pulled == pytest.approx(float(logits[0] - logits[1] - bias[0] + bias[1]) / 2, rel=1e-3)
+
+
+def test_a_document_without_a_label_has_no_evidence(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, min_score=1.0, evidence=3).run([Document(1, "a", "zxqv")])
+    assert [row.table for row in rows] == ["classification"]
 
 
 # --- several labels -----------------------------------------------------------------------------------------------

@@ -115,6 +115,13 @@ def test_scores_equal_those_of_transformers_itself(model_dir: Path) -> None:
     assert np.allclose(ours, torch.cat(theirs).numpy(), atol=1e-5)
 
 
+def test_tokens_are_the_evidence(model_dir: Path) -> None:
+    setup = Setup(parameters=ClassifyParameters(evidence=3), model_dir=model_dir)
+    (rows,) = CLASSIFY.stages[0].open(setup).run([Document(1, "a", "goal the striker today " * 10)])
+    assert {row.term for row in rows[1:]} <= {"goal", "the", "striker", "today"}
+    assert len(rows) > 1
+
+
 def test_a_long_document_is_read_to_its_end(model_dir: Path) -> None:
     classifier: Any = opened(model_dir).classifier  # type: ignore[attr-defined]
     inner = WINDOW - 2

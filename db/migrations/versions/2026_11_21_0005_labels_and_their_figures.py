@@ -1,5 +1,7 @@
 """Given labels, the terms that weighed for a label, and a classifier's figures by label."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -66,7 +68,7 @@ def upgrade() -> None:
     )
 
 
-def _figures(table: str, key: list[str], *columns: sa.Column) -> None:
+def _figures(table: str, key: list[str], *columns: sa.Column[Any]) -> None:
     """A table of figures of model versions."""
     op.create_table(
         table,
