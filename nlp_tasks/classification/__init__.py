@@ -18,10 +18,12 @@ from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner,
 ARCHITECTURES: dict[str, str] = {
     "linear": "nlp_tasks.classification.linear",
     "naive-bayes": "nlp_tasks.classification.naive_bayes",
+    "nbsvm": "nlp_tasks.classification.nbsvm",
     "cnn": "nlp_tasks.classification.cnn",
     "gru": "nlp_tasks.classification.gru",
     "lstm": "nlp_tasks.classification.lstm",
     "transformer": "nlp_tasks.classification.transformer",
+    "nearest": "nlp_tasks.classification.nearest",
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
@@ -29,6 +31,8 @@ ARCHITECTURES: dict[str, str] = {
 MOST_TERMS = 100
 #: What a new version has to be, beside the champion, to take its place.
 GATES = ("not-worse", "better", "none")
+#: Those that start from a transformers model in a local folder.
+FROM_FOLDER = ("pretrained",)
 #: Those that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes", "ensemble")
 
@@ -73,10 +77,10 @@ class TrainParameters:
             raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
         if self.epochs < 0 or self.seed < 0:
             raise ValueError("epochs and seed cannot be negative")
-        if (self.arch == "pretrained") != bool(self.pretrained):
-            raise ValueError(
-                "pretrained names a local folder with a transformers model, for arch pretrained only"
-            )
+        if self.arch in FROM_FOLDER and not self.pretrained:
+            raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
+        if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
+            raise ValueError(f"arch {self.arch} has no use for a pretrained model: leave pretrained out")
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ TRAIN_CLASSIFY = Kind(
         "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
         "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
         "neither saw; better: only if it is shown to be better; none: always",
-        "pretrained": "for arch pretrained: the local folder of the transformers model to start from",
+        "pretrained": "for arch pretrained: the local folder of the transformers model to start from; for arch "
+        "nearest: of a model that `train similarity` made, if there is one",
     },
 )

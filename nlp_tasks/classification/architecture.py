@@ -67,7 +67,8 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier, and scores for the tune texts by one that never saw them (to calibrate by)."""
+    """A classifier, and scores for the tune texts by one like it that never saw them (to calibrate by): on the
+    same scale."""
 
     classifier: Classifier
     tune_logits: NDArray[np.float32]  # (T, K)

@@ -30,6 +30,11 @@ class Calibrated:
     temperature: float
     loss: float
 
+    @property
+    def uncalibrated(self) -> NDArray[np.float32]:
+        """The scores as they were (N, K)."""
+        return (self.logits * self.temperature).astype(np.float32)
+
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibrated:
     """The same scores at the temperature that suits the labels."""

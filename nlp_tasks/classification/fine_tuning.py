@@ -85,7 +85,7 @@ class _Step:
             warm = (self.done + 1) / max(1.0, WARM_UP * self.total)
             group["lr"] = LEARNING_RATE * min(warm, (self.total - self.done) / self.total)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.classifier.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += 1

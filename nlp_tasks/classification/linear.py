@@ -71,7 +71,7 @@ def fit(
     problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, device)
     svm = problem.fit(choice.strength, steps, watch.fitting(choice.strength))
     mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares)
-    return Fitted(LinearClassifier(vocabulary, mixed), choice.tuned.logits)
+    return Fitted(LinearClassifier(vocabulary, mixed), choice.tuned.uncalibrated)
 
 
 def _choose(

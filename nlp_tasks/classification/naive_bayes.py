@@ -50,4 +50,4 @@ def fit(
     labels = np.concatenate([examples.labels, examples.tune_labels])
     vocabulary = features.learn(counts, config)
     problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, device)
-    return Fitted(LinearClassifier(vocabulary, problem.naive_bayes(best)), tuned[best].logits)
+    return Fitted(LinearClassifier(vocabulary, problem.naive_bayes(best)), tuned[best].uncalibrated)

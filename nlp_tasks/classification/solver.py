@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from nlp_tasks.classification.features import Rows
 from nlp_tasks.classification.linear_model import Weights
 
+#: What a feature that says nothing by itself is scaled by.
+LEAST_SCALE = 0.3
+
 
 class Problem:
     """Rows and their labels, ready to be fitted with several strengths of regularisation."""
@@ -28,13 +31,17 @@ class Problem:
         labels: NDArray[np.int64],  # (N,) or (N, K)
         class_weights: NDArray[np.float32],
         device: str,
+        *,
+        by_ratio: bool = False,
     ) -> None:
+        """With `by_ratio`, a feature that says much by itself is regularised less (Wang & Manning 2012: NB-SVM)."""
         self.shape = (rows.n_columns, len(class_weights))
         self.rows, self.columns = _both_ways(rows, device)
         self.members = _members(torch.from_numpy(labels).to(device), self.shape[1])  # (N, K)
         self.class_weights = torch.from_numpy(class_weights).to(device)  # (K,)
         self.signs = 2 * self.members - 1  # (N, K)
         self.weights = torch.where(self.members > 0, self.class_weights, torch.ones_like(self.members))
+        self.scales = self._ratios() if by_ratio else None  # (F, K)
         self.parameters = torch.zeros((self.shape[0] + 1, self.shape[1]), device=device)
 
     def fit(self, strength: float, steps: int, beat: Callable[[float], None]) -> Weights:
@@ -58,7 +65,7 @@ class Problem:
 
         solver.step(closure)  # type: ignore[no-untyped-call]
         self.parameters = parameters.detach()
-        return Weights(self.parameters[:-1].clone(), self.parameters[-1].clone())
+        return Weights(self._scaled(self.parameters[:-1]).clone(), self.parameters[-1].clone())
 
     def naive_bayes(self, smoothing: float) -> Weights:
         """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
@@ -77,12 +84,24 @@ class Problem:
 
     def _objective(self, parameters: torch.Tensor, strength: float) -> tuple[float, torch.Tensor]:
         matrix, bias = parameters[:-1], parameters[-1]
-        short = (1 - self.signs * (self.rows @ matrix + bias)).clamp_min_(0)  # (N, K) short of the margin
+        scores = self.rows @ self._scaled(matrix) + bias
+        short = (1 - self.signs * scores).clamp_min_(0)  # (N, K) short of the margin
         weighted = short * self.weights * strength
         slopes = -2 * weighted * self.signs
-        gradient = torch.cat([self.columns @ slopes + matrix, slopes.sum(dim=0, keepdim=True)])
+        gradient = torch.cat([self._scaled(self.columns @ slopes) + matrix, slopes.sum(dim=0, keepdim=True)])
         total = (weighted * short).sum() + matrix.square().sum() / 2
         return float(total), gradient
+
+    def _scaled(self, matrix: torch.Tensor) -> torch.Tensor:
+        return matrix if self.scales is None else matrix * self.scales
+
+    def _ratios(self) -> torch.Tensor:
+        """How much each feature says of each label by itself (F, K): its log count ratio, and a little more."""
+        inside = self.columns @ self.members
+        outside = inside.sum(dim=1, keepdim=True) - inside + 1
+        inside += 1
+        ratios = (inside / inside.sum(dim=0)).log() - (outside / outside.sum(dim=0)).log()
+        return ratios.abs() + LEAST_SCALE
 
 
 def _members(labels: torch.Tensor, n_labels: int) -> torch.Tensor:

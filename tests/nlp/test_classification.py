@@ -66,7 +66,7 @@ def opened(model_dir: Path, **parameters: object) -> Runner:
     return CLASSIFY.stages[0].open(Setup(parameters=chosen, model_dir=model_dir))
 
 
-@pytest.fixture(scope="module", params=["linear", "naive-bayes"])
+@pytest.fixture(scope="module", params=["linear", "naive-bayes", "nbsvm"])
 def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classification") / "model"
     train(labelled(), folder, arch=request.param)
@@ -128,6 +128,20 @@ def test_metrics_and_evaluation_describe_the_held_out_documents(tmp_path: Path) 
     assert metrics["n_train"] + metrics["n_held_out"] == 80
     assert np.sum(evaluation["confusion"]["counts"]) == metrics["n_held_out"]
     assert {figures["label"] for figures in evaluation["labels"]} == {"sport", "money"}
+
+
+@pytest.mark.parametrize("arch", ["linear", "naive-bayes", "nbsvm"])
+def test_probabilities_are_as_sure_as_the_labels_are(tmp_path: Path, arch: str) -> None:
+    random = np.random.default_rng(4)
+    noisy = [
+        Document(
+            d.id, d.key, d.text, str(random.choice(["sport", "money"])) if random.random() < 0.5 else d.label
+        )
+        for d in labelled(100)
+    ]
+    metrics = train(Listed(noisy), tmp_path / "model", arch=arch, held_out=0.3)
+    assert 0.65 < metrics["accuracy"] < 0.85
+    assert metrics["calibration_error"] < 0.12
 
 
 def test_one_label_cannot_be_learned(tmp_path: Path) -> None:

@@ -70,6 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
         unk_token="[UNK]",
         model_max_length=WINDOW,
     ).save_pretrained(folder)
