@@ -42,6 +42,7 @@ class Version:
     path: str
     manifest_sha256: str
     created_at: datetime
+    parameters: dict[str, Any]
 
     @property
     def ref(self) -> str:
@@ -119,6 +120,7 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
             "aliases": sorted(alias for id_, alias in aliases if id_ == version.id),
             "metrics": {metric: value for id_, metric, value in metrics if id_ == version.id},
             "gate": _gate(session, version.id),
+            "parameters": version.parameters,
             "created_at": version.created_at,
             "path": version.path,
         }
@@ -253,10 +255,10 @@ def _gate(session: Session, version_id: int) -> dict[str, Any] | None:
     }
 
 
-def _versions() -> Select[int, str, str, int, str, str, datetime]:
+def _versions() -> Select[int, str, str, int, str, str, datetime, dict[str, Any]]:
     return select(
         ModelVersion.id, Model.name, Model.kind, ModelVersion.version, ModelVersion.path,
-        ModelVersion.manifest_sha256, ModelVersion.created_at,
+        ModelVersion.manifest_sha256, ModelVersion.created_at, ModelVersion.parameters,
     ).join(Model, Model.id == ModelVersion.model_id)  # fmt: skip
 
 

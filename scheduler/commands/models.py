@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -41,30 +42,44 @@ def list_(json: Json = False) -> None:
 @app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The model's name.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a classifier's figures as a page with pictures; - for stdout."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show one model's versions with all their figures.
 
     Of the champion, or of the version named, a classifier's figures by label and its most frequent confusions follow.
 
-    Example: docmill models show sentiment
+    With --html they are a page in one file, which needs nothing else.
+
+    Example: docmill models show sentiment --html sentiment.html
     """
     from db import model_versions
     from scheduler.client import store
 
     model, _, which = name.partition("@")
     with store().read() as session:
-        versions = model_versions.listing(session, model)
+        every = model_versions.listing(session, model)
+        versions = every
         if which:
-            chosen = model_versions.resolve(session, name, versions[0]["kind"]).version
-            versions = [version for version in versions if version["version"] == chosen]
+            chosen = model_versions.resolve(session, name, every[0]["kind"]).version
+            versions = [version for version in every if version["version"] == chosen]
         for version in versions:
-            version |= model_versions.figures(session, version.pop("id"))
+            version |= model_versions.figures(session, version["id"])
+        for version in every:
+            del version["id"]
+    champion = next((v for v in versions if "champion" in v["aliases"]), versions[0])
+    if html is not None:
+        _write_page(html, champion, every)
+        return
     if json:
         print_json(versions)
         return
     _print_versions(versions)
-    champion = next((v for v in versions if "champion" in v["aliases"]), versions[0])
     _print_figures(champion)
 
 
@@ -107,6 +122,21 @@ def rollback(
     with store().write() as session:
         restored = model_versions.rollback(session, name, alias)
     say(f"{name}@{alias} is version {restored.version} again")
+
+
+def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+    from scheduler.pages import model
+
+    if not version["model_label_metric"]:
+        raise ValueError(
+            f"{version['model']}@{version['version']} has no figures by label: only classifiers have a page"
+        )
+    text = model.page(version, versions)
+    if str(file) == "-":
+        say(text.rstrip("\n"))
+    else:
+        file.write_text(text, encoding="utf-8")
+        say(f"wrote {file}")
 
 
 def _print_versions(rows: list[dict[str, Any]]) -> None:

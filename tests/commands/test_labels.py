@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -118,3 +119,35 @@ def test_models_show_tells_the_figures_by_label(reviews: Shell) -> None:
     assert "topics@1, by label:" in shown
     assert "precision" in shown
     assert "no version '7'" in reviews("models", "show", "topics@7", status=1).err
+
+
+def test_the_page_of_a_model_holds_its_figures_and_nothing_that_runs(shell: Shell, tmp_path: Path) -> None:
+    nasty = '<script>alert("1")</script>&'
+    labels = [nasty if label == "money" else label for label in LABELS]
+    shell.texts(*[f"{text} {i}" for i in range(8) for text in TEXTS], labels=labels * 8)
+    shell.work(int(shell("train", "classify", "--collection", "inbox", "--json").json["job"]))
+    file = tmp_path / "page.html"
+    assert shell("models", "show", "inbox", "--html", file).out == f"wrote {file}\n"
+    page = file.read_text(encoding="utf-8")
+    root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    names = {element.tag for element in root.iter()}
+    assert "script" not in names
+    assert {"svg", "rect", "circle", "table"} <= names
+    told = " ".join(text for text in root.itertext())
+    assert nasty in told
+    for words in ("accuracy", "held-out documents", "By label", "Confusion", "Calibration", "Versions"):
+        assert words in told
+    assert "http" not in page.replace("http-equiv", "")
+
+
+def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
+    from db import model_versions
+    from tests.db.making import a_job
+
+    job_id = a_job(shell.store, 1, kind="train-similarity", model_ref="near")
+    with shell.store.write() as session:
+        model_versions.register(session, job_id, "near/1", "ab" * 32, {})
+    assert (
+        "only classifiers have a page"
+        in shell("models", "show", "near", "--html", tmp_path / "p", status=2).err
+    )

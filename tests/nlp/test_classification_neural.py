@@ -154,7 +154,7 @@ class KilledError(Exception):
     """Stands for the end of the process: whatever raises it cannot clean up."""
 
 
-@pytest.mark.parametrize("arch", ["cnn", "ensemble"])
+@pytest.mark.parametrize("arch", ["cnn"])
 def test_a_training_that_was_interrupted_twice_ends_with_the_same_model(
     tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
