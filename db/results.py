@@ -22,13 +22,17 @@ from db.models import (
     LabelTerm,
     Neighbour,
     Outcome,
+    ShadowLabel,
     Summary,
     SummarySentence,
 )
 from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
-BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Classification, LabelTerm, Neighbour)}
+BY_JOB = {
+    model.__tablename__
+    for model in (Summary, SummarySentence, Classification, LabelTerm, ShadowLabel, Neighbour)
+}
 #: Tables whose rows belong to a document and a model version, and outlive the job.
 BY_MODEL_VERSION = {DocumentVector.__tablename__}
 

@@ -62,6 +62,19 @@ SELECT c.name AS collection, g.document_key, g.rank, g.label, g.source, g.given_
 FROM given_label g JOIN collection c ON c.id = g.collection_id
 """
 
+#: Beside the newest label that `classify` gave to the same version of the document. Two abstentions agree.
+_SHADOW_AGREEMENT = """
+SELECT s.job_id, c.name AS collection, m.name AS model, v.version AS model_version,
+       COUNT(*) AS n_documents,
+       SUM(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1 ELSE 0 END) AS n_agreeing,
+       AVG(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1.0 ELSE 0.0 END) AS agreement
+FROM shadow_label s JOIN job j ON j.id = s.job_id JOIN collection c ON c.id = j.collection_id
+LEFT JOIN model_version v ON v.id = j.model_version_id LEFT JOIN model m ON m.id = v.model_id
+JOIN classification b ON b.document_id = s.document_id AND b.rank = 1
+     AND b.job_id = (SELECT MAX(n.job_id) FROM classification n WHERE n.document_id = s.document_id)
+GROUP BY s.job_id, c.name, m.name, v.version
+"""
+
 _OF_VERSIONS = "JOIN model_version v ON v.id = r.model_version_id JOIN model m ON m.id = v.model_id"
 
 _MODEL_METRICS = f"""
@@ -107,6 +120,7 @@ VIEWS = {
     "v_model_metrics": _MODEL_METRICS,
     "v_model_labels": _MODEL_LABELS,
     "v_model_confusion": _MODEL_CONFUSION,
+    "v_shadow_agreement": _SHADOW_AGREEMENT,
     "v_similar": _SIMILAR,
     "v_failures": _FAILURES,
 }

@@ -20,6 +20,7 @@ from db.models.results import (
     DocumentVector,
     LabelTerm,
     Neighbour,
+    ShadowLabel,
     Summary,
     SummarySentence,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Release",
     "Run",
     "Schedule",
+    "ShadowLabel",
     "Summary",
     "SummarySentence",
 ]

@@ -11,6 +11,8 @@ from scheduler.pages.markup import Markup, element, joined
 MOST_LABELS = 30
 #: Characters of a label that are shown; the whole is in its tooltip.
 LABEL_CHARS = 22
+#: The same over a column.
+TURNED_CHARS = 16
 #: Pixels: a row of bars, a cell of the matrix, the side of the reliability diagram.
 ROW, CELL, SIDE = 26, 34, 300
 #: Pixels for a label's name, and for a bar of 1.0.
@@ -38,7 +40,7 @@ def by_label(rows: Rows) -> Markup:
                 element("rect", x=NAME, y=y, width=BAR * row["f1"], height=16, class_="bar"),
                 _mark(row["precision"], y, "precision"),
                 _mark(row["recall"], y, "recall"),
-                element("text", f"{row['f1']:.2f}", x=NAME + BAR + 10, y=y + 12),
+                element("text", f"{row['f1']:.2f}", x=NAME + BAR + 20, y=y + 12),
                 element("text", f"{row['support']:,}", x=NAME + BAR + 100, y=y + 12, class_="count"),
             )
         )
@@ -53,14 +55,16 @@ def confusion(rows: Rows) -> Markup:
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
-    top = 130
+    top = 26 + 5 * max((min(TURNED_CHARS, len(label)) for label in labels), default=0)
     parts = []
     for label, number in place.items():
         x, y = NAME + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
         parts.append(element("text", short(label), element("title", label), x=NAME - 8, y=y, class_="name"))
         turned = f"rotate(-50 {x:.0f} {top - 8})"
         parts.append(
-            element("text", short(label, 16), element("title", label), x=x, y=top - 8, transform=turned)
+            element(
+                "text", short(label, TURNED_CHARS), element("title", label), x=x, y=top - 8, transform=turned
+            )
         )
     for row in rows:
         true, given = row["true_label"], row["predicted_label"]
@@ -134,7 +138,7 @@ def _scale(n: int) -> Markup:
         element("text", f"{share:g}", x=NAME + BAR * share, y=16, class_="tick")
         for share in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
-    heads.append(element("text", "F1", x=NAME + BAR + 10, y=16))
+    heads.append(element("text", "F1", x=NAME + BAR + 20, y=16))
     heads.append(element("text", "documents", x=NAME + BAR + 100, y=16, class_="count"))
     for share in (0.25, 0.5, 0.75):
         x = NAME + BAR * share

@@ -67,7 +67,7 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
         ),
         # Nothing may be loaded or run, whatever a label is called.
         Markup(
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>"
         ),
         element("style", Markup(STYLE)),
     )

@@ -30,6 +30,7 @@ COLUMNS = {
     "v_model_metrics": "model model_version metric value",
     "v_model_labels": "model model_version label precision recall f1 support n_predicted threshold",
     "v_model_confusion": "model model_version true_label predicted_label n_documents",
+    "v_shadow_agreement": "job_id collection model model_version n_documents n_agreeing agreement",
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
 }

@@ -139,9 +139,10 @@ def test_probabilities_are_as_sure_as_the_labels_are(tmp_path: Path, arch: str) 
         )
         for d in labelled(100)
     ]
-    metrics = train(Listed(noisy), tmp_path / "model", arch=arch, held_out=0.3)
-    assert 0.65 < metrics["accuracy"] < 0.85
-    assert metrics["calibration_error"] < 0.12
+    train(Listed(noisy), tmp_path / "model", arch=arch)
+    found = opened(tmp_path / "model").run(list(labelled(20)))
+    # Half of the labels are thrown dice, so three in four are what the text says.
+    assert np.mean([rows[0].score for rows in found]) == pytest.approx(0.75, abs=0.1)
 
 
 def test_one_label_cannot_be_learned(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_the_end_of_a_long_document_counts(model_dir: Path) -> None:
 
 def test_the_words_of_the_label_are_its_evidence(model_dir: Path) -> None:
     runner = CLASSIFY.stages[0].open(Setup(parameters=ClassifyParameters(evidence=2), model_dir=model_dir))
-    text = "the striker said today goal was a striker " + "오늘 그리고 했다 " * 200
+    text = "the striker said today goal was a striker " + "오늘 그리고 했다 " * 3
     (rows,) = runner.run([Document(1, "a", text)])
     label, terms = rows[0].label, [row.term for row in rows[1:]]
     assert label == "sport"

@@ -40,6 +40,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_label_term_document_id")),
         sa.PrimaryKeyConstraint("job_id", "document_id", "rank", name=op.f("pk_label_term")),
     )
+    op.create_table(
+        "shadow_label",
+        sa.Column("job_id", BigId, nullable=False),
+        sa.Column("document_id", BigId, nullable=False),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_shadow_label_job_id")),
+        sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_shadow_label_document_id")),
+        sa.PrimaryKeyConstraint("job_id", "document_id", name=op.f("pk_shadow_label")),
+    )
     _figures(
         "model_label_metric",
         ["label"],
