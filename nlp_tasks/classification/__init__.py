@@ -24,6 +24,7 @@ ARCHITECTURES: dict[str, str] = {
     "lstm": "nlp_tasks.classification.lstm",
     "transformer": "nlp_tasks.classification.transformer",
     "nearest": "nlp_tasks.classification.nearest",
+    "zero-shot": "nlp_tasks.classification.zero_shot",
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
@@ -32,7 +33,7 @@ MOST_TERMS = 100
 #: What a new version has to be, beside the champion, to take its place.
 GATES = ("not-worse", "better", "none")
 #: Those that start from a transformers model in a local folder.
-FROM_FOLDER = ("pretrained",)
+FROM_FOLDER = ("pretrained", "zero-shot")
 #: Those that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes", "ensemble")
 
@@ -64,6 +65,7 @@ class TrainParameters:
     class_weights: str = "none"
     epochs: int = 0
     pretrained: str = ""
+    hypothesis: str = "This text is about {}."
     gate: str = "not-worse"
 
     def __post_init__(self) -> None:
@@ -73,6 +75,8 @@ class TrainParameters:
             raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
         if self.class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
+        if "{}" not in self.hypothesis:
+            raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
         if self.gate not in GATES:
             raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
         if self.epochs < 0 or self.seed < 0:
@@ -163,9 +167,10 @@ TRAIN_CLASSIFY = Kind(
         "held_out": "share of the documents kept out of training to measure the model",
         "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
         "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
+        "hypothesis": "for arch zero-shot: the sentence of a label, with {} for its name",
         "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
         "neither saw; better: only if it is shown to be better; none: always",
-        "pretrained": "for arch pretrained: the local folder of the transformers model to start from; for arch "
+        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model; for arch "
         "nearest: of a model that `train similarity` made, if there is one",
     },
 )

@@ -36,9 +36,14 @@ class Examples:
     labels: NDArray[np.int64]  # (N,) or (N, K)
     tune_texts: Sequence[str]  # (T,)
     tune_labels: NDArray[np.int64]  # (T,) or (T, K)
-    n_labels: int
+    #: The labels' names (K,), in the order of their indexes.
+    label_names: Sequence[str]
     #: How much an example of each label weighs.
     class_weights: NDArray[np.float32]  # (K,)
+
+    @property
+    def n_labels(self) -> int:
+        return len(self.label_names)
 
 
 class Classifier(Protocol):

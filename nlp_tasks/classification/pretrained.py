@@ -138,8 +138,9 @@ def fit(
     return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
 
 
-def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifier:
-    """The model of a local folder, ready to be fine-tuned; TrainingError if it cannot be read."""
+def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
+    """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
+    cannot be read."""
     library = _library(TrainingError)
     if not (folder / "config.json").is_file():
         raise TrainingError(
@@ -149,7 +150,7 @@ def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifie
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
         model = library.AutoModelForSequenceClassification.from_pretrained(
             folder,
-            num_labels=n_labels,
+            **({} if n_labels is None else {"num_labels": n_labels}),
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
@@ -160,11 +161,16 @@ def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifie
     return PretrainedClassifier(model.to(device), tokenizer, device)
 
 
-def cut(tokenizer: Any, config: Any, texts: Sequence[str]) -> Windows:
-    """All windows of the texts; a text that fits the model has one."""
+def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
+    """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
     longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", WINDOW_TOKENS))
     encoded = tokenizer(
-        list(texts), truncation=True, max_length=int(longest), stride=0, return_overflowing_tokens=True
+        list(texts),
+        None if second is None else [second] * len(texts),
+        truncation=True if second is None else "only_first",
+        max_length=int(longest),
+        stride=0,
+        return_overflowing_tokens=True,
     )
     owner = np.array(encoded.pop("overflow_to_sample_mapping"), np.int64)
     names = [name for name in encoded if name in tokenizer.model_input_names]

@@ -144,7 +144,7 @@ def _examples(parts: Parts, class_weights: str) -> Examples:
         labels=labels,
         tune_texts=[document.text for document in parts.tune],
         tune_labels=_truth(parts.tune, parts),
-        n_labels=len(parts.labels),
+        label_names=parts.labels,
         class_weights=weights,
     )
 

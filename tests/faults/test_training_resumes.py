@@ -81,10 +81,10 @@ def test_a_training_whose_worker_is_killed_twice_ends_with_the_same_model(
     assert stack.run("train", "classify", "--collection", "made", *chosen).returncode == 0
 
     for kill in (1, 2):
-        until(lambda kill=kill: epochs_done(stack, kill) >= kill, f"epoch {kill} done by claim {kill}")
+        until(lambda kill=kill: epochs_done(stack, kill) >= kill, f"epoch {kill} done by claim {kill}", 120)
         stack.busy_child().send_signal(signal.SIGKILL)
 
-    until(lambda: stack.state(1) == "finished", "the end of the training")
+    until(lambda: stack.state(1) == "finished", "the end of the training", 120)
     assert stack.n_crashes(1) == 2
     expected = undisturbed(tmp_path / "model")
     metrics = dict(map(tuple, stack.rows("SELECT metric, value FROM v_model_metrics")))
