@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +118,13 @@ class NearestClassifier:
 
     def state(self) -> State:
         """The Doc2Vec model, and the labelled documents' vectors and labels."""
-        config = {"parameters": asdict(self.model.parameters), "words": self.model.words}
+        config: dict[str, Any] = {"parameters": asdict(self.model.parameters), "words": self.model.words}
         config |= {"n_labels": self.n_labels, "neighbours": self.neighbours}
-        tensors = {"counts": self.model.counts, "output": self.model.output, "typical": self.model.typical}
+        tensors: dict[str, NDArray[Any]] = {
+            "counts": self.model.counts,
+            "output": self.model.output,
+            "typical": self.model.typical,
+        }
         if self.model.word_vectors is not None:
             tensors["word_vectors"] = self.model.word_vectors
         return config, tensors | {"vectors": self.vectors, "labels": self.labels}
@@ -180,7 +184,8 @@ def fit(
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vectors (N, D) at length one; zeros stay zeros."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
 def _doc2vec(
@@ -194,9 +199,9 @@ def _doc2vec(
                 f"{error}; `pretrained` is the folder of a model that `docmill train similarity` made"
             ) from error
     with tempfile.TemporaryDirectory() as folder:
-        chosen = TrainSimilarityParameters(
-            seed=parameters.seed, **({"epochs": parameters.epochs} if parameters.epochs else {})
-        )
+        chosen = TrainSimilarityParameters(seed=parameters.seed)
+        if parameters.epochs:
+            chosen = replace(chosen, epochs=parameters.epochs)
         texts = _Texts([*examples.texts, *examples.tune_texts])
         similarity.train(texts, chosen, device, Path(folder), progress)
         return models.load(Path(folder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ class LabelRunner:
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
         """See kind.Runner. A document without a visible character gets EMPTY_TEXT."""
         texts = [document.text for document in documents if document.text.strip()]
-        found = self.label(texts) if texts else []
-        rows = iter(self._with_evidence(texts, found) if self.parameters.evidence else found)
+        labelled = self.label(texts) if texts else []
+        rows: Iterator[Result] = iter(labelled)
+        if self.parameters.evidence:
+            rows = iter(self._with_evidence(texts, labelled))
         return [next(rows) if document.text.strip() else _empty() for document in documents]
 
     def _with_evidence(

@@ -53,10 +53,8 @@ class ZeroShotClassifier:
                 found = scores[:, entailment].float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])
                 beat()
-        totals: NDArray[np.float64] = np.bincount(
-            windows.owner, weights=windows.lengths, minlength=windows.n_texts
-        )
-        return sums / totals
+        totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
+        return np.asarray(sums / totals)
 
     def explain(
         self,
