@@ -48,7 +48,7 @@ class ZeroShotClassifier:
         sums = np.zeros(windows.n_texts)
         self.model.model.eval()
         with torch.inference_mode():
-            for chosen in pretrained.by_length(windows.lengths):
+            for chosen in pretrained.by_length(windows.lengths, self.model.device):
                 scores = pretrained.forward(self.model, [windows.inputs[place] for place in chosen])
                 found = scores[:, entailment].float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])

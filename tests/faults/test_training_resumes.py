@@ -39,7 +39,9 @@ def made() -> list[NewDocument]:
 def stack() -> Iterator[Stack]:
     if missing := missing_redis():
         pytest.skip(missing)
-    stack = Stack("sqlite", n_workers=1, environment={"OMP_NUM_THREADS": "1"}, kinds="train-classify")
+    # A lease that outlasts the import of torch on a busy machine; a killed worker is noticed without it.
+    environment = {"OMP_NUM_THREADS": "1", "DOCMILL_LEASE_SECONDS": "60"}
+    stack = Stack("sqlite", n_workers=1, environment=environment, kinds="train-classify")
     yield stack
     stack.stop()
 
