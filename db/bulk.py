@@ -1,8 +1,9 @@
-"""Many rows at once, the fastest way each database has: COPY on PostgreSQL, executemany on SQLite."""
+"""Many rows at once, the fastest way each database has: COPY on PostgreSQL, many rows a statement on SQLite."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Table, insert
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 
 #: Below so many rows, COPY's own round trips cost more than it saves.
 COPY_FROM_ROWS = 50
+#: Rows in one statement of SQLite, and the parameters that any build of it takes.
+MOST_ROWS, MOST_PARAMETERS = 500, 32_766
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -29,18 +32,46 @@ def insert_tuples(
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
     *,
+    owner: tuple[str, int | None],
     skip_existing: bool,
 ) -> None:
     """Insert rows whose values (numbers, text, bytes, None) the drivers take as they are, which spares the
-    conversion of each value. `skip_existing` leaves rows alone whose key is there already."""
-    if _is_postgres(session) and len(rows) >= COPY_FROM_ROWS and not skip_existing:
-        _copy(session, table, columns, rows)
-        return
-    places = ", ".join(["%s" if _is_postgres(session) else "?"] * len(columns))
+    conversion of each value. `owner` is a column that has the same value in every row. `skip_existing` leaves
+    rows alone whose key is there already."""
+    names, value = (owner[0], *columns), owner[1]
+    if not _is_postgres(session):
+        _insert_together(session, table, names, value, rows, skip_existing=skip_existing)
+    elif skip_existing or len(rows) < COPY_FROM_ROWS:
+        statement = _insert(table, names, f"({', '.join(['%s'] * len(names))})", skip_existing=skip_existing)
+        session.connection().exec_driver_sql(statement, [(value, *row) for row in rows])
+    else:
+        _copy(session, table, names, ((value, *row) for row in rows))
+
+
+def _insert_together(
+    session: Session,
+    table: Table,
+    names: Sequence[str],
+    owner: int | None,
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    skip_existing: bool,
+) -> None:
+    """Many rows in one statement. The driver gives up Python's lock at each step, which executemany has for
+    each row; in a worker whose other thread works it would wait milliseconds to have it back."""
+    connection = session.connection()
+    per_statement = min(MOST_ROWS, MOST_PARAMETERS // len(names))
+    one = f"(?1{', ?' * (len(names) - 1)})"
+    for start in range(0, len(rows), per_statement):
+        some = rows[start : start + per_statement]
+        statement = _insert(table, names, ", ".join([one] * len(some)), skip_existing=skip_existing)
+        connection.exec_driver_sql(statement, (owner, *chain.from_iterable(some)))
+
+
+def _insert(table: Table, names: Sequence[str], values: str, *, skip_existing: bool) -> str:
+    """The statement. Names come from our own models; the values travel apart from it."""
     ending = " ON CONFLICT DO NOTHING" if skip_existing else ""
-    # Names come from our own models; the values travel apart from the statement.
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({places}){ending}"  # noqa: S608
-    session.connection().exec_driver_sql(statement, list(rows))
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES {values}{ending}"  # noqa: S608
 
 
 def _copy(session: Session, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

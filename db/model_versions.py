@@ -183,9 +183,15 @@ def register(
     if rows:
         session.execute(insert(ModelMetric), rows)
     for table, found in (figures or {}).items():
-        values = [(version.id, *row) for row in found.values]
-        columns = ("model_version_id", *found.columns)
-        bulk.insert_tuples(session, Base.metadata.tables[table], columns, values, skip_existing=False)
+        owner = ("model_version_id", version.id)
+        bulk.insert_tuples(
+            session,
+            Base.metadata.tables[table],
+            found.columns,
+            found.values,
+            owner=owner,
+            skip_existing=False,
+        )
     if judgement is not None:
         gates.write(session, version.id, judgement)
     refusal = _refusal(session, model, judgement)

@@ -103,10 +103,11 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
     if not rows.values:
         return
     kept = table in BY_MODEL_VERSION
-    columns = ("model_version_id" if kept else "job_id", *rows.columns)
-    values = [(owner_id, *row) for row in rows.values]
+    owner = ("model_version_id" if kept else "job_id", owner_id)
     # Two jobs may infer the same vector at the same time: the first one stays.
-    bulk.insert_tuples(session, Base.metadata.tables[table], columns, values, skip_existing=kept)
+    bulk.insert_tuples(
+        session, Base.metadata.tables[table], rows.columns, rows.values, owner=owner, skip_existing=kept
+    )
 
 
 def pending(

@@ -40,10 +40,10 @@ def next_after(cron: str, time_zone: str, moment: datetime) -> datetime:
 
 def latest_due(due: Due, moment: datetime) -> datetime:
     """The last due time not after `moment`: what is fired when several were missed."""
-    reverse = CronSim(
-        due.cron, (moment + timedelta(seconds=1)).astimezone(_zone(due.time_zone)), reverse=True
-    )
-    return max(next(reverse).astimezone(UTC), due.next_at)
+    # Backwards, CronSim leaves out the time that it starts from.
+    from_here = (moment + timedelta(seconds=1)).astimezone(_zone(due.time_zone))
+    backwards = (found.astimezone(UTC) for found in CronSim(due.cron, from_here, reverse=True))
+    return max(next(found for found in backwards if found <= moment), due.next_at)
 
 
 def fire_due(store: Store) -> bool:

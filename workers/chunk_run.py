@@ -29,7 +29,7 @@ log = logging.getLogger("docmill.worker")
 #: What has been computed is written at least so often, so that a crash costs little.
 FLUSH_SECONDS = 5.0
 #: Documents that are loaded, and written, together.
-BLOCK = 2_000
+BLOCK = 4_000
 
 
 def run(process: Process, chunk_id: int) -> str:

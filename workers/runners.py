@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from collections import OrderedDict
@@ -36,7 +37,11 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
         _open.popitem(last=False)
     with lease.loading():
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
+        gc.unfreeze()
         _open[key] = stage.open(setup_for(process.store, process.settings, kind, claim, _beat))
+        # What is loaded stays: the collector need not walk all of it again and again while results are made.
+        gc.collect()
+        gc.freeze()
     return _open[key]
 
 
@@ -46,7 +51,7 @@ def _beat() -> None:
 
 
 def _key(claim: Claim, stage: Stage) -> tuple[Any, ...]:
-    """What a runner depends on. A stage that reads vectors sees those of its own job's time."""
-    job = claim.job_id if stage.reads == "nothing" else None
+    """What a runner depends on. A stage that reads vectors sees those of its own job's collection and time."""
+    corpus = (claim.collection_id, claim.job_id) if stage.reads == "nothing" else None
     parameters = json.dumps(claim.parameters, sort_keys=True)
-    return (claim.kind, stage.name, parameters, claim.model_version_id, claim.collection_id, job)
+    return (claim.kind, stage.name, parameters, claim.model_version_id, corpus)

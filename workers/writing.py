@@ -20,13 +20,27 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
-    tables: dict[str, Rows] = {}
+    found: dict[Any, tuple[list[int], list[Row]]] = {}
     for document, result in done:
-        error = result if isinstance(result, DocumentError) else _add(tables, document.id, result)
-        if error is not None:
-            errors.append((document.id, error.code, error.detail))
-        else:
-            ok_ids.append(document.id)
+        if isinstance(result, DocumentError):
+            errors.append((document.id, result.code, result.detail))
+            continue
+        ok_ids.append(document.id)
+        for row in result:
+            ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
+            ids.append(document.id)
+            rows.append(row)
+    tables: dict[str, Rows] = {}
+    refused: dict[int, DocumentError] = {}
+    for row_type, (ids, rows) in found.items():
+        columns, values_of = _reader(row_type)
+        values = list(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True))
+        tables[row_type.table] = Rows(("document_id", *columns), values)
+        if not _are_finite(values):
+            refused |= _not_finite(row_type.table, values)
+    if refused:
+        left = [(document, refused.get(document.id, result)) for document, result in done]
+        return as_written(left, with_outcomes=with_outcomes)
     return Written(ok_ids if with_outcomes else (), errors, tables)
 
 
@@ -40,20 +54,20 @@ def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:
     return tables
 
 
-def _add(tables: dict[str, Rows], document_id: int, result: Sequence[Any]) -> DocumentError | None:
-    """Add a document's rows to those of their tables, all or none."""
-    new: list[tuple[Rows, tuple[Any, ...]]] = []
-    for row in result:
-        row_type: Any = type(row)
-        columns, values_of = _reader(row_type)
-        values = values_of(row)
-        if not all(isfinite(value) for value in values if type(value) is float):
-            return DocumentError("BAD_RESULT", f"a value for table {row.table} is not a finite number")
-        rows = tables.get(row.table) or tables.setdefault(row.table, Rows(("document_id", *columns), []))
-        new.append((rows, (document_id, *values)))
-    for rows, values in new:
-        rows.values.append(values)
-    return None
+def _are_finite(values: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether no float among these rows is NaN or infinite. By columns, which is several times as fast."""
+    for column in zip(*values, strict=True):
+        if float in set(map(type, column)) and not all(
+            isfinite(value) for value in column if type(value) is float
+        ):
+            return False
+    return True
+
+
+def _not_finite(table: str, values: Sequence[tuple[Any, ...]]) -> dict[int, DocumentError]:
+    """The documents whose rows hold a value that is no finite number."""
+    error = DocumentError("BAD_RESULT", f"a value for table {table} is not a finite number")
+    return {row[0]: error for row in values if not _are_finite([row])}
 
 
 @cache

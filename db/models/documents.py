@@ -32,6 +32,16 @@ class Document(Base):
             sqlite_where=text("is_latest"),
             postgresql_where=text("is_latest"),
         ),
+        # All that cutting a job into chunks reads, in its order: the long texts stay unread.
+        # SQLite uses it for a query with this very condition, which SQLAlchemy spells so.
+        Index(
+            "ix_document_cut",
+            "collection_id",
+            "id",
+            "body_chars",
+            sqlite_where=text("is_latest = 1"),
+            postgresql_where=text("is_latest"),
+        ),
     )
 
     id: Mapped[Id]

@@ -142,7 +142,7 @@ CLASSIFY = Kind(
     rows=(LabelRow, TermRow),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
-    chunk_documents=16_384,
+    chunk_documents=32_768,
     chunk_chars=2_000_000,
     help={
         "top_n": "at most so many labels, the most probable first; 0: one, or all that apply where the model was "

@@ -70,7 +70,7 @@ SHADOW_CLASSIFY = Kind(
     rows=(ShadowRow,),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
-    chunk_documents=16_384,
+    chunk_documents=32_768,
     chunk_chars=2_000_000,
     help={"min_score": "below this probability give no label, as for classify"},
 )

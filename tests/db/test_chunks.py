@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from db import chunks, jobs, schedules
+from db import chunks, jobs, model_versions, results, schedules
 from db.chunks import MAX_CRASHES, WHOLE_CHUNK, Written
 from db.errors import FencedError
 from db.models import Job
@@ -26,6 +26,7 @@ from tests.db.making import (
     let_leases_expire,
     outcomes,
     reap,
+    sql,
     stop,
     submit,
     suspect,
@@ -121,6 +122,37 @@ def test_writing_closes_the_chunk_with_outcomes_and_rows(store: Store) -> None:
     assert (chunk.state, chunk.n_ok, chunk.n_error, chunk.lease_until) == ("closed", 2, 1, None)
     assert chunk.closed_at is not None
     assert finish(store, job_id)
+
+
+@pytest.mark.parametrize("n", [1, 49, 50, 500, 1203])
+def test_rows_are_written_however_many_they_are(store: Store, n: int) -> None:
+    job_id = a_job(store, 2)
+    taken = held(store, the_chunk(store, job_id).id)
+    document = taken.document_ids[0]
+    values = [(document, rank, f"답 {rank}", rank / 7, None) for rank in range(1, n + 1)]
+    rows = Rows(("document_id", "rank", "label", "score", "reason"), values)
+    with store.write() as session:
+        chunks.write(session, taken, Written((), (), {"classification": rows}), LEASE, close=False)
+    found = sql(store, "SELECT document_id, rank, label, score, reason FROM classification ORDER BY rank")
+    assert [tuple(row) for row in found] == values
+
+
+@pytest.mark.parametrize("n", [1, 1203])
+def test_rows_that_are_kept_stay_as_they_were_first(store: Store, n: int) -> None:
+    collection = add_documents(store, n)
+    ids = [id_ for (id_,) in sql(store, "SELECT id FROM document ORDER BY id")]
+    job_id = submit(store, collection).job_id
+    with store.write() as session:
+        model_versions.register(session, job_id, "news/1", "ab", {})
+    ((owner,),) = sql(store, "SELECT id FROM model_version")
+    for vector in (b"first", b"second"):
+        with store.write() as session:
+            rows = Rows(("document_id", "vector"), [(id_, vector) for id_ in ids])
+            results.write_rows(session, "document_vector", owner, rows)
+    found = sql(
+        store, "SELECT document_id, model_version_id, vector FROM document_vector ORDER BY document_id"
+    )
+    assert [tuple(row) for row in found] == [(id_, owner, b"first") for id_ in ids]
 
 
 def test_a_write_in_the_middle_keeps_the_lease_and_prolongs_it(store: Store) -> None:

@@ -371,6 +371,13 @@ def test_chunks_leave_no_document_out_at_any_size(store: Store) -> None:
         assert len(session.execute(selection.latest(collection)).all()) == 23
 
 
+def test_cutting_reads_an_index_and_no_text(sqlite_store: Store) -> None:
+    query = selection.latest(add_documents(sqlite_store, 3)).order_by("id")
+    compiled = query.compile(sqlite_store.engine, compile_kwargs={"literal_binds": True})
+    plan = [row[-1] for row in sql(sqlite_store, f"EXPLAIN QUERY PLAN {compiled}")]
+    assert plan == ["SEARCH document USING INDEX ix_document_cut (collection_id=?)"]
+
+
 def _done(store: Store, job_id: int) -> int:
     """Run the whole job to its end."""
     for chunk in chunks_of(store, job_id):

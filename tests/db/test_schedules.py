@@ -10,6 +10,7 @@ import pytest
 
 from db import schedules
 from db.errors import ConflictError, NotFoundError
+from db.schedules import Due
 from db.store import Store
 from scheduler import nightly
 from scheduler.requests import JobRequest
@@ -100,6 +101,15 @@ def test_times_missed_while_nobody_was_there_are_one_firing(store: Store) -> Non
     ((due_at, fired_at),) = _runs(store)
     assert timedelta(0) <= fired_at - due_at < timedelta(minutes=5, seconds=1)
     assert due_at.minute % 5 == 0
+
+
+@pytest.mark.parametrize(
+    ("second", "minute"), [(timedelta(0), 35), (timedelta(microseconds=-1), 30), (timedelta(seconds=59), 35)]
+)
+def test_a_missed_time_is_never_one_that_is_still_to_come(second: timedelta, minute: int) -> None:
+    due = Due(1, "s", "*/5 * * * *", "UTC", _utc(2026, 3, 7, 9))
+    moment = _utc(2026, 3, 7, 10, 35) + second
+    assert nightly.latest_due(due, moment) == _utc(2026, 3, 7, 10, minute)
 
 
 def test_many_schedulers_fire_once(store: Store) -> None:

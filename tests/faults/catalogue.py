@@ -6,6 +6,7 @@ from tests.faults import (
     database_faults,
     disk_faults,
     document_faults,
+    network_faults,
     people_faults,
     process_faults,
     redis_faults,
@@ -17,6 +18,7 @@ FAULTS: tuple[Fault, ...] = (
     *redis_faults.FAULTS,
     *database_faults.FAULTS,
     *disk_faults.FAULTS,
+    *network_faults.FAULTS,
     *document_faults.FAULTS,
     *people_faults.FAULTS,
 )
