@@ -35,7 +35,7 @@ GATES = ("not-worse", "better", "none")
 #: Those that start from a transformers model in a local folder.
 FROM_FOLDER = ("pretrained", "zero-shot")
 #: Those that cannot learn from lists of labels.
-ONE_LABEL_ONLY = ("naive-bayes", "ensemble")
+ONE_LABEL_ONLY = ("naive-bayes",)
 
 
 @dataclass(frozen=True)

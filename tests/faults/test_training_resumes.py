@@ -28,9 +28,9 @@ def made() -> list[NewDocument]:
     random = np.random.default_rng(1)
     words = [f"word{n}" for n in range(500)]
     found = []
-    for number in range(300):
+    for number in range(200):
         label, first = (("sport", 0), ("money", 250))[number % 2]
-        text = " ".join(random.choice(words[first : first + 260], 600))
+        text = " ".join(random.choice(words[first : first + 260], 200))
         found.append(NewDocument(f"k{number}", text, label, f"made:{number}"))
     return found
 
