@@ -74,6 +74,7 @@ def undisturbed(folder: Path) -> dict[str, float]:
 
 @pytest.mark.stack
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_training_whose_worker_is_killed_twice_ends_with_the_same_model(
     stack: Stack, tmp_path: Path
 ) -> None:
@@ -86,7 +87,7 @@ def test_a_training_whose_worker_is_killed_twice_ends_with_the_same_model(
         until(lambda kill=kill: epochs_done(stack, kill) >= kill, f"epoch {kill} done by claim {kill}", 120)
         stack.busy_child().send_signal(signal.SIGKILL)
 
-    until(lambda: stack.state(1) == "finished", "the end of the training", 120)
+    until(lambda: stack.state(1) == "finished", "the end of the training", 240)
     assert stack.n_crashes(1) == 2
     expected = undisturbed(tmp_path / "model")
     metrics = dict(map(tuple, stack.rows("SELECT metric, value FROM v_model_metrics")))
