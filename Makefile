@@ -64,7 +64,7 @@ soak: venv system ## faults at random for MINUTES=10, from a printed seed
 mutants: venv system ## break the code in named ways: the tests must notice each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-end-to-end bench-similarity bench-classification bench-summaries
+.PHONY: bench-queue bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries
 bench-queue: venv system ## measure the queue beside plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-end-to-end: venv system ## measure a job of 150,000 reviews beside a bare loop
@@ -73,6 +73,8 @@ bench-similarity: $(VENV)/.bench ## measure vectors and search beside faiss and 
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## measure the classifier beside scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
+bench-pretrained: venv ## measure a transformers model beside its own pipeline (pip install transformers first)
+	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
 bench-summaries: $(VENV)/.bench ## measure the summaries beside lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 

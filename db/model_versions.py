@@ -9,13 +9,26 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import gates
+from db import bulk, gates
 from db.errors import ConflictError, NotFoundError
 from db.gates import Judgement
-from db.models import Job, Model, ModelAlias, ModelMetric, ModelVersion
+from db.models import (
+    Base,
+    Job,
+    Model,
+    ModelAlias,
+    ModelConfusion,
+    ModelLabelMetric,
+    ModelMetric,
+    ModelReliability,
+    ModelVersion,
+)
+from db.results import Rows
 
 #: What a job gets that asks for a name without a version.
 CHAMPION = "champion"
+#: Tables of figures of a model version, beside its metrics.
+FIGURES = {model.__tablename__ for model in (ModelLabelMetric, ModelConfusion, ModelReliability)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +42,7 @@ class Version:
     path: str
     manifest_sha256: str
     created_at: datetime
+    parameters: dict[str, Any]
 
     @property
     def ref(self) -> str:
@@ -99,17 +113,34 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     metrics = session.execute(select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)).all()
     return [
         {
+            "id": version.id,
             "model": version.model,
             "version": version.version,
             "kind": version.kind,
             "aliases": sorted(alias for id_, alias in aliases if id_ == version.id),
             "metrics": {metric: value for id_, metric, value in metrics if id_ == version.id},
             "gate": _gate(session, version.id),
+            "parameters": version.parameters,
             "created_at": version.created_at,
             "path": version.path,
         }
         for version in found
     ]
+
+
+def figures(session: Session, version_id: int) -> dict[str, list[dict[str, Any]]]:
+    """The rows of a model version in each table of figures, in order."""
+    found = {}
+    for name in sorted(FIGURES):
+        table = Base.metadata.tables[name]
+        columns = [column for column in table.c if column.name != "model_version_id"]
+        query = (
+            select(*columns)
+            .where(table.c.model_version_id == version_id)
+            .order_by(*table.primary_key.columns)
+        )
+        found[name] = [dict(row) for row in session.execute(query).mappings()]
+    return found
 
 
 def champion(session: Session, name: str) -> Version | None:
@@ -130,6 +161,7 @@ def register(
     manifest_sha256: str,
     metrics: dict[str, float],
     judgement: Judgement | None = None,
+    figures: dict[str, Rows] | None = None,
 ) -> Registered:
     """Store what a training job built as the next version of its model. It becomes the champion if there is
     none, or if the gate, where there is one, let it pass beside the champion of now; the job's note says which.
@@ -150,6 +182,16 @@ def register(
     rows = [{"model_version_id": version.id, "name": name, "value": value} for name, value in metrics.items()]
     if rows:
         session.execute(insert(ModelMetric), rows)
+    for table, found in (figures or {}).items():
+        owner = ("model_version_id", version.id)
+        bulk.insert_tuples(
+            session,
+            Base.metadata.tables[table],
+            found.columns,
+            found.values,
+            owner=owner,
+            skip_existing=False,
+        )
     if judgement is not None:
         gates.write(session, version.id, judgement)
     refusal = _refusal(session, model, judgement)
@@ -219,10 +261,10 @@ def _gate(session: Session, version_id: int) -> dict[str, Any] | None:
     }
 
 
-def _versions() -> Select[int, str, str, int, str, str, datetime]:
+def _versions() -> Select[int, str, str, int, str, str, datetime, dict[str, Any]]:
     return select(
         ModelVersion.id, Model.name, Model.kind, ModelVersion.version, ModelVersion.path,
-        ModelVersion.manifest_sha256, ModelVersion.created_at,
+        ModelVersion.manifest_sha256, ModelVersion.created_at, ModelVersion.parameters,
     ).join(Model, Model.id == ModelVersion.model_id)  # fmt: skip
 
 

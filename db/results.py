@@ -19,9 +19,11 @@ from db.models import (
     Classification,
     Document,
     DocumentVector,
+    LabelTerm,
     Neighbour,
     NeighbourTerm,
     Outcome,
+    ShadowLabel,
     Summary,
     SummarySentence,
 )
@@ -29,7 +31,16 @@ from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
 BY_JOB = {
-    model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour, NeighbourTerm)
+    model.__tablename__
+    for model in (
+        Summary,
+        SummarySentence,
+        Classification,
+        LabelTerm,
+        ShadowLabel,
+        Neighbour,
+        NeighbourTerm,
+    )
 }
 #: Tables whose rows belong to a document and a model version, and outlive the job.
 BY_MODEL_VERSION = {DocumentVector.__tablename__}

@@ -5,10 +5,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, Integer, Select, case, cast, exists, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    case,
+    cast,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Chunk, Document, Job, Outcome
+from db.models import Chunk, Document, GivenLabel, Job, Outcome
 from db.quarantine import held
 from db.sql import json_ids
 
@@ -26,7 +39,13 @@ def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
     query = select(Document.id, Document.body_chars).where(
         Document.collection_id == collection, Document.is_latest
     )
-    return query.where(Document.label.is_not(None)) if labelled_only else query
+    return query.where(or_(Document.label.is_not(None), _is_given_one())) if labelled_only else query
+
+
+def _is_given_one() -> ColumnElement[bool]:
+    return exists().where(
+        GivenLabel.collection_id == Document.collection_id, GivenLabel.document_key == Document.key
+    )
 
 
 def without_result(query: Select[int, int], job: Job) -> Select[int, int]:

@@ -30,17 +30,67 @@ FROM (SELECT c.name AS collection, d.key AS document_key, r.summary, r.method, r
 WHERE place = 1
 """  # noqa: S608 (constants only)
 
+#: A label that somebody gave goes before the newest model's, and stands alone where no model labelled the document.
 _LATEST_LABEL = f"""
-SELECT collection, document_key, label, score, reason, model, model_version, job_id, document_id,
-       document_version, is_current
-FROM (SELECT c.name AS collection, d.key AS document_key, r.label, r.score, r.reason, m.name AS model,
-             v.version AS model_version, r.job_id, r.document_id, d.version AS document_version,
+SELECT newest.collection, newest.document_key,
+       CASE WHEN g.rank IS NULL THEN newest.label ELSE g.label END AS label,
+       CASE WHEN g.rank IS NULL THEN newest.score ELSE 1.0 END AS score,
+       CASE WHEN g.rank IS NULL THEN newest.reason ELSE NULL END AS reason,
+       newest.model, newest.model_version, newest.job_id, newest.document_id, newest.document_version,
+       newest.is_current, CASE WHEN g.rank IS NULL THEN 'model' ELSE g.source END AS label_source,
+       newest.label AS model_label
+FROM (SELECT c.id AS collection_id, c.name AS collection, d.key AS document_key, r.label, r.score, r.reason,
+             m.name AS model, v.version AS model_version, r.job_id, r.document_id, d.version AS document_version,
              d.is_latest AS is_current, ROW_NUMBER() OVER ({_NEWEST}) AS place
       FROM classification r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
       JOIN job j ON j.id = r.job_id LEFT JOIN model_version v ON v.id = j.model_version_id
       LEFT JOIN model m ON m.id = v.model_id
       WHERE r.rank = 1) newest
-WHERE place = 1
+LEFT JOIN given_label g ON g.collection_id = newest.collection_id AND g.document_key = newest.document_key
+                           AND g.rank = 1
+WHERE newest.place = 1
+UNION ALL
+SELECT c.name, g.document_key, g.label, 1.0, NULL, NULL, NULL, NULL, d.id, d.version, d.is_latest, g.source, NULL
+FROM given_label g JOIN collection c ON c.id = g.collection_id
+JOIN document d ON d.collection_id = g.collection_id AND d.key = g.document_key AND d.is_latest
+WHERE g.rank = 1 AND NOT EXISTS (SELECT 1 FROM classification r JOIN document o ON o.id = r.document_id
+                                 WHERE o.collection_id = g.collection_id AND o.key = g.document_key AND r.rank = 1)
+"""  # noqa: S608
+
+_GIVEN_LABELS = """
+SELECT c.name AS collection, g.document_key, g.rank, g.label, g.source, g.given_at
+FROM given_label g JOIN collection c ON c.id = g.collection_id
+"""
+
+#: Beside the newest label that `classify` gave to the same version of the document. Two abstentions agree.
+_SHADOW_AGREEMENT = """
+SELECT s.job_id, c.name AS collection, m.name AS model, v.version AS model_version,
+       COUNT(*) AS n_documents,
+       SUM(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1 ELSE 0 END) AS n_agreeing,
+       AVG(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1.0 ELSE 0.0 END) AS agreement
+FROM shadow_label s JOIN job j ON j.id = s.job_id JOIN collection c ON c.id = j.collection_id
+LEFT JOIN model_version v ON v.id = j.model_version_id LEFT JOIN model m ON m.id = v.model_id
+JOIN classification b ON b.document_id = s.document_id AND b.rank = 1
+     AND b.job_id = (SELECT MAX(n.job_id) FROM classification n WHERE n.document_id = s.document_id)
+GROUP BY s.job_id, c.name, m.name, v.version
+"""
+
+_OF_VERSIONS = "JOIN model_version v ON v.id = r.model_version_id JOIN model m ON m.id = v.model_id"
+
+_MODEL_METRICS = f"""
+SELECT m.name AS model, v.version AS model_version, r.name AS metric, r.value
+FROM model_metric r {_OF_VERSIONS}
+"""  # noqa: S608
+
+_MODEL_LABELS = f"""
+SELECT m.name AS model, v.version AS model_version, r.label, r.precision, r.recall, r.f1, r.support,
+       r.n_predicted, r.threshold
+FROM model_label_metric r {_OF_VERSIONS}
+"""  # noqa: S608
+
+_MODEL_CONFUSION = f"""
+SELECT m.name AS model, v.version AS model_version, r.true_label, r.predicted_label, r.n_documents
+FROM model_confusion r {_OF_VERSIONS}
 """  # noqa: S608
 
 _SIMILAR = f"""
@@ -73,6 +123,11 @@ VIEWS = {
     "v_job_progress": _JOB_PROGRESS,
     "v_latest_summary": _LATEST_SUMMARY,
     "v_latest_label": _LATEST_LABEL,
+    "v_given_labels": _GIVEN_LABELS,
+    "v_model_metrics": _MODEL_METRICS,
+    "v_model_labels": _MODEL_LABELS,
+    "v_model_confusion": _MODEL_CONFUSION,
+    "v_shadow_agreement": _SHADOW_AGREEMENT,
     "v_similar": _SIMILAR,
     "v_similar_terms": _SIMILAR_TERMS,
     "v_failures": _FAILURES,

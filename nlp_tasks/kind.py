@@ -108,10 +108,11 @@ Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class Train(Protocol):
-    """Builds a model from documents into `model_dir` (empty, exists) and returns its metrics.
+    """Builds a model from documents into `model_dir` (exists, empty but for a checkpoint) and returns its metrics.
 
     Raises TrainingError if these documents cannot make a model. Must call `progress` at least every few
-    seconds, which keeps the lease. The same documents, parameters and seed make the same model.
+    seconds, which keeps the lease. The same documents, parameters and seed make the same model. It may keep its
+    state in `model_dir/checkpoint`, from which it goes on if its worker was killed; it removes that at its end.
     """
 
     def __call__(
@@ -176,6 +177,10 @@ class Kind:
     rows: tuple[type[Row], ...] = ()
     stages: tuple[Stage, ...] = ()
     train: Train | None = None
+    #: What a trained model's folder tells of it beside its metrics, as rows of these classes, each with a table of
+    #: its own whose rows belong to a model version.
+    figure_rows: tuple[type[Row], ...] = ()
+    figures: Callable[[Path], Sequence[Row]] | None = None
     #: What a new model has to pass before it replaces the champion; None for nothing.
     gate: Gate | None = None
     #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.

@@ -59,13 +59,18 @@ def check(model_dir: Path) -> None:
             )
 
 
+def read_config(model_dir: Path) -> dict[str, Any]:
+    """The config of a saved model, without its tensors, and unchecked: for files that `check` has passed."""
+    config: dict[str, Any] = json.loads((model_dir / CONFIG).read_text(encoding="utf-8"))
+    return config
+
+
 def load(model_dir: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
     """The checked config and tensors of a saved model."""
     from safetensors.numpy import load_file
 
     check(model_dir)
-    config: dict[str, Any] = json.loads((model_dir / CONFIG).read_text(encoding="utf-8"))
-    return config, load_file(str(model_dir / WEIGHTS))
+    return read_config(model_dir), load_file(str(model_dir / WEIGHTS))
 
 
 def _manifest(model_dir: Path) -> dict[str, str]:

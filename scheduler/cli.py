@@ -9,6 +9,7 @@ from scheduler.commands import (
     documents,
     following,
     jobs,
+    labels,
     models,
     processes,
     quarantine,
@@ -34,6 +35,7 @@ for command in (
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(models.app, name="models")
+app.add_typer(labels.app, name="label")
 app.add_typer(store_commands.app, name="db")
 
 

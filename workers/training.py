@@ -1,7 +1,7 @@
 """A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
 
-A training is one piece of work: when it has to end early (stopped, cancelled), the process ends with it, and
-the next one starts anew.
+A training is one piece of work: when it has to end early (stopped, cancelled, killed), the process ends with it.
+The next one goes on from the last checkpoint, if its kind saves any, and else starts anew.
 """
 
 from __future__ import annotations
@@ -15,26 +15,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from db import chunks, documents, model_versions
+from db import chunks, documents, labels, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError
 from db.gates import Judgement
 from db.model_versions import Registered
+from db.results import Rows
 from db.store import Store
-from nlp_tasks import model_files
+from nlp_tasks import checkpoint, model_files
+from nlp_tasks import labels as label_texts
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Document, Kind, Train
 from workers import judging
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
+from workers.writing import as_figures
 
 log = logging.getLogger("docmill.worker")
 
 
 @dataclass(frozen=True)
 class StoredDocuments:
-    """The documents of a training job, read from the store a batch at a time, as often as wanted."""
+    """The documents of a training job, read from the store a batch at a time, as often as wanted. A label that
+    somebody gave goes before the one that came with the document."""
 
     store: Store
     ids: Sequence[int]
@@ -44,8 +48,14 @@ class StoredDocuments:
 
     def __iter__(self) -> Iterator[Document]:
         with self.store.read() as session:
+            given = labels.of_documents(session, self.ids)
             for row in documents.stream(session, self.ids):
-                yield Document(*row)
+                label = _text_of(given[row.id]) if row.id in given else row.label
+                yield Document(row.id, row.key, row.text, label)
+
+
+def _text_of(given: tuple[str, ...]) -> str:
+    return given[0] if len(given) == 1 else label_texts.canonical(given)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,7 @@ class Made:
 
     path: str
     metrics: dict[str, float]
+    figures: dict[str, Rows]
     judgement: Judgement | None
 
 
@@ -61,7 +72,7 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     """Train, register, close. Training data that cannot make a model is every document's outcome."""
     claim = lease.claim
     _be_the_suspect(process, lease)
-    building = _fresh_folder(process.settings.models_path / ".building", f"job-{claim.job_id}-{claim.fence}")
+    building = _building_folder(process.settings.models_path / ".building", claim)
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
     try:
@@ -73,12 +84,13 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         errors = [(id_, "TRAINING_FAILED", str(error)) for id_ in claim.document_ids]
         _close(process, lease, Written(errors=errors))
         return f"no model: {error}"
+    figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
     judgement = None
     if kind.gate is not None:
         candidate = Candidate(stored, building, metrics, None, process.settings.device)
         judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
     path = _move_into_place(process, claim, building)
-    made = Made(path, metrics, judgement)
+    made = Made(path, metrics, figures, judgement)
     registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
     note = registered.note if registered is not None else ""
     return f"a model from {len(claim.document_ids)} documents; {note}"
@@ -118,7 +130,7 @@ def _close(process: Process, lease: Lease, written: Written, made: Made | None =
             manifest = process.settings.models_path / made.path / model_files.MANIFEST
             sha256 = model_files.sha256_of(manifest)
             return model_versions.register(
-                session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement
+                session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement, made.figures
             )
 
     return lease.insist(step)
@@ -140,11 +152,24 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
     return path
 
 
-def _fresh_folder(parent: Path, name: str) -> Path:
-    folder = parent / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
+def _building_folder(parent: Path, claim: Claim) -> Path:
+    """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
+    still works has a folder of its own too: it changes nothing here."""
+    building = parent / f"job-{claim.job_id}-{claim.fence}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    before = sorted(
+        (int(path.name.rpartition("-")[2]), path)
+        for path in parent.glob(f"job-{claim.job_id}-*")
+        if path != building
+    )
+    for _, folder in reversed(before):
+        if (folder / checkpoint.FOLDER).is_dir():
+            shutil.copytree(folder / checkpoint.FOLDER, building / checkpoint.FOLDER)
+            break
+    for _, folder in before:
+        shutil.rmtree(folder, ignore_errors=True)
+    return building
 
 
 def _sync(path: Path) -> None:

@@ -44,6 +44,16 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     return Written(ok_ids if with_outcomes else (), errors, tables)
 
 
+def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:
+    """The figures of a trained model, by table."""
+    tables: dict[str, Rows] = {}
+    for row in rows:
+        row_type: Any = type(row)
+        columns, values_of = _reader(row_type)
+        tables.setdefault(row.table, Rows(columns, [])).values.append(values_of(row))
+    return tables
+
+
 def _are_finite(values: Sequence[tuple[Any, ...]]) -> bool:
     """Whether no float among these rows is NaN or infinite. By columns, which is several times as fast."""
     for column in zip(*values, strict=True):

@@ -3,13 +3,25 @@
 from db.models.base import Base
 from db.models.documents import Collection, Document
 from db.models.jobs import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
-from db.models.models import Model, ModelAlias, ModelGate, ModelMetric, ModelVersion
+from db.models.labels import GivenLabel
+from db.models.models import (
+    Model,
+    ModelAlias,
+    ModelConfusion,
+    ModelGate,
+    ModelLabelMetric,
+    ModelMetric,
+    ModelReliability,
+    ModelVersion,
+)
 from db.models.quarantine import Release
 from db.models.results import (
     Classification,
     DocumentVector,
+    LabelTerm,
     Neighbour,
     NeighbourTerm,
+    ShadowLabel,
     Summary,
     SummarySentence,
 )
@@ -24,11 +36,16 @@ __all__ = [
     "Collection",
     "Document",
     "DocumentVector",
+    "GivenLabel",
     "Job",
+    "LabelTerm",
     "Model",
     "ModelAlias",
+    "ModelConfusion",
     "ModelGate",
+    "ModelLabelMetric",
     "ModelMetric",
+    "ModelReliability",
     "ModelVersion",
     "Neighbour",
     "NeighbourTerm",
@@ -36,6 +53,7 @@ __all__ = [
     "Release",
     "Run",
     "Schedule",
+    "ShadowLabel",
     "Summary",
     "SummarySentence",
 ]

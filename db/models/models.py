@@ -49,6 +49,47 @@ class ModelMetric(Base):
     value: Mapped[float]
 
 
+class ModelLabelMetric(Base):
+    """How well a model version does on one label, on documents that training did not see."""
+
+    __tablename__ = "model_label_metric"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True)
+    precision: Mapped[float]
+    recall: Mapped[float]
+    f1: Mapped[float]
+    #: Documents that have the label, and documents that got it.
+    support: Mapped[int]
+    n_predicted: Mapped[int]
+    #: The probability from which on it is given, where documents may have several labels.
+    threshold: Mapped[float | None]
+
+
+class ModelConfusion(Base):
+    """So many documents of one label got another, or their own. Pairs without a document have no row."""
+
+    __tablename__ = "model_confusion"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    true_label: Mapped[str] = mapped_column(primary_key=True)
+    predicted_label: Mapped[str] = mapped_column(primary_key=True)
+    n_documents: Mapped[int]
+
+
+class ModelReliability(Base):
+    """Decisions of about the same confidence: how sure the model was on average, and how often it was right."""
+
+    __tablename__ = "model_reliability"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    #: From 0 (least sure).
+    bin: Mapped[int] = mapped_column(primary_key=True)
+    n_decisions: Mapped[int]
+    confidence: Mapped[float]
+    share_right: Mapped[float]
+
+
 class ModelGate(Base):
     """One figure that the gate judged a model version by, when it was trained."""
 

@@ -51,6 +51,31 @@ class Classification(Base):
     reason: Mapped[str | None]
 
 
+class ShadowLabel(Base):
+    """The best label of a document by a model that is not in use yet; a NULL label is an abstention."""
+
+    __tablename__ = "shadow_label"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    label: Mapped[str | None]
+    score: Mapped[float]
+
+
+class LabelTerm(Base):
+    """A term of a document that weighed for the label it got; rank 1 weighed most."""
+
+    __tablename__ = "label_term"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    term: Mapped[str]
+    #: What it added to the label's score, above what it added to the other labels' on average.
+    weight: Mapped[float]
+
+
 class Neighbour(Base):
     """A document near another one; rank 1 is the nearest, score is their cosine."""
 

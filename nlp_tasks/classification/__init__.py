@@ -6,35 +6,51 @@ This module is light (no torch, no numpy): a client reads it to check parameters
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from nlp_tasks.kind import Documents, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.classification import figures
+from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
 ARCHITECTURES: dict[str, str] = {
     "linear": "nlp_tasks.classification.linear",
     "naive-bayes": "nlp_tasks.classification.naive_bayes",
+    "nbsvm": "nlp_tasks.classification.nbsvm",
     "cnn": "nlp_tasks.classification.cnn",
     "gru": "nlp_tasks.classification.gru",
     "lstm": "nlp_tasks.classification.lstm",
     "transformer": "nlp_tasks.classification.transformer",
+    "nearest": "nlp_tasks.classification.nearest",
+    "zero-shot": "nlp_tasks.classification.zero_shot",
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.pretrained",
 }
+#: So many terms may be given as evidence for a label.
+MOST_TERMS = 100
+#: What a new version has to be, beside the champion, to take its place.
+GATES = ("not-worse", "better", "none")
+#: Those that start from a transformers model in a local folder.
+FROM_FOLDER = ("pretrained", "zero-shot")
+#: Those that cannot learn from lists of labels.
+ONE_LABEL_ONLY = ("naive-bayes",)
 
 
 @dataclass(frozen=True)
 class ClassifyParameters:
-    """How labels are given."""
+    """How labels are given. A top_n of zero means: one, or of several labels all that apply."""
 
-    top_n: int = 1
+    top_n: int = 0
     min_score: float = 0.0
+    evidence: int = 0
 
     def __post_init__(self) -> None:
-        if self.top_n < 1:
-            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more")
+        if self.top_n < 0:
+            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more, or 0 for all that apply")
+        if not 0 <= self.evidence <= MOST_TERMS:
+            raise ValueError(f"evidence is {self.evidence}: ask for 0 to {MOST_TERMS} terms of a document")
         if not 0.0 <= self.min_score <= 1.0:
             raise ValueError(f"min_score is {self.min_score}: a probability lies from 0 to 1")
 
@@ -49,6 +65,8 @@ class TrainParameters:
     class_weights: str = "none"
     epochs: int = 0
     pretrained: str = ""
+    hypothesis: str = "This text is about {}."
+    gate: str = "not-worse"
 
     def __post_init__(self) -> None:
         if self.arch not in ARCHITECTURES:
@@ -57,12 +75,16 @@ class TrainParameters:
             raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
         if self.class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
+        if "{}" not in self.hypothesis:
+            raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
+        if self.gate not in GATES:
+            raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
         if self.epochs < 0 or self.seed < 0:
             raise ValueError("epochs and seed cannot be negative")
-        if (self.arch == "pretrained") != bool(self.pretrained):
-            raise ValueError(
-                "pretrained names a local folder with a transformers model, for arch pretrained only"
-            )
+        if self.arch in FROM_FOLDER and not self.pretrained:
+            raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
+        if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
+            raise ValueError(f"arch {self.arch} has no use for a pretrained model: leave pretrained out")
 
 
 @dataclass(frozen=True)
@@ -80,6 +102,19 @@ class LabelRow:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class TermRow:
+    """A term that weighed for the best label of a document."""
+
+    table: ClassVar[str] = "label_term"
+    #: 1 for the one that weighed most.
+    rank: int
+    label: str
+    term: str
+    #: What it added to the label's score, above what it added to the labels' on average.
+    weight: float
+
+
 def _open(setup: Setup) -> Runner:
     from nlp_tasks.classification import runner
 
@@ -94,18 +129,26 @@ def _train(
     return training.train(documents, parameters, device, model_dir, progress)
 
 
+def _judge(candidate: Candidate) -> Sequence[Figure]:
+    from nlp_tasks.classification import gate
+
+    return gate.judge(candidate)
+
+
 CLASSIFY = Kind(
     name="classify",
     summary="Give each document a label, with a calibrated probability",
     parameters=ClassifyParameters,
-    rows=(LabelRow,),
+    rows=(LabelRow, TermRow),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
     chunk_documents=32_768,
     chunk_chars=2_000_000,
     help={
-        "top_n": "how many labels to give, the most probable first",
+        "top_n": "at most so many labels, the most probable first; 0: one, or all that apply where the model was "
+        "trained on lists of labels",
         "min_score": "below this probability give no label (label NULL, with the reason)",
+        "evidence": "so many terms that weighed most for the best label, as rows of label_term; it takes time",
     },
 )
 
@@ -114,6 +157,9 @@ TRAIN_CLASSIFY = Kind(
     summary="Train a classifier on the labelled documents of a collection",
     parameters=TrainParameters,
     train=_train,
+    gate=_judge,
+    figure_rows=figures.ROWS,
+    figures=figures.read,
     labelled_only=True,
     help={
         "arch": f"one of {', '.join(ARCHITECTURES)}",
@@ -121,6 +167,10 @@ TRAIN_CLASSIFY = Kind(
         "held_out": "share of the documents kept out of training to measure the model",
         "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
         "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
-        "pretrained": "for arch pretrained: the local folder of the transformers model to start from",
+        "hypothesis": "for arch zero-shot: the sentence of a label, with {} for its name",
+        "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
+        "neither saw; better: only if it is shown to be better; none: always",
+        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model; for arch "
+        "nearest: of a model that `train similarity` made, if there is one",
     },
 )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import ARCHITECTURES, TrainParameters
 from nlp_tasks.kind import Progress
 
@@ -20,18 +21,29 @@ if TYPE_CHECKING:
 #: The JSON part and the tensors of a trained architecture, as model_files.save takes them.
 State: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
 
+#: Terms of a text with their weight in a score: the heaviest first, none that spoke against it.
+Terms: TypeAlias = "list[tuple[str, float]]"
+
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth)."""
+    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth).
+
+    Where texts have several labels, these are ones and zeros: (N, K) and (T, K).
+    """
 
     texts: Sequence[str]  # (N,)
-    labels: NDArray[np.int64]  # (N,)
+    labels: NDArray[np.int64]  # (N,) or (N, K)
     tune_texts: Sequence[str]  # (T,)
-    tune_labels: NDArray[np.int64]  # (T,)
-    n_labels: int
+    tune_labels: NDArray[np.int64]  # (T,) or (T, K)
+    #: The labels' names (K,), in the order of their indexes.
+    label_names: Sequence[str]
     #: How much an example of each label weighs.
     class_weights: NDArray[np.float32]  # (K,)
+
+    @property
+    def n_labels(self) -> int:
+        return len(self.label_names)
 
 
 class Classifier(Protocol):
@@ -42,7 +54,15 @@ class Classifier(Protocol):
     batch_chars: int
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K) of which softmax makes probabilities. No text is cut, however long it is."""
+        """Scores (N, K) of which softmax makes probabilities (the sigmoid, where texts have several labels). No
+        text is cut, however long it is."""
+        ...
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """For each text the terms (at most so many) that spoke most for the label of this index, above what they
+        spoke for the labels on average; where each label is scored by itself, that does not change their order."""
         ...
 
     def state(self) -> State:
@@ -52,7 +72,8 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier, and scores for the tune texts by one that never saw them (to calibrate by)."""
+    """A classifier, and scores for the tune texts by one like it that never saw them (to calibrate by): on the
+    same scale."""
 
     classifier: Classifier
     tune_logits: NDArray[np.float32]  # (T, K)
@@ -62,8 +83,15 @@ class Architecture(Protocol):
     """The module of an architecture."""
 
     def fit(
-        self, examples: Examples, parameters: TrainParameters, device: str, progress: Progress
-    ) -> Fitted: ...
+        self,
+        examples: Examples,
+        parameters: TrainParameters,
+        device: str,
+        progress: Progress,
+        checkpoint: Checkpoint | None = None,
+    ) -> Fitted:
+        """Learn. What takes long saves its state in the checkpoint now and then, and goes on from there."""
+        ...
 
     def load(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> Classifier: ...
 

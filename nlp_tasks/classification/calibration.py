@@ -1,6 +1,7 @@
-"""Temperature scaling (Guo et al. 2017): one number that makes softmax scores mean what they say.
+"""Temperature scaling (Guo et al. 2017): one number that makes scores mean what they say.
 
-It changes no prediction, only how sure it claims to be.
+It changes no prediction, only how sure it claims to be. Where documents have several labels, each label's
+threshold is chosen afterwards.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.classification.metrics import log_loss, softmax
+from nlp_tasks.classification.metrics import log_loss, probabilities_for
 
 #: Temperatures tried: from far too modest to far too sure, on a log scale.
 LOWEST, HIGHEST, STEPS = 0.005, 50.0, 60
+#: Thresholds tried for a label.
+THRESHOLDS = np.linspace(0.05, 0.95, 37)
+#: A label of fewer documents than this has the threshold that suits all labels together.
+OWN_THRESHOLD = 10
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,22 @@ class Calibrated:
     temperature: float
     loss: float
 
+    @property
+    def uncalibrated(self) -> NDArray[np.float32]:
+        """The scores as they were (N, K)."""
+        return (self.logits * self.temperature).astype(np.float32)
+
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibrated:
     """The same scores at the temperature that suits the labels."""
     divisor = temperature(logits, labels)
     logits = (logits / divisor).astype(np.float32)
-    return Calibrated(logits, divisor, log_loss(labels, softmax(logits)))
+    return Calibrated(logits, divisor, log_loss(labels, probabilities_for(labels, logits)))
 
 
 def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The divisor of logits (N, K) with the least log loss on labels (N,) that training did not see."""
+    """The divisor of logits (N, K) with the least log loss on labels (N,) or (N, K) that training did not
+    see."""
     if not len(labels):
         return 1.0
     low, high = np.log(LOWEST), np.log(HIGHEST)
@@ -48,11 +59,32 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
     return float(np.exp((low + high) / 2))
 
 
+def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """For each label (K,) the probability from which on it is given: the one of best F1 on labels (N, K)."""
+    given = probabilities[None] >= THRESHOLDS[:, None, None]  # (T, N, K)
+    hits = (given & (labels > 0)).sum(axis=1)  # (T, K)
+    sizes = given.sum(axis=1) + labels.sum(axis=0)
+    together = _best(2 * hits.sum(axis=1) / np.maximum(sizes.sum(axis=1), 1))
+    each = _best(2 * hits / np.maximum(sizes, 1))
+    return np.where(labels.sum(axis=0) >= OWN_THRESHOLD, each, together)
+
+
+def _best(f1: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The threshold in the middle of those with the highest F1 (T, ...): the least likely to be chance."""
+    is_best = f1 >= f1.max(axis=0) - 1e-12
+    order = np.where(is_best, np.cumsum(is_best, axis=0), 0)
+    middle = (order == (is_best.sum(axis=0) + 1) // 2).argmax(axis=0)
+    best: NDArray[np.float64] = THRESHOLDS[middle]
+    return best
+
+
 def _loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], log_temperature: float) -> float:
     """Log loss with one imagined document shared by all labels (as Platt 1999 does).
 
     Without it a handful of documents, all labelled right, would ask for boundless certainty.
     """
-    probabilities = softmax(logits / np.exp(log_temperature))
+    probabilities = probabilities_for(labels, logits / np.exp(log_temperature))
     imagined = -np.log(np.maximum(probabilities, 1e-12)).mean()
+    if labels.ndim > 1:
+        imagined = (imagined - np.log(np.maximum(1 - probabilities, 1e-12)).mean()) / 2
     return (len(labels) * log_loss(labels, probabilities) + float(imagined)) / (len(labels) + 1)

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, neural
 from nlp_tasks.classification.architecture import Examples, Fitted
 from nlp_tasks.classification.network import WIDTH, Encoder
@@ -34,9 +35,15 @@ class CnnEncoder(Encoder):
         return maximum(torch.cat(heard, dim=2).relu(), mask)  # (B, 3 * WIDTH)
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """See architecture.Architecture."""
-    return neural.fit(CnnEncoder, examples, parameters, device, progress)
+    return neural.fit(CnnEncoder, examples, parameters, device, progress, checkpoint)
 
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:

@@ -1,10 +1,11 @@
-"""`ensemble`: `linear` and `gru` together. They err on different documents, so their mean errs on fewer.
+"""`ensemble`: `linear`, `nbsvm` and `gru` together. They err on different documents, so their mean errs on fewer.
 
 The most exact of the architectures that need no download, at the price of the slower member.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,14 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, architecture
-from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State
+from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.kind import Progress
 
-MEMBERS = ("linear", "gru")
-#: Shares of the second member that are tried.
-SHARES = (0.0, 0.25, 0.4, 0.5, 0.6, 0.75, 1.0)
+MEMBERS = ("linear", "nbsvm", "gru")
+#: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
+ASKED = 4
+#: Shares are tried in steps of a tenth.
+STEPS = 10
 
 
 @dataclass
@@ -37,6 +42,17 @@ class EnsembleClassifier:
         """Scores (N, K): the weighted sum of the members'."""
         scores = [member.logits(texts, beat) for member in self.members]
         return _mixed(scores, self.factors)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """The members' terms, with each member's weight."""
+        together: list[Terms] = [[] for _ in texts]
+        for member, factor in zip(self.members, self.factors, strict=True):
+            if factor > 0:
+                for place, terms in enumerate(member.explain(texts, labels, ASKED * most, beat)):
+                    together[place] += [(term, factor * weight) for term, weight in terms]
+        return [heaviest(terms, most) for terms in together]
 
     def state(self) -> State:
         """The members' states under their names."""
@@ -58,23 +74,36 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return EnsembleClassifier(members, config["factors"])
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """Fit the members one after the other, then choose their shares by the tune examples."""
     fitted = []
     for place, name in enumerate(MEMBERS):
-        chosen = parameters if name != "linear" else replace(parameters, epochs=0)  # its passes are others
+        chosen = parameters if name == "gru" else replace(parameters, epochs=0)  # their passes are others
         heard = _part_of(progress, place, name)
-        fitted.append(architecture.get(name).fit(examples, chosen, device, heard))
+        own = None if checkpoint is None else checkpoint.part(name)
+        fitted.append(architecture.get(name).fit(examples, chosen, device, heard, own))
     tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
     calibrated = [each.logits for each in tuned]
 
-    def loss(share: float) -> float:
-        return calibrate(_mixed(calibrated, (1 - share, share)), examples.tune_labels).loss
+    def loss(shares: Sequence[float]) -> float:
+        return calibrate(_mixed(calibrated, shares), examples.tune_labels).loss
 
-    share = min(SHARES, key=loss)
-    factors = ((1 - share) / tuned[0].temperature, share / tuned[1].temperature)
+    shares = min(_shares(len(MEMBERS)), key=loss)
+    factors = [share / each.temperature for share, each in zip(shares, tuned, strict=True)]
     classifier = EnsembleClassifier([member.classifier for member in fitted], factors)
-    return Fitted(classifier, _mixed(calibrated, (1 - share, share)))
+    return Fitted(classifier, _mixed(calibrated, shares))
+
+
+def _shares(n: int) -> list[tuple[float, ...]]:
+    """Every way to share one among n members."""
+    ways = itertools.product(range(STEPS + 1), repeat=n)
+    return [tuple(part / STEPS for part in way) for way in ways if sum(way) == STEPS]
 
 
 def _mixed(scores: Sequence[NDArray[np.float32]], factors: Sequence[float]) -> NDArray[np.float32]:

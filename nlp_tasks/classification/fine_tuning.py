@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples
 from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.course import Course
+from nlp_tasks.classification.losses import measure_for
+from nlp_tasks.classification.metrics import are_right
 from nlp_tasks.classification.pretrained import PretrainedClassifier, Windows, cut, forward
 from nlp_tasks.kind import Progress
 
@@ -21,7 +23,11 @@ TRAINED_WINDOWS = 4
 
 
 def run(
-    classifier: PretrainedClassifier, examples: Examples, parameters: TrainParameters, progress: Progress
+    classifier: PretrainedClassifier,
+    examples: Examples,
+    parameters: TrainParameters,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
 ) -> None:
     """Train `classifier.model` in place. Draws on torch's random state, which the caller seeds."""
     progress(0, 1, "cutting texts into tokens")
@@ -30,24 +36,27 @@ def run(
     epochs, per_epoch = parameters.epochs or EPOCHS, -(-len(usable) // BATCH_WINDOWS)
     step = _Step(classifier, windows, examples, epochs * per_epoch)
     random = np.random.default_rng(parameters.seed)
-    best, best_state, note = float("inf"), classifier.model.state_dict(), ""
+    course = Course(classifier.model, [step.optimizer], random, classifier.device, checkpoint)
+    course.restore()
+    step.done = course.steps
 
     def tuning() -> None:
         progress(step.done, step.total, "tuning")
 
-    for epoch in range(epochs):
+    while course.epoch < epochs:
         classifier.model.train()
         order = random.permutation(usable)
         for chosen in np.split(order, range(BATCH_WINDOWS, len(order), BATCH_WINDOWS)):
             loss = step.take(chosen)
-            progress(step.done, step.total, f"epoch {epoch + 1} of {epochs}, loss {loss:.3f}{note}")
+            words = f"epoch {course.epoch + 1} of {epochs}, loss {loss:.3f}{course.note}"
+            progress(step.done, step.total, words)
         logits = classifier.logits(examples.tune_texts, tuning)
-        accuracy = float((logits.argmax(axis=1) == examples.tune_labels).mean()) if len(logits) else 0.0
-        note = f", tune accuracy {accuracy:.4f}"
-        tune_loss = calibrate(logits, examples.tune_labels).loss
-        if tune_loss < best or not len(logits):
-            best, best_state = tune_loss, copy.deepcopy(classifier.model.state_dict())
-    classifier.model.load_state_dict(best_state)
+        accuracy = float(are_right(examples.tune_labels, logits).mean()) if len(logits) else 0.0
+        course.note = f", tune accuracy {accuracy:.4f}"
+        course.epoch, course.steps = course.epoch + 1, step.done
+        course.judge(calibrate(logits, examples.tune_labels).loss if len(logits) else -course.epoch)
+        course.save()
+    classifier.model.load_state_dict(course.best_state)
 
 
 def _first_of_each(windows: Windows) -> NDArray[np.int64]:
@@ -65,7 +74,7 @@ class _Step:
         self.classifier, self.windows, self.done, self.total = classifier, windows, 0, total
         device = classifier.device
         self.labels = torch.from_numpy(examples.labels[windows.owner]).to(device)
-        self.measure = torch.nn.CrossEntropyLoss(torch.from_numpy(examples.class_weights).to(device))
+        self.measure = measure_for(examples, device)
         self.optimizer = torch.optim.AdamW(classifier.model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
 
     def take(self, chosen: NDArray[np.int64]) -> float:
@@ -76,7 +85,7 @@ class _Step:
             warm = (self.done + 1) / max(1.0, WARM_UP * self.total)
             group["lr"] = LEARNING_RATE * min(warm, (self.total - self.done) / self.total)
         self.optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.classifier.model.parameters(), 1.0)
         self.optimizer.step()
         self.done += 1

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, neural
 from nlp_tasks.classification.architecture import Examples, Fitted
 from nlp_tasks.classification.network import WIDTH, Encoder
@@ -31,9 +32,15 @@ class GruEncoder(Encoder):
         return maximum_and_mean(states, mask)  # (B, 2 * WIDTH)
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """See architecture.Architecture."""
-    return neural.fit(GruEncoder, examples, parameters, device, progress)
+    return neural.fit(GruEncoder, examples, parameters, device, progress, checkpoint)
 
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:

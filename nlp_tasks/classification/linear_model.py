@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.classification import features
-from nlp_tasks.classification.architecture import State
+from nlp_tasks.classification import features, ngrams
+from nlp_tasks.classification.architecture import State, Terms
 from nlp_tasks.classification.features import Rows, Vocabulary
 from nlp_tasks.classification.ngrams import NgramConfig
+from nlp_tasks.classification.terms import heaviest
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,24 @@ class LinearClassifier:
         """Scores (N, K)."""
         counts = features.count(texts, self.vocabulary.config, beat)
         return self.weights.scores(features.weigh(counts, self.vocabulary))
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """What each n-gram adds to the score: exact, since the score is their sum."""
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            beat()
+            rows = features.weigh(features.count([text], self.vocabulary.config, beat), self.vocabulary)
+            weights = self.weights.matrix[
+                torch.from_numpy(rows.columns).to(self.weights.matrix.device)
+            ]  # (nnz, K)
+            added = (weights[:, label] - weights.mean(dim=1)).cpu().numpy() * rows.values
+            names = ngrams.spelled(text, self.vocabulary.config)
+            buckets = self.vocabulary.buckets[rows.columns].tolist()
+            weighted = zip((names[bucket] for bucket in buckets), added.tolist(), strict=True)
+            found.append(heaviest(weighted, most))
+        return found
 
     def state(self) -> State:
         """The n-gram settings; buckets, idf, weights and bias."""

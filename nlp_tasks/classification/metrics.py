@@ -1,4 +1,7 @@
-"""How good predictions are: accuracy, macro F1, per label figures, confusion, calibration error."""
+"""How good predictions are: accuracy, macro F1, per label figures, confusion, calibration error.
+
+Truth is an index for each document (N,), or where a document has several labels, ones and zeros (N, K).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,24 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return probabilities
 
 
+def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """The probability of each label by itself (N, K)."""
+    probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
+    return probabilities
+
+
+def probabilities_for(truth: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Probabilities (N, K) that suit the truth: they sum to 1 where a document has one label."""
+    return softmax(logits) if truth.ndim == 1 else sigmoid(logits)
+
+
+def are_right(truth: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """For each document (N,) whether its label, or all of its labels, are what the scores say."""
+    wrong = logits.argmax(axis=1) != truth if truth.ndim == 1 else ((logits > 0) != (truth > 0)).any(axis=1)
+    right: NDArray[np.bool_] = ~wrong
+    return right
+
+
 def evaluate(
     labels: list[str], truth: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> dict[str, Any]:
@@ -26,13 +47,45 @@ def evaluate(
     confusion = confusion_matrix(truth, predicted, len(labels))
     per_label = [_label_figures(confusion, index) | {"label": label} for index, label in enumerate(labels)]
     known = [figures["f1"] for figures in per_label if figures["documents"] or figures["predicted"]]
+    bins = reliability(probabilities.max(axis=1), predicted == truth)
     return {
         "accuracy": float((predicted == truth).mean()),
         "macro_f1": float(np.mean(known)),
-        "calibration_error": calibration_error(truth, probabilities),
+        "calibration_error": expected_error(bins),
         "log_loss": log_loss(truth, probabilities),
         "labels": per_label,
         "confusion": {"labels": labels, "rows_are": "true", "counts": confusion.tolist()},
+        "reliability": bins,
+    }
+
+
+def evaluate_several(
+    labels: list[str],
+    truth: NDArray[np.int64],
+    probabilities: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+) -> dict[str, Any]:
+    """The same where documents have several labels: truth (N, K) of ones and zeros, a threshold (K,) for each
+    label. Accuracy is the share of documents all of whose labels are right."""
+    given = probabilities >= thresholds
+    per_label = [
+        _figures(
+            int((given[:, place] & (truth[:, place] > 0)).sum()), int(truth[:, place].sum()), int(column)
+        )
+        | {"label": label, "threshold": float(thresholds[place])}
+        for place, (label, column) in enumerate(zip(labels, given.sum(axis=0), strict=True))
+    ]
+    known = [figures["f1"] for figures in per_label if figures["documents"] or figures["predicted"]]
+    hits = int((given & (truth > 0)).sum())
+    bins = reliability(probabilities.ravel(), truth.ravel() > 0)
+    return {
+        "accuracy": float((given == (truth > 0)).all(axis=1).mean()),
+        "micro_f1": _figures(hits, int(truth.sum()), int(given.sum()))["f1"],
+        "macro_f1": float(np.mean(known)) if known else 0.0,
+        "calibration_error": expected_error(bins),
+        "log_loss": log_loss(truth, probabilities),
+        "labels": per_label,
+        "reliability": bins,
     }
 
 
@@ -43,26 +96,42 @@ def confusion_matrix(
     return np.bincount(truth * n_labels + predicted, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
-def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Expected calibration error: |confidence - accuracy| averaged over bins of confidence."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == truth
+def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
+    """Bins of confidence that hold anything: how sure the model was on average, how often it was right."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(truth))
+    documents = np.bincount(bins, minlength=BINS)
+    sums = np.bincount(bins, weights=confidence, minlength=BINS)
+    hits = np.bincount(bins, weights=right, minlength=BINS)
+    return [
+        {"bin": place, "n": n, "confidence": float(sums[place] / n), "share_right": float(hits[place] / n)}
+        for place, n in enumerate(documents.tolist())
+        if n
+    ]
+
+
+def expected_error(bins: list[dict[str, Any]]) -> float:
+    """Expected calibration error: |confidence - share that was right| averaged over the bins."""
+    gaps = sum(each["n"] * abs(each["confidence"] - each["share_right"]) for each in bins)
+    return float(gaps / max(1, sum(each["n"] for each in bins)))
 
 
 def log_loss(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Mean negative log-likelihood, in nats; 0 for no documents."""
+    """Mean negative log-likelihood, in nats, of a label; 0 for no documents."""
     if not len(truth):
         return 0.0
-    given = probabilities[np.arange(len(truth)), truth]
+    if truth.ndim == 1:
+        given = probabilities[np.arange(len(truth)), truth]
+    else:
+        given = np.where(truth > 0, probabilities, 1 - probabilities)
     return float(-np.log(np.maximum(given, 1e-12)).mean())
 
 
 def _label_figures(confusion: NDArray[np.int64], index: int) -> dict[str, Any]:
     hits, documents = int(confusion[index, index]), int(confusion[index].sum())
-    predicted = int(confusion[:, index].sum())
+    return _figures(hits, documents, int(confusion[:, index].sum()))
+
+
+def _figures(hits: int, documents: int, predicted: int) -> dict[str, Any]:
     precision = hits / predicted if predicted else 0.0
     recall = hits / documents if documents else 0.0
     f1 = 2 * precision * recall / (precision + recall) if hits else 0.0

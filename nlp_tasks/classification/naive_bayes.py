@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, features
 from nlp_tasks.classification.architecture import Examples, Fitted
 from nlp_tasks.classification.calibration import calibrate
@@ -26,6 +27,7 @@ def fit(
     parameters: TrainParameters,  # noqa: ARG001 (it has no use for epochs and seed)
     device: str,
     progress: Progress,
+    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in seconds)
 ) -> Fitted:
     """Choose the smoothing by the tune examples, then sum up all examples."""
     config = NgramConfig()
@@ -48,4 +50,4 @@ def fit(
     labels = np.concatenate([examples.labels, examples.tune_labels])
     vocabulary = features.learn(counts, config)
     problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, device)
-    return Fitted(LinearClassifier(vocabulary, problem.naive_bayes(best)), tuned[best].logits)
+    return Fitted(LinearClassifier(vocabulary, problem.naive_bayes(best)), tuned[best].uncalibrated)

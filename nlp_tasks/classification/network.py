@@ -62,7 +62,10 @@ class Network(nn.Module):
 
     def pool(self, batch: Batch) -> Tensor:
         """Sums of the window vectors of each document, each times its words (N, H), with the words last."""
-        vectors = self.words(self._thinned(batch.ids), batch.word_starts)  # (W, D)
+        return self.pool_words(self.words(self._thinned(batch.ids), batch.word_starts), batch)
+
+    def pool_words(self, vectors: Tensor, batch: Batch) -> Tensor:
+        """The same from the vectors of the words (W, D)."""
         windows, mask = _padded(self.dropout(vectors), batch.lengths)  # (B, S, D), (B, S)
         encoded = self.encoder(windows, mask).float()  # (B, H)
         weighted = torch.cat([encoded, encoded.new_ones(len(encoded), 1)], dim=1) * batch.lengths[:, None]

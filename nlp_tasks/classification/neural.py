@@ -1,12 +1,12 @@
 """Trains and runs the neural architectures: the same recipe whatever the encoder.
 
 AdamW with a linear warm-up and decay, batches of documents of similar length, early stopping by the tune
-examples, bfloat16 on a GPU. The same seed makes the same model on the same machine.
+examples, bfloat16 on a GPU. The same seed makes the same model on the same machine, also when the training was
+interrupted after an epoch and went on.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, network, units
-from nlp_tasks.classification.architecture import Examples, Fitted, State
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.course import Course
+from nlp_tasks.classification.losses import measure_for
+from nlp_tasks.classification.metrics import are_right
 from nlp_tasks.classification.network import Batch, MakeEncoder, Network
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.classification.units import Units
 from nlp_tasks.kind import Progress
 
@@ -33,7 +38,7 @@ DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 3, 30
 PATIENCE = 3
 #: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
 TRAINED_WINDOWS = 4
-LEARNING_RATE, WARM_UP = 1e-3, 0.1
+LEARNING_RATE, WARM_UP, SMOOTHING = 1e-3, 0.1, 0.05
 NO_BEAT: Callable[[], None] = lambda: None  # noqa: E731
 
 
@@ -50,6 +55,37 @@ class NeuralClassifier:
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K)."""
         return score(self.network, units.index(units.split(texts, beat), self.buckets), self.device, beat)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each word's vector times the score's gradient by it (Shrikumar et al. 2016), over all its places."""
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            words = units.index(units.split([text], beat), self.buckets)
+            found.append(
+                heaviest(zip(units.spelled(text), self._pulls(words, label, beat), strict=True), most)
+            )
+        return found
+
+    def _pulls(self, words: Units, label: int, beat: Callable[[], None]) -> list[float]:
+        """What each word of one text adds to the score (W,), to first order."""
+        weight = self.network.labels.weight.detach()
+        direction = weight[label] - weight.mean(dim=0)  # (H,)
+        bounds, owner = network.windows(words, np.arange(1))
+        pulls = np.zeros(len(words.word_starts) - 1)
+        self.network.eval()
+        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+            part = network.batch(words, bounds[chosen], owner[chosen], 1, self.device)
+            vectors = self.network.words(part.ids, part.word_starts).detach().requires_grad_()
+            # cuDNN differentiates recurrent networks in training mode only.
+            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+                sums = self.network.pool_words(vectors, part)[0, :-1]
+                (gradient,) = torch.autograd.grad(sums @ direction / max(1, len(pulls)), vectors)
+            places = np.concatenate([np.arange(first, end) for first, end in bounds[chosen]])
+            pulls[places] = (gradient * vectors).sum(dim=1).detach().cpu().numpy()
+            beat()
+        return [float(pull) for pull in pulls]
 
     def state(self) -> State:
         """Every weight of the network by its name, and the buckets."""
@@ -74,6 +110,7 @@ def fit(
     parameters: TrainParameters,
     device: str,
     progress: Progress,
+    checkpoint: Checkpoint | None,
 ) -> Fitted:
     """Train until the tune loss stops falling; the best epoch's weights win."""
 
@@ -87,7 +124,7 @@ def fit(
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(parameters.seed)
         model = Network(len(buckets), examples.n_labels, make_encoder).to(device)
-        _train(model, words, tune, examples, parameters, device, progress)
+        _train(model, words, tune, examples, parameters, device, progress, checkpoint)
     tune_logits = score(model, tune, device, NO_BEAT)
     return Fitted(NeuralClassifier(model, buckets, device), tune_logits)
 
@@ -115,33 +152,39 @@ def _train(
     parameters: TrainParameters,
     device: str,
     progress: Progress,
+    checkpoint: Checkpoint | None,
 ) -> None:
     n = len(words)
     epochs = parameters.epochs or int(np.clip(DOCUMENTS_READ // n, FEWEST_EPOCHS, MOST_EPOCHS))
     batch_documents = int(np.clip(n // 100, 16, 256))
     labels = torch.from_numpy(examples.labels).to(device)
-    measure = nn.CrossEntropyLoss(torch.from_numpy(examples.class_weights).to(device), label_smoothing=0.05)
+    measure = measure_for(examples, device, SMOOTHING)
     steps_per_epoch = -(-n // batch_documents)
     steps = _Steps(model, epochs * steps_per_epoch)
     random = np.random.default_rng(parameters.seed)
-    best, best_state, best_epoch, note = float("inf"), model.state_dict(), 0, ""
-    for epoch in range(epochs):
+    course = Course(model, steps.optimizers, random, device, checkpoint)
+    course.restore()
+    steps.done = course.steps
+    while course.epoch < epochs:
         model.train()
         for documents, batch in _batches(words, batch_documents, random, device):
             with _mixed_precision(device):
                 logits = model(batch)
             loss = measure(logits.float(), labels[documents])
             steps.take(loss)
-            progress(steps.done, steps.total, f"epoch {epoch + 1} of {epochs}, loss {loss.item():.3f}{note}")
+            note = f"epoch {course.epoch + 1} of {epochs}, loss {loss.item():.3f}{course.note}"
+            progress(steps.done, steps.total, note)
         tune_logits = score(model, tune, device, lambda: progress(steps.done, steps.total, "tuning"))
-        accuracy = float((tune_logits.argmax(axis=1) == examples.tune_labels).mean()) if len(tune) else 0.0
-        note = f", tune accuracy {accuracy:.4f}"
-        tune_loss = calibrate(tune_logits, examples.tune_labels).loss
-        if tune_loss < best or not len(tune):
-            best, best_state, best_epoch = tune_loss, copy.deepcopy(model.state_dict()), epoch
-        elif epoch - best_epoch >= PATIENCE:
-            break
-    model.load_state_dict(best_state)
+        accuracy = float(are_right(examples.tune_labels, tune_logits).mean()) if len(tune) else 0.0
+        course.note = f", tune accuracy {accuracy:.4f}"
+        course.epoch, course.steps = course.epoch + 1, steps.done
+        is_better = course.judge(
+            calibrate(tune_logits, examples.tune_labels).loss if len(tune) else -course.epoch
+        )
+        if not is_better and course.epoch - course.best_epoch >= PATIENCE:
+            course.epoch = epochs  # also for whoever goes on from here
+        course.save()
+    model.load_state_dict(course.best_state)
 
 
 class _Steps:

@@ -8,6 +8,7 @@ place, so every order costs three array operations for the whole batch.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -37,6 +38,8 @@ class NgramConfig:
     bits: int = 22
     #: A run of one character is cut to this length: "ㅋㅋㅋㅋㅋㅋㅋ" and "ㅋㅋㅋ" say the same.
     longest_run: int = 3
+    #: Whether Hangul is read by its letters: an ending that is fused to a syllable is an n-gram of its own then.
+    letters: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,25 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
     return concatenate([_count_slice(part, config) for part in slices(texts)])
 
 
+def spelled(text: str, config: NgramConfig) -> dict[int, str]:
+    """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
+    tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
+    points, owner = code_points([text], config.longest_run, letters=config.letters)
+    chars = "".join(map(chr, points.tolist()))
+    found: dict[int, str] = {}
+    for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
+        places = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
+        for place, key in zip(places.tolist(), keys.tolist(), strict=True):
+            found.setdefault(key, chars[place : place + order].replace(" ", "_"))
+    starts, ends = word_spans(points) if len(points) else (points, points)
+    for order, keys in enumerate(_word_keys(points, owner, config), start=max(1, config.words[0])):
+        for place, key in enumerate(keys.tolist()):
+            found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
+    return (
+        {key: unicodedata.normalize("NFC", term) for key, term in found.items()} if config.letters else found
+    )
+
+
 def concatenate(parts: Sequence[Counts]) -> Counts:
     """The rows of all parts, in order."""
     lengths = [np.diff(part.starts) for part in parts]
@@ -66,7 +88,7 @@ def concatenate(parts: Sequence[Counts]) -> Counts:
 
 
 def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
-    points, owner = code_points(texts, config.longest_run)
+    points, owner = code_points(texts, config.longest_run, letters=config.letters)
     keys = [*_char_keys(points, owner, config), *_word_keys(points, owner, config)]
     merged = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     first = np.flatnonzero(np.concatenate([np.ones(min(1, len(merged)), bool), merged[1:] != merged[:-1]]))

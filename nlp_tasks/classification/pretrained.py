@@ -19,13 +19,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.errors import ModelFileError, NlpError, TrainingError
 from nlp_tasks.kind import Progress
 
-#: Tokens that go through the model together when labelling, padding included.
-BATCH_TOKENS = 8192
+#: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
+#: as fast as a large one: it stays in the cache, and its windows are of one length.
+BATCH_TOKENS, BATCH_TOKENS_ON_CPU = 8192, 1024
 #: The longest window where the model itself names no limit.
 WINDOW_TOKENS = 512
 #: What is read of a folder, whatever else lies in it.
@@ -58,12 +61,41 @@ class PretrainedClassifier:
         self.model.eval()
         sums = np.zeros((windows.n_texts, self.model.config.num_labels))
         with torch.inference_mode():
-            for chosen in by_length(windows.lengths):
+            for chosen in by_length(windows.lengths, self.device):
                 scores = forward(self, [windows.inputs[place] for place in chosen]).float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], scores * windows.lengths[chosen, None])
                 beat()
         totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
         return (sums / totals[:, None]).astype(np.float32)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each token's embedding times the score's gradient by it, over all its places."""
+        self.model.eval()
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            windows = cut(self.tokenizer, self.model.config, [text])
+            total = float(windows.lengths.sum())
+            pulls = [pair for window in windows.inputs for pair in self._pulls(window, label, total)]
+            found.append(heaviest(pulls, most))
+            beat()
+        return found
+
+    def _pulls(self, window: dict[str, list[int]], label: int, total: float) -> list[tuple[str, float]]:
+        """The tokens of one window with what each adds to the score, to first order."""
+        inputs = {name: torch.tensor([ids], device=self.device) for name, ids in window.items()}
+        ids = inputs.pop("input_ids")
+        vectors = self.model.get_input_embeddings()(ids).detach().requires_grad_()
+        with torch.enable_grad():
+            scores = self.model(inputs_embeds=vectors, **inputs).logits[0]
+            pull = (scores[label] - scores.mean()) * len(window["input_ids"]) / total
+            (gradient,) = torch.autograd.grad(pull, vectors)
+        weights = (gradient * vectors).sum(dim=2)[0].tolist()
+        tokens = self.tokenizer.convert_ids_to_tokens(window["input_ids"])
+        special = set(self.tokenizer.all_special_ids)
+        triples = zip(window["input_ids"], tokens, weights, strict=True)
+        return [(token, weight) for id_, token, weight in triples if id_ not in special]
 
     def state(self) -> State:
         """The model's configuration, the tokenizer's files as text, and all weights."""
@@ -90,19 +122,26 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return PretrainedClassifier(model.to(device).eval(), tokenizer, device)
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """Fine-tune the model in the folder `parameters.pretrained`."""
     from nlp_tasks.classification import fine_tuning
 
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(parameters.seed)  # the layer of labels is new
         classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
-        fine_tuning.run(classifier, examples, parameters, progress)
+        fine_tuning.run(classifier, examples, parameters, progress, checkpoint)
     return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
 
 
-def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifier:
-    """The model of a local folder, ready to be fine-tuned; TrainingError if it cannot be read."""
+def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
+    """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
+    cannot be read."""
     library = _library(TrainingError)
     if not (folder / "config.json").is_file():
         raise TrainingError(
@@ -112,7 +151,7 @@ def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifie
         tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
         model = library.AutoModelForSequenceClassification.from_pretrained(
             folder,
-            num_labels=n_labels,
+            **({} if n_labels is None else {"num_labels": n_labels}),
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
@@ -123,11 +162,16 @@ def open_folder(folder: Path, n_labels: int, device: str) -> PretrainedClassifie
     return PretrainedClassifier(model.to(device), tokenizer, device)
 
 
-def cut(tokenizer: Any, config: Any, texts: Sequence[str]) -> Windows:
-    """All windows of the texts; a text that fits the model has one."""
+def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
+    """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
     longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", WINDOW_TOKENS))
     encoded = tokenizer(
-        list(texts), truncation=True, max_length=int(longest), stride=0, return_overflowing_tokens=True
+        list(texts),
+        None if second is None else [second] * len(texts),
+        truncation=True if second is None else "only_first",
+        max_length=int(longest),
+        stride=0,
+        return_overflowing_tokens=True,
     )
     owner = np.array(encoded.pop("overflow_to_sample_mapping"), np.int64)
     names = [name for name in encoded if name in tokenizer.model_input_names]
@@ -145,12 +189,13 @@ def forward(classifier: PretrainedClassifier, inputs: Sequence[dict[str, list[in
     return scores
 
 
-def by_length(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.int64]]:
     """Indexes, short ones first, in groups of about BATCH_TOKENS tokens with padding."""
+    most = BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS
     order = np.argsort(lengths, kind="stable")
     start = 0
     for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > BATCH_TOKENS:
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > most:
             yield order[start:end]
             start = end
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks import model_files
-from nlp_tasks.classification import ClassifyParameters, LabelRow, architecture
+from nlp_tasks.classification import ClassifyParameters, LabelRow, TermRow, architecture
 from nlp_tasks.classification.architecture import Classifier
-from nlp_tasks.classification.metrics import softmax
+from nlp_tasks.classification.metrics import sigmoid, softmax
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 
 
 class LabelRunner:
-    """A loaded classifier with its labels and temperature."""
+    """A loaded classifier, its labels, and what it takes for one of them to be given."""
 
-    def __init__(self, classifier: Classifier, labels: list[str], temperature: float, setup: Setup) -> None:
-        self.classifier, self.labels, self.temperature = classifier, labels, temperature
+    def __init__(self, classifier: Classifier, config: dict[str, Any], setup: Setup) -> None:
+        self.classifier = classifier
+        self.labels: list[str] = config["labels"]
+        self.temperature: float = config["temperature"]
+        #: One for each label, where documents may have several.
+        self.thresholds: list[float] | None = config.get("thresholds")
         self.parameters: ClassifyParameters = setup.parameters
         self.beat = setup.beat
         self.batch_documents = classifier.batch_documents
@@ -29,24 +34,69 @@ class LabelRunner:
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
         """See kind.Runner. A document without a visible character gets EMPTY_TEXT."""
         texts = [document.text for document in documents if document.text.strip()]
-        rows = iter(self.label(texts) if texts else [])
+        labelled = self.label(texts) if texts else []
+        rows: Iterator[Result] = iter(labelled)
+        if self.parameters.evidence:
+            rows = iter(self._with_evidence(texts, labelled))
         return [next(rows) if document.text.strip() else _empty() for document in documents]
+
+    def _with_evidence(
+        self, texts: Sequence[str], labelled: list[list[LabelRow]]
+    ) -> list[list[LabelRow | TermRow]]:
+        """The rows of each text, and the terms that weighed most for its best label, if it has one."""
+        places = [place for place, rows in enumerate(labelled) if rows[0].label is not None]
+        chosen = [self.labels.index(str(labelled[place][0].label)) for place in places]
+        most = self.parameters.evidence
+        terms = self.classifier.explain([texts[place] for place in places], chosen, most, self.beat)
+        found: list[list[LabelRow | TermRow]] = [list(rows) for rows in labelled]
+        for place, label, weighted in zip(places, chosen, terms, strict=True):
+            found[place] += [
+                TermRow(rank, self.labels[label], term, weight / self.temperature)
+                for rank, (term, weight) in enumerate(weighted, start=1)
+            ]
+        return found
 
     def label(self, texts: Sequence[str]) -> list[list[LabelRow]]:
         """The labels of each text, the most probable first."""
-        probabilities = softmax(self.classifier.logits(texts, self.beat) / self.temperature)
-        n = min(self.parameters.top_n, len(self.labels))
+        logits = self.classifier.logits(texts, self.beat) / self.temperature
+        probabilities = softmax(logits) if self.thresholds is None else sigmoid(logits)
+        n = (
+            len(self.labels)
+            if self.thresholds is not None
+            else min(max(1, self.parameters.top_n), len(self.labels))
+        )
         best = _best(probabilities, n)
         scores = np.take_along_axis(probabilities, best, axis=1).tolist()
-        return [self._rows(*pair) for pair in zip(best.tolist(), scores, strict=True)]
+        rows = self._one if self.thresholds is None else self._several
+        return [rows(*pair) for pair in zip(best.tolist(), scores, strict=True)]
 
-    def _rows(self, indexes: list[int], scores: list[float]) -> list[LabelRow]:
+    def _one(self, indexes: list[int], scores: list[float]) -> list[LabelRow]:
+        """The best label, and the ones after it if they were asked for."""
         least = self.parameters.min_score
         if scores[0] < least:
             reason = f"{self.labels[indexes[0]]} is the most probable, but {scores[0]:.3f} is under {least:g}"
             return [LabelRow(1, None, scores[0], reason)]
-        pairs = enumerate(zip(indexes, scores, strict=True), start=1)
-        return [LabelRow(rank, self.labels[index], score) for rank, (index, score) in pairs if score >= least]
+        return self._ranked(
+            (index, score) for index, score in zip(indexes, scores, strict=True) if score >= least
+        )
+
+    def _several(self, indexes: list[int], scores: list[float]) -> list[LabelRow]:
+        """Every label whose probability reaches its threshold, at most top_n."""
+        assert self.thresholds is not None
+        least = [max(threshold, self.parameters.min_score) for threshold in self.thresholds]
+        given = [
+            (index, score) for index, score in zip(indexes, scores, strict=True) if score >= least[index]
+        ]
+        if given:
+            return self._ranked(given[: self.parameters.top_n or None])
+        nearest = f"{self.labels[indexes[0]]} is the most probable"
+        reason = f"no label applies: {nearest}, but {scores[0]:.3f} is under {least[indexes[0]]:.3g}"
+        return [LabelRow(1, None, scores[0], reason)]
+
+    def _ranked(self, given: Iterable[tuple[int, float]]) -> list[LabelRow]:
+        return [
+            LabelRow(rank, self.labels[index], score) for rank, (index, score) in enumerate(given, start=1)
+        ]
 
 
 def open_runner(setup: Setup) -> LabelRunner:
@@ -60,7 +110,7 @@ def _load(model_dir: Path, setup: Setup) -> LabelRunner:
     config, tensors = model_files.load(model_dir)
     chosen = architecture.get(config["arch"])
     classifier = chosen.load(config["classifier"], tensors, setup.device)
-    return LabelRunner(classifier, config["labels"], config["temperature"], setup)
+    return LabelRunner(classifier, config, setup)
 
 
 def _best(probabilities: NDArray[np.float64], n: int) -> NDArray[np.int64]:

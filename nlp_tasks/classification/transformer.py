@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, neural
 from nlp_tasks.classification.architecture import Examples, Fitted
 from nlp_tasks.classification.network import WIDTH, Encoder
@@ -45,9 +46,15 @@ def _positions(windows: Tensor) -> Tensor:
     return torch.cat([torch.sin(places * rates), torch.cos(places * rates)], dim=1)
 
 
-def fit(examples: Examples, parameters: TrainParameters, device: str, progress: Progress) -> Fitted:
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
     """See architecture.Architecture."""
-    return neural.fit(TransformerEncoder, examples, parameters, device, progress)
+    return neural.fit(TransformerEncoder, examples, parameters, device, progress, checkpoint)
 
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:

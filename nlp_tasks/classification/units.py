@@ -53,6 +53,14 @@ def split(texts: Sequence[str], beat: Callable[[], None]) -> Units:
     return _concatenate(parts)
 
 
+def spelled(text: str) -> list[str]:
+    """The words of a text, as `split` cuts them."""
+    points, _ = code_points([text], LONGEST_RUN)
+    chars = "".join(map(chr, points.tolist()))
+    starts, ends = word_spans(points) if len(points) else (points, points)
+    return [chars[int(start) : int(end)] for start, end in zip(starts, ends, strict=True)]
+
+
 def learn(units: Units, most: int, least: int = 2) -> NDArray[np.int64]:
     """The buckets that occur most often: at most `most`, each `least` times or more; ascending."""
     frequency = np.bincount(units.ids, minlength=1 << BITS)

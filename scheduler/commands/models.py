@@ -13,6 +13,9 @@ from scheduler.commands.shell import Commands
 
 app = Commands(help="Trained models, their versions and champions.")
 
+#: So many confusions are shown.
+CONFUSIONS = 10
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
 Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
 
@@ -23,16 +26,61 @@ def list_(json: Json = False) -> None:
 
     Example: docmill models list
     """
-    _show(None, json=json)
+    from db import model_versions
+    from scheduler.client import store
+
+    with store().read() as session:
+        rows = model_versions.listing(session)
+    for row in rows:
+        del row["id"]
+    if json:
+        print_json(rows)
+    else:
+        _print_versions(rows)
 
 
 @app.command()
-def show(name: Name, json: Json = False) -> None:
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The model's name.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a classifier's figures as a page with pictures; - for stdout."
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Show one model's versions with all their figures.
 
-    Example: docmill models show sentiment
+    Of the champion, or of the version named, a classifier's figures by label and its most frequent confusions follow.
+
+    With --html they are a page in one file, which needs nothing else.
+
+    Example: docmill models show sentiment --html sentiment.html
     """
-    _show(name, json=json)
+    from db import model_versions
+    from scheduler.client import store
+
+    model, _, which = name.partition("@")
+    with store().read() as session:
+        every = model_versions.listing(session, model)
+        versions = every
+        if which:
+            chosen = model_versions.resolve(session, name, every[0]["kind"]).version
+            versions = [version for version in every if version["version"] == chosen]
+        for version in versions:
+            version |= model_versions.figures(session, version["id"])
+        for version in every:
+            del version["id"]
+    champion = next((v for v in versions if "champion" in v["aliases"]), versions[0])
+    if html is not None:
+        _write_page(html, champion, every)
+        return
+    if json:
+        print_json(versions)
+        return
+    _print_versions(versions)
+    _print_figures(champion)
 
 
 @app.command()
@@ -109,23 +157,47 @@ def export(
     say(f"{version.ref} is in {target}: gensim.models.doc2vec.Doc2Vec.load({str(target)!r}) reads it")
 
 
-def _show(name: str | None, *, json: bool) -> None:
-    from db import model_versions
-    from scheduler.client import store
+def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, Any]]) -> None:
+    from scheduler.pages import model
 
-    with store().read() as session:
-        rows = model_versions.listing(session, name)
-    if json:
-        print_json(rows)
-        return
-    for row in rows:
-        row["aliases"] = ", ".join(row["aliases"])
-        row["figures"] = ", ".join(
-            f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())
+    if not version["model_label_metric"]:
+        raise ValueError(
+            f"{version['model']}@{version['version']} has no figures by label: only classifiers have a page"
         )
-        row["gate"] = _in_words(row["gate"])
+    text = model.page(version, versions)
+    if str(file) == "-":
+        say(text.rstrip("\n"))
+    else:
+        file.write_text(text, encoding="utf-8")
+        say(f"wrote {file}")
+
+
+def _print_versions(rows: list[dict[str, Any]]) -> None:
+    shown = [
+        row
+        | {
+            "aliases": ", ".join(row["aliases"]),
+            "figures": ", ".join(f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())),
+            "gate": _in_words(row["gate"]),
+        }
+        for row in rows
+    ]
     columns = ("model", "version", "kind", "aliases", "created_at", "figures", "gate")
-    print_table(rows, columns, "no models yet: docmill train classify --collection NAME")
+    print_table(shown, columns, "no models yet: docmill train classify --collection NAME")
+
+
+def _print_figures(version: dict[str, Any]) -> None:
+    """A classifier's figures by label, and its most frequent confusions."""
+    if by_label := version["model_label_metric"]:
+        say(f"\n{version['model']}@{version['version']}, by label:")
+        columns = ("label", "precision", "recall", "f1", "support", "n_predicted", "threshold")
+        some = columns if any(row["threshold"] is not None for row in by_label) else columns[:-1]
+        print_table(by_label, some, "")
+    wrong = [row for row in version["model_confusion"] if row["true_label"] != row["predicted_label"]]
+    if wrong:
+        say("\nmost frequent confusions:")
+        wrong.sort(key=lambda row: -row["n_documents"])
+        print_table(wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents"), "")
 
 
 def _in_words(gate: dict[str, Any] | None) -> str:

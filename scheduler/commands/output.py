@@ -63,6 +63,11 @@ def print_table(rows: Iterable[dict[str, Any]], columns: Sequence[str], empty: s
             "done",
             "ok",
             "errors",
+            "precision",
+            "recall",
+            "f1",
+            "support",
+            "threshold",
         )
         table.add_column(column, justify="right" if right else "left", overflow="fold")
     for row in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,24 +22,9 @@ def sql(
 
     Example: docmill sql "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'inbox'"
     """
-    from sqlalchemy import text
-    from sqlalchemy.exc import DBAPIError
+    from scheduler.queries import rows_of
 
-    from db.store import is_infrastructure_error
-    from scheduler.client import store
-
-    with store().read_only() as session:
-        try:
-            # No colon is a parameter here: the query is run as it was typed.
-            found: Any = session.execute(text(query.replace(":", r"\:")))
-        except DBAPIError as error:
-            if is_infrastructure_error(error) and not store().is_sqlite:
-                raise
-            raise ValueError(f"the query: {str(error.orig).splitlines()[0]}") from None
-        if not found.returns_rows:
-            raise ValueError("that is no query: write a SELECT")
-        columns = tuple(found.keys())
-        rows = (dict(row) for row in found.mappings())
+    with rows_of(query) as (columns, rows):
         if format is Format.CSV:
             print_csv(rows)
         elif format is Format.JSONL:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,9 @@ from scheduler.commands.output import print_json, say, warn
 if TYPE_CHECKING:
     from db.jobs import Submitted
     from scheduler.requests import JobRequest
+
+#: So many bad labels are shown; the rest is counted.
+SHOWN = 20
 
 
 def submit(
@@ -72,6 +76,15 @@ def train(
         str | None, typer.Option(metavar="NAME", help="The model's name; the collection's if not given.")
     ] = None,
     parameter: Parameters = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="First give documents the labels of a .csv with the columns key and label."
+        ),
+    ] = None,
+    labels_sql: Annotated[
+        str | None, typer.Option(metavar="QUERY", help="The same from a SELECT of key and label.")
+    ] = None,
     priority: Priority = 5,
     key: SubmitKey = None,
     after: After = None,
@@ -81,12 +94,14 @@ def train(
     """Train a model on the documents of a collection.
 
     The new version becomes the model's champion if there is none, or if its gate lets it pass.
-    Exit statuses are those of submit.
+    Exit statuses are those of submit. Labels that are given here are kept, as those of `docmill label set` are, and go
+    before those that came with the documents.
 
     Example: docmill train classify --collection reviews --model sentiment --wait
     """
     from scheduler.requests import JobRequest
 
+    _give_labels(labels, labels_sql, collection)
     name = f"train-{kind.removeprefix('train-')}"
     request = JobRequest(name, collection, model, parse(parameter), priority, key, after)
     report(_submit(request), request.kind, wait=wait, json=json)
@@ -126,6 +141,25 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
         raise typer.Exit(follow(submitted.job_id, facts if json else None))
     if json:
         print_json(facts)
+
+
+def _give_labels(file: Path | None, query: str | None, collection: str) -> None:
+    """Store the labels of a file and of a query. What is bad is told; nothing good at all is an error."""
+    from scheduler import labelling
+
+    found = [labelling.from_file(file, collection)] if file is not None else []
+    found += [labelling.from_query(query, collection)] if query is not None else []
+    for given in found:
+        warn(
+            f"{given.n_given:,} documents were given labels"
+            + (f", {len(given.bad):,} bad" if given.bad else "")
+        )
+        for record in given.bad[:SHOWN]:
+            warn(f"  {record}")
+        if len(given.bad) > SHOWN:
+            warn(f"  and {len(given.bad) - SHOWN:,} more")
+        if not given.n_given:
+            raise ValueError("no label was given, so nothing is trained: mend the file or the query")
 
 
 def _nothing(submitted: Submitted) -> str:

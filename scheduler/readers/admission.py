@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+from nlp_tasks import labels
 from scheduler.readers.normal import nfc
 from scheduler.readers.options import ReadOptions
 from scheduler.readers.records import Record, RefusedError
 
 MAX_KEY_CHARS = 512
+#: Labels of one document.
+MAX_LABELS = 200
 
 #: Control characters (ANSI codes start with one), line and paragraph separators, and the marks that turn the
 #: direction of writing: a key that holds them does not look like what it is. Zero-width joiners are letters.
@@ -26,7 +29,7 @@ class Admission:
 
     def record(self, key: object, text: object, label: object, source: str) -> Record:
         """The document, normalised, or RefusedError."""
-        checked = Record(_key(key), self._text(text), _label(label), source)
+        checked = Record(read_key(key), self._text(text), read_label(label), source)
         digest = hash(checked.key)
         if digest in self._seen:
             detail = "an earlier document has the same key: only the first one is taken"
@@ -50,7 +53,8 @@ def too_long(max_bytes: int) -> RefusedError:
     return RefusedError("TEXT_TOO_LONG", f"the text is longer than {max_bytes} bytes of UTF-8: split it")
 
 
-def _key(key: object) -> str:
+def read_key(key: object) -> str:
+    """A key as it is stored, or RefusedError."""
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str):
@@ -65,13 +69,27 @@ def _key(key: object) -> str:
     return key
 
 
+def read_label(label: object) -> str | None:
+    """A label as it is stored, or RefusedError. Several labels, as an array or as its JSON, are a canonical list."""
+    if isinstance(label, str) and (listed := labels.several(label.strip())) is not None:
+        label = list(listed)
+    if not isinstance(label, list):
+        return _label(label)
+    if len(label) > MAX_LABELS:
+        detail = f"the document has {len(label)} labels; {MAX_LABELS} are allowed"
+        raise RefusedError("TOO_MANY_LABELS", detail)
+    return labels.canonical(filter(None, map(_label, label)))
+
+
 def _label(label: object) -> str | None:
+    """One label."""
     if label is None:
         return None
     if isinstance(label, int):
         label = str(label).lower()  # True is "true"
     if not isinstance(label, str):
-        raise RefusedError("LABEL_TYPE", f"the label must be a string or a whole number, not {_type(label)}")
+        detail = f"the label must be a string, a whole number or an array of them, not {_type(label)}"
+        raise RefusedError("LABEL_TYPE", detail)
     label = _storable(label, "label").strip()
     if len(label) > MAX_KEY_CHARS:
         detail = f"the label has {len(label)} characters; {MAX_KEY_CHARS} are allowed"

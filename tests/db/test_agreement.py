@@ -8,17 +8,18 @@ from dataclasses import fields
 
 import pytest
 
-from db import results
+from db import model_versions, results
 from db.models import Base
 from nlp_tasks.kind import Row
 from nlp_tasks.registry import KINDS
 
 ROWS = sorted({row for kind in KINDS.values() for row in kind.rows}, key=lambda row: row.table)
+FIGURES = sorted({row for kind in KINDS.values() for row in kind.figure_rows}, key=lambda row: row.table)
 #: Whose the row is: the store writes these, not the kind.
 OWNERS = {"job_id", "document_id", "model_version_id"}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+@pytest.mark.parametrize("row", [*ROWS, *FIGURES], ids=lambda row: row.__name__)
 def test_the_fields_of_a_row_are_the_columns_of_its_table(row: type[Row]) -> None:
     columns = {column.name for column in Base.metadata.tables[row.table].columns}
     assert {field.name for field in fields(row)} == columns - OWNERS
@@ -34,6 +35,13 @@ def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
 
 def test_every_result_table_belongs_to_a_kind() -> None:
     assert {row.table for row in ROWS} == results.BY_JOB | results.BY_MODEL_VERSION
+
+
+def test_every_table_of_figures_belongs_to_a_kind_that_trains() -> None:
+    assert {row.table for row in FIGURES} == model_versions.FIGURES
+    for kind in KINDS.values():
+        assert bool(kind.figure_rows) == (kind.figures is not None)
+        assert kind.figures is None or kind.train is not None
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)

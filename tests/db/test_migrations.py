@@ -25,7 +25,12 @@ COLUMNS = {
     "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_chunks priority model "
     "model_version note created_at started_at finished_at",
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id",
-    "v_latest_label": "collection document_key label score reason model model_version job_id",
+    "v_latest_label": "collection document_key label score reason model model_version job_id label_source",
+    "v_given_labels": "collection document_key rank label source given_at",
+    "v_model_metrics": "model model_version metric value",
+    "v_model_labels": "model model_version label precision recall f1 support n_predicted threshold",
+    "v_model_confusion": "model model_version true_label predicted_label n_documents",
+    "v_shadow_agreement": "job_id collection model model_version n_documents n_agreeing agreement",
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
     "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",

@@ -56,8 +56,10 @@ class Stack:
         folder: Path | None = None,
         redis: RedisServer | None = None,
         url: str | None = None,
+        kinds: str = "oracle",
     ) -> None:
         self.database = database
+        self.kinds = kinds
         self.folder = folder or short_folder("dm-stack-")
         self.home = self.folder / "home"
         self.redis = redis or RedisServer()
@@ -130,7 +132,7 @@ class Stack:
         return self.schedulers[-1]
 
     def start_launcher(self, environment: Mapping[str, str] | None = None) -> None:
-        arguments = ("worker", "--devices", f"cpu:{self.n_workers}", "--kinds", "oracle")
+        arguments = ("worker", "--devices", f"cpu:{self.n_workers}", "--kinds", self.kinds)
         self.launcher = self.docmill(*arguments, environment=environment)
 
     def docmill(

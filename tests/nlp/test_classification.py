@@ -3,12 +3,21 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from nlp_tasks import model_files
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, LabelRow, TrainParameters
+from nlp_tasks import labels, model_files
+from nlp_tasks.classification import (
+    CLASSIFY,
+    TRAIN_CLASSIFY,
+    ClassifyParameters,
+    LabelRow,
+    TermRow,
+    TrainParameters,
+    calibration,
+)
 from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Documents, Runner, Setup
 
@@ -57,7 +66,7 @@ def opened(model_dir: Path, **parameters: object) -> Runner:
     return CLASSIFY.stages[0].open(Setup(parameters=chosen, model_dir=model_dir))
 
 
-@pytest.fixture(scope="module", params=["linear", "naive-bayes"])
+@pytest.fixture(scope="module", params=["linear", "naive-bayes", "nbsvm"])
 def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classification") / "model"
     train(labelled(), folder, arch=request.param)
@@ -121,6 +130,21 @@ def test_metrics_and_evaluation_describe_the_held_out_documents(tmp_path: Path) 
     assert {figures["label"] for figures in evaluation["labels"]} == {"sport", "money"}
 
 
+@pytest.mark.parametrize("arch", ["linear", "naive-bayes", "nbsvm"])
+def test_probabilities_are_as_sure_as_the_labels_are(tmp_path: Path, arch: str) -> None:
+    random = np.random.default_rng(4)
+    noisy = [
+        Document(
+            d.id, d.key, d.text, str(random.choice(["sport", "money"])) if random.random() < 0.5 else d.label
+        )
+        for d in labelled(100)
+    ]
+    train(Listed(noisy), tmp_path / "model", arch=arch)
+    found = opened(tmp_path / "model").run(list(labelled(20)))
+    # Half of the labels are thrown dice, so three in four are what the text says.
+    assert np.mean([rows[0].score for rows in found]) == pytest.approx(0.75, abs=0.1)
+
+
 def test_one_label_cannot_be_learned(tmp_path: Path) -> None:
     documents = Listed([Document(i, str(i), text, "sport") for i, text in enumerate(SPORT)])
     with pytest.raises(TrainingError, match="only the label 'sport'"):
@@ -159,7 +183,95 @@ def test_bad_training_parameters_are_refused(bad: dict[str, object]) -> None:
         TrainParameters(**bad)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("bad", [{"top_n": 0}, {"min_score": 1.5}])
+@pytest.mark.parametrize("bad", [{"top_n": -1}, {"min_score": 1.5}, {"evidence": 101}])
 def test_bad_labelling_parameters_are_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         ClassifyParameters(**bad)  # type: ignore[arg-type]
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+
+
+def test_evidence_names_the_terms_that_spoke_for_the_label(model_dir: Path) -> None:
+    text = "the striker raised a goal"
+    (rows,) = opened(model_dir, evidence=5).run([Document(1, "a", text)])
+    terms = [row for row in rows if isinstance(row, TermRow)]
+    assert rows[0].label == "sport"
+    assert [term.rank for term in terms] == [1, 2, 3, 4, 5]
+    assert [term.weight for term in terms] == sorted((term.weight for term in terms), reverse=True)
+    assert all(term.term.replace("_", " ").strip() in text for term in terms)
+    assert {term.label for term in terms} == {"sport"}
+    (plain,) = opened(model_dir).run([Document(1, "a", text)])
+    assert plain == rows[:1]
+
+
+def test_the_weights_of_all_terms_and_the_bias_are_the_score(model_dir: Path) -> None:
+    runner: Any = opened(model_dir)
+    text = "the striker raised a goal 골을 넣었다"
+    (terms,) = runner.classifier.explain([text], [0], 10_000, lambda: None)
+    (against,) = runner.classifier.explain([text], [1], 10_000, lambda: None)
+    logits = runner.classifier.logits([text], lambda: None)[0]
+    bias = runner.classifier.weights.bias.numpy()
+    pulled = sum(weight for _, weight in terms) - sum(weight for _, weight in against)
+    assert pulled == pytest.approx(float(logits[0] - logits[1] - bias[0] + bias[1]) / 2, rel=1e-3)
+
+
+def test_a_document_without_a_label_has_no_evidence(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, min_score=1.0, evidence=3).run([Document(1, "a", "zxqv")])
+    assert [row.table for row in rows] == ["classification"]
+
+
+# --- several labels -----------------------------------------------------------------------------------------------
+
+TOPICS = {
+    "sport": "the striker scored a goal",
+    "money": "은행이 금리를 올렸다",
+    "weather": "비가 오고 바람이 분다",
+}
+
+
+def listed() -> Documents:
+    """Documents about none, one, two or three topics, and their list of labels."""
+    documents = []
+    for number in range(160):
+        topics = [topic for place, topic in enumerate(TOPICS) if number >> place & 1]
+        text = " ".join([f"number {number} of these", *(TOPICS[topic] for topic in topics)])
+        documents.append(Document(number, f"key-{number}", text, labels.canonical(topics)))
+    return Listed(documents)
+
+
+@pytest.fixture(scope="module", params=["linear", "cnn", "ensemble"])
+def several_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("several") / "model"
+    metrics = train(listed(), folder, arch=request.param, epochs=0 if request.param == "linear" else 20)
+    assert metrics["micro_f1"] > 0.9
+    assert metrics["macro_f1"] > 0.9
+    return folder
+
+
+def test_a_document_gets_every_label_that_applies_by_rank(several_dir: Path) -> None:
+    text = f"{TOPICS['sport']} {TOPICS['weather']}"
+    (rows,) = opened(several_dir).run([Document(1, "a", text)])
+    assert {row.label for row in rows} == {"sport", "weather"}
+    assert [row.rank for row in rows] == [1, 2]
+    assert rows[0].score >= rows[1].score
+    (best,) = opened(several_dir, top_n=1).run([Document(1, "a", text)])
+    assert best == rows[:1]
+
+
+def test_where_no_label_applies_the_reason_says_so(several_dir: Path) -> None:
+    (rows,) = opened(several_dir).run([Document(1, "a", "number 7 of these")])
+    assert [row.label for row in rows] == [None]
+    assert "no label applies" in rows[0].reason
+
+
+def test_an_architecture_of_one_label_refuses_lists(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="arch naive-bayes gives one label"):
+        train(listed(), tmp_path / "model", arch="naive-bayes")
+
+
+def test_a_threshold_is_where_f1_is_best() -> None:
+    truth = np.array([[1], [1], [1], [0], [0], [0]] * 5)
+    probabilities = np.array([[0.9], [0.4], [0.35], [0.2], [0.1], [0.1]] * 5)
+    (threshold,) = calibration.thresholds(probabilities, truth)
+    assert 0.2 < threshold <= 0.35

@@ -1,5 +1,6 @@
 """The neural architectures: that they learn, that long documents are read to the end, that models come back."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,8 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks import model_files
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, units
+from nlp_tasks import checkpoint, model_files
+from nlp_tasks.checkpoint import Checkpoint
+from nlp_tasks.classification import (
+    CLASSIFY,
+    TRAIN_CLASSIFY,
+    ClassifyParameters,
+    TrainParameters,
+    neural,
+    training,
+    units,
+)
 from nlp_tasks.kind import Document, Runner, Setup
 
 WORDS = {"sport": ["goal", "striker", "골을", "경기에서"], "money": ["bank", "interest", "은행이", "금리를"]}
@@ -87,6 +97,15 @@ def test_the_end_of_a_long_document_counts(model_dir: Path) -> None:
     assert long[0].label == "money"
 
 
+def test_the_words_of_the_label_are_its_evidence(model_dir: Path) -> None:
+    runner = CLASSIFY.stages[0].open(Setup(parameters=ClassifyParameters(evidence=2), model_dir=model_dir))
+    text = "the striker said today goal was a striker " + "오늘 그리고 했다 " * 3
+    (rows,) = runner.run([Document(1, "a", text)])
+    label, terms = rows[0].label, [row.term for row in rows[1:]]
+    assert label == "sport"
+    assert {"striker", "goal"} & set(terms)
+
+
 def test_a_text_of_unknown_words_gets_a_label(model_dir: Path) -> None:
     (rows,) = opened(model_dir).run([Document(1, "a", "⠿⠿ ⠿")])
     assert rows[0].label in WORDS
@@ -126,3 +145,55 @@ def test_a_word_of_rare_ngrams_stays_a_word() -> None:
     indexed = units.index(split, units.learn(split, most=100, least=2))
     assert len(indexed.word_starts) - 1 == 4
     assert indexed.ids[indexed.word_starts[1] : indexed.word_starts[2]].tolist() == [units.NOTHING]
+
+
+# --- going on after a kill ----------------------------------------------------------------------------------------
+
+
+class KilledError(Exception):
+    """Stands for the end of the process: whatever raises it cannot clean up."""
+
+
+@pytest.mark.parametrize("arch", ["cnn"])
+def test_a_training_that_was_interrupted_twice_ends_with_the_same_model(
+    tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SHARE", 1.0)
+    monkeypatch.setattr(training, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(neural, "PATIENCE", 9)
+    train(tmp_path / "whole", arch, labelled(60), epochs=6)
+    parameters = TrainParameters(arch=arch, epochs=6, seed=3)
+    folder = tmp_path / "interrupted"
+    folder.mkdir()
+    begun: list[list[str]] = []
+    for last in (2, 4, 6):
+        notes: list[str] = []
+        begun.append(notes)
+
+        def progress(done: int, total: int, note: str, last: int = last, notes: list[str] = notes) -> None:
+            notes.append(note)
+            if f"epoch {last + 1} of 6" in note:
+                raise KilledError
+
+        with contextlib.suppress(KilledError):
+            TRAIN_CLASSIFY.train(labelled(60), parameters, "cpu", folder, progress)  # type: ignore[misc]
+        torch.manual_seed(last)
+
+    firsts = [next(note for note in notes if "epoch" in note) for notes in begun]
+    assert [first.partition(" of")[0][-1] for first in firsts] == ["1", "3", "5"]
+    _, whole = model_files.load(tmp_path / "whole")
+    _, interrupted = model_files.load(folder)
+    assert whole.keys() == interrupted.keys()
+    assert all(np.array_equal(whole[name], interrupted[name]) for name in whole)
+    assert not (folder / checkpoint.FOLDER).exists()
+
+
+def test_a_checkpoint_of_another_training_is_left_alone(tmp_path: Path) -> None:
+    saved = Checkpoint(tmp_path, "one")
+    saved.save({"epoch": 3}, {"weights": np.ones(2)})
+    found = saved.load()
+    assert found is not None
+    assert (found.facts, found.arrays["weights"].tolist()) == ({"epoch": 3}, [1.0, 1.0])
+    assert Checkpoint(tmp_path, "two").load() is None
+    saved.path.write_bytes(saved.path.read_bytes()[:20])
+    assert saved.load() is None

@@ -70,6 +70,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     transformers.PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
         unk_token="[UNK]",
         model_max_length=WINDOW,
     ).save_pretrained(folder)
@@ -115,6 +117,13 @@ def test_scores_equal_those_of_transformers_itself(model_dir: Path) -> None:
     assert np.allclose(ours, torch.cat(theirs).numpy(), atol=1e-5)
 
 
+def test_tokens_are_the_evidence(model_dir: Path) -> None:
+    setup = Setup(parameters=ClassifyParameters(evidence=3), model_dir=model_dir)
+    (rows,) = CLASSIFY.stages[0].open(setup).run([Document(1, "a", "goal the striker today " * 10)])
+    assert {row.term for row in rows[1:]} <= {"goal", "the", "striker", "today"}
+    assert len(rows) > 1
+
+
 def test_a_long_document_is_read_to_its_end(model_dir: Path) -> None:
     classifier: Any = opened(model_dir).classifier  # type: ignore[attr-defined]
     inner = WINDOW - 2
@@ -142,3 +151,58 @@ def test_weights_in_another_format_are_refused(folder: Path, tmp_path: Path) -> 
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
     with pytest.raises(TrainingError, match="cannot read"):
         train(tmp_path, tmp_path / "model")
+
+
+# --- zero-shot ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def inference_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny untrained model for inference: 16 tokens at once, one of its outputs is entailment."""
+    import transformers
+
+    inference = tmp_path_factory.mktemp("inference")
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(inference)
+    config = transformers.AutoConfig.from_pretrained(
+        folder,
+        id2label={0: "ENTAILMENT", 1: "neutral", 2: "contradiction"},
+        label2id={"ENTAILMENT": 0, "neutral": 1, "contradiction": 2},
+    )
+    torch.manual_seed(3)
+    transformers.ElectraForSequenceClassification(config).save_pretrained(inference)
+    return inference
+
+
+def zero_shot(folder: Path, model_dir: Path, **parameters: Any) -> Any:
+    assert TRAIN_CLASSIFY.train is not None
+    model_dir.mkdir()
+    chosen = TrainParameters(
+        arch="zero-shot", pretrained=str(folder), hypothesis="the {} today", **parameters
+    )
+    TRAIN_CLASSIFY.train(Listed(labelled().documents[:30]), chosen, "cpu", model_dir, lambda *_: None)
+    return opened(model_dir)
+
+
+def test_zero_shot_scores_are_those_of_transformers_itself(inference_folder: Path, tmp_path: Path) -> None:
+    runner = zero_shot(inference_folder, tmp_path / "model")
+    assert runner.labels == ["money", "sport"]
+    model = runner.classifier.model
+    texts = ["goal striker", "bank interest the 금리를"]
+    ours = runner.classifier.logits(texts, lambda: None)
+    for column, label in enumerate(runner.labels):
+        pairs = model.tokenizer(texts, [f"the {label} today"] * 2, return_tensors="pt", padding=True)
+        with torch.inference_mode():
+            theirs = model.model(**pairs).logits[:, 0].numpy()
+        assert np.allclose(ours[:, column], theirs, atol=1e-5)
+
+
+def test_zero_shot_reads_a_long_document_to_its_end(inference_folder: Path, tmp_path: Path) -> None:
+    classifier = zero_shot(inference_folder, tmp_path / "model").classifier
+    start = "goal " * 40
+    one, other = classifier.logits([start, start + "bank " * 40], lambda: None)
+    assert not np.allclose(one, other, atol=1e-6)
+
+
+def test_zero_shot_refuses_a_model_that_is_not_for_inference(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no label 'entailment'"):
+        zero_shot(folder, tmp_path / "model")

@@ -70,8 +70,11 @@ BROKEN = {
     b'{"id": "first", "text": "x"}': (
         "DUPLICATE_KEY: an earlier document has the same key: only the first one is taken (key first)"
     ),
-    b'{"id": "k", "text": "x", "label": ["a"]}': (
-        "LABEL_TYPE: the label must be a string or a whole number, not an array (key k)"
+    b'{"id": "k", "text": "x", "label": {"a": 1}}': (
+        "LABEL_TYPE: the label must be a string, a whole number or an array of them, not an object (key k)"
+    ),
+    b'{"id": "k", "text": "x", "label": ["a", ["b"]]}': (
+        "LABEL_TYPE: the label must be a string, a whole number or an array of them, not an array (key k)"
     ),
     b'{"id": "k", "text": "x", "label": "a\\u0007"}': (
         "LABEL_CONTROL: the label holds the control character U+0007 (key k)"
@@ -133,6 +136,21 @@ def test_odd_keys_are_just_strings(reading):
 def test_whole_numbers_are_keys_and_labels(reading):
     (record,) = reading("a.jsonl", b'{"id": 7, "text": "x", "label": 1}').records
     assert (record.key, record.label) == ("7", "1")
+
+
+@pytest.mark.parametrize(
+    ("label", "stored"),
+    [
+        (b'["b", " a", "b"]', '["a", "b"]'),
+        (b'"[\\"b\\", \\"a\\"]"', '["a", "b"]'),
+        ('["정치", 7]'.encode(), '["7", "정치"]'),
+        (b"[]", "[]"),
+        (b'"[sic]"', "[sic]"),
+    ],
+)
+def test_several_labels_are_stored_as_one_list(reading, label, stored):
+    (record,) = reading("a.jsonl", b'{"id": 1, "text": "x", "label": ' + label + b"}").records
+    assert record.label == stored
 
 
 def test_blank_labels_are_no_labels(reading):

@@ -1,0 +1,124 @@
+"""Labels that somebody gave: stored by document key, read by training and by the views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from db.errors import NotFoundError
+from db.models import Collection, Document, GivenLabel
+from db.sql import one_of
+
+#: The source of a label that was set by hand.
+HUMAN = "human"
+#: Keys looked up and rows sent in one statement.
+BATCH = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The labels of one document: one, several, or none that applies."""
+
+    key: str
+    labels: tuple[str, ...]
+    source: str
+
+
+def give(session: Session, collection: int, given: Sequence[Given]) -> list[str]:
+    """Store labels, in place of those that were given to these documents before; of two for one key the last
+    counts. Returns the keys that the collection does not have, for which nothing is stored."""
+    unknown: list[str] = []
+    for start in range(0, len(given), BATCH):
+        batch = {each.key: each for each in given[start : start + BATCH]}
+        known = _known(session, collection, list(batch))
+        unknown += [key for key in batch if key not in known]
+        _replace(session, collection, [each for each in batch.values() if each.key in known])
+    return unknown
+
+
+def remove(session: Session, collection: int, key: str) -> None:
+    """Take back what was given to a document. NotFoundError if nothing was."""
+    mine = (GivenLabel.collection_id == collection, GivenLabel.document_key == key)
+    if not session.scalar(select(func.count()).select_from(GivenLabel).where(*mine)):
+        raise NotFoundError(
+            f"document {key!r} was given no label: `docmill label list` shows those that were"
+        )
+    session.execute(delete(GivenLabel).where(*mine))
+
+
+def of_documents(session: Session, document_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The given labels of the documents of these ids that have any."""
+    query = (
+        select(Document.id, GivenLabel.label)
+        .join(
+            GivenLabel,
+            (GivenLabel.collection_id == Document.collection_id) & (GivenLabel.document_key == Document.key),
+        )
+        .where(one_of(Document.id, list(document_ids)))
+        .order_by(Document.id, GivenLabel.rank)
+    )
+    found: dict[int, tuple[str, ...]] = {}
+    for id_, label in session.execute(query):
+        found[id_] = found.get(id_, ()) + (() if label is None else (label,))
+    return found
+
+
+def listing(session: Session, collection: str | None = None) -> Iterator[dict[str, Any]]:
+    """Every given label, by collection, key and rank."""
+    query = (
+        select(
+            Collection.name.label("collection"), GivenLabel.document_key, GivenLabel.rank, GivenLabel.label,
+            GivenLabel.source, GivenLabel.given_at,
+        )
+        .join(Collection, Collection.id == GivenLabel.collection_id)
+        .order_by(Collection.name, GivenLabel.document_key, GivenLabel.rank)
+    )  # fmt: skip
+    if collection is not None:
+        query = query.where(Collection.name == collection)
+    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
+        yield dict(row)
+
+
+def collections_with(session: Session, key: str) -> list[str]:
+    """The names of the collections that have a document of this key."""
+    query = (
+        select(Collection.name)
+        .join(Document, Document.collection_id == Collection.id)
+        .where(Document.key == key, Document.is_latest)
+        .order_by(Collection.name)
+    )
+    return list(session.scalars(query))
+
+
+def _known(session: Session, collection: int, keys: list[str]) -> set[str]:
+    query = select(Document.key).where(
+        Document.collection_id == collection, Document.is_latest, one_of(Document.key, keys)
+    )
+    return set(session.scalars(query))
+
+
+def _replace(session: Session, collection: int, given: Sequence[Given]) -> None:
+    if not given:
+        return
+    keys = [each.key for each in given]
+    session.execute(
+        delete(GivenLabel)
+        .where(GivenLabel.collection_id == collection, one_of(GivenLabel.document_key, keys))
+        .execution_options(synchronize_session=False)
+    )
+    rows = [
+        {
+            "collection_id": collection,
+            "document_key": each.key,
+            "rank": rank,
+            "label": label,
+            "source": each.source,
+        }
+        for each in given
+        for rank, label in enumerate(each.labels or (None,), start=1)
+    ]
+    session.execute(insert(GivenLabel), rows)

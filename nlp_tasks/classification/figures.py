@@ -1,0 +1,92 @@
+"""A trained classifier's figures as rows: by label, by pair of labels, by confidence. Read from evaluation.json.
+
+Light (no numpy): the rows' classes are the columns of their tables.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from nlp_tasks.kind import Row
+
+EVALUATION = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class LabelFigures:
+    """How well the model does on one label."""
+
+    table: ClassVar[str] = "model_label_metric"
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    #: Held-out documents that have the label, and those that got it.
+    support: int
+    n_predicted: int
+    #: None where a document has one label.
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """So many held-out documents of one label got the other."""
+
+    table: ClassVar[str] = "model_confusion"
+    true_label: str
+    predicted_label: str
+    n_documents: int
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Decisions of about the same confidence, and how often they were right."""
+
+    table: ClassVar[str] = "model_reliability"
+    bin: int
+    n_decisions: int
+    confidence: float
+    share_right: float
+
+
+ROWS: tuple[type[Row], ...] = (LabelFigures, Confusion, Reliability)
+
+
+def read(model_dir: Path) -> Sequence[Row]:
+    """The figures that training left in the model's folder."""
+    found: dict[str, Any] = json.loads((model_dir / EVALUATION).read_text(encoding="utf-8"))
+    return [*_by_label(found), *_confusion(found), *_reliability(found)]
+
+
+def _by_label(found: dict[str, Any]) -> list[LabelFigures]:
+    return [
+        LabelFigures(
+            each["label"], each["precision"], each["recall"], each["f1"], each["documents"], each["predicted"],
+            each.get("threshold"),
+        )
+        for each in found["labels"]
+    ]  # fmt: skip
+
+
+def _confusion(found: dict[str, Any]) -> list[Confusion]:
+    """Documents with several labels have no pairs of labels."""
+    if "confusion" not in found:
+        return []
+    labels, counts = found["confusion"]["labels"], found["confusion"]["counts"]
+    return [
+        Confusion(true, predicted, n)
+        for true, row in zip(labels, counts, strict=True)
+        for predicted, n in zip(labels, row, strict=True)
+        if n
+    ]
+
+
+def _reliability(found: dict[str, Any]) -> list[Reliability]:
+    return [
+        Reliability(each["bin"], each["n"], each["confidence"], each["share_right"])
+        for each in found["reliability"]
+    ]

@@ -1,0 +1,76 @@
+"""`shadow-classify`: label documents with a model that is not in use yet, beside the one that is.
+
+What it says is stored apart and shown to nobody who asks for labels; how often the two agree is a figure to promote by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nlp_tasks.classification import ClassifyParameters, LabelRow
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Kind, Result, Runner, Setup, Stage
+
+
+@dataclass(frozen=True)
+class ShadowParameters:
+    """How labels are given, as far as it matters for the best one."""
+
+    min_score: float = 0.0
+
+    def __post_init__(self) -> None:
+        ClassifyParameters(min_score=self.min_score)
+
+
+@dataclass(frozen=True)
+class ShadowRow:
+    """The best label of a document by the model in the shadow, or its abstention."""
+
+    table: ClassVar[str] = "shadow_label"
+    label: str | None
+    score: float
+
+
+class ShadowRunner:
+    """The runner of `classify`, whose best label goes elsewhere."""
+
+    def __init__(self, inner: Runner) -> None:
+        self.inner = inner
+        self.batch_documents, self.batch_chars = inner.batch_documents, inner.batch_chars
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        """See kind.Runner."""
+        return [
+            found if isinstance(found, DocumentError) else _shadow(found)
+            for found in self.inner.run(documents)
+        ]
+
+
+def _shadow(rows: Sequence[object]) -> Result:
+    best = rows[0]
+    assert isinstance(best, LabelRow)
+    return [ShadowRow(best.label, best.score)]
+
+
+def _open(setup: Setup) -> Runner:
+    from dataclasses import replace
+
+    from nlp_tasks.classification import runner
+
+    parameters = ClassifyParameters(top_n=1, min_score=setup.parameters.min_score)
+    return ShadowRunner(runner.open_runner(replace(setup, parameters=parameters)))
+
+
+SHADOW_CLASSIFY = Kind(
+    name="shadow-classify",
+    summary="Label documents with a model that is not in use yet, and see how often it agrees with the one that is",
+    parameters=ShadowParameters,
+    rows=(ShadowRow,),
+    stages=(Stage("predict", _open),),
+    model_from="train-classify",
+    chunk_documents=32_768,
+    chunk_chars=2_000_000,
+    help={"min_score": "below this probability give no label, as for classify"},
+)

@@ -1,0 +1,111 @@
+"""Labels that people give to documents in the store: by hand, from a file, or from a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from db import documents, labels
+from db.errors import ConflictError, NotFoundError
+from db.labels import Given
+from nlp_tasks.labels import each
+from scheduler.client import store
+from scheduler.queries import rows_of
+from scheduler.readers.admission import read_key, read_label
+from scheduler.readers.label_files import LabelRecord, read_labels
+from scheduler.readers.records import BadRecord, RefusedError
+
+#: The source of labels that a query found.
+SQL = "sql"
+
+
+@dataclass(frozen=True)
+class LabelReport:
+    """What became of the labels of a file or a query."""
+
+    n_given: int
+    #: What could not be read, or is about a document that is not there; it cost nothing but itself.
+    bad: Sequence[BadRecord]
+
+
+def set_label(key: str, label: str, collection: str | None = None) -> str:
+    """Give a document a label by hand (a JSON list for several); returns the collection's name."""
+    try:
+        checked = read_label(label)
+    except RefusedError as refused:
+        raise ValueError(f"the label {label[:80]!r}: {refused.detail}") from None
+    if checked is None:
+        raise ValueError("the label is blank: write '[]' for a document to which no label applies")
+    with store().write() as session:
+        name = collection_of(session, key, collection)
+        number = documents.collection_id(session, name)
+        if labels.give(session, number, [Given(key, each(checked), labels.HUMAN)]):
+            raise NotFoundError(f"collection {name!r} has no document {key!r}")
+    return name
+
+
+def remove_label(key: str, collection: str | None = None) -> str:
+    """Take back what was given to a document; returns the collection's name."""
+    with store().write() as session:
+        name = collection_of(session, key, collection)
+        labels.remove(session, documents.collection_id(session, name), key)
+    return name
+
+
+def collection_of(session: Session, key: str, collection: str | None) -> str:
+    """The collection meant: the one named, or the only one that has a document of this key."""
+    if collection is not None:
+        return collection
+    names = labels.collections_with(session, key)
+    if not names:
+        raise NotFoundError(f"no collection has a document {key!r}")
+    if len(names) > 1:
+        raise ConflictError(f"{', '.join(names)} each have a document {key!r}: choose one with --collection")
+    return names[0]
+
+
+def from_file(path: Path, collection: str) -> LabelReport:
+    """Give the labels of a CSV file with the columns key and label, in one transaction."""
+    return _give(read_labels(path), collection)
+
+
+def from_query(query: str, collection: str) -> LabelReport:
+    """The same from a SELECT whose first two columns are key and label."""
+    return _give(_found_by(query), collection)
+
+
+def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
+    with rows_of(query) as (columns, rows):
+        if len(columns) < 2:
+            raise ValueError("the query for labels: its first two columns must be key and label")
+        for number, row in enumerate(rows, start=1):
+            key, label = list(row.values())[:2]
+            try:
+                checked = read_label(label)
+                if checked is not None:
+                    yield LabelRecord(read_key(key), checked, SQL)
+            except RefusedError as refused:
+                yield refused.at("the query, row", number, key)
+
+
+def _give(records: Iterable[LabelRecord | BadRecord], collection: str) -> LabelReport:
+    bad: list[BadRecord] = []
+    given: list[Given] = []
+    for record in records:
+        if isinstance(record, LabelRecord):
+            given.append(Given(record.key, each(record.label), record.source))
+        else:
+            bad.append(record)
+    sources = {each.key: each.source for each in given}
+    with store().write() as session:
+        unknown = labels.give(session, documents.collection_id(session, collection), given)
+    for key in unknown:
+        place, _, line = sources[key].rpartition(":")
+        detail = f"collection {collection} has no document of this key"
+        bad.append(
+            RefusedError("NO_DOCUMENT", detail).at(place or sources[key], int(line) if place else None, key)
+        )
+    return LabelReport(len(sources) - len(unknown), bad)

@@ -1,0 +1,1 @@
+"""Pages of HTML to look at: each one file that needs nothing else."""
