@@ -19,6 +19,7 @@ from db.models import (
     Classification,
     Document,
     DocumentVector,
+    Keyword,
     Neighbour,
     Outcome,
     Summary,
@@ -27,7 +28,7 @@ from db.models import (
 from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
-BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Classification, Neighbour)}
+BY_JOB = {model.__tablename__ for model in (Summary, SummarySentence, Keyword, Classification, Neighbour)}
 #: Tables whose rows belong to a document and a model version, and outlive the job.
 BY_MODEL_VERSION = {DocumentVector.__tablename__}
 

@@ -30,6 +30,14 @@ FROM (SELECT c.name AS collection, d.key AS document_key, r.summary, r.method, r
 WHERE place = 1
 """  # noqa: S608 (constants only)
 
+_KEYWORDS = f"""
+SELECT collection, document_key, rank, term, score, job_id, document_id, document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.rank, r.term, r.score, r.job_id, r.document_id,
+             d.version AS document_version, d.is_latest AS is_current, RANK() OVER ({_NEWEST}) AS place
+      FROM keyword r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id) newest
+WHERE place = 1
+"""  # noqa: S608
+
 _LATEST_LABEL = f"""
 SELECT collection, document_key, label, score, reason, model, model_version, job_id, document_id,
        document_version, is_current
@@ -65,6 +73,7 @@ WHERE r.state = 'error'
 VIEWS = {
     "v_job_progress": _JOB_PROGRESS,
     "v_latest_summary": _LATEST_SUMMARY,
+    "v_keywords": _KEYWORDS,
     "v_latest_label": _LATEST_LABEL,
     "v_similar": _SIMILAR,
     "v_failures": _FAILURES,

@@ -37,6 +37,18 @@ class SummarySentence(Base):
     score: Mapped[float]
 
 
+class Keyword(Base):
+    """A word or term that a document is about; rank 1 is the most important, with the score 1.0."""
+
+    __tablename__ = "keyword"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    term: Mapped[str]
+    score: Mapped[float]
+
+
 class Classification(Base):
     """A label of a document; rank 1 is the best. A NULL label is an abstention, with its reason."""
 

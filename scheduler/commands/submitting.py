@@ -29,7 +29,7 @@ def submit(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="summarize, classify, similarity; `docmill kinds` lists them all."
+            metavar="KIND", help="summarize, keywords, classify, similarity; `docmill kinds` lists them all."
         ),
     ],
     collection: Collection,
