@@ -132,6 +132,8 @@ class Kind:
     train: Train | None = None
     #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.
     model_from: str | None = None
+    #: Whether a job with these parameters needs that model; without one, `--model` is refused.
+    needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: Only documents that carry a label are selected (training a classifier).
     labelled_only: bool = False
     #: A chunk holds at most so many documents, and about so many characters.
