@@ -22,12 +22,11 @@ from nlp_tasks.abstractive.windows import windows
 from nlp_tasks.errors import ModelFileError
 
 #: Tokens in a model's hands at once, those it reads and those it writes, times beams, padding included.
-BATCH_TOKENS = {"cuda": 131_072, "cpu": 32_768}
+BATCH_TOKENS = {"cuda": 131_072, "cpu": 16_384}
 #: The longest window, and the longest summary, where the model itself names no limit.
 WINDOW_TOKENS, WRITTEN_TOKENS = 1024, 128
 #: What is read of a folder, whatever else lies in it.
 OFFLINE = {"local_files_only": True, "trust_remote_code": False}
-_INPUTS = ("input_ids", "attention_mask")
 
 
 class PretrainedSummarizer:
@@ -45,7 +44,11 @@ class PretrainedSummarizer:
     ) -> list[str]:
         """One text for each of `texts`, none of which is blank. A text that is too long for the model is read in
         windows of whole sentences; what is written for them is read once more, cut where it is too long."""
-        parts = [windows(text, self._lengths, self.window_tokens) for text in texts]
+        lengths = self._lengths(texts)
+        parts = [
+            [text] if n <= self.window_tokens else windows(text, self._lengths, self.window_tokens)
+            for text, n in zip(texts, lengths, strict=True)
+        ]
         written = iter(self._write([part for of_text in parts for part in of_text], how, seed, beat))
         summaries = [" ".join(next(written) for _ in of_text).strip() for of_text in parts]
         long = [i for i, of_text in enumerate(parts) if len(of_text) > 1 and summaries[i]]
@@ -57,16 +60,19 @@ class PretrainedSummarizer:
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
     ) -> Tensor:
         """The token ids (B, T) that the model writes for texts that go through it together."""
+        return self._generate(self._encode(texts), [seed_of(text, seed) for text in texts], how, beat)
+
+    def _generate(
+        self, encoded: Sequence[list[int]], seeds: Sequence[int], how: Decoding, beat: Callable[[], None]
+    ) -> Tensor:
         library = _library()
-        inputs = self.tokenizer(
-            list(texts), truncation=True, max_length=self.window_tokens, padding=True, return_tensors="pt"
-        )
-        given = {name: inputs[name].to(self.device) for name in _INPUTS}
+        padded = self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt")
         # Drawing is taking the greatest of noisy scores, so that what is drawn does not depend on the batch.
-        drawing = [_drawing(how, [seed_of(text, seed) for text in texts])] if how.sample else []
+        drawing = [_drawing(how, seeds)] if how.sample else []
         with torch.inference_mode():
             written: Tensor = self.model.generate(
-                **given,
+                input_ids=padded["input_ids"].to(self.device),
+                attention_mask=padded["attention_mask"].to(self.device),
                 do_sample=False,
                 num_beams=how.beams,
                 no_repeat_ngram_size=how.no_repeat,
@@ -84,15 +90,16 @@ class PretrainedSummarizer:
 
     def _write(self, texts: list[str], how: Decoding, seed: int, beat: Callable[[], None]) -> list[str]:
         """What the model writes for each window, those of similar length together."""
-        lengths = [min(n, self.window_tokens) for n in self._lengths(texts)]
-        order = sorted(range(len(texts)), key=lambda index: -lengths[index])
+        encoded = self._encode(texts)
+        order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
         written: dict[int, str] = {}
         while order:
             beat()
-            of_one = (lengths[order[0]] + self.written_tokens(how)) * how.beams
+            of_one = (len(encoded[order[0]]) + self.written_tokens(how)) * how.beams
             chosen = order[: max(1, self.batch_tokens // of_one)]
+            seeds = [seed_of(texts[index], seed) for index in chosen]
             try:
-                ids = self.generate([texts[index] for index in chosen], how, seed, beat)
+                ids = self._generate([encoded[index] for index in chosen], seeds, how, beat)
             except torch.OutOfMemoryError:
                 if len(chosen) == 1:
                     raise
@@ -103,8 +110,15 @@ class PretrainedSummarizer:
             order = order[len(chosen) :]
         return [written[index] for index in range(len(texts))]
 
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, special ones included, cut to the window."""
+        if not texts:
+            return []
+        found = self.tokenizer(list(texts), truncation=True, max_length=self.window_tokens)
+        return list(found["input_ids"])
+
     def _lengths(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text, special ones included."""
+        """The tokens of each text, special ones included, however many they are."""
         return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]] if texts else []
 
 

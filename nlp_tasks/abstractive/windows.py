@@ -11,10 +11,8 @@ _LONGEST_SENTENCE = 1000
 
 
 def windows(text: str, lengths: Callable[[Sequence[str]], Sequence[int]], longest: int) -> list[str]:
-    """The parts of `text`, in order, each of `longest` tokens at most unless one sentence alone has more; the text
-    itself when it is short enough. `lengths` counts the tokens of each of some texts."""
-    if lengths([text])[0] <= longest:
-        return [text]
+    """The parts of `text`, in order, each of `longest` tokens at most unless one sentence alone has more; all of
+    it when it has one sentence. `lengths` counts the tokens of each of some texts."""
     spans = sentences.split(text, _LONGEST_SENTENCE)
     parts: list[str] = []
     start, n_tokens = spans[0][0], 0

@@ -1,0 +1,122 @@
+"""Summaries by a transformers model: greedy texts and their speed beside `model.generate`.
+
+The model is a small untrained BART with a tokenizer of whole words, made and saved here. The documents fit its
+window. One thread, processor time, both sides in turn.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks import report
+from benchmarks.summaries_data import records
+
+FOLDERS = ("en_news_bbc", "ko_topic_petitions")
+DOCUMENTS, WINDOW, WRITTEN, ROUNDS = 96, 512, 32, 2
+Bars = dict[str, dict[str, float]]
+
+
+def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
+    """Figures and bars."""
+    import torch
+
+    from nlp_tasks.abstractive import pretrained
+    from nlp_tasks.abstractive.decoding import Decoding
+
+    torch.set_num_threads(1)
+    how = Decoding(beams=1, no_repeat=0, max_tokens=WRITTEN)
+    texts = _texts(data, seed)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _save_bart(folder, texts, seed)
+        ours = pretrained.open_folder(folder, device)
+        alone = [ours.generate([text], how)[0].tolist() for text in texts]
+        written = ours.summarize(texts, how)
+        expected = ours.tokenizer.batch_decode(alone, skip_special_tokens=True)
+        same = sum(a == b.strip() for a, b in zip(written, expected, strict=True)) / len(texts)
+        seconds: dict[str, list[float]] = {"docmill": [], "batches of 8": [], "one by one": []}
+        for _ in range(ROUNDS):
+            seconds["docmill"].append(_seconds(lambda: ours.summarize(texts, how)))
+            seconds["batches of 8"].append(_seconds(lambda: _in_order(ours, texts, how, 8)))
+        seconds["one by one"].append(_seconds(lambda: _in_order(ours, texts, how, 1)))
+    best = {name: min(each) for name, each in seconds.items()}
+    report.table(
+        f"A small BART, {len(texts)} documents, greedy, {WRITTEN} tokens written, {device}",
+        ["", "documents/s", "times batches of 8"],
+        [[name, len(texts) / s, best["batches of 8"] / s] for name, s in best.items()],
+    )
+    ratio = best["batches of 8"] / best["docmill"]
+    bars: Bars = {
+        "greedy texts identical to generate one by one": {"value": same, "at_least": 1},
+        "transformers, times unsorted batches of 8": {"value": ratio, "at_least": 2},
+    }
+    return {"seconds": best, "identical": same, "ratio": ratio, "documents": len(texts)}, bars
+
+
+def _texts(data: Path, seed: int) -> list[str]:
+    """Documents of both languages in a random order, of any length up to the model's window."""
+    found = [
+        _cut(record["text"])
+        for folder in FOLDERS
+        for record in islice(records(data, folder, seed), DOCUMENTS // len(FOLDERS))
+    ]
+    random.Random(seed).shuffle(found)
+    return found
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text that has more words and marks than the window holds."""
+    pieces = _pieces(text)
+    return text if len(pieces) <= WINDOW - 2 else text[: pieces[WINDOW - 2][1][0]]
+
+
+def _pieces(text: str) -> list[tuple[str, tuple[int, int]]]:
+    import tokenizers
+
+    return list(tokenizers.pre_tokenizers.Whitespace().pre_tokenize_str(text))
+
+
+def _save_bart(folder: Path, texts: list[str], seed: int) -> None:
+    import tokenizers
+    import torch
+    import transformers
+
+    counts = Counter(word for text in texts for word, _ in _pieces(text))
+    words = ["<s>", "<pad>", "</s>", "<unk>", *(word for word, _ in counts.most_common(8_000))]
+    backend = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>")
+    )
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        "<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, model_max_length=WINDOW, **special
+    ).save_pretrained(folder)
+    torch.manual_seed(seed)
+    config = transformers.BartConfig(
+        vocab_size=len(words), d_model=256, encoder_layers=3, decoder_layers=3, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=1024, decoder_ffn_dim=1024, max_position_embeddings=WINDOW,
+        init_std=0.1,
+    )  # fmt: skip
+    transformers.BartForConditionalGeneration(config).save_pretrained(folder)
+
+
+def _in_order(ours: Any, texts: list[str], how: Any, size: int) -> None:
+    """As a plain loop does it: so many documents together, in the order they come."""
+    for start in range(0, len(texts), size):
+        ids = ours.generate(texts[start : start + size], how)
+        ours.tokenizer.batch_decode(ids, skip_special_tokens=True)
+
+
+def _seconds(work: Any) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
