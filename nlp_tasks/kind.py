@@ -7,7 +7,7 @@ imports belong in the functions that `Stage.open` and `Kind.train` name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
@@ -79,6 +79,9 @@ class Setup:
     model_dir: Path | None = None
     #: Loads the stored vectors; given to stages that read vectors.
     corpus: Callable[[], Vectors] | None = None
+    #: Of each of some documents (by id), the summary and the reference that the parameters speak of; given to the
+    #: kind that judges summaries.
+    judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
     #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
     #: lease. Work that never calls it and takes longer than the lease is taken for hung.
     beat: Callable[[], None] = lambda: None

@@ -7,6 +7,7 @@ import os
 from scheduler.commands import (
     checking,
     documents,
+    evaluating,
     following,
     jobs,
     models,
@@ -24,10 +25,10 @@ app = Commands(
     help="Submit documents tonight; query the answers in SQL tomorrow. `docmill demo` shows it.",
 )
 for command in (
-    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit, jobs.status,
-    following.watch, jobs.results, sql.sql, jobs.cancel, jobs.pause, jobs.resume, submitting.retry, checking.repro,
-    checking.verify, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
-    processes.flower, processes.demo,
+    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
+    evaluating.evaluate, jobs.status, following.watch, jobs.results, sql.sql, jobs.cancel, jobs.pause,
+    jobs.resume, submitting.retry, checking.repro, checking.verify, store_commands.doctor, processes.up,
+    processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(quarantine.app, name="quarantine")

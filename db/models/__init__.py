@@ -5,7 +5,16 @@ from db.models.documents import Collection, Document
 from db.models.jobs import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
 from db.models.models import Model, ModelAlias, ModelMetric, ModelVersion
 from db.models.quarantine import Release
-from db.models.results import Classification, DocumentVector, Keyword, Neighbour, Summary, SummarySentence
+from db.models.results import (
+    Classification,
+    DocumentVector,
+    Keyword,
+    Neighbour,
+    Summary,
+    SummaryReference,
+    SummaryScore,
+    SummarySentence,
+)
 from db.models.schedules import Run, Schedule
 
 __all__ = [
@@ -29,5 +38,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Summary",
+    "SummaryReference",
+    "SummaryScore",
     "SummarySentence",
 ]

@@ -113,12 +113,11 @@ def test_a_long_text_is_read_to_its_end_in_windows_and_then_once_more(
     long = f"{first} {first} {last} {last}"
     read: list[str] = []
     decode = summarizer.tokenizer.decode
-    summarizer.model.get_encoder().register_forward_pre_hook(
-        lambda module, args, kwargs: read.extend(
-            decode(ids, skip_special_tokens=True) for ids in kwargs["input_ids"]
-        ),
-        with_kwargs=True,
-    )
+
+    def listen(*said: Any) -> None:
+        read.extend(decode(ids, skip_special_tokens=True) for ids in said[2]["input_ids"])
+
+    summarizer.model.get_encoder().register_forward_pre_hook(listen, with_kwargs=True)
 
     (summary,) = summarizer.summarize([long], GREEDY)
 
