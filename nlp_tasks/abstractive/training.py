@@ -42,7 +42,7 @@ FEWEST_PAIRS = 20
 TARGET_TOKENS = 60
 #: So many pairs choose the epoch, and no more than this share.
 TUNE_PAIRS, TUNE_SHARE = 150, 0.1
-EPOCHS, BATCH_PAIRS, LEARNING_RATE, WARM_UP = 10, 32, 2e-3, 0.05
+EPOCHS, BATCH_PAIRS, LEARNING_RATE, WARM_UP = 6, 32, 2e-3, 0.05
 #: Share of the given tokens hidden in training, so that what to write is looked for in the document.
 HIDDEN = 0.15
 

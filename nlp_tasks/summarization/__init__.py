@@ -32,9 +32,9 @@ class SummarizeParameters:
     #: What the summary should be about; empty for what the document is about.
     query: str = ""
     #: How much being said already counts against a sentence (MMR), from 0 to 1.
-    diversity: float = 0.1
+    diversity: float = 0.25
     #: How much standing at the document's beginning counts for a sentence, 0 for nothing; unused with a query.
-    position: float = 2.5
+    position: float = 1.25
     # What follows is for the method abstractive only.
     #: The folder of a transformers encoder-decoder; empty for a model that docmill trained.
     pretrained: str = ""

@@ -37,7 +37,7 @@ def evaluate(
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Compare a job's summaries with references by ROUGE-1, ROUGE-2 and ROUGE-L.
+    """Compare a job's summaries with references (ROUGE).
 
     It is a job of its own over the same collection: a row for each document, and an error for one without a
     summary or a reference. With --wait the means are printed at the end, and exit statuses are those of submit.
