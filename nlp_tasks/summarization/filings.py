@@ -22,13 +22,18 @@ _SECOND_CHAPTER = re.compile(
     r"^[ \t]*(?:item\s+(?:1A|2)\b|(?:II|Ⅱ|2)\s*\.\s*사업의)", re.IGNORECASE | re.MULTILINE
 )
 _A_FEW_LINES_CHARS = 120
+#: The heading of any chapter, with its title on the same line.
+_CHAPTER = re.compile(r"[ \t]*(?:part\s+[IV]+|item\s+\d+[A-C]?)\b", re.IGNORECASE)
+_HEADING_CHARS = 120
+#: So much of a sentence's line is looked at on either side of it.
+_LINE_CHARS = 400
 #: Boxes to be ticked: what stands before the last of them is a form.
 _BOX = re.compile(r"[☐☒☑¨]")
 #: Sentences that point elsewhere in the filing, say what a word of it means, or warn about its forecasts.
 _ASIDE = re.compile(
     r"\b(?:[Ss]ee|refer to|contained in|included in|set forth in|reference)\b.{0,150}"
     r"\b(?:Note|Item|Part|Exhibit)s?\s+[\dIV]"
-    r"|\bterms?\s+[“\"]|^References?\s+(?:herein\s+)?to\s+[“\"]|^As used (?:herein|in this)|^\W*“[^”]+” means\b"
+    r"|\bterms?\s+[“\"]|\AReferences?\s+(?:herein\s+)?to\s+[“\"]|\AAs used (?:herein|in this)|\A\W*“[^”]+” means\b"
     r"|\b(?:are|is) (?:also )?(?:collectively )?referred to (?:herein|in this)|\(“?\"?fiscal \d"
     r"|\bforward-looking statements\b|\b(?:Annual|Quarterly) Report on Form\b"
 )
@@ -46,6 +51,10 @@ def body_start(text: str) -> int:
     return boxes[-1] if boxes else 0
 
 
-def is_aside(sentence: str) -> bool:
-    """Whether a sentence of a filing is about the filing and not about the company."""
-    return _ASIDE.search(sentence) is not None
+def is_aside(text: str, start: int, end: int) -> bool:
+    """Whether a sentence of a filing is about the filing, a chapter's heading or part of a form."""
+    before, after = text[max(0, start - _LINE_CHARS) : start], text[end : end + _LINE_CHARS]
+    line = before.rpartition("\n")[2] + text[start:end] + after.partition("\n")[0]
+    if len(line) <= _HEADING_CHARS and _CHAPTER.match(line):
+        return True
+    return _BOX.search(line) is not None or _ASIDE.search(text[start:end]) is not None

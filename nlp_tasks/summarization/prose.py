@@ -16,8 +16,6 @@ _ENDED_IN_KOREAN = re.compile(rf"(?:[!?]|{_FINAL})\W*\Z")
 _GAP = re.compile(r"\S {3,}(?=\S)")
 _NO_LETTERS = re.compile(r"[\W\d_]+")
 _MARKUP = re.compile(r"#{1,6}\s|<!--|```|\|")
-#: Boxes to be ticked: a form.
-_BOX = re.compile(r"[☐☒☑]")
 #: A line of its own as short as this and without a verb's ending is a heading, even with a full stop.
 _HEADING_CHARS = 20
 #: A line of its own without a full stop is a heading up to this length.
@@ -30,13 +28,13 @@ def prose(text: str, spans: Sequence[Span]) -> list[int]:
     """The indices of the spans that are prose, less what a filing says of itself; of all of them if none is."""
     chosen = [index for index, span in enumerate(spans) if _is_prose(text, *span)]
     if start := filings.body_start(text):
-        chosen = [i for i in chosen if spans[i][0] >= start and not filings.is_aside(text[slice(*spans[i])])]
+        chosen = [i for i in chosen if spans[i][0] >= start and not filings.is_aside(text, *spans[i])]
     return chosen or list(range(len(spans)))
 
 
 def _is_prose(text: str, start: int, end: int) -> bool:
     sentence = text[start:end]
-    if _MARKUP.match(sentence) or _BOX.search(sentence) or _cells(sentence) > 1:
+    if _MARKUP.match(sentence) or _cells(sentence) > 1:
         return False
     if len(_NO_LETTERS.sub("", sentence)) < _LETTER_SHARE * (len(sentence) - sentence.count(" ")):
         return False

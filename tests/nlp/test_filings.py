@@ -61,8 +61,9 @@ def test_what_a_filing_says_of_itself_is_an_aside() -> None:
         "Information on sales is contained in Item 8 of Part II.",
         "See Note 12, Segments, for further detail.",
     )
-    assert [is_aside(sentence) for sentence in asides] == [True] * len(asides)
-    assert not is_aside("We see growth in notes and items of every part.")
+    assert [is_aside(sentence, 0, len(sentence)) for sentence in asides] == [True] * len(asides)
+    plain = "We see growth in notes and items of every part."
+    assert not is_aside(plain, 0, len(plain))
 
 
 def test_the_whole_of_a_filing_is_used_when_nothing_of_its_body_is_prose() -> None:
