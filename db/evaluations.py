@@ -39,11 +39,16 @@ def add_references(
                 Document.collection_id == collection_id, Document.is_latest, one_of(Document.key, list(texts))
             )
         ).all()
-        rows = [(name, id_, texts[key]) for key, id_ in ids]
+        rows = [(id_, texts[key]) for key, id_ in ids]
         n_known += len(rows)
         if rows:
             bulk.insert_tuples(
-                session, _REFERENCES, ("name", "document_id", "reference"), rows, skip_existing=True
+                session,
+                _REFERENCES,
+                ("document_id", "reference"),
+                rows,
+                owner=("name", name),
+                skip_existing=True,
             )
     return n_known
 
