@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks import report
 from benchmarks.summaries_data import records
 
-FOLDERS = ("en_news_bbc", "ko_topic_petitions")
-DOCUMENTS, WINDOW, WRITTEN, ROUNDS = 96, 512, 32, 2
+FOLDERS = ("ko_throughput_wiki", "en_topic_reuters_r8")
+DOCUMENTS, ALONE, WINDOW, WRITTEN, ROUNDS = 384, 96, 1024, 32, 2
 Bars = dict[str, dict[str, float]]
 
 
@@ -40,13 +40,15 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
         work = {
             "docmill": lambda: ours.summarize(texts, how),
             "batches of 8": lambda: _in_order(ours, texts, how, 8),
-            "one by one": lambda: _in_order(ours, texts, how, 1),
+            "one by one": lambda: _in_order(ours, texts[:ALONE], how, 1),
         }
         found = {name: _timed(do) for name, do in work.items()}
         best = {name: seconds for name, (_, seconds) in found.items()}
         for name in ("docmill", "batches of 8") * (ROUNDS - 1):
             best[name] = min(best[name], _timed(work[name])[1])
-    same = sum(a == b for a, b in zip(found["docmill"][0], found["one by one"][0], strict=True)) / len(texts)
+    best["one by one"] *= len(texts) / ALONE
+    alone = found["one by one"][0]
+    same = sum(a == b for a, b in zip(found["docmill"][0], alone, strict=False)) / len(alone)
     report.table(
         f"A small BART, {len(texts)} documents, greedy, {WRITTEN} tokens written, {device}",
         ["", "documents/s", "times batches of 8"],
@@ -103,9 +105,9 @@ def _save_bart(folder: Path, texts: list[str], seed: int) -> None:
     ).save_pretrained(folder)
     torch.manual_seed(seed)
     config = transformers.BartConfig(
-        vocab_size=len(words), d_model=256, encoder_layers=3, decoder_layers=3, encoder_attention_heads=4,
-        decoder_attention_heads=4, encoder_ffn_dim=1024, decoder_ffn_dim=1024, max_position_embeddings=WINDOW,
-        init_std=0.1,
+        vocab_size=len(words), d_model=128, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=512, decoder_ffn_dim=512, max_position_embeddings=WINDOW,
+        init_std=0.2,
     )  # fmt: skip
     transformers.BartForConditionalGeneration(config).save_pretrained(folder)
 
