@@ -1,20 +1,34 @@
-"""Extractive summaries beside sumy and textrankr: speed, quality, and the sentence splitter.
+"""Summaries: the sentence splitter; extractive ones beside sumy and textrankr; those in new words beside plain
+transformers and the first sentence.
 
-    pip install sumy textrankr
-    python -m benchmarks.summaries --data DIR [--device cpu] [--seed 7] [--share 1.0]
+    pip install sumy textrankr transformers
+    python -m benchmarks.summaries --data DIR [--device cpu] [--seed 7] [--share 1.0] [--parts speed,quality]
 
-DIR holds the folders en_news_bbc, ko_summ_wikilead, en_summ_scisummnet, en_summ_qmsum and ko_longdoc_law, each
-with one *.jsonl.gz of {text, summary}. All run side by side, on the same sentences and tokens. Most of the
-time (about ten minutes on two cores) is the peers' on long documents; --share 0.2 is for a look.
+DIR holds the folders en_news_bbc, ko_summ_wikilead, en_summ_scisummnet, en_summ_qmsum, ko_longdoc_law and
+ko_topic_petitions, each with one *.jsonl.gz of {text, summary or title}. The extractive ones run side by side, on
+the same sentences and tokens. Most of the time (about ten minutes on two cores) is the peers' on long documents,
+and the training of `headlines`; --share 0.2 is for a look.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from benchmarks import report, summaries_quality, summaries_speed, summaries_splitter
+from benchmarks import (
+    report,
+    summaries_headlines,
+    summaries_pretrained,
+    summaries_quality,
+    summaries_speed,
+    summaries_splitter,
+)
 from benchmarks.summaries_peers import peers
+
+PARTS = ("splitter", "speed", "quality", "pretrained", "headlines")
+Bars = dict[str, dict[str, float]]
 
 
 def main() -> None:
@@ -26,17 +40,25 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="a torch device, for our part of the speed")
     parser.add_argument("--seed", type=int, default=7, help="which documents are drawn")
     parser.add_argument("--share", type=float, default=1.0, help="scales the documents of the quality part")
+    parser.add_argument("--parts", default=",".join(PARTS), help="which parts to run, separated by commas")
     arguments = parser.parse_args()
+    data, seed, device = arguments.data, arguments.seed, arguments.device
+    measures: dict[str, Callable[[], tuple[dict[str, Any], Bars]]] = {
+        "splitter": lambda: summaries_splitter.measure(data, seed),
+        "speed": lambda: summaries_speed.measure(data, seed, device),
+        "quality": lambda: summaries_quality.measure(data, seed, arguments.share),
+        "pretrained": lambda: summaries_pretrained.measure(data, seed, device),
+        "headlines": lambda: summaries_headlines.measure(data, seed, device),
+    }
     peers()
     machine = report.machine()
     print(machine)
-    splitter, splitter_bars = summaries_splitter.measure(arguments.data, arguments.seed)
-    speed, speed_bars = summaries_speed.measure(arguments.data, arguments.seed, arguments.device)
-    quality, quality_bars = summaries_quality.measure(arguments.data, arguments.seed, arguments.share)
-    report.end(
-        {"machine": machine, "splitter": splitter, "speed": speed, "quality": quality},
-        splitter_bars | speed_bars | quality_bars,
-    )
+    figures: dict[str, Any] = {"machine": machine}
+    bars: Bars = {}
+    for part in arguments.parts.split(","):
+        figures[part], found = measures[part]()
+        bars |= found
+    report.end(figures, bars)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks import report
 from benchmarks.summaries_data import Prepared, sample
 from benchmarks.summaries_peers import peers
-from benchmarks.summaries_rouge import rouge, rouge_tokens
+from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 
 #: Folder -> documents, and the most sentences that the slowest peer is given.
 DOCUMENTS = {

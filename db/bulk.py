@@ -32,7 +32,7 @@ def insert_tuples(
     columns: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
     *,
-    owner: tuple[str, int | None],
+    owner: tuple[str, int | str | None],
     skip_existing: bool,
 ) -> None:
     """Insert rows whose values (numbers, text, bytes, None) the drivers take as they are, which spares the
@@ -52,7 +52,7 @@ def _insert_together(
     session: Session,
     table: Table,
     names: Sequence[str],
-    owner: int | None,
+    owner: int | str | None,
     rows: Sequence[tuple[Any, ...]],
     *,
     skip_existing: bool,

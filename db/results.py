@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Table, exists, func, insert, literal, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Row,
+    Table,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
@@ -19,12 +30,14 @@ from db.models import (
     Classification,
     Document,
     DocumentVector,
+    Keyword,
     LabelTerm,
     Neighbour,
     NeighbourTerm,
     Outcome,
     ShadowLabel,
     Summary,
+    SummaryScore,
     SummarySentence,
 )
 from db.sql import each_id, now, one_of
@@ -35,6 +48,8 @@ BY_JOB = {
     for model in (
         Summary,
         SummarySentence,
+        SummaryScore,
+        Keyword,
         Classification,
         LabelTerm,
         ShadowLabel,
@@ -195,6 +210,25 @@ def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any
     query = query.where(source.c.job_id == job_id).order_by(*order)
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
         yield dict(row)
+
+
+def summaries_of(
+    session: Session, job_id: int, limit: int | None = None
+) -> Iterator[tuple[Row[int, str, str, str, str], list[dict[str, Any]]]]:
+    """(document id, key, text, summary, method) of each document that a job summarized, by document, with the
+    rows of its chosen sentences."""
+    query = (
+        select(Document.id, Document.key, Document.text, Summary.summary, Summary.method)
+        .join(Summary, Summary.document_id == Document.id)
+        .where(Summary.job_id == job_id)
+        .order_by(Document.id)
+        .limit(limit)
+    )
+    for rows in session.execute(query.execution_options(yield_per=50)).partitions():
+        ids = [row.id for row in rows]
+        chosen = rows_of_documents(session, SummarySentence.__tablename__, ("job_id", job_id), ids)
+        for row in rows:
+            yield row, chosen.get(row.id, [])
 
 
 def rows_of_documents(

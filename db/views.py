@@ -30,6 +30,22 @@ FROM (SELECT c.name AS collection, d.key AS document_key, r.summary, r.method, r
 WHERE place = 1
 """  # noqa: S608 (constants only)
 
+_EVALUATION = """
+SELECT r.job_id, r.summary_job_id, c.name AS collection, COUNT(*) AS n_documents, AVG(r.rouge_1) AS rouge_1,
+       AVG(r.rouge_2) AS rouge_2, AVG(r.rouge_l) AS rouge_l, AVG(r.n_tokens) AS mean_tokens,
+       AVG(r.n_reference_tokens) AS mean_reference_tokens
+FROM summary_score r JOIN job j ON j.id = r.job_id JOIN collection c ON c.id = j.collection_id
+GROUP BY r.job_id, r.summary_job_id, c.name
+"""
+
+_KEYWORDS = f"""
+SELECT collection, document_key, rank, term, score, job_id, document_id, document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.rank, r.term, r.score, r.job_id, r.document_id,
+             d.version AS document_version, d.is_latest AS is_current, RANK() OVER ({_NEWEST}) AS place
+      FROM keyword r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id) newest
+WHERE place = 1
+"""  # noqa: S608
+
 #: A label that somebody gave goes before the newest model's, and stands alone where no model labelled the document.
 _LATEST_LABEL = f"""
 SELECT newest.collection, newest.document_key,
@@ -122,6 +138,8 @@ WHERE r.state = 'error'
 VIEWS = {
     "v_job_progress": _JOB_PROGRESS,
     "v_latest_summary": _LATEST_SUMMARY,
+    "v_evaluation": _EVALUATION,
+    "v_keywords": _KEYWORDS,
     "v_latest_label": _LATEST_LABEL,
     "v_given_labels": _GIVEN_LABELS,
     "v_model_metrics": _MODEL_METRICS,

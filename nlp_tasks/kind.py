@@ -81,6 +81,9 @@ class Setup:
     model_dir: Path | None = None
     #: Loads the stored vectors; given to stages that read vectors.
     corpus: Callable[[], Vectors] | None = None
+    #: Of each of some documents (by id), the summary and the reference that the parameters speak of; given to the
+    #: kind that judges summaries.
+    judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
     #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
     #: lease. Work that never calls it and takes longer than the lease is taken for hung.
     beat: Callable[[], None] = lambda: None
@@ -185,6 +188,8 @@ class Kind:
     gate: Gate | None = None
     #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.
     model_from: str | None = None
+    #: Whether a job with these parameters needs that model; without one, `--model` is refused.
+    needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: Only documents that carry a label are selected (training a classifier).
     labelled_only: bool = False
     #: A chunk holds at most so many documents, and about so many characters.

@@ -8,6 +8,7 @@ expression, so that "GDP" is the same word wherever it stands.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -61,6 +62,18 @@ def language(text: str) -> Language:
     n_letters = sum(map(len, _letters.findall(text)))
     n_hangul = sum(map(len, _hangul_runs.findall(text)))
     return "ko" if n_letters and n_hangul / n_letters >= KOREAN_SHARE else "en"
+
+
+def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, part of speech) of each morpheme of a Korean text, by mecab-ko-dic's tags; the first one of
+    an inflected form. `text[start:end]` is the morpheme as it is written."""
+    text = _unsafe.sub(" ", text)
+    for match in _piece.finditer(text):
+        position = match.start()
+        for surface, feature in _morphemes(match.group()):
+            position = text.index(surface, position)
+            yield position, position + len(surface), feature.partition(",")[0].partition("+")[0]
+            position += len(surface)
 
 
 def _korean(piece: str) -> list[str]:

@@ -7,6 +7,7 @@ import os
 from scheduler.commands import (
     checking,
     documents,
+    evaluating,
     following,
     jobs,
     labels,
@@ -26,10 +27,10 @@ app = Commands(
     help="Submit documents tonight; query the answers in SQL tomorrow. `docmill demo` shows it.",
 )
 for command in (
-    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit, jobs.status,
-    following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel, jobs.pause, jobs.resume, submitting.retry,
-    checking.repro, checking.verify, store_commands.doctor, processes.up, processes.worker, processes.scheduler,
-    processes.flower, processes.demo,
+    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
+    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
+    jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store_commands.doctor,
+    processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(quarantine.app, name="quarantine")

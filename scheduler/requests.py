@@ -51,7 +51,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     if request.after is not None:
         jobs.job_state(session, request.after)
     collection = documents.collection_id(session, request.collection)
-    model_ref, version_id = _model(session, kind, request)
+    model_ref, version_id = _model(session, kind, request, parameters)
     submitted = jobs.submit(
         session,
         _sized(
@@ -109,8 +109,9 @@ def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = 
 
 def open_model(session: Session, job: Job) -> int | None:
     """The model version that a job's reference stands for now; NotFoundError if for none."""
-    needed = kinds.find(job.kind).model_from
-    if needed is None:
+    kind = kinds.find(job.kind)
+    needed = kind.model_from
+    if needed is None or not kind.needs_model(kinds.parse_parameters(kind, job.parameters)):
         return None
     ref = job.model_ref or model_versions.sole_model(session, needed)
     return model_versions.resolve(session, ref, needed).id
@@ -121,7 +122,9 @@ def collection_name(session: Session, collection_id: int) -> str:
     return session.scalars(select(Collection.name).where(Collection.id == collection_id)).one()
 
 
-def _model(session: Session, kind: Kind, request: JobRequest) -> tuple[str | None, int | None]:
+def _model(
+    session: Session, kind: Kind, request: JobRequest, parameters: Any
+) -> tuple[str | None, int | None]:
     """(model as asked for, its version now): a job that waits for another settles its version when it starts."""
     if kind.train is not None:
         name = request.model or request.collection
@@ -130,6 +133,10 @@ def _model(session: Session, kind: Kind, request: JobRequest) -> tuple[str | Non
     if kind.model_from is None:
         if request.model is not None:
             raise ValueError(f"{kind.name} uses no model: leave --model out")
+        return None, None
+    if not kind.needs_model(parameters):
+        if request.model is not None:
+            raise ValueError(f"{kind.name} uses no model with these parameters: leave --model out")
         return None, None
     if request.after is not None:
         return request.model, None

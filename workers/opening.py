@@ -8,10 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db import model_versions, results
+from db import evaluations, model_versions, results
 from db.store import Store
 from nlp_tasks import model_files
 from nlp_tasks.errors import ModelFileError
+from nlp_tasks.evaluation import EvaluateParameters
 from nlp_tasks.kind import Kind, Setup, Vectors
 from workers.kinds import parse_parameters
 from workers.settings import Settings
@@ -52,11 +53,16 @@ def setup_for(
         collection_id = None if across else wanted.collection_id
         return stored_vectors(store, version_id, collection_id, as_of, with_terms=needs_terms)
 
+    def judged(document_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+        with store.read() as session:
+            return evaluations.judged(session, parameters.job, parameters.references, document_ids)
+
     return Setup(
         parameters=parameters,
         device=settings.device,
         model_dir=model_folder(store, settings, version_id) if version_id is not None else None,
         corpus=corpus,
+        judged=judged if isinstance(parameters, EvaluateParameters) else None,
         beat=beat,
     )
 

@@ -18,11 +18,14 @@ from db.models.quarantine import Release
 from db.models.results import (
     Classification,
     DocumentVector,
+    Keyword,
     LabelTerm,
     Neighbour,
     NeighbourTerm,
     ShadowLabel,
     Summary,
+    SummaryReference,
+    SummaryScore,
     SummarySentence,
 )
 from db.models.schedules import Run, Schedule
@@ -38,6 +41,7 @@ __all__ = [
     "DocumentVector",
     "GivenLabel",
     "Job",
+    "Keyword",
     "LabelTerm",
     "Model",
     "ModelAlias",
@@ -55,5 +59,7 @@ __all__ = [
     "Schedule",
     "ShadowLabel",
     "Summary",
+    "SummaryReference",
+    "SummaryScore",
     "SummarySentence",
 ]

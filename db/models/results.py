@@ -37,6 +37,45 @@ class SummarySentence(Base):
     score: Mapped[float]
 
 
+class SummaryReference(Base):
+    """What people wrote as the summary of a document, in a set of references that jobs are judged by."""
+
+    __tablename__ = "summary_reference"
+
+    #: The set: its file's name and a digest of what is in it.
+    name: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    reference: Mapped[str]
+
+
+class SummaryScore(Base):
+    """ROUGE F1 (0 to 100) of the summary that another job made of a document, against its reference."""
+
+    __tablename__ = "summary_score"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    #: The job that made the summary.
+    summary_job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
+    rouge_1: Mapped[float]
+    rouge_2: Mapped[float]
+    rouge_l: Mapped[float]
+    n_tokens: Mapped[int]
+    n_reference_tokens: Mapped[int]
+
+
+class Keyword(Base):
+    """A word or term that a document is about; rank 1 is the most important, with the score 1.0."""
+
+    __tablename__ = "keyword"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    term: Mapped[str]
+    score: Mapped[float]
+
+
 class Classification(Base):
     """A label of a document; rank 1 is the best. A NULL label is an abstention, with its reason."""
 

@@ -1,6 +1,6 @@
-"""Summaries made of a document's own sentences: the kind `summarize`, its parameters and its rows.
+"""Summaries, of a document's own sentences or in new words: the kind `summarize`, its parameters and its rows.
 
-Knows no torch: the work is in `runner`, imported when a stage is opened.
+Knows no torch: the work is in `runner` and in `abstractive.runner`, imported when a stage is opened.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ from typing import ClassVar
 
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
 
+#: Methods that choose sentences of the document.
 METHODS = ("textrank", "lexrank", "centroid", "lead")
+#: The method that writes new sentences, with a model.
+ABSTRACTIVE = "abstractive"
+#: How the next word of a new sentence is chosen.
+SEARCHES = ("beam", "greedy", "sample")
 
 
 @dataclass(frozen=True)
@@ -27,13 +32,35 @@ class SummarizeParameters:
     #: What the summary should be about; empty for what the document is about.
     query: str = ""
     #: How much being said already counts against a sentence (MMR), from 0 to 1.
-    diversity: float = 0.1
+    diversity: float = 0.25
     #: How much standing at the document's beginning counts for a sentence, 0 for nothing; unused with a query.
-    position: float = 2.5
+    position: float = 1.25
+    # What follows is for the method abstractive only.
+    #: The folder of a transformers encoder-decoder; empty for a model that docmill trained.
+    pretrained: str = ""
+    search: str = "beam"
+    #: Texts that are followed up at once by the search `beam`.
+    beams: int = 4
+    #: No so many words (tokens) in a row are written twice; 0 for any.
+    no_repeat: int = 3
+    #: The most tokens that are written; 0 for what the model was made for.
+    max_tokens: int = 0
+    #: For the search `sample`: below 1 keeps to the probable, above 1 strays from it.
+    temperature: float = 1.0
+    #: For the search `sample`: draw from the k most probable tokens; 0 for all.
+    top_k: int = 0
+    #: For the search `sample`: draw from the most probable tokens that together have this probability.
+    top_p: float = 1.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
+        methods = (*METHODS, ABSTRACTIVE)
+        if self.method not in methods:
+            raise ValueError(f"method must be one of {', '.join(methods)}, not {self.method!r}")
+        self._check_extractive()
+        self._check_abstractive()
+
+    def _check_extractive(self) -> None:
         if self.sentences < 1:
             raise ValueError(f"sentences must be 1 or more, not {self.sentences}")
         if not 0 <= self.ratio <= 1:
@@ -45,6 +72,21 @@ class SummarizeParameters:
         if not 0 <= self.position <= 10:
             raise ValueError(f"position must be from 0 to 10, not {self.position}")
 
+    def _check_abstractive(self) -> None:
+        if self.pretrained and self.method != ABSTRACTIVE:
+            raise ValueError(f"pretrained is for method={ABSTRACTIVE} only")
+        if self.search not in SEARCHES:
+            raise ValueError(f"search must be one of {', '.join(SEARCHES)}, not {self.search!r}")
+        if not 1 <= self.beams <= 32:
+            raise ValueError(f"beams must be from 1 to 32, not {self.beams}")
+        for name in ("no_repeat", "max_tokens", "top_k", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature must be above 0, not {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
+
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
@@ -52,7 +94,7 @@ class SummaryRow:
 
     table: ClassVar[str] = "summary"
 
-    #: The chosen sentences in document order, a blank between them.
+    #: The chosen sentences in document order, a blank between them; or what the model wrote.
     summary: str
     method: str
     #: How many sentences the document has.
@@ -61,7 +103,7 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class SummarySentenceRow:
-    """One sentence of a summary, and where in the document it stands."""
+    """One sentence of a summary, and where in the document it stands. There is none in new words."""
 
     table: ClassVar[str] = "summary_sentence"
 
@@ -75,26 +117,45 @@ class SummarySentenceRow:
 
 
 def _open(setup: Setup) -> Runner:
+    if setup.parameters.method == ABSTRACTIVE:
+        from nlp_tasks.abstractive.runner import AbstractiveSummarizer
+
+        return AbstractiveSummarizer(setup)
     from nlp_tasks.summarization.runner import Summarizer
 
     return Summarizer(setup)
 
 
+def _needs_model(parameters: SummarizeParameters) -> bool:
+    return parameters.method == ABSTRACTIVE and not parameters.pretrained
+
+
 SUMMARIZE = Kind(
     name="summarize",
-    summary="Write a summary of each document's most important sentences.",
+    summary="Write a summary of each document: its most important sentences, or new ones",
     parameters=SummarizeParameters,
     rows=(SummaryRow, SummarySentenceRow),
     stages=(Stage("summarize", _open),),
+    model_from="train-summarizer",
+    needs_model=_needs_model,
     chunk_documents=512,
     chunk_chars=2_000_000,
     help={
-        "method": f"one of {', '.join(METHODS)}",
+        "method": f"one of {', '.join(METHODS)}; or {ABSTRACTIVE}: new sentences, with a model",
         "sentences": "how many sentences to keep",
         "ratio": "the share of the sentences to keep, instead of their number; 0 for the number",
         "max_chars": "the most characters a summary may have; 0 for no limit",
         "query": "what the summary should be about",
         "diversity": "how much repetition counts against a sentence, 0 to 1",
         "position": "how much standing early counts for a sentence, 0 for nothing",
+        "pretrained": "abstractive: the local folder of a transformers encoder-decoder, instead of --model",
+        "search": f"abstractive: one of {', '.join(SEARCHES)}",
+        "beams": "abstractive: texts that beam search follows up at once",
+        "no_repeat": "abstractive: no so many tokens in a row are written twice; 0 for any",
+        "max_tokens": "abstractive: the most tokens that are written; 0 for the model's own limit",
+        "temperature": "abstractive, sample: below 1 keeps to the probable",
+        "top_k": "abstractive, sample: draw from the k most probable tokens; 0 for all",
+        "top_p": "abstractive, sample: draw from the most probable tokens that together have this probability",
+        "seed": "abstractive, sample: the same seed draws the same texts",
     },
 )

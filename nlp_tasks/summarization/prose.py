@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from nlp_tasks.sentences import Span
+from nlp_tasks.summarization import filings
 
 #: A syllable that ends Korean sentences, but not as the end of 개요, 수요, 다음, 마음, 책임, 게임 and the like.
 _FINAL = r"(?:[다죠됨까]|(?<![개수주필중소])요|(?<![다마처])음|(?<![책게])임|함)"
@@ -24,8 +25,10 @@ _LETTER_SHARE = 0.5
 
 
 def prose(text: str, spans: Sequence[Span]) -> list[int]:
-    """The indices of the spans that are prose; of all of them if none is."""
+    """The indices of the spans that are prose, less what a filing says of itself; of all of them if none is."""
     chosen = [index for index, span in enumerate(spans) if _is_prose(text, *span)]
+    if start := filings.body_start(text):
+        chosen = [i for i in chosen if spans[i][0] >= start and not filings.is_aside(text, *spans[i])]
     return chosen or list(range(len(spans)))
 
 

@@ -24,7 +24,7 @@ SLOPE = 0.85
 #: Sentences with fewer words than this count for less, in proportion: "Yes." sums up nothing.
 FULL_WORDS = 10
 #: This share of a document is its beginning, and one sentence at least.
-BEGINNING = 0.03
+BEGINNING = 0.06
 
 
 def edge_values(terms: Terms, method: str) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +69,7 @@ def add(
         counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
         print_json({"collection": collection, **counts, "bad": [asdict(record) for record in found.bad]})
     else:
-        _report(collection, found)
+        report(collection, found)
     if found.bad:
         raise typer.Exit(SOME_BAD if found.n_good else FAILED)
 
@@ -109,9 +110,10 @@ def _add_showing_progress(paths: list[Path], collection: str, options: ReadOptio
         return adding.add(*paths, collection=collection, options=options, tell=tell)
 
 
-def _report(collection: str, found: Report) -> None:
+def report(collection: str, found: Report, tell: Callable[[str], None] = say) -> None:
+    """Say what became of the files, and which records are bad."""
     parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
-    say(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
+    tell(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
     for record in found.bad[:SHOWN]:
         warn(f"  {record}")
     if len(found.bad) > SHOWN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Rows of a table for people, if no limit is given.
 TABLE_ROWS = 50
+#: Documents of a page, if no limit is given.
+PAGE_DOCUMENTS = 100
 
 
 def status(
@@ -55,10 +58,17 @@ def results(
     ] = None,
     errors: Annotated[bool, typer.Option("--errors", help="The documents that failed, and why.")] = False,
     limit: Limit = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Of summaries: write a page with documents and summaries side by side."
+        ),
+    ] = None,
 ) -> None:
     """Print what a job found, row by row.
 
-    What a running job has found so far is there too.
+    What a running job has found so far is there too. With --html, a page of the first 100 documents (or --limit)
+    is written instead: the chosen sentences are marked, and nothing is fetched from the net.
 
     Example: docmill results 42 --format csv > summaries.csv
     """
@@ -70,6 +80,9 @@ def results(
 
     with store().read() as session:
         found = progress.of(session, job)
+        if html is not None:
+            _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
+            return
         rows = stored.errors_of(session, job) if errors else _rows(session, found, table)
         for_people = format is Format.TABLE and limit is None
         print_rows(islice(rows, TABLE_ROWS if for_people else limit), format, _no_rows(found, errors=errors))
@@ -172,6 +185,25 @@ def _rows(session: Session, job: JobProgress, table: str | None) -> Iterator[dic
     if table is not None and table not in tables:
         raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
     return stored.rows_of(session, job.job_id, table or main_table(kind.name))
+
+
+def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
+    from db import results as stored
+    from scheduler.summary_page import Sentence, Summarized, page
+
+    if job.kind != "summarize":
+        raise ValueError(f"job {job.job_id} is of the kind {job.kind}: --html shows summaries")
+    documents = (
+        Summarized(*row, [Sentence(one["start_char"], one["end_char"], one["score"]) for one in chosen])
+        for row, chosen in stored.summaries_of(session, job.job_id, limit)
+    )
+    shown = f"the first {limit:,} of " if limit < job.n_ok else ""
+    facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_error:,} failed"
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(page(f"Summaries of job {job.job_id}", facts, documents))
+    say(f"{path}: {min(limit, job.n_ok):,} documents")
+    if shown:
+        warn(f"there are more: --limit {job.n_ok} for all of job {job.job_id}")
 
 
 def _no_rows(job: JobProgress, *, errors: bool) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.documents import report as report_added
 from scheduler.commands.following import follow
 from scheduler.commands.options import (
     After,
@@ -20,6 +21,7 @@ from scheduler.commands.options import (
     parse,
 )
 from scheduler.commands.output import print_json, say, warn
+from scheduler.commands.shell import FAILED
 
 if TYPE_CHECKING:
     from db.jobs import Submitted
@@ -33,7 +35,7 @@ def submit(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="summarize, classify, similarity; `docmill kinds` lists them all."
+            metavar="KIND", help="summarize, keywords, classify, similarity; `docmill kinds` lists them all."
         ),
     ],
     collection: Collection,
@@ -69,11 +71,18 @@ def submit(
 
 def train(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="What the model is for: classify or similarity.")
+        str, typer.Argument(metavar="KIND", help="What the model is for: classify, similarity or summarizer.")
     ],
     collection: Collection,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The model's name; the collection's if not given.")
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For summarizer: add this .jsonl or .csv first; its field summary is the document's label.",
+        ),
     ] = None,
     parameter: Parameters = None,
     labels: Annotated[
@@ -103,8 +112,23 @@ def train(
 
     _give_labels(labels, labels_sql, collection)
     name = f"train-{kind.removeprefix('train-')}"
+    if pairs is not None:
+        _add_pairs(pairs, collection, name)
     request = JobRequest(name, collection, model, parse(parameter), priority, key, after)
     report(_submit(request), request.kind, wait=wait, json=json)
+
+
+def _add_pairs(path: Path, collection: str, kind: str) -> None:
+    """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
+    from scheduler import adding
+    from scheduler.readers import ReadOptions
+
+    if kind != "train-summarizer":
+        raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
+    found = adding.add(path, collection=collection, options=ReadOptions(label_field="summary"))
+    report_added(collection, found, warn)
+    if not found.n_good:
+        raise typer.Exit(FAILED)
 
 
 def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:

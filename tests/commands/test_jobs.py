@@ -41,7 +41,7 @@ def test_a_job_from_submit_to_results(shell_on_both: Shell) -> None:
         (
             "oracel --collection inbox",
             2,
-            "there is no kind 'oracel': choose one of classify, nothing, oracle",
+            "there is no kind 'oracel': choose one of classify, ",
         ),
         ("oracle --collection inbox --priority 11", 2, "priority 11 is out of range: 0 (whenever) to 9"),
         ("oracle --collection inbox --priority high", 2, "Invalid value for '--priority'"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
+
+from nlp_tasks.text import morphemes
 
 _WORD = re.compile(r"\w+")
 _HANGUL = re.compile(r"[가-힣]")
@@ -16,7 +16,7 @@ def rouge_tokens(text: str) -> list[str]:
     """All morphemes of a text with Hangul (particles and endings too), else its lower-cased words."""
     if not _HANGUL.search(text):
         return _WORD.findall(text.lower())
-    return [word for morpheme in _mecab().morphs(text) for word in _WORD.findall(morpheme.lower())]
+    return [word for start, end, _ in morphemes(text) for word in _WORD.findall(text[start:end].lower())]
 
 
 def rouge(found: Sequence[str], reference: Sequence[str]) -> tuple[float, float, float]:
@@ -49,10 +49,3 @@ def _common(a: Sequence[str], b: Sequence[str], n: int) -> int:
 
 def _f1(common: int, found: int, wanted: int) -> float:
     return 200 * common / (found + wanted) if common else 0.0
-
-
-@cache
-def _mecab() -> Any:
-    from mecab import MeCab
-
-    return MeCab()

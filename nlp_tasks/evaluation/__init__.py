@@ -1,0 +1,62 @@
+"""How good summaries are: the kind `evaluate`, which compares a job's summaries with those that people wrote.
+
+Light: the work is in `runner` and `rouge`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nlp_tasks.kind import Kind, Runner, Setup, Stage
+
+
+@dataclass(frozen=True)
+class EvaluateParameters:
+    """What is judged, and by what."""
+
+    #: The job whose summaries are judged.
+    job: int = 0
+    #: A set of references that `docmill evaluate --references` stored; empty for the documents' labels.
+    references: str = ""
+
+    def __post_init__(self) -> None:
+        if self.job < 0:
+            raise ValueError(f"job is {self.job}: give the number of the job that made the summaries")
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryScoreRow:
+    """ROUGE F1 (0 to 100) of one document's summary against its reference: morphemes for Korean, else words."""
+
+    table: ClassVar[str] = "summary_score"
+
+    #: The job that made the summary.
+    summary_job_id: int
+    rouge_1: float
+    rouge_2: float
+    rouge_l: float
+    #: Morphemes or words of the summary, and of the reference.
+    n_tokens: int
+    n_reference_tokens: int
+
+
+def _open(setup: Setup) -> Runner:
+    from nlp_tasks.evaluation.runner import Judge
+
+    return Judge(setup)
+
+
+EVALUATE = Kind(
+    name="evaluate",
+    summary="Compare a job's summaries with references: ROUGE-1, ROUGE-2 and ROUGE-L",
+    parameters=EvaluateParameters,
+    rows=(SummaryScoreRow,),
+    stages=(Stage("compare", _open, reads="nothing"),),
+    chunk_documents=2_048,
+    chunk_chars=20_000_000,
+    help={
+        "job": "the number of the job that made the summaries",
+        "references": "a set of references that docmill evaluate stored; the documents' labels if not given",
+    },
+)

@@ -1,0 +1,88 @@
+"""Documents in, keywords out, a batch at a time: TextRank over words (Mihalcea and Tarau 2004)."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain
+
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.keywords import KeywordRow, KeywordsParameters
+from nlp_tasks.keywords.terms import ranked
+from nlp_tasks.keywords.words import Word, phrases
+from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.summarization import rank, terms
+
+#: Words that stand this near to each other are joined, the nearer the more.
+WINDOW_WORDS = 4
+_BEAT_SECONDS = 1.0
+
+
+class KeywordFinder:
+    """The stage of the kind `keywords`."""
+
+    batch_documents = 256
+    batch_chars = 1_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        self._parameters: KeywordsParameters = setup.parameters
+        self._device = setup.device
+        self._beat = setup.beat
+        self._beaten = time.monotonic()
+
+    def run(self, documents: Sequence[Document]) -> list[Result]:
+        """KeywordRows per document; none for one without a noun or a content word; an error for a blank one."""
+        runs = [self._phrases(document.text) for document in documents]
+        scores = word_scores(runs, self._device)
+        return [
+            self._rows(document.text, found, of_words) if document.text.strip() else _blank()
+            for document, found, of_words in zip(documents, runs, scores, strict=True)
+        ]
+
+    def _rows(self, text: str, runs: Sequence[Sequence[Word]], scores: dict[str, float]) -> list[KeywordRow]:
+        self._keep_lease()
+        found = ranked(text, runs, scores, self._parameters.top, self._parameters.max_words)
+        return [
+            KeywordRow(place, term, score / found[0][1]) for place, (term, score) in enumerate(found, start=1)
+        ]
+
+    def _phrases(self, text: str) -> list[list[Word]]:
+        self._keep_lease()
+        return phrases(text)
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._beaten > _BEAT_SECONDS:
+            self._beat()
+            self._beaten = time.monotonic()
+
+
+def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cpu") -> list[dict[str, float]]:
+    """The importance of each word of each document, by name, all documents at once.
+
+    The graph of the summaries with words for sentences and windows for terms: the weight of an edge is how many
+    windows of WINDOW_WORDS words, moved on word by word, the two share.
+    """
+    windows = [_windows([word.name for word in chain.from_iterable(runs)]) for runs in documents]
+    filled = [index for index, of_words in enumerate(windows) if of_words]
+    scores: list[dict[str, float]] = [{} for _ in documents]
+    if not filled:
+        return scores
+    batch = terms.count([list(windows[index].values()) for index in filled], device=device)
+    importance = iter(rank.pagerank(batch, terms.graph(batch, batch.counts)).tolist())
+    for index in filled:
+        scores[index] = {name: next(importance) for name in windows[index]}
+    return scores
+
+
+def _windows(names: Sequence[str]) -> dict[str, list[str]]:
+    """The numbers of the windows that each word stands in; a window once, however often the word is in it."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    numbers = [str(number) for number in range(len(names) + WINDOW_WORDS - 1)]
+    for place, name in enumerate(names):
+        found[name].update(dict.fromkeys(numbers[place : place + WINDOW_WORDS]))
+    return {name: list(of_word) for name, of_word in found.items()}
+
+
+def _blank() -> DocumentError:
+    return DocumentError("EMPTY_TEXT", "the text is blank")

@@ -1,0 +1,51 @@
+"""Words that are no keywords, whatever the document."""
+
+from __future__ import annotations
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+#: Nouns that say when, how much or in what case, and what a document is about only by accident.
+KOREAN = _words("""
+    가운데 각각 거기 겨우 경우 과정 관련 그것 그동안 기존 나머지 내용 누구 다음 당시 당신 대부분 대상 동안
+    때문 마련 마지막 모두 모습 무엇 문제 바탕 방법 방식 부분 부탁 사람 사실 사용 사이 사항 상황 생각 서로
+    설명 수준 시작 실시 아래 아무 안녕 앞 얘기 어제 여기 여러 여러분 예정 오늘 오전 오후 올해 요즘 우리
+    위 위치 이 이것 이날 이번 이상 이야기 이외 이용 이유 이전 이하 이후 일부 입장 자기 자신 자체 작년
+    저희 전 전체 정도 제공 조금 주변 중 중심 지금 지난해 진행 차원 처음 최근 최대 최소 추진 측 크기 필요
+    하나 한편 해당 현재 활용 후
+""")
+
+#: Function words, and what is said of anything: numbers, times, saying, doing, having; halves of contractions.
+ENGLISH = _words("""
+    a about above according across after again against ago al all almost alone along already also although
+    always am among an and another any anyone anything are aren around as ask asked at away back based be
+    became because become been before began behind being believe below best better between beyond big
+    billion bn both but by call called came can cannot come comes coming could couldn day days de did didn
+    different do does doesn doing don done down during each early eg either else enough et etc even ever
+    every everyone everything expected far few fig figure find first five following for former found four
+    from full further gave general get gets getting give given gives go goes going gonna good got great had
+    hadn has hasn have haven having he held help her here hers herself high him himself his how however i ie
+    if in include included includes including indeed instead into is isn it its itself just keep kept kind
+    know known knows large last late later least left less let like likely little ll long look looking lot
+    low made mainly make makes making man many may maybe me mean means might million mine more most mr mrs
+    ms much must my myself near need needs neither never new next no nobody none nor not nothing now number
+    of off often okay old on once one ones only onto open or order other others otherwise our ours out over
+    own part per perhaps place please possible probably provide provided put quite rather re really right
+    said same saw say saying says second see seem seemed seems seen set several shall she should shouldn
+    show showed shown since six small so some someone something soon still such sure table take taken takes
+    taking tell ten than that the their theirs them themselves then there therefore these they thing things
+    think third this those though thought three through thus time times to today together told too took
+    toward towards tried trillion true try turn two uh um under until up upon us use used uses using usually
+    various ve very want wanted wants was wasn way ways we week weeks well went were weren what whatever
+    when where whether which while who whole whom whose why will with within without won would wouldn yeah
+    year years yes yet you your yours yourself
+""")
+
+#: Nouns (and adjectives) that end as adverbs do.
+NO_ADVERBS = _words("""
+    ally anomaly assembly belly billy bully butterfly daily early elderly emily family folly homily italy
+    jelly july kelly lily monopoly oligopoly panoply rally reilly reply sally sicily supply tally weekly
+    wooly
+""")

@@ -1,0 +1,107 @@
+"""A page that shows documents and their summaries side by side, the chosen sentences marked.
+
+One HTML file that asks nothing of the net: no scripts, no fonts, no images, and a policy that forbids them.
+Everything from documents is escaped. Knows rows, not the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from nlp_tasks.text import language
+
+_STYLE = """
+:root { color-scheme: light dark; --line: light-dark(#d8d8d8, #444); --soft: light-dark(#666, #aaa);
+        --mark: light-dark(#ffe89a, #6b5500); --page: light-dark(#fff, #1b1b1b); --box: light-dark(#fafafa, #232323); }
+body { margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--page); line-height: 1.6;
+       font-family: system-ui, "Apple SD Gothic Neo", "Malgun Gothic", "Noto Sans CJK KR", "Noto Sans KR", sans-serif; }
+h1 { font-size: 1.4rem; margin: 0; }
+h2 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+p.facts, span.facts { color: var(--soft); font-size: .85rem; font-weight: normal; }
+article { border-top: 1px solid var(--line); padding: 1rem 0; }
+.sides { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1.5rem; }
+.sides > div { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 70vh; overflow-y: auto;
+               background: var(--box); border: 1px solid var(--line); border-radius: .4rem; padding: .8rem 1rem; }
+[lang=ko] { word-break: keep-all; }
+mark { background: var(--mark); color: inherit; border-radius: .2rem; }
+mark:target { outline: 2px solid currentColor; }
+.summary ol { white-space: normal; margin: 0; padding-left: 1.5rem; }
+.summary li { margin-bottom: .6rem; }
+.summary a { color: inherit; text-decoration: none; }
+.summary a:hover { text-decoration: underline; }
+@media (max-width: 50rem) { .sides { grid-template-columns: 1fr; } }
+"""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A chosen sentence: `text[start:end]` of its document."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Summarized:
+    """A document with its summary; no sentences when the summary was written anew."""
+
+    id: int
+    key: str
+    text: str
+    summary: str
+    method: str
+    sentences: Sequence[Sentence]
+
+
+def page(title: str, facts: str, documents: Iterable[Summarized]) -> Iterator[str]:
+    """The page, piece by piece."""
+    yield (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f'<h1>{escape(title)}</h1>\n<p class="facts">{escape(facts)}</p>\n'
+    )
+    for document in documents:
+        yield _article(document)
+    yield "</body>\n</html>\n"
+
+
+def _article(document: Summarized) -> str:
+    facts = f"{document.method}, {len(document.text):,} characters"
+    lang = language(document.text)
+    return (
+        f'<article id="d{document.id}">\n'
+        f'<h2>{escape(document.key)} <span class="facts">{escape(facts)}</span></h2>\n'
+        f'<div class="sides" lang="{lang}">\n'
+        f'<div class="text">{_marked(document)}</div>\n<div class="summary">{_summary(document)}</div>\n'
+        "</div>\n</article>\n"
+    )
+
+
+def _marked(document: Summarized) -> str:
+    """The text with its chosen sentences marked, in document order."""
+    parts: list[str] = []
+    done = 0
+    for number, sentence in enumerate(document.sentences, start=1):
+        parts.append(escape(document.text[done : sentence.start]))
+        parts.append(f'<mark id="d{document.id}s{number}" title="score {sentence.score:.2f}">')
+        parts.append(escape(document.text[sentence.start : sentence.end]) + "</mark>")
+        done = sentence.end
+    return "".join([*parts, escape(document.text[done:])])
+
+
+def _summary(document: Summarized) -> str:
+    """A list that leads to the sentences; or what was written."""
+    if not document.sentences:
+        return escape(document.summary)
+    items = (
+        f'<li><a href="#d{document.id}s{number}">{escape(document.text[sentence.start : sentence.end])}</a> '
+        f'<span class="facts">{sentence.score:.2f}</span></li>'
+        for number, sentence in enumerate(document.sentences, start=1)
+    )
+    return f"<ol>{''.join(items)}</ol>"

@@ -1,0 +1,133 @@
+"""Keywords, from documents to rows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.keywords import KEYWORDS, KeywordRow, KeywordsParameters
+from nlp_tasks.keywords.words import english, korean, phrases
+from nlp_tasks.kind import Document, Setup
+
+ENGLISH = (
+    "The central bank raised interest rates again on Tuesday. Higher interest rates make loans dearer, the central "
+    "bank said. Shops fear that interest rates will keep customers away. The central bank meets next month."
+)
+KOREAN = (
+    "한국은행이 기준금리를 올렸다. 기준금리가 오르면 대출 이자가 는다. 한국은행은 물가 상승을 막으려고 "
+    "기준금리를 올린다고 했다. 물가 상승은 가계의 구매력을 줄인다. 사람들은 한국은행의 다음 결정을 기다린다."
+)
+
+
+def keywords(*texts: str, **parameters: Any) -> list[Sequence[Any] | DocumentError]:
+    runner = KEYWORDS.stages[0].open(Setup(KeywordsParameters(**parameters)))
+    return list(runner.run([Document(n, f"doc-{n}", text) for n, text in enumerate(texts)]))
+
+
+def terms(text: str, **parameters: Any) -> list[str]:
+    (rows,) = keywords(text, **parameters)
+    assert not isinstance(rows, DocumentError)
+    return [row.term for row in rows]
+
+
+def test_terms_of_several_words_take_the_place_of_their_parts() -> None:
+    found = terms(ENGLISH)
+
+    assert set(found[:2]) == {"interest rates", "central bank"}
+    assert not {"interest", "rates", "central", "bank"} & set(found)
+
+
+def test_stop_words_and_adverbs_are_no_keywords() -> None:
+    assert not {"the", "again", "said", "will", "next"} & {term.lower() for term in terms(ENGLISH, top=100)}
+    assert terms("Apparently the family supply grew slowly, and the family supply fell.") == [
+        "family supply",
+        "grew",
+        "fell",
+    ]
+
+
+def test_korean_nouns_are_keywords_and_particles_are_not() -> None:
+    found = terms(KOREAN)
+
+    assert {"한국은행", "물가 상승"} <= set(found[:4])
+    assert any("금리" in term for term in found[:3])
+    assert "사람" not in found
+    assert not [term for term in found if term.endswith(("이", "를", "은", "의"))]
+
+
+def test_a_suffix_belongs_to_its_noun() -> None:
+    assert "경쟁력" in {word.name for word in korean("회사의 경쟁력이 높다.")}
+
+
+def test_words_have_exact_places_in_either_language() -> None:
+    text = "삼성전자의 GDP와 Bank’s “반도체 공장”을 본다. R&amp;D\x00 끝"
+
+    words = [word for run in phrases(text) for word in run]
+
+    assert [text[word.start : word.end].lower() for word in words] == [word.name for word in words]
+    assert "gdp" in {word.name for word in words}
+    assert "amp" not in {word.name for word in english(text)}
+
+
+def test_a_term_is_as_the_document_writes_it_most_often() -> None:
+    text = "NASA launched Orion. nasa Nasa NASA said NASA: Orion flew."
+
+    assert "NASA" in terms(text)
+
+
+def test_a_single_word_limit_leaves_single_words() -> None:
+    assert all(" " not in term for term in terms(ENGLISH, max_words=1))
+
+
+def test_ranks_count_from_one_and_scores_fall_from_one() -> None:
+    (rows,) = keywords(ENGLISH, top=4)
+
+    assert not isinstance(rows, DocumentError)
+    assert [row.rank for row in rows] == [1, 2, 3, 4]
+    scores = [row.score for row in rows]
+    assert scores[0] == 1.0
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_what_is_found_does_not_depend_on_the_batch() -> None:
+    texts = [ENGLISH, KOREAN, "Bridge.", "the and of", KOREAN + ENGLISH * 3]
+
+    for text, together in zip(texts, keywords(*texts), strict=True):
+        (alone,) = keywords(text)
+        assert not isinstance(together, DocumentError)
+        assert not isinstance(alone, DocumentError)
+        assert [row.term for row in together] == [row.term for row in alone]
+        assert [row.score for row in together] == pytest.approx([row.score for row in alone], abs=1e-5)
+
+
+def test_a_document_of_stop_words_has_no_keywords_and_a_blank_one_is_an_error() -> None:
+    nothing, blank = keywords("it was the and of", " \n ")
+
+    assert nothing == []
+    assert isinstance(blank, DocumentError)
+    assert blank.code == "EMPTY_TEXT"
+
+
+def test_one_word_is_its_own_keyword() -> None:
+    assert keywords("Bridge.") == [[KeywordRow(1, "Bridge", 1.0)]]
+
+
+def test_a_long_document_takes_time_in_proportion() -> None:
+    assert terms(f"{ENGLISH} {KOREAN} " * 300)[0] in ("interest rates", "central bank", "한국은행")
+
+
+@pytest.mark.parametrize("wrong", [{"top": 0}, {"max_words": 0}, {"max_words": 6}])
+def test_parameters_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        KeywordsParameters(**wrong)
+
+
+def test_the_kind_is_light_to_import() -> None:
+    code = "import sys, nlp_tasks.keywords; sys.exit(bool({'torch', 'numpy', 'mecab'} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
