@@ -149,7 +149,9 @@ def test_rows_that_are_kept_stay_as_they_were_first(store: Store, n: int) -> Non
         with store.write() as session:
             rows = Rows(("document_id", "vector"), [(id_, vector) for id_ in ids])
             results.write_rows(session, "document_vector", owner, rows)
-    found = sql(store, "SELECT document_id, model_version_id, vector FROM document_vector ORDER BY document_id")
+    found = sql(
+        store, "SELECT document_id, model_version_id, vector FROM document_vector ORDER BY document_id"
+    )
     assert [tuple(row) for row in found] == [(id_, owner, b"first") for id_ in ids]
 
 
