@@ -90,7 +90,8 @@ def cut(session: Session, job: Job, documents: Select[int, int], size: ChunkSize
         # would let more than `documents` of them share a chunk.
         floor = -(-size.chars // size.documents)
         cost = case((chosen.c.body_chars < floor, floor), else_=chosen.c.body_chars)
-        position = cast(func.sum(cost).over(order_by=chosen.c.id) - 1, BigInteger)
+        # PostgreSQL's sum of bigint is a numeric, which is slow; its sum of integer is a bigint.
+        position = cast(func.sum(cast(cost, Integer)).over(order_by=chosen.c.id) - 1, BigInteger)
         slot = position.op("/")(literal(size.chars, Integer)).label("slot")
     placed = select(chosen.c.id, slot).order_by(chosen.c.id).subquery("placed")
     session.execute(

@@ -164,6 +164,20 @@ MUTANTS = (
         ("db/test_schedules.py",),
     ),
     Mutant(
+        "a missed schedule fires ahead of its time",
+        "scheduler/nightly.py",
+        "if found <= moment",
+        "",
+        ("db/test_schedules.py",),
+    ),
+    Mutant(
+        "rows about documents that are not there",
+        "db/migrations/versions/2026_11_21_0007_references_by_statement.py",
+        "RAISE foreign_key_violation USING MESSAGE = format('{table}: there",
+        "RAISE NOTICE USING MESSAGE = format('{table}: there",
+        ("db/test_migrations.py",),
+    ),
+    Mutant(
         "a changed document replaces the old one in silence",
         "db/documents.py",
         "before.version + 1 if before else 1",
