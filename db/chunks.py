@@ -179,6 +179,7 @@ def suspect(session: Session, held: Claim, document_id: int, lease_seconds: floa
             "lease_until": now(lease_seconds),
             "n_suspect_crashes": case((same, Chunk.n_suspect_crashes), else_=0),
             "suspect_id": document_id,
+            "suspect_fence": held.fence,
         },
     )
 
@@ -250,17 +251,18 @@ def _count_crashes(session: Session, leased: Select[Chunk], code: str, detail: s
 
 def _count_crash(session: Session, chunk: Chunk, code: str, detail: str) -> None:
     """The first crash makes the chunk careful; later ones count against the document that was being run."""
-    n_suspect = chunk.n_suspect_crashes + 1 if chunk.suspect_id is not None else 0
+    is_evidence = chunk.suspect_id is not None and chunk.suspect_fence == chunk.fence
+    n_suspect = chunk.n_suspect_crashes + is_evidence
     # Nobody is blamed for a death before the first document (a model that cannot be loaded, say), but it
     # must not be tried again in a tight loop.
-    delay = 0 if n_suspect or chunk.n_crashes == 0 else min(2.0 ** (chunk.n_crashes - 1), 60)
+    delay = 0 if is_evidence or chunk.n_crashes == 0 else min(2.0 ** (chunk.n_crashes - 1), 60)
     values = _back_to_ready(delay) | {
         "n_crashes": chunk.n_crashes + 1,
         "n_suspect_crashes": n_suspect,
         "fault": detail,
     }
     alone = MAX_CRASHES if chunk.suspect_id == WHOLE_CHUNK else MAX_CRASHES - 1
-    if n_suspect >= alone:
+    if is_evidence and n_suspect >= alone:
         if chunk.suspect_id == WHOLE_CHUNK:
             close_with_error(
                 session, chunk.id, "CRASHED", f"{n_suspect} workers died over this chunk: {detail}"

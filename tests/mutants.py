@@ -164,6 +164,13 @@ MUTANTS = (
         ("db/test_schedules.py",),
     ),
     Mutant(
+        "a death before the first document is blamed on the last suspect",
+        "db/chunks.py",
+        " and chunk.suspect_fence == chunk.fence",
+        "",
+        CHUNKS,
+    ),
+    Mutant(
         "a missed schedule fires ahead of its time",
         "scheduler/nightly.py",
         "if found <= moment",

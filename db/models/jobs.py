@@ -131,6 +131,8 @@ class Chunk(Base):
     n_crashes: Mapped[int] = mapped_column(insert_default=0)
     #: The document that is being run alone, and the workers that died doing so.
     suspect_id: Mapped[int | None]
+    #: The fence of the claim that said so: who dies before saying it again is no evidence.
+    suspect_fence: Mapped[int | None]
     n_suspect_crashes: Mapped[int] = mapped_column(insert_default=0)
     closed_at: Mapped[datetime | None]
     #: Last, so that SQLite reads the short columns without it.

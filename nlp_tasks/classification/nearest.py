@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,15 +118,8 @@ class NearestClassifier:
 
     def state(self) -> State:
         """The Doc2Vec model, and the labelled documents' vectors and labels."""
-        config: dict[str, Any] = {"parameters": asdict(self.model.parameters), "words": self.model.words}
+        config, tensors = models.packed(self.model)
         config |= {"n_labels": self.n_labels, "neighbours": self.neighbours}
-        tensors: dict[str, NDArray[Any]] = {
-            "counts": self.model.counts,
-            "output": self.model.output,
-            "typical": self.model.typical,
-        }
-        if self.model.word_vectors is not None:
-            tensors["word_vectors"] = self.model.word_vectors
         return config, tensors | {"vectors": self.vectors, "labels": self.labels}
 
     def _words(self, text: str) -> list[str]:
@@ -135,14 +128,7 @@ class NearestClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NearestClassifier:
     """The classifier that `state` described."""
-    model = models.Model(
-        TrainSimilarityParameters(**config["parameters"]),
-        config["words"],
-        tensors["counts"],
-        tensors["output"],
-        tensors.get("word_vectors"),
-        tensors["typical"],
-    )
+    model = models.unpacked(config, tensors)
     found = NearestClassifier(model, tensors["vectors"], tensors["labels"], config["n_labels"], device)
     found.neighbours = config["neighbours"]
     return found

@@ -6,10 +6,11 @@ order they are given. Of the training documents' vectors only a sample is kept: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,22 +57,8 @@ class Model:
 
 def save(model: Model, model_dir: Path) -> None:
     """Write a model and seal it."""
-    tensors: dict[str, NDArray[np.generic]] = {
-        "counts": model.counts,
-        "output": model.output,
-        "typical": model.typical,
-        "document_counts": model.document_counts,
-        "mean": model.mean,
-    }
-    if model.word_vectors is not None:
-        tensors["word_vectors"] = model.word_vectors
-    config = {
-        "format": FORMAT,
-        "parameters": asdict(model.parameters),
-        "n_documents": model.n_documents,
-        "words": model.words,
-    }
-    model_files.save(model_dir, config, tensors)
+    config, tensors = packed(model)
+    model_files.save(model_dir, {"format": FORMAT} | config, tensors)
 
 
 def load(model_dir: Path) -> Model:
@@ -81,16 +68,40 @@ def load(model_dir: Path) -> Model:
         raise ModelFileError(
             f"{model_dir} holds {config.get('format')!r}, not {FORMAT!r}: train the model again"
         )
+    return unpacked(config, tensors)
+
+
+def packed(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """A model as what JSON and safetensors can hold."""
+    tensors: dict[str, NDArray[Any]] = {
+        "counts": model.counts,
+        "output": model.output,
+        "typical": model.typical,
+        "document_counts": model.document_counts,
+        "mean": model.mean,
+    }
+    if model.word_vectors is not None:
+        tensors["word_vectors"] = model.word_vectors
+    config = {
+        "parameters": asdict(model.parameters),
+        "n_documents": model.n_documents,
+        "words": model.words,
+    }
+    return config, tensors
+
+
+def unpacked(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Model:
+    """The model that `packed` described; what else there is in the two is left alone."""
     return Model(
         TrainSimilarityParameters(**config["parameters"]),
         config["words"],
-        cast("NDArray[np.int64]", tensors["counts"]),
-        cast("NDArray[np.float32]", tensors["output"]),
-        cast("NDArray[np.float32] | None", tensors.get("word_vectors")),
-        cast("NDArray[np.float32]", tensors["typical"]),
+        tensors["counts"],
+        tensors["output"],
+        tensors.get("word_vectors"),
+        tensors["typical"],
         config["n_documents"],
-        cast("NDArray[np.int64]", tensors["document_counts"]),
-        cast("NDArray[np.float32]", tensors["mean"]),
+        tensors["document_counts"],
+        tensors["mean"],
     )
 
 

@@ -335,6 +335,20 @@ def test_deaths_over_different_documents_blame_none(store: Store) -> None:
     assert outcomes(store, job_id) == {}
 
 
+def test_a_death_before_the_suspect_is_named_again_is_no_evidence(store: Store) -> None:
+    job_id = a_job(store, 2)
+    chunk = the_chunk(store, job_id)
+    _die_over_first(store, chunk.id, MAX_CRASHES - 1)
+    for _ in range(MAX_CRASHES):
+        let_backoffs_pass(store)
+        held(store, chunk.id)
+        crash(store)
+    assert outcomes(store, job_id) == {}
+    let_backoffs_pass(store)
+    _die_over_first(store, chunk.id, 1)
+    assert outcomes(store, job_id) == {"k0": "POISON"}
+
+
 def test_a_document_that_was_written_is_no_suspect_any_more(store: Store) -> None:
     job_id = a_job(store, 2)
     chunk = the_chunk(store, job_id)

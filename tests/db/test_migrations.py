@@ -85,7 +85,10 @@ def test_a_row_refers_to_what_is_there(store: Store, table: str, column: str) ->
         for column in Base.metadata.tables[table].c
         if not column.nullable and column.default is None
     }
-    row |= {name: document for name in ("document_id", "neighbour_id") if name in row} | {"job_id": job_id}
+    referred = {"job": job_id, "document": document}
+    row |= {
+        key.parent.name: referred[key.column.table.name] for key in Base.metadata.tables[table].foreign_keys
+    }
     if table == "outcome":
         row |= {"state": "ok"}
     with pytest.raises(IntegrityError), store.write() as session:
