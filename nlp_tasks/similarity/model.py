@@ -41,8 +41,7 @@ class Model:
     n_documents: int
     #: ... each word occurs in these: the idf table.
     document_counts: NDArray[np.int64]  # (V,)
-    #: The mean of training documents' inferred vectors: what all texts of a corpus are alike in. A search takes it
-    #: away.
+    #: The mean of the training documents' vectors: what all texts of a corpus are alike in, and a search takes away.
     mean: NDArray[np.float32]  # (D,)
 
     @cached_property

@@ -47,15 +47,13 @@ def train(
     if parameters.sample < 0:
         parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
     model, vectors = _fit(corpus, parameters, report)
-    rows, inferred = _inferred_sample(model, corpus, device)
-    # Inferred vectors are shorter or longer than trained ones, and a search compares inferred ones.
-    models.save(replace(model, mean=inferred.mean(axis=0)), model_dir)
+    models.save(model, model_dir)
     return {
         "n_documents": float(len(corpus)),
         "n_words": float(len(corpus.numbers)),
         "vocabulary": float(len(corpus.words)),
         "unknown_share": corpus.unknown_share,
-        "self_rank": _self_rank(rows, inferred, vectors),
+        "self_rank": _self_rank(model, corpus, vectors, device),
     }
 
 
@@ -104,21 +102,14 @@ def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> N
     return vectors
 
 
-def _inferred_sample(
-    model: Model, corpus: Corpus, device: str
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Rows of some training documents, spread evenly, and their inferred vectors  # (S,), (S, D)."""
-    spread = np.unique(np.linspace(0, len(corpus) - 1, SELF_RANK_DOCUMENTS).astype(np.int64))
-    texts = [(row, words) for row in spread.tolist() if (words := corpus.document(row))]
-    rows = np.array([row for row, _ in texts], dtype=np.int64)
-    return rows, inference(model, device)([words for _, words in texts])
-
-
-def _self_rank(rows: NDArray[np.int64], inferred: NDArray[np.float32], vectors: NDArray[np.float32]) -> float:
-    """The share of the rows whose inferred vector is nearest to their own trained one."""
+def _self_rank(model: Model, corpus: Corpus, vectors: NDArray[np.float32], device: str) -> float:
+    """The share of a sample of the training documents whose inferred vector is nearest to their trained one."""
+    rows = np.unique(np.linspace(0, len(corpus) - 1, SELF_RANK_DOCUMENTS).astype(int))
+    texts = [(row, words) for row in rows.tolist() if (words := corpus.document(row))]
+    inferred = inference(model, device)([words for _, words in texts])  # (S, D)
     trained = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     nearest = np.concatenate([(trained @ block.T).argmax(axis=0) for block in np.array_split(inferred, 10)])
-    return float(np.mean(nearest == rows))
+    return float(np.mean(nearest == [row for row, _ in texts]))
 
 
 class _Report:
