@@ -44,7 +44,7 @@ def main() -> None:
         elif part == "speed":
             more = similarity_speed.measure(golds, device)
         elif part == "end-to-end":
-            more = similarity_end_to_end.measure(options.data, options.documents)
+            more = similarity_end_to_end.measure(options.data, options.documents, device)
         else:
             more = similarity_quality.measure(golds, device)
         figures |= more[0]

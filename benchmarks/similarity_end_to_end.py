@@ -25,10 +25,12 @@ COLUMNS = ["documents", "wall s", "inference s", "search s", "rest", "documents/
 COLLECTION, SOME, MODEL = "pieces", "some-pieces", "wiki"
 
 
-def measure(data: Path, n_documents: int) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+def measure(
+    data: Path, n_documents: int, device: str
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Figures and bars; prints the table."""
     with servers.folder() as home, servers.redis(home / "r") as (socket, _):
-        seconds = _run(home, socket, _pieces(data, n_documents))
+        seconds = _run(home, socket, _pieces(data, n_documents), "cpu:1" if device == "cpu" else "cuda:0")
     rest = 1 - (seconds["infer"] + seconds["search"]) / seconds["wall"]
     row = [
         n_documents,
@@ -38,7 +40,7 @@ def measure(data: Path, n_documents: int) -> tuple[dict[str, float], dict[str, d
         rest,
         n_documents / seconds["wall"],
     ]
-    report.table("submit similarity, end to end, one worker, SQLite", COLUMNS, [row])
+    report.table(f"submit similarity, end to end, one worker on {device}, SQLite", COLUMNS, [row])
     what = "end to end: share that is not inference or search"
     figures = {f"end to end, {name} seconds": value for name, value in seconds.items()} | {what: rest}
     return figures, {what: {"value": rest, "at_most": 0.15}}
@@ -56,7 +58,7 @@ def _pieces(data: Path, n_documents: int) -> list[str]:
     return list(islice(pieces, n_documents))
 
 
-def _run(home: Path, socket: str, pieces: list[str]) -> dict[str, float]:
+def _run(home: Path, socket: str, pieces: list[str], worker: str) -> dict[str, float]:
     url = f"sqlite:///{home}/docmill.db"
     os.environ |= {
         "DOCMILL_DATABASE_URL": url,
@@ -75,7 +77,7 @@ def _run(home: Path, socket: str, pieces: list[str]) -> dict[str, float]:
     me = [sys.executable, "-m", "scheduler.cli"]
     with (
         background("scheduler", [*me, "scheduler"], {}, home),
-        background("worker", [*me, "worker", "--devices", "cpu:1"], {}, home),
+        background("worker", [*me, "worker", "--devices", worker], {}, home),
     ):
         _job(store, "train-similarity", SOME, {"epochs": 10})
         wall = _job(store, "timed-similarity", COLLECTION, {})

@@ -138,7 +138,7 @@ def test_vectors_and_neighbours_are_verified_as_of_the_jobs_time(shell: Shell) -
         "k4"
     }
     repeated = shell("repro", job_id, "k0", "--json", status=0)
-    assert {row["table"] for row in repeated.json} == {"document_vector", "neighbour"}
+    assert {row["table"] for row in repeated.json} == {"document_vector", "neighbour", "neighbour_term"}
 
 
 def test_a_missing_model_is_named(shell: Shell) -> None:
