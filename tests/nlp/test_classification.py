@@ -240,7 +240,7 @@ def listed() -> Documents:
     return Listed(documents)
 
 
-@pytest.fixture(scope="module", params=["linear", "cnn", "ensemble"])
+@pytest.fixture(scope="module", params=["linear", "ensemble"])
 def several_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several") / "model"
     metrics = train(listed(), folder, arch=request.param, epochs=0 if request.param == "linear" else 20)
