@@ -35,6 +35,8 @@ $(VENV)/.installed: constraints.txt pyproject.toml
 $(VENV)/.bench: $(VENV)/.installed
 	@PYTHON=$(PYTHON) deploy/system-packages g++ python3-dev
 	$(PIP_INSTALL) --build-constraint constraints.txt --group bench
+	@# textrankr installs its own tests under the name that ours have, and they would be imported instead.
+	@rm -rf $(VENV)/lib/python3*/site-packages/tests
 	@touch $@
 
 .PHONY: demo

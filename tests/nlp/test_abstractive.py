@@ -31,6 +31,9 @@ from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Setup
 from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
 
+# Two threads that wait for each other on a busy machine take minutes for what one does in seconds.
+torch.set_num_threads(1)
+
 TEXTS = [
     "한강에 새 다리를 놓는다. 새 다리는 길다.",
     "A new bridge over the river. The bridge is long, the river is not.",

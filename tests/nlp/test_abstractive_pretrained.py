@@ -17,6 +17,9 @@ from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
 
 pytest.importorskip("transformers")
 
+# Two threads that wait for each other on a busy machine take minutes for what one does in seconds.
+torch.set_num_threads(1)
+
 WORDS = [f"word{n}" for n in range(40)] + ["은행이", "금리를", "올렸다", "."]
 WINDOW = 24
 GREEDY = Decoding(beams=1, max_tokens=8)
