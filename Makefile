@@ -75,7 +75,7 @@ bench-similarity: $(VENV)/.bench ## measure vectors and search beside faiss and 
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## measure the classifier beside scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
-bench-pretrained: venv ## measure a transformers model beside its own pipeline (pip install transformers first)
+bench-pretrained: venv ## measure a transformers model beside its own pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
 bench-summaries: $(VENV)/.bench ## measure the summaries beside lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"

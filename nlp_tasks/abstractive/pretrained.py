@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,12 @@ from nlp_tasks.abstractive.decoding import Decoding
 from nlp_tasks.abstractive.model import seed_of
 from nlp_tasks.abstractive.windows import windows
 from nlp_tasks.errors import ModelFileError
+from nlp_tasks.local_transformers import OFFLINE, library
 
 #: Tokens in a model's hands at once, those it reads and those it writes, times beams, padding included.
 BATCH_TOKENS = {"cuda": 131_072, "cpu": 16_384}
 #: The longest window, and the longest summary, where the model itself names no limit.
 WINDOW_TOKENS, WRITTEN_TOKENS = 1024, 128
-#: What is read of a folder, whatever else lies in it.
-OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 
 
 class PretrainedSummarizer:
@@ -65,7 +63,7 @@ class PretrainedSummarizer:
     def _generate(
         self, encoded: Sequence[list[int]], seeds: Sequence[int], how: Decoding, beat: Callable[[], None]
     ) -> Tensor:
-        library = _library()
+        transformers = library("-p pretrained", ModelFileError)
         padded = self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt")
         # Drawing is taking the greatest of noisy scores, so that what is drawn does not depend on the batch.
         drawing = [_drawing(how, seeds)] if how.sample else []
@@ -78,8 +76,8 @@ class PretrainedSummarizer:
                 no_repeat_ngram_size=how.no_repeat,
                 max_new_tokens=self.written_tokens(how),
                 max_length=None,
-                logits_processor=library.LogitsProcessorList(drawing),
-                stopping_criteria=library.StoppingCriteriaList([_beating(beat)]),
+                logits_processor=transformers.LogitsProcessorList(drawing),
+                stopping_criteria=transformers.StoppingCriteriaList([_beating(beat)]),
             )
         return written
 
@@ -124,14 +122,14 @@ class PretrainedSummarizer:
 
 def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
     """The model of a local folder, in bfloat16 on a GPU; ModelFileError if it cannot be read."""
-    library = _library()
+    transformers = library("-p pretrained", ModelFileError)
     if not (folder / "config.json").is_file():
         raise ModelFileError(
             f"no config.json in {folder}: `pretrained` is a folder, on this machine, with a transformers model"
         )
     try:
-        tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
-        model = library.AutoModelForSeq2SeqLM.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
             folder,
             use_safetensors=True,
             dtype=torch.bfloat16 if device.startswith("cuda") else torch.float32,
@@ -161,12 +159,3 @@ def _beating(beat: Callable[[], None]) -> Any:
         return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
     return go_on
-
-
-def _library() -> ModuleType:
-    try:
-        import transformers  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as missing:
-        message = "-p pretrained needs the package transformers on the workers: pip install transformers"
-        raise ModelFileError(message) from missing
-    return transformers  # type: ignore[no-any-return, unused-ignore]

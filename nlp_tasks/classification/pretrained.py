@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,16 +22,15 @@ from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.terms import heaviest
-from nlp_tasks.errors import ModelFileError, NlpError, TrainingError
+from nlp_tasks.errors import ModelFileError, TrainingError
 from nlp_tasks.kind import Progress
+from nlp_tasks.local_transformers import OFFLINE, library
 
 #: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
 #: as fast as a large one: it stays in the cache, and its windows are of one length.
 BATCH_TOKENS, BATCH_TOKENS_ON_CPU = 8192, 1024
 #: The longest window where the model itself names no limit.
 WINDOW_TOKENS = 512
-#: What is read of a folder, whatever else lies in it.
-OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 
 
 @dataclass(frozen=True)
@@ -111,14 +109,14 @@ class PretrainedClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> PretrainedClassifier:
     """The classifier that `state` described."""
-    library = _library(ModelFileError)
-    settings = library.AutoConfig.for_model(**config["model"])
-    model = library.AutoModelForSequenceClassification.from_config(settings, trust_remote_code=False)
+    transformers = library("arch pretrained", ModelFileError)
+    settings = transformers.AutoConfig.for_model(**config["model"])
+    model = transformers.AutoModelForSequenceClassification.from_config(settings, trust_remote_code=False)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     with tempfile.TemporaryDirectory() as folder:
         for name, text in config["tokenizer"].items():
             (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")
-        tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
     return PretrainedClassifier(model.to(device).eval(), tokenizer, device)
 
 
@@ -142,14 +140,14 @@ def fit(
 def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
     """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
     cannot be read."""
-    library = _library(TrainingError)
+    transformers = library("arch pretrained", TrainingError)
     if not (folder / "config.json").is_file():
         raise TrainingError(
             f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
         )
     try:
-        tokenizer = library.AutoTokenizer.from_pretrained(folder, **OFFLINE)
-        model = library.AutoModelForSequenceClassification.from_pretrained(
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(
             folder,
             **({} if n_labels is None else {"num_labels": n_labels}),
             use_safetensors=True,
@@ -198,11 +196,3 @@ def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.in
         if end == len(order) or (end + 1 - start) * lengths[order[end]] > most:
             yield order[start:end]
             start = end
-
-
-def _library(error: type[NlpError]) -> ModuleType:
-    try:
-        import transformers  # type: ignore[import-not-found, unused-ignore]
-    except ImportError as missing:
-        raise error("arch pretrained needs the package transformers: pip install transformers") from missing
-    return transformers  # type: ignore[no-any-return, unused-ignore]

@@ -189,7 +189,7 @@ def _rows(session: Session, job: JobProgress, table: str | None) -> Iterator[dic
 
 def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
     from db import results as stored
-    from scheduler.summary_page import Sentence, Summarized, page
+    from scheduler.pages.summaries import Sentence, Summarized, page
 
     if job.kind != "summarize":
         raise ValueError(f"job {job.job_id} is of the kind {job.kind}: --html shows summaries")

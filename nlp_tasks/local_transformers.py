@@ -1,0 +1,20 @@
+"""The package transformers, as far as docmill lets it go: imported on use, and from local folders only."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from nlp_tasks.errors import NlpError
+
+#: For every `from_pretrained`: nothing is downloaded, and code that comes with a model is never run.
+OFFLINE = {"local_files_only": True, "trust_remote_code": False}
+
+
+def library(wanted_by: str, error: type[NlpError]) -> ModuleType:
+    """The package; `error` says who needs it and how to install it, where it is missing."""
+    try:
+        import transformers  # type: ignore[import-not-found, unused-ignore]
+    except ImportError as missing:
+        message = f"{wanted_by} needs the package transformers on the workers: pip install transformers"
+        raise error(message) from missing
+    return transformers  # type: ignore[no-any-return, unused-ignore]
