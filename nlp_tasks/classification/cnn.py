@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, neural
-from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification import neural
 from nlp_tasks.classification.network import WIDTH, Encoder
-from nlp_tasks.classification.neural import NeuralClassifier
 from nlp_tasks.classification.pooling import maximum
-from nlp_tasks.kind import Progress
 
 #: Words under one filter.
 SPANS = (1, 2, 3)
@@ -35,17 +30,4 @@ class CnnEncoder(Encoder):
         return maximum(torch.cat(heard, dim=2).relu(), mask)  # (B, 3 * WIDTH)
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
-    """See architecture.Architecture."""
-    return neural.fit(CnnEncoder, examples, parameters, device, progress, checkpoint)
-
-
-def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:
-    """See architecture.Architecture."""
-    return neural.load(CnnEncoder, config, tensors, device)
+fit, load = partial(neural.fit, CnnEncoder), partial(neural.load, CnnEncoder)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from functools import partial
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, neural
-from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification import neural
 from nlp_tasks.classification.network import WIDTH, Encoder
-from nlp_tasks.classification.neural import NeuralClassifier
 from nlp_tasks.classification.pooling import maximum_and_mean
-from nlp_tasks.kind import Progress
 
 LAYERS, HEADS = 2, 4
 
@@ -46,17 +41,4 @@ def _positions(windows: Tensor) -> Tensor:
     return torch.cat([torch.sin(places * rates), torch.cos(places * rates)], dim=1)
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
-    """See architecture.Architecture."""
-    return neural.fit(TransformerEncoder, examples, parameters, device, progress, checkpoint)
-
-
-def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> NeuralClassifier:
-    """See architecture.Architecture."""
-    return neural.load(TransformerEncoder, config, tensors, device)
+fit, load = partial(neural.fit, TransformerEncoder), partial(neural.load, TransformerEncoder)
