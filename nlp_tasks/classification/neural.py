@@ -110,7 +110,7 @@ def fit(
     parameters: TrainParameters,
     device: str,
     progress: Progress,
-    checkpoint: Checkpoint | None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train until the tune loss stops falling; the best epoch's weights win."""
 

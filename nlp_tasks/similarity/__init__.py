@@ -170,7 +170,7 @@ def _gate(candidate: Candidate) -> Sequence[Figure]:
 
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find each document's most similar other documents by their Doc2Vec vectors, and what they share.",
+    summary="Find each document's most similar other documents by their Doc2Vec vectors, and what they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(Stage("infer", _open_infer), Stage("search", _open_search, reads="nothing")),
@@ -188,7 +188,7 @@ SIMILARITY = Kind(
 
 TRAIN_SIMILARITY = Kind(
     name="train-similarity",
-    summary="Train a Doc2Vec model on documents, for `similarity`.",
+    summary="Train a Doc2Vec model on documents, for `similarity`",
     parameters=TrainSimilarityParameters,
     train=_train,
     gate=_gate,
