@@ -81,8 +81,7 @@ def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
     with rows_of(query) as (columns, rows):
         if len(columns) < 2:
             raise ValueError("the query for labels: its first two columns must be key and label")
-        for number, row in enumerate(rows, start=1):
-            key, label = list(row.values())[:2]
+        for number, (key, label, *_) in enumerate(rows, start=1):
             try:
                 checked = read_label(label)
                 if checked is not None:

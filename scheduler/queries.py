@@ -14,7 +14,7 @@ from scheduler.client import store
 
 
 @contextmanager
-def rows_of(query: str) -> Iterator[tuple[tuple[str, ...], Iterator[dict[str, Any]]]]:
+def rows_of(query: str) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
     """The columns of a SELECT, and its rows. ValueError where it is none, or the database refuses it."""
     with store().read_only() as session:
         try:
@@ -26,4 +26,4 @@ def rows_of(query: str) -> Iterator[tuple[tuple[str, ...], Iterator[dict[str, An
             raise ValueError(f"the query: {str(error.orig).splitlines()[0]}") from None
         if not found.returns_rows:
             raise ValueError("that is no query: write a SELECT")
-        yield tuple(found.keys()), (dict(row) for row in found.mappings())
+        yield tuple(found.keys()), (tuple(row) for row in found)

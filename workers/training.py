@@ -154,15 +154,12 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
 
 def _building_folder(parent: Path, claim: Claim) -> Path:
     """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
-    still works has a folder of its own too: it changes nothing here."""
+    still works has a folder of its own too, and touches no later claim's."""
     building = parent / f"job-{claim.job_id}-{claim.fence}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
-    before = sorted(
-        (int(path.name.rpartition("-")[2]), path)
-        for path in parent.glob(f"job-{claim.job_id}-*")
-        if path != building
-    )
+    there = ((int(path.name.rpartition("-")[2]), path) for path in parent.glob(f"job-{claim.job_id}-*"))
+    before = sorted((fence, path) for fence, path in there if fence < claim.fence)
     for _, folder in reversed(before):
         if (folder / checkpoint.FOLDER).is_dir():
             shutil.copytree(folder / checkpoint.FOLDER, building / checkpoint.FOLDER)

@@ -25,8 +25,10 @@ class TrainSummarizerParameters:
     width: int = 128
 
     def __post_init__(self) -> None:
-        if self.seed < 0 or self.epochs < 0:
-            raise ValueError("epochs and seed cannot be negative")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be from 0 to {2**31 - 1}, not {self.seed}")
+        if not 0 <= self.epochs <= 10_000:
+            raise ValueError(f"epochs must be from 0 to 10000, not {self.epochs}")
         if not 0.0 < self.held_out <= 0.5:
             raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
         if not 16 <= self.width <= 1024:

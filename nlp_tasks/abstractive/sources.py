@@ -45,7 +45,7 @@ class Sources:
 
 def read(text: str, subwords: Subwords) -> Source:
     """The source of a text that is not blank."""
-    said = subwords.encode(text[:COUNTED_CHARS])
+    said = subwords.encode(text.lstrip()[:COUNTED_CHARS])
     often = Counter(said)
     ids = np.array(said[:SOURCE_TOKENS], np.int64)
     counts = np.array([often[id_] for id_ in ids.tolist()], np.int64)

@@ -79,8 +79,10 @@ class TrainParameters:
             raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
         if self.gate not in GATES:
             raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
-        if self.epochs < 0 or self.seed < 0:
-            raise ValueError("epochs and seed cannot be negative")
+        if not 0 <= self.epochs <= 10_000:
+            raise ValueError(f"epochs must be from 0 to 10000, not {self.epochs}")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be from 0 to {2**31 - 1}, not {self.seed}")
         if self.arch in FROM_FOLDER and not self.pretrained:
             raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):

@@ -61,9 +61,10 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
 
 def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """For each label (K,) the probability from which on it is given: the one of best F1 on labels (N, K)."""
-    given = probabilities[None] >= THRESHOLDS[:, None, None]  # (T, N, K)
-    hits = (given & (labels > 0)).sum(axis=1)  # (T, K)
-    sizes = given.sum(axis=1) + labels.sum(axis=0)
+    has = labels > 0
+    given = (probabilities >= threshold for threshold in THRESHOLDS)  # (N, K) at a time
+    counts = np.array([((each & has).sum(axis=0), each.sum(axis=0)) for each in given])  # (T, 2, K)
+    hits, sizes = counts[:, 0], counts[:, 1] + labels.sum(axis=0)
     together = _best(2 * hits.sum(axis=1) / np.maximum(sizes.sum(axis=1), 1))
     each = _best(2 * hits / np.maximum(sizes, 1))
     return np.where(labels.sum(axis=0) >= OWN_THRESHOLD, each, together)

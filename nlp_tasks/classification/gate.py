@@ -69,8 +69,9 @@ def macro_f1(
     """Mean F1 of the labels (B,), with each document counted as often as `weights` (B, N) says."""
     hits = weights @ (truth & given)  # (B, L)
     sizes = weights @ truth + weights @ given
-    f1 = np.where(sizes > 0, 2 * hits / np.maximum(sizes, 1), np.nan)
-    mean: NDArray[np.float64] = np.nanmean(f1, axis=1)
+    f1 = 2 * hits / np.maximum(sizes, 1)
+    # A label that no document has and none got does not count; where there is no other, nothing was found: 0.
+    mean: NDArray[np.float64] = f1.sum(axis=1) / np.maximum((sizes > 0).sum(axis=1), 1)
     return mean
 
 

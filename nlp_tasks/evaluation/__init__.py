@@ -21,8 +21,10 @@ class EvaluateParameters:
     references: str = ""
 
     def __post_init__(self) -> None:
-        if self.job < 0:
+        if not 0 <= self.job < 2**63:
             raise ValueError(f"job is {self.job}: give the number of the job that made the summaries")
+        if not self.references.isprintable():
+            raise ValueError("references is no name: docmill evaluate --references FILE makes one")
 
 
 @dataclass(frozen=True, slots=True)

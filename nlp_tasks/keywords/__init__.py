@@ -21,8 +21,8 @@ class KeywordsParameters:
     max_words: int = 3
 
     def __post_init__(self) -> None:
-        if self.top < 1:
-            raise ValueError(f"top must be 1 or more, not {self.top}")
+        if not 1 <= self.top <= 100:
+            raise ValueError(f"top must be from 1 to 100, not {self.top}")
         if not 1 <= self.max_words <= 5:
             raise ValueError(f"max_words must be from 1 to 5, not {self.max_words}")
 

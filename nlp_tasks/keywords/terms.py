@@ -35,8 +35,11 @@ def ranked(
     kept: dict[
         str, tuple[str, float]
     ] = {}  # MeCab may cut one word in two ways: blanks and case tell no term apart
+    longer = _longer(best)
     for term in best:
-        if len(kept) < top and not _swallowed(term, best, counts):
+        if len(kept) == top:
+            break
+        if not any(counts[other] >= _PART_OF * counts[term] for other in longer[term]):
             kept.setdefault("".join(term), (_as_written(text, places[term]), worth[term]))
     return list(kept.values())
 
@@ -59,17 +62,15 @@ def _too_short(term: Term) -> bool:
     return len(term) == 1 and len(term[0]) == 1
 
 
-def _swallowed(term: Term, others: Sequence[Term], counts: Mapping[Term, int]) -> bool:
-    """Whether most of a term's occurrences stand in a longer one."""
-    return any(
-        len(other) > len(term) and counts[other] >= _PART_OF * counts[term] and _holds(other, term)
-        for other in others
-    )
-
-
-def _holds(longer: Term, term: Term) -> bool:
-    n = len(term)
-    return any(longer[i : i + n] == term for i in range(len(longer) - n + 1))
+def _longer(terms: Sequence[Term]) -> Mapping[Term, set[Term]]:
+    """For each term the longer ones that hold it."""
+    found: defaultdict[Term, set[Term]] = defaultdict(set)
+    for term in terms:
+        for first in range(len(term)):
+            for last in range(first + 1, len(term) + 1):
+                if last - first < len(term):
+                    found[term[first:last]].add(term)
+    return found
 
 
 def _as_written(text: str, spans: Sequence[tuple[int, int]]) -> str:

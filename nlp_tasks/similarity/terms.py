@@ -16,6 +16,8 @@ from nlp_tasks.similarity.word_counts import WordCounts
 
 #: How a word's weight grows with its count: statutes want 1, short articles the logarithm (docs/similarity.md).
 COUNT_POWER = 0.7
+#: Documents whose weights are computed together.
+WEIGHED_TOGETHER = 10_000
 #: The packed form of a document's words: numbers, then counts, which stop at the largest of their type.
 NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
 
@@ -47,17 +49,21 @@ class Terms:
             part = slice(self._starts[row], self._starts[row + 1])
             self._numbers[part] = np.frombuffer(document, NUMBER, lengths[row])
             self._weights[part] = np.frombuffer(document, COUNT, offset=int(lengths[row]) * NUMBER.itemsize)
-        np.power(self._weights, COUNT_POWER, out=self._weights)
-        self._weights *= idf[self._numbers]
-        self._normalise(lengths)
+        self._weigh(idf)
         #: One document's weights by word, 0 in between the calls.
         self._row = np.zeros(len(idf), np.float32)
 
-    def _normalise(self, lengths: NDArray[np.int64]) -> None:
-        squares = np.append(np.square(self._weights, dtype=np.float64), 0.0)
-        norms = np.sqrt(np.add.reduceat(squares, self._starts[:-1])) if len(lengths) else np.zeros(0)
-        with np.errstate(divide="ignore"):  # a document without words has none to divide
-            self._weights *= np.repeat((1 / norms).astype(np.float32), lengths)
+    def _weigh(self, idf: NDArray[np.float32]) -> None:
+        """Counts to weights, some documents at a time: what is made on the way is larger than they are."""
+        for first in range(0, len(self._starts) - 1, WEIGHED_TOGETHER):
+            starts = self._starts[first : first + WEIGHED_TOGETHER + 1]
+            weights = self._weights[starts[0] : starts[-1]]
+            np.power(weights, COUNT_POWER, out=weights)
+            weights *= idf[self._numbers[starts[0] : starts[-1]]]
+            squares = np.append(np.square(weights, dtype=np.float64), 0.0)
+            norms = np.sqrt(np.add.reduceat(squares, starts[:-1] - starts[0]))
+            with np.errstate(divide="ignore"):  # a document without words has none to divide
+                weights *= np.repeat((1 / norms).astype(np.float32), np.diff(starts))
 
     def cosines(self, row: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
         """tf-idf cosines of one document with others  # (O,)."""

@@ -79,11 +79,16 @@ class SummarizeParameters:
             raise ValueError(f"search must be one of {', '.join(SEARCHES)}, not {self.search!r}")
         if not 1 <= self.beams <= 32:
             raise ValueError(f"beams must be from 1 to 32, not {self.beams}")
-        for name in ("no_repeat", "max_tokens", "top_k", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must be 0 or more, not {getattr(self, name)}")
-        if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, not {self.temperature}")
+        for name, most in (
+            ("no_repeat", 100),
+            ("max_tokens", 1024),
+            ("top_k", 1_000_000),
+            ("seed", 2**31 - 1),
+        ):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be from 0 to {most}, not {getattr(self, name)}")
+        if not 0.01 <= self.temperature <= 100:
+            raise ValueError(f"temperature must be from 0.01 to 100, not {self.temperature}")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 

@@ -24,7 +24,8 @@ def sql(
     """
     from scheduler.queries import rows_of
 
-    with rows_of(query) as (columns, rows):
+    with rows_of(query) as (columns, found):
+        rows = (dict(zip(columns, row, strict=True)) for row in found)
         if format is Format.CSV:
             print_csv(rows)
         elif format is Format.JSONL:

@@ -46,10 +46,10 @@ def _check_by_statement(table: str, columns: dict[str, str]) -> None:
             END IF;"""  # noqa: S608 (our own names)
         for column, referred in columns.items()
     )
-    # No join but by the key: whatever number of rows a plan was made for, it must not read the whole table.
+    # By the key only: a plan that was made while the table was small is kept, and must not read a large one whole.
     op.execute(f"""
         CREATE FUNCTION {table}_refers() RETURNS trigger LANGUAGE plpgsql
-        SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+        SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
         DECLARE
             wrong bigint;
         BEGIN
