@@ -70,7 +70,7 @@ def resolve(session: Session, ref: str, kind: str) -> Version:
             f"`docmill train {kind.removeprefix('train-')} --model {name}` makes it"
         )
     if model.kind != kind:
-        raise ConflictError(f"model {name!r} was made by {model.kind}, and this job needs one made by {kind}")
+        raise ConflictError(f"model {name!r} was made by {model.kind}, and one made by {kind} is needed")
     query = _versions().where(ModelVersion.model_id == model.id)
     if which.isdigit():
         query = query.where(ModelVersion.version == int(which))
@@ -216,7 +216,10 @@ def _refusal(session: Session, model: Model, judgement: Judgement | None) -> str
 def promote(session: Session, ref: str, alias: str = CHAMPION, *, force: bool = False) -> Version:
     """Let an alias stand for a version; what it stood for before is kept for `rollback`. A version that the gate
     refused becomes champion by force only, else ConflictError tells its figures and bars."""
-    model = _by_name(session, ref.partition("@")[0])
+    name, _, which = ref.partition("@")
+    model = _by_name(session, name)
+    if not which:
+        raise ConflictError(f"say which version: {name}@1, say; `docmill models show {name}` lists them")
     version = resolve(session, ref, model.kind)
     judgement = gates.of(session, version.id)
     if alias == CHAMPION and not force and judgement is not None and not judgement.passed:

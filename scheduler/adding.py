@@ -36,19 +36,21 @@ def add(
     options: ReadOptions | None = None,
     tell: Callable[[int, int], None] = lambda n_good, n_bad: None,  # noqa: ARG005
 ) -> Report:
-    """Add the documents in files and folders to a collection, which is made if it is not there.
+    """Add the documents in files and folders to a collection, which is made with the first of them.
 
     Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
     interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
     now and then with the good and the bad so far. ValueError for a name that is none.
     """
     check_collection_name(collection)
-    with store().write() as session:
-        collection_id = documents.collection_id(session, collection, create=True)
     added = Added()
     bad: list[BadRecord] = []
     good = _good([Path(path) for path in paths], options or ReadOptions(), bad)
+    collection_id = None
     for batch in documents.batches(good):
+        if collection_id is None:
+            with store().write() as session:
+                collection_id = documents.collection_id(session, collection, create=True)
         added += _store(collection_id, batch)
         tell(added.n_new + added.n_changed + added.n_unchanged, len(bad))
     return Report(added.n_new, added.n_changed, added.n_unchanged, bad)

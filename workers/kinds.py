@@ -32,7 +32,15 @@ def find(name: str) -> Kind:
     """The kind of this name; ValueError with the names there are."""
     kinds = all_kinds()
     if name not in kinds:
-        raise ValueError(f"there is no kind {name!r}: choose one of {', '.join(sorted(kinds))}")
+        train = "train-"
+        alike = (kind for kind in sorted(kinds) if kind.startswith(train) == name.startswith(train))
+        choices = ", ".join(kind.removeprefix(train) for kind in alike)
+        what = (
+            f"nothing to train named {name.removeprefix(train)!r}"
+            if name.startswith(train)
+            else f"no kind {name!r}"
+        )
+        raise ValueError(f"there is {what}: choose one of {choices}")
     return kinds[name]
 
 

@@ -1,4 +1,4 @@
-"""`ensemble`: `linear`, `nbsvm` and `gru` together. They err on different documents, so their mean errs on fewer.
+"""`ensemble`: `linear`, `nbsvm` and `cnn` together. They err on different documents, so their mean errs on fewer.
 
 The most exact of the architectures that need no download, at the price of the slower member.
 """
@@ -20,7 +20,7 @@ from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.kind import Progress
 
-MEMBERS = ("linear", "nbsvm", "gru")
+MEMBERS = ("linear", "nbsvm", "cnn")
 #: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
 ASKED = 4
 #: Shares are tried in steps of a tenth.
@@ -84,7 +84,7 @@ def fit(
     """Fit the members one after the other, then choose their shares by the tune examples."""
     fitted = []
     for place, name in enumerate(MEMBERS):
-        chosen = parameters if name == "gru" else replace(parameters, epochs=0)  # their passes are others
+        chosen = parameters if name == "cnn" else replace(parameters, epochs=0)  # their passes are others
         heard = _part_of(progress, place, name)
         own = None if checkpoint is None else checkpoint.part(name)
         fitted.append(architecture.get(name).fit(examples, chosen, device, heard, own))

@@ -33,7 +33,7 @@ MOST_IDS = 150_000
 #: Words that go through the network together when labelling, padding included.
 BATCH_WORDS = 16_384
 #: So many documents are read in training unless `epochs` says otherwise: few documents, many epochs.
-DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 3, 30
+DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 4, 30
 #: Stop when the tune loss has not improved for so many epochs.
 PATIENCE = 3
 #: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.

@@ -100,6 +100,9 @@ def _stored(path: Path, key_field: str, summary_field: str, collection: str) -> 
         n_known = evaluations.add_references(session, name, collection_id, good)
     warn(f"{path.name}: {len(good):,} references, {n_known:,} of documents in {collection}, {len(bad):,} bad")
     if not n_known:
-        warn(f"no key of {path.name} is a document's: --key-field says where the keys are")
+        if good:
+            warn(f"docmill: no key of {path.name} is a document's: --key-field says where the keys are")
+        else:
+            warn(f"docmill: no reference in {path.name}: --summary-field says where they are")
         raise typer.Exit(FAILED)
     return name

@@ -199,9 +199,14 @@ def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> N
     )
     shown = f"the first {limit:,} of " if limit < job.n_ok else ""
     facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_error:,} failed"
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(page(f"Summaries of job {job.job_id}", facts, documents))
-    say(f"{path}: {min(limit, job.n_ok):,} documents")
+    pieces = page(f"Summaries of job {job.job_id}", facts, documents)
+    if str(path) == "-":
+        for piece in pieces:
+            say(piece.rstrip("\n"))
+    else:
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(pieces)
+        say(f"{path}: {min(limit, job.n_ok):,} documents")
     if shown:
         warn(f"there are more: --limit {job.n_ok} for all of job {job.job_id}")
 

@@ -17,6 +17,8 @@ TURNED_CHARS = 16
 ROW, CELL, SIDE = 26, 34, 300
 #: Pixels for a label's name, and for a bar of 1.0.
 NAME, BAR = 190, 360
+#: Pixels from the bars to the right edge of the column of counts.
+COUNT = 130
 
 Rows = Sequence[dict[str, Any]]
 
@@ -41,10 +43,10 @@ def by_label(rows: Rows) -> Markup:
                 _mark(row["precision"], y, "precision"),
                 _mark(row["recall"], y, "recall"),
                 element("text", f"{row['f1']:.2f}", x=NAME + BAR + 20, y=y + 12),
-                element("text", f"{row['support']:,}", x=NAME + BAR + 100, y=y + 12, class_="count"),
+                element("text", f"{row['support']:,}", x=NAME + BAR + COUNT, y=y + 12, class_="count"),
             )
         )
-    return _picture(NAME + BAR + 110, 36 + len(shown) * ROW, "Figures by label", *parts)
+    return _picture(NAME + BAR + COUNT + 10, 36 + len(shown) * ROW, "Figures by label", *parts)
 
 
 def confusion(rows: Rows) -> Markup:
@@ -139,7 +141,7 @@ def _scale(n: int) -> Markup:
         for share in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
     heads.append(element("text", "F1", x=NAME + BAR + 20, y=16))
-    heads.append(element("text", "documents", x=NAME + BAR + 100, y=16, class_="count"))
+    heads.append(element("text", "documents", x=NAME + BAR + COUNT, y=16, class_="count"))
     for share in (0.25, 0.5, 0.75):
         x = NAME + BAR * share
         heads.append(element("line", x1=x, x2=x, y1=24, y2=30 + n * ROW, class_="grid"))

@@ -71,14 +71,24 @@ def read_key(key: object) -> str:
 
 def read_label(label: object) -> str | None:
     """A label as it is stored, or RefusedError. Several labels, as an array or as its JSON, are a canonical list."""
-    if isinstance(label, str) and (listed := labels.several(label.strip())) is not None:
-        label = list(listed)
+    if isinstance(label, str) and (text := label.strip()).startswith("["):
+        listed = labels.several(text)
+        if listed is not None:
+            label = list(listed)
+        elif text.startswith(('["', "['")):
+            detail = 'the label looks like a list and is no JSON list of strings: write ["news", "sport"]'
+            raise RefusedError("LABEL_TYPE", detail)
     if not isinstance(label, list):
         return _label(label)
     if len(label) > MAX_LABELS:
         detail = f"the document has {len(label)} labels; {MAX_LABELS} are allowed"
         raise RefusedError("TOO_MANY_LABELS", detail)
-    return labels.canonical(filter(None, map(_label, label)))
+    found = [_label(each) for each in label]
+    if None in found:
+        raise RefusedError(
+            "LABEL_TYPE", "one of the document's labels is empty: leave it out, or write [] for none"
+        )
+    return labels.canonical(filter(None, found))
 
 
 def _label(label: object) -> str | None:

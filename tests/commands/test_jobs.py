@@ -182,6 +182,8 @@ def test_adding_reports_what_is_bad_and_how_much(shell: Shell, tmp_path: Path) -
     assert f"{bad}:1: NOT_JSON" in said.err
     assert shell("add", good, bad, "--collection", "inbox", "--json", status=3).json["bad"][0]["line"] == 1
     shell("add", tmp_path / "nothing", "--collection", "inbox", status=1)
+    shell("add", tmp_path / "nothing", "--collection", "elsewhere", status=1)
+    assert "elsewhere" not in shell("collections").out
     shell("add", good, "--collection", "a\nb", status=2)
     shell("add", good, "--collection", "inbox", "--encoding", "klingon", status=2)
     assert shell("collections", "--json").json == [{"collection": "inbox", "n_documents": 1}]

@@ -85,7 +85,8 @@ def test_labels_from_a_file_are_stored_and_bad_rows_are_listed(shell: Shell, tmp
 
 
 def test_labels_from_a_query_are_stored(reviews: Shell) -> None:
-    query = "SELECT key, 'about ' || label FROM document WHERE version = 1"
+    # PostgreSQL names all three columns alike.
+    query = "SELECT key AS a, 'about ' || label AS a, 'neither' AS a FROM document WHERE version = 1"
     said = reviews("train", "classify", "--collection", "reviews", "--labels-sql", query, "--json")
     reviews.work(int(said.json["job"]))
     learned = sql(reviews.store, "SELECT label FROM v_model_labels ORDER BY label")

@@ -126,6 +126,14 @@ def test_a_vocabulary_does_not_depend_on_the_order_of_the_texts_and_comes_back_f
     assert len(again) == len(vocabulary)
 
 
+def test_a_source_begins_where_the_text_does() -> None:
+    vocabulary = subwords.learn(TEXTS, 50)
+
+    late = sources.read("\n" * 2 * sources.COUNTED_CHARS + TEXTS[0], vocabulary)
+
+    assert late.ids.tolist() == sources.read(TEXTS[0], vocabulary).ids.tolist()
+
+
 # --- the network ----------------------------------------------------------------------------------------------
 
 

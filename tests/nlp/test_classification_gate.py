@@ -64,6 +64,13 @@ def test_an_equal_candidate_passes_unless_it_has_to_be_better(good: Path, tmp_pa
     assert [each.name for each in found.values() if not each.passed] == ["macro_f1_gain_low"]
 
 
+def test_where_no_document_has_a_label_nothing_was_found() -> None:
+    none = np.zeros((3, 2), np.bool_)
+    some = np.array([[True, False]] * 3)
+    assert gate.macro_f1(none, none, np.ones((1, 3))).tolist() == [0.0]
+    assert gate.macro_f1(some, some, np.ones((1, 3))).tolist() == [1.0]
+
+
 def test_a_better_candidate_passes(good: Path, bad: Path) -> None:
     assert all(each.passed for each in judged(good, bad, documents(200)).values())
 

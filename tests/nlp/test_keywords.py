@@ -121,7 +121,7 @@ def test_a_long_document_takes_time_in_proportion() -> None:
     assert terms(f"{ENGLISH} {KOREAN} " * 300)[0] in ("interest rates", "central bank", "한국은행")
 
 
-@pytest.mark.parametrize("wrong", [{"top": 0}, {"max_words": 0}, {"max_words": 6}])
+@pytest.mark.parametrize("wrong", [{"top": 0}, {"top": 101}, {"max_words": 0}, {"max_words": 6}])
 def test_parameters_out_of_range_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         KeywordsParameters(**wrong)

@@ -153,6 +153,21 @@ def test_several_labels_are_stored_as_one_list(reading, label, stored):
     assert record.label == stored
 
 
+@pytest.mark.parametrize(
+    ("label", "detail"),
+    [
+        (b'"[\\"a\\", \\"b\\""', "no JSON list of strings"),
+        (b"\"['a', 'b']\"", "no JSON list of strings"),
+        (b'["a", ""]', "one of the document's labels is empty"),
+        (b"[null]", "one of the document's labels is empty"),
+    ],
+)
+def test_what_looks_like_a_list_of_labels_and_is_none_is_refused(reading, label, detail):
+    (bad,) = reading("a.jsonl", b'{"id": 1, "text": "x", "label": ' + label + b"}").bad
+    assert bad.code == "LABEL_TYPE"
+    assert detail in bad.detail
+
+
 def test_blank_labels_are_no_labels(reading):
     data = b'{"id": 1, "text": "x", "label": null}\n{"id": 2, "text": "x", "label": " "}\n{"id": 3, "text": "x"}\n'
     assert [record.label for record in reading("a.jsonl", data).records] == [None, None, None]
