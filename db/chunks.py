@@ -56,6 +56,8 @@ class Claim:
     document_ids: list[int]
     #: A worker died over this chunk: run its documents one by one.
     careful: bool
+    #: Times it was given back for a fault that was no document's.
+    n_put_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,9 @@ def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) ->
         update(Chunk)
         .where(Chunk.id == chunk_id, *_claimable())
         .values(state="leased", fence=Chunk.fence + 1, lease_until=now(lease_seconds), worker=worker)
-        .returning(Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes)
+        .returning(
+            Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_put_back
+        )
         .execution_options(synchronize_session=False)
     ).one_or_none()
     if row is None:
@@ -158,6 +162,7 @@ def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) ->
         stage=row.stage,
         document_ids=row.document_ids,
         careful=row.n_crashes > 0,
+        n_put_back=row.n_put_back,
     )
 
 

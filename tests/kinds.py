@@ -138,13 +138,15 @@ NOTHING = Kind(
 
 @dataclass(frozen=True)
 class GatedParameters:
-    #: The model's whole content.
+    #: The model's whole content; below 0 its code raises.
     quality: float = 0.5
 
 
 def _train_gated(
     documents: Documents, parameters: GatedParameters, device: str, model_dir: Path, progress: Progress
 ) -> dict[str, float]:
+    if parameters.quality < 0:
+        raise ArithmeticError("there is no such quality")
     (model_dir / "quality").write_text(str(parameters.quality))
     return {"quality": parameters.quality}
 

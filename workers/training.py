@@ -26,13 +26,16 @@ from nlp_tasks import checkpoint, model_files
 from nlp_tasks import labels as label_texts
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Document, Kind, Train
-from workers import judging
+from workers import faults, judging
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
 from workers.writing import as_figures
 
 log = logging.getLogger("docmill.worker")
+
+#: A training whose own code raises is given up after so many tries.
+MOST_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -73,27 +76,44 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _building_folder(process.settings.models_path / ".building", claim)
+    try:
+        made = _make(process, lease, kind, train, building)
+    except TrainingError as error:
+        _fail(process, lease, building, str(error))
+        return f"no model: {error}"
+    except Exception as error:
+        # It may be a passing fault; what fails so often will fail tomorrow too, and the job has to end.
+        if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
+            raise
+        log.error("training of job %d: %s", claim.job_id, faults.where(error))
+        why = f"its code raised {type(error).__name__} at each of {MOST_TRIES} tries"
+        _fail(process, lease, building, f"{why}: {str(error)[:200]}")
+        return f"no model: {why}"
+    registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
+    note = registered.note if registered is not None else ""
+    return f"a model from {len(claim.document_ids)} documents; {note}"
+
+
+def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Path) -> Made:
+    """The model, judged and in its place."""
+    claim = lease.claim
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
-    try:
-        metrics = train(
-            stored, parse_parameters(kind, claim.parameters), process.settings.device, building, progress
-        )
-    except TrainingError as error:
-        shutil.rmtree(building, ignore_errors=True)
-        errors = [(id_, "TRAINING_FAILED", str(error)) for id_ in claim.document_ids]
-        _close(process, lease, Written(errors=errors))
-        return f"no model: {error}"
+    parameters = parse_parameters(kind, claim.parameters)
+    metrics = train(stored, parameters, process.settings.device, building, progress)
     figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
     judgement = None
     if kind.gate is not None:
         candidate = Candidate(stored, building, metrics, None, process.settings.device)
         judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
-    path = _move_into_place(process, claim, building)
-    made = Made(path, metrics, figures, judgement)
-    registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
-    note = registered.note if registered is not None else ""
-    return f"a model from {len(claim.document_ids)} documents; {note}"
+    return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
+
+
+def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
+    """No model: that is every document's outcome."""
+    shutil.rmtree(building, ignore_errors=True)
+    errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
+    _close(process, lease, Written(errors=errors))
 
 
 def _be_the_suspect(process: Process, lease: Lease) -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from db import model_versions
 from db.store import Store
-from tests.db.making import a_job, finish, job_of, sql, the_chunk
-from workers import chunk_run
+from tests.db.making import a_job, finish, job_of, let_backoffs_pass, outcomes, sql, the_chunk
+from workers import chunk_run, training
 from workers.process import Process
 from workers.settings import settings
 
@@ -61,3 +61,14 @@ def test_a_champion_whose_files_are_gone_is_not_replaced_silently(process: Proce
         model_versions.promote(session, "m@2", force=True)
     assert _champion(process) == 2
     assert _train(process, 0.95) == "m@3 is the champion now"
+
+
+def test_a_training_whose_code_always_raises_ends(process: Process) -> None:
+    job_id = a_job(process.store, 2, kind="train-gated", model_ref="m", parameters={"quality": -1})
+    for _ in range(training.MOST_TRIES):
+        assert outcomes(process.store, job_id) == {}
+        let_backoffs_pass(process.store)
+        said = chunk_run.run(process, the_chunk(process.store, job_id).id)
+    assert said == "no model: its code raised ArithmeticError at each of 4 tries"
+    assert outcomes(process.store, job_id) == {"k0": "TRAINING_FAILED", "k1": "TRAINING_FAILED"}
+    assert finish(process.store, job_id)
