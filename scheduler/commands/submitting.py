@@ -56,7 +56,7 @@ def submit(
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Submit a job over a collection; print its number.
+    """Submit a job over a collection; say its number and size.
 
     With --wait the exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was
     cancelled.

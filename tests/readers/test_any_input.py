@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.readers import BadRecord, ReadOptions, Record, read
+from scheduler.readers.label_files import LabelRecord, read_labels
 from scheduler.readers.options import ENCODINGS
 
 ANY_FILE = settings(
@@ -98,3 +99,30 @@ def test_what_json_writes_is_read_back(tmp_path: Path, texts: dict[str, str]):
     path.write_text("".join(json.dumps({"id": key, "text": text}) + "\n" for key, text in storable.items()))
     expected = {key: unicodedata.normalize("NFC", text) for key, text in storable.items()}
     assert {item.key: item.text for item in read([path]) if isinstance(item, Record)} == expected
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz"])
+@pytest.mark.parametrize("header", [b"", b"key,label\n", b"key\tlabel\n"])
+@ANY_FILE
+@given(data=RUBBISH)
+def test_any_bytes_are_labels_or_reported(tmp_path: Path, name: str, header: bytes, data: bytes):
+    path = tmp_path / name
+    path.write_bytes(header + data)
+    for item in read_labels(path):
+        if isinstance(item, LabelRecord):
+            for value in (item.key, item.label):
+                assert value.strip()
+                assert "\0" not in value
+                assert unicodedata.is_normalized("NFC", value.encode().decode())
+        else:
+            assert str(item).isprintable()
+            assert item.code.isupper()
+
+
+@ANY_FILE
+@given(row=RUBBISH.map(lambda row: row.replace(b"\n", b"")))
+def test_good_labels_next_to_a_row_of_rubbish_are_read(tmp_path: Path, row: bytes):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\n".join([b"key,label", b"first,x", row, b'good,"y"', b"last,z\n"]))
+    found = {item.key: item.label for item in read_labels(path) if isinstance(item, LabelRecord)}
+    assert found.items() >= {"first": "x", "good": "y", "last": "z"}.items()
