@@ -76,6 +76,16 @@ def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
             position += len(surface)
 
 
+def segmented(text: str) -> str:
+    """`text` with a space between any two morphemes, particles and endings included; what stands in a line, or in a
+    piece of a long line, without Hangul stays as it is. Lines are joined by spaces."""
+    pieces = _piece.findall(_unsafe.sub(" ", text))
+    return " ".join(
+        " ".join(surface for surface, _ in _morphemes(piece)) if _hangul.search(piece) else piece
+        for piece in pieces
+    )
+
+
 def _korean(piece: str) -> list[str]:
     """The words of a short text with some Hangul in it."""
     found = [(match.start(), match.group()) for match in _word.finditer(piece)]

@@ -18,7 +18,7 @@ from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner,
 ARCHITECTURES: dict[str, str] = {
     "linear": "nlp_tasks.classification.linear",
     "naive-bayes": "nlp_tasks.classification.naive_bayes",
-    "nbsvm": "nlp_tasks.classification.nbsvm",
+    "morphemes": "nlp_tasks.classification.morphemes",
     "cnn": "nlp_tasks.classification.cnn",
     "gru": "nlp_tasks.classification.gru",
     "lstm": "nlp_tasks.classification.lstm",

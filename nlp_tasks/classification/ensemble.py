@@ -1,4 +1,4 @@
-"""`ensemble`: `linear`, `nbsvm` and `cnn` together. They err on different documents, so their mean errs on fewer.
+"""`ensemble`: `linear`, `morphemes` and `cnn` together. They err on different documents, so their mean errs on fewer.
 
 The most exact of the architectures that need no download, at the price of the slower member.
 """
@@ -20,7 +20,7 @@ from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.terms import heaviest
 from nlp_tasks.kind import Progress
 
-MEMBERS = ("linear", "nbsvm", "cnn")
+MEMBERS = ("linear", "morphemes", "cnn")
 #: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
 ASKED = 4
 #: Shares are tried in steps of a tenth.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TypeAlias
@@ -39,11 +38,8 @@ def slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[first:]
 
 
-def code_points(texts: Sequence[str], longest_run: int, *, letters: bool = False) -> tuple[U64, U64]:
-    """Code points of the lower-cased texts, each with one space before and after, and whose text each is. With
-    `letters`, Hangul syllables are taken apart into their letters (NFD)."""
-    if letters:
-        texts = [unicodedata.normalize("NFD", text) for text in texts]
+def code_points(texts: Sequence[str], longest_run: int) -> tuple[U64, U64]:
+    """Code points of the lower-cased texts, each with one space before and after, and whose text each is."""
     cleaned = [f" {' '.join(words)} " if (words := text.lower().split()) else "" for text in texts]
     encoded = "".join(cleaned).encode("utf-32-le", "surrogatepass")
     points = np.frombuffer(encoded, np.uint32).astype(np.uint64)

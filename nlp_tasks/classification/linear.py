@@ -26,6 +26,7 @@ from nlp_tasks.kind import Progress
 
 __all__ = ["fit", "load"]
 
+CONFIG = NgramConfig()
 #: C is chosen among these: weak data wants strong regularisation, a small C.
 STRENGTHS = (0.3, 1.0, 3.0)
 #: L-BFGS steps for each.
@@ -53,9 +54,9 @@ def fit(
     device: str,
     progress: Progress,
     checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
+    config: NgramConfig = CONFIG,
 ) -> Fitted:
     """Choose C and naive Bayes' share by the tune examples, then fit on all examples with them."""
-    config = NgramConfig()
     steps = parameters.epochs or STEPS
     watch = _Watch(progress, (len(STRENGTHS) + 1) * steps)
     counts = features.count(examples.texts, config, watch.counting)

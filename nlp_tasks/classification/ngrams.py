@@ -8,7 +8,6 @@ place, so every order costs three array operations for the whole batch.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +25,7 @@ from nlp_tasks.classification.hashing import (
     word_hashes,
     word_spans,
 )
+from nlp_tasks.text import segmented
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class NgramConfig:
     bits: int = 22
     #: A run of one character is cut to this length: "ㅋㅋㅋㅋㅋㅋㅋ" and "ㅋㅋㅋ" say the same.
     longest_run: int = 3
-    #: Whether Hangul is read by its letters: an ending that is fused to a syllable is an n-gram of its own then.
-    letters: bool = False
+    #: Whether the words of Korean are its morphemes.
+    morphemes: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
 def spelled(text: str, config: NgramConfig) -> dict[int, str]:
     """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
     tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
-    points, owner = code_points([text], config.longest_run, letters=config.letters)
+    points, owner = _points([text], config)
     chars = "".join(map(chr, points.tolist()))
     found: dict[int, str] = {}
     for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
@@ -73,9 +73,7 @@ def spelled(text: str, config: NgramConfig) -> dict[int, str]:
     for order, keys in enumerate(_word_keys(points, owner, config), start=max(1, config.words[0])):
         for place, key in enumerate(keys.tolist()):
             found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
-    return (
-        {key: unicodedata.normalize("NFC", term) for key, term in found.items()} if config.letters else found
-    )
+    return found
 
 
 def concatenate(parts: Sequence[Counts]) -> Counts:
@@ -88,7 +86,7 @@ def concatenate(parts: Sequence[Counts]) -> Counts:
 
 
 def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
-    points, owner = code_points(texts, config.longest_run, letters=config.letters)
+    points, owner = _points(texts, config)
     keys = [*_char_keys(points, owner, config), *_word_keys(points, owner, config)]
     merged = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     first = np.flatnonzero(np.concatenate([np.ones(min(1, len(merged)), bool), merged[1:] != merged[:-1]]))
@@ -97,6 +95,13 @@ def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
     rows = (unique >> np.uint64(config.bits)).astype(np.int64)
     starts = np.searchsorted(rows, np.arange(len(texts) + 1))
     return Counts(starts, (unique & np.uint64((1 << config.bits) - 1)).astype(np.int64), counts)
+
+
+def _points(texts: Sequence[str], config: NgramConfig) -> tuple[U64, U64]:
+    """What `code_points` gives, for the texts as the settings want them read."""
+    if config.morphemes:
+        texts = [segmented(text) for text in texts]
+    return code_points(texts, config.longest_run)
 
 
 def _char_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_tasks.text import language, tokens
+from nlp_tasks.text import language, segmented, tokens
 
 
 def test_korean_gives_content_morphemes_without_particles_and_endings() -> None:
@@ -64,6 +64,13 @@ def test_any_text_gives_lower_cased_words_without_spaces(text: str) -> None:
         assert word
         assert word == word.lower()
         assert not any(c.isspace() for c in word)
+
+
+def test_segmenting_parts_the_morphemes_and_keeps_every_letter() -> None:
+    assert segmented("국회는 법률을 제정하였다.") == "국회 는 법률 을 제정 하 였 다 ."
+    assert segmented("The board, met.\n국회의 GDP") == "The board, met. 국회 의 GDP"
+    long = "대한민국 국회는 법률을 제정하였다. " * 100
+    assert segmented(long).replace(" ", "") == long.replace(" ", "")
 
 
 def test_language_goes_by_the_share_of_hangul() -> None:
