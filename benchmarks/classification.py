@@ -4,8 +4,9 @@
     python -m benchmarks.classification --data DIR [--device cpu] [--arch linear ...] [--set NAME ...] [--folds 5]
 
 DIR holds the labelled sets, each a folder with *.jsonl.gz of {id, text, label}. Each is cut into fifths by a
-stable hash of the id; small sets are measured on several fifths, the large one on one. Seconds are processor
-seconds of one thread, so that a busy machine does not change them.
+stable hash of the id; small sets are measured on several fifths, the large one on one, and fastText, which takes
+longest to train, on the first one of every set. Seconds are processor seconds of one thread, so that a busy machine
+does not change them.
 """
 
 from __future__ import annotations
@@ -19,31 +20,27 @@ from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import classification_data, classification_peers, report
+from benchmarks import classification_figures as figures
 from benchmarks.classification_data import Fold
+from benchmarks.classification_figures import Measured, Models
 from nlp_tasks.classification import (
     ARCHITECTURES,
     CLASSIFY,
     TRAIN_CLASSIFY,
     ClassifyParameters,
     TrainParameters,
+    metrics,
 )
-from nlp_tasks.classification.metrics import confusion_matrix
 from nlp_tasks.kind import Document, Setup
 
 #: The default architecture: the bars are its.
 DEFAULT = TrainParameters().arch
-#: Short reviews per second on one core (issue 5), on the set of short reviews.
-SPEED_SET, LEAST_SPEED = "ko_sentiment_nsmc", 10_000
-#: Peers whose accuracy is at least ours less this are of equal accuracy.
-EQUAL = 0.005
 #: The peers hold nothing out of what they are given, so ours holds out as little as it can.
 HELD_OUT = 0.01
-COLUMNS = ["set", "model", "accuracy", "macro F1", "seconds to train", "documents/s"]
-
-#: accuracy, macro F1, processor seconds to train, documents per processor second.
-Measured = dict[str, float]
 
 
 def main() -> None:
@@ -52,15 +49,13 @@ def main() -> None:
     torch.set_num_threads(1)
     machine = report.machine()
     print(machine)
-    figures: dict[str, dict[str, Measured]] = {}
-    for name in arguments.set or classification_data.SETS:
-        figures[name] = _measure_set(name, arguments)
-        rows = [
-            [name, model, *(f"{v:,.4f}" for v in list(m.values())[:2]), *list(m.values())[2:]]
-            for model, m in figures[name].items()
-        ]
-        report.table(name, COLUMNS, rows)
-    report.end({"machine": machine, "sets": figures}, _bars(figures))
+    found: dict[str, Models] = {}
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        for name in arguments.set or classification_data.SETS:
+            found[name] = _measure_set(name, arguments, shown)
+            figures.table(name, found[name], DEFAULT)
+    report.end({"machine": machine, "sets": figures.means(found)}, figures.bars(found, DEFAULT))
 
 
 def _arguments() -> argparse.Namespace:
@@ -75,18 +70,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measure_set(name: str, arguments: argparse.Namespace) -> dict[str, Measured]:
-    documents = classification_data.load(arguments.data, name)
-    found: dict[str, list[Measured]] = {}
-    for fold in classification_data.folds(documents, arguments.folds):
+def _measure_set(name: str, arguments: argparse.Namespace, shown: Progress) -> Models:
+    folds = classification_data.folds(classification_data.load(arguments.data, name), arguments.folds)
+    found: Models = {}
+    for place, fold in enumerate(folds):
+        peers = [peer for peer, how in classification_peers.PEERS.items() if place == 0 or how.every_fold]
+        bar = shown.add_task(f"{name}, fold {place + 1}", total=len(arguments.arch) + len(peers))
         for arch in arguments.arch:
             found.setdefault(arch, []).append(_ours(fold, arch, arguments.device))
-        for peer, measured in _peers(fold, name.startswith("ko_")).items():
-            found.setdefault(peer, []).append(measured)
-    return {
-        model: {key: float(np.mean([m[key] for m in all_folds])) for key in all_folds[0]}
-        for model, all_folds in found.items()
-    }
+            shown.advance(bar)
+        texts = _both_forms(fold.train, name), _both_forms(fold.test, name)
+        for peer in peers:
+            found.setdefault(peer, []).append(_peer(fold, classification_peers.PEERS[peer], *texts))
+            shown.advance(bar)
+    return found
 
 
 def _ours(fold: Fold, arch: str, device: str) -> Measured:
@@ -108,22 +105,20 @@ def _ours(fold: Fold, arch: str, device: str) -> Measured:
     return _score(fold, predict, seconds)
 
 
-def _peers(fold: Fold, korean: bool) -> dict[str, Measured]:
-    texts, tests = _both_forms(fold.train, korean), _both_forms(fold.test, korean)
+def _peer(
+    fold: Fold, how: classification_peers.Entry, texts: dict[str, list[str]], tests: dict[str, list[str]]
+) -> Measured:
     labels = [str(document.label) for document in fold.train]
-    found = {}
-    for name, (reads, make) in classification_peers.PEERS.items():
-        peer = make()
-        start = time.process_time()
-        peer.fit(texts[reads], labels)
-        seconds = time.process_time() - start
-        found[name] = _score(fold, lambda peer=peer, reads=reads: peer.predict(tests[reads]), seconds)  # type: ignore[misc]
-    return found
+    peer = how.make()
+    start = time.process_time()
+    peer.fit(texts[how.reads], labels)
+    seconds = time.process_time() - start
+    return _score(fold, lambda: peer.predict(tests[how.reads]), seconds)
 
 
-def _both_forms(documents: list[Document], korean: bool) -> dict[str, list[str]]:
+def _both_forms(documents: list[Document], name: str) -> dict[str, list[str]]:
     texts = [document.text for document in documents]
-    return {"text": texts, "words": classification_peers.words(texts, korean)}
+    return {"text": texts, "words": classification_peers.words(texts, korean=name.startswith("ko_"))}
 
 
 def _score(fold: Fold, predict: Callable[[], list[Any]], seconds_to_train: float) -> Measured:
@@ -134,34 +129,10 @@ def _score(fold: Fold, predict: Callable[[], list[Any]], seconds_to_train: float
     true = [document.label for document in fold.test]
     names = sorted({str(label) for label in [*true, *predicted]})
     indexes = [np.array([names.index(str(label)) for label in each]) for each in (true, predicted)]
-    confusion = confusion_matrix(indexes[0], indexes[1], len(names))
-    hits = np.diag(confusion)
-    f1 = 2 * hits / np.maximum(confusion.sum(axis=0) + confusion.sum(axis=1), 1)
-    return {
-        "accuracy": float(hits.sum() / confusion.sum()),
-        "macro_f1": float(f1.mean()),
-        "seconds_to_train": seconds_to_train,
-        "documents_per_second": len(true) / seconds,
-    }
-
-
-def _bars(figures: dict[str, dict[str, Measured]]) -> dict[str, dict[str, float]]:
-    bars = {}
-    for name, models in figures.items():
-        if DEFAULT not in models:
-            continue
-        ours = models[DEFAULT]
-        peers = [models[peer] for peer in classification_peers.PEERS]
-        for figure in ("accuracy", "macro_f1"):
-            lead = ours[figure] - max(peer[figure] for peer in peers)
-            bars[f"{name}: {figure} above the best peer's"] = {"value": lead, "at_least": 0.0}
-        if name == SPEED_SET:
-            speed = ours["documents_per_second"]
-            equal = [p["documents_per_second"] for p in peers if p["accuracy"] >= ours["accuracy"] - EQUAL]
-            bars["short reviews a second"] = {"value": speed, "at_least": LEAST_SPEED}
-            ratio = speed / max(equal) if equal else 1.0
-            bars["speed beside the fastest peer of equal accuracy"] = {"value": ratio, "at_least": 1.0}
-    return bars
+    confusion = metrics.confusion_matrix(indexes[0], indexes[1], len(names))
+    return Measured(
+        metrics.accuracy(confusion), metrics.macro_f1(confusion), seconds_to_train, len(true) / seconds
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks.classification import ngrams
+from nlp_tasks.classification.hashing import slices
 from nlp_tasks.classification.ngrams import Counts, NgramConfig, concatenate
 
-#: Texts counted between two signs of life.
-COUNTED_TOGETHER = 2000
 #: Buckets seen in fewer documents than RARE are no features once there are MANY_DOCUMENTS.
 RARE, MANY_DOCUMENTS = 2, 20_000
 
@@ -51,10 +50,10 @@ class Vocabulary:
 
 
 def count(texts: Sequence[str], config: NgramConfig, beat: Callable[[], None]) -> Counts:
-    """The n-gram counts of many texts, with signs of life."""
+    """The n-gram counts of many texts, with a sign of life after each slice of them."""
     parts = []
-    for start in range(0, len(texts), COUNTED_TOGETHER):
-        parts.append(ngrams.count(texts[start : start + COUNTED_TOGETHER], config))
+    for part in slices(texts):
+        parts.append(ngrams.count(part, config))
         beat()
     return concatenate(parts)
 

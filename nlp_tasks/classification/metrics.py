@@ -96,6 +96,17 @@ def confusion_matrix(
     return np.bincount(truth * n_labels + predicted, minlength=n_labels**2).reshape(n_labels, n_labels)
 
 
+def accuracy(confusion: NDArray[np.int64]) -> float:
+    """The share of documents whose label is right."""
+    return float(np.diag(confusion).sum() / max(1, confusion.sum()))
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """The mean F1 of the labels that some document has or was given."""
+    sizes = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float((2 * np.diag(confusion)[sizes > 0] / sizes[sizes > 0]).mean()) if sizes.any() else 0.0
+
+
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Bins of confidence that hold anything: how sure the model was on average, how often it was right."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)

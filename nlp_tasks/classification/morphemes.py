@@ -1,7 +1,7 @@
 """`morphemes`: what `linear` does, on n-grams of one to three morphemes.
 
-About as exact as `linear` on Korean and wrong about other documents, for it sees a stem whatever is fused to it: a member
-of the ensemble. MeCab cuts the morphemes, which takes most of the time. English is read by its words.
+About as exact as `linear` on Korean, and wrong about other documents, for it sees a stem whatever is fused to it: a
+member of the ensemble. MeCab cuts the morphemes, which takes most of the time. English is read by its words.
 """
 
 from __future__ import annotations

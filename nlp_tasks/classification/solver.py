@@ -1,25 +1,22 @@
-"""Fits linear weights to sparse rows: a convex problem, solved by L-BFGS over all rows at once.
+"""Fits linear weights to sparse rows: a convex problem, whose answer depends on the data alone.
 
 Minimises |W|^2 / 2 + C * sum of squared hinge losses, each label against the rest, as LIBLINEAR does (Fan et
-al. 2008), by torch on any device. No step size to choose, no order of examples: the answer depends on the data
-alone. A label has its own problem, so a rare one is not drowned by the common ones as in softmax, and a text may
-have several labels.
+al. 2008), by torch on any device. No step size to choose, no order of examples. A label has its own problem, so a
+rare one is not drowned by the common ones as in softmax, and a text may have several labels.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks.classification import gram, newton, sparse
 from nlp_tasks.classification.features import Rows
 from nlp_tasks.classification.linear_model import Weights
-
-#: What a feature that says nothing by itself is scaled by.
-LEAST_SCALE = 0.3
 
 
 class Problem:
@@ -31,41 +28,40 @@ class Problem:
         labels: NDArray[np.int64],  # (N,) or (N, K)
         class_weights: NDArray[np.float32],
         device: str,
-        *,
-        by_ratio: bool = False,
     ) -> None:
-        """With `by_ratio`, a feature that says much by itself is regularised less (Wang & Manning 2012: NB-SVM)."""
-        self.shape = (rows.n_columns, len(class_weights))
-        self.rows, self.columns = _both_ways(rows, device)
-        self.members = _members(torch.from_numpy(labels).to(device), self.shape[1])  # (N, K)
+        self.given, self.device = rows, device
+        self.rows, self.columns = sparse.both_ways(rows, device)
+        self.members = _members(torch.from_numpy(labels).to(device), len(class_weights))  # (N, K)
         self.class_weights = torch.from_numpy(class_weights).to(device)  # (K,)
-        self.signs = 2 * self.members - 1  # (N, K)
         self.weights = torch.where(self.members > 0, self.class_weights, torch.ones_like(self.members))
-        self.scales = self._ratios() if by_ratio else None  # (F, K)
-        self.parameters = torch.zeros((self.shape[0] + 1, self.shape[1]), device=device)
+        #: What the last fit found.
+        self.solution: torch.Tensor | None = None
 
-    def fit(self, strength: float, steps: int, beat: Callable[[float], None]) -> Weights:
-        """Weights for C = `strength`, going on from the last fit. `beat` hears the mean loss, often."""
-        parameters = self.parameters.requires_grad_(True)
-        solver = torch.optim.LBFGS(
-            [parameters],
-            max_iter=steps,
-            history_size=8,
-            tolerance_grad=1e-4 * strength,
-            tolerance_change=0,
-            line_search_fn="strong_wolfe",
+    def fit(self, strength: float, passes: int, beat: Callable[[float], None]) -> Weights:
+        """Weights for C = `strength`, going on from the last fit, after at most so many passes over the rows. `beat`
+        hears the mean loss at each."""
+        self.solution = self.solve(strength, passes, beat, self.solution)
+        return Weights(self._for_rows(self.solution[:-1]), self.solution[-1].clone())
+
+    def solve(
+        self,
+        strength: float,
+        passes: int,
+        beat: Callable[[float], None],
+        start: torch.Tensor | None = None,
+        used: NDArray[np.bool_] | None = None,
+    ) -> torch.Tensor:
+        """As `fit`, going on from the solution `start`, by the rows (N,) that are `used`: what `scores` takes."""
+        costs = strength * self.weights * self._used(used)
+        hinges = newton.Hinges(self.scores, self._pulled, 2 * self.members - 1, costs)
+        return newton.minimise(
+            hinges, self._nothing() if start is None else start, newton.Passes(passes, beat)
         )
 
-        def closure() -> float:
-            with torch.no_grad():
-                total, gradient = self._objective(parameters, strength)
-            parameters.grad = gradient
-            beat(total / len(self.members) / strength)
-            return total
-
-        solver.step(closure)  # type: ignore[no-untyped-call]
-        self.parameters = parameters.detach()
-        return Weights(self._scaled(self.parameters[:-1]).clone(), self.parameters[-1].clone())
+    def scores(self, solution: torch.Tensor) -> torch.Tensor:
+        """What a solution gives the rows (N, K)."""
+        rows = self.rows if self._turned is None else self._turned
+        return rows @ solution[:-1] + solution[-1]
 
     def naive_bayes(self, smoothing: float) -> Weights:
         """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
@@ -75,33 +71,38 @@ class Problem:
         prior = (members.sum(dim=0) / members.sum()).log()
         return Weights(matrix, prior)
 
-    def complement_bayes(self, smoothing: float) -> Weights:
-        """Complement naive Bayes (Rennie et al. 2003, section 3): a label is known by the texts that do not have
-        it, of which there are many even where the label is rare."""
-        totals = self.columns @ (self.members * self.class_weights)
-        others = totals.sum(dim=1, keepdim=True) - totals + smoothing  # (F, K)
-        return Weights(-(others / others.sum(dim=0)).log(), torch.zeros_like(self.class_weights))
+    def complement_bayes(self, smoothing: float, used: NDArray[np.bool_] | None = None) -> Weights:
+        """Complement naive Bayes (Rennie et al. 2003, section 3) of the rows (N,) that are `used`: a label is known
+        by the texts that do not have it, of which there are many even where the label is rare. A feature that no
+        such row has weighs nothing."""
+        totals = self.columns @ (self.members * self.class_weights * self._used(used))
+        total = totals.sum(dim=1, keepdim=True)
+        others = total - totals + smoothing  # (F, K)
+        matrix = torch.where(total > 0, -(others / others.sum(dim=0)).log(), 0)
+        return Weights(matrix, torch.zeros_like(self.class_weights))
 
-    def _objective(self, parameters: torch.Tensor, strength: float) -> tuple[float, torch.Tensor]:
-        matrix, bias = parameters[:-1], parameters[-1]
-        scores = self.rows @ self._scaled(matrix) + bias
-        short = (1 - self.signs * scores).clamp_min_(0)  # (N, K) short of the margin
-        weighted = short * self.weights * strength
-        slopes = -2 * weighted * self.signs
-        gradient = torch.cat([self._scaled(self.columns @ slopes) + matrix, slopes.sum(dim=0, keepdim=True)])
-        total = (weighted * short).sum() + matrix.square().sum() / 2
-        return float(total), gradient
+    @cached_property
+    def _turned(self) -> torch.Tensor | None:
+        """What is solved in the place of the rows where that is quicker: (N, N), with weights of their own."""
+        return gram.turned(self.given, self.device) if gram.pays(self.given) else None
 
-    def _scaled(self, matrix: torch.Tensor) -> torch.Tensor:
-        return matrix if self.scales is None else matrix * self.scales
+    def _nothing(self) -> torch.Tensor:
+        n_weights = self.rows.shape[1] if self._turned is None else len(self._turned)
+        return torch.zeros((n_weights + 1, len(self.class_weights)), device=self.device)
 
-    def _ratios(self) -> torch.Tensor:
-        """How much each feature says of each label by itself (F, K): its log count ratio, and a little more."""
-        inside = self.columns @ self.members
-        outside = inside.sum(dim=1, keepdim=True) - inside + 1
-        inside += 1
-        ratios = (inside / inside.sum(dim=0)).log() - (outside / outside.sum(dim=0)).log()
-        return ratios.abs() + LEAST_SCALE
+    def _pulled(self, slopes: torch.Tensor) -> torch.Tensor:
+        columns = self.columns if self._turned is None else self._turned.T
+        return torch.cat([columns @ slopes, slopes.sum(dim=0, keepdim=True)])
+
+    def _for_rows(self, matrix: torch.Tensor) -> torch.Tensor:
+        if self._turned is not None:
+            return gram.back(self._turned, self.columns, matrix)
+        return matrix.clone()
+
+    def _used(self, used: NDArray[np.bool_] | None) -> torch.Tensor:
+        """Ones where a row is used (N, 1)."""
+        chosen = np.ones(len(self.given), np.bool_) if used is None else used
+        return torch.from_numpy(chosen).to(self.device).float().unsqueeze(1)
 
 
 def _members(labels: torch.Tensor, n_labels: int) -> torch.Tensor:
@@ -109,29 +110,3 @@ def _members(labels: torch.Tensor, n_labels: int) -> torch.Tensor:
     if labels.ndim == 1:
         labels = torch.nn.functional.one_hot(labels, n_labels)
     return labels.float()
-
-
-def _both_ways(rows: Rows, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The matrix (N, F) and its transpose (F, N), both by rows: either product then reads memory in order."""
-    order = np.argsort(rows.columns, kind="stable")
-    owner = np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(rows.starts))[order]
-    ends = np.cumsum(np.bincount(rows.columns, minlength=rows.n_columns))
-    starts = np.concatenate([np.zeros(1, np.int64), ends])
-    shape = (len(rows), rows.n_columns)
-    return (
-        _sparse(rows.starts, rows.columns, rows.values, shape, device),
-        _sparse(starts, owner, rows.values[order], shape[::-1], device),
-    )
-
-
-def _sparse(
-    starts: NDArray[np.int64],
-    columns: NDArray[np.int32],
-    values: NDArray[np.float32],
-    shape: tuple[int, ...],
-    device: str,
-) -> torch.Tensor:
-    parts = (torch.from_numpy(starts.astype(np.int32)), torch.from_numpy(columns), torch.from_numpy(values))
-    with warnings.catch_warnings():  # torch calls all of its sparse rows beta; the two products used are not
-        warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(*parts, size=shape, check_invariants=False).to(device)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_tasks.classification import hashing, ngrams
+from nlp_tasks.classification import features, hashing, ngrams
 from nlp_tasks.classification.ngrams import NgramConfig
 
 CONFIG = NgramConfig(chars=(1, 3), words=(1, 2), bits=24)
@@ -75,3 +75,20 @@ def test_buckets_are_spread_evenly() -> None:
     distinct = len(np.unique(counts.buckets))
     high_half = (np.unique(counts.buckets) >= 1 << 23).sum()
     assert abs(high_half / distinct - 0.5) < 0.02
+
+
+def test_long_texts_are_counted_with_a_sign_of_life_after_each() -> None:
+    beats: list[int] = []
+    features.count(["긴 글 " * 40_000] * 3, CONFIG, lambda: beats.append(1))
+    assert len(beats) == 3
+
+
+def test_morphemes_are_the_words_of_korean_and_words_those_of_english() -> None:
+    config = NgramConfig(chars=(1, 0), words=(1, 1), bits=24, morphemes=True)
+    assert set(ngrams.spelled("국회는 법률을 제정하였다", config).values()) == set(
+        "국회 는 법률 을 제정 하 였 다".split()
+    )
+    assert rows(["국회는 법률"], config)[0].items() >= rows(["국회"], config)[0].items()
+    assert rows(["the National Assembly"], config) == rows(
+        ["the National Assembly"], NgramConfig(chars=(1, 0), words=(1, 1), bits=24)
+    )
