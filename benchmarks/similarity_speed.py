@@ -97,7 +97,7 @@ def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict
     timed, runs = [], []
     for seed in range(RUNS):
         started = time.process_time()
-        runs.append(_gensim(gensim, sample, epochs, seed))
+        runs.append(by_gensim(gensim, sample, epochs, seed))
         timed.append(time.process_time() - started)
     mean, near = np.mean(runs, axis=0), flow(sample)
     # A worker's batch holds hundreds of documents of similar length: the sample, repeated.
@@ -115,11 +115,12 @@ def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict
 
 
 def _found(gold: Gold, words: Words, trained: Model, device: str) -> tuple[float, float]:
-    theirs = _gensim(model.as_gensim(trained), words, trained.infer_epochs, 0)
+    theirs = by_gensim(model.as_gensim(trained), words, trained.infer_epochs, 0)
     return gold.quality(cosines(theirs)), gold.quality(cosines(Flow(trained, device)(words)))
 
 
-def _gensim(gensim: Doc2Vec, documents: Words, epochs: int, seed: int) -> NDArray[np.float32]:
+def by_gensim(gensim: Doc2Vec, documents: Words, epochs: int, seed: int) -> NDArray[np.float32]:
+    """gensim's own inference  # (B, D)."""
     gensim.random.seed(seed)
     return np.stack([gensim.infer_vector(words, epochs=epochs) for words in documents])
 

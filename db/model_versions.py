@@ -154,6 +154,12 @@ def champion(session: Session, name: str) -> Version | None:
     return Version(*row) if row is not None else None
 
 
+def metrics(session: Session, version_id: int) -> dict[str, float]:
+    """What the training of a version said of it, by name."""
+    query = select(ModelMetric.name, ModelMetric.value).where(ModelMetric.model_version_id == version_id)
+    return {row.name: row.value for row in session.execute(query)}
+
+
 def register(
     session: Session,
     job_id: int,

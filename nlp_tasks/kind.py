@@ -152,6 +152,8 @@ class Candidate:
     #: The folder of the version in use, checked; None when there is none, and then the candidate is taken.
     champion_dir: Path | None
     device: str
+    #: What `Kind.train` returned of the version in use; empty when there is none.
+    champion_metrics: Mapping[str, float] = field(default_factory=dict)
     #: To be called every second or so: it keeps the lease.
     beat: Callable[[], None] = lambda: None
 

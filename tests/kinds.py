@@ -155,7 +155,8 @@ def _gate(candidate: Candidate) -> Sequence[Figure]:
     """No worse than the champion."""
     if candidate.champion_dir is None:
         return []
-    least = float((candidate.champion_dir / "quality").read_text())
+    least = candidate.champion_metrics["quality"]
+    assert least == float((candidate.champion_dir / "quality").read_text())
     return [Figure("quality", candidate.metrics["quality"], at_least=least)]
 
 

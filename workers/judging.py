@@ -22,13 +22,14 @@ def judge(process: Process, model: str, gate: Gate, candidate: Candidate, progre
     lose a training: the figure `champion_files` fails, and a person decides."""
     with process.store.read() as session:
         champion = model_versions.champion(session, model)
+        metrics = model_versions.metrics(session, champion.id) if champion is not None else {}
     words = "the gate judges the new version" + (f" beside {champion.ref}" if champion is not None else "")
     candidate = dataclasses.replace(candidate, beat=lambda: progress(1, 1, words))
     if champion is None:
         return _judgement(None, gate(candidate))
     try:
         folder = model_folder(process.store, process.settings, champion.id)
-        figures = gate(dataclasses.replace(candidate, champion_dir=folder))
+        figures = gate(dataclasses.replace(candidate, champion_dir=folder, champion_metrics=metrics))
     except ModelFileError as error:
         log.warning("the new version of %s is judged without its champion: %s", model, error)
         figures = [*gate(candidate), Figure("champion_files", 0.0, at_least=1.0)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -56,14 +56,19 @@ class Corpus:
         return 1.0 - float(self.counts.sum()) / max(len(self.numbers), 1)
 
 
-def read(documents: Documents, min_count: int, progress: Callable[[int], None]) -> Corpus:
+def read(
+    documents: Documents,
+    min_count: int,
+    progress: Callable[[int], None],
+    cut: Callable[[str], Sequence[str]] = tokens,
+) -> Corpus:
     """Cut every document into words; `progress` hears how many are done. Raises TrainingError without words."""
     numbers: dict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__  # type: ignore[attr-defined]  # the next free number
     starts = array("q", [0])
     with tempfile.TemporaryFile() as file:
         for n_done, document in enumerate(documents, start=1):
-            words = array("i", map(numbers.__getitem__, tokens(document.text)))
+            words = array("i", map(numbers.__getitem__, cut(document.text)))
             words.tofile(file)
             starts.append(starts[-1] + len(words))
             progress(n_done)

@@ -46,8 +46,8 @@ SCHEMES = (
     Scheme(15.0, 256, partial(mild, n_steps=4)),
     Scheme(30.0, 512, partial(mild, n_steps=4)),
     Scheme(60.0, 1024, partial(mild, n_steps=6)),
-    Scheme(500.0, 2048, partial(stiff, n_steps=5, n_rows=256)),
-    Scheme(np.inf, 2048, partial(stiff, n_steps=6, n_rows=512)),
+    Scheme(500.0, 2048, partial(stiff, n_steps=6, n_own=64, n_other=256)),
+    Scheme(np.inf, 2048, partial(stiff, n_steps=7, n_own=64, n_other=512)),
 )
 
 

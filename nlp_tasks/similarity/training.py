@@ -7,6 +7,7 @@ this thread, between documents.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,9 +45,7 @@ def train(
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
         raise TrainingError("similarity needs 2 documents or more to be trained on")
-    if parameters.sample < 0:
-        parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
-    model, vectors = _fit(corpus, parameters, report)
+    model, vectors = fit(corpus, parameters, report.training)
     models.save(model, model_dir)
     return {
         "n_documents": float(len(corpus)),
@@ -57,10 +56,12 @@ def train(
     }
 
 
-def _fit(
-    corpus: Corpus, parameters: TrainSimilarityParameters, report: _Report
+def fit(
+    corpus: Corpus, parameters: TrainSimilarityParameters, progress: Callable[[int, int], None]
 ) -> tuple[Model, NDArray[np.float32]]:
-    """The model, and its vectors of the training documents (N, D)."""
+    """The model, and its vectors of the training documents (N, D). `progress` hears (epoch, documents done in it)."""
+    if parameters.sample < 0:
+        parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
     gensim = models.untrained(parameters, corpus.words, corpus.counts)
     vectors = _first_vectors(len(corpus), parameters)
     descent = Descent(gensim, vectors, learn_model=True)
@@ -69,7 +70,7 @@ def _fit(
         for row, words in enumerate(corpus):
             done = (epoch * len(corpus) + row) / n_steps
             descent.step(row, words, parameters.alpha + (parameters.min_alpha - parameters.alpha) * done)
-            report.training(epoch, row + 1)
+            progress(epoch, row + 1)
     word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
     typical = vectors[np.unique(np.linspace(0, len(vectors) - 1, TYPICAL_DOCUMENTS).astype(int))]
     model = Model(

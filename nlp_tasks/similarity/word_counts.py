@@ -39,19 +39,10 @@ def count(documents: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> Wor
     found = map(vocabulary.get, chain.from_iterable(documents), repeat(size - 1))  # the last column: unknown
     cells = np.fromiter(found, dtype=np.int64, count=int(lengths.sum()))
     cells += np.repeat(np.arange(n) * size, lengths)
-    cells, counts = _counted(cells, n * size)
+    cells, counts = np.unique(cells, return_counts=True)
     known = cells % size != size - 1
     cells, counts = cells[known], counts[known]
     return WordCounts(cells % size, counts, np.searchsorted(cells, np.arange(n + 1) * size))
-
-
-def _counted(cells: NDArray[np.int64], n_cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The different values in rising order, and how often each occurs: by sorting, or by a table if that is small."""
-    if n_cells > 4 * len(cells):
-        return np.unique(cells, return_counts=True)
-    table = np.bincount(cells, minlength=n_cells)
-    filled = np.flatnonzero(table)
-    return filled, table[filled]
 
 
 def blocks(

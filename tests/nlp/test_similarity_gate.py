@@ -58,10 +58,15 @@ def _train(folder: Path, documents: Documents = ALL, **parameters: float) -> dic
 
 
 def _judge(
-    folder: Path, metrics: dict[str, float], champion: Path | None, documents: Documents = ALL
+    folder: Path,
+    metrics: dict[str, float],
+    champion: Path | None,
+    documents: Documents = ALL,
+    champion_self_rank: float = 1.0,
 ) -> dict[str, Figure]:
     assert TRAIN_SIMILARITY.gate is not None
-    figures = TRAIN_SIMILARITY.gate(Candidate(documents, folder, metrics, champion, "cpu"))
+    theirs = {"self_rank": champion_self_rank} if champion is not None else {}
+    figures = TRAIN_SIMILARITY.gate(Candidate(documents, folder, metrics, champion, "cpu", theirs))
     return {figure.name: figure for figure in figures}
 
 
@@ -86,6 +91,17 @@ def test_a_model_keeps_every_neighbour_of_itself(champion: Path) -> None:
 def test_a_model_that_has_hardly_been_trained_is_refused(champion: Path, tmp_path: Path) -> None:
     figures = _judge(tmp_path, _train(tmp_path, epochs=1, alpha=0.001), champion)
     assert not figures["self_rank"].passed
+
+
+@pytest.mark.parametrize(
+    ("champions", "own", "passes"),
+    [(1.0, 0.5, True), (1.0, 0.49, False), (0.52, 0.48, True), (0.2, 0.16, True), (0.2, 0.14, False)],
+)
+def test_a_model_has_to_know_its_own_documents_only_as_well_as_the_champion_did(
+    champion: Path, champions: float, own: float, passes: bool
+) -> None:
+    figures = _judge(champion, {"self_rank": own}, champion, champion_self_rank=champions)
+    assert figures["self_rank"].passed == passes
 
 
 def test_a_model_that_finds_other_neighbours_is_refused(champion: Path, tmp_path: Path) -> None:
