@@ -14,7 +14,9 @@ LABEL_CHARS = 22
 #: The same over a column.
 TURNED_CHARS = 16
 #: Pixels: a row of bars, a cell of the matrix, the side of the reliability diagram.
-ROW, CELL, SIDE = 26, 34, 300
+ROW, CELL, SIDE = 32, 34, 300
+#: Pixels: a bar's height, and that of the marks at its edges.
+THICK, MARK = 16, 6
 #: Pixels for a label's name, and for a bar of 1.0.
 NAME, BAR = 190, 360
 #: Pixels from the bars to the right edge of the column of counts.
@@ -24,7 +26,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 def by_label(rows: Rows) -> Markup:
-    """For each label a bar for its F1, with marks for precision and recall."""
+    """For each label a bar for its F1, with a mark for precision at its upper edge and one for recall at its lower."""
     shown = sorted(rows, key=lambda row: -row["support"])[:MOST_LABELS]
     parts = [_scale(len(shown))]
     for place, row in enumerate(shown):
@@ -38,10 +40,10 @@ def by_label(rows: Rows) -> Markup:
                 "g",
                 element("title", told),
                 element("text", short(row["label"]), x=NAME - 10, y=y + 12, class_="name"),
-                element("rect", x=NAME, y=y, width=float(BAR), height=16, class_="track"),
-                element("rect", x=NAME, y=y, width=BAR * row["f1"], height=16, class_="bar"),
-                _mark(row["precision"], y, "precision"),
-                _mark(row["recall"], y, "recall"),
+                element("rect", x=NAME, y=y, width=float(BAR), height=THICK, class_="track"),
+                element("rect", x=NAME, y=y, width=BAR * row["f1"], height=THICK, class_="bar"),
+                _mark(row["precision"], y, -MARK, "precision"),
+                _mark(row["recall"], y + THICK, MARK, "recall"),
                 element("text", f"{row['f1']:.2f}", x=NAME + BAR + 20, y=y + 12),
                 element("text", f"{row['support']:,}", x=NAME + BAR + COUNT, y=y + 12, class_="count"),
             )
@@ -130,9 +132,11 @@ def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -
     )
 
 
-def _mark(value: float, y: int, class_: str) -> Markup:
+def _mark(value: float, edge: int, height: int, class_: str) -> Markup:
+    """A triangle that stands on a bar's edge with its tip, at the value."""
     x = NAME + BAR * value
-    return element("line", x1=float(x), x2=float(x), y1=y - 2, y2=y + 18, class_=class_)
+    points = f"{x:.2f},{edge} {x - MARK:.2f},{edge + height} {x + MARK:.2f},{edge + height}"
+    return element("polygon", points=points, class_=class_)
 
 
 def _scale(n: int) -> Markup:

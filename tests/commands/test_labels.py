@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scheduler.pages import charts
 from tests.commands.conftest import Shell
 from tests.db.making import sql
 
@@ -139,6 +140,30 @@ def test_the_page_of_a_model_holds_its_figures_and_nothing_that_runs(shell: Shel
     for words in ("accuracy", "held-out documents", "By label", "Confusion", "Calibration", "Versions"):
         assert words in told
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_marks_of_equal_figures_do_not_hide_each_other() -> None:
+    equal = {"label": "긍정", "precision": 0.8, "recall": 0.8, "f1": 0.8, "support": 5}
+    drawn = ElementTree.fromstring(charts.by_label([equal]))
+    heights = {}
+    for mark in drawn.iter("polygon"):
+        points = [tuple(map(float, point.split(","))) for point in mark.attrib["points"].split()]
+        assert any(x == charts.NAME + 0.8 * charts.BAR for x, _ in points), "its tip is at the value"
+        heights[mark.attrib["class"]] = [y for _, y in points]
+    assert set(heights) == {"precision", "recall"}
+    assert max(heights["precision"]) < min(heights["recall"])
+
+
+def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> None:
+    for _ in range(2):
+        reviews.work(int(reviews("train", "classify", "--collection", "reviews", "--json").json["job"]))
+    page = reviews("models", "show", "reviews@2", "--html", "-").out
+    root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    rows = {cells[0]: cells[1:] for row in root.iter("tr") if (cells := [cell.text or "" for cell in row])}
+    assert rows["figure"] == ["value", "bar", ""]
+    assert rows["n_gold_documents"][1:] == ["at least 1", "passed"]
+    assert rows["macro_f1_gain_high"][1:] == ["at least 0", "passed"]
+    assert rows["champion_macro_f1"][1:] == ["none", ""]
 
 
 def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
