@@ -113,7 +113,7 @@ def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
     """No model: that is every document's outcome."""
     shutil.rmtree(building, ignore_errors=True)
     errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
-    _close(process, lease, Written(errors=errors))
+    _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
 
 
 def _be_the_suspect(process: Process, lease: Lease) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from scheduler.commands.obstacles import Obstacles
 from scheduler.commands.options import JobId, Json
-from scheduler.commands.output import console, duration, print_json, say, warn
+from scheduler.commands.output import console, duration, one_line, print_json, say, warn
 from scheduler.commands.shell import CANCELLED, INTERRUPTED, SOME_BAD
 
 if TYPE_CHECKING:
@@ -125,5 +125,18 @@ def _ending(p: JobProgress) -> str:
     took = ""
     if p.finished_at and p.started_at:
         took = f" in {duration((p.finished_at - p.started_at).total_seconds())}"
-    more = f"; why: docmill results {p.job_id} --errors" if p.n_error else ""
-    return f"job {p.job_id} is {p.state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed{more}"
+    said = f"job {p.job_id} is {p.state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed"
+    if not p.n_error:
+        return f"{said}; {p.note}" if p.note else said
+    if not p.n_ok and p.state == "finished":
+        said += f", {_first_error(p.job_id)}"
+    return f"{said}; why: docmill results {p.job_id} --errors"
+
+
+def _first_error(job_id: int) -> str:
+    from db import results
+    from scheduler.client import store
+
+    with store().read() as session:
+        (first,) = results.errors_of(session, job_id, limit=1)
+    return one_line(f"{first['error_code']}: {first['error_detail']}")
