@@ -108,6 +108,9 @@ def _words(p: JobProgress) -> str:
         return f"waiting for job {p.after_job_id}"
     if p.state in ("paused", "cancelling"):
         return p.state
+    if p.note and not p.n_done and not p.fault:
+        # A training: its documents are done all at once, at its end.
+        return p.note
     parts = [f"{p.n_done:,} of {p.n_documents:,} documents"]
     if p.fault:
         parts.append(p.fault.partition(": ")[0])
@@ -116,8 +119,6 @@ def _words(p: JobProgress) -> str:
         parts.append(f"{p.n_done / max(seconds, 0.1):,.0f}/s")
     if p.n_error:
         parts.append(f"{p.n_error:,} errors")
-    if p.note and not p.ended and not p.fault:
-        parts.append(p.note)
     return ", ".join(parts)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
+from unicodedata import east_asian_width
 
 from scheduler.pages.markup import Markup, element, joined
 
 #: Labels shown in a picture; those of the most documents come first.
 MOST_LABELS = 30
-#: Characters of a label that are shown; the whole is in its tooltip.
-LABEL_CHARS = 22
+#: A label is shown up to the width of so many Latin letters; the whole is in its tooltip.
+LABEL_WIDTH = 27
 #: The same over a column.
-TURNED_CHARS = 16
+TURNED_WIDTH = 16
+#: A Korean syllable is as wide as so many Latin letters.
+WIDE = 1.6
 #: Pixels: a row of bars, a cell of the matrix, the side of the reliability diagram.
 ROW, CELL, SIDE = 32, 34, 300
 #: Pixels: a bar's height, and that of the marks at its edges.
@@ -59,7 +63,7 @@ def confusion(rows: Rows) -> Markup:
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
-    top = 26 + 5 * max((min(TURNED_CHARS, len(label)) for label in labels), default=0)
+    top = 26 + round(5 * max((width(short(label, TURNED_WIDTH)) for label in labels), default=0))
     parts = []
     for label, number in place.items():
         x, y = NAME + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
@@ -67,7 +71,7 @@ def confusion(rows: Rows) -> Markup:
         turned = f"rotate(-50 {x:.0f} {top - 8})"
         parts.append(
             element(
-                "text", short(label, TURNED_CHARS), element("title", label), x=x, y=top - 8, transform=turned
+                "text", short(label, TURNED_WIDTH), element("title", label), x=x, y=top - 8, transform=turned
             )
         )
     for row in rows:
@@ -101,9 +105,17 @@ def reliability(rows: Rows) -> Markup:
     return _picture(left + SIDE + 20, top + SIDE + 42, "Reliability", *parts)
 
 
-def short(label: str, most: int = LABEL_CHARS) -> str:
+def short(label: str, most: float = LABEL_WIDTH) -> str:
     """A label that fits its place."""
-    return label if len(label) <= most else label[: most - 1] + "…"
+    if width(label) <= most:
+        return label
+    ends = accumulate(map(width, label))
+    return label[: sum(end <= most - 1 for end in ends)] + "…"
+
+
+def width(text: str) -> float:
+    """About how wide a text is, in Latin letters."""
+    return sum(WIDE if east_asian_width(char) in "WF" else 1.0 for char in text)
 
 
 def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -> Markup:

@@ -154,6 +154,13 @@ def test_marks_of_equal_figures_do_not_hide_each_other() -> None:
     assert max(heights["precision"]) < min(heights["recall"])
 
 
+@pytest.mark.parametrize("label", ["short", "긍정", "e" * 60, "국제 정치와 외교 안보 " * 4])
+def test_a_label_fits_its_place_in_any_script(label: str) -> None:
+    shown = charts.short(label)
+    assert charts.width(shown) <= charts.LABEL_WIDTH
+    assert shown == label or (label.startswith(shown[:-1]) and shown.endswith("…") and len(shown) > 10)
+
+
 def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> None:
     for _ in range(2):
         reviews.work(int(reviews("train", "classify", "--collection", "reviews", "--json").json["job"]))
