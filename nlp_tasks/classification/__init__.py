@@ -172,8 +172,8 @@ TRAIN_CLASSIFY = Kind(
         "hypothesis": "for arch zero-shot: the sentence of a label, with {} for its name",
         "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
         "neither saw; better: only if it is shown to be better; none: always",
-        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model (zero-shot: one for "
-        "natural language inference, or an encoder that makes embeddings); for arch nearest: of a model that `train "
-        "similarity` made, if there is one",
+        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model (zero-shot: "
+        "one for natural language inference, or an encoder that makes embeddings); for arch nearest: of a model that "
+        "`train similarity` made, if there is one",
     },
 )

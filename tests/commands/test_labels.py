@@ -68,6 +68,16 @@ def test_a_slip_is_named(shell: Shell, words: tuple[str, ...], status: int, mess
     assert message in shell("label", *words, status=status).err
 
 
+def test_a_key_with_a_slip_is_found(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a", "b")
+    assert "'k': did you mean 'k" in shell("label", "set", "k", "x", status=1).err
+    assert "did you mean" not in shell("label", "set", "%_k0", "x", status=1).err
+    assert "did you mean 'k1'?" in shell("label", "set", "k11", "x", "--collection", "inbox", status=1).err
+    assert "did you mean 'k1'?" in shell("similar", "k11", status=1).err
+    assert "`docmill collections` lists" in shell("similar", "zzz", status=1).err
+
+
 def test_labels_from_a_file_are_stored_and_bad_rows_are_listed(shell: Shell, tmp_path: Path) -> None:
     shell.texts(*[f"{text} {i}" for i in range(8) for text in TEXTS])
     rows = [f"k{i},{label}" for i, label in enumerate(LABELS * 8)]
