@@ -175,8 +175,8 @@ def _insert_or_ignore(session: Session, name: str):  # type: ignore[no-untyped-d
 
 
 def did_you_mean(session: Session, key: str, collection: str | None = None) -> str:
-    """ "did you mean 'report-17'?" for a key that a document nearly has; nothing if none is near. Looks at some of those
-    that begin alike."""
+    """ "did you mean 'report-17'?" for a key that a document nearly has; nothing if none is near. Looks at some of
+    those that begin alike."""
     beginning = key[: max(1, min(3, len(key) // 2))]
     query = (
         select(Document.key)
