@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -13,8 +13,10 @@ from db.errors import ConflictError, NotFoundError
 from db.jobs import NewJob, Submitted
 from db.models import Collection, Job
 from db.selection import ChunkSize
+from nlp_tasks.classification import TrainParameters
 from nlp_tasks.evaluation import EvaluateParameters
 from nlp_tasks.kind import Kind
+from nlp_tasks.similarity import TRAIN_SIMILARITY
 from workers import kinds
 
 
@@ -54,6 +56,9 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     collection = documents.collection_id(session, request.collection)
     if isinstance(parameters, EvaluateParameters):
         _check_judged(session, parameters, collection)
+    if isinstance(parameters, TrainParameters) and parameters.names_a_model and request.after is None:
+        vectors = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+        parameters = replace(parameters, pretrained=vectors.ref)
     model_ref, version_id = _model(session, kind, request, parameters)
     submitted = jobs.submit(
         session,
@@ -167,7 +172,5 @@ def _model(
 
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:
-    from dataclasses import replace
-
     size = None if kind.train else ChunkSize(kind.chunk_documents, kind.chunk_chars)
     return replace(new, n_stages=max(1, len(kind.stages)), chunk_size=size)
