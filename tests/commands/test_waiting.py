@@ -116,3 +116,12 @@ def test_another_cause_is_told_and_the_same_after_another_try_is_not() -> None:
     assert "no\\x1b memory" in obstacles.news(
         progress(fault="chunk 1 of 1 was put back 3 times: no\x1b\nmemory"), 2
     )
+
+
+@pytest.mark.parametrize("part", ["scheduler", "worker"])
+def test_a_part_alone_says_who_starts_the_redis_that_it_misses(shell: Shell, part: str) -> None:
+    with subprocess.Popen([*DOCMILL, part], stderr=PIPE, text=True) as started:
+        assert started.stderr is not None
+        assert "`docmill up` runs one with all the rest" in started.stderr.readline()
+        started.terminate()
+        started.communicate(timeout=60)
