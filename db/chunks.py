@@ -69,6 +69,8 @@ class Written:
     errors: Sequence[tuple[int, str, str]] = ()
     #: Result rows by table.
     rows: dict[str, results.Rows] = field(default_factory=dict)
+    #: A word about the whole job.
+    note: str | None = None
 
 
 # --- feeding: which chunks the broker should know of ------------------------------------------------------
@@ -169,8 +171,7 @@ def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) ->
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
     """Prolong the lease, because work went on. Raises FencedError when the chunk is no longer held."""
     _held(session, held, {"lease_until": now(lease_seconds)})
-    if note is not None:
-        session.execute(update(Job).where(Job.id == held.job_id).values(note=note))
+    _note(session, held, note)
 
 
 def suspect(session: Session, held: Claim, document_id: int, lease_seconds: float) -> None:
@@ -208,6 +209,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     for table, rows in written.rows.items():
         kept = table in results.BY_MODEL_VERSION
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
+    _note(session, held, written.note)
 
 
 def put_back(session: Session, held: Claim, fault: str) -> None:
@@ -312,6 +314,11 @@ def _held(session: Session, held: Claim, values: dict[str, Any]) -> None:
         raise FencedError(
             f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
         )
+
+
+def _note(session: Session, held: Claim, note: str | None) -> None:
+    if note is not None:
+        session.execute(update(Job).where(Job.id == held.job_id).values(note=note))
 
 
 def close_with_error(session: Session, chunk_id: int, code: str, detail: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from db.sql import clock, one_of
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
+#: A key with a slip in it is compared with so many at most, and up to so many characters.
+_KEYS_LOOKED_AT, _KEY_CHARS = 2_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +172,19 @@ def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
 def _insert_or_ignore(session: Session, name: str):  # type: ignore[no-untyped-def]
     insert_for = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     return insert_for(Collection).values(name=name).on_conflict_do_nothing(index_elements=["name"])
+
+
+def did_you_mean(session: Session, key: str, collection: str | None = None) -> str:
+    """ "did you mean 'report-17'?" for a key that a document nearly has; nothing if none is near. Looks at some of
+    those that begin alike."""
+    beginning = key[: max(1, min(3, len(key) // 2))]
+    query = (
+        select(Document.key)
+        .join(Collection, Collection.id == Document.collection_id)
+        .where(Document.is_latest, Document.key.startswith(beginning, autoescape=True))
+        .limit(_KEYS_LOOKED_AT)
+    )
+    if collection is not None:
+        query = query.where(Collection.name == collection)
+    close = difflib.get_close_matches(key[:_KEY_CHARS], session.scalars(query), n=1)
+    return f"did you mean {close[0]!r}?" if close else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from db import bulk
@@ -51,6 +51,11 @@ def add_references(
                 skip_existing=True,
             )
     return n_known
+
+
+def has_references(session: Session, name: str) -> bool:
+    """Whether the set `name` holds any."""
+    return session.scalar(select(exists().where(SummaryReference.name == name))) or False
 
 
 def judged(

@@ -26,6 +26,8 @@ class JobProgress:
     n_error: int
     n_chunks: int
     n_chunks_closed: int
+    #: What workers are at now.
+    n_chunks_leased: int
     priority: int
     model: str | None
     model_version: int | None
@@ -35,6 +37,8 @@ class JobProgress:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    #: Why a chunk waits that no worker could see through: "chunk 1 of 1 was put back 3 times: ...".
+    fault: str | None
 
     @property
     def n_done(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
+from db.documents import did_you_mean
 from db.errors import NotFoundError
 from db.models import Collection, Document, Neighbour, NeighbourTerm
 
@@ -60,7 +61,8 @@ def _collection(session: Session, key: str, collection: str | None) -> int:
     found = session.execute(query).all()
     if not found:
         where = f" in collection {collection!r}" if collection is not None else ""
-        raise NotFoundError(f"there is no document {key!r}{where}: `docmill collections` lists what there is")
+        hint = did_you_mean(session, key, collection) or "`docmill collections` lists what there is"
+        raise NotFoundError(f"there is no document {key!r}{where}: {hint}")
     if len(found) > 1:
         names = ", ".join(row.name for row in found)
         raise NotFoundError(

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.errors import OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0008"
+SCHEMA = "0009"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60

@@ -10,16 +10,28 @@ from sqlalchemy import Connection, text
 #: Of all the results for a key, the newest version's from the newest job come first.
 _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
 
-_JOB_PROGRESS = """
+_TIMES = "CASE {0} WHEN 1 THEN 'once' ELSE {0} || ' times' END"
+
+#: Why a chunk waits that a worker could not see through: of those that wait, the one that failed most often.
+_FAULT = f"""
+SELECT 'chunk ' || k.seq || ' of ' || (SELECT MAX(s.seq) FROM chunk s WHERE s.job_id = k.job_id AND s.stage = k.stage)
+       || CASE WHEN k.n_put_back > 0 THEN ' was put back ' || {_TIMES.format("k.n_put_back")}
+               ELSE ' lost its worker ' || {_TIMES.format("k.n_crashes")} END || ': ' || k.fault
+FROM chunk k WHERE k.job_id = j.id AND k.state = 'ready' AND k.fault IS NOT NULL
+ORDER BY k.n_put_back + k.n_crashes DESC, k.id LIMIT 1
+"""  # noqa: S608
+
+_JOB_PROGRESS = f"""
 SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
        COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
        COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
+       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
-       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at
+       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
-"""
+"""  # noqa: S608
 
 _LATEST_SUMMARY = f"""
 SELECT collection, document_key, summary, method, n_sentences, job_id, document_id, document_version, is_current
@@ -78,16 +90,19 @@ SELECT c.name AS collection, g.document_key, g.rank, g.label, g.source, g.given_
 FROM given_label g JOIN collection c ON c.id = g.collection_id
 """
 
-#: Beside the newest label that `classify` gave to the same version of the document. Two abstentions agree.
+#: Beside the newest label that `classify` gave to the same version of the document by another version of the same
+#: model: that is the label in use, whichever models of other names labelled it too. Two abstentions agree.
 _SHADOW_AGREEMENT = """
 SELECT s.job_id, c.name AS collection, m.name AS model, v.version AS model_version,
        COUNT(*) AS n_documents,
        SUM(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1 ELSE 0 END) AS n_agreeing,
        AVG(CASE WHEN b.label = s.label OR (b.label IS NULL AND s.label IS NULL) THEN 1.0 ELSE 0.0 END) AS agreement
 FROM shadow_label s JOIN job j ON j.id = s.job_id JOIN collection c ON c.id = j.collection_id
-LEFT JOIN model_version v ON v.id = j.model_version_id LEFT JOIN model m ON m.id = v.model_id
+JOIN model_version v ON v.id = j.model_version_id JOIN model m ON m.id = v.model_id
 JOIN classification b ON b.document_id = s.document_id AND b.rank = 1
-     AND b.job_id = (SELECT MAX(n.job_id) FROM classification n WHERE n.document_id = s.document_id)
+     AND b.job_id = (SELECT MAX(n.job_id) FROM classification n JOIN job o ON o.id = n.job_id
+                     JOIN model_version w ON w.id = o.model_version_id
+                     WHERE n.document_id = s.document_id AND w.model_id = v.model_id AND w.id <> v.id)
 GROUP BY s.job_id, c.name, m.name, v.version
 """
 

@@ -46,8 +46,10 @@ class JobHandle:
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while not (now := self.progress()).ended:
             if until is not None and time.monotonic() > until:
+                why = f"; {now.fault}" if now.fault else ""
                 raise TimeoutError(
-                    f"job {self.id} is {now.state} after {timeout_seconds} s: {now.n_done} of {now.n_documents}"
+                    f"job {self.id} is {now.state} after {timeout_seconds} s: "
+                    f"{now.n_done} of {now.n_documents}{why}"
                 )
             time.sleep(poll_seconds)
         return now

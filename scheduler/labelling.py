@@ -43,7 +43,8 @@ def set_label(key: str, label: str, collection: str | None = None) -> str:
         name = collection_of(session, key, collection)
         number = documents.collection_id(session, name)
         if labels.give(session, number, [Given(key, each(checked), labels.HUMAN)]):
-            raise NotFoundError(f"collection {name!r} has no document {key!r}")
+            hint = _hint(session, key, name)
+            raise NotFoundError(f"collection {name!r} has no document {key!r}{hint}")
     return name
 
 
@@ -61,10 +62,15 @@ def collection_of(session: Session, key: str, collection: str | None) -> str:
         return collection
     names = labels.collections_with(session, key)
     if not names:
-        raise NotFoundError(f"no collection has a document {key!r}")
+        raise NotFoundError(f"no collection has a document {key!r}{_hint(session, key)}")
     if len(names) > 1:
         raise ConflictError(f"{', '.join(names)} each have a document {key!r}: choose one with --collection")
     return names[0]
+
+
+def _hint(session: Session, key: str, collection: str | None = None) -> str:
+    hint = documents.did_you_mean(session, key, collection)
+    return f": {hint}" if hint else ""
 
 
 def from_file(path: Path, collection: str) -> LabelReport:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import documents, jobs, model_versions
+from db import documents, evaluations, jobs, model_versions
 from db.errors import ConflictError, NotFoundError
 from db.jobs import NewJob, Submitted
 from db.models import Collection, Job
 from db.selection import ChunkSize
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.evaluation import EvaluateParameters
 from nlp_tasks.kind import Kind
+from nlp_tasks.similarity import TRAIN_SIMILARITY
 from workers import kinds
 
 
@@ -43,7 +46,7 @@ class JobRequest:
 
 def submit(session: Session, request: JobRequest, run_id: int | None = None) -> Submitted:
     """Write the job. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
-    collection, model or key; nothing is written then."""
+    collection, model, key or judged job; nothing is written then."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
@@ -51,6 +54,11 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     if request.after is not None:
         jobs.job_state(session, request.after)
     collection = documents.collection_id(session, request.collection)
+    if isinstance(parameters, EvaluateParameters):
+        _check_judged(session, parameters, collection)
+    if isinstance(parameters, TrainParameters) and parameters.names_a_model and request.after is None:
+        vectors = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+        parameters = replace(parameters, pretrained=vectors.ref)
     model_ref, version_id = _model(session, kind, request, parameters)
     submitted = jobs.submit(
         session,
@@ -122,6 +130,25 @@ def collection_name(session: Session, collection_id: int) -> str:
     return session.scalars(select(Collection.name).where(Collection.id == collection_id)).one()
 
 
+def _check_judged(session: Session, parameters: EvaluateParameters, collection_id: int) -> None:
+    """Refuse to judge what is no job of summaries over these documents, or by references that are not there."""
+    if not parameters.job:
+        raise ValueError("evaluate: say which job made the summaries: `docmill evaluate JOB`, or -p job=JOB")
+    job = session.get(Job, parameters.job)
+    if job is None:
+        raise NotFoundError(f"there is no job {parameters.job}: `docmill status` lists the jobs")
+    if job.kind != "summarize":
+        raise ValueError(f"job {job.id} is of the kind {job.kind}: evaluate judges summaries")
+    if job.collection_id != collection_id:
+        there = collection_name(session, job.collection_id)
+        raise ValueError(f"job {job.id} summarized the collection {there!r}: evaluate it there")
+    if parameters.references and not evaluations.has_references(session, parameters.references):
+        raise NotFoundError(
+            f"there are no references {parameters.references!r}: `docmill evaluate {job.id} --references FILE` "
+            "stores some"
+        )
+
+
 def _model(
     session: Session, kind: Kind, request: JobRequest, parameters: Any
 ) -> tuple[str | None, int | None]:
@@ -145,7 +172,5 @@ def _model(
 
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:
-    from dataclasses import replace
-
     size = None if kind.train else ChunkSize(kind.chunk_documents, kind.chunk_chars)
     return replace(new, n_stages=max(1, len(kind.stages)), chunk_size=size)

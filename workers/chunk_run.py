@@ -53,9 +53,7 @@ def run(process: Process, chunk_id: int) -> str:
         if faults.is_sticky(error):
             process.die(f"the device failed: {str(error)[:200]}")
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
-        return _put_back(
-            lease, f"{type(error).__name__}: {str(error)[:500]}", in_public=faults.in_public(error)
-        )
+        return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
     finally:
         process.watch_no_more()
 

@@ -19,6 +19,9 @@ _STICKY = re.compile(
     re.IGNORECASE,
 )
 
+#: Errors whose message is docmill's own, and quotes no document.
+_OURS = (ModelFileError, StoreError)
+
 #: What the operating system says when the machine, not the input, is at fault.
 _MACHINE_ERRNOS = {
     errno.ENOSPC,
@@ -65,11 +68,16 @@ def as_document_error(error: Exception) -> DocumentError:
     return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")
 
 
+def in_words(error: BaseException) -> str:
+    """An exception for the store: docmill's own words as they are, others after their type."""
+    words = str(error)[:500]
+    return words if isinstance(error, _OURS) else f"{type(error).__name__}: {words}"
+
+
 def in_public(error: BaseException) -> str:
     """An exception for logs and Flower: with its message where that is docmill's own, else by its type alone,
     since it may quote a document's text."""
-    ours = isinstance(error, ModelFileError | StoreError)
-    return f"{type(error).__name__}: {error}" if ours else type(error).__name__
+    return f"{type(error).__name__}: {error}" if isinstance(error, _OURS) else type(error).__name__
 
 
 def where(error: BaseException) -> str:

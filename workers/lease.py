@@ -19,6 +19,8 @@ log = logging.getLogger("docmill.worker")
 
 T = TypeVar("T")
 
+#: What a training says of itself is stored so often at most.
+NOTE_SECONDS = 1.0
 #: While the store is away, try again so often.
 RETRY_SECONDS = 1.0
 
@@ -36,6 +38,7 @@ class Lease:
         self.seconds = process.settings.lease_seconds
         self._renewed_at = time.monotonic()
         self._watched_at = 0.0
+        self._noted, self._noted_at = "", float("-inf")
 
     def beat(self, note: str | None = None) -> None:
         """Say that work went on. Cheap when called often. Raises FencedError once the chunk is lost (the job
@@ -46,8 +49,10 @@ class Lease:
         if moment - self._watched_at > min(1.0, self.seconds / 10):
             self.process.watch(self.seconds)
             self._watched_at = moment
-        if moment - self._renewed_at > self.seconds / 4:
+        is_news = note is not None and note != self._noted and moment - self._noted_at > NOTE_SECONDS
+        if is_news or moment - self._renewed_at > self.seconds / 4:
             self._renew(note)
+            self._noted, self._noted_at = note or "", moment
 
     def renewed(self) -> None:
         """A write has just prolonged the lease."""

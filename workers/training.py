@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ from db.results import Rows
 from db.store import Store
 from nlp_tasks import checkpoint, model_files
 from nlp_tasks import labels as label_texts
+from nlp_tasks.classification import TrainParameters
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Document, Kind, Train
+from nlp_tasks.similarity import TRAIN_SIMILARITY
 from workers import faults, judging
 from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
+from workers.opening import model_folder
 from workers.process import Process
 from workers.writing import as_figures
 
@@ -99,7 +102,7 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     claim = lease.claim
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
-    parameters = parse_parameters(kind, claim.parameters)
+    parameters = _with_folder(process, parse_parameters(kind, claim.parameters))
     metrics = train(stored, parameters, process.settings.device, building, progress)
     figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
     judgement = None
@@ -109,11 +112,21 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
 
 
+def _with_folder(process: Process, parameters: Any) -> Any:
+    """The folder, on this machine, of the model that the parameters name, if they name one."""
+    if not isinstance(parameters, TrainParameters) or not parameters.names_a_model:
+        return parameters
+    with process.store.read() as session:
+        version = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+    folder = model_folder(process.store, process.settings, version.id).absolute()
+    return replace(parameters, pretrained=str(folder))
+
+
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
     """No model: that is every document's outcome."""
     shutil.rmtree(building, ignore_errors=True)
     errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
-    _close(process, lease, Written(errors=errors))
+    _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
 
 
 def _be_the_suspect(process: Process, lease: Lease) -> None:

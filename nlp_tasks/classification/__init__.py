@@ -88,6 +88,11 @@ class TrainParameters:
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
             raise ValueError(f"arch {self.arch} has no use for a pretrained model: leave pretrained out")
 
+    @property
+    def names_a_model(self) -> bool:
+        """Whether `pretrained` is the name of a model that `train similarity` made, and no folder."""
+        return self.arch == "nearest" and bool(self.pretrained) and not self.pretrained.startswith(("/", "."))
+
 
 @dataclass(frozen=True)
 class LabelRow:
@@ -172,7 +177,8 @@ TRAIN_CLASSIFY = Kind(
         "hypothesis": "for arch zero-shot: the sentence of a label, with {} for its name",
         "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
         "neither saw; better: only if it is shown to be better; none: always",
-        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model; for arch "
-        "nearest: of a model that `train similarity` made, if there is one",
+        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model (zero-shot: "
+        "one for natural language inference, or an encoder that makes embeddings); for arch nearest: the name of a "
+        "model that `train similarity` made, or its folder, if there is one",
     },
 )

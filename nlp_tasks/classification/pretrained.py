@@ -29,6 +29,10 @@ from nlp_tasks.local_transformers import OFFLINE, library
 #: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
 #: as fast as a large one: it stays in the cache, and its windows are of one length.
 BATCH_TOKENS, BATCH_TOKENS_ON_CPU = 8192, 1024
+#: The name of the class that transformers opens a classifier with.
+AUTO = "AutoModelForSequenceClassification"
+#: Models that count places from the padding's number on, so that some of those they name cannot be used.
+COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-roberta")
 #: The longest window where the model itself names no limit.
 WINDOW_TOKENS = 512
 
@@ -44,12 +48,29 @@ class Windows:
 
 
 @dataclass
-class PretrainedClassifier:
+class PretrainedModel:
     """A transformers model with its tokenizer."""
 
     model: Any
     tokenizer: Any
     device: str
+
+    def state(self) -> State:
+        """The model's configuration, the tokenizer's files as text, and all weights."""
+        tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
+        with tempfile.TemporaryDirectory() as folder:
+            self.tokenizer.save_pretrained(folder)
+            files = {path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir()}
+        return {
+            "model": json.loads(self.model.config.to_json_string(use_diff=False)),
+            "tokenizer": files,
+        }, tensors
+
+
+@dataclass
+class PretrainedClassifier(PretrainedModel):
+    """One that gives each text a score for each label."""
+
     batch_documents: int = 256
     batch_chars: int = 200_000
 
@@ -95,29 +116,25 @@ class PretrainedClassifier:
         triples = zip(window["input_ids"], tokens, weights, strict=True)
         return [(token, weight) for id_, token, weight in triples if id_ not in special]
 
-    def state(self) -> State:
-        """The model's configuration, the tokenizer's files as text, and all weights."""
-        tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
-        with tempfile.TemporaryDirectory() as folder:
-            self.tokenizer.save_pretrained(folder)
-            files = {path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir()}
-        return {
-            "model": json.loads(self.model.config.to_json_string(use_diff=False)),
-            "tokenizer": files,
-        }, tensors
-
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> PretrainedClassifier:
     """The classifier that `state` described."""
+    return PretrainedClassifier(*restore(config, tensors, AUTO, device), device)
+
+
+def restore(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], auto: str, device: str
+) -> tuple[Any, Any]:
+    """The model and the tokenizer that `state` described, as the class `auto` of transformers makes them."""
     transformers = library("arch pretrained", ModelFileError)
     settings = transformers.AutoConfig.for_model(**config["model"])
-    model = transformers.AutoModelForSequenceClassification.from_config(settings, trust_remote_code=False)
+    model = getattr(transformers, auto).from_config(settings, trust_remote_code=False)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     with tempfile.TemporaryDirectory() as folder:
         for name, text in config["tokenizer"].items():
             (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
-    return PretrainedClassifier(model.to(device).eval(), tokenizer, device)
+    return model.to(device).eval(), tokenizer
 
 
 def fit(
@@ -140,16 +157,20 @@ def fit(
 def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
     """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
     cannot be read."""
+    options = {} if n_labels is None else {"num_labels": n_labels}
+    return PretrainedClassifier(*read_folder(folder, AUTO, device, **options), device)
+
+
+def read_folder(folder: Path, auto: str, device: str, **options: Any) -> tuple[Any, Any]:
+    """The model and the tokenizer of a local folder, as the class `auto` of transformers reads them; TrainingError if
+    it cannot."""
     transformers = library("arch pretrained", TrainingError)
-    if not (folder / "config.json").is_file():
-        raise TrainingError(
-            f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
-        )
+    read_config(folder)
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
-        model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        model = getattr(transformers, auto).from_pretrained(
             folder,
-            **({} if n_labels is None else {"num_labels": n_labels}),
+            **options,
             use_safetensors=True,
             ignore_mismatched_sizes=True,
             dtype=torch.float32,
@@ -157,17 +178,29 @@ def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedCl
         )
     except (OSError, ValueError, KeyError) as error:
         raise TrainingError(f"transformers cannot read {folder}: {error}") from error
-    return PretrainedClassifier(model.to(device), tokenizer, device)
+    return model.to(device), tokenizer
+
+
+def read_config(folder: Path) -> Any:
+    """What the model of a local folder is; TrainingError if there is none."""
+    transformers = library("arch pretrained", TrainingError)
+    if not (folder / "config.json").is_file():
+        raise TrainingError(
+            f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
+        )
+    try:
+        return transformers.AutoConfig.from_pretrained(folder, **OFFLINE)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"transformers cannot read {folder}: {error}") from error
 
 
 def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
     """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
-    longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", WINDOW_TOKENS))
     encoded = tokenizer(
         list(texts),
         None if second is None else [second] * len(texts),
         truncation=True if second is None else "only_first",
-        max_length=int(longest),
+        max_length=_longest(tokenizer, config),
         stride=0,
         return_overflowing_tokens=True,
     )
@@ -178,13 +211,26 @@ def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = 
     return Windows(inputs, owner, lengths, len(texts))
 
 
-def forward(classifier: PretrainedClassifier, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
-    """Scores (B, K) of some windows, in one batch, in bfloat16 on a GPU."""
-    padded = classifier.tokenizer.pad(list(inputs), return_tensors="pt").to(classifier.device)
-    kind = classifier.device.split(":")[0]
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
-        scores: torch.Tensor = classifier.model(**padded).logits
+def _longest(tokenizer: Any, config: Any) -> int:
+    """The most tokens of a window."""
+    places = getattr(config, "max_position_embeddings", WINDOW_TOKENS)
+    if config.model_type in COUNTED_AFTER_PADDING:
+        places -= config.pad_token_id + 1
+    return int(min(tokenizer.model_max_length, places))
+
+
+def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
+    """Scores (B, K) of some windows."""
+    scores: torch.Tensor = run(classifier, inputs).logits
     return scores
+
+
+def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
+    """What the model makes of some windows, in one batch, in bfloat16 on a GPU."""
+    padded = model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
+    kind = model.device.split(":")[0]
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+        return model.model(**padded)
 
 
 def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.int64]]:

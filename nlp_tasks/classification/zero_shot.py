@@ -1,9 +1,9 @@
-"""`zero-shot`: a natural language inference model from a local folder says what a text is about (Yin et al. 2019).
+"""`zero-shot`: a model from a local folder, for inference or embeddings, says what a text is about (Yin et al. 2019).
 
 Nothing is trained: the labelled documents name the labels, of which each becomes a sentence ("This text is about
-sport."), and serve to calibrate and to measure. A label's score is the model's score for "the text entails the
-sentence", as in transformers' zero-shot pipeline; a long text is read in windows, whose scores are averaged by their
-tokens.
+sport."), and serve to calibrate and to measure. With a model for natural language inference, a label's score is the
+model's score for "the text entails the sentence", as in transformers' zero-shot pipeline; a long text is read in
+windows, whose scores are averaged by their tokens. Encoders are the business of `zero_shot_embedding`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, pretrained
+from nlp_tasks.classification import TrainParameters, pretrained, zero_shot_embedding
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
-from nlp_tasks.classification.pretrained import PretrainedClassifier, Windows
+from nlp_tasks.classification.pretrained import PretrainedClassifier, PretrainedModel, Windows
+from nlp_tasks.classification.zero_shot_embedding import EmbeddingClassifier
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Progress
 
@@ -72,8 +73,12 @@ class ZeroShotClassifier:
         return config | {"sentences": self.sentences}, tensors
 
 
-def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> ZeroShotClassifier:
+def load(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str
+) -> ZeroShotClassifier | EmbeddingClassifier:
     """The classifier that `state` described."""
+    if config.get("by") == "embedding":
+        return zero_shot_embedding.load(config, tensors, device)
     return ZeroShotClassifier(pretrained.load(config, tensors, device), config["sentences"])
 
 
@@ -84,16 +89,31 @@ def fit(
     progress: Progress,
     checkpoint: Checkpoint | None = None,  # noqa: ARG001 (nothing is trained)
 ) -> Fitted:
-    """Open the model in the folder `parameters.pretrained`; TrainingError if it is not for inference."""
-    model = pretrained.open_folder(Path(parameters.pretrained), None, device)
-    if _entailment(model.model.config) is None:
-        raise TrainingError(
-            f"the model in {parameters.pretrained} has no label {ENTAILMENT!r}: zero-shot needs a model for natural "
-            "language inference"
-        )
+    """Open the model in the folder `parameters.pretrained`; TrainingError if it is for neither inference nor
+    embeddings."""
     sentences = [parameters.hypothesis.replace("{}", label) for label in examples.label_names]
-    classifier = ZeroShotClassifier(model, sentences)
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(
+            parameters.seed
+        )  # weights that the folder lacks, and that nothing here uses, are drawn
+        classifier = _open(Path(parameters.pretrained), sentences, device)
     return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(0, 1, "reading")))
+
+
+def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:
+    config = pretrained.read_config(folder)
+    if _entailment(config) is not None:
+        return ZeroShotClassifier(pretrained.open_folder(folder, None, device), sentences)
+    made_for = config.architectures or ["an unknown purpose"]
+    if config.is_encoder_decoder or any("For" in name for name in made_for):
+        raise TrainingError(
+            f"the model in {folder} is {', '.join(made_for)} without a label {ENTAILMENT!r}: zero-shot needs a model "
+            "for natural language inference, or an encoder (such as BertModel) that makes embeddings"
+        )
+    auto = zero_shot_embedding.AUTO
+    return EmbeddingClassifier(
+        PretrainedModel(*pretrained.read_folder(folder, auto, device), device), sentences
+    )
 
 
 def _entailment(config: Any) -> int | None:

@@ -101,7 +101,8 @@ def _add_showing_progress(paths: list[Path], collection: str, options: ReadOptio
     from scheduler.commands.output import console
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True, disable=quiet) as progress:
+    out = console(stderr=True)
+    with Progress(*columns, console=out, transient=True, disable=quiet or not out.is_terminal) as progress:
         bar = progress.add_task("reading", total=None)
 
         def tell(n_good: int, n_bad: int) -> None:

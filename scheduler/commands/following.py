@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from scheduler.commands.obstacles import Obstacles
 from scheduler.commands.options import JobId, Json
-from scheduler.commands.output import console, duration, print_json, say, warn
+from scheduler.commands.output import console, duration, one_line, print_json, say, warn
 from scheduler.commands.shell import CANCELLED, INTERRUPTED, SOME_BAD
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from db.progress import JobProgress
 
 LOOK_SECONDS = 0.3
+#: In a file or a pipe, progress is told so often at most.
+LINE_SECONDS = 10.0
 
 
 def watch(job: JobId, json: Json = False) -> None:
     """Show a job's progress until it has ended.
 
-    Documents per second, time left and errors are shown; Ctrl-C stops the watching, not the job. The exit
-    status is 0 when every document succeeded, 3 when some failed, 4 when the job was cancelled.
+    Documents per second, time left, errors and what a training says of itself are shown, and why nothing moves
+    when nothing does; into a file or a pipe, a line every 10 seconds at most. Ctrl-C stops the watching, not the
+    job. The exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was cancelled.
 
     Example: docmill watch 42
     """
@@ -47,12 +54,13 @@ def follow(job_id: int, facts: dict[str, Any] | None = None) -> int:
 
 
 def _shown_until_ended(job_id: int) -> JobProgress:
+    out = console(stderr=True)
+    return _as_a_bar(job_id, out) if out.is_terminal else _in_lines(job_id)
+
+
+def _as_a_bar(job_id: int, out: Console) -> JobProgress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from scheduler.client import JobHandle
-
-    handle = JobHandle(job_id, 0)
-    now = handle.progress()
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -60,14 +68,37 @@ def _shown_until_ended(job_id: int) -> JobProgress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[words]}", markup=False),
     )
-    with Progress(*columns, console=console(stderr=True)) as shown:
-        bar = shown.add_task(f"job {job_id}, {now.kind}", total=1.0, words="")
-        while True:
-            shown.update(bar, completed=now.share, words=_words(now))
-            if now.ended:
-                return now
-            time.sleep(LOOK_SECONDS)
-            now = handle.progress()
+    with Progress(*columns, console=out) as shown:
+        bar = shown.add_task(f"job {job_id}", total=1.0, words="")
+        for now, obstacle in _looks(job_id):
+            shown.update(bar, description=f"job {job_id}, {now.kind}", completed=now.share, words=_words(now))
+            if obstacle:
+                out.print(obstacle)
+    return now
+
+
+def _in_lines(job_id: int) -> JobProgress:
+    """For a file or a pipe: a line now and then, when there is something new."""
+    said, said_at = "", time.monotonic()
+    for now, obstacle in _looks(job_id):
+        if obstacle:
+            warn(obstacle)
+        if time.monotonic() - said_at > LINE_SECONDS and (words := _words(now)) != said:
+            warn(f"job {job_id}: {words}")
+            said, said_at = words, time.monotonic()
+    return now
+
+
+def _looks(job_id: int) -> Iterator[tuple[JobProgress, str]]:
+    """Where the job stands, again and again until it has ended, with what keeps it from moving when that is new."""
+    from scheduler.client import JobHandle
+
+    handle = JobHandle(job_id, 0)
+    obstacles = Obstacles()
+    while not (now := handle.progress()).ended:
+        yield now, obstacles.news(now, time.monotonic())
+        time.sleep(LOOK_SECONDS)
+    yield now, ""
 
 
 def _words(p: JobProgress) -> str:
@@ -77,14 +108,17 @@ def _words(p: JobProgress) -> str:
         return f"waiting for job {p.after_job_id}"
     if p.state in ("paused", "cancelling"):
         return p.state
+    if p.note and not p.n_done and not p.fault:
+        # A training: its documents are done all at once, at its end.
+        return p.note
     parts = [f"{p.n_done:,} of {p.n_documents:,} documents"]
+    if p.fault:
+        parts.append(p.fault.partition(": ")[0])
     if p.started_at is not None and p.n_done and not p.ended:
         seconds = (datetime.now(UTC) - p.started_at).total_seconds()
         parts.append(f"{p.n_done / max(seconds, 0.1):,.0f}/s")
     if p.n_error:
         parts.append(f"{p.n_error:,} errors")
-    if p.note and not p.ended:
-        parts.append(p.note)
     return ", ".join(parts)
 
 
@@ -92,5 +126,18 @@ def _ending(p: JobProgress) -> str:
     took = ""
     if p.finished_at and p.started_at:
         took = f" in {duration((p.finished_at - p.started_at).total_seconds())}"
-    more = f"; why: docmill results {p.job_id} --errors" if p.n_error else ""
-    return f"job {p.job_id} is {p.state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed{more}"
+    said = f"job {p.job_id} is {p.state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed"
+    if not p.n_error:
+        return f"{said}; {p.note}" if p.note else said
+    if not p.n_ok and p.state == "finished":
+        said += f", {_first_error(p.job_id)}"
+    return f"{said}; why: docmill results {p.job_id} --errors"
+
+
+def _first_error(job_id: int) -> str:
+    from db import results
+    from scheduler.client import store
+
+    with store().read() as session:
+        (first,) = results.errors_of(session, job_id, limit=1)
+    return one_line(f"{first['error_code']}: {first['error_detail']}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.commands.options import Format, JobId, Json, Limit
-from scheduler.commands.output import print_csv, print_json, print_jsonl, print_table, say, warn
+from scheduler.commands.output import one_line, print_csv, print_json, print_jsonl, print_table, say, warn
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -30,6 +30,8 @@ def status(
     json: Json = False,
 ) -> None:
     """Show jobs and how far they are.
+
+    The note of a job that does not move says what is in the way.
 
     Example: docmill status
     """
@@ -156,9 +158,10 @@ def kinds(json: Json = False) -> None:
 def _status_row(p: JobProgress) -> dict[str, Any]:
     model = f"{p.model.partition('@')[0]}@{p.model_version}" if p.model and p.model_version else p.model
     done = f"{p.n_done:,} of {p.n_documents:,}"
+    note = one_line(p.fault) if p.fault else p.note
     return {
         "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.state, "done": done,
-        "ok": p.n_ok, "errors": p.n_error, "model": model, "created": p.created_at, "note": p.note,
+        "ok": p.n_ok, "errors": p.n_error, "model": model, "created": p.created_at, "note": note,
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -44,11 +45,20 @@ class Format(StrEnum):
 
 
 def parse(pairs: list[str] | None) -> dict[str, Any]:
-    """NAME=VALUE pairs as a dictionary."""
+    """NAME=VALUE pairs as a dictionary. A folder is named as seen from here; workers stand elsewhere."""
     found: dict[str, Any] = {}
     for pair in pairs or []:
         name, separator, value = pair.partition("=")
         if not separator or not name.strip():
             raise ValueError(f"-p {pair!r}: write NAME=VALUE, as in -p sentences=2")
-        found[name.strip()] = value
+        found[name.strip()] = (
+            str(Path(value).absolute()) if name.strip() == "pretrained" and _is_folder(value) else value
+        )
     return found
+
+
+def _is_folder(value: str) -> bool:
+    try:
+        return bool(value) and Path(value).is_dir()
+    except (OSError, ValueError):
+        return False

@@ -107,6 +107,11 @@ def shown(value: Any) -> str:
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in str(value))
 
 
+def one_line(text: str) -> str:
+    """A text that may have several lines, as a person reads it in one."""
+    return shown(" ".join(text.split()))
+
+
 def duration(seconds: float) -> str:
     """ "1 h 02 min", "3 min 20 s", "4.2 s" """
     if seconds < 60:

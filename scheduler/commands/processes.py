@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scheduler.commands.options import Devices
-from scheduler.commands.output import say
+from scheduler.commands.output import say, warn
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
 
 
 def worker(
@@ -38,6 +41,7 @@ def worker(
     found = parse_devices.parse(devices)
     logs.to_stderr()
     open_store(settings().url).check_durability()
+    _warn_without_redis(settings())
     launcher = Launcher(settings(), found, wanted)
     on_stop(launcher.stopping.set)
     launcher.run()
@@ -60,6 +64,7 @@ def scheduler() -> None:
     logs.to_stderr()
     store = open_store(settings().url)
     store.check_durability()
+    _warn_without_redis(settings())
     loop = Scheduler(store, Broker(app), settings())
     on_stop(loop.stopping.set)
     loop.run()
@@ -149,6 +154,15 @@ def demo(
     from scheduler.demo import tour
 
     tour.run(devices=devices, keep=keep)
+
+
+def _warn_without_redis(now_settings: Settings) -> None:
+    """What the queue's own messages do not say: who starts the Redis that they miss."""
+    if not now_settings.redis_url and not now_settings.embedded_socket.exists():
+        warn(
+            f"there is no Redis at {now_settings.embedded_socket} yet: `docmill up` runs one with all the rest, "
+            "DOCMILL_REDIS_URL names another"
+        )
 
 
 def on_stop(stop: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -213,18 +214,19 @@ def show(store: Store, jobs: dict[str, int], stack: Stack) -> None:
 
 
 def _next_steps(stack: Stack) -> None:
-    database = stack.home / "docmill.db"
+    # As `make demo` leaves it, the command is not on the PATH.
+    docmill = f"DOCMILL_HOME={_relative(stack.home)} {_relative(Path(sys.executable).with_name('docmill'))}"
     say("Try in SQL:")
     for statement in (
         "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'korean' LIMIT 3",
         "SELECT document_key, neighbour_key, score FROM v_similar WHERE rank = 1 ORDER BY score DESC LIMIT 5",
         "SELECT document_key, error_code, error_detail FROM v_failures",
     ):
-        say(f'  sqlite3 -header -column {_relative(database)} "{statement}"')
+        say(f'  {docmill} sql "{statement}"')
     if stack.flower is not None:
         say(
             f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password}) "
-            "while `docmill demo --keep` or `docmill up` runs"
+            "while `docmill demo --keep` runs"
         )
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
+from unicodedata import east_asian_width
 
 from scheduler.pages.markup import Markup, element, joined
 
 #: Labels shown in a picture; those of the most documents come first.
 MOST_LABELS = 30
-#: Characters of a label that are shown; the whole is in its tooltip.
-LABEL_CHARS = 22
+#: A label is shown up to the width of so many Latin letters; the whole is in its tooltip.
+LABEL_WIDTH = 27
 #: The same over a column.
-TURNED_CHARS = 16
+TURNED_WIDTH = 16
+#: A Korean syllable is as wide as so many Latin letters.
+WIDE = 1.6
 #: Pixels: a row of bars, a cell of the matrix, the side of the reliability diagram.
-ROW, CELL, SIDE = 26, 34, 300
+ROW, CELL, SIDE = 32, 34, 300
+#: Pixels: a bar's height, and that of the marks at its edges.
+THICK, MARK = 16, 6
 #: Pixels for a label's name, and for a bar of 1.0.
 NAME, BAR = 190, 360
 #: Pixels from the bars to the right edge of the column of counts.
@@ -24,7 +30,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 def by_label(rows: Rows) -> Markup:
-    """For each label a bar for its F1, with marks for precision and recall."""
+    """For each label a bar for its F1, with a mark for precision at its upper edge and one for recall at its lower."""
     shown = sorted(rows, key=lambda row: -row["support"])[:MOST_LABELS]
     parts = [_scale(len(shown))]
     for place, row in enumerate(shown):
@@ -38,10 +44,10 @@ def by_label(rows: Rows) -> Markup:
                 "g",
                 element("title", told),
                 element("text", short(row["label"]), x=NAME - 10, y=y + 12, class_="name"),
-                element("rect", x=NAME, y=y, width=float(BAR), height=16, class_="track"),
-                element("rect", x=NAME, y=y, width=BAR * row["f1"], height=16, class_="bar"),
-                _mark(row["precision"], y, "precision"),
-                _mark(row["recall"], y, "recall"),
+                element("rect", x=NAME, y=y, width=float(BAR), height=THICK, class_="track"),
+                element("rect", x=NAME, y=y, width=BAR * row["f1"], height=THICK, class_="bar"),
+                _mark(row["precision"], y, -MARK, "precision"),
+                _mark(row["recall"], y + THICK, MARK, "recall"),
                 element("text", f"{row['f1']:.2f}", x=NAME + BAR + 20, y=y + 12),
                 element("text", f"{row['support']:,}", x=NAME + BAR + COUNT, y=y + 12, class_="count"),
             )
@@ -57,7 +63,7 @@ def confusion(rows: Rows) -> Markup:
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
-    top = 26 + 5 * max((min(TURNED_CHARS, len(label)) for label in labels), default=0)
+    top = 26 + round(5 * max((width(short(label, TURNED_WIDTH)) for label in labels), default=0))
     parts = []
     for label, number in place.items():
         x, y = NAME + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
@@ -65,7 +71,7 @@ def confusion(rows: Rows) -> Markup:
         turned = f"rotate(-50 {x:.0f} {top - 8})"
         parts.append(
             element(
-                "text", short(label, TURNED_CHARS), element("title", label), x=x, y=top - 8, transform=turned
+                "text", short(label, TURNED_WIDTH), element("title", label), x=x, y=top - 8, transform=turned
             )
         )
     for row in rows:
@@ -99,9 +105,17 @@ def reliability(rows: Rows) -> Markup:
     return _picture(left + SIDE + 20, top + SIDE + 42, "Reliability", *parts)
 
 
-def short(label: str, most: int = LABEL_CHARS) -> str:
+def short(label: str, most: float = LABEL_WIDTH) -> str:
     """A label that fits its place."""
-    return label if len(label) <= most else label[: most - 1] + "…"
+    if width(label) <= most:
+        return label
+    ends = accumulate(map(width, label))
+    return label[: sum(end <= most - 1 for end in ends)] + "…"
+
+
+def width(text: str) -> float:
+    """About how wide a text is, in Latin letters."""
+    return sum(WIDE if east_asian_width(char) in "WF" else 1.0 for char in text)
 
 
 def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -> Markup:
@@ -130,9 +144,11 @@ def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -
     )
 
 
-def _mark(value: float, y: int, class_: str) -> Markup:
+def _mark(value: float, edge: int, height: int, class_: str) -> Markup:
+    """A triangle that stands on a bar's edge with its tip, at the value."""
     x = NAME + BAR * value
-    return element("line", x1=float(x), x2=float(x), y1=y - 2, y2=y + 18, class_=class_)
+    points = f"{x:.2f},{edge} {x - MARK:.2f},{edge + height} {x + MARK:.2f},{edge + height}"
+    return element("polygon", points=points, class_=class_)
 
 
 def _scale(n: int) -> Markup:

@@ -36,7 +36,7 @@ svg .track { fill: var(--card) } svg .bar { fill: var(--bar) } svg .grid { strok
 svg .frame { fill: none; stroke: var(--line) } svg .right, svg .dot { fill: var(--right) }
 svg .dot { fill-opacity: .75 } svg .wrong { fill: var(--wrong) }
 svg .diagonal { stroke: var(--soft); stroke-dasharray: 4 4 }
-svg .precision { stroke: var(--precision); stroke-width: 2 } svg .recall { stroke: var(--recall); stroke-width: 2 }
+svg .precision { fill: var(--precision) } svg .recall { fill: var(--recall) }
 .key { display: inline-block; width: .8rem; height: .8rem; vertical-align: -.1rem; margin: 0 .3rem 0 .9rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 td, th { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px solid var(--line) }
@@ -88,8 +88,9 @@ def _by_label(rows: charts.Rows) -> list[Markup]:
     if not rows:
         return []
     key = joined(
-        "The bar is F1; marks are ",
+        "The bar is F1; the mark above it is",
         *_key("precision", "precision"),
+        ", the one below",
         *_key("recall", "recall"),
         f". {_first(len(rows))}",
     )
@@ -129,17 +130,21 @@ def _gate(gate: dict[str, Any] | None) -> list[Markup]:
     if gate is None:
         return []
     beside = f" beside version {gate['beside_version']}" if gate["beside_version"] else ""
-    rows = [
-        element(
-            "tr",
-            element("td", figure["name"]),
-            element("td", f"{figure['value']:.4g}"),
-            element("td", "passed" if figure["passed"] else "missed"),
-        )
-        for figure in gate["figures"]
+    head = element("tr", *(element("th", word) for word in ("figure", "value", "bar", "")))
+    rows = [element("tr", *(element("td", cell) for cell in _judged(figure))) for figure in gate["figures"]]
+    title = element("h2", f"Gate: {'passed' if gate['passed'] else 'refused'}{beside}")
+    return [title, element("table", head, *rows)]
+
+
+def _judged(figure: dict[str, Any]) -> tuple[str, str, str, str]:
+    """A figure, its value, its bar, and what came of it; without a bar nothing does."""
+    bars = [
+        f"{words.replace('_', ' ')} {figure[words]:.4g}"
+        for words in ("at_least", "at_most")
+        if figure[words] is not None
     ]
-    head = element("h2", f"Gate: {'passed' if gate['passed'] else 'refused'}{beside}")
-    return [head, element("table", *rows)]
+    verdict = ("passed" if figure["passed"] else "missed") if bars else ""
+    return figure["name"], f"{figure['value']:.4g}", " and ".join(bars) or "none", verdict
 
 
 def _versions(versions: Sequence[dict[str, Any]]) -> Markup:

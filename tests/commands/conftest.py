@@ -16,7 +16,7 @@ from db.store import Store
 from scheduler.broker import Broker
 from scheduler.tick import Scheduler
 from tests.db.making import add, chunks_of, crash, held, job_of, let_backoffs_pass, suspect
-from workers import chunk_run
+from workers import chunk_run, runners
 from workers.app import make_app
 from workers.process import Process
 from workers.settings import settings
@@ -108,6 +108,8 @@ def shell_on_both(store: Store) -> Iterator[Shell]:
 
 
 def _shell(store: Store) -> Iterator[Shell]:
+    # A process has one store for life; here another store's models have the same numbers.
+    runners._open.clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         process = Process(settings(), store, crash_file)
         yield Shell(store, process)

@@ -78,3 +78,25 @@ def test_slips_are_named(shell: Shell, tmp_path: Path) -> None:
     assert "--key-field" in shell("evaluate", job, "--references", path, status=1).err
     keywords = shell.done("keywords", "--collection", "inbox")
     assert "judges summaries" in shell("evaluate", keywords, status=2).err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        ("", 2, "say which job made the summaries: `docmill evaluate JOB`, or -p job=JOB"),
+        ("-p job=99", 1, "there is no job 99"),
+        ("-p job=2", 2, "job 2 is of the kind keywords: evaluate judges summaries"),
+        ("-p job=3", 2, "job 3 summarized the collection 'elsewhere'"),
+        ("-p job=1 -p references=gold", 1, "there are no references 'gold'"),
+    ],
+)
+def test_an_evaluation_of_nothing_is_refused(shell: Shell, words: str, status: int, message: str) -> None:
+    summarized(shell)
+    shell.done("keywords", "--collection", "inbox")
+    shell.texts("It is so.", collection="elsewhere")
+    shell.done("summarize", "--collection", "elsewhere")
+
+    said = shell("submit", "evaluate", "--collection", "inbox", *words.split(), status=status)
+
+    assert message in said.err
+    assert len(shell("status", "--json").json) == 3

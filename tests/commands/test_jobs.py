@@ -198,3 +198,28 @@ def test_sql_answers_queries_and_changes_nothing(shell_on_both: Shell) -> None:
     for statement in ("DELETE FROM chunk", "SELEC", "SELECT * FROM nowhere"):
         assert "docmill: the query: " in shell("sql", statement, status=2).err
     assert shell("status", "--json").json[0]["n_chunks"] == 1
+
+
+def test_a_view_with_a_slip_in_its_name_is_found(shell_on_both: Shell) -> None:
+    said = shell_on_both("sql", "SELECT * FROM v_latest_lable", status=2).err
+    assert said.endswith("did you mean v_latest_label?\n")
+    assert "; the views are v_job_progress, " in shell_on_both("sql", "SELECT * FROM xyz", status=2).err
+
+
+def test_adding_into_a_pipe_says_one_line(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("fine")
+    said = shell("add", tmp_path / "a.txt", "--collection", "inbox")
+    assert (said.out, said.err) == ("inbox: 1 new, 0 changed, 0 unchanged\n", "")
+
+
+def test_a_training_ends_with_what_became_of_its_model(shell: Shell) -> None:
+    texts = [f"{text} {i}" for i in range(10) for text in ("the bank raised rates", "a goal in the cup")]
+    shell.texts(*texts, labels=["money", "sport"] * 10)
+    good = int(shell("train", "classify", "--collection", "inbox", "--json").json["job"])
+    said = shell("watch", shell.work(good))
+    assert said.out.endswith("20 ok, 0 failed; inbox@1 is the champion now\n")
+    nowhere = ("-p", "arch=pretrained", "-p", "pretrained=/nonexistent")
+    bad = int(shell("train", "classify", "--collection", "inbox", *nowhere, "--json").json["job"])
+    said = shell("watch", shell.work(bad), status=3)
+    assert "0 ok, 20 failed, TRAINING_FAILED: no config.json in /nonexistent" in said.out
+    assert shell("status", bad, "--json").json["note"].startswith("no model: no config.json in /nonexistent")

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scheduler.pages import charts
 from tests.commands.conftest import Shell
 from tests.db.making import sql
 
@@ -65,6 +66,16 @@ def test_a_key_in_two_collections_needs_the_collections_name(shell: Shell) -> No
 def test_a_slip_is_named(shell: Shell, words: tuple[str, ...], status: int, message: str) -> None:
     shell.texts("a")
     assert message in shell("label", *words, status=status).err
+
+
+def test_a_key_with_a_slip_is_found(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a", "b")
+    assert "'k': did you mean 'k" in shell("label", "set", "k", "x", status=1).err
+    assert "did you mean" not in shell("label", "set", "%_k0", "x", status=1).err
+    assert "did you mean 'k1'?" in shell("label", "set", "k11", "x", "--collection", "inbox", status=1).err
+    assert "did you mean 'k1'?" in shell("similar", "k11", status=1).err
+    assert "`docmill collections` lists" in shell("similar", "zzz", status=1).err
 
 
 def test_labels_from_a_file_are_stored_and_bad_rows_are_listed(shell: Shell, tmp_path: Path) -> None:
@@ -139,6 +150,37 @@ def test_the_page_of_a_model_holds_its_figures_and_nothing_that_runs(shell: Shel
     for words in ("accuracy", "held-out documents", "By label", "Confusion", "Calibration", "Versions"):
         assert words in told
     assert "http" not in page.replace("http-equiv", "")
+
+
+def test_marks_of_equal_figures_do_not_hide_each_other() -> None:
+    equal = {"label": "긍정", "precision": 0.8, "recall": 0.8, "f1": 0.8, "support": 5}
+    drawn = ElementTree.fromstring(charts.by_label([equal]))
+    heights = {}
+    for mark in drawn.iter("polygon"):
+        points = [tuple(map(float, point.split(","))) for point in mark.attrib["points"].split()]
+        assert any(x == charts.NAME + 0.8 * charts.BAR for x, _ in points), "its tip is at the value"
+        heights[mark.attrib["class"]] = [y for _, y in points]
+    assert set(heights) == {"precision", "recall"}
+    assert max(heights["precision"]) < min(heights["recall"])
+
+
+@pytest.mark.parametrize("label", ["short", "긍정", "e" * 60, "국제 정치와 외교 안보 " * 4])
+def test_a_label_fits_its_place_in_any_script(label: str) -> None:
+    shown = charts.short(label)
+    assert charts.width(shown) <= charts.LABEL_WIDTH
+    assert shown == label or (label.startswith(shown[:-1]) and shown.endswith("…") and len(shown) > 10)
+
+
+def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> None:
+    for _ in range(2):
+        reviews.work(int(reviews("train", "classify", "--collection", "reviews", "--json").json["job"]))
+    page = reviews("models", "show", "reviews@2", "--html", "-").out
+    root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
+    rows = {cells[0]: cells[1:] for row in root.iter("tr") if (cells := [cell.text or "" for cell in row])}
+    assert rows["figure"] == ["value", "bar", ""]
+    assert rows["n_gold_documents"][1:] == ["at least 1", "passed"]
+    assert rows["macro_f1_gain_high"][1:] == ["at least 0", "passed"]
+    assert rows["champion_macro_f1"][1:] == ["none", ""]
 
 
 def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:

@@ -1,14 +1,17 @@
 """Fine-tuning a transformers model from a folder, on a tiny model that the test makes and saves."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, pretrained
+from nlp_tasks.classification.zero_shot_embedding import SCALE
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Runner, Setup
 
@@ -173,13 +176,14 @@ def inference_folder(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return inference
 
 
-def zero_shot(folder: Path, model_dir: Path, **parameters: Any) -> Any:
+def zero_shot(folder: Path, model_dir: Path, documents: Listed | None = None, **parameters: Any) -> Any:
     assert TRAIN_CLASSIFY.train is not None
     model_dir.mkdir()
     chosen = TrainParameters(
         arch="zero-shot", pretrained=str(folder), hypothesis="the {} today", **parameters
     )
-    TRAIN_CLASSIFY.train(Listed(labelled().documents[:30]), chosen, "cpu", model_dir, lambda *_: None)
+    some = Listed((documents or labelled()).documents[:30])
+    TRAIN_CLASSIFY.train(some, chosen, "cpu", model_dir, lambda *_: None)
     return opened(model_dir)
 
 
@@ -203,6 +207,79 @@ def test_zero_shot_reads_a_long_document_to_its_end(inference_folder: Path, tmp_
     assert not np.allclose(one, other, atol=1e-6)
 
 
-def test_zero_shot_refuses_a_model_that_is_not_for_inference(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no label 'entailment'"):
-        zero_shot(folder, tmp_path / "model")
+def test_zero_shot_refuses_a_model_that_is_for_something_else(folder: Path, tmp_path: Path) -> None:
+    import transformers
+
+    other = tmp_path / "other"
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(other)
+    config = transformers.AutoConfig.from_pretrained(folder)
+    transformers.ElectraForSequenceClassification(config).save_pretrained(other)
+    with pytest.raises(TrainingError, match="ElectraForSequenceClassification without a label 'entailment'"):
+        zero_shot(other, tmp_path / "model")
+
+
+# --- zero-shot with an embedding model ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def embedding_dir(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the encoder in `folder`, for the labels bank and goal, which are words that it knows."""
+    model_dir = tmp_path_factory.mktemp("embedding") / "model"
+    zero_shot(folder, model_dir, documents=named())
+    return model_dir
+
+
+def named() -> Listed:
+    names = {"sport": "goal", "money": "bank"}
+    return Listed([replace(d, label=names[str(d.label)]) for d in labelled().documents])
+
+
+def embedding(classifier: Any, text: str) -> Any:
+    """What transformers itself makes of a text that fits a window: the mean of its tokens' vectors, of length 1."""
+    with torch.inference_mode():
+        found = classifier.model.model(**classifier.model.tokenizer(text, return_tensors="pt"))
+    return torch.nn.functional.normalize(found.last_hidden_state[0].mean(dim=0), dim=0).numpy()
+
+
+def test_an_encoder_scores_by_cosine_as_transformers_itself(embedding_dir: Path) -> None:
+    runner: Any = opened(embedding_dir)
+    assert runner.labels == ["bank", "goal"]
+    texts = ["goal striker", "bank interest the 금리를 today today", "오늘"]
+    ours = runner.classifier.logits(texts, lambda: None)
+    sentences = [embedding(runner.classifier, f"the {label} today") for label in runner.labels]
+    for row, text in zip(ours, texts, strict=True):
+        cosines = np.array([embedding(runner.classifier, text) @ sentence for sentence in sentences])
+        assert np.allclose(row, SCALE * (cosines - cosines.mean()), atol=1e-4)
+
+
+def test_an_encoder_gives_the_label_whose_sentence_is_nearest(embedding_dir: Path) -> None:
+    rows = opened(embedding_dir).run([Document(1, "a", "goal goal the"), Document(2, "b", "bank bank today")])
+    assert [found[0].label for found in rows] == ["goal", "bank"]
+
+
+def test_an_encoder_reads_a_long_document_to_its_end_whatever_stands_beside_it(embedding_dir: Path) -> None:
+    classifier: Any = opened(embedding_dir).classifier  # type: ignore[attr-defined]
+    inner = WINDOW - 2
+    first, second = " ".join(["goal"] * inner), " ".join(["bank"] * inner)
+    together = classifier.logits([f"{first} {second}", "오늘", first, second], lambda: None)
+    alone = classifier.logits([f"{first} {second}"], lambda: None)
+    assert np.allclose(together[0], alone[0], atol=1e-5)
+    low, high = sorted((together[2][0], together[3][0]))
+    assert low < together[0][0] < high
+
+
+def test_an_encoders_evidence_is_its_tokens(embedding_dir: Path) -> None:
+    setup = Setup(parameters=ClassifyParameters(evidence=5), model_dir=embedding_dir)
+    (rows,) = CLASSIFY.stages[0].open(setup).run([Document(1, "a", "goal goal the " * 20)])
+    assert rows[0].label == "goal"
+    assert rows[1].term == "goal"
+    assert {row.term for row in rows[1:]} <= {"goal", "the"}
+
+
+def test_a_roberta_keeps_within_the_places_that_it_has() -> None:
+    import transformers
+
+    tokenizer = SimpleNamespace(model_max_length=10**30)
+    config = transformers.RobertaConfig(max_position_embeddings=514, pad_token_id=1)
+    assert pretrained._longest(tokenizer, config) == 512
+    assert pretrained._longest(tokenizer, transformers.BertConfig(max_position_embeddings=512)) == 512

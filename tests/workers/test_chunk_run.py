@@ -18,6 +18,7 @@ from tests.db.making import (
     crash,
     finish,
     held,
+    job_of,
     let_backoffs_pass,
     outcomes,
     sql,
@@ -336,3 +337,20 @@ def _when_it_runs(process: Process, event: Callable[[], None]) -> Callable[[int]
             return _run(process, job_id)
 
     return run
+
+
+def test_what_a_training_says_of_itself_is_stored_at_once_and_not_at_every_step(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _job(process.store, "a")
+    held_lease = lease.Lease(process, held(process.store, the_chunk(process.store, job_id).id))
+
+    def note_after(words: str) -> str | None:
+        held_lease.beat(words)
+        return job_of(process.store, job_id).note
+
+    monkeypatch.setattr(lease, "NOTE_SECONDS", 3600.0)
+    assert note_after("epoch 1 of 3") == "epoch 1 of 3"
+    assert note_after("epoch 2 of 3") == "epoch 1 of 3"
+    monkeypatch.setattr(lease, "NOTE_SECONDS", 0.0)
+    assert note_after("epoch 3 of 3") == "epoch 3 of 3"
