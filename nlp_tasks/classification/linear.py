@@ -8,6 +8,7 @@ nothing later, for the mixture is one linear model again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,10 @@ from nlp_tasks.kind import Progress
 
 __all__ = ["fit", "load"]
 
-#: Which n-grams are features.
-CONFIG = NgramConfig()
+#: Which n-grams are features; and of many short texts, in which longer ones come again, and for which there is room.
+CONFIG, LONGER = NgramConfig(), NgramConfig(chars=(1, 6), words=(1, 3), bits=24)
+#: So many texts are many, and of so many characters on average they are short.
+MANY, SHORT_CHARS = 20_000, 200
 #: C is chosen among these: weak data wants strong regularisation, a small C.
 STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 #: Passes over the rows for each, at most: usually the solver is done after half of them.
@@ -56,9 +59,10 @@ def fit(
     device: str,
     progress: Progress,
     checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
-    config: NgramConfig = CONFIG,
+    config: NgramConfig | None = None,
 ) -> Fitted:
     """Choose C and naive Bayes' share by texts that were left out, then fit on all with them."""
+    config = config or _config_for(examples.texts)
     watch = _Watch(progress)
     n_tune = len(examples.tune_texts)
     counts = features.count([*examples.texts, *examples.tune_texts], config, watch.counting)
@@ -76,6 +80,11 @@ def fit(
     mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares)
     is_tune = unseen.places >= len(labels) - n_tune
     return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen.uncalibrated[is_tune])
+
+
+def _config_for(texts: Sequence[str]) -> NgramConfig:
+    is_short = sum(map(len, texts)) <= SHORT_CHARS * len(texts)
+    return LONGER if len(texts) >= MANY and is_short else CONFIG
 
 
 def _choose(unseen: Unseen, labels: NDArray[np.int64]) -> Choice:

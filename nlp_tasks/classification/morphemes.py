@@ -14,6 +14,7 @@ from nlp_tasks.classification.ngrams import NgramConfig
 
 __all__ = ["fit", "load"]
 
-CONFIG = NgramConfig(chars=(1, 0), words=(1, 3), morphemes=True)
+#: Three in a row make many n-grams: more buckets than `linear` has.
+CONFIG = NgramConfig(chars=(1, 0), words=(1, 3), bits=24, morphemes=True)
 
 fit = partial(linear.fit, config=CONFIG)
