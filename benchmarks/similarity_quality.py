@@ -21,6 +21,7 @@ from nlp_tasks.similarity.terms import Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 COLUMNS = ["set", "doc2vec", "hybrid", "by infer_vector", "gensim", "tf-idf", "LSA-200"]
+#: What a training takes that is not told otherwise.
 DEFAULT = TrainSimilarityParameters()
 #: The issue's bars, top-1.
 LEAST = {"wikihalves": {"doc2vec": 0.83, "hybrid": 0.93}, "law": {"doc2vec": 0.90, "hybrid": 0.97}}

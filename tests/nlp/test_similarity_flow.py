@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.similarity import TrainSimilarityParameters
+from nlp_tasks.similarity import TrainSimilarityParameters, integrators
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.flow import SCHEMES, Flow, keep_chances
 from nlp_tasks.similarity.model import Model
@@ -67,6 +67,21 @@ def test_vectors_are_near_the_mean_of_many_gensim_runs(length: int, epochs: int)
         cosine = ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs)
         assert cosine > 0.98
         assert np.linalg.norm(ours) == pytest.approx(np.linalg.norm(theirs), rel=0.15)
+
+
+@pytest.mark.parametrize("directions", [4, 6])
+def test_blocks_of_the_jacobian_give_what_the_whole_gives(
+    directions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert integrators.BLOCK_DIRECTIONS >= SIZE
+    documents = [_document(topic, 4000, np.random.default_rng(100 + topic)) for topic in range(3)]
+    flow = Flow(_with_epochs(10))
+    whole = flow(documents)
+    monkeypatch.setattr(integrators, "BLOCK_DIRECTIONS", directions)
+    in_blocks = flow(documents)
+    assert np.abs(in_blocks - whole).max() > 1e-6
+    lengths = np.linalg.norm(in_blocks, axis=1) * np.linalg.norm(whole, axis=1)
+    assert ((in_blocks * whole).sum(axis=1) / lengths).min() > 0.99
 
 
 def test_a_vector_is_the_same_alone_and_among_documents_of_all_lengths() -> None:
