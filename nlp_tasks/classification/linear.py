@@ -49,7 +49,7 @@ class Choice:
     #: Factors of the SVM's and of naive Bayes' scores.
     shares: tuple[float, float]
     unseen: Calibrated
-    #: Accuracy plus macro F1; where texts have several labels, the log loss below zero.
+    #: Accuracy plus macro F1; of two labels, and where texts have several, the log loss below zero.
     merit: float
 
 
@@ -100,8 +100,9 @@ def _choose(unseen: Unseen, labels: NDArray[np.int64]) -> Choice:
 
 
 def _merit(mixed: Calibrated, labels: NDArray[np.int64]) -> float:
-    """Log loss would not do: of 17 labels it wants the one that is surest, not the one that is right most often."""
-    if labels.ndim > 1:
+    """Of many labels log loss wants the choice that is surest, not the one that is right most often; of two they are
+    the same one, which log loss tells with less chance."""
+    if labels.ndim > 1 or mixed.logits.shape[1] == 2:
         return -mixed.loss
     confusion = metrics.confusion_matrix(labels, mixed.logits.argmax(axis=1), mixed.logits.shape[1])
     return metrics.accuracy(confusion) + metrics.macro_f1(confusion)
