@@ -41,6 +41,10 @@ class Weights:
         matrix = own_share * self.matrix + other_share * other.matrix
         return Weights(matrix, own_share * self.bias + other_share * other.bias)
 
+    def shifted(self, offsets: NDArray[np.float32]) -> Weights:
+        """The model whose scores are these ones plus an offset for each label (K,)."""
+        return Weights(self.matrix, self.bias + torch.from_numpy(offsets).to(self.bias.device))
+
 
 @dataclass
 class LinearClassifier:
