@@ -76,6 +76,11 @@ def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
             position += len(surface)
 
 
+def has_hangul(text: str) -> bool:
+    """Whether any of it is Korean."""
+    return _hangul.search(text) is not None
+
+
 def segmented(text: str) -> str:
     """`text` with a space between any two morphemes, particles and endings included; what stands in a line, or in a
     piece of a long line, without Hangul stays as it is. Lines are joined by spaces."""

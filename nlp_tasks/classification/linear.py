@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, cross_fit, features, metrics
 from nlp_tasks.classification.architecture import Examples, Fitted
-from nlp_tasks.classification.calibration import Calibrated, calibrate
+from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.cross_fit import Unseen
 from nlp_tasks.classification.linear_model import LinearClassifier, load
 from nlp_tasks.classification.ngrams import NgramConfig
@@ -27,7 +27,8 @@ from nlp_tasks.kind import Progress
 __all__ = ["fit", "load"]
 
 #: Which n-grams are features; and of many short texts, in which longer ones come again, and for which there is room.
-CONFIG, LONGER = NgramConfig(), NgramConfig(chars=(1, 6), words=(1, 3), bits=24)
+CONFIG = NgramConfig(morphemes=(1, 3))
+LONGER = NgramConfig(chars=(1, 6), words=(1, 3), morphemes=(1, 3), bits=24)
 #: So many texts are many, and of so many characters on average they are short.
 MANY, SHORT_CHARS = 20_000, 200
 #: C is chosen among these: weak data wants strong regularisation, a small C.
@@ -39,6 +40,9 @@ SMOOTHING = 0.01
 #: Naive Bayes' share of the mixture is chosen among these. Where texts have several labels it has none: it only
 #: compares labels with each other.
 BAYES_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: How much of the labels' prior is taken out of the scores is chosen among these: each label against the rest makes
+#: rare ones too shy where labels overlap.
+PRIOR_SHARES = (0.0, 0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,10 @@ class Choice:
     strength: float
     #: Factors of the SVM's and of naive Bayes' scores.
     shares: tuple[float, float]
-    unseen: Calibrated
+    #: Added to the scores.
+    offsets: NDArray[np.float32]  # (K,)
+    #: Its scores of those texts.
+    unseen: NDArray[np.float32]  # (M, K)
     #: Accuracy plus macro F1; of two labels, and where texts have several, the log loss below zero.
     merit: float
 
@@ -61,7 +68,7 @@ def fit(
     checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
     config: NgramConfig | None = None,
 ) -> Fitted:
-    """Choose C and naive Bayes' share by texts that were left out, then fit on all with them."""
+    """Choose C, naive Bayes' share and the offsets by texts that were left out, then fit on all with them."""
     config = config or _config_for(examples.texts)
     watch = _Watch(progress)
     n_tune = len(examples.tune_texts)
@@ -77,9 +84,9 @@ def fit(
     choice = _choose(unseen, labels[unseen.places])
 
     svm = problem.fit(choice.strength, passes, watch.fitting)
-    mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares)
+    mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares).shifted(choice.offsets)
     is_tune = unseen.places >= len(labels) - n_tune
-    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen.uncalibrated[is_tune])
+    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen[is_tune])
 
 
 def _config_for(texts: Sequence[str]) -> NgramConfig:
@@ -88,23 +95,37 @@ def _config_for(texts: Sequence[str]) -> NgramConfig:
 
 
 def _choose(unseen: Unseen, labels: NDArray[np.int64]) -> Choice:
+    """The best of all mixtures with all offsets. What is tried first wins a draw."""
     bayes = calibrate(unseen.bayes, labels)
+    offsets = _offsets(labels, unseen.bayes.shape[1])
     choices = []
     for strength, scores in unseen.svm.items():
         svm = calibrate(scores, labels)
         for share in BAYES_SHARES if labels.ndim == 1 else (0.0,):
             mixed = calibrate((1 - share) * svm.logits + share * bayes.logits, labels)
-            shares = ((1 - share) / svm.temperature, share / bayes.temperature)
-            choices.append(Choice(strength, shares, mixed, _merit(mixed, labels)))
+            factors = (1 - share) / svm.temperature, share / bayes.temperature
+            shares = (factors[0] / mixed.temperature, factors[1] / mixed.temperature)
+            for offset in offsets:
+                shifted = mixed.logits + offset
+                choices.append(Choice(strength, shares, offset, shifted, _merit(shifted, labels)))
     return max(choices, key=lambda choice: choice.merit)
 
 
-def _merit(mixed: Calibrated, labels: NDArray[np.int64]) -> float:
-    """Of many labels log loss wants the choice that is surest, not the one that is right most often; of two they are
-    the same one, which log loss tells with less chance."""
-    if labels.ndim > 1 or mixed.logits.shape[1] == 2:
-        return -mixed.loss
-    confusion = metrics.confusion_matrix(labels, mixed.logits.argmax(axis=1), mixed.logits.shape[1])
+def _offsets(labels: NDArray[np.int64], n_labels: int) -> list[NDArray[np.float32]]:
+    """Offsets (K,) to try: the more, the rarer the label."""
+    if labels.ndim > 1:
+        return [np.zeros(n_labels, np.float32)]
+    counts = np.bincount(labels, minlength=n_labels) + 1  # one more: a label may have all its texts elsewhere
+    rarity = -np.log(counts / counts.sum()).astype(np.float32)
+    return [np.float32(share) * rarity for share in PRIOR_SHARES]
+
+
+def _merit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+    """Log loss would not do: it asks how sure the scores are, and macro F1 is what a rare label counts in. Of two
+    labels both want the same, and log loss tells it with less chance."""
+    if labels.ndim > 1 or logits.shape[1] == 2:
+        return -metrics.log_loss(labels, metrics.probabilities_for(labels, logits))
+    confusion = metrics.confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1])
     return metrics.accuracy(confusion) + metrics.macro_f1(confusion)
 
 

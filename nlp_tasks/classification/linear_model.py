@@ -41,6 +41,10 @@ class Weights:
         matrix = own_share * self.matrix + other_share * other.matrix
         return Weights(matrix, own_share * self.bias + other_share * other.bias)
 
+    def shifted(self, offsets: NDArray[np.float32]) -> Weights:
+        """The model whose scores are these ones plus an offset for each label (K,)."""
+        return Weights(self.matrix, self.bias + torch.from_numpy(offsets).to(self.bias.device))
+
 
 @dataclass
 class LinearClassifier:
@@ -84,7 +88,7 @@ class LinearClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> LinearClassifier:
     """The classifier that `state` described."""
-    settings = config | {"chars": tuple(config["chars"]), "words": tuple(config["words"])}
+    settings = config | {orders: tuple(config[orders]) for orders in ("chars", "words", "morphemes")}
     vocabulary = Vocabulary.of(NgramConfig(**settings), tensors["buckets"], tensors["idf"])
     matrix, bias = (torch.from_numpy(tensors[name]).to(device) for name in ("matrix", "bias"))
     return LinearClassifier(vocabulary, Weights(matrix, bias))

@@ -1,4 +1,4 @@
-"""Hashed word and character n-grams of a whole batch of texts at once, by numpy over their code points.
+"""Hashed n-grams of characters, words and morphemes of a whole batch of texts at once, by numpy over their code points.
 
 Knows no labels and no weights. The hashing trick of Weinberger et al. (2009): an n-gram is known by its
 bucket alone, so there is no vocabulary to store and nothing to look up in Python. All texts of a batch are
@@ -25,7 +25,10 @@ from nlp_tasks.classification.hashing import (
     word_hashes,
     word_spans,
 )
-from nlp_tasks.text import segmented
+from nlp_tasks.text import has_hangul, segmented
+
+#: Tells a morpheme from a word of the same letters.
+MORPHEME = np.uint64(0xA5A5A5A5A5A5A5A5)
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class NgramConfig:
     bits: int = 22
     #: A run of one character is cut to this length: "ㅋㅋㅋㅋㅋㅋㅋ" and "ㅋㅋㅋ" say the same.
     longest_run: int = 3
-    #: Whether the words of Korean are its morphemes.
-    morphemes: bool = False
+    #: Of texts with some Hangul. They show a stem whatever is fused to it; cutting them takes most of the time.
+    morphemes: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,19 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
 def spelled(text: str, config: NgramConfig) -> dict[int, str]:
     """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
     tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
-    points, owner = _points([text], config)
+    points, owner = code_points([text], config.longest_run)
     chars = "".join(map(chr, points.tolist()))
     found: dict[int, str] = {}
     for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
         places = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
         for place, key in zip(places.tolist(), keys.tolist(), strict=True):
             found.setdefault(key, chars[place : place + order].replace(" ", "_"))
-    starts, ends = word_spans(points) if len(points) else (points, points)
-    for order, keys in enumerate(_word_keys(points, owner, config), start=max(1, config.words[0])):
-        for place, key in enumerate(keys.tolist()):
-            found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
+    for points, owner, orders, salt in _words([text], config):
+        chars = "".join(map(chr, points.tolist()))
+        starts, ends = word_spans(points) if len(points) else (points, points)
+        for order, keys in enumerate(_word_keys(points, owner, orders, salt, config.bits), start=orders[0]):
+            for place, key in enumerate(keys.tolist()):
+                found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
     return found
 
 
@@ -86,8 +91,10 @@ def concatenate(parts: Sequence[Counts]) -> Counts:
 
 
 def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
-    points, owner = _points(texts, config)
-    keys = [*_char_keys(points, owner, config), *_word_keys(points, owner, config)]
+    points, owner = code_points(texts, config.longest_run)
+    keys = [*_char_keys(points, owner, config)]
+    for points, owner, orders, salt in _words(texts, config):
+        keys += _word_keys(points, owner, orders, salt, config.bits)
     merged = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     first = np.flatnonzero(np.concatenate([np.ones(min(1, len(merged)), bool), merged[1:] != merged[:-1]]))
     unique = merged[first]
@@ -97,11 +104,15 @@ def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
     return Counts(starts, (unique & np.uint64((1 << config.bits) - 1)).astype(np.int64), counts)
 
 
-def _points(texts: Sequence[str], config: NgramConfig) -> tuple[U64, U64]:
-    """What `code_points` gives, for the texts as the settings want them read."""
-    if config.morphemes:
-        texts = [segmented(text) for text in texts]
-    return code_points(texts, config.longest_run)
+def _words(
+    texts: Sequence[str], config: NgramConfig
+) -> Iterator[tuple[U64, U64, tuple[int, int], np.uint64]]:
+    """Code points and owners of what words are cut from, the orders wanted of these, and what tells their n-grams
+    from others of the same letters: the texts themselves, then those with some Hangul cut into morphemes."""
+    yield *code_points(texts, config.longest_run), config.words, np.uint64(0)
+    if config.morphemes[1] >= 1:
+        cut = [segmented(text) if has_hangul(text) else "" for text in texts]
+        yield *code_points(cut, config.longest_run), config.morphemes, MORPHEME
 
 
 def _char_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
@@ -121,8 +132,8 @@ def _char_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
             yield (owner[:last][inside] << shift) | bucket(hashes[inside], config.bits)
 
 
-def _word_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
-    low, high = config.words
+def _word_keys(points: U64, owner: U64, orders: tuple[int, int], salt: np.uint64, bits: int) -> Iterator[U64]:
+    low, high = orders
     if high < 1 or not len(points):
         return
     starts, ends = word_spans(points)
@@ -135,4 +146,4 @@ def _word_keys(points: U64, owner: U64, config: NgramConfig) -> Iterator[U64]:
         if order >= low:
             last = len(words) - order + 1
             inside = whose[:last] == whose[order - 1 :]
-            yield (whose[:last][inside] << np.uint64(config.bits)) | bucket(hashes[inside], config.bits)
+            yield (whose[:last][inside] << np.uint64(bits)) | bucket(hashes[inside] ^ salt, bits)

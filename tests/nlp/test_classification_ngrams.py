@@ -83,11 +83,18 @@ def test_long_texts_are_counted_with_a_sign_of_life_after_each() -> None:
     assert len(beats) == 3
 
 
-def test_morphemes_are_the_words_of_korean_and_words_those_of_english() -> None:
-    config = NgramConfig(chars=(1, 0), words=(1, 1), bits=24, morphemes=True)
-    words = set(ngrams.spelled("국회는 법률을 제정하였다", config).values())
-    assert words == {"국회", "는", "법률", "을", "제정", "하", "였", "다"}
-    assert rows(["국회는 법률"], config)[0].items() >= rows(["국회"], config)[0].items()
-    assert rows(["the National Assembly"], config) == rows(
-        ["the National Assembly"], NgramConfig(chars=(1, 0), words=(1, 1), bits=24)
-    )
+def test_korean_has_its_morphemes_beside_its_words_and_english_its_words_alone() -> None:
+    both = NgramConfig(chars=(1, 0), words=(1, 1), morphemes=(1, 2), bits=24)
+    terms = set(ngrams.spelled("법률을 제정하였다", both).values())
+    assert terms >= {"법률을", "제정하였다", "법률", "을", "제정", "하", "였", "다", "법률 을", "을 제정"}
+    korean = rows(["국회"], both)[0]
+    assert list(korean.values()) == [1.0, 1.0]  # a word that is a morpheme counts as either
+    words = NgramConfig(chars=(1, 0), words=(1, 1), bits=24)
+    assert rows(["the National Assembly", "국회"], both)[0] == rows(["the National Assembly"], words)[0]
+
+
+@given(st.lists(st.text("국회는법률을 a.\n", max_size=20), max_size=4))
+def test_every_ngram_counted_is_spelled(texts: list[str]) -> None:
+    config = NgramConfig(morphemes=(1, 3), bits=24)
+    for text, row in zip(texts, rows(texts, config), strict=True):
+        assert row.keys() == ngrams.spelled(text, config).keys()

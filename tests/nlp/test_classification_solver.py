@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.classification import cross_fit, features, gram, newton
+from nlp_tasks.classification import cross_fit, features, gram, linear, newton
 from nlp_tasks.classification.features import Rows
 from nlp_tasks.classification.linear_model import Weights
 from nlp_tasks.classification.ngrams import NgramConfig
@@ -132,3 +132,25 @@ def test_of_many_texts_only_those_to_choose_by_are_left_out(monkeypatch: pytest.
     assert (
         cross_fit.folds(np.zeros(30, np.int64), n_tune=4).tolist() == [cross_fit.ALWAYS_USED] * 26 + [0] * 4
     )
+
+
+def test_a_rare_label_that_others_overlap_is_not_passed_over() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [900, 100])
+    # Of equal height for both, but nine texts in ten are of the common one: scores that follow the prior.
+    evidence = random.normal(np.where(labels == 1, 1.0, -1.0), 1.0)
+    scores = np.stack([np.log(0.9) - evidence, np.log(0.1) + evidence], axis=1).astype(np.float32)
+    unseen = cross_fit.Unseen(np.arange(1000), np.zeros_like(scores), {1.0: scores})
+    choice = linear._choose(unseen, labels)
+    assert choice.offsets[1] > choice.offsets[0]
+    assert choice.merit > linear._merit(scores, labels)
+    mixed = Weights(torch.eye(2), torch.zeros(2)).mixed(
+        Weights(torch.zeros(2, 2), torch.zeros(2)), *choice.shares
+    )
+    final = scores @ mixed.shifted(choice.offsets).matrix.numpy() + choice.offsets
+    assert final == pytest.approx(choice.unseen, rel=1e-4, abs=1e-4)
+
+
+def test_equally_common_labels_have_equal_offsets() -> None:
+    for offsets in linear._offsets(np.repeat([0, 1, 2], 20), 3):
+        assert len(set(offsets.tolist())) == 1
