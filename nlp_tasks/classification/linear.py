@@ -43,6 +43,8 @@ BAYES_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: How much of the labels' prior is taken out of the scores is chosen among these: each label against the rest makes
 #: rare ones too shy where labels overlap.
 PRIOR_SHARES = (0.0, 0.25, 0.5, 0.75)
+#: What such a share has to add to accuracy plus macro F1, times the share: less may be chance.
+PRIOR_PRICE = 0.02
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Choice:
     offsets: NDArray[np.float32]  # (K,)
     #: Its scores of those texts.
     unseen: NDArray[np.float32]  # (M, K)
-    #: Accuracy plus macro F1; of two labels, and where texts have several, the log loss below zero.
+    #: Accuracy plus macro F1, less the price of the offsets; of two labels, and where texts have several, the log
+    #: loss below zero.
     merit: float
 
 
@@ -105,19 +108,20 @@ def _choose(unseen: Unseen, labels: NDArray[np.int64]) -> Choice:
             mixed = calibrate((1 - share) * svm.logits + share * bayes.logits, labels)
             factors = (1 - share) / svm.temperature, share / bayes.temperature
             shares = (factors[0] / mixed.temperature, factors[1] / mixed.temperature)
-            for offset in offsets:
+            for prior_share, offset in offsets.items():
                 shifted = mixed.logits + offset
-                choices.append(Choice(strength, shares, offset, shifted, _merit(shifted, labels)))
+                merit = _merit(shifted, labels) - PRIOR_PRICE * prior_share
+                choices.append(Choice(strength, shares, offset, shifted, merit))
     return max(choices, key=lambda choice: choice.merit)
 
 
-def _offsets(labels: NDArray[np.int64], n_labels: int) -> list[NDArray[np.float32]]:
-    """Offsets (K,) to try: the more, the rarer the label."""
+def _offsets(labels: NDArray[np.int64], n_labels: int) -> dict[float, NDArray[np.float32]]:
+    """Share of the prior -> the offsets (K,) that take it out: the more, the rarer the label."""
     if labels.ndim > 1:
-        return [np.zeros(n_labels, np.float32)]
+        return {0.0: np.zeros(n_labels, np.float32)}
     counts = np.bincount(labels, minlength=n_labels) + 1  # one more: a label may have all its texts elsewhere
     rarity = -np.log(counts / counts.sum()).astype(np.float32)
-    return [np.float32(share) * rarity for share in PRIOR_SHARES]
+    return {share: np.float32(share) * rarity for share in PRIOR_SHARES}
 
 
 def _merit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

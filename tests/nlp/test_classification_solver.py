@@ -152,5 +152,5 @@ def test_a_rare_label_that_others_overlap_is_not_passed_over() -> None:
 
 
 def test_equally_common_labels_have_equal_offsets() -> None:
-    for offsets in linear._offsets(np.repeat([0, 1, 2], 20), 3):
+    for offsets in linear._offsets(np.repeat([0, 1, 2], 20), 3).values():
         assert len(set(offsets.tolist())) == 1
