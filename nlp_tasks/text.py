@@ -28,6 +28,8 @@ KOREAN_SHARE = 0.2
 
 #: MeCab's time grows with the square of the piece it is given (1 s for 50,000 characters, 4 min for 1,000,000).
 _PIECE_CHARS = 400
+#: Longer words hardly come again.
+_CACHED_CHARS = 30
 _HANGUL = "\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f"
 _hangul = re.compile(f"[{_HANGUL}]")
 _hangul_runs = re.compile(f"[{_HANGUL}]+")
@@ -82,13 +84,20 @@ def has_hangul(text: str) -> bool:
 
 
 def segmented(text: str) -> str:
-    """`text` with a space between any two morphemes, particles and endings included; what stands in a line, or in a
-    piece of a long line, without Hangul stays as it is. Lines are joined by spaces."""
-    pieces = _piece.findall(_unsafe.sub(" ", text))
+    """`text` with one space between any two words, and between the morphemes of those with some Hangul.
+
+    Each word is cut by itself: the same word is cut the same way wherever it stands, which n-grams like better than
+    what its neighbours would make of it, and most words have been cut before.
+    """
     return " ".join(
-        " ".join(surface for surface, _ in _morphemes(piece)) if _hangul.search(piece) else piece
-        for piece in pieces
+        (_cut if len(word) <= _CACHED_CHARS else _cut.__wrapped__)(word) if _hangul.search(word) else word
+        for word in _unsafe.sub(" ", text).split()
     )
+
+
+@lru_cache(maxsize=200_000)
+def _cut(word: str) -> str:
+    return " ".join(surface for piece in _piece.findall(word) for surface, _ in _morphemes(piece))
 
 
 def _korean(piece: str) -> list[str]:

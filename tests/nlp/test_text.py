@@ -68,9 +68,14 @@ def test_any_text_gives_lower_cased_words_without_spaces(text: str) -> None:
 
 def test_segmenting_parts_the_morphemes_and_keeps_every_letter() -> None:
     assert segmented("국회는 법률을 제정하였다.") == "국회 는 법률 을 제정 하 였 다 ."
-    assert segmented("The board, met.\n국회의 GDP") == "The board, met. 국회 의 GDP"
-    long = "대한민국 국회는 법률을 제정하였다. " * 100
-    assert segmented(long).replace(" ", "") == long.replace(" ", "")
+    assert segmented("The board, met.\n법률을 GDP") == "The board, met. 법률 을 GDP"
+    unspaced = "대한민국국회는법률을제정하였다" * 5_000
+    assert segmented(unspaced).replace(" ", "") == unspaced
+
+
+def test_a_word_is_segmented_the_same_way_wherever_it_stands() -> None:
+    alone = segmented("나는").split()
+    assert segmented("하늘을 나는 새는 나는 모른다").split()[2 : 2 + len(alone)] == alone
 
 
 def test_language_goes_by_the_share_of_hangul() -> None:
