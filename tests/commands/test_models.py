@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from db import model_versions
@@ -85,3 +87,21 @@ def test_show_has_each_figure_of_the_gate_on_a_line_and_fits_a_terminal(shell: S
     listed = shell("models", "list").out
     assert "refused beside version 1: neighbours_kept 0.25 at least 0.4" in listed
     assert "unknown_share" not in listed
+
+
+def test_what_has_no_page_says_what_has_one(shell: Shell, tmp_path: Path) -> None:
+    made(shell, "near", "train-similarity", self_rank=0.5)
+    classifier(shell, 100)
+    near, topics = (row["job_id"] for row in reversed(shell("status", "--json").json))
+    file = tmp_path / "page.html"
+
+    said = shell("models", "show", "near", "--html", file, status=2).err
+    assert "near@1 was made by train-similarity" in said
+    assert "only classifiers have a page" in said
+    assert "a classifier has a page by `docmill models show NAME --html FILE`" in (
+        shell("results", near, "--html", file, status=2).err
+    )
+    assert "by `docmill models show topics@1 --html FILE`" in (
+        shell("results", topics, "--html", file, status=2).err
+    )
+    assert not file.exists()
