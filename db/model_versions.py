@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk, gates
+from db import bulk, gates, measured
 from db.errors import ConflictError, NotFoundError
 from db.gates import Judgement
 from db.models import (
@@ -170,8 +170,9 @@ def register(
     figures: dict[str, Rows] | None = None,
 ) -> Registered:
     """Store what a training job built as the next version of its model. It becomes the champion if there is
-    none, or if the gate, where there is one, let it pass beside the champion of now; the job's note says which.
-    Call it in the transaction that closes the job's chunk, so that a job makes one version."""
+    none, or if the gate, where there is one, let it pass beside the champion of now; the job's note says which, and
+    whether it was measured on too few documents. Call it in the transaction that closes the job's chunk, so that a
+    job makes one version."""
     job = session.execute(select(Job.kind, Job.model_ref, Job.parameters).where(Job.id == job_id)).one()
     model = _model(session, job.model_ref or job.kind, job.kind)
     newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
@@ -204,6 +205,8 @@ def register(
     if not refusal:
         _point(session, model.id, CHAMPION, version.id)
     note = refusal or f"{model.name}@{version.version} is the champion now"
+    if doubt := measured.doubt(metrics):
+        note += f"; {doubt}"
     session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id, note=note))
     return Registered(version.version, not refusal, note)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,21 @@ from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
 from db.sql import UtcDateTime
+
+#: How the note of a training begins that is going on.
+_TOLD = re.compile(r"(\d+) %: ")
+
+
+def note_of(done: int, total: int, words: str) -> str:
+    """The note of a training that is so many steps on: "45 %: epoch 3 of 6". Until its end it is 99 % at most: after
+    the last step the model is measured and judged."""
+    return f"{min(99, 100 * done // max(1, total))} %: {words}"
+
+
+def share_and_words(note: str) -> tuple[float, str]:
+    """What `note_of` was made from, the share from 0 to 1; other notes have the share 0."""
+    told = _TOLD.match(note)
+    return (int(told[1]) / 100, note[told.end() :]) if told else (0.0, note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +66,12 @@ class JobProgress:
 
     @property
     def share(self) -> float:
-        """0 to 1: chunks count too, since the first stages of a kind give no document an outcome."""
+        """0 to 1: chunks count too, since the first stages of a kind give no document an outcome, and what a training
+        says of itself, whose documents are done all at once."""
         if self.ended or not self.n_documents:
             return 1.0 if self.ended else 0.0
-        return max(self.n_done / self.n_documents, self.n_chunks_closed / max(1, self.n_chunks))
+        told, _ = share_and_words(self.note or "")
+        return max(self.n_done / self.n_documents, self.n_chunks_closed / max(1, self.n_chunks), told)
 
 
 _COLUMNS = tuple(JobProgress.__slots__)

@@ -145,6 +145,7 @@ class GatedParameters:
 def _train_gated(
     documents: Documents, parameters: GatedParameters, device: str, model_dir: Path, progress: Progress
 ) -> dict[str, float]:
+    progress(3, 4, "step 3 of 4")
     if parameters.quality < 0:
         raise ArithmeticError("there is no such quality")
     (model_dir / "quality").write_text(str(parameters.quality))

@@ -20,6 +20,7 @@ from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError
 from db.gates import Judgement
 from db.model_versions import Registered
+from db.progress import note_of
 from db.results import Rows
 from db.store import Store
 from nlp_tasks import checkpoint, model_files
@@ -138,9 +139,9 @@ def _be_the_suspect(process: Process, lease: Lease) -> None:
 
 
 def _progress(process: Process, lease: Lease) -> Any:
-    def progress(done: int, total: int, note: str) -> None:  # noqa: ARG001 (the note says it)
+    def progress(done: int, total: int, words: str) -> None:
         try:
-            lease.beat(note)
+            lease.beat(note_of(done, total, words))
         except (FencedError, StopRequestedError) as error:
             # Raising would leave it to a training library's threads to end; nothing of it is needed any more.
             log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)

@@ -27,7 +27,7 @@ LINE_SECONDS = 10.0
 def watch(job: JobId, json: Json = False) -> None:
     """Show a job's progress until it has ended.
 
-    Documents per second, time left, errors and what a training says of itself are shown, and why nothing moves
+    Documents per second, time left, errors and how far a training says that it is are shown, and why nothing moves
     when nothing does; into a file or a pipe, a line every 10 seconds at most. Ctrl-C stops the watching, not the
     job. The exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was cancelled.
 
@@ -61,6 +61,8 @@ def _shown_until_ended(job_id: int) -> JobProgress:
 def _as_a_bar(job_id: int, out: Console) -> JobProgress:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+    from db.progress import share_and_words
+
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -71,7 +73,9 @@ def _as_a_bar(job_id: int, out: Console) -> JobProgress:
     with Progress(*columns, console=out) as shown:
         bar = shown.add_task(f"job {job_id}", total=1.0, words="")
         for now, obstacle in _looks(job_id):
-            shown.update(bar, description=f"job {job_id}, {now.kind}", completed=now.share, words=_words(now))
+            # The bar shows the share that the note of a training begins with.
+            _, words = share_and_words(_words(now))
+            shown.update(bar, description=f"job {job_id}, {now.kind}", completed=now.share, words=words)
             if obstacle:
                 out.print(obstacle)
     return now

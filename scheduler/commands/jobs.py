@@ -190,12 +190,21 @@ def _rows(session: Session, job: JobProgress, table: str | None) -> Iterator[dic
     return stored.rows_of(session, job.job_id, table or main_table(kind.name))
 
 
+def _other_page(job: JobProgress) -> str:
+    """What has a page, for a job that has none; of a job with a classifier, that classifier."""
+    model = "NAME"
+    if job.model and job.kind in ("train-classify", "classify", "shadow-classify"):
+        name = job.model.partition("@")[0]
+        model = f"{name}@{job.model_version}" if job.model_version else name
+    return f"--html shows summaries; a classifier has a page by `docmill models show {model} --html FILE`"
+
+
 def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
     from db import results as stored
     from scheduler.pages.summaries import Sentence, Summarized, page
 
     if job.kind != "summarize":
-        raise ValueError(f"job {job.job_id} is of the kind {job.kind}: --html shows summaries")
+        raise ValueError(f"job {job.job_id} is of the kind {job.kind}: {_other_page(job)}")
     documents = (
         Summarized(*row, [Sentence(one["start_char"], one["end_char"], one["score"]) for one in chosen])
         for row, chosen in stored.summaries_of(session, job.job_id, limit)

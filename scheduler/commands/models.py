@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from scheduler.commands import figures
 from scheduler.commands.options import Json
-from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.output import print_json, print_table, say, shown
 from scheduler.commands.shell import Commands
 
 app = Commands(help="Trained models, their versions and champions.")
@@ -24,6 +25,9 @@ Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
 def list_(json: Json = False) -> None:
     """List every version of every model.
 
+    Each with the figures that tell most, on how many held-out documents they were measured, and what its gate
+    refused; `docmill models show` has them all.
+
     Example: docmill models list
     """
     from db import model_versions
@@ -35,8 +39,9 @@ def list_(json: Json = False) -> None:
         del row["id"]
     if json:
         print_json(rows)
-    else:
-        _print_versions(rows)
+        return
+    columns = ("model", "kind", "aliases", "created", "figures", "gate")
+    print_table(map(_row, rows), columns, "no models yet: docmill train classify --collection NAME")
 
 
 @app.command()
@@ -52,7 +57,8 @@ def show(
 ) -> None:
     """Show one model's versions with all their figures.
 
-    Of the champion, or of the version named, a classifier's figures by label and its most frequent confusions follow.
+    Where they were measured on fewer than 30 documents, a line says that this is too few to tell. Of the champion, or
+    of the version named, a classifier's figures by label and its most frequent confusions follow.
 
     With --html they are a page in one file, which needs nothing else.
 
@@ -79,8 +85,8 @@ def show(
     if json:
         print_json(versions)
         return
-    _print_versions(versions)
-    _print_figures(champion)
+    say(shown("\n\n".join("\n".join(figures.in_full(version)) for version in versions)))
+    _print_by_label(champion)
 
 
 @app.command()
@@ -162,7 +168,8 @@ def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, An
 
     if not version["model_label_metric"]:
         raise ValueError(
-            f"{version['model']}@{version['version']} has no figures by label: only classifiers have a page"
+            f"{version['model']}@{version['version']} was made by {version['kind']} and has no figures by label: "
+            f"only classifiers have a page; `docmill models show {version['model']}` prints all its figures"
         )
     text = model.page(version, versions)
     if str(file) == "-":
@@ -172,21 +179,18 @@ def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, An
         say(f"wrote {file}")
 
 
-def _print_versions(rows: list[dict[str, Any]]) -> None:
-    shown = [
-        row
-        | {
-            "aliases": ", ".join(row["aliases"]),
-            "figures": ", ".join(f"{metric} {value:.4g}" for metric, value in sorted(row["metrics"].items())),
-            "gate": _in_words(row["gate"]),
-        }
-        for row in rows
-    ]
-    columns = ("model", "version", "kind", "aliases", "created_at", "figures", "gate")
-    print_table(shown, columns, "no models yet: docmill train classify --collection NAME")
+def _row(version: dict[str, Any]) -> dict[str, str]:
+    return {
+        "model": f"{version['model']}@{version['version']}",
+        "kind": version["kind"].removeprefix("train-"),
+        "aliases": ", ".join(version["aliases"]),
+        "created": version["created_at"].astimezone().strftime("%Y-%m-%d"),
+        "figures": figures.in_short(version),
+        "gate": figures.gate_in_short(version["gate"]),
+    }
 
 
-def _print_figures(version: dict[str, Any]) -> None:
+def _print_by_label(version: dict[str, Any]) -> None:
     """A classifier's figures by label, and its most frequent confusions."""
     if by_label := version["model_label_metric"]:
         say(f"\n{version['model']}@{version['version']}, by label:")
@@ -198,10 +202,3 @@ def _print_figures(version: dict[str, Any]) -> None:
         say("\nmost frequent confusions:")
         wrong.sort(key=lambda row: -row["n_documents"])
         print_table(wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents"), "")
-
-
-def _in_words(gate: dict[str, Any] | None) -> str:
-    if gate is None:
-        return ""
-    beside = f" beside version {gate['beside_version']}" if gate["beside_version"] else ""
-    return f"{'passed' if gate['passed'] else 'refused'}{beside}: {gate['words']}"

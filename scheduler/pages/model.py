@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from db import measured
 from scheduler.pages import charts
 from scheduler.pages.markup import Markup, element, joined
 
@@ -29,7 +30,8 @@ h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2.4rem 0 .4r
 p { color: var(--soft); margin: .2rem 0 .8rem } .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.4rem 0 }
 .tile { background: var(--card); border-radius: 8px; padding: .7rem 1.1rem; min-width: 7rem }
 .tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums } .tile span { color: var(--soft) }
-.scroll { overflow-x: auto } svg { display: block } svg text { font-size: 12px; fill: var(--ink) }
+.scroll { overflow-x: auto } .doubt { color: var(--wrong) }
+svg { display: block } svg text { font-size: 12px; fill: var(--ink) }
 svg .name, svg .count { text-anchor: end } svg .tick { text-anchor: middle; fill: var(--soft) }
 svg .cell { text-anchor: middle } svg .strong { text-anchor: middle; fill: var(--paper); font-weight: 600 }
 svg .track { fill: var(--card) } svg .bar { fill: var(--bar) } svg .grid { stroke: var(--line) }
@@ -53,6 +55,7 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
         element("h1", name, *([" · ", ", ".join(version["aliases"])] if version["aliases"] else [])),
         element("p", f"{arch}, trained {when} on {metrics.get('n_train', 0):,.0f} documents"),
         element("div", *_tiles(metrics), class_="tiles"),
+        *_doubt(metrics),
         *_by_label(version["model_label_metric"]),
         *_confusion(version["model_confusion"]),
         *_reliability(version["model_reliability"]),
@@ -82,6 +85,11 @@ def _tiles(metrics: dict[str, float]) -> list[Markup]:
         for name, (words, form) in LARGE.items()
         if name in metrics
     ]
+
+
+def _doubt(metrics: dict[str, float]) -> list[Markup]:
+    words = measured.doubt(metrics)
+    return [element("p", f"{words[0].upper()}{words[1:]}.", class_="doubt")] if words else []
 
 
 def _by_label(rows: charts.Rows) -> list[Markup]:
