@@ -11,8 +11,11 @@ import numpy as np
 
 from benchmarks import classification_peers, report
 
-#: Short reviews per second on one core (issue 5), on the set of short reviews.
-SPEED_SET, LEAST_SPEED = "ko_sentiment_nsmc", 10_000
+#: The set of short reviews, and how many of them are to be labelled in a second on one core (issue 5).
+REVIEWS, LEAST_SPEED = "ko_sentiment_nsmc", 10_000
+#: The best architecture that needs no download, and what it has to reach on the reviews: within 20 minutes of
+#: training on two cores, of which one is given.
+BEST, LEAST_BEST, MOST_SECONDS = "ensemble", 0.882, 1200
 #: Peers whose accuracy is at least ours less this are of equal accuracy.
 EQUAL = 0.005
 COLUMNS = [
@@ -79,7 +82,7 @@ def bars(found: dict[str, Models], default: str) -> dict[str, dict[str, float]]:
         for figure in ("accuracy", "macro_f1"):
             least = min(float(np.mean(_leads(models, default, peer, figure))) for peer in peers)
             asked[f"{name}: {figure} above the best peer's"] = {"value": least, "at_least": 0.0}
-        if name == SPEED_SET:
+        if name == REVIEWS:
             speed = _mean(models[default])["documents_per_second"]
             equal = [
                 _mean(models[peer])["documents_per_second"]
@@ -89,6 +92,10 @@ def bars(found: dict[str, Models], default: str) -> dict[str, dict[str, float]]:
             asked["short reviews a second"] = {"value": speed, "at_least": LEAST_SPEED}
             ratio = speed / max(equal) if equal else 1.0
             asked["speed beside the fastest peer of equal accuracy"] = {"value": ratio, "at_least": 1.0}
+        if name == REVIEWS and BEST in models:
+            best = _mean(models[BEST])
+            asked[f"{BEST}: accuracy on reviews"] = {"value": best["accuracy"], "at_least": LEAST_BEST}
+            asked[f"{BEST}: seconds to train"] = {"value": best["seconds_to_train"], "at_most": MOST_SECONDS}
     return asked
 
 

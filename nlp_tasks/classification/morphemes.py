@@ -15,6 +15,6 @@ from nlp_tasks.classification.ngrams import NgramConfig
 __all__ = ["fit", "load"]
 
 #: Three in a row make many n-grams: more buckets than `linear` has.
-CONFIG = NgramConfig(chars=(1, 0), words=(1, 1), morphemes=(1, 3), bits=24)
+CONFIG = NgramConfig(chars=(1, 0), words=(1, 2), morphemes=(1, 3), bits=24)
 
 fit = partial(linear.fit, config=CONFIG)
