@@ -1,9 +1,9 @@
-"""`linear`: hashed word and character n-grams, tf-idf, a linear SVM mixed with naive Bayes. The default.
+"""`linear`: hashed n-grams of words, characters and morphemes, tf-idf, a linear SVM mixed with naive Bayes. The default.
 
-Nothing in it looks at one word at a time in Python, so it labels short texts by the ten thousand a second on one core.
-Long texts need no windows: an n-gram counts wherever it stands. Few documents favour naive Bayes, many favour the SVM
-(Ng & Jordan 2002); mixing both as suits texts that neither learned from beats either (Wang & Manning 2012), and costs
-nothing later, for the mixture is one linear model again.
+N-grams are counted a batch at a time, and MeCab cuts only the words that were not met before, so it labels short texts
+by the ten thousand a second on one core. Long texts need no windows: an n-gram counts wherever it stands. Few documents
+favour naive Bayes, many favour the SVM (Ng & Jordan 2002); mixing both as suits texts that neither learned from beats
+either (Wang & Manning 2012), and costs nothing later, for the mixture is one linear model again.
 """
 
 from __future__ import annotations
