@@ -1,4 +1,4 @@
-"""`linear`: hashed n-grams of words, characters and morphemes, tf-idf, a linear SVM mixed with naive Bayes. The default.
+"""`linear`: hashed n-grams of words, characters and morphemes, a linear SVM mixed with naive Bayes. The default.
 
 N-grams are counted a batch at a time, and MeCab cuts only the words that were not met before, so it labels short texts
 by the ten thousand a second on one core. Long texts need no windows: an n-gram counts wherever it stands. Few documents
