@@ -58,8 +58,7 @@ class Choice:
     offsets: NDArray[np.float32]  # (K,)
     #: Its scores of those texts.
     unseen: NDArray[np.float32]  # (M, K)
-    #: Accuracy plus macro F1, less the price of the offsets; of two labels, and where texts have several, the log
-    #: loss below zero.
+    #: Accuracy plus macro F1, less the price of the offsets; where texts have several labels, the log loss below zero.
     merit: float
 
 
@@ -125,9 +124,8 @@ def _offsets(labels: NDArray[np.int64], n_labels: int) -> dict[float, NDArray[np
 
 
 def _merit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Log loss would not do: it asks how sure the scores are, and macro F1 is what a rare label counts in. Of two
-    labels both want the same, and log loss tells it with less chance."""
-    if labels.ndim > 1 or logits.shape[1] == 2:
+    """Log loss would not do: it asks how sure the scores are, and macro F1 is what a rare label counts in."""
+    if labels.ndim > 1:
         return -metrics.log_loss(labels, metrics.probabilities_for(labels, logits))
     confusion = metrics.confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1])
     return metrics.accuracy(confusion) + metrics.macro_f1(confusion)
