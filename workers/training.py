@@ -17,7 +17,7 @@ from typing import Any
 
 from db import chunks, documents, labels, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
-from db.errors import FencedError
+from db.errors import ConflictError, FencedError, NotFoundError
 from db.gates import Judgement
 from db.model_versions import Registered
 from db.progress import note_of
@@ -117,8 +117,11 @@ def _with_folder(process: Process, parameters: Any) -> Any:
     """The folder, on this machine, of the model that the parameters name, if they name one."""
     if not isinstance(parameters, TrainParameters) or not parameters.names_a_model:
         return parameters
-    with process.store.read() as session:
-        version = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+    try:
+        with process.store.read() as session:
+            version = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+    except (NotFoundError, ConflictError) as error:
+        raise TrainingError(f"pretrained={parameters.pretrained}: {error}") from error
     folder = model_folder(process.store, process.settings, version.id).absolute()
     return replace(parameters, pretrained=str(folder))
 

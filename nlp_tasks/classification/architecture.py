@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import ARCHITECTURES, TrainParameters
+from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Progress
 
 if TYPE_CHECKING:
@@ -97,5 +98,7 @@ class Architecture(Protocol):
 
 
 def get(name: str) -> Architecture:
-    """The architecture of that name; its module is imported now."""
+    """The architecture of that name; its module is imported now. ModelFileError for one that was given up."""
+    if name not in ARCHITECTURES:
+        raise ModelFileError(f"its architecture {name!r} is none of this docmill's: train the model anew")
     return cast(Architecture, importlib.import_module(ARCHITECTURES[name]))

@@ -6,8 +6,9 @@ less of a gamble than one by a tenth of them. Of many, one part says enough. Kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,16 @@ FOLDS = 5
 MANY = 20_000
 #: The fold of texts that every model learns from.
 ALWAYS_USED = -1
+
+
+class Watch(Protocol):
+    """Who is told how it goes."""
+
+    def fitting(self, loss: float) -> None:
+        """The mean loss, at each pass over the rows."""
+
+    def fitted(self) -> None:
+        """One fit has ended."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,9 @@ def folds(labels: NDArray[np.int64], n_tune: int) -> NDArray[np.int64]:
     """The fold of each text (N,), the last `n_tune` of which are to choose by: all labels in all folds."""
     if len(labels) >= MANY:
         return np.where(np.arange(len(labels)) < len(labels) - n_tune, ALWAYS_USED, 0)
-    order = np.argsort(labels, kind="stable") if labels.ndim == 1 else np.arange(len(labels))
+    # Of lists of labels those with the same labels are dealt out in turn, whatever order they came in.
+    sets = labels if labels.ndim == 1 else np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
+    order = np.argsort(sets, kind="stable")
     fold = np.empty(len(labels), np.int64)
     fold[order] = np.arange(len(labels)) % FOLDS
     return fold
@@ -49,7 +62,7 @@ def scores(
     strengths: Sequence[float],
     smoothing: float,
     passes: int,
-    beat: Callable[[float], None],
+    watch: Watch,
 ) -> Unseen:
     """Every fold's scores by the other folds, for every strength, by `problem` of all rows."""
     shape = tuple(problem.members.shape)
@@ -62,7 +75,8 @@ def scores(
         bayes[out] = (problem.rows @ learned.matrix).cpu().numpy()[out] / lengths
         solution = None  # going on from another fold's, which saw these labels, would tell them
         for strength in strengths:
-            solution = problem.solve(strength, passes, beat, solution, used)
+            solution = problem.solve(strength, passes, watch.fitting, solution, used)
+            watch.fitted()
             bias = solution[-1].cpu().numpy()
             svm[strength][out] = (problem.scores(solution).cpu().numpy()[out] - bias) / lengths + bias
     places = np.flatnonzero(fold != ALWAYS_USED)

@@ -18,6 +18,7 @@ from nlp_tasks.classification import TrainParameters, architecture
 from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.terms import heaviest
+from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Progress
 
 MEMBERS = ("linear", "morphemes", "cnn")
@@ -66,6 +67,10 @@ class EnsembleClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> EnsembleClassifier:
     """The classifier that `state` described."""
+    if set(config["members"]) != set(MEMBERS):
+        raise ModelFileError(
+            f"an ensemble of {', '.join(config['members'])} is of an older docmill: train it anew"
+        )
     members = []
     for name in MEMBERS:
         prefix = f"{name}/"

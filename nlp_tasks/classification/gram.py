@@ -18,21 +18,24 @@ from nlp_tasks.classification.features import Rows
 #: Where this share of the rows has a column, a dense product is quicker than a sparse one. So many columns are
 #: made dense at a time, which bounds the memory.
 DENSE_SHARE, DENSE_TOGETHER = 0.03, 4096
+#: Turning more rows than this would take minutes without a sign of life: it grows as N^2 * F.
+MOST_ROWS = 8_000
 #: Added to the square of each row's length: equal rows, or an empty one, would leave no Cholesky factor.
 RIDGE = 1e-5
 
 
 def pays(rows: Rows) -> bool:
-    """Whether the turned rows are fewer numbers than the rows themselves."""
-    return len(rows) ** 2 <= len(rows.values)
+    """Whether the turned rows are fewer numbers than the rows themselves, and made within seconds."""
+    return len(rows) <= MOST_ROWS and len(rows) ** 2 <= len(rows.values)
 
 
-def turned(rows: Rows, device: str) -> torch.Tensor:
-    """The turned rows (N, N)."""
+def turned(rows: Rows, device: str) -> torch.Tensor | None:
+    """The turned rows (N, N); None where rows are so alike (forms that were filled in) that rounding hides how they
+    differ."""
     squared = products(rows, device).double()
     squared.diagonal().add_(RIDGE)
-    factor: torch.Tensor = torch.linalg.cholesky(squared)
-    return factor.float()
+    factor, failed = torch.linalg.cholesky_ex(squared)
+    return None if failed else factor.float()
 
 
 def back(turned_rows: torch.Tensor, columns: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ either (Wang & Manning 2012), and costs nothing later, for the mixture is one li
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,8 +82,8 @@ def fit(
     passes = parameters.epochs or PASSES
     fold = cross_fit.folds(labels, n_tune)
     watch.expect((int(fold.max()) + 1) * len(STRENGTHS) + 1, passes)
-    unseen = cross_fit.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch.fitting)
-    choice = _choose(unseen, labels[unseen.places])
+    unseen = cross_fit.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch)
+    choice = _choose(unseen, labels[unseen.places], watch.choosing)
 
     svm = problem.fit(choice.strength, passes, watch.fitting)
     mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares).shifted(choice.offsets)
@@ -96,22 +96,25 @@ def _config_for(texts: Sequence[str]) -> NgramConfig:
     return LONGER if len(texts) >= MANY and is_short else CONFIG
 
 
-def _choose(unseen: Unseen, labels: NDArray[np.int64]) -> Choice:
+def _choose(unseen: Unseen, labels: NDArray[np.int64], beat: Callable[[], None] = lambda: None) -> Choice:
     """The best of all mixtures with all offsets. What is tried first wins a draw."""
+    return max(_choices(unseen, labels, beat), key=lambda choice: choice.merit)
+
+
+def _choices(unseen: Unseen, labels: NDArray[np.int64], beat: Callable[[], None]) -> Iterator[Choice]:
     bayes = calibrate(unseen.bayes, labels)
     offsets = _offsets(labels, unseen.bayes.shape[1])
-    choices = []
     for strength, scores in unseen.svm.items():
         svm = calibrate(scores, labels)
         for share in BAYES_SHARES if labels.ndim == 1 else (0.0,):
+            beat()
             mixed = calibrate((1 - share) * svm.logits + share * bayes.logits, labels)
             factors = (1 - share) / svm.temperature, share / bayes.temperature
             shares = (factors[0] / mixed.temperature, factors[1] / mixed.temperature)
             for prior_share, offset in offsets.items():
                 shifted = mixed.logits + offset
                 merit = _merit(shifted, labels) - PRIOR_PRICE * prior_share
-                choices.append(Choice(strength, shares, offset, shifted, merit))
-    return max(choices, key=lambda choice: choice.merit)
+                yield Choice(strength, shares, offset, shifted, merit)
 
 
 def _offsets(labels: NDArray[np.int64], n_labels: int) -> dict[float, NDArray[np.float32]]:
@@ -135,14 +138,26 @@ class _Watch:
     """Turns signs of life into progress."""
 
     def __init__(self, progress: Progress) -> None:
-        self.progress, self.total, self.done = progress, 1, 0
+        self.progress, self.passes, self.n_fits = progress, 1, 1
+        #: Fits that have ended, and passes of the one that goes on.
+        self.ended, self.gone = 0, 0
 
     def expect(self, n_fits: int, passes: int) -> None:
-        self.total = n_fits * passes
+        self.n_fits, self.passes = n_fits, passes
 
     def counting(self) -> None:
-        self.progress(0, self.total, "counting n-grams")
+        self._tell("counting n-grams")
 
     def fitting(self, loss: float) -> None:
-        self.done = min(self.done + 1, self.total)
-        self.progress(self.done, self.total, f"loss {loss:.4f}")
+        self.gone = min(self.gone + 1, self.passes)
+        self._tell(f"loss {loss:.4f}")
+
+    def fitted(self) -> None:
+        """A fit ends where it is exact enough, mostly before its passes are spent."""
+        self.ended, self.gone = self.ended + 1, 0
+
+    def choosing(self) -> None:
+        self._tell("choosing the settings")
+
+    def _tell(self, note: str) -> None:
+        self.progress(self.ended * self.passes + self.gone, self.n_fits * self.passes, note)

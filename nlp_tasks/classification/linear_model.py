@@ -88,7 +88,10 @@ class LinearClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> LinearClassifier:
     """The classifier that `state` described."""
-    settings = config | {orders: tuple(config[orders]) for orders in ("chars", "words", "morphemes")}
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
+    }
+    settings.pop("letters", None)  # of models made before morphemes, which have it off
     vocabulary = Vocabulary.of(NgramConfig(**settings), tensors["buckets"], tensors["idf"])
     matrix, bias = (torch.from_numpy(tensors[name]).to(device) for name in ("matrix", "bias"))
     return LinearClassifier(vocabulary, Weights(matrix, bias))

@@ -38,7 +38,9 @@ class EmbeddingClassifier:
     def __post_init__(self) -> None:
         directions = embed(self.model, self.sentences, lambda: None)  # (K, D)
         #: Less their mean, which is what they are alike in: a label's score is above or below the others'.
-        self.directions = SCALE * (directions - directions.mean(axis=0))
+        self.directions = SCALE * (
+            directions - directions.mean(axis=0) if len(directions) > 1 else directions
+        )
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K): cosines of texts and sentences, less each text's mean."""

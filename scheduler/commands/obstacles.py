@@ -26,7 +26,7 @@ class Obstacles:
         moved = (now.state, now.n_done, now.n_chunks_closed, now.n_chunks_leased)
         if now.n_chunks_leased or moved != self.seen:
             self.seen, self.moved_at = moved, seconds
-        if now.fault:
+        if now.fault and now.state != "paused":
             cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it is tried again"
         elif now.state in ("running", "cancelling") and seconds - self.moved_at > STILL_SECONDS:
             cause = words = f"nobody has worked on it for {STILL_SECONDS:.0f} s"

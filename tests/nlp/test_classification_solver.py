@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.classification import cross_fit, features, gram, linear, newton
+from nlp_tasks.classification import TrainParameters, cross_fit, features, gram, linear, newton
+from nlp_tasks.classification.architecture import Examples
 from nlp_tasks.classification.features import Rows
 from nlp_tasks.classification.linear_model import Weights
 from nlp_tasks.classification.ngrams import NgramConfig
@@ -24,6 +25,13 @@ LABELS = np.array([n % 3 for n in range(28)] + [0, 1, 2])
 def rows(texts: list[str] = TEXTS) -> Rows:
     counts = features.count(texts, CONFIG, lambda: None)
     return features.weigh(counts, features.learn(counts, CONFIG))
+
+
+class Silent:
+    """Is told how it goes."""
+
+    def fitting(self, loss: float) -> None: ...
+    def fitted(self) -> None: ...
 
 
 def problem(*, turned: bool, labels: np.ndarray = LABELS) -> Problem:
@@ -81,6 +89,17 @@ def sparse_to_dense(given: Rows) -> np.ndarray:
     return dense
 
 
+def test_rows_too_alike_to_be_turned_are_fitted_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = fitted(1.0, turned=False)
+    monkeypatch.setattr(
+        gram, "RIDGE", -0.5
+    )  # as rounding does to thousands of forms that differ in a few words
+    made = Problem(rows(), LABELS, np.ones(3, np.float32), "cpu")
+    assert gram.pays(made.given)
+    assert gram.turned(made.given, "cpu") is None
+    assert made.fit(1.0, 500, lambda _: None).matrix.numpy() == pytest.approx(plain.matrix.numpy(), abs=1e-3)
+
+
 def test_few_long_texts_are_turned_and_many_short_ones_are_not() -> None:
     assert gram.pays(rows())
     assert not gram.pays(rows([f"text {n}" for n in range(300)]))
@@ -98,7 +117,7 @@ def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
     told = np.where(fold == 2, (LABELS + 1) % 3, LABELS)
     for turned in (False, True):
         honest, lied = (
-            cross_fit.scores(problem(turned=turned, labels=each), fold, (0.3, 3.0), 0.01, 200, lambda _: None)
+            cross_fit.scores(problem(turned=turned, labels=each), fold, (0.3, 3.0), 0.01, 200, Silent())
             for each in (LABELS, told)
         )
         for strength in (0.3, 3.0):
@@ -108,7 +127,7 @@ def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
 
 def test_scores_of_a_fold_are_those_of_texts_that_come_later() -> None:
     fold = cross_fit.folds(LABELS, n_tune=0)
-    found = cross_fit.scores(problem(turned=False), fold, (1.0,), 0.01, 500, lambda _: None)
+    found = cross_fit.scores(problem(turned=False), fold, (1.0,), 0.01, 500, Silent())
     before = [text for text, number in zip(TEXTS, fold, strict=True) if number]
     later = [text for text, number in zip(TEXTS, fold, strict=True) if not number]
     counts = features.count(before, CONFIG, lambda: None)
@@ -154,3 +173,27 @@ def test_a_rare_label_that_others_overlap_is_not_passed_over() -> None:
 def test_equally_common_labels_have_equal_offsets() -> None:
     for offsets in linear._offsets(np.repeat([0, 1, 2], 20), 3).values():
         assert len(set(offsets.tolist())) == 1
+
+
+def test_choosing_gives_a_sign_of_life_for_every_mixture() -> None:
+    beats: list[int] = []
+    unseen = cross_fit.Unseen(np.arange(3), np.zeros((3, 3), np.float32), {1.0: np.eye(3, dtype=np.float32)})
+    linear._choose(unseen, np.arange(3), lambda: beats.append(1))
+    assert len(beats) == len(linear.BAYES_SHARES)
+
+
+def test_a_training_tells_how_far_it_is_to_its_end() -> None:
+    told: list[float] = []
+    texts = [f"글 {n} {'가나' if n % 2 else '다라'}" for n in range(60)]
+    labels = np.arange(60) % 2
+    examples = Examples(texts[:50], labels[:50], texts[50:], labels[50:], ["a", "b"], np.ones(2, np.float32))
+    linear.fit(examples, TrainParameters(), "cpu", lambda done, total, _: told.append(done / total))
+    assert told == sorted(told)
+    assert told[-1] > 0.9
+
+
+def test_documents_with_the_same_labels_are_dealt_to_all_folds() -> None:
+    several = np.tile(np.eye(5, dtype=np.int64), (20, 1))
+    fold = cross_fit.folds(several, n_tune=0)
+    for label in range(5):
+        assert np.bincount(fold[several[:, label] > 0]).tolist() == [4] * 5
