@@ -51,14 +51,14 @@ def parse(pairs: list[str] | None) -> dict[str, Any]:
         name, separator, value = pair.partition("=")
         if not separator or not name.strip():
             raise ValueError(f"-p {pair!r}: write NAME=VALUE, as in -p sentences=2")
-        found[name.strip()] = (
-            str(Path(value).absolute()) if name.strip() == "pretrained" and _is_folder(value) else value
-        )
+        is_folder = name.strip() == "pretrained" and _is_models_folder(value)
+        found[name.strip()] = str(Path(value).absolute()) if is_folder else value
     return found
 
 
-def _is_folder(value: str) -> bool:
+def _is_models_folder(value: str) -> bool:
+    """Whether it is a path, or a model lies there: a folder of documents may be called as a model is."""
     try:
-        return bool(value) and Path(value).is_dir()
+        return "/" in value or (bool(value) and (Path(value) / "config.json").is_file())
     except (OSError, ValueError):
         return False
