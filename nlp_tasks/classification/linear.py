@@ -29,8 +29,9 @@ __all__ = ["fit", "load"]
 #: Which n-grams are features; and of many short texts, in which longer ones come again, and for which there is room.
 CONFIG = NgramConfig(morphemes=(1, 3))
 LONGER = NgramConfig(chars=(1, 6), words=(1, 3), morphemes=(1, 3), bits=24)
-#: So many texts are many, and of so many characters on average they are short.
-MANY, SHORT_CHARS = 20_000, 200
+#: So many texts are many, and of so many characters on average they are short. Of more than MOST the longer n-grams
+#: would take many gigabytes to train on (120,000 reviews take 2).
+MANY, MOST, SHORT_CHARS = 20_000, 250_000, 200
 #: C is chosen among these: weak data wants strong regularisation, a small C.
 STRENGTHS = (0.3, 1.0, 3.0, 10.0)
 #: Passes over the rows for each, at most: usually the solver is done after half of them.
@@ -93,7 +94,7 @@ def fit(
 
 def _config_for(texts: Sequence[str]) -> NgramConfig:
     is_short = sum(map(len, texts)) <= SHORT_CHARS * len(texts)
-    return LONGER if len(texts) >= MANY and is_short else CONFIG
+    return LONGER if MANY <= len(texts) <= MOST and is_short else CONFIG
 
 
 def _choose(unseen: Unseen, labels: NDArray[np.int64], beat: Callable[[], None] = lambda: None) -> Choice:

@@ -197,3 +197,18 @@ def test_documents_with_the_same_labels_are_dealt_to_all_folds() -> None:
     fold = cross_fit.folds(several, n_tune=0)
     for label in range(5):
         assert np.bincount(fold[several[:, label] > 0]).tolist() == [4] * 5
+
+
+@pytest.mark.parametrize(
+    ("n", "chars", "config"),
+    [
+        (linear.MANY, 30, linear.LONGER),
+        (linear.MANY - 1, 30, linear.CONFIG),
+        (linear.MANY, linear.SHORT_CHARS + 1, linear.CONFIG),
+        (linear.MOST + 1, 30, linear.CONFIG),
+    ],
+)
+def test_longer_ngrams_are_for_many_short_texts_that_fit_into_memory(
+    n: int, chars: int, config: NgramConfig
+) -> None:
+    assert linear._config_for(["x" * chars] * n) == config
