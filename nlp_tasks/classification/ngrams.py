@@ -65,14 +65,14 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
 def spelled(text: str, config: NgramConfig) -> dict[int, str]:
     """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
     tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
-    points, owner = code_points([text], config.longest_run)
+    points, owner = read = code_points([text], config.longest_run)
     chars = "".join(map(chr, points.tolist()))
     found: dict[int, str] = {}
     for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
         places = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
         for place, key in zip(places.tolist(), keys.tolist(), strict=True):
             found.setdefault(key, chars[place : place + order].replace(" ", "_"))
-    for points, owner, orders, salt in _words([text], config):
+    for points, owner, orders, salt in _words([text], read, config):
         chars = "".join(map(chr, points.tolist()))
         starts, ends = word_spans(points) if len(points) else (points, points)
         for order, keys in enumerate(_word_keys(points, owner, orders, salt, config.bits), start=orders[0]):
@@ -91,9 +91,9 @@ def concatenate(parts: Sequence[Counts]) -> Counts:
 
 
 def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
-    points, owner = code_points(texts, config.longest_run)
+    points, owner = read = code_points(texts, config.longest_run)
     keys = [*_char_keys(points, owner, config)]
-    for points, owner, orders, salt in _words(texts, config):
+    for points, owner, orders, salt in _words(texts, read, config):
         keys += _word_keys(points, owner, orders, salt, config.bits)
     merged = np.sort(np.concatenate(keys)) if keys else np.zeros(0, np.uint64)
     first = np.flatnonzero(np.concatenate([np.ones(min(1, len(merged)), bool), merged[1:] != merged[:-1]]))
@@ -105,11 +105,12 @@ def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
 
 
 def _words(
-    texts: Sequence[str], config: NgramConfig
+    texts: Sequence[str], read: tuple[U64, U64], config: NgramConfig
 ) -> Iterator[tuple[U64, U64, tuple[int, int], np.uint64]]:
     """Code points and owners of what words are cut from, the orders wanted of these, and what tells their n-grams
-    from others of the same letters: the texts themselves, then those with some Hangul cut into morphemes."""
-    yield *code_points(texts, config.longest_run), config.words, np.uint64(0)
+    from others of the same letters: the texts themselves, as they were `read`, then those with some Hangul cut into
+    morphemes."""
+    yield *read, config.words, np.uint64(0)
     if config.morphemes[1] >= 1:
         cut = [segmented(text) if has_hangul(text) else "" for text in texts]
         yield *code_points(cut, config.longest_run), config.morphemes, MORPHEME
