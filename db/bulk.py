@@ -10,6 +10,8 @@ from sqlalchemy import Table, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from db.database_errors import strip
+
 #: Below so many rows, COPY's own round trips cost more than it saves.
 COPY_FROM_ROWS = 50
 #: Rows in one statement of SQLite, and the parameters that any build of it takes.
@@ -85,14 +87,16 @@ def _copy(session: Session, table: Table, columns: Sequence[str], rows: Iterable
                 copy.write_row(row)
     except dbapi_error as error:
         # As SQLAlchemy would have it, so that callers tell a lost connection from a bad value.
-        raise DBAPIError.instance(
-            statement,
+        raised = DBAPIError.instance(
+            None,
             None,
             error,
             dbapi_error,
             connection_invalidated=bool(driver.closed),
             dialect=connection.dialect,
-        ) from error
+        )
+        strip(raised)
+        raise raised from error
 
 
 def _is_postgres(session: Session) -> bool:

@@ -120,6 +120,8 @@ class Rows:
     #: document_id first.
     columns: tuple[str, ...]
     values: list[tuple[Any, ...]]
+    #: Rows that are there already stay: a stage before the last one may run a document again.
+    skip_existing: bool = False
 
 
 def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -> None:
@@ -130,7 +132,12 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
     owner = ("model_version_id" if kept else "job_id", owner_id)
     # Two jobs may infer the same vector at the same time: the first one stays.
     bulk.insert_tuples(
-        session, Base.metadata.tables[table], rows.columns, rows.values, owner=owner, skip_existing=kept
+        session,
+        Base.metadata.tables[table],
+        rows.columns,
+        rows.values,
+        owner=owner,
+        skip_existing=kept or rows.skip_existing,
     )
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import Session
 
+from db.database_errors import is_infrastructure_error as is_infrastructure_error
+from db.database_errors import without_sql, words
 from db.errors import OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
@@ -31,12 +32,19 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     "keepalives_count": 3,
     # A partitioned database must not hang a worker longer than its lease.
     "tcp_user_timeout": 20_000,
-    # A process stopped inside a transaction must not hold its row locks for ever.
-    "options": "-c idle_in_transaction_session_timeout=30s -c lock_timeout=30s -c timezone=UTC",
+    # Behind pgbouncer a transaction may meet any server's session: no statement is prepared in one and run in another.
+    "prepare_threshold": None,
     "application_name": "docmill",
     # Whatever the database's own encoding is: texts are Unicode.
     "client_encoding": "utf8",
 }
+
+#: How a transaction begins on PostgreSQL, in one message. What holds for it is set in it, since behind pgbouncer a
+#: session's settings would be another's. A process stopped inside a transaction must not hold its row locks for ever.
+_POSTGRES_BEGIN = (
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '30s'; SET LOCAL lock_timeout = '30s'; "
+    "SET LOCAL timezone = 'UTC'"
+)
 
 
 class Store:
@@ -127,13 +135,6 @@ class Store:
         self.engine.dispose()
 
 
-def is_infrastructure_error(error: BaseException) -> bool:
-    """Whether the database (not the request) is at fault: gone, restarting, full, locked. Worth trying again."""
-    if isinstance(error, OperationalError | PoolTimeoutError):
-        return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
 def _driver_url(url: str) -> URL:
     """The URL with our driver: people write postgresql://, or postgres:// as some hosts hand out."""
     try:
@@ -156,7 +157,7 @@ def _driver_url(url: str) -> URL:
 
 
 def _postgres_engine(url: URL, pool_size: int) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=pool_size,
@@ -164,6 +165,19 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
         pool_pre_ping=True,
         connect_args=_POSTGRES_CONNECT,
     )
+    event.listen(engine, "connect", _postgres_connect)
+    event.listen(engine, "begin", _postgres_begin)
+    event.listen(engine, "handle_error", without_sql)
+    return engine
+
+
+def _postgres_connect(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: `_postgres_begin` says how each one starts.
+    connection.autocommit = True
+
+
+def _postgres_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(_POSTGRES_BEGIN)
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -174,6 +188,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
+    event.listen(engine, "handle_error", without_sql)
     return engine
 
 
@@ -200,5 +215,5 @@ def open_store(url: str) -> Store:
     try:
         store.check_schema()
     except OperationalError as error:
-        raise StoreError(f"cannot reach {store.name}: {error.orig}") from error
+        raise StoreError(f"cannot reach {store.name}: {words(error)}") from error
     return store

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
 from db import jobs, model_versions, quarantine, schedules
+from db.database_errors import words
 from db.errors import StoreError
 from db.models import Chunk, Job, Schedule
 from db.sql import now
@@ -81,9 +82,8 @@ def _store(store: Store) -> Finding:
     except StoreError as error:
         return Finding("store", False, str(error))
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         return Finding(
-            "store", False, f"{store.name}: {reason}", "check DOCMILL_DATABASE_URL and that it runs"
+            "store", False, f"{store.name}: {words(error)}", "check DOCMILL_DATABASE_URL and that it runs"
         )
     return Finding("store", True, store.name)
 

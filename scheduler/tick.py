@@ -16,6 +16,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from db import chunks, jobs
+from db.database_errors import words
 from db.errors import StoreError
 from db.models import Job
 from db.store import Store, is_infrastructure_error
@@ -168,7 +169,7 @@ class Scheduler:
                 self.broker.close()
             if name not in self._away:
                 log.warning(
-                    "%s: %s; trying on", name, _words(error), exc_info=not store_is_away and name != "redis"
+                    "%s: %s; trying on", name, words(error), exc_info=not store_is_away and name != "redis"
                 )
             self._away.add(name)
             return True
@@ -176,8 +177,3 @@ class Scheduler:
             self._away.discard(name)
             log.info("%s: works again", name)
         return busy
-
-
-def _words(error: Exception) -> str:
-    text = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    return text.split("\n")[0]

@@ -168,4 +168,49 @@ GATED = Kind(
     train=_train_gated,
     gate=_gate,
 )
-KINDS = (ORACLE, NOTHING, GATED)
+
+
+# --- a kind of three stages, in each of which a document can fail -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TermRow:
+    table: ClassVar[str] = "keyword"
+
+    rank: int
+    term: str
+    score: float
+
+
+class Step:
+    """Stage N of three. A text "!error N" is answered with an error in stage N, "!raise N" raises there; others
+    get a row in the second stage and one in the third."""
+
+    batch_documents = 4
+    batch_chars = 1_000_000
+
+    def __init__(self, stage: int) -> None:
+        self.stage = stage
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        return [self._one(document.text) for document in documents]
+
+    def _one(self, text: str) -> Result:
+        if text == f"!raise {self.stage}":
+            raise ValueError(f"asked to raise in stage {self.stage}")
+        if text == f"!error {self.stage}":
+            return DocumentError(f"STAGE_{self.stage}", "asked to fail")
+        if self.stage == 2:
+            return [TermRow(1, answer(text), 1.0)]
+        return [OracleRow(1, answer(text), 1.0)] if self.stage == 3 else ()
+
+
+THREE = Kind(
+    name="three",
+    summary="Works in three stages, each of which can fail.",
+    parameters=NoParameters,
+    rows=(TermRow, OracleRow),
+    stages=tuple(Stage(f"stage {n}", lambda setup, n=n: Step(n)) for n in (1, 2, 3)),  # type: ignore[misc]
+    chunk_documents=3,
+)
+KINDS = (ORACLE, NOTHING, GATED, THREE)

@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db import chunks, documents, results
 from db.chunks import Claim, Written
+from db.database_errors import is_data_error, words
 from db.errors import FencedError
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Stage
@@ -35,7 +36,12 @@ BLOCK = 4_000
 def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words. A message for a chunk that is done,
     taken, paused or cancelled does nothing."""
-    claim = _claim(process, chunk_id)
+    try:
+        claim = _claim(process, chunk_id)
+    except SQLAlchemyError as error:
+        # Nothing is held: the scheduler sends the chunk again.
+        log.warning("cannot claim chunk %d: %s", chunk_id, words(error))
+        return f"not claimed: {type(error).__name__}"
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
     lease = Lease(process, claim)
@@ -122,8 +128,9 @@ class ChunkRun:
         return writer.submit(self._write, done, close=False)
 
     def _pending_ids(self) -> list[int]:
-        """The documents that are not done: all of them, unless somebody held this chunk before."""
-        if self.claim.fence == 1 and self._kept_table is None:
+        """The documents that are not done: all of them, unless somebody held this chunk before, or an earlier stage
+        gave some of them their outcome."""
+        if self.claim.fence == 1 and self.claim.stage == 0 and self._kept_table is None:
             return self.claim.document_ids
         with self.process.store.read() as session:
             return self._still_pending(session, self.claim.document_ids)
@@ -134,9 +141,9 @@ class ChunkRun:
 
     @property
     def _kept_table(self) -> str | None:
-        """The table whose rows make a document done in an earlier stage, before it has an outcome."""
+        """The table whose rows make a document done in the first of several stages, before it has an outcome."""
         kept = (row.table for row in self.kind.rows if row.table in results.BY_MODEL_VERSION)
-        return None if self.is_last else next(kept, None)
+        return None if self.is_last or self.claim.stage > 0 else next(kept, None)
 
     def _load(self, ids: list[int]) -> list[Document]:
         def step() -> list[Document]:
@@ -205,7 +212,9 @@ class ChunkRun:
 
         try:
             written = self.lease.insist(step)
-        except DBAPIError as error:
+        except Exception as error:
+            if not is_data_error(error):
+                raise
             self._write_in_halves(done, error, close=close)
             return
         self.n_ok += len(done) - len(written.errors)
@@ -213,19 +222,18 @@ class ChunkRun:
         self.lease.renewed()
 
     def _write_in_halves(
-        self, done: Sequence[tuple[Document, Result]], error: DBAPIError, *, close: bool
+        self, done: Sequence[tuple[Document, Result]], error: Exception, *, close: bool
     ) -> None:
         """The database refuses a value: find the document whose result it is, and blame that one alone."""
         if not done:
             raise error
         if len(done) == 1:
             document, result = done[0]
-            if isinstance(result, DocumentError):
+            if isinstance(result, DocumentError) and result.code == "BAD_RESULT":
                 raise error
-            refused = DocumentError(
-                "BAD_RESULT", f"the database refuses its result: {type(error.orig).__name__}"
-            )
-            self._write([(document, refused)], close=close)
+            refused = type(getattr(error, "orig", None) or error).__name__
+            blamed = DocumentError("BAD_RESULT", f"the database refuses its result: {refused}")
+            self._write([(document, blamed)], close=close)
             return
         middle = len(done) // 2
         self._write(done[:middle], close=False)

@@ -6,8 +6,10 @@ import errno
 import re
 import traceback
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.database_errors import words
 from db.errors import FencedError, StoreError
-from db.store import is_infrastructure_error
 from nlp_tasks.errors import DocumentError, ModelFileError
 from workers.lease import StopRequestedError
 
@@ -49,10 +51,10 @@ def is_sticky(error: BaseException) -> bool:
 
 
 def is_not_the_documents(error: BaseException) -> bool:
-    """Not to be blamed on any document: store, model files, a lost lease, a stop, a broken device."""
+    """Not to be blamed on any document: store, model files, a lost lease, a stop, a broken device. What the database
+    says while a runner reads from it is never about the documents that are run."""
     return (
-        isinstance(error, ModelFileError | FencedError | StopRequestedError | StoreError)
-        or is_infrastructure_error(error)
+        isinstance(error, ModelFileError | FencedError | StopRequestedError | StoreError | SQLAlchemyError)
         or is_sticky(error)
         or (isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS)
     )
@@ -70,8 +72,8 @@ def as_document_error(error: Exception) -> DocumentError:
 
 def in_words(error: BaseException) -> str:
     """An exception for the store: docmill's own words as they are, others after their type."""
-    words = str(error)[:500]
-    return words if isinstance(error, _OURS) else f"{type(error).__name__}: {words}"
+    said = words(error)[:500]
+    return said if isinstance(error, _OURS) else f"{type(error).__name__}: {said}"
 
 
 def in_public(error: BaseException) -> str:

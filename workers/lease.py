@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from db import chunks
 from db.chunks import Claim
+from db.database_errors import words
 from db.errors import FencedError
 from db.store import is_infrastructure_error
 from workers.process import Process
@@ -67,7 +68,7 @@ class Lease:
             # The work may end before the lease does; if not, its fence keeps it from doing harm.
             if not is_infrastructure_error(error):
                 raise
-            log.warning("cannot renew the lease of chunk %d: %s", self.claim.chunk_id, _reason(error))
+            log.warning("cannot renew the lease of chunk %d: %s", self.claim.chunk_id, words(error))
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -103,13 +104,8 @@ class Lease:
             except Exception as error:
                 if not is_infrastructure_error(error):
                     raise
-                log.warning("the store is away, trying again: %s", _reason(error))
+                log.warning("the store is away, trying again: %s", words(error))
             self.process.watch(self.seconds)
             if self.process.stopping:
                 raise StopRequestedError
             time.sleep(RETRY_SECONDS)
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what the driver said; SQLAlchemy's own message would repeat statement and values."""
-    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from db import chunks
+from db.database_errors import words
 from db.store import Store, is_infrastructure_error
 from workers.settings import Settings, settings
 
@@ -86,7 +87,7 @@ def start() -> None:
         # The scheduler frees them when their lease runs out.
         if not is_infrastructure_error(error):
             raise
-        log.warning("cannot reach the store yet: %s", error.__cause__ or error)
+        log.warning("cannot reach the store yet: %s", words(error))
         return
     if freed:
         log.warning("the process before this one died (%s); freed chunks %s", detail, freed)

@@ -35,7 +35,7 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     for row_type, (ids, rows) in found.items():
         columns, values_of = _reader(row_type)
         values = list(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True))
-        tables[row_type.table] = Rows(("document_id", *columns), values)
+        tables[row_type.table] = Rows(("document_id", *columns), values, skip_existing=not with_outcomes)
         if not _are_finite(values):
             refused |= _not_finite(row_type.table, values)
     if refused:

@@ -100,8 +100,8 @@ def _settings_words(error: Exception) -> str | None:
 def _store_words(error: Exception) -> tuple[int, str] | None:
     from sqlalchemy.exc import OperationalError
 
+    from db.database_errors import is_infrastructure_error, words
     from db.errors import StoreError
-    from db.store import is_infrastructure_error
 
     if isinstance(error, StoreError):
         return FAILED, _line(str(error))
@@ -109,8 +109,7 @@ def _store_words(error: Exception) -> tuple[int, str] | None:
         from db.store import Store
         from workers.settings import settings
 
-        reason = _line(str(getattr(error, "orig", None) or error))
-        return FAILED, f"{Store(settings().url).name}: {reason}; `docmill doctor` looks at everything"
+        return FAILED, f"{Store(settings().url).name}: {words(error)}; `docmill doctor` looks at everything"
     return None
 
 

@@ -6,7 +6,7 @@ import errno
 import sqlite3
 
 import pytest
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from db.errors import FencedError, NotFoundError
 from nlp_tasks.errors import DocumentError, ModelFileError
@@ -19,6 +19,8 @@ NOT_THEIRS = [
     NotFoundError("no model"),
     StopRequestedError(),
     OperationalError("SELECT", {}, sqlite3.OperationalError("database is locked")),
+    IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE")),
+    ProgrammingError("SELECT", {}, Exception('prepared statement "_pg3_0" already exists')),
     OSError(errno.ENOSPC, "No space left on device"),
     OSError(errno.EIO, "Input/output error"),
     OSError(errno.EMFILE, "Too many open files"),
@@ -34,7 +36,6 @@ THEIRS = [
     RecursionError("maximum recursion depth exceeded"),
     OSError(errno.ENOENT, "No such file"),
     DocumentError("EMPTY_TEXT", "blank"),
-    IntegrityError("INSERT", {}, sqlite3.IntegrityError("UNIQUE")),
 ]
 
 

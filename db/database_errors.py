@@ -1,0 +1,105 @@
+"""What the database says when it fails: whose fault it is, and words for people.
+
+People never read a statement or its values: SQLAlchemy's own messages repeat them, and so do the drivers' second
+lines (DETAIL, CONTEXT, LINE 1). Each engine of `db.store` takes them away where the error arises, so that no log, no
+traceback and no message of Celery can hold them.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Any
+
+from sqlalchemy.engine.interfaces import ExceptionContext
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+#: SQLSTATE of a value that is missing, or that a CHECK refuses, and of a key that is there already.
+_NOT_NULL, _CHECK, _UNIQUE = "23502", "23514", "23505"
+#: The same as SQLite calls them.
+_SQLITE_NAMES = {
+    "SQLITE_CONSTRAINT_NOTNULL": _NOT_NULL,
+    "SQLITE_CONSTRAINT_CHECK": _CHECK,
+    "SQLITE_CONSTRAINT_UNIQUE": _UNIQUE,
+    "SQLITE_CONSTRAINT_PRIMARYKEY": _UNIQUE,
+}
+#: The tables of the queue: a conflict there is docmill's own, whatever was to be written.
+_QUEUE = ("job", "chunk", "outcome")
+#: A driver that cannot send a value of this type.
+_UNSENDABLE = re.compile(r"cannot adapt type|Error binding parameter|type .* is not supported")
+
+
+def words(error: BaseException) -> str:
+    """An error in one line, without statement and values. Of an error that is not the database's: its message."""
+    if isinstance(error, StatementError):
+        return first_line(error.orig) if error.orig is not None else type(error).__name__
+    text = str(error).strip()
+    return text if not _is_of_sqlalchemy(error) else text.split("\n")[0]
+
+
+def first_line(error: BaseException) -> str:
+    """What a driver said, less its paragraphs, and less the value that it quotes last."""
+    line = str(error).strip().split("\n")[0]
+    if str(getattr(error, "sqlstate", None) or "").startswith("22"):
+        line = re.sub(r': ".*', "", line)
+    return line or type(error).__name__
+
+
+def without_sql(context: ExceptionContext) -> None:
+    """For SQLAlchemy's event `handle_error`: take statement and values away from an error as it arises."""
+    if context.sqlalchemy_exception is not None:
+        strip(context.sqlalchemy_exception)
+
+
+def strip(error: StatementError) -> None:
+    """Take away what an error says of the statement; only what the driver said in its first line stays."""
+    error.statement = error.params = error.code = None
+    orig = error.orig
+    if isinstance(error, DBAPIError) and orig is not None:
+        said = first_line(orig)
+        orig.args = (said,)
+        error.args = (f"({type(orig).__module__}.{type(orig).__qualname__}) {said}",)
+
+
+def is_infrastructure_error(error: BaseException) -> bool:
+    """Whether the database (not the request) is at fault: gone, restarting, full, locked. Worth trying again."""
+    if isinstance(error, PoolTimeoutError):
+        return True
+    if isinstance(error, OperationalError):
+        # SQLite says the same of a table that is not there, which no waiting brings.
+        return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_data_error(error: BaseException) -> bool:
+    """Whether the database refuses a value that it was given, so that the result which holds the value is at fault.
+    An error of the connection, the protocol, the tables or the queue's own rows is none."""
+    if isinstance(error, UnicodeEncodeError | OverflowError | DataError):
+        # Drivers raise the first two themselves: a lone surrogate, a number beyond 64 bits.
+        return True
+    if isinstance(error, IntegrityError):
+        return _constraint(error) in (_NOT_NULL, _CHECK, _UNIQUE) and not _is_of_the_queue(error)
+    is_unsent = isinstance(error, DBAPIError) and not getattr(error.orig, "sqlstate", None)
+    return is_unsent and bool(_UNSENDABLE.search(str(error.orig)))  # type: ignore[attr-defined]
+
+
+def _constraint(error: IntegrityError) -> str | None:
+    orig: Any = error.orig
+    if isinstance(orig, sqlite3.Error):
+        return _SQLITE_NAMES.get(getattr(orig, "sqlite_errorname", ""))
+    return getattr(orig, "sqlstate", None)
+
+
+def _is_of_the_queue(error: IntegrityError) -> bool:
+    """Whether the row that is refused is the queue's own, rather than a result."""
+    orig: Any = error.orig
+    if not isinstance(orig, sqlite3.Error):
+        return getattr(orig.diag, "table_name", None) in (None, *_QUEUE)
+    # "UNIQUE constraint failed: outcome.job_id, outcome.document_id", "CHECK constraint failed: ck_job_state"
+    found = re.search(r"failed: (?:ck_)?(\w+?)[._]", str(orig))
+    return found is None or found[1] in _QUEUE
+
+
+def _is_of_sqlalchemy(error: BaseException) -> bool:
+    return type(error).__module__.startswith("sqlalchemy.")

@@ -1,0 +1,172 @@
+"""What the database says when it fails: whose fault it is; and never a statement or a value in its words."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from db import bulk
+from db.database_errors import is_data_error, is_infrastructure_error, words
+from db.models import Keyword
+from db.store import Store
+from tests.db.making import a_job, sql
+
+#: A value that no message may hold, and a word of every statement below.
+SECRET = "hunter2 is the password"
+MARK = "/* canary */"
+
+
+def _label(session: Session, label: Any, rank: Any = 1, score: Any = 1.0) -> None:
+    session.execute(
+        text(
+            f"INSERT {MARK} INTO classification (job_id, document_id, rank, label, score, reason) "
+            "SELECT job_id, document_id, :rank, :label, :score, :secret FROM job_and_document"
+            .replace("job_and_document", "(SELECT j.id AS job_id, min(d.id) AS document_id FROM job j, document d "
+                     "GROUP BY j.id) AS of_a_job")
+        ),
+        {"rank": rank, "label": label, "score": score, "secret": SECRET},
+    )  # fmt: skip
+
+
+def _copied(session: Session, rows: list[tuple[Any, ...]]) -> None:
+    ((job_id, document_id),) = session.execute(
+        text("SELECT j.id, min(d.id) FROM job j, document d GROUP BY j.id")
+    )
+    bulk.insert_tuples(
+        session,
+        Keyword.__table__,  # type: ignore[arg-type]
+        ("document_id", "rank", "term", "score"),
+        [(document_id, *row) for row in rows],
+        owner=("job_id", job_id),
+        skip_existing=False,
+    )
+
+
+def _twice(session: Session) -> None:
+    _label(session, "a")
+    _label(session, "b")
+
+
+def _outcome(session: Session, state: str = "ok") -> None:
+    session.execute(
+        text(
+            f"INSERT {MARK} INTO outcome (job_id, document_id, state, error_detail, written_at) "
+            "SELECT j.id, min(d.id), :state, :secret, min(d.added_at) FROM job j, document d GROUP BY j.id"
+        ),
+        {"state": state, "secret": SECRET},
+    )
+
+
+def _outcome_twice(session: Session) -> None:
+    _outcome(session)
+    _outcome(session)
+
+
+def _prepared_twice(session: Session) -> None:
+    for _ in range(2):
+        session.execute(text(f"PREPARE twice {MARK} AS SELECT 1"))
+
+
+def _run(statement: str) -> Callable[[Session], None]:
+    def run(session: Session) -> None:
+        session.execute(text(f"{statement} {MARK}"), {"secret": SECRET} if ":secret" in statement else {})
+
+    return run
+
+
+MANY = [(rank, SECRET, 1.0) for rank in range(1, 60)]
+
+#: name -> (what is done, whether a value is at fault, the stores on which it is an error)
+BOTH, PG, LITE = ("sqlite", "postgresql"), ("postgresql",), ("sqlite",)
+CASES: dict[str, tuple[Callable[[Session], None], bool, tuple[str, ...]]] = {
+    "a NUL in a text": (lambda s: _label(s, f"{SECRET}\0"), True, PG),
+    "a lone surrogate": (lambda s: _label(s, f"{SECRET}\udc80"), True, BOTH),
+    "a number beyond 64 bits": (lambda s: _label(s, "a", rank=2**70), True, BOTH),
+    "a value of an unknown type": (lambda s: _label(s, object()), True, BOTH),
+    "no value where one must be": (lambda s: _label(s, "a", score=None), True, BOTH),
+    "a text where a number must be": (lambda s: _label(s, "a", rank=SECRET), True, PG),
+    "two rows of one key": (_twice, True, BOTH),
+    "two rows of one key among many": (lambda s: _copied(s, [*MANY, MANY[0]]), True, BOTH),
+    "a NUL among many": (lambda s: _copied(s, [*MANY, (99, f"{SECRET}\0", 1.0)]), True, PG),
+    "no value among many": (lambda s: _copied(s, [*MANY, (99, None, 1.0)]), True, BOTH),
+    "a text for a number among many": (lambda s: _copied(s, [*MANY, (99, "x", SECRET)]), True, PG),
+    "two outcomes": (_outcome_twice, False, BOTH),
+    "an outcome that is none": (lambda s: _outcome(s, "perhaps"), False, BOTH),
+    "a job that is not counted": (_run("UPDATE job SET state = 'finished', n_ok = 0, n_error = 0"), False, BOTH),
+    "a syntax error": (_run("SELEC 1"), False, BOTH),
+    "no such table": (_run("SELECT * FROM nothing WHERE 'x' = :secret"), False, BOTH),
+    "no such column": (_run("SELECT nothing FROM job WHERE 'x' = :secret"), False, BOTH),
+    "a prepared statement that is there": (_prepared_twice, False, PG),
+    "a prepared statement that is not there": (_run("EXECUTE never"), False, PG),
+    "a division by zero in our own statement": (_run("SELECT 1 / (SELECT 0) FROM job"), True, PG),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_error_is_told_apart_and_holds_neither_statement_nor_value(store: Store, name: str) -> None:
+    run, is_data, stores = CASES[name]
+    if store.engine.dialect.name not in stores:
+        pytest.skip("no error on this store")
+    a_job(store, 1)
+
+    with (
+        pytest.raises((SQLAlchemyError, UnicodeEncodeError, OverflowError)) as caught,
+        store.write() as session,
+    ):
+        run(session)
+
+    error = caught.value
+    assert (is_data_error(error), is_infrastructure_error(error)) == (is_data, False)
+    for said in (str(error), words(error), "".join(_tracebacks(error))):
+        for never in (SECRET, MARK, "INSERT", "[SQL", "parameters", "DETAIL", "CONTEXT", "LINE 1"):
+            assert never not in said.replace("_INSERT", ""), said
+    assert "\n" not in words(error)
+    assert words(error)
+
+
+def _tracebacks(error: BaseException | None) -> list[str]:
+    """What a logged traceback says of each error in the chain, less the lines of code that it quotes."""
+    said = []
+    while error is not None:
+        said += traceback.format_exception_only(error)
+        error = error.__cause__ or error.__context__
+    return said
+
+
+def test_an_error_of_the_tables_is_not_waited_out(sqlite_store: Store) -> None:
+    """SQLite says OperationalError of a table that is missing, as it does of a lock."""
+    with pytest.raises(SQLAlchemyError) as caught:
+        sql(sqlite_store, "SELECT * FROM nothing")
+    assert not is_infrastructure_error(caught.value)
+
+
+def test_a_lock_and_a_lost_connection_are_waited_out(postgres_store: Store) -> None:
+    with postgres_store.write() as holder:
+        holder.execute(text("LOCK TABLE job"))
+        with pytest.raises(SQLAlchemyError) as locked, postgres_store.write() as other:
+            other.execute(text("SET LOCAL lock_timeout = '10ms'"))
+            other.execute(text("LOCK TABLE job"))
+    with pytest.raises(SQLAlchemyError) as lost, postgres_store.write() as cut:
+        cut.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+    for error in (locked.value, lost.value):
+        assert is_infrastructure_error(error)
+        assert not is_data_error(error)
+        assert "LOCK" not in words(error)
+
+
+def test_what_a_transaction_may_take_is_said_in_it_and_not_in_the_session(postgres_store: Store) -> None:
+    """A session is another's behind pgbouncer."""
+    names = ("lock_timeout", "idle_in_transaction_session_timeout", "timezone")
+    with postgres_store.write() as session:
+        inside = [session.scalar(text(f"SHOW {name}")) for name in names]
+        raw: Any = session.connection().connection.driver_connection
+        session.commit()
+        outside = [raw.execute(f"SHOW {name}").fetchone()[0] for name in names]
+    assert inside == ["30s", "30s", "UTC"]
+    assert outside[:2] == ["0", "0"]
