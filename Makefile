@@ -19,7 +19,7 @@ help: ## list the commands
 
 .PHONY: system
 system: ## install the system packages that the tests need (without root: say which)
-	@PYTHON=$(PYTHON) deploy/system-packages python3-venv redis-server postgresql
+	@PYTHON=$(PYTHON) deploy/system-packages python3-venv redis-server postgresql pgbouncer
 
 .PHONY: venv
 venv: $(VENV)/.installed ## make the virtual environment with the locked dependencies

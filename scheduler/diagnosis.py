@@ -199,10 +199,10 @@ def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]
         ),
         "schedules are overdue": count.where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None)),
     }
-    for words, query in signs.items():
+    for sign, query in signs.items():
         if n := session.scalar(query):
             fix = start_with(now_settings, "scheduler")
-            yield Finding("scheduler", False, f"{n} {words}: no scheduler runs", fix)
+            yield Finding("scheduler", False, f"{n} {sign}: no scheduler runs", fix)
 
 
 def _behind_paused(session: Session) -> Iterator[Finding]:

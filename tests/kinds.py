@@ -21,6 +21,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -205,12 +206,16 @@ class Step:
         return [OracleRow(1, answer(text), 1.0)] if self.stage == 3 else ()
 
 
+def _step(stage: int, _setup: Setup) -> Step:
+    return Step(stage)
+
+
 THREE = Kind(
     name="three",
     summary="Works in three stages, each of which can fail.",
     parameters=NoParameters,
     rows=(TermRow, OracleRow),
-    stages=tuple(Stage(f"stage {n}", lambda setup, n=n: Step(n)) for n in (1, 2, 3)),  # type: ignore[misc]
+    stages=tuple(Stage(f"stage {n}", partial(_step, n)) for n in (1, 2, 3)),
     chunk_documents=3,
 )
 KINDS = (ORACLE, NOTHING, GATED, THREE)

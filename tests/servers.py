@@ -19,6 +19,12 @@ import redis
 
 INSTALL_REDIS = "redis-server is not installed: apt-get install redis-server"
 INSTALL_POSTGRES = "PostgreSQL is not installed: apt-get install postgresql"
+INSTALL_PGBOUNCER = "pgbouncer is not installed: apt-get install pgbouncer"
+
+#: Debian keeps pgbouncer where a plain user's PATH does not lead.
+_PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
+#: pgbouncer's: part of the name of its socket.
+PORT = 6432
 
 #: Nothing here takes so long on a machine that works.
 START_SECONDS = 60.0
@@ -154,6 +160,54 @@ class PostgresServer(Server):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
 
 
+class PgBouncer(Server):
+    """pgbouncer in front of a PostgreSQL, in transaction mode: each transaction may meet another server session."""
+
+    def __init__(self, server: PostgresServer, *, pool_size: int = 3) -> None:
+        self.folder = short_folder("dm-bouncer-")
+        self.server = server
+        self._as_user = _as_postgres_user(self.folder)
+        users = self.folder / "users.txt"
+        users.write_text('"docmill" ""\n')
+        self._config = self.folder / "pgbouncer.ini"
+        settings = {
+            "listen_port": PORT,
+            "unix_socket_dir": self.folder,
+            "auth_type": "trust",
+            "auth_file": users,
+            "pool_mode": "transaction",
+            "default_pool_size": pool_size,
+            "max_client_conn": 100,
+            "server_login_retry": 0.2,
+            # A client that waits for a server longer has an error, as in production.
+            "query_wait_timeout": 20,
+        }
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        self._config.write_text(
+            "\n".join(["[databases]", f"* = host={server.folder} user=docmill", "[pgbouncer]", *lines, ""])
+        )
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql+psycopg://docmill@/{database}?host={self.folder}&port={PORT}"
+
+    def start(self) -> None:
+        (self.folder / f".s.PGSQL.{PORT}").unlink(missing_ok=True)
+        command = [*self._as_user, str(shutil.which("pgbouncer", path=_PROGRAMS)), str(self._config)]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        until(self._answers, "pgbouncer answering")
+
+    def stop(self) -> None:
+        """At once: clients and servers are cut off."""
+        self._end(signal.SIGTERM)
+
+    def _answers(self) -> bool:
+        conninfo = f"host={self.folder} port={PORT} user=docmill dbname=postgres connect_timeout=5"
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(conninfo):
+            return True
+        return False
+
+
 def missing_redis() -> str | None:
     """What to install, if it is not there."""
     return None if shutil.which("redis-server") else INSTALL_REDIS
@@ -162,6 +216,11 @@ def missing_redis() -> str | None:
 def missing_postgres() -> str | None:
     """What to install, if it is not there."""
     return None if _postgres_binary("initdb") else INSTALL_POSTGRES
+
+
+def missing_pgbouncer() -> str | None:
+    """What to install, if it is not there."""
+    return None if shutil.which("pgbouncer", path=_PROGRAMS) else INSTALL_PGBOUNCER
 
 
 def _postgres_binary(program: str) -> Path | None:
