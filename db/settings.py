@@ -18,6 +18,8 @@ class StoreSettings(BaseSettings):
     home: Path = Path(".docmill")
     #: Empty means SQLite inside `home`.
     database_url: str = Field(default="", repr=False)
+    #: A user's own query (`docmill sql`, `--labels-sql`) is ended after so long.
+    query_seconds: float = Field(default=60, gt=0)
     #: Folder of model versions; shared by all workers. Empty means `home`/models.
     models_dir: Path | None = None
 

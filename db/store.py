@@ -72,20 +72,6 @@ class Store:
             yield session
 
     @contextmanager
-    def read_only(self) -> Iterator[Session]:
-        """A session in which the database itself refuses every change."""
-        with self.read() as session:
-            if not self.is_sqlite:
-                session.execute(text("SET TRANSACTION READ ONLY"))
-                yield session
-                return
-            session.execute(text("PRAGMA query_only = ON"))
-            try:
-                yield session
-            finally:
-                session.execute(text("PRAGMA query_only = OFF"))
-
-    @contextmanager
     def write(self) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back on any exception."""
         with Session(self._writer, autoflush=False) as session, session.begin():

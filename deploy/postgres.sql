@@ -9,6 +9,8 @@ CREATE DATABASE docmill OWNER docmill TEMPLATE template0 ENCODING 'UTF8' LOCALE 
 REVOKE CONNECT, TEMPORARY ON DATABASE docmill FROM PUBLIC;
 GRANT CONNECT ON DATABASE docmill TO reader;
 ALTER ROLE reader SET default_transaction_read_only = on;
+-- `docmill sql` runs as the reader: what it runs is somebody's own.
+GRANT reader TO docmill;
 \connect docmill
 ALTER SCHEMA public OWNER TO docmill;
 GRANT USAGE ON SCHEMA public TO reader;

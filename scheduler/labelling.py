@@ -12,8 +12,8 @@ from db import documents, labels
 from db.errors import ConflictError, NotFoundError
 from db.labels import Given
 from nlp_tasks.labels import each
+from scheduler import queries
 from scheduler.client import store
-from scheduler.queries import rows_of
 from scheduler.readers.admission import read_key, read_label
 from scheduler.readers.label_files import LabelRecord, read_labels
 from scheduler.readers.records import BadRecord, RefusedError
@@ -84,16 +84,17 @@ def from_query(query: str, collection: str) -> LabelReport:
 
 
 def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
-    with rows_of(query) as (columns, rows):
-        if len(columns) < 2:
-            raise ValueError("the query for labels: its first two columns must be key and label")
-        for number, (key, label, *_) in enumerate(rows, start=1):
-            try:
-                checked = read_label(label)
-                if checked is not None:
-                    yield LabelRecord(read_key(key), checked, SQL)
-            except RefusedError as refused:
-                yield refused.at("the query, row", number, key)
+    # Not cut: some of the labels would make another model.
+    found = queries.run(query)
+    if len(found.columns) < 2:
+        raise ValueError("the query for labels: its first two columns must be key and label")
+    for number, (key, label, *_) in enumerate(found.rows, start=1):
+        try:
+            checked = read_label(label)
+            if checked is not None:
+                yield LabelRecord(read_key(key), checked, SQL)
+        except RefusedError as refused:
+            yield refused.at("the query, row", number, key)
 
 
 def _give(records: Iterable[LabelRecord | BadRecord], collection: str) -> LabelReport:

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-
-from db import views
+from db import ad_hoc, views
+from db.ad_hoc import Found, QueryError
 from db.models import Base
-from db.store import is_infrastructure_error
 from scheduler.client import store
+from workers.settings import settings
 
 
-@contextmanager
-def rows_of(query: str) -> Iterator[tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]]:
-    """The columns of a SELECT, and its rows. ValueError where it is none, or the database refuses it."""
-    with store().read_only() as session:
-        try:
-            # No colon is a parameter here: the query is run as it was typed.
-            found: Any = session.execute(text(query.replace(":", r"\:")))
-        except DBAPIError as error:
-            if is_infrastructure_error(error) and not store().is_sqlite:
-                raise
-            said = str(error.orig).splitlines()[0]
-            raise ValueError(f"the query: {said}{_did_you_mean(said)}") from None
-        if not found.returns_rows:
-            raise ValueError("that is no query: write a SELECT")
-        yield tuple(found.keys()), (tuple(row) for row in found)
+def run(query: str, limit: int | None = None) -> Found:
+    """The columns and the first `limit` rows of a SELECT. ValueError where it is none, or the database refuses it."""
+    try:
+        return ad_hoc.run(store(), query, seconds=settings().query_seconds, limit=limit)
+    except QueryError as error:
+        raise ValueError(f"the query: {error}{_did_you_mean(str(error))}") from None
 
 
 def _did_you_mean(said: str) -> str:

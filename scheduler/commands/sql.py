@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import Format
-from scheduler.commands.output import print_csv, print_jsonl, print_table
+from scheduler.commands.output import print_csv, print_jsonl, print_table, warn
 
 
 def sql(
@@ -15,20 +15,23 @@ def sql(
     format: Annotated[
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="At most so many rows; 0 for all.")] = 10_000,
 ) -> None:
     """Run a query on the store, whichever database it is.
 
-    It can change nothing.
+    It is one SELECT, and can change nothing. It is ended after DOCMILL_QUERY_SECONDS (60).
 
     Example: docmill sql "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'inbox'"
     """
-    from scheduler.queries import rows_of
+    from scheduler import queries
 
-    with rows_of(query) as (columns, found):
-        rows = (dict(zip(columns, row, strict=True)) for row in found)
-        if format is Format.CSV:
-            print_csv(rows)
-        elif format is Format.JSONL:
-            print_jsonl(rows)
-        else:
-            print_table(rows, columns, "no rows")
+    found = queries.run(query, limit or None)
+    rows = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
+    if format is Format.CSV:
+        print_csv(rows)
+    elif format is Format.JSONL:
+        print_jsonl(rows)
+    else:
+        print_table(rows, found.columns, "no rows")
+    if found.is_cut:
+        warn(f"these are the first {limit:,} rows; there are more: --limit 0 shows all")
