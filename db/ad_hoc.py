@@ -38,7 +38,7 @@ _HARMLESS = {
     "pg_current_wal_lsn",
 }  # fmt: skip
 
-#: What a query may do on SQLite, and the PRAGMAs that only tell (also as functions: pragma_table_info).
+#: What a query may do on SQLite, and the PRAGMAs that only tell (pragma_table_info also as a table).
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 _TELLING_PRAGMAS = {
     "table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list",
@@ -163,7 +163,7 @@ def _as_sqlalchemy(error: psycopg.Error, connection: Connection, driver: Any) ->
         connection_invalidated=bool(driver.closed),
         dialect=connection.dialect,
     )
-    strip(raised)  # type: ignore[arg-type]
+    strip(raised)
     return raised
 
 
@@ -218,6 +218,8 @@ def _read_only(store: Store) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+    # Their first use declares them, which looks like a change of the schema: so they are used before anybody asks.
+    connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]'), pragma_table_info('job')").fetchall()
     return connection
 
 

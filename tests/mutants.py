@@ -200,6 +200,62 @@ MUTANTS = (
         "1",
         ("db/test_documents.py",),
     ),
+    Mutant(
+        "a later stage runs documents that have their outcome",
+        "workers/chunk_run.py",
+        "self.claim.fence == 1 and self.claim.stage == 0 and",
+        "self.claim.fence == 1 and",
+        ("workers/test_stages.py",),
+    ),
+    Mutant(
+        "any error of the database is blamed on a document",
+        "workers/chunk_run.py",
+        "if not is_data_error(error):",
+        "if is_infrastructure_error(error):",
+        ("workers/test_stages.py",),
+    ),
+    Mutant(
+        "a conflict in the queue is a document's fault",
+        "db/database_errors.py",
+        " and not _is_of_the_queue(error)",
+        "",
+        ("db/test_database_errors.py",),
+    ),
+    Mutant(
+        "an error repeats its statement",
+        "db/store.py",
+        '    event.listen(engine, "begin", _sqlite_begin)\n    event.listen(engine, "handle_error", without_sql)\n',
+        '    event.listen(engine, "begin", _sqlite_begin)\n',
+        ("db/test_database_errors.py",),
+    ),
+    Mutant(
+        "statements are prepared behind pgbouncer",
+        "db/store.py",
+        '"prepare_threshold": None',
+        '"prepare_threshold": 5',
+        ("db/test_pgbouncer.py",),
+    ),
+    Mutant(
+        "a query may do what SQLite asks about",
+        "db/ad_hoc.py",
+        "connection.set_authorizer(_may)",
+        "pass",
+        ("db/test_ad_hoc.py",),
+    ),
+    Mutant(
+        "a query may call any function",
+        "db/ad_hoc.py",
+        "called & (set(volatile) - _HARMLESS)",
+        "called & set()",
+        ("db/test_ad_hoc.py",),
+    ),
+    Mutant(
+        "a query may hold several statements",
+        "db/ad_hoc.py",
+        'FOR {query}", binary=True)',
+        'FOR {query}")',
+        ("db/test_ad_hoc.py",),
+    ),
 )
 
 

@@ -117,6 +117,18 @@ def test_sqlite_is_read_though_nobody_else_has_it_open(lite: Store) -> None:
     assert ad_hoc.run(lite, "SELECT count(*) FROM outcome", seconds=5).rows == [(5,)]
 
 
+def test_json_and_windows_are_read_on_sqlite(lite: Store) -> None:
+    for query in (
+        "SELECT value FROM chunk, json_each(document_ids)",
+        "SELECT key FROM json_tree('{\"a\": [1]}')",
+        "SELECT row_number() OVER (ORDER BY key), json_extract('{\"a\": 1}', '$.a') FROM document",
+        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 9) SELECT group_concat(i) FROM r",
+        "SELECT * FROM v_latest_label WHERE document_key GLOB 'k*' OR document_key LIKE 'k%' UNION SELECT * FROM v_latest_label",
+        "EXPLAIN QUERY PLAN SELECT * FROM job",
+    ):
+        ad_hoc.run(lite, query, seconds=5)
+
+
 def test_pragmas_that_only_tell_are_answered(lite: Store) -> None:
     told = ad_hoc.run(lite, "PRAGMA table_info(job)", seconds=5).rows
     assert len(told) == len(Base.metadata.tables["job"].columns)

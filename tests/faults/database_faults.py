@@ -11,9 +11,9 @@ from collections.abc import Callable
 import psutil
 from sqlalchemy import text
 
-from tests.faults.stack import LEASE_SECONDS, ROOT, Stack
-from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault, spread
-from tests.servers import until
+from tests.faults.stack import LEASE_SECONDS, ROOT, Database, Stack
+from tests.faults.trial import N_DOCUMENTS, ON_POSTGRES, ON_SQLITE, Fault, spread
+from tests.servers import PgBouncer, Server, missing_pgbouncer, until
 
 
 def kill_postmaster(stack: Stack, job_id: int) -> int:
@@ -76,6 +76,42 @@ def jump(days: int) -> Callable[[Stack, int], int]:
     return inject
 
 
+class BouncedStack(Stack):
+    """A stack all of whose parts reach PostgreSQL through pgbouncer, in transaction mode."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        assert self.postgres is not None
+        self.bouncer = PgBouncer(self.postgres)
+        self.extra["DOCMILL_DATABASE_URL"] = self.bouncer.url()
+
+    @property
+    def servers(self) -> list[Server]:
+        return [*super().servers, self.bouncer]
+
+
+def behind_pgbouncer(database: Database) -> Stack:
+    stack = BouncedStack(database)
+    try:
+        stack.start([f"text {i}" for i in range(N_DOCUMENTS)])
+    except BaseException:
+        stack.stop()
+        raise
+    return stack
+
+
+def kill_pgbouncer(stack: Stack, job_id: int) -> int:
+    """Every connection is cut in the middle of whatever it does, and a moment later there is a new pgbouncer."""
+    assert isinstance(stack, BouncedStack)
+    n = 0
+    for _ in spread(stack, job_id, 3):
+        stack.bouncer.kill()
+        stack.bouncer.start()
+        n += 1
+    assert not stack.rows("SELECT id FROM chunk WHERE fault LIKE '%prepared statement%'")
+    return n
+
+
 _MOVE_TIMES = {
     "sqlite": "UPDATE chunk SET lease_until = strftime('%Y-%m-%d %H:%M:%f000', lease_until, :days || ' days'),"
     " sent_at = strftime('%Y-%m-%d %H:%M:%f000', sent_at, :days || ' days') WHERE state <> 'closed'",
@@ -118,6 +154,20 @@ FAULTS = (
     Fault("kill -9 of the postmaster", kill_postmaster, databases=ON_POSTGRES, quick=ON_POSTGRES),
     Fault("PostgreSQL restarted in fast mode", restart_fast, databases=ON_POSTGRES),
     Fault("every connection to PostgreSQL cut", cut_connections, databases=ON_POSTGRES),
+    *(
+        ()
+        if missing_pgbouncer()
+        else (
+            Fault(
+                "PostgreSQL behind pgbouncer, which is killed",
+                kill_pgbouncer,
+                databases=ON_POSTGRES,
+                quick=ON_POSTGRES,
+                harmless=True,
+                own_stack=behind_pgbouncer,
+            ),
+        )
+    ),
     Fault("PostgreSQL silent for longer than the lease", freeze, databases=ON_POSTGRES),
     Fault("the clock a day ahead", jump(1)),
     Fault("the clock a day behind", jump(-1)),
