@@ -123,7 +123,7 @@ def test_json_and_windows_are_read_on_sqlite(lite: Store) -> None:
         "SELECT key FROM json_tree('{\"a\": [1]}')",
         "SELECT row_number() OVER (ORDER BY key), json_extract('{\"a\": 1}', '$.a') FROM document",
         "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 9) SELECT group_concat(i) FROM r",
-        "SELECT * FROM v_latest_label WHERE document_key GLOB 'k*' OR document_key LIKE 'k%' UNION SELECT * FROM v_latest_label",
+        "SELECT * FROM v_latest_label WHERE document_key GLOB 'k*' OR label LIKE 'k%'",
         "EXPLAIN QUERY PLAN SELECT * FROM job",
     ):
         ad_hoc.run(lite, query, seconds=5)
