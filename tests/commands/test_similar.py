@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.making import chunks_of, outcomes, sql
 
 TEXTS = (
     "해군 함대가 태평양에서 훈련을 했다",
@@ -76,3 +76,19 @@ def test_only_a_similarity_model_can_be_exported(shell: Shell, tmp_path: Path) -
     shell.texts("good film", "bad film", labels=["yes", "no"])
     shell.work(shell("train", "gated", "--collection", "inbox", "--model", "g", "--json").json["job"])
     assert "one made by train-similarity is needed" in shell("models", "export", "g", tmp_path, status=1).err
+
+
+def test_a_document_without_known_words_fails_once_and_nothing_is_tried_again(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts(*TEXTS)
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    shell.texts(*TEXTS, "zxqv wvut", "   ", "qqq www", collection="inbox")
+
+    job_id = shell.done("similarity", "--collection", "inbox")
+
+    assert outcomes(shell.store, job_id) == dict.fromkeys(("k0", "k1", "k2", "k3"), "ok") | {
+        "k4": "NO_KNOWN_WORDS",
+        "k5": "EMPTY_TEXT",
+        "k6": "NO_KNOWN_WORDS",
+    }
+    assert [(chunk.fence, chunk.fault) for chunk in chunks_of(shell.store, job_id)] == [(1, None)] * 2
