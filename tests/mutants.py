@@ -211,8 +211,8 @@ MUTANTS = (
         "any error of the database is blamed on a document",
         "workers/chunk_run.py",
         "if not is_data_error(error):",
-        "if is_infrastructure_error(error):",
-        ("workers/test_stages.py",),
+        "if False:",
+        ("commands/test_messages_without_sql.py::test_a_chunk_that_cannot_be_written_tells_why_without_sql",),
     ),
     Mutant(
         "a conflict in the queue is a document's fault",
