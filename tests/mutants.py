@@ -247,14 +247,14 @@ MUTANTS = (
         "db/ad_hoc.py",
         "called & (set(volatile) - _HARMLESS)",
         "called & set()",
-        ("db/test_ad_hoc.py",),
+        ("db/test_ad_hoc.py::test_an_attack_by_the_owner_without_a_reader_is_refused_or_ended",),
     ),
     Mutant(
         "a query may hold several statements",
         "db/ad_hoc.py",
         'FOR {query}", binary=True)',
         'FOR {query}")',
-        ("db/test_ad_hoc.py",),
+        ("db/test_ad_hoc.py::test_an_attack_by_the_owner_without_a_reader_is_refused_or_ended",),
     ),
 )
 
