@@ -47,7 +47,7 @@ class Launcher:
         name, lock = self._free_name(device)
         self._locks.append(lock)
         command = [
-            sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--loglevel", "INFO",
+            sys.executable, "-m", "workers.celery_command", "worker", "--loglevel", "INFO",
             "--hostname", f"docmill-{name}", "--queues", ",".join(map(queue_of, self.kinds)),
             "--without-gossip", "--without-mingle",
         ]  # fmt: skip

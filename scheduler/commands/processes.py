@@ -59,9 +59,12 @@ def scheduler() -> None:
     from scheduler.tick import Scheduler
     from workers import logs
     from workers.app import app
+    from workers.kinds import all_kinds
     from workers.settings import settings
 
     logs.to_stderr()
+    # What cannot be loaded is said before anything is started; later it would be an error of each message sent.
+    all_kinds()
     store = open_store(settings().url)
     store.check_durability()
     _warn_without_redis(settings())
@@ -92,12 +95,14 @@ def flower(
         )
     settings()
     arguments = [
-        "--app=workers.app", "flower", f"--address={address}", f"--port={port}", "--read_only=True",
+        "flower", f"--address={address}", f"--port={port}", "--read_only=True",
         "--max_tasks=10000", "--persistent=False",
         # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
         "--tasks_columns=args,state,result,received,runtime,worker,uuid",
     ]  # fmt: skip
-    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])  # noqa: S606 (no shell is wanted)
+    # -P: modules in the current folder do not replace ours.
+    command = [sys.executable, "-P", "-m", "workers.celery_command", *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 (no shell is wanted)
 
 
 def up(
@@ -118,9 +123,11 @@ def up(
     """
     from scheduler.embedded import Stack
     from workers import devices as parse_devices
+    from workers.kinds import all_kinds
     from workers.settings import settings
 
     parse_devices.parse(devices)
+    all_kinds()
     stopping = threading.Event()
     on_stop(stopping.set)
     stack = Stack(settings(), devices, flower_port)
