@@ -6,6 +6,7 @@ import os
 
 from scheduler.commands import (
     checking,
+    devices,
     documents,
     evaluating,
     following,
@@ -29,7 +30,7 @@ app = Commands(
 for command in (
     documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
-    jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store_commands.doctor,
+    jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store_commands.doctor, devices.devices,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)

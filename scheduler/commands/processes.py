@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -31,18 +32,19 @@ def worker(
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
     from db.store import open_store
-    from workers import devices as parse_devices
     from workers import logs
+    from workers.devices import decide
     from workers.kinds import all_kinds, find
     from workers.launcher import Launcher
     from workers.settings import settings
 
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
-    found = parse_devices.parse(devices)
+    decision = decide(devices)
     logs.to_stderr()
+    logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
     open_store(settings().url).check_durability()
     _warn_without_redis(settings())
-    launcher = Launcher(settings(), found, wanted)
+    launcher = Launcher(settings(), decision.devices, wanted)
     on_stop(launcher.stopping.set)
     launcher.run()
 
@@ -122,11 +124,11 @@ def up(
     Example: docmill up
     """
     from scheduler.embedded import Stack
-    from workers import devices as parse_devices
+    from workers.devices import decide
     from workers.kinds import all_kinds
     from workers.settings import settings
 
-    parse_devices.parse(devices)
+    decision = decide(devices)
     all_kinds()
     stopping = threading.Event()
     on_stop(stopping.set)
@@ -134,6 +136,7 @@ def up(
     try:
         stack.start()
         say(f"docmill is up in {stack.home}")
+        say(f"devices: {decision}")
         if stack.flower is not None:
             say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
         say(f"logs:   {stack.logs}")
