@@ -21,10 +21,10 @@ class Part(StrEnum):
 def alive(
     part: Annotated[Part, typer.Argument(metavar="PART", help="scheduler or worker.")],
 ) -> None:
-    """Say whether the scheduler or worker of this DOCMILL_HOME is alive.
+    """Say whether the scheduler or worker here is alive.
 
-    It is while its own loop turns, and the processes of a worker stay up. Redis, the store and others do not count:
-    `docmill doctor` looks at all of it. The exit status is 1 after 90 seconds without a sign of life.
+    Here means in this DOCMILL_HOME. It is alive while its own loop turns and, for a worker, its processes stay up.
+    Redis, the store and others do not count: `docmill doctor` looks at all of it. The exit status is 1 after 90 seconds without a sign of life.
 
     Example: docmill alive scheduler
     """
