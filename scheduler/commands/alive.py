@@ -24,7 +24,8 @@ def alive(
     """Say whether the scheduler or worker here is alive.
 
     Here means in this DOCMILL_HOME. It is alive while its own loop turns and, for a worker, its processes stay up.
-    Redis, the store and others do not count: `docmill doctor` looks at all of it. The exit status is 1 after 90 seconds without a sign of life.
+    Redis, the store and others do not count: `docmill doctor` looks at all of it. The exit status is 1 after 90
+    seconds without a sign of life.
 
     Example: docmill alive scheduler
     """

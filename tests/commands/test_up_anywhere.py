@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.servers import missing_redis, until
+from workers.settings import settings
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -105,6 +106,12 @@ def test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load
         words = [" ".join(child.cmdline()) for child in psutil.Process(process.pid).children(recursive=True)]
         assert any("flower" in line for line in words)
         assert "ended" not in terminal.read_text()
+        why = "cpu-0 (--devices cpu:1): the CPU was asked for."
+        assert f"devices: {why}" in terminal.read_text()
+        assert (
+            f"INFO docmill.launcher MainProcess: {why}"
+            in (settings().home_path / "logs" / "worker.log").read_text()
+        )
     assert process.returncode == 0
     assert "the project's own" not in terminal.read_text()
 

@@ -376,6 +376,19 @@ def test_the_command_shows_devices_and_why(smi: Smi) -> None:
     assert found["problems"] == []
 
 
+def test_a_worker_says_at_its_start_what_was_decided_and_why(smi: Smi) -> None:
+    smi(MISMATCH, status=18)
+    command = [Path(sys.executable).with_name("docmill"), "worker"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as worker:
+        assert worker.stderr is not None
+        line = next(line for line in worker.stderr if "--devices auto" in line)
+        worker.terminate()
+        worker.communicate(timeout=60)
+    assert "WARNING docmill.launcher" in line
+    assert f"PROBLEM: nvidia-smi -L (exit status 18): {MISMATCH}" in line
+    assert "the CPU instead" in line
+
+
 def test_the_command_tells_problems_by_its_exit_status(smi: Smi) -> None:
     smi(MISMATCH, status=18)
     assert f"BAD  nvidia-smi -L (exit status 18): {MISMATCH}" in docmill_devices(status=1)
