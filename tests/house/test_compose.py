@@ -59,15 +59,11 @@ def test_a_service_is_contained(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"redis", "postgres"}))
-def test_what_docmill_writes_outside_volumes_is_in_memory_and_its_own(name: str) -> None:
-    """A tmpfs is root's unless it says otherwise, and the image's folder is hidden under it."""
-    dockerfile = (ROOT / "Dockerfile").read_text()
-    [home] = re.findall(r"DOCMILL_HOME=(\S+)", dockerfile)
-    uid = SERVICES[name]["user"].partition(":")[0]
+def test_what_docmill_writes_outside_volumes_is_in_memory(name: str) -> None:
+    [home] = re.findall(r"DOCMILL_HOME=(\S+)", (ROOT / "Dockerfile").read_text())
 
-    [mount] = [mount for mount in SERVICES[name]["tmpfs"] if mount.startswith(f"{home}:")]
-    assert f"uid={uid}" in mount
-    assert "mode=0700" in mount
+    # Without options: podman refuses the ones that would name an owner.
+    assert home in SERVICES[name]["tmpfs"]
 
 
 def test_a_health_check_looks_at_its_own_service_alone() -> None:
