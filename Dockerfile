@@ -33,6 +33,4 @@ USER 10001:10001
 WORKDIR /var/lib/docmill
 ENV DOCMILL_HOME=/var/lib/docmill \
     DOCMILL_MODELS_DIR=/models
-# Is the store reachable and up to date, does Redis answer, is nothing stuck? `docker inspect` shows what it said.
-HEALTHCHECK --interval=120s --timeout=30s --start-period=120s --retries=3 CMD ["docmill", "doctor"]
 CMD ["docmill", "--help"]

@@ -11,6 +11,8 @@ from db.chunks import Message
 from nlp_tasks.kind import Kind
 from workers.app import PRIORITIES
 from workers.names import TASK_NAME, queue_of
+from workers.redis_version import refuse_if_old
+from workers.settings import settings
 
 
 class Broker:
@@ -55,7 +57,15 @@ class Broker:
     def _channel(self) -> Any:
         if self._connection is None:
             self._connection = self._app.connection_for_write()
+            self._refuse_if_old(self._connection.default_channel.client)
         return self._connection.default_channel
+
+    def _refuse_if_old(self, client: Any) -> None:
+        try:
+            refuse_if_old(str(client.info("server")["redis_version"]), settings().redis_name)
+        except Exception:
+            self.close()
+            raise
 
 
 def describe(message: Message, kind: Kind | None) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from scheduler.commands import (
+    alive,
     checking,
+    devices,
     documents,
     evaluating,
     following,
@@ -30,6 +32,7 @@ for command in (
     documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store_commands.doctor,
+    devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)

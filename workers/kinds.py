@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from nlp_tasks.kind import Kind
@@ -12,20 +15,47 @@ from workers.settings import settings
 
 @cache
 def all_kinds() -> dict[str, Kind]:
-    """Every kind by name. A module that cannot be imported, or repeats a name, raises ValueError."""
+    """Every kind by name. A module that cannot be imported, has no KINDS, or
+    repeats a name raises ValueError."""
     from nlp_tasks.registry import KINDS
 
     kinds = dict(KINDS)
     for name in filter(None, (part.strip() for part in settings().kind_modules.split(","))):
-        try:
-            module = importlib.import_module(name)
-        except ImportError as error:
-            raise ValueError(f"DOCMILL_KIND_MODULES: cannot import {name!r}: {error}") from error
-        for kind in module.KINDS:
+        for kind in _kinds_of(name):
             if kind.name in kinds:
                 raise ValueError(f"DOCMILL_KIND_MODULES: {name} repeats the kind {kind.name!r}")
             kinds[kind.name] = kind
     return kinds
+
+
+def _kinds_of(module_name: str) -> Sequence[Kind]:
+    search_current_folder_last()
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        # Whatever its code raises: a SyntaxError, a NameError.
+        raise ValueError(f"DOCMILL_KIND_MODULES: cannot import {module_name!r}: {_reason(error)}") from error
+    found = getattr(module, "KINDS", None)
+    if not isinstance(found, list | tuple) or not all(isinstance(kind, Kind) for kind in found):
+        raise ValueError(
+            f"DOCMILL_KIND_MODULES: {module.__file__} needs KINDS, a list or tuple of nlp_tasks.kind.Kind"
+        )
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+
+
+def search_current_folder_last() -> None:
+    """A user's module of kinds may be in the current folder. Anything else in it replaces no module of ours."""
+    try:
+        folder = str(Path.cwd())
+    except FileNotFoundError:
+        # Somebody removed it: there is nothing to import.
+        return
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def find(name: str) -> Kind:

@@ -13,6 +13,7 @@ from typing import IO
 
 from db import chunks
 from db.store import Store, is_infrastructure_error
+from workers.alive import Heartbeat
 from workers.devices import Device
 from workers.names import queue_of
 from workers.settings import Settings
@@ -32,10 +33,13 @@ class Launcher:
         self.workers = [self._worker(device) for device in devices]
 
     def run(self) -> None:
+        heartbeat = Heartbeat(self.settings, "worker")
         try:
             while not self.stopping.is_set():
                 for worker in self.workers:
                     worker.keep_up()
+                if all(worker.is_steady() for worker in self.workers):
+                    heartbeat.beat()
                 self.stopping.wait(0.2)
         finally:
             stop_all(self.workers, self.settings.grace_seconds)
@@ -47,7 +51,7 @@ class Launcher:
         name, lock = self._free_name(device)
         self._locks.append(lock)
         command = [
-            sys.executable, "-m", "celery", "--app", "workers.app", "worker", "--loglevel", "INFO",
+            sys.executable, "-m", "workers.celery_command", "worker", "--loglevel", "INFO",
             "--hostname", f"docmill-{name}", "--queues", ",".join(map(queue_of, self.kinds)),
             "--without-gossip", "--without-mingle",
         ]  # fmt: skip

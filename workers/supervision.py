@@ -16,12 +16,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workers.overheard import said
+
 log = logging.getLogger("docmill.supervision")
 
 _PR_SET_PDEATHSIG = 1
 #: A child that lived so long had started well: its next restart is immediate.
 HEALTHY_SECONDS = 60.0
 MAX_BACKOFF_SECONDS = 30.0
+#: One that died before counts as up again after so long.
+STEADY_SECONDS = 15.0
+#: A last line is looked for in so much of a log.
+_TAIL_BYTES = 10_000
+#: Python, and what it starts in turn, does not look for modules in the current folder: a package `db` or `workers`
+#: there would replace ours.
+OUR_OWN_PACKAGES = {"PYTHONSAFEPATH": "1"}
 
 
 @dataclass
@@ -39,6 +48,7 @@ class Child:
     inherits: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     _started_at: float = 0.0
+    _log_at: int = 0
     _backoff_seconds: float = 0.0
     _restart_at: float = 0.0
 
@@ -54,6 +64,11 @@ class Child:
 
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    def is_steady(self) -> bool:
+        """Alive, and not between two of its deaths."""
+        has_lived = time.monotonic() - self._started_at
+        return self.is_alive() and (self._backoff_seconds == 0 or has_lived > STEADY_SECONDS)
 
     def terminate(self) -> None:
         """Ask it to end."""
@@ -79,16 +94,27 @@ class Child:
         self._restart_at = time.monotonic() + self._backoff_seconds
         self.process = None
         log.warning(
-            "%s ended (%s), starting it again in %.0f s", self.name, _how(code), self._backoff_seconds
-        )
+            "%s ended (%s), starting it again in %.0f s%s",
+            self.name, _how(code), self._backoff_seconds, said(self._last_line()),
+        )  # fmt: skip
+
+    def _last_line(self) -> str:
+        """The last line of its log that the process before wrote."""
+        if self.log_file is None:
+            return ""
+        with self.log_file.open("rb") as file:
+            file.seek(max(self._log_at, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _start(self) -> None:
         log.info("starting %s", self.name)
         output = None if self.log_file is None else self.log_file.open("ab")
+        self._log_at = output.tell() if output else 0
         try:
             self.process = subprocess.Popen(
                 self.command,
-                env=os.environ | self.environment,
+                env=os.environ | OUR_OWN_PACKAGES | self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT if output else None,

@@ -34,6 +34,7 @@ from workers.kinds import parse_parameters
 from workers.lease import Lease, StopRequestedError
 from workers.opening import model_folder
 from workers.process import Process
+from workers.words import Failed
 from workers.writing import as_figures
 
 log = logging.getLogger("docmill.worker")
@@ -84,7 +85,7 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         made = _make(process, lease, kind, train, building)
     except TrainingError as error:
         _fail(process, lease, building, str(error))
-        return f"no model: {error}"
+        return Failed(f"no model: {error}")
     except Exception as error:
         # It may be a passing fault; what fails so often will fail tomorrow too, and the job has to end.
         if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
@@ -92,7 +93,7 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         log.error("training of job %d: %s", claim.job_id, faults.where(error))
         why = f"its code raised {type(error).__name__} at each of {MOST_TRIES} tries"
         _fail(process, lease, building, f"{why}: {str(error)[:200]}")
-        return f"no model: {why}"
+        return Failed(f"no model: {why}")
     registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
     note = registered.note if registered is not None else ""
     return f"a model from {len(claim.document_ids)} documents; {note}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -31,18 +32,20 @@ def worker(
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
     from db.store import open_store
-    from workers import devices as parse_devices
-    from workers import logs
+    from workers import logs, redis_version
+    from workers.devices import decide
     from workers.kinds import all_kinds, find
     from workers.launcher import Launcher
     from workers.settings import settings
 
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
-    found = parse_devices.parse(devices)
+    decision = decide(devices)
     logs.to_stderr()
     open_store(settings().url).check_durability()
     _warn_without_redis(settings())
-    launcher = Launcher(settings(), found, wanted)
+    redis_version.check(settings())
+    logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
+    launcher = Launcher(settings(), decision.devices, wanted)
     on_stop(launcher.stopping.set)
     launcher.run()
 
@@ -57,14 +60,18 @@ def scheduler() -> None:
     from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.tick import Scheduler
-    from workers import logs
+    from workers import logs, redis_version
     from workers.app import app
+    from workers.kinds import all_kinds
     from workers.settings import settings
 
     logs.to_stderr()
+    # What cannot be loaded is said before anything is started; later it would be an error of each message sent.
+    all_kinds()
     store = open_store(settings().url)
     store.check_durability()
     _warn_without_redis(settings())
+    redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
     on_stop(loop.stopping.set)
     loop.run()
@@ -92,12 +99,14 @@ def flower(
         )
     settings()
     arguments = [
-        "--app=workers.app", "flower", f"--address={address}", f"--port={port}", "--read_only=True",
+        "flower", f"--address={address}", f"--port={port}", "--read_only=True",
         "--max_tasks=10000", "--persistent=False",
         # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
-        "--tasks_columns=args,state,result,received,runtime,worker,uuid",
+        "--tasks_columns=args,state,result,exception,received,runtime,worker,uuid",
     ]  # fmt: skip
-    os.execv(sys.executable, [sys.executable, "-m", "celery", *arguments])  # noqa: S606 (no shell is wanted)
+    # -P: modules in the current folder do not replace ours.
+    command = [sys.executable, "-P", "-m", "workers.celery_command", *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 (no shell is wanted)
 
 
 def up(
@@ -117,16 +126,19 @@ def up(
     Example: docmill up
     """
     from scheduler.embedded import Stack
-    from workers import devices as parse_devices
+    from workers.devices import decide
+    from workers.kinds import all_kinds
     from workers.settings import settings
 
-    parse_devices.parse(devices)
+    decision = decide(devices)
+    all_kinds()
     stopping = threading.Event()
     on_stop(stopping.set)
     stack = Stack(settings(), devices, flower_port)
     try:
         stack.start()
         say(f"docmill is up in {stack.home}")
+        say(f"devices: {decision}")
         if stack.flower is not None:
             say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
         say(f"logs:   {stack.logs}")

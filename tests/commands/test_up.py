@@ -75,7 +75,8 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
     family = psutil.Process(up.pid).children(recursive=True)
     names = " ".join(" ".join(child.cmdline()) for child in family)
     assert all(
-        part in names for part in ("redis-server", "scheduler.cli scheduler", "workers.app worker", "flower")
+        part in names
+        for part in ("redis-server", "scheduler.cli scheduler", "workers.celery_command worker", "flower")
     )
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 0

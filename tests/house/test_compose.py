@@ -44,6 +44,40 @@ def test_a_service_has_no_further_privileges(name: str) -> None:
     assert not any("docker.sock" in volume for volume in service.get("volumes", ()))
 
 
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_contained(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service["init"] is True
+    assert service["read_only"] is True
+    assert "/tmp" in service["tmpfs"]
+    assert service["mem_limit"]
+    assert 0 < service["pids_limit"] <= 2000
+    assert service["logging"]["driver"] == "json-file"
+    assert service["logging"]["options"]["max-size"] == "10m"
+    assert int(service["logging"]["options"]["max-file"]) > 1
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"redis", "postgres"}))
+def test_what_docmill_writes_outside_volumes_is_in_memory(name: str) -> None:
+    [home] = re.findall(r"DOCMILL_HOME=(\S+)", (ROOT / "Dockerfile").read_text())
+
+    # Without options: podman refuses the ones that would name an owner.
+    assert home in SERVICES[name]["tmpfs"]
+
+
+def test_a_health_check_looks_at_its_own_service_alone() -> None:
+    checks = {name: service.get("healthcheck", {}).get("test", []) for name, service in SERVICES.items()}
+
+    assert checks["scheduler"] == ["CMD", "docmill", "alive", "scheduler"]
+    assert checks["worker-cpu"] == checks["worker-gpu"] == ["CMD", "docmill", "alive", "worker"]
+    assert "127.0.0.1:5555" in " ".join(checks["flower"])
+    assert SERVICES["migrate"]["healthcheck"] == {"disable": True}
+    assert not [name for name, words in checks.items() if "doctor" in " ".join(words)]
+    # The image itself has none: which one is right depends on the command.
+    assert "HEALTHCHECK" not in (ROOT / "Dockerfile").read_text()
+
+
 def test_only_flower_is_published_and_on_loopback_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 

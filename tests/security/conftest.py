@@ -11,11 +11,13 @@ from tests.servers import PostgresServer, missing_redis, until
 
 #: One text for each way in which a runner can spill it.
 TEXTS = ("raise", "machine", "refuse", "unstorable", "plain")
+#: A chunk of these is a failed Celery task.
+FAILING = ("raise", "refuse", "unstorable")
 
 
 @pytest.fixture(scope="session")
 def production(postgres_server: PostgresServer) -> Iterator[Production]:
-    """Up, with one job over `TEXTS` done."""
+    """Up, with a job over `TEXTS` done, and one over `FAILING`."""
     if missing := missing_redis():
         pytest.skip(missing)
     stack = Production(postgres_server)
@@ -23,6 +25,8 @@ def production(postgres_server: PostgresServer) -> Iterator[Production]:
         stack.start([f"{word} {BODY} {i}" for i, word in enumerate(TEXTS)])
         until(stack.flower_answers, "Flower answering")
         stack.finish(stack.submit())
+        stack.add([f"{word} {BODY} again {i}" for i, word in enumerate(FAILING)], "failing")
+        stack.finish(stack.submit("failing"))
         yield stack
     finally:
         stack.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.security.conftest import TEXTS
+from tests.security.conftest import FAILING, TEXTS
 from tests.security.production import BODY, CANARY, Production, listeners
 from tests.servers import until
 
@@ -20,7 +20,7 @@ def test_the_texts_are_in_the_store_and_in_its_outcomes(production: Production) 
     texts = production.rows("SELECT text FROM document")
     codes = dict(production.rows("SELECT error_code, error_detail FROM v_failures WHERE job_id = 1"))
 
-    assert sum(BODY in text for (text,) in texts) == len(TEXTS)
+    assert sum(BODY in text for (text,) in texts) == len(TEXTS) + len(FAILING)
     assert set(codes) == {"RUNNER_ERROR", "REFUSED", "BAD_RESULT"}
     assert BODY in codes["RUNNER_ERROR"]
 
@@ -64,6 +64,11 @@ def test_flower_shows_no_secret_and_no_text(production: Production) -> None:
     answers = {path: production.ask_flower(path) for path in paths}
 
     assert workers
+    # Failed tasks have an exception and a traceback, which are searched too.
+    failed = next(key for key, known in json.loads(production.ask_flower("/api/tasks?state=FAILURE")[1]).items()
+                  if "job 2," in known["args"])  # fmt: skip
+    answers[f"/task/{failed}"] = page = production.ask_flower(f"/task/{failed}")
+    assert "3 documents: 0 ok, 3 errors" in page[1]
     assert {path: status for path, (status, _) in answers.items() if status != 200} == {}
     assert not [path for path, (_, body) in answers.items() if CANARY in body or BODY in body]
 

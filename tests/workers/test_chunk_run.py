@@ -84,7 +84,7 @@ def test_a_message_for_what_is_not_to_be_run_does_nothing(process: Process, stat
 
 def test_an_error_in_a_batch_is_blamed_on_its_document_alone(process: Process) -> None:
     job_id = _job(process.store, *["good"] * 10, "!raise", "", *["fine"] * 10)
-    assert _run(process, job_id) == "22 documents: 20 ok, 2 errors"
+    assert _run(process, job_id) == "22 documents: 20 ok, 2 errors (RUNNER_ERROR 1, EMPTY_TEXT 1)"
     found = outcomes(process.store, job_id)
     assert {key: code for key, code in found.items() if code != "ok"} == {
         "k10": "RUNNER_ERROR",

@@ -1,0 +1,47 @@
+"""The sign of life of a process that stays: a file whose time it renews while its own loop turns.
+
+It says nothing of others: a scheduler is well while Redis is away or no worker answers. `docmill doctor` looks at the
+whole; `docmill alive` reads this, and is a container's health check.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from workers.settings import Settings
+
+#: A step of the loop may wait so long for a store or a Redis that hangs; then something is wrong with the process.
+MAX_AGE_SECONDS = 90.0
+#: The file is renewed so often at most.
+BEAT_SECONDS = 1.0
+
+
+class Heartbeat:
+    """Of one part: "scheduler" or "worker"."""
+
+    def __init__(self, settings: Settings, part: str) -> None:
+        self._path = path_of(settings, part)
+        self._beaten_at = float("-inf")
+
+    def beat(self) -> None:
+        """Cheap when called often. A full disk does not end the caller: the missing sign tells of it."""
+        if time.monotonic() - self._beaten_at < BEAT_SECONDS:
+            return
+        self._beaten_at = time.monotonic()
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._path.touch()
+
+
+def path_of(settings: Settings, part: str) -> Path:
+    return settings.home_path / "alive" / part
+
+
+def age_seconds(settings: Settings, part: str) -> float | None:
+    """Since the last sign of life in this DOCMILL_HOME; None if there never was one."""
+    try:
+        return max(0.0, time.time() - path_of(settings, part).stat().st_mtime)
+    except FileNotFoundError:
+        return None
