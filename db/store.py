@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from db.errors import OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0009"
+SCHEMA = "0011"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -78,9 +78,13 @@ class Store:
                 session.execute(text("PRAGMA query_only = OFF"))
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back on any exception."""
+    def write(self, *, lock_seconds: float | None = None) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on any exception. With `lock_seconds`,
+        PostgreSQL waits no longer for a row that another transaction has changed (`is_lock_timeout`); in SQLite
+        there are no such rows, only the turn to write."""
         with Session(self._writer, autoflush=False) as session, session.begin():
+            if lock_seconds is not None and not self.is_sqlite:
+                session.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
             yield session
 
     def schema(self) -> str | None:
@@ -132,6 +136,11 @@ def is_infrastructure_error(error: BaseException) -> bool:
     if isinstance(error, OperationalError | PoolTimeoutError):
         return True
     return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether a row was held by another transaction for longer than `lock_seconds`: the database itself is well."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 def _driver_url(url: str) -> URL:

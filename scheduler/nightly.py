@@ -7,6 +7,7 @@ after the gap, one that an autumn night repeats fires once. Times missed while n
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -46,11 +47,14 @@ def latest_due(due: Due, moment: datetime) -> datetime:
     return max(next(found for found in backwards if found <= moment), due.next_at)
 
 
-def fire_due(store: Store) -> bool:
-    """Fire every schedule that is due; each firing and its jobs are one transaction. Whether there was one."""
+def fire_due(store: Store, stopping: threading.Event | None = None) -> bool:
+    """Fire every schedule that is due, until told to stop; each firing and its jobs are one transaction. Whether
+    there was one."""
     with store.read() as session:
         waiting = schedules.due(session)
     for schedule in waiting:
+        if stopping is not None and stopping.is_set():
+            break
         try:
             _fire(store, schedule)
         except Exception as error:

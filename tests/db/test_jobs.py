@@ -167,6 +167,7 @@ def test_a_job_that_waits_cannot_be_claimed_until_it_is_opened(store: Store) -> 
     assert not finish(store, waiting)
     with store.write() as session:
         assert jobs.open_waiting(session, waiting, None)
+        assert jobs.open_some(session, waiting) == 1
     assert job_of(store, waiting).started_at is not None
     with store.write() as session:
         assert not jobs.open_waiting(session, waiting, None)
@@ -393,4 +394,4 @@ def _close_without_outcomes(store: Store, chunk_id: int) -> None:
 
 def _open_next(store: Store, job_id: int) -> bool:
     with store.write() as session:
-        return jobs.open_next_stage(session, job_id)
+        return jobs.open_some(session, job_id) > 0
