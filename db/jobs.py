@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session, aliased
 
 from db import quarantine, selection
 from db.chunks import changed, close_many_with_error, close_part_with_error, job_in, n_changed
-from db.errors import ConflictError, NotFoundError
+from db.errors import ConflictError, NotFoundError, NothingToDoError
 from db.models import Chunk, Job, Outcome
-from db.selection import ChunkSize
+from db.selection import ChunkSize, LeftOut, NewOnly
 from db.sql import now
 
 ENDED = ("finished", "cancelled")
@@ -47,6 +47,8 @@ class NewJob:
     run_id: int | None = None
     labelled_only: bool = False
     only_new: bool = False
+    #: The model's version is settled when the job starts, since it waits for another.
+    model_comes_later: bool = False
     #: Take the documents that failed in this job.
     failed_in_job_id: int | None = None
     #: Of those, only the ones with these numbers.
@@ -60,10 +62,13 @@ class Submitted:
     job_id: int
     n_documents: int
     created: bool
+    #: Of a job over new documents only: what it did not take.
+    left_out: LeftOut | None = None
 
 
 def submit(session: Session, new: NewJob) -> Submitted:
-    """Write the job and its chunks. The same key and request again return the job that is there."""
+    """Write the job and its chunks. The same key and request again return the job that is there. Raises
+    NothingToDoError when the job would have no document; the caller rolls back then."""
     if new.key is not None and (before := _same_key(session, new)) is not None:
         return before
     job = Job(
@@ -89,13 +94,15 @@ def submit(session: Session, new: NewJob) -> Submitted:
         if new.key is not None and (before := _same_key(session, new)) is not None:
             return before
         raise
-    chosen = _selection(new, job)
+    chosen, left_out = _selection(session, new, job)
     first = "blocked" if new.after_job_id else "ready"
     n_documents = selection.cut(session, job, chosen, new.chunk_size, first)
+    if not n_documents:
+        raise NothingToDoError("the job would have no document", left_out)
     for stage in range(1, new.n_stages):
         selection.add_stage(session, job, stage)
     session.execute(update(Job).where(Job.id == job.id).values(n_documents=n_documents))
-    return Submitted(job.id, n_documents, created=True)
+    return Submitted(job.id, n_documents, created=True, left_out=left_out)
 
 
 def open_waiting(session: Session, job_id: int, model_version_id: int | None) -> bool:
@@ -272,7 +279,7 @@ def _open_chunks(session: Session, job_id: int, limit: int, documents: int) -> l
         select(Chunk.id, Chunk.n_documents)
         .where(Chunk.job_id == job_id, Chunk.state != "closed", Chunk.stage == first.scalar_subquery())
         .order_by(Chunk.seq)
-        .limit(limit)
+        .limit(min(limit, documents))
         .with_for_update(skip_locked=True)
     ).all()
     chosen: list[tuple[int, int]] = []
@@ -313,13 +320,17 @@ def job_state(session: Session, job_id: int) -> str:
     return state
 
 
-def _selection(new: NewJob, job: Job) -> Select[int, int]:
+def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int], LeftOut | None]:
     if new.failed_in_job_id is not None and new.document_ids is not None:
-        return quarantine.failed_in(new.failed_in_job_id, new.document_ids)
+        return quarantine.failed_in(new.failed_in_job_id, new.document_ids), None
     if new.failed_in_job_id is not None:
-        return selection.failed_in(new.failed_in_job_id)
+        return selection.failed_in(new.failed_in_job_id), None
     chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)
-    return selection.without_result(chosen, job) if new.only_new else chosen
+    if not new.only_new:
+        return chosen, None
+    selection.one_at_a_time(session, new.collection_id)
+    new_only = NewOnly(job, new.model_comes_later)
+    return new_only.of(chosen), new_only.left_out(session, chosen)
 
 
 def _same_key(session: Session, new: NewJob) -> Submitted | None:

@@ -40,6 +40,8 @@ STEP_SECONDS = 0.15
 MIN_STEP_DOCUMENTS = 250
 #: So many open jobs are looked at in a turn, and so many messages of a kind and priority are sent.
 TURN_JOBS, TURN_MESSAGES = 1_000, 500
+#: So many chunks whose lease ran out are freed in one transaction.
+STEP_REAPED = 20
 #: A row that somebody else holds for longer (a worker frozen inside a transaction) is left for the next turn.
 LOCK_SECONDS = 0.5
 
@@ -59,7 +61,9 @@ class Scheduler:
         #: How far a job is that is being counted, or cancelled in the middle of a large chunk.
         self._counts: dict[int, Count] = {}
         self._parts: dict[int, Part] = {}
-        self._step_documents = jobs.STEP_DOCUMENTS
+        #: What a step and a turn may take; the first follows the machine's speed.
+        self.step_documents = jobs.STEP_DOCUMENTS
+        self.turn_seconds = TURN_SECONDS
 
     def run_until_stopped(self) -> bool:
         """`run` in threads, and return within STOP_SECONDS after `stopping` is set. Whether every step had ended: a
@@ -136,7 +140,7 @@ class Scheduler:
                 if not session.scalar(select(exists().where(*chunks.expired()))):
                     break
             with self._write() as session:
-                reaped = chunks.reap(session)
+                reaped = chunks.reap(session, STEP_REAPED)
             n_reaped += len(reaped)
             if reaped:
                 log.warning("the lease ran out on chunks %s: they are ready again", reaped)
@@ -196,14 +200,14 @@ class Scheduler:
         began = time.monotonic()
         with self._write() as session:
             stopped = jobs.stop_some(
-                session, job_id, self._parts.pop(job_id, None), documents=self._step_documents
+                session, job_id, self._parts.pop(job_id, None), documents=self.step_documents
             )
         if stopped.part is not None:
             self._parts[job_id] = stopped.part
         if time.monotonic() - began > STEP_SECONDS:
-            self._step_documents = max(MIN_STEP_DOCUMENTS, self._step_documents // 2)
+            self.step_documents = max(MIN_STEP_DOCUMENTS, self.step_documents // 2)
         elif stopped.n_chunks:
-            self._step_documents = min(jobs.STEP_DOCUMENTS, self._step_documents * 2)
+            self.step_documents = min(jobs.STEP_DOCUMENTS, self.step_documents * 2)
 
     def _finish(self, job_id: int) -> None:
         """Count a job's outcomes for a turn, and end it when all are counted."""
@@ -251,7 +255,7 @@ class Scheduler:
         return self.store.write(lock_seconds=LOCK_SECONDS)
 
     def _end_of_turn(self) -> float:
-        return time.monotonic() + TURN_SECONDS
+        return time.monotonic() + self.turn_seconds
 
     def _is_over(self, until: float) -> bool:
         """Whether a step has to give way, to the others or to the end."""

@@ -218,10 +218,11 @@ def test_a_job_whose_chunks_are_closed_is_finished_by_the_tick(scheduler: Schedu
     assert job_of(scheduler.store, job_id).state == "finished"
 
 
-def test_a_job_without_documents_is_finished_by_the_tick(scheduler: Scheduler) -> None:
-    job_id = submit(scheduler.store, add_documents(scheduler.store, 1), labelled_only=True).job_id
-    scheduler.tick()
-    assert job_of(scheduler.store, job_id).state == "finished"
+def test_a_job_without_documents_of_an_older_version_is_finished_by_the_tick(scheduler: Scheduler) -> None:
+    job_id = a_job(scheduler.store, 1)
+    for change in ("DELETE FROM chunk", "UPDATE job SET n_documents = 0"):
+        sql(scheduler.store, f"{change} RETURNING id")
+    _tick_until_it_is(scheduler, job_id, "finished")
 
 
 def test_a_cancelled_job_is_closed_by_the_tick(scheduler: Scheduler) -> None:
