@@ -36,8 +36,8 @@ STOP_SECONDS = 1.0
 #: A step ends its turn after so long and goes on in the next one.
 TURN_SECONDS = 0.25
 #: A transaction that closes chunks of a stopped job should be no longer: on a slower machine it takes fewer documents.
-STEP_SECONDS = 0.15
-MIN_STEP_DOCUMENTS = 250
+STEP_SECONDS = 0.3
+MIN_STEP_DOCUMENTS = 1_000
 #: So many open jobs are looked at in a turn, and so many messages of a kind and priority are sent.
 TURN_JOBS, TURN_MESSAGES = 1_000, 500
 #: So many chunks whose lease ran out are freed in one transaction.

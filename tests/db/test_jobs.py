@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import chunks, documents, jobs, selection
+from db import chunks, jobs, selection
 from db.documents import NewDocument
 from db.errors import ConflictError, NotFoundError, NothingToDoError
 from db.selection import ChunkSize, LeftOut

@@ -14,8 +14,8 @@ from tests.faults.stack import COLLECTION, Stack
 from tests.faults.trial import BOTH, Fault
 from tests.servers import until
 
-#: Large beside the job that goes on: a thousand chunks.
-N_GIANT = 50_000
+#: Large beside the job that goes on: hundreds of chunks.
+N_GIANT = 20_000
 GIANT = "giant"
 #: What is promised, and what a busy machine adds.
 STOP_SECONDS = 2.0 + 1.0
@@ -27,7 +27,11 @@ def cancel_a_large_job(stack: Stack, job_id: int) -> int:
     for giant in giants:
         _cancel(stack, giant)
     before = stack.n_done(job_id)
-    until(lambda: stack.n_done(job_id) > before, "the next outcome of the other job", 30)
+    until(
+        lambda: stack.n_done(job_id) > before or stack.state(job_id) == "finished",
+        "the next outcome of the other job",
+        30,
+    )
     for giant in giants:
         _await_all_cancelled(stack, giant)
     return len(giants)
@@ -86,7 +90,7 @@ def term_while_firing(stack: Stack, job_id: int) -> int:
     _giant_documents(stack)
     with stack.store.write() as session:
         request = JobRequest("nothing", GIANT).as_json()
-        schedules.add(session, "often", "* * * * *", "UTC", [request] * 5, schedules.clock(session))
+        schedules.add(session, "often", "* * * * *", "UTC", [request] * 3, schedules.clock(session))
     n = _term(stack)
     until(lambda: stack.rows("SELECT id FROM run"), "the firing")
     with stack.store.write() as session:
@@ -94,7 +98,7 @@ def term_while_firing(stack: Stack, job_id: int) -> int:
     ((n_runs, n_jobs),) = stack.rows(
         "SELECT count(DISTINCT run_id), count(run_id) FROM job WHERE run_id IS NOT NULL"
     )
-    assert n_jobs == 5 * n_runs, f"{n_jobs} jobs in {n_runs} firings"
+    assert n_jobs == 3 * n_runs, f"{n_jobs} jobs in {n_runs} firings"
     for (number,) in stack.rows("SELECT id FROM job WHERE run_id IS NOT NULL"):
         if stack.state(number) not in ("finished", "cancelled"):
             _cancel(stack, number)
@@ -115,7 +119,8 @@ def _term(stack: Stack) -> int:
     for scheduler in old:
         scheduler.send_signal(signal.SIGTERM)
     for scheduler in old:
-        assert scheduler.wait(60) == 0
+        # One that had not begun to work yet ends by the signal itself.
+        assert scheduler.wait(60) in (0, -signal.SIGTERM)
     took = time.monotonic() - began
     assert took < STOP_SECONDS, f"the scheduler ended {took:.1f} s after SIGTERM"
     stack.schedulers.clear()

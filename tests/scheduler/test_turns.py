@@ -90,17 +90,17 @@ def test_a_turn_ends_when_the_scheduler_is_told_to_stop(scheduler: Scheduler) ->
 def test_steps_shrink_on_a_slow_machine_and_grow_again(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "STEP_DOCUMENTS", 1_000)
-    scheduler.step_documents = 1_000
+    monkeypatch.setattr(jobs, "STEP_DOCUMENTS", 4_000)
+    scheduler.step_documents = 4_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
     with monkeypatch.context() as patch:
         patch.setattr(tick, "STEP_SECONDS", 0.0)
         scheduler.move_jobs()
-    assert scheduler.step_documents == 500
+    assert scheduler.step_documents == 2_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
     monkeypatch.setattr(tick, "STEP_SECONDS", 60.0)
     scheduler.move_jobs()
-    assert scheduler.step_documents == 1_000
+    assert scheduler.step_documents == 4_000
 
 
 @pytest.mark.parametrize("half_written", [False, True])
