@@ -87,7 +87,6 @@ def term_while_reaping(stack: Stack, job_id: int) -> int:
 
 def term_while_firing(stack: Stack, job_id: int) -> int:
     """A schedule that submits a large job each minute, and is removed again."""
-    _giant_documents(stack)
     with stack.store.write() as session:
         request = JobRequest("nothing", GIANT).as_json()
         schedules.add(session, "often", "* * * * *", "UTC", [request] * 3, schedules.clock(session))
@@ -130,7 +129,6 @@ def _term(stack: Stack) -> int:
 
 def _giant(stack: Stack, *, after: int | None = None, per_chunk: int = 50) -> int:
     """A job over many documents that nobody works on."""
-    _giant_documents(stack)
     with stack.store.write() as session:
         new = NewJob(
             kind="nothing",
@@ -157,6 +155,7 @@ def _number(submitted: jobs.Submitted) -> int:
 
 
 def _giant_documents(stack: Stack) -> None:
+    """They are there before the job begins: in SQLite, adding them would keep the workers from renewing."""
     if not stack.rows("SELECT id FROM collection WHERE name = :name", name=GIANT):
         stack.add([f"text {i}" for i in range(N_GIANT)], GIANT)
 
@@ -183,7 +182,14 @@ def _await_all_cancelled(stack: Stack, job_id: int) -> None:
 def _fault(
     name: str, inject: Callable[[Stack, int], int], *, harmless: bool = True, quick: bool = False
 ) -> Fault:
-    return Fault(name, inject, harmless=harmless, quick=BOTH if quick else (), n_documents=6_000)
+    return Fault(
+        name,
+        inject,
+        harmless=harmless,
+        quick=BOTH if quick else (),
+        n_documents=4_000,
+        prepare=_giant_documents,
+    )
 
 
 FAULTS = (

@@ -82,6 +82,7 @@ def test_a_turn_ends_when_the_scheduler_is_told_to_stop(scheduler: Scheduler) ->
     giants = [a_job(scheduler.store, 100, per_chunk=5) for _ in range(3)]
     for giant in giants:
         _cancel(scheduler, giant)
+    scheduler.turn_seconds = 60.0
     scheduler.stopping.set()
     scheduler.move_jobs()
     assert sum(len(outcomes(scheduler.store, giant)) for giant in giants) == 10
