@@ -66,9 +66,11 @@ soak: venv system ## faults at random for MINUTES=10, from a printed seed
 mutants: venv system ## break the code in named ways: the tests must notice each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries
+.PHONY: bench-queue bench-cancel bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries
 bench-queue: venv system ## measure the queue beside plain Celery
 	@$(BIN)/python -m benchmarks.queue
+bench-cancel: venv system ## measure other jobs while a million documents are cancelled
+	@$(BIN)/python -m benchmarks.cancel
 bench-end-to-end: venv system ## measure a job of 150,000 reviews beside a bare loop
 	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
 bench-similarity: $(VENV)/.bench ## measure vectors and search beside faiss and plain gensim

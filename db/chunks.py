@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from db import results
 from db.errors import FencedError
 from db.models import Chunk, Job
-from db.sql import now
+from db.sql import now, one_of
 
 #: A document is given up as POISON after so many dead workers: one in a batch, the rest alone.
 MAX_CRASHES = 4
@@ -80,16 +80,23 @@ def ready(session: Session, limit: int = 1_000) -> list[tuple[str, int, int]]:
     """(queue, priority, chunks that could be claimed now, counted up to `limit`), most urgent first."""
     running = select(Job.kind, Job.priority).where(Job.state == "running").distinct()
     found = []
-    for queue, priority in session.execute(running.order_by(Job.priority.desc(), Job.kind)):
-        some = (
-            select(Chunk.id)
-            .where(Chunk.queue == queue, Chunk.priority == priority, *_claimable())
-            .limit(limit)
-        )
-        n = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    for queue, priority in session.execute(running.order_by(Job.priority.desc(), Job.kind)).all():
+        n = 0
+        for job_id in _running_jobs(session, queue, priority):
+            some = select(Chunk.id).where(Chunk.job_id == job_id, *_claimable()).limit(limit - n)
+            n += session.scalar(select(func.count()).select_from(some.subquery())) or 0
+            if n >= limit:
+                break
         if n:
             found.append((queue, priority, n))
     return found
+
+
+def _running_jobs(session: Session, queue: str, priority: int) -> Sequence[int]:
+    """The running jobs of a queue and priority, oldest first. Chunks are looked for job by job: the ready chunks of
+    a paused or cancelled job, of which there may be a million, are then never passed over."""
+    jobs = select(Job.id).where(Job.state == "running", Job.kind == queue, Job.priority == priority)
+    return session.scalars(jobs.order_by(Job.id)).all()
 
 
 def take_for_sending(
@@ -97,10 +104,12 @@ def take_for_sending(
 ) -> list[Message]:
     """Choose claimable chunks that the broker does not know of: never sent, or sent `resend_seconds` ago and
     still not claimed. They are marked as sent; a message that is then lost is sent again after that time."""
-    waiting = (Chunk.queue == queue, Chunk.priority == priority, *_claimable())
-    ids = _first(session, limit, Chunk.sent_at.is_(None), *waiting)
-    if len(ids) < limit:
-        ids += _first(session, limit - len(ids), Chunk.sent_at < now(-resend_seconds), *waiting)
+    jobs = _running_jobs(session, queue, priority)
+    ids: list[int] = []
+    for is_unknown in (Chunk.sent_at.is_(None), Chunk.sent_at < now(-resend_seconds)):
+        for job_id in jobs:
+            if len(ids) < limit:
+                ids += _first(session, limit - len(ids), is_unknown, Chunk.job_id == job_id, *_claimable())
     if not ids:
         return []
     session.execute(update(Chunk).where(Chunk.id.in_(ids)).values(sent_at=now()))
@@ -306,6 +315,10 @@ def _back_to_ready(delay_seconds: float) -> dict[str, Any]:
     }
 
 
+def _closed() -> dict[str, Any]:
+    return {"state": "closed", "lease_until": None, "closed_at": now(), "suspect_id": None}
+
+
 def _held(session: Session, held: Claim, values: dict[str, Any]) -> None:
     statement = update(Chunk).where(
         Chunk.id == held.chunk_id, Chunk.fence == held.fence, Chunk.state == "leased"
@@ -323,18 +336,45 @@ def _note(session: Session, held: Claim, note: str | None) -> None:
 
 def close_with_error(session: Session, chunk_id: int, code: str, detail: str) -> None:
     """Close a chunk, whoever holds it; its documents without an outcome get this error."""
-    session.execute(
-        update(Chunk)
-        .where(Chunk.id == chunk_id)
-        .values(state="closed", lease_until=None, fence=Chunk.fence + 1, closed_at=now(), suspect_id=None)
-    )
-    n_error = results.write_error_for_rest(session, chunk_id, code, detail)
-    session.execute(update(Chunk).where(Chunk.id == chunk_id).values(n_error=Chunk.n_error + n_error))
+    close_many_with_error(session, [chunk_id], code, detail)
 
 
-def changed(session: Session, statement: Update, *, many: bool = False) -> bool:
+def close_many_with_error(session: Session, chunk_ids: Sequence[int], code: str, detail: str) -> None:
+    """The same for several chunks of one stage of a job, in a few statements."""
+    rows = session.execute(
+        select(Chunk.id, Chunk.job_id, Chunk.document_ids).where(one_of(Chunk.id, chunk_ids))
+    ).all()
+    job_id = rows[0].job_id
+    done = results.with_outcome(session, job_id, [id_ for row in rows for id_ in row.document_ids])
+    missing = {row.id: [id_ for id_ in row.document_ids if id_ not in done] for row in rows}
+    by_number: dict[int, list[int]] = {}
+    for chunk_id, ids in missing.items():
+        by_number.setdefault(len(ids), []).append(chunk_id)
+    for n, those in by_number.items():
+        values = _closed() | {"fence": Chunk.fence + 1, "n_error": Chunk.n_error + n}
+        n_changed(session, update(Chunk).where(one_of(Chunk.id, those)).values(values))
+    results.write_error_for(session, job_id, [id_ for ids in missing.values() for id_ in ids], code, detail)
+
+
+def close_part_with_error(
+    session: Session, chunk_id: int, job_id: int, document_ids: Sequence[int], code: str, detail: str
+) -> None:
+    """Take a chunk from whoever holds it, and give this error to some of its documents: those that have no
+    outcome. Without documents, close the chunk: all of them were given theirs."""
+    n_error = results.write_error_for(session, job_id, document_ids, code, detail)
+    values = _back_to_ready(0) if document_ids else _closed()
+    values |= {"fence": Chunk.fence + 1, "n_error": Chunk.n_error + n_error}
+    session.execute(update(Chunk).where(Chunk.id == chunk_id).values(values))
+
+
+def changed(session: Session, statement: Update) -> bool:
     """Whether a compare-and-set found its row as expected."""
+    return n_changed(session, statement) == 1
+
+
+def n_changed(session: Session, statement: Update) -> int:
+    """How many rows an UPDATE changed."""
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         statement, execution_options={"synchronize_session": False}
     )
-    return result.rowcount > 0 if many else result.rowcount == 1
+    return int(result.rowcount)

@@ -1,5 +1,12 @@
 """What the store refuses, and why. Each message says what to do about it."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from db.selection import LeftOut
+
 
 class StoreError(Exception):
     """Root of the errors that the store raises on purpose."""
@@ -11,6 +18,14 @@ class NotFoundError(StoreError):
 
 class ConflictError(StoreError):
     """The request contradicts what is already stored."""
+
+
+class NothingToDoError(StoreError):
+    """A job would have no document, so none is made. `left_out` says why, where only new ones were asked for."""
+
+    def __init__(self, message: str, left_out: LeftOut | None = None) -> None:
+        super().__init__(message)
+        self.left_out = left_out
 
 
 class FencedError(StoreError):

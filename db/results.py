@@ -91,26 +91,38 @@ def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str,
         session.execute(insert(Outcome.__table__), rows)  # type: ignore[arg-type]
 
 
-def write_error_for_rest(session: Session, chunk_id: int, code: str, detail: str) -> int:
-    """The same error for every document of a chunk that has no outcome yet; returns how many there were."""
-    table, id_ = each_id(Chunk.document_ids)
-    rest = (
-        select(Chunk.job_id, id_, literal("error"), literal(code), literal(detail), now())
-        .select_from(Chunk)
-        .join(table, true())
-        .where(Chunk.id == chunk_id)
+def write_error_for(
+    session: Session, job_id: int, document_ids: Sequence[int], code: str, detail: str
+) -> int:
+    """The same error for each of these documents that has no outcome in the job yet; returns how many there were."""
+    if not document_ids:
+        return 0
+    table, id_ = each_id(literal(list(document_ids), Chunk.document_ids.type))
+    # SQLite needs the WHERE, to tell ON CONFLICT from the ON of a join.
+    errors = (
+        select(literal(job_id), id_, literal("error"), literal(code), literal(detail), now())
+        .select_from(table)
+        .where(true())
     )
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         _insert_for(session, Outcome.__table__)
         .from_select(
             ["job_id", "document_id", "state", "error_code", "error_detail", "written_at"],
-            rest,
+            errors,
             include_defaults=False,
         )
         .on_conflict_do_nothing(),
         execution_options={"preserve_rowcount": True},
     )
     return int(result.rowcount)
+
+
+def with_outcome(session: Session, job_id: int, document_ids: Sequence[int]) -> set[int]:
+    """Those of these documents that have an outcome in a job."""
+    found = select(Outcome.document_id).where(
+        Outcome.job_id == job_id, one_of(Outcome.document_id, document_ids)
+    )
+    return set(session.scalars(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +158,7 @@ def pending(
 ) -> list[int]:
     """Of these documents, the ones without an outcome in this job (and, if `keep` names a table of kept rows,
     without a row there for this model version), in order."""
-    done = set(
-        session.scalars(
-            select(Outcome.document_id).where(
-                Outcome.job_id == job_id, one_of(Outcome.document_id, document_ids)
-            )
-        )
-    )
+    done = with_outcome(session, job_id, document_ids)
     if keep is not None:
         kept = Base.metadata.tables[keep].c
         done |= set(

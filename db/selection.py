@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
+    Subquery,
     case,
     cast,
     exists,
@@ -18,12 +19,13 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
 )
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Chunk, Document, GivenLabel, Job, Outcome
+from db.models import Chunk, Collection, Document, GivenLabel, Job, Outcome
 from db.quarantine import held
-from db.sql import json_ids
+from db.sql import each_id, json_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +50,123 @@ def _is_given_one() -> ColumnElement[bool]:
     )
 
 
-def without_result(query: Select[int, int], job: Job) -> Select[int, int]:
-    """Of those, the ones that no earlier job like this one gave a result, and that are not in
-    quarantine: those would kill workers every night."""
-    earlier = aliased(Job)
-    alike = (
-        select(earlier.id)
-        .where(
-            earlier.kind == job.kind,
-            earlier.id != job.id,
-            earlier.parameters == literal(job.parameters, Job.parameters.type),
-            earlier.model_version_id.is_not_distinct_from(job.model_version_id),
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many documents a job over new ones did not take, each counted once, and why."""
+
+    #: A job like it gave them a result.
+    done: int = 0
+    #: A job like it that has not ended holds them: these jobs, and how many.
+    planned: int = 0
+    planned_in: tuple[int, ...] = ()
+    #: They would kill workers every night.
+    quarantined: int = 0
+
+    @property
+    def words(self) -> str:
+        """ "5 have their result, 2 are in job 7, which has not ended, 1 is in quarantine"; empty for none."""
+        parts = []
+        if self.done:
+            parts.append(f"{self.done:,} {'has its' if self.done == 1 else 'have their'} result")
+        if self.planned:
+            names = ", ".join(map(str, self.planned_in))
+            which = (
+                f"job {names}, which has" if len(self.planned_in) == 1 else f"the jobs {names}, which have"
+            )
+            parts.append(f"{self.planned:,} {'is' if self.planned == 1 else 'are'} in {which} not ended")
+        if self.quarantined:
+            parts.append(f"{self.quarantined:,} {'is' if self.quarantined == 1 else 'are'} in quarantine")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class NewOnly:
+    """Of some documents, those that are new to a job: no job like it has given them a result, none that has not
+    ended holds them, and they are not in quarantine."""
+
+    job: Job
+    #: The job's model version is settled when it starts.
+    model_comes_later: bool = False
+
+    def of(self, query: Select[int, int]) -> Select[int, int]:
+        """The new ones of a query's documents."""
+        planned = self._planned()
+        return (
+            query.outerjoin(planned, planned.c.id == Document.id)
+            .where(planned.c.id.is_(None))
+            .where(~self._done(), ~self._quarantined())
         )
-        .scalar_subquery()
-    )
-    done = exists().where(
-        Outcome.document_id == Document.id, Outcome.state == "ok", Outcome.job_id.in_(alike)
-    )
-    return query.where(~done, ~held(job.kind, Document.id))
+
+    def left_out(self, session: Session, query: Select[int, int]) -> LeftOut:
+        """How many of a query's documents are not new."""
+        planned = self._planned()
+        why = case(
+            (self._done(), "done"), (planned.c.id.is_not(None), "planned"), (self._quarantined(), "held")
+        )
+        reasons = (
+            query.outerjoin(planned, planned.c.id == Document.id)
+            .with_only_columns(why.label("why"), planned.c.job_id.label("job_id"))
+            .subquery()
+        )
+        rows = session.execute(
+            select(reasons.c.why, reasons.c.job_id, func.count()).group_by(reasons.c.why, reasons.c.job_id)
+        ).all()
+        count = {why: sum(n for w, _, n in rows if w == why) for why in ("done", "planned", "held")}
+        where = tuple(sorted({job_id for w, job_id, _ in rows if w == "planned"}))
+        return LeftOut(count["done"], count["planned"], where, count["held"])
+
+    def _done(self) -> ColumnElement[bool]:
+        alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
+        return exists().where(
+            Outcome.document_id == Document.id, Outcome.state == "ok", Outcome.job_id.in_(alike)
+        )
+
+    def _quarantined(self) -> ColumnElement[bool]:
+        return held(self.job.kind, Document.id)
+
+    def _planned(self) -> Subquery:
+        """(id, job_id) of each document that a job like this one still has to do."""
+        table, id_ = each_id(Chunk.document_ids)
+        is_done = exists().where(Outcome.job_id == Chunk.job_id, Outcome.document_id == id_)
+        return (
+            select(id_.label("id"), func.min(Chunk.job_id).label("job_id"))
+            .select_from(Chunk)
+            .join(Job, Job.id == Chunk.job_id)
+            .join(table, true())
+            .where(
+                Job.state.in_(("waiting", "running", "paused")),
+                Job.collection_id == self.job.collection_id,
+                *self._alike(Job),
+                *self._same_later_model(),
+                Chunk.state != "closed",
+                ~is_done,
+            )
+            .group_by(id_)
+            .subquery("planned")
+        )
+
+    def _alike(self, other: type[Job]) -> tuple[ColumnElement[bool], ...]:
+        return (
+            other.kind == self.job.kind,
+            other.id != self.job.id,
+            other.parameters == literal(self.job.parameters, Job.parameters.type),
+            other.model_version_id.is_not_distinct_from(self.job.model_version_id),
+        )
+
+    def _same_later_model(self) -> tuple[ColumnElement[bool], ...]:
+        """Two jobs whose model is not known yet will use the same one if they wait for the same job."""
+        if not self.model_comes_later:
+            return ()
+        return (
+            Job.after_job_id == self.job.after_job_id,
+            Job.model_ref.is_not_distinct_from(self.job.model_ref),
+        )
+
+
+def one_at_a_time(session: Session, collection: int) -> None:
+    """Wait for others who choose new documents of this collection now, so that no two of them take the same. SQLite
+    has one writer anyway."""
+    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
 
 
 def failed_in(job_id: int) -> Select[int, int]:

@@ -119,6 +119,8 @@ class one_of(FunctionElement[bool]):  # noqa: N801
 
     type = Boolean()
     inherit_cache = True
+    #: Else SQLite gets `... IN (...) = 1`, for which it reads the whole table.
+    _is_implicitly_boolean = True
 
     def __init__(self, value: Any, values: Sequence[str] | Sequence[int]) -> None:
         as_json = literal(list(values), JSON())

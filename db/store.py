@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
@@ -20,7 +20,7 @@ from db.database_errors import without_sql, words
 from db.errors import OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0009"
+SCHEMA = "0011"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -72,9 +72,13 @@ class Store:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back on any exception."""
+    def write(self, *, lock_seconds: float | None = None) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on any exception. With `lock_seconds`,
+        PostgreSQL waits no longer for a row that another transaction has changed (`is_lock_timeout`); in SQLite
+        there are no such rows, only the turn to write."""
         with Session(self._writer, autoflush=False) as session, session.begin():
+            if lock_seconds is not None and not self.is_sqlite:
+                session.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
             yield session
 
     def schema(self) -> str | None:
@@ -119,6 +123,11 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether a row was held by another transaction for longer than `lock_seconds`: the database itself is well."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
 def _driver_url(url: str) -> URL:

@@ -81,7 +81,8 @@ def submit(
     exactly one outcome. The same `key` twice is one job.
 
     Raises ValueError for an unknown kind or parameter, db.errors.NotFoundError for an unknown collection or
-    model, db.errors.ConflictError for a key that another request has used.
+    model, db.errors.ConflictError for a key that another request has used, db.errors.NothingToDoError when there is
+    no document to take, such as with `only_new` after a day without news.
     """
     request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
     with store().write() as session:

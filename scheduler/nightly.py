@@ -7,12 +7,15 @@ after the gap, one that an autumn night repeats fires once. Times missed while n
 from __future__ import annotations
 
 import logging
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from db import schedules
+from db.errors import NothingToDoError
 from db.jobs import Submitted
 from db.schedules import Due
 from db.sql import clock
@@ -22,15 +25,36 @@ from scheduler.requests import JobRequest, submit
 log = logging.getLogger("docmill.scheduler")
 
 
+#: The words that cron knows for common times.
+WORDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+FIELDS = 5
+
+
 def check(cron: str, time_zone: str) -> None:
     """Raise ValueError, with an example, for a cron expression or time zone that means nothing."""
+    fields = cron.split()
+    if len(fields) == FIELDS + 1:
+        raise ValueError(
+            f"cron {cron!r} has six fields; docmill knows no seconds. Write minute, hour, day of month, month, day of "
+            f"week: {' '.join(fields[1:])!r}, or '0 2 * * *' for every night at two"
+        )
+    if cron.strip().startswith("@") and cron.strip().lower() not in WORDS:
+        raise ValueError(f"cron {cron!r} is unknown; there are {', '.join(WORDS)}, or '0 2 * * *'")
     next_after(cron, time_zone, datetime.now(UTC))
 
 
 def next_after(cron: str, time_zone: str, moment: datetime) -> datetime:
     """The first due time after `moment`, in UTC."""
     try:
-        found = next(CronSim(cron, moment.astimezone(_zone(time_zone))))
+        found = next(CronSim(_fields(cron), moment.astimezone(_zone(time_zone))))
     except CronSimError as error:
         raise ValueError(f"cron {cron!r}: {error}; '0 2 * * *' is every night at two") from None
     except StopIteration:
@@ -42,15 +66,26 @@ def latest_due(due: Due, moment: datetime) -> datetime:
     """The last due time not after `moment`: what is fired when several were missed."""
     # Backwards, CronSim leaves out the time that it starts from.
     from_here = (moment + timedelta(seconds=1)).astimezone(_zone(due.time_zone))
-    backwards = (found.astimezone(UTC) for found in CronSim(due.cron, from_here, reverse=True))
+    backwards = (found.astimezone(UTC) for found in CronSim(_fields(due.cron), from_here, reverse=True))
     return max(next(found for found in backwards if found <= moment), due.next_at)
 
 
-def fire_due(store: Store) -> bool:
-    """Fire every schedule that is due; each firing and its jobs are one transaction. Whether there was one."""
+def _fields(cron: str) -> str:
+    """The five fields. Schedules with six, the first for seconds, were stored once: they fire once a minute at
+    most."""
+    cron = cron.strip()
+    fields = WORDS.get(cron.lower(), cron).split()
+    return " ".join(fields[-FIELDS:] if len(fields) == FIELDS + 1 else fields)
+
+
+def fire_due(store: Store, stopping: threading.Event | None = None) -> bool:
+    """Fire every schedule that is due, until told to stop; each firing and its jobs are one transaction. Whether
+    there was one."""
     with store.read() as session:
         waiting = schedules.due(session)
     for schedule in waiting:
+        if stopping is not None and stopping.is_set():
+            break
         try:
             _fire(store, schedule)
         except Exception as error:
@@ -62,7 +97,7 @@ def fire_due(store: Store) -> bool:
 
 
 def run_now(store: Store, name: str) -> list[Submitted]:
-    """Submit a schedule's jobs by hand, as one run."""
+    """Submit a schedule's jobs by hand, as one run; those that have nothing to do are left out."""
     with store.write() as session:
         row = schedules.by_name(session, name)
         run_id = schedules.start_run(session, row.id, clock(session))
@@ -78,7 +113,8 @@ def _fire(store: Store, due: Due) -> None:
         if run_id is None:
             return
         submitted = _submit_all(session, schedules.requests_of(session, due.id), run_id)
-    log.info("schedule %s fired: jobs %s", due.name, [job.job_id for job in submitted])
+    numbers = [job.job_id for job in submitted]
+    log.info("schedule %s fired: %s", due.name, f"jobs {numbers}" if numbers else "there is nothing to do")
 
 
 def _skip(store: Store, due: Due, fault: str) -> None:
@@ -93,11 +129,13 @@ def _skip(store: Store, due: Due, fault: str) -> None:
 
 
 def _submit_all(session, requests: list[dict], run_id: int) -> list[Submitted]:  # type: ignore[no-untyped-def, type-arg]
-    """The schedule's jobs, each after the one before."""
+    """The schedule's jobs, each after the one before. One that would have no document is not made; what comes after it
+    waits for the last one that was."""
     submitted: list[Submitted] = []
     for request in requests:
         after = submitted[-1].job_id if submitted else None
-        submitted.append(submit(session, JobRequest(**request | {"after": after}), run_id))
+        with suppress(NothingToDoError), session.begin_nested():
+            submitted.append(submit(session, JobRequest(**request | {"after": after}), run_id))
     return submitted
 
 

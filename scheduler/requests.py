@@ -9,10 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import documents, evaluations, jobs, model_versions
-from db.errors import ConflictError, NotFoundError
+from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
 from db.jobs import NewJob, Submitted
 from db.models import Collection, Job
-from db.selection import ChunkSize
+from db.selection import ChunkSize, LeftOut
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.evaluation import EvaluateParameters
 from nlp_tasks.kind import Kind
@@ -46,7 +46,8 @@ class JobRequest:
 
 def submit(session: Session, request: JobRequest, run_id: int | None = None) -> Submitted:
     """Write the job. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
-    collection, model, key or judged job; nothing is written then."""
+    collection, model, key or judged job, NothingToDoError when there is no document to take; the caller rolls back
+    then."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
@@ -60,69 +61,85 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
         vectors = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
         parameters = replace(parameters, pretrained=vectors.ref)
     model_ref, version_id = _model(session, kind, request, parameters)
-    submitted = jobs.submit(
-        session,
-        _sized(
-            kind,
-            NewJob(
-                kind=kind.name,
-                parameters=asdict(parameters),
-                collection_id=collection,
-                model_ref=model_ref,
-                model_version_id=version_id,
-                priority=request.priority,
-                key=request.key,
-                after_job_id=request.after,
-                run_id=run_id,
-                labelled_only=kind.labelled_only,
-                only_new=request.only_new,
+    try:
+        return jobs.submit(
+            session,
+            _sized(
+                kind,
+                NewJob(
+                    kind=kind.name,
+                    parameters=asdict(parameters),
+                    collection_id=collection,
+                    model_ref=model_ref,
+                    model_version_id=version_id,
+                    priority=request.priority,
+                    key=request.key,
+                    after_job_id=request.after,
+                    run_id=run_id,
+                    labelled_only=kind.labelled_only,
+                    only_new=request.only_new,
+                    model_comes_later=request.after is not None and _needs_model(kind, parameters),
+                ),
             ),
-        ),
-    )
-    if kind.train is not None and not submitted.n_documents:
-        missing = "documents with a label" if kind.labelled_only else "documents"
-        raise ConflictError(
+        )
+    except NothingToDoError as error:
+        raise _nothing(kind, request, error.left_out) from None
+
+
+def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> StoreError:
+    missing = "documents with a label" if kind.labelled_only else "documents"
+    words = left_out.words if left_out is not None else ""
+    if kind.train is not None:
+        return ConflictError(
             f"collection {request.collection!r} has no {missing}: there is nothing to train on"
         )
-    return submitted
+    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: `docmill add` brings some"
+    return NothingToDoError(f"nothing to do: collection {request.collection!r} {why}", left_out)
 
 
 def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = None) -> Submitted:
     """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
-    them."""
+    them. NothingToDoError if there are none."""
     job = session.get(Job, job_id)
     if job is None:
         raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
     kind = kinds.find(job.kind)
-    return jobs.submit(
-        session,
-        _sized(
-            kind,
-            NewJob(
-                kind=job.kind,
-                parameters=job.parameters,
-                collection_id=job.collection_id,
-                model_ref=job.model_ref,
-                model_version_id=None if kind.train else job.model_version_id or open_model(session, job),
-                priority=job.priority,
-                # A failed training is tried again on all its documents.
-                failed_in_job_id=job_id,
-                document_ids=document_ids,
+    try:
+        return jobs.submit(
+            session,
+            _sized(
+                kind,
+                NewJob(
+                    kind=job.kind,
+                    parameters=job.parameters,
+                    collection_id=job.collection_id,
+                    model_ref=job.model_ref,
+                    model_version_id=None if kind.train else job.model_version_id or open_model(session, job),
+                    priority=job.priority,
+                    # A failed training is tried again on all its documents.
+                    failed_in_job_id=job_id,
+                    document_ids=document_ids,
+                ),
             ),
-        ),
-    )
+        )
+    except NothingToDoError:
+        raise NothingToDoError(f"nothing to do: no document failed in job {job_id}") from None
 
 
 def open_model(session: Session, job: Job) -> int | None:
     """The model version that a job's reference stands for now; NotFoundError if for none."""
     kind = kinds.find(job.kind)
     needed = kind.model_from
-    if needed is None or not kind.needs_model(kinds.parse_parameters(kind, job.parameters)):
+    if needed is None or not _needs_model(kind, kinds.parse_parameters(kind, job.parameters)):
         return None
     ref = job.model_ref or model_versions.sole_model(session, needed)
     return model_versions.resolve(session, ref, needed).id
+
+
+def _needs_model(kind: Kind, parameters: Any) -> bool:
+    return kind.model_from is not None and kind.needs_model(parameters)
 
 
 def collection_name(session: Session, collection_id: int) -> str:

@@ -39,6 +39,7 @@ class Mutant:
 CHUNKS = ("db/test_chunks.py",)
 JOBS = ("db/test_jobs.py",)
 RUN = ("workers/test_chunk_run.py",)
+TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
 TICK = ("scheduler/test_tick.py",)
 
@@ -299,6 +300,48 @@ MUTANTS = (
         "return self.is_alive() and (",
         "return True or (",
         ("commands/test_alive.py",),
+    ),
+    Mutant(
+        "a cancelled job is closed until it is empty",
+        "scheduler/tick.py",
+        "            self._stop_some(job_id)\n            self._finish(job_id)",
+        "            for _ in range(1_000):\n                self._stop_some(job_id)\n            self._finish(job_id)",
+        (f"{TURNS}::test_jobs_that_are_cancelled_take_turns",),
+    ),
+    Mutant(
+        "turns do not look whether to stop",
+        "scheduler/tick.py",
+        "return self.stopping.is_set() or time.monotonic() >= until",
+        "return time.monotonic() >= until",
+        (f"{TURNS}::test_a_turn_ends_when_the_scheduler_is_told_to_stop",),
+    ),
+    Mutant(
+        "every turn begins with the first job",
+        "scheduler/tick.py",
+        "self._last_job = job_id",
+        "pass",
+        (f"{TURNS}::test_jobs_that_are_cancelled_take_turns",),
+    ),
+    Mutant(
+        "lost leases are reaped without a bound",
+        "scheduler/tick.py",
+        "chunks.reap(session, STEP_REAPED)",
+        "chunks.reap(session, 1_000_000)",
+        (f"{TURNS}::test_many_lost_leases_are_reaped_in_steps_of_a_turn",),
+    ),
+    Mutant(
+        "many ids on SQLite read the whole table",
+        "db/sql.py",
+        "    _is_implicitly_boolean = True\n",
+        "",
+        (f"{TURNS}::test_a_step_does_no_more_work_for_a_job_of_many_chunks",),
+    ),
+    Mutant(
+        "what an unfinished job holds is new again",
+        "db/selection.py",
+        ".where(planned.c.id.is_(None))",
+        "",
+        ("db/test_jobs.py::test_only_new_leaves_out_what_a_job_like_it_still_has_to_do",),
     ),
 )
 

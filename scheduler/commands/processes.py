@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +55,7 @@ def scheduler() -> None:
     """Run the scheduler until told to stop.
 
     It feeds Redis, frees what dead workers held, finishes jobs and fires schedules. Any number of them may run.
+    SIGTERM or Ctrl-C ends it within 2 seconds, whatever it does: what it had not committed is done by the next one.
 
     Example: docmill scheduler
     """
@@ -74,7 +76,10 @@ def scheduler() -> None:
     redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
     on_stop(loop.stopping.set)
-    loop.run()
+    if not loop.run_until_stopped():
+        # The interpreter would wait for what the others wait for.
+        logging.shutdown()
+        os._exit(0)
 
 
 def flower(
@@ -178,6 +183,15 @@ def _warn_without_redis(now_settings: Settings) -> None:
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and on Ctrl-C."""
+    """Call `stop` on SIGTERM and on Ctrl-C, in a thread: in the handler itself, an Event that the main thread is
+    about to wait for would be set while its lock is held, and the process would hang."""
+    told: SimpleQueue[int] = SimpleQueue()
+
+    def wait() -> None:
+        while told.get():
+            stop()
+
+    threading.Thread(target=wait, name="on-stop", daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop())
+        # Putting into a SimpleQueue is safe wherever the main thread is interrupted.
+        signal.signal(number, lambda number, _: told.put(number))

@@ -22,7 +22,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name."
 def add(
     name: Name,
     cron: Annotated[
-        str, typer.Option(metavar="CRON", help="Minute, hour, day of month, month, day of week.")
+        str,
+        typer.Option(
+            metavar="CRON",
+            help="Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly.",
+        ),
     ],
     job: Annotated[
         list[str],
@@ -44,6 +48,7 @@ def add(
     from scheduler.client import store
 
     requests = [parse_job(text) for text in job]
+    nightly.check(cron, tz)
     next_at = nightly.next_after(cron, tz, datetime.now(UTC))
     with store().write() as session:
         _check(session, requests)
@@ -90,6 +95,8 @@ def remove(name: Name) -> None:
 def run(name: Name, json: Json = False) -> None:
     """Submit a schedule's jobs now, as one run.
 
+    A job that would have no document is not made.
+
     Example: docmill schedule run nightly
     """
     from scheduler import nightly
@@ -99,8 +106,10 @@ def run(name: Name, json: Json = False) -> None:
     numbers = [job.job_id for job in submitted]
     if json:
         print_json({"schedule": name, "jobs": numbers})
-    else:
+    elif numbers:
         say(f"schedule {name}: submitted jobs {', '.join(map(str, numbers))}")
+    else:
+        say(f"schedule {name}: there is nothing to do, so no job was made")
 
 
 def parse_job(text: str) -> JobRequest:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from db.errors import NothingToDoError
 from scheduler.commands.documents import report as report_added
 from scheduler.commands.following import follow
 from scheduler.commands.options import (
@@ -50,7 +51,8 @@ def submit(
     new: Annotated[
         bool,
         typer.Option(
-            "--new", help="Only documents that no job like this one gave a result, less those in quarantine."
+            "--new",
+            help="Only documents that no job like this one gave a result or still has to do, less those in quarantine.",
         ),
     ] = False,
     wait: Wait = False,
@@ -58,15 +60,20 @@ def submit(
 ) -> None:
     """Submit a job over a collection; say its number and size.
 
-    With --wait the exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was
-    cancelled.
+    When there is no document to take, no job is made, and the exit status is 0. With --wait it is 0 when every
+    document succeeded, 3 when some failed, 4 when the job was cancelled.
 
     Example: docmill submit summarize --collection inbox -p sentences=2 --wait
     """
     from scheduler.requests import JobRequest
 
     request = JobRequest(kind, collection, model, parse(parameter), priority, key, after, only_new=new)
-    report(_submit(request), request.kind, wait=wait, json=json)
+    try:
+        submitted = _submit(request)
+    except NothingToDoError as error:
+        report_nothing(error, request.kind, json=json)
+    else:
+        report(submitted, request.kind, wait=wait, json=json)
 
 
 def train(
@@ -134,7 +141,7 @@ def _add_pairs(path: Path, collection: str, kind: str) -> None:
 def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
     """Submit a new job over what failed in a job.
 
-    It takes the failed documents' latest versions. Exit statuses are those of submit.
+    It takes the failed documents' latest versions. If none failed, no job is made. Exit statuses are those of submit.
 
     Example: docmill retry 42 --wait
     """
@@ -142,23 +149,35 @@ def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
     from scheduler import requests
     from scheduler.client import store
 
-    with store().write() as session:
-        before = progress.of(session, job)
-        submitted = requests.retry(session, job)
-    report(submitted, before.kind, wait=wait, json=json)
+    with store().read() as session:
+        kind = progress.of(session, job).kind
+    try:
+        with store().write() as session:
+            submitted = requests.retry(session, job)
+    except NothingToDoError as error:
+        report_nothing(error, kind, json=json)
+    else:
+        report(submitted, kind, wait=wait, json=json)
 
 
 def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
     """Say which job it is; with `wait`, follow it and leave with its exit status. As JSON it is one value."""
-    facts = {
+    from dataclasses import asdict
+
+    facts: dict[str, Any] = {
         "job": submitted.job_id,
         "kind": kind,
         "n_documents": submitted.n_documents,
         "created": submitted.created,
     }
+    if submitted.left_out is not None:
+        facts["left_out"] = asdict(submitted.left_out)
     # The number comes first in any case: whoever interrupts a --wait has to know it.
     tell = warn if json else say
-    over = f"{kind} over {submitted.n_documents:,} documents" + _nothing(submitted)
+    n = submitted.n_documents
+    over = f"{kind} over {n:,} {'document' if n == 1 else 'documents'}"
+    if submitted.left_out is not None and (words := submitted.left_out.words):
+        over += f"; left out: {words}"
     job = f"job {submitted.job_id}"
     tell(f"{job}: {over}" if submitted.created else f"{job} has this key already: {over}")
     if wait:
@@ -186,8 +205,16 @@ def _give_labels(file: Path | None, query: str | None, collection: str) -> None:
             raise ValueError("no label was given, so nothing is trained: mend the file or the query")
 
 
-def _nothing(submitted: Submitted) -> str:
-    return "" if submitted.n_documents else " (there is nothing to do)"
+def report_nothing(error: NothingToDoError, kind: str, *, json: bool) -> None:
+    """Say why no job was made. As JSON, its number is null."""
+    from dataclasses import asdict
+
+    if not json:
+        say(str(error))
+        return
+    warn(str(error))
+    facts: dict[str, Any] = {"job": None, "kind": kind, "n_documents": 0, "created": False}
+    print_json(facts | ({"left_out": asdict(error.left_out)} if error.left_out is not None else {}))
 
 
 def _submit(request: JobRequest) -> Submitted:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Shell
-from tests.db.making import job_of, outcomes
+from tests.db.making import add, job_of, outcomes
 from tests.kinds import answer
 
 
@@ -223,3 +223,62 @@ def test_a_training_ends_with_what_became_of_its_model(shell: Shell) -> None:
     said = shell("watch", shell.work(bad), status=3)
     assert "0 ok, 20 failed, TRAINING_FAILED: no config.json in /nonexistent" in said.out
     assert shell("status", bad, "--json").json["note"].startswith("no model: no config.json in /nonexistent")
+
+
+# --- nothing to do --------------------------------------------------------------------------------------------------
+
+
+def test_new_again_and_again_without_a_worker_is_one_job(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("one", "two")
+    words = ("submit", "oracle", "--collection", "inbox", "--new")
+    assert shell(*words).lines == [
+        "job " + str(shell("status", "--json").json[0]["job_id"]) + ": oracle over 2 documents"
+    ]
+    (job,) = (row["job_id"] for row in shell("status", "--json").json)
+    said = f"nothing to do: collection 'inbox' has no new documents: 2 are in job {job}, which has not ended"
+    for _ in range(2):
+        assert shell(*words).lines == [said]
+    assert shell(*words, "--wait").lines == [said]
+    found = shell(*words, "--json")
+    left_out = {"done": 0, "planned": 2, "planned_in": [job], "quarantined": 0}
+    assert found.json == {
+        "job": None,
+        "kind": "oracle",
+        "n_documents": 0,
+        "created": False,
+        "left_out": left_out,
+    }
+    shell.texts("one", "two", "three")
+    (line,) = shell(*words).lines
+    assert line.endswith(f": oracle over 1 document; left out: 2 are in job {job}, which has not ended")
+    shell.work(job)
+    assert shell("submit", "oracle", "--collection", "inbox", "--new", "--json").json["left_out"]["done"] == 2
+    assert len(shell("status", "--json").json) == 2
+
+
+def test_a_job_over_an_empty_collection_is_not_made(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    add(shell.store, [], "empty")
+    said = "nothing to do: collection 'empty' has no documents yet: `docmill add` brings some"
+    assert shell("submit", "oracle", "--collection", "empty").lines == [said]
+    assert shell("status", "--json").json == []
+
+
+def test_a_retry_without_failures_makes_no_job(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("fine")
+    job_id = shell.done("oracle", "--collection", "inbox")
+    assert shell("retry", job_id, "--wait").lines == [f"nothing to do: no document failed in job {job_id}"]
+    assert shell("retry", job_id, "--json").json["job"] is None
+    assert len(shell("status", "--json").json) == 1
+
+
+def test_a_script_is_told_that_there_is_nothing_to_do(shell: Shell) -> None:
+    from db.errors import NothingToDoError
+    from scheduler import submit
+
+    shell.texts("one")
+    assert submit("oracle", collection="inbox", only_new=True).n_documents == 1
+    with pytest.raises(NothingToDoError, match="1 is in job"):
+        submit("oracle", collection="inbox", only_new=True)

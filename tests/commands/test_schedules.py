@@ -33,6 +33,9 @@ def test_a_schedule_from_add_to_remove(shell_on_both: Shell) -> None:
     ("words", "status", "message"),
     [
         (("--cron", "0 2 * *", "--job", "oracle --collection inbox"), 2, "'0 2 * * *' is every night at two"),
+        (("--cron", "* * * * * *", "--job", "oracle --collection inbox"), 2, "six fields; docmill knows no seconds"),
+        (("--cron", "0 0 2 * * *", "--job", "oracle --collection inbox"), 2, "day of week: '0 2 * * *'"),
+        (("--cron", "@reboot", "--job", "oracle --collection inbox"), 2, "'@reboot' is unknown; there are @hourly"),
         (("--cron", "0 2 30 2 *", "--job", "oracle --collection inbox"), 2, "Bad day-of-month"),
         (("--tz", "Mars/X", "--cron", "0 2 * * *", "--job", "oracle --collection inbox"), 2, "zone 'Mars/X'"),
         (("--cron", "0 2 * * *", "--job", "oracle --collectio inbox"), 2, "No such option: --collectio"),
@@ -51,6 +54,30 @@ def test_what_would_fail_at_night_is_refused_now(
     assert message in said.err
     assert len(said.err.splitlines()) == 1
     assert shell("schedule", "list", "--json").json == []
+
+
+def test_a_schedule_of_a_word_fires_at_its_time(shell: Shell) -> None:
+    shell.texts("a")
+    for word in ("@hourly", "@daily", "@Weekly", "@monthly", "@yearly"):
+        shell("schedule", "add", word[1:], "--cron", word, "--job", "oracle --collection inbox")
+    rows = {row["name"]: row["next"] for row in shell("schedule", "list", "--json").json}
+    assert all(":00:00+00:00" in next_at for next_at in rows.values())
+    assert "-01-01T00:00" in rows["yearly"]
+    assert "-01T00:00" in rows["monthly"]
+
+
+def test_a_run_of_a_schedule_with_nothing_new_makes_no_job(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a")
+    shell(*NIGHTLY, "--job", "oracle --collection inbox --new", "--job", "nothing --collection inbox --new")
+    first = shell("schedule", "run", "nightly", "--json").json["jobs"]
+    assert len(first) == 2
+    said = shell("schedule", "run", "nightly").out
+    assert said == "schedule nightly: there is nothing to do, so no job was made\n"
+    for job_id in first:
+        shell.work(job_id)
+    assert shell("schedule", "run", "nightly", "--json").json["jobs"] == []
+    assert len(shell("status", "--json").json) == 2
 
 
 @pytest.mark.parametrize("words", ["show m", "promote m@1", "promote m", "rollback m"])

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from db import chunks, documents, jobs
 from db.chunks import Claim, Written
 from db.documents import NewDocument
-from db.jobs import NewJob, Submitted
+from db.jobs import Count, NewJob, Submitted
 from db.models import Chunk, Document, Job, Outcome
 from db.selection import ChunkSize
 from db.sql import now
@@ -130,21 +130,27 @@ def suspect(store: Store, claim: Claim, document_id: int) -> None:
 
 
 def finish(store: Store, job_id: int) -> bool:
+    """Count the outcomes, in steps, and end the job."""
+    count = Count()
     with store.write() as session:
-        return jobs.finish(session, job_id)
+        while not count.is_whole:
+            count = jobs.count_some(session, job_id, count, limit=7)
+        return jobs.finish(session, job_id, count)
 
 
-def stop(store: Store, job_id: int) -> None:
-    """Cancel, all the way to the end."""
+def stop(store: Store, job_id: int, *, documents: int = jobs.STEP_DOCUMENTS) -> None:
+    """Cancel, all the way to the end, so many documents at a time."""
     with store.write() as session:
         jobs.stop(session, job_id, "CANCELLED", "asked for")
-    while stop_some(store, job_id):
-        pass
+    stopped = jobs.Stopped(1)
+    while stopped.n_chunks:
+        with store.write() as session:
+            stopped = jobs.stop_some(session, job_id, stopped.part, documents=documents)
 
 
 def stop_some(store: Store, job_id: int, limit: int = 50) -> int:
     with store.write() as session:
-        return jobs.stop_some(session, job_id, limit)
+        return jobs.stop_some(session, job_id, limit=limit).n_chunks
 
 
 def sql(store: Store, statement: str, **values: Any) -> list[Any]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from db import chunks, documents, jobs, selection
+from db import chunks, jobs, selection
 from db.documents import NewDocument
-from db.errors import ConflictError, NotFoundError
-from db.selection import ChunkSize
+from db.errors import ConflictError, NotFoundError, NothingToDoError
+from db.selection import ChunkSize, LeftOut
 from db.store import Store
 from tests.db.making import (
     a_job,
@@ -57,15 +60,6 @@ def test_no_chunk_holds_more_documents_than_asked_for(store: Store) -> None:
     assert max(chunk.n_documents for chunk in chunks_of(store, job_id)) <= 7
 
 
-def test_a_job_without_documents_finishes_with_none(store: Store) -> None:
-    with store.write() as session:
-        collection = documents.collection_id(session, "empty", create=True)
-    submitted = submit(store, collection)
-    assert submitted.n_documents == 0
-    assert chunks_of(store, submitted.job_id) == []
-    assert finish(store, submitted.job_id)
-
-
 def test_only_the_newest_versions_are_taken(store: Store) -> None:
     add_documents(store, 3)
     collection = add(store, [NewDocument("k1", "another text", None, "f")])
@@ -112,9 +106,10 @@ def test_a_submission_that_is_rolled_back_leaves_nothing(store: Store) -> None:
 def test_only_new_takes_what_no_job_like_it_gave_a_result(store: Store) -> None:
     collection = add_documents(store, 5)
     _done(store, submit(store, collection).job_id)
-    assert submit(store, collection, only_new=True).n_documents == 0
+    _nothing_new(store, collection, LeftOut(done=5))
     add(store, [NewDocument("k1", "changed", None, "f"), NewDocument("k9", "new", None, "f")])
-    assert submit(store, collection, only_new=True).n_documents == 2
+    found = submit(store, collection, only_new=True)
+    assert (found.n_documents, found.left_out) == (2, LeftOut(done=4))
     assert submit(store, collection, only_new=True, parameters={"seconds": 1.0}).n_documents == 6
     assert submit(store, collection, only_new=True, kind="nothing").n_documents == 6
 
@@ -123,6 +118,104 @@ def test_only_new_takes_again_what_failed(store: Store) -> None:
     collection = add_documents(store, 5)
     stop(store, submit(store, collection).job_id)
     assert submit(store, collection, only_new=True).n_documents == 5
+
+
+@pytest.mark.parametrize("state", ["running", "half written", "second stage", "leased", "paused", "waiting"])
+def test_only_new_leaves_out_what_a_job_like_it_still_has_to_do(store: Store, state: str) -> None:
+    collection = add_documents(store, 20)
+    after = a_job(store) if state == "waiting" else None
+    first = submit(store, collection, n_stages=2 if state == "second stage" else 1, after_job_id=after).job_id
+    done = 0
+    if state in ("half written", "leased"):
+        taken = held(store, chunks_of(store, first)[0].id)
+        if state == "half written":
+            write_ok(store, taken, taken.document_ids[: (done := 4)], close=False)
+    if state == "second stage":
+        _close_without_outcomes(store, chunks_of(store, first)[0].id)
+    if state == "paused":
+        with store.write() as session:
+            jobs.pause(session, first)
+    _nothing_new(store, collection, LeftOut(done=done, planned=20 - done, planned_in=(first,)))
+    _nothing_new(store, collection, LeftOut(done=done, planned=20 - done, planned_in=(first,)))
+    add(store, [NewDocument("k9", "changed", None, "f"), NewDocument("k20", "new", None, "f")])
+    second = submit(store, collection, only_new=True)
+    assert second.n_documents == 2
+    # Other settings, kinds and collections are not like it; no job takes a document twice.
+    assert submit(store, collection, only_new=True, parameters={"seconds": 1.0}).n_documents == 21
+    assert submit(store, collection, only_new=True, kind="nothing").n_documents == 21
+    assert submit(store, collection).n_documents == 21
+
+
+def test_only_new_takes_what_a_job_that_is_cancelled_will_not_do(store: Store) -> None:
+    collection = add_documents(store, 5)
+    first = submit(store, collection).job_id
+    with store.write() as session:
+        jobs.stop(session, first, "CANCELLED", "asked for")
+    assert submit(store, collection, only_new=True).n_documents == 5
+
+
+def test_only_new_takes_again_what_failed_in_a_job_that_still_runs(store: Store) -> None:
+    collection = add_documents(store, 20)
+    job_id = submit(store, collection).job_id
+    taken = held(store, chunks_of(store, job_id)[0].id)
+    errors = [(id_, "RUNNER_ERROR", "because") for id_ in taken.document_ids[:3]]
+    with store.write() as session:
+        chunks.write(session, taken, chunks.Written((), errors), 60, close=False)
+    found = submit(store, collection, only_new=True)
+    assert found.n_documents == 3
+    assert found.left_out == LeftOut(planned=17, planned_in=(job_id,))
+
+
+def test_jobs_that_settle_their_model_later_are_alike_if_they_wait_for_the_same_job(store: Store) -> None:
+    collection = add_documents(store, 5)
+    first, other = a_job(store), a_job(store)
+    settings = {"model_ref": "m", "only_new": True, "model_comes_later": True}
+    job_id = submit(store, collection, after_job_id=first, **settings).job_id
+    with pytest.raises(NothingToDoError) as error:
+        submit(store, collection, after_job_id=first, **settings)
+    assert error.value.left_out == LeftOut(planned=5, planned_in=(job_id,))
+    # The other job may make another version.
+    assert submit(store, collection, after_job_id=other, **settings).n_documents == 5
+
+
+def test_of_many_who_submit_what_is_new_at_the_same_time_one_gets_it(store: Store) -> None:
+    collection = add_documents(store, 50)
+    barrier = threading.Barrier(4)
+    made: list[int] = []
+
+    def one() -> None:
+        barrier.wait()
+        with suppress(NothingToDoError):
+            made.append(submit(store, collection, only_new=True).job_id)
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
+
+
+def test_a_job_without_documents_is_not_made(store: Store) -> None:
+    collection = add_documents(store, 1)
+    with pytest.raises(NothingToDoError):
+        submit(store, collection, labelled_only=True, key="tonight")
+    assert sql(store, "SELECT * FROM job") == []
+    add(store, [NewDocument("with label", "text", "good", "f")])
+    assert submit(store, collection, labelled_only=True, key="tonight").created
+
+
+@pytest.mark.parametrize(
+    ("left_out", "words"),
+    [
+        (LeftOut(), ""),
+        (LeftOut(1), "1 has its result"),
+        (LeftOut(1_000, 1, (7,)), "1,000 have their result, 1 is in job 7, which has not ended"),
+        (LeftOut(0, 3, (7, 9), 2), "3 are in the jobs 7, 9, which have not ended, 2 are in quarantine"),
+    ],
+)
+def test_what_is_left_out_is_said_in_words(left_out: LeftOut, words: str) -> None:
+    assert left_out.words == words
 
 
 def test_a_priority_out_of_range_is_refused_by_the_database(store: Store) -> None:
@@ -167,6 +260,7 @@ def test_a_job_that_waits_cannot_be_claimed_until_it_is_opened(store: Store) -> 
     assert not finish(store, waiting)
     with store.write() as session:
         assert jobs.open_waiting(session, waiting, None)
+        assert jobs.open_some(session, waiting) == 1
     assert job_of(store, waiting).started_at is not None
     with store.write() as session:
         assert not jobs.open_waiting(session, waiting, None)
@@ -386,6 +480,12 @@ def _done(store: Store, job_id: int) -> int:
     return job_id
 
 
+def _nothing_new(store: Store, collection: int, left_out: LeftOut) -> None:
+    with pytest.raises(NothingToDoError) as error:
+        submit(store, collection, only_new=True)
+    assert error.value.left_out == left_out
+
+
 def _close_without_outcomes(store: Store, chunk_id: int) -> None:
     """What a worker does with a chunk of a stage that is not the last."""
     write_ok(store, held(store, chunk_id), [])
@@ -393,4 +493,4 @@ def _close_without_outcomes(store: Store, chunk_id: int) -> None:
 
 def _open_next(store: Store, job_id: int) -> bool:
     with store.write() as session:
-        return jobs.open_next_stage(session, job_id)
+        return jobs.open_some(session, job_id) > 0

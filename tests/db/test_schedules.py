@@ -69,11 +69,47 @@ def test_a_zone_without_changes_fires_at_the_same_hour() -> None:
 
 @pytest.mark.parametrize(
     ("cron", "zone"),
-    [("every night", "UTC"), ("0 25 * * *", "UTC"), ("0 2 * * *", "Mars/Olympus"), ("0 2 31 2 *", "UTC")],
+    [
+        ("every night", "UTC"),
+        ("* * * * * *", "UTC"),
+        ("@reboot", "UTC"),
+        ("0 25 * * *", "UTC"),
+        ("0 2 * * *", "Mars/Olympus"),
+        ("0 2 31 2 *", "UTC"),
+    ],
 )
 def test_a_schedule_that_means_nothing_is_refused(cron: str, zone: str) -> None:
     with pytest.raises(ValueError):
         nightly.check(cron, zone)
+
+
+@pytest.mark.parametrize(
+    ("word", "fields"),
+    [
+        ("@hourly", "0 * * * *"),
+        ("@daily", "0 0 * * *"),
+        ("@midnight", "0 0 * * *"),
+        ("@weekly", "0 0 * * 0"),
+        ("@monthly", "0 0 1 * *"),
+        ("@yearly", "0 0 1 1 *"),
+        ("@annually", "0 0 1 1 *"),
+        (" @Daily ", "0 0 * * *"),
+    ],
+)
+def test_the_words_of_cron_are_times(word: str, fields: str) -> None:
+    nightly.check(word, "Asia/Seoul")
+    start = _utc(2026, 3, 7)
+    assert _due_times(word, "Asia/Seoul", start, 3) == _due_times(fields, "Asia/Seoul", start, 3)
+    due = Due(1, "s", word, "Asia/Seoul", _utc(2025, 1, 1))
+    assert nightly.latest_due(due, _utc(2026, 3, 7)) <= _utc(2026, 3, 7)
+
+
+def test_a_schedule_with_seconds_of_an_older_version_fires_once_a_minute_at_most(store: Store) -> None:
+    _schedule(store, cron="* * * * * *", due_in_seconds=-1)
+    assert nightly.fire_due(store)
+    assert not nightly.fire_due(store)
+    ((next_at,),) = [(row.next_at,) for row in _schedules(store)]
+    assert next_at.second == 0
 
 
 # --- firing ------------------------------------------------------------------------------------------------------
@@ -154,6 +190,30 @@ def test_the_jobs_of_a_firing_run_one_after_the_other(store: Store) -> None:
     assert run_id is not None
 
 
+def test_a_firing_with_nothing_new_makes_no_job_and_is_no_fault(store: Store) -> None:
+    _schedule(store, due_in_seconds=-1, only_new=True, kinds=["oracle", "nothing"])
+    nightly.run_now(store, "nightly")
+    assert nightly.fire_due(store)
+    assert nightly.run_now(store, "nightly") == []
+    assert sql(store, "SELECT count(*), count(fault) FROM run") == [(3, 0)]
+    assert sql(store, "SELECT kind FROM job ORDER BY id") == [("oracle",), ("nothing",)]
+
+
+def test_a_job_of_a_firing_waits_for_the_last_one_that_was_made(store: Store) -> None:
+    _schedule(store, due_in_seconds=3600, only_new=True, kinds=["oracle"])
+    nightly.run_now(store, "nightly")
+    with store.write() as session:
+        schedules.remove(session, "nightly")
+    _schedule(store, due_in_seconds=3600, only_new=True, kinds=["nothing", "oracle"])
+    (made,) = nightly.run_now(store, "nightly")
+    assert job_of(store, made.job_id).kind == "nothing"
+    with store.write() as session:
+        schedules.remove(session, "nightly")
+    _schedule(store, due_in_seconds=3600, kinds=["oracle", "nothing"])
+    first, second = nightly.run_now(store, "nightly")
+    assert job_of(store, second.job_id).after_job_id == first.job_id
+
+
 def test_a_firing_that_cannot_submit_is_kept_with_its_reason(store: Store) -> None:
     _schedule(store, due_in_seconds=-1, collection="gone")
     nightly.fire_due(store)
@@ -201,12 +261,20 @@ def _schedule(
     due_in_seconds: float,
     collection: str = "news",
     kinds: list[str] | None = None,
+    only_new: bool = False,
 ) -> None:
     add_documents(store, 3)
-    requests: list[dict[str, Any]] = [JobRequest(kind, collection).as_json() for kind in kinds or ["oracle"]]
+    requests: list[dict[str, Any]] = [
+        JobRequest(kind, collection, only_new=only_new).as_json() for kind in kinds or ["oracle"]
+    ]
     with store.write() as session:
         due = schedules.clock(session) + timedelta(seconds=due_in_seconds)
         schedules.add(session, name, cron, "Asia/Seoul", requests, due)
+
+
+def _schedules(store: Store) -> list[Any]:
+    with store.read() as session:
+        return schedules.active(session)
 
 
 def _runs(store: Store) -> list[tuple[datetime, datetime]]:

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from db import chunks, jobs
 from db.chunks import Claim, Written
-from db.errors import ConflictError, FencedError
+from db.errors import ConflictError, FencedError, NothingToDoError
 from db.store import Store
 from tests.conftest import empty
 from tests.db import making
@@ -222,10 +222,13 @@ class Chunks(RuleBasedStateMachine):
     def retry(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
         failed = {id_ for (job, id_), code in self.model.outcomes.items() if job == job_id and code != "ok"}
+        if not failed:
+            with pytest.raises(NothingToDoError):
+                making.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
+            return
         submitted = making.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
         assert submitted.n_documents == len(failed)
-        if failed:
-            self.jobs.append(submitted.job_id)
+        self.jobs.append(submitted.job_id)
 
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:

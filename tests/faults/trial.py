@@ -40,6 +40,8 @@ class Fault:
     n_documents: int = N_DOCUMENTS
     #: It needs a stack that is made for it alone.
     own_stack: Callable[[Database], Stack] | None = None
+    #: What is to be there before the job is submitted.
+    prepare: Callable[[Stack], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ def run(stack: Stack, fault: Fault) -> Row:
     texts = texts_of(fault)
     if collection_of(fault) != COLLECTION:
         stack.add(list(texts.values()), collection_of(fault))
+    if fault.prepare is not None:
+        fault.prepare(stack)
     stack.heal()
     job_id = stack.submit(collection_of(fault))
     until(lambda: stack.n_done(job_id) >= len(texts) // 10, "the first tenth of the job", END_SECONDS)

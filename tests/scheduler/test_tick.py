@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -198,7 +199,7 @@ def test_after_an_outage_of_the_store_workers_may_renew_before_leases_are_reaped
 
     with monkeypatch.context() as patch:
         patch.setattr(chunks, "ready", away)
-        patch.setattr(jobs, "open_chunks", away)
+        patch.setattr(jobs, "has_open_chunks", away)
         patch.setattr(
             chunks, "expired", lambda: (_ for _ in ()).throw(OperationalError("x", {}, Exception("gone")))
         )
@@ -217,18 +218,18 @@ def test_a_job_whose_chunks_are_closed_is_finished_by_the_tick(scheduler: Schedu
     assert job_of(scheduler.store, job_id).state == "finished"
 
 
-def test_a_job_without_documents_is_finished_by_the_tick(scheduler: Scheduler) -> None:
-    job_id = submit(scheduler.store, add_documents(scheduler.store, 1), labelled_only=True).job_id
-    scheduler.tick()
-    assert job_of(scheduler.store, job_id).state == "finished"
+def test_a_job_without_documents_of_an_older_version_is_finished_by_the_tick(scheduler: Scheduler) -> None:
+    job_id = a_job(scheduler.store, 1)
+    for change in ("DELETE FROM chunk", "UPDATE job SET n_documents = 0"):
+        sql(scheduler.store, f"{change} RETURNING id")
+    _tick_until_it_is(scheduler, job_id, "finished")
 
 
 def test_a_cancelled_job_is_closed_by_the_tick(scheduler: Scheduler) -> None:
     job_id = a_job(scheduler.store, 1000, per_chunk=5)
     with scheduler.store.write() as session:
         jobs.stop(session, job_id, "CANCELLED", "asked for")
-    scheduler.tick()
-    assert job_of(scheduler.store, job_id).state == "cancelled"
+    _tick_until_it_is(scheduler, job_id, "cancelled")
     assert set(outcomes(scheduler.store, job_id).values()) == {"CANCELLED"}
 
 
@@ -290,9 +291,8 @@ def test_one_job_that_cannot_be_moved_does_not_hold_up_the_others(scheduler: Sch
     sql(scheduler.store, "UPDATE chunk SET state = 'closed' WHERE job_id = :j RETURNING id", j=broken)
     fine = a_job(scheduler.store)
     write_ok(scheduler.store, held(scheduler.store, the_chunk(scheduler.store, fine).id))
-    scheduler.tick()
+    _tick_until_it_is(scheduler, fine, "finished")
     assert job_of(scheduler.store, broken).state == "running"
-    assert job_of(scheduler.store, fine).state == "finished"
 
 
 # --- requests --------------------------------------------------------------------------------------------------------
@@ -385,6 +385,16 @@ def test_what_a_full_redis_refused_is_sent_as_soon_as_it_has_room(
     scheduler.tick()
     assert len(_messages(own_redis)) == 1
     scheduler.broker.close()
+
+
+def _tick_until_it_is(scheduler: Scheduler, job_id: int, state: str) -> int:
+    """Turns are short: a few of them do what is to be done. Returns how many there were."""
+    for n in itertools.count(1):
+        scheduler.tick()
+        if job_of(scheduler.store, job_id).state == state:
+            return n
+        assert n < 100, f"job {job_id} is {job_of(scheduler.store, job_id).state}"
+    raise AssertionError
 
 
 def _let_sent_be_long_ago(store: Store) -> None:
