@@ -31,7 +31,6 @@ from typing import ClassVar
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Candidate, Document, Documents, Figure, Kind, Progress, Result, Setup, Stage
 
-
 #: Of PBKDF2: a core makes about so many.
 ROUNDS_A_SECOND = 4_000_000
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 #: It runs so long, and then stands still for the rest of the period.
-RUNS_SECONDS, PERIOD_SECONDS = 0.01, 0.1
+RUNS_SECONDS, PERIOD_SECONDS = 0.05, 0.5
 
 
 @contextmanager

@@ -84,7 +84,10 @@ def _chances(importance: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 def _expectation(at: torch.Tensor, vectors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """E[s(u.v) u] for each v of `at`, in blocks: the vocabulary can be large  # (A, D)."""
     return torch.cat(
-        [torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors for block in pulse.beating(torch.split(at, 64))]
+        [
+            torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors
+            for block in pulse.beating(torch.split(at, 64))
+        ]
     )
 
 

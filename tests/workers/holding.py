@@ -1,6 +1,6 @@
-"""A process that claims a chunk and then does one thing while it holds it. Says what became of it.
+"""A process that claims a chunk and does one thing while it holds it, and closes it then.
 
-    python -m tests.workers.holding CHUNK CRASH_FILE WHAT    (as tests.kinds says)
+python -m tests.workers.holding CHUNK CRASH_FILE WHAT    (as tests.kinds says)
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from db import chunks
+from db.chunks import Written
 from db.store import Store
 from tests.kinds import misbehave
 from workers.lease import Lease
@@ -28,6 +29,8 @@ def main(chunk_id: str, crash_file: str, what: str) -> None:
             print("holds", flush=True)
             misbehave(what)
             lease.beat()
+            with store.write() as session:
+                chunks.write(session, claim, Written(ok_ids=claim.document_ids), lease.seconds, close=True)
     print("done", flush=True)
 
 

