@@ -19,18 +19,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlp_tasks import pulse
+from nlp_tasks import model_files, pulse
 from nlp_tasks.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification import (
+    ARCHITECTURES,
+    CLASSIFY,
+    FROM_FOLDER,
+    TRAIN_CLASSIFY,
+    ClassifyParameters,
+    TrainParameters,
+)
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.evaluation import EVALUATE, EvaluateParameters
 from nlp_tasks.keywords import KEYWORDS
-from nlp_tasks.kind import Candidate, Document, Kind, Setup
+from nlp_tasks.kind import Candidate, Document, Kind, Setup, Vectors
 from nlp_tasks.registry import KINDS
 from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParameters, TrainSimilarityParameters
 from nlp_tasks.summarization import SUMMARIZE
+from tests.nlp import test_classification_pretrained
 
 #: CPU seconds between two signs of life, and between two looks. Half a second and a tenth are what is aimed at; a
 #: processor whose caches others fill needs twice the time for the same.
 BEATS, LOOKS = 1.0, 0.25
+
+
+#: The fixture: a tiny transformers model.
+folder = test_classification_pretrained.folder
 
 
 class Listener:
@@ -149,22 +163,14 @@ def train_classify(folder: Path, documents: Listed, heard: Callable[..., None], 
 SIZES: dict[str, tuple[int, int, dict[str, Any]]] = {
     "linear": (1_500, 220, {}),
     "naive-bayes": (1_500, 220, {}),
-    "morphemes": (600, 100, {}),
-    "cnn": (300, 200, {"epochs": 1}),
-    "gru": (100, 200, {"epochs": 1}),
-    "lstm": (100, 200, {"epochs": 1}),
-    "transformer": (100, 200, {"epochs": 1}),
-    "ensemble": (200, 100, {"epochs": 1}),
-    "nearest": (300, 100, {"epochs": 5}),
+    "morphemes": (400, 100, {}),
+    "cnn": (200, 100, {"epochs": 1}),
+    "gru": (60, 100, {"epochs": 1}),
+    "lstm": (60, 100, {"epochs": 1}),
+    "transformer": (60, 100, {"epochs": 1}),
+    "ensemble": (150, 60, {"epochs": 1}),
+    "nearest": (200, 60, {"epochs": 5}),
 }
-
-
-def test_every_trainer_is_listed_here() -> None:
-    from nlp_tasks.classification.architecture import ARCHITECTURES
-
-    here = {*SIZES, "pretrained", "zero-shot"}
-    print(set(ARCHITECTURES) ^ here, [k.name for k in KINDS])
-    assert here >= set(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("arch", SIZES)
@@ -173,12 +179,94 @@ def test_a_training_of_a_classifier_is_never_silent(arch: str, tmp_path: Path) -
     documents = made(n, n_words)
     with lively() as listener:
         train_classify(tmp_path / "model", documents, listener.beat, arch=arch, **parameters)
-    print(
-        arch,
-        listener.n,
-        round(listener.beats, 3),
-        listener.silent_at,
-        round(listener.looks, 3),
-        listener.unseen_at,
-        time.process_time(),
+
+
+@pytest.mark.parametrize("arch", FROM_FOLDER)
+def test_a_training_from_a_folder_is_never_silent(arch: str, folder: Path, tmp_path: Path) -> None:
+    documents = made(200, 100, label=lambda i: f"label {i % 2}")
+    chosen = {"pretrained": str(folder), "epochs": 1}
+    with lively() as listener:
+        train_classify(tmp_path / "model", documents, listener.beat, arch=arch, **chosen)
+
+
+def test_every_architecture_is_tried_here() -> None:
+    assert {*SIZES, *FROM_FOLDER} == set(ARCHITECTURES)
+
+
+def test_every_kind_is_tried_here() -> None:
+    """Shadow runs are classify's."""
+    tried = {
+        "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
+        "summarize", "keywords", "evaluate",
+    }  # fmt: skip
+    assert tried == set(KINDS)
+
+
+def run(kind: Kind, stage: int, parameters: Any, documents: Listed, **setup: Any) -> list[Any]:
+    """What a stage makes of documents, opened and run while somebody listens."""
+    with lively() as listener:
+        opened = kind.stages[stage].open(Setup(parameters=parameters, beat=listener.beat, **setup))
+        found = []
+        for first in range(0, len(documents), opened.batch_documents):
+            found += opened.run(documents.documents[first : first + opened.batch_documents])
+    assert not any(isinstance(each, DocumentError) for each in found)
+    return found
+
+
+def test_labelling_with_evidence_and_judging_are_never_silent(tmp_path: Path) -> None:
+    documents = made(300, 100)
+    train_classify(tmp_path / "model", documents, lambda *_: None)
+    run(CLASSIFY, 0, ClassifyParameters(evidence=3), made(300, 100), model_dir=tmp_path / "model")
+    judged(TRAIN_CLASSIFY, documents, tmp_path / "model", {})
+
+
+def judged(kind: Kind, documents: Listed, model_dir: Path, metrics: dict[str, float]) -> None:
+    """A model before its gate, beside itself."""
+    assert kind.gate is not None
+    with lively() as listener:
+        kind.gate(Candidate(documents, model_dir, metrics, model_dir, "cpu", metrics, listener.beat))
+
+
+def test_similarity_from_training_to_search_is_never_silent(tmp_path: Path) -> None:
+    documents = made(800, 100)
+    assert TRAIN_SIMILARITY.train is not None
+    with lively() as listener:
+        chosen = TrainSimilarityParameters(epochs=3)
+        metrics = TRAIN_SIMILARITY.train(documents, chosen, "cpu", tmp_path, listener.beat)
+    parameters = SimilarityParameters()
+    found = run(SIMILARITY, 0, parameters, documents, model_dir=tmp_path)
+    matrix = np.stack([np.frombuffer(rows[0].vector, "<f4") for rows in found])
+    vectors = Vectors(
+        np.arange(len(documents)), [d.key for d in documents], matrix, [rows[0].terms for rows in found]
     )
+    run(SIMILARITY, 1, parameters, documents, model_dir=tmp_path, corpus=lambda: vectors)
+    judged(TRAIN_SIMILARITY, documents, tmp_path, metrics)
+
+
+def test_a_training_of_a_summarizer_is_never_silent(tmp_path: Path) -> None:
+    pairs = made(60, 60, label=lambda i: f"headline {i}")
+    assert TRAIN_SUMMARIZER.train is not None
+    with lively() as listener:
+        TRAIN_SUMMARIZER.train(
+            pairs, TrainSummarizerParameters(epochs=1, width=32), "cpu", tmp_path, listener.beat
+        )
+
+
+@pytest.mark.parametrize("kind", [SUMMARIZE, KEYWORDS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize(("n", "n_words"), [(300, 100), (1, 30_000)], ids=["many", "a long one"])
+def test_summaries_and_keywords_are_never_silent(kind: Kind, n: int, n_words: int) -> None:
+    run(kind, 0, kind.parameters(), made(n, n_words))
+
+
+def test_the_judging_of_summaries_is_never_silent() -> None:
+    documents = made(300, 200)
+    texts = {document.id: (document.text, document.text[100:]) for document in documents}
+    parameters = EvaluateParameters(job=1)
+    run(EVALUATE, 0, parameters, documents, judged=lambda ids: {id_: texts[id_] for id_ in ids})
+
+
+def test_the_hashing_of_a_large_file_is_never_silent(tmp_path: Path) -> None:
+    with (tmp_path / "weights").open("wb") as file:
+        file.truncate(2 * 1024**3)
+    with lively(at_least=1_000):
+        model_files.seal(tmp_path)
