@@ -59,12 +59,18 @@ MUTANTS = (
         "",
         JOBS,
     ),
-    Mutant("lease never renewed", "workers/lease.py", "self._renew(note)", "pass", RUN),
+    Mutant(
+        "lease never renewed",
+        "workers/lease.py",
+        "chunks.renew(session, self.claim, self.seconds, note)",
+        "pass",
+        RUN,
+    ),
     Mutant(
         "lease always renewed",
         "workers/chunk_run.py",
         "return ChunkRun(process, lease, kind).run()",
-        "with lease.loading():\n            return ChunkRun(process, lease, kind).run()",
+        "with lease.loading():\n                return ChunkRun(process, lease, kind).run()",
         ("workers/test_chunk_run.py::test_a_lease_is_not_renewed_while_nothing_ends",),
     ),
     Mutant(
