@@ -73,7 +73,7 @@ def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, part of speech) of each morpheme of a Korean text, by mecab-ko-dic's tags; the first one of
     an inflected form. `text[start:end]` is the morpheme as it is written."""
     text = _unsafe.sub(" ", text)
-    for match in _piece.finditer(text):
+    for match in pulse.beating(_piece.finditer(text)):
         position = match.start()
         for surface, feature in _morphemes(match.group()):
             position = text.index(surface, position)
