@@ -15,7 +15,7 @@ from sqlalchemy import Select, case, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
-from db import quarantine, selection
+from db import progress, quarantine, selection
 from db.chunks import changed, close_many_with_error, close_part_with_error, job_in, n_changed
 from db.errors import ConflictError, NotFoundError, NothingToDoError
 from db.models import Chunk, Job, Outcome
@@ -23,6 +23,8 @@ from db.selection import ChunkSize, LeftOut, NewOnly
 from db.sql import now
 
 ENDED = ("finished", "cancelled")
+#: Of the error that a failed job ends with, its note holds so much.
+MOST_NOTE_CHARS = 500
 
 #: What one transaction of the scheduler touches at most, so that nobody waits long for its locks: documents that
 #: get an outcome, chunks that change, and outcomes that are counted.
@@ -192,7 +194,7 @@ def finish(session: Session, job_id: int, count: Count) -> bool:
     more after the last chunk was closed, and the table's CHECK refuses an end at which not every document has
     one."""
     still_open = exists().where(Chunk.job_id == job_id, Chunk.state != "closed")
-    return changed(
+    ended = changed(
         session,
         update(Job)
         .where(Job.id == job_id, Job.state.in_(("running", "cancelling")), ~still_open)
@@ -203,6 +205,36 @@ def finish(session: Session, job_id: int, count: Count) -> bool:
             finished_at=now(),
         ),
     )
+    if ended:
+        _note_the_end(session, job_id)
+    return ended
+
+
+def _note_the_end(session: Session, job_id: int) -> None:
+    """What a training said of itself on its way is not left standing: a job without a single result says that it
+    failed and why, a cancelled one how far it was."""
+    job = session.execute(
+        select(Job.state, Job.n_documents, Job.n_ok, Job.note).where(Job.id == job_id)
+    ).one()
+    note = job.note
+    if job.state == "cancelled":
+        note = f"cancelled at {note}" if progress.is_underway(note) else note
+    elif job.n_documents and not job.n_ok:
+        note = f"{progress.FAILED}{_first_error(session, job_id)}"
+    elif progress.is_underway(note):
+        note = None
+    if note != job.note:
+        session.execute(update(Job).where(Job.id == job_id).values(note=note))
+
+
+def _first_error(session: Session, job_id: int) -> str:
+    code, detail = session.execute(
+        select(Outcome.error_code, Outcome.error_detail)
+        .where(Outcome.job_id == job_id, Outcome.state == "error")
+        .order_by(Outcome.document_id)
+        .limit(1)
+    ).one()
+    return f"{code}: {detail or ''}"[:MOST_NOTE_CHARS]
 
 
 def stop(session: Session, job_id: int, code: str, detail: str) -> None:

@@ -15,6 +15,8 @@ from db.sql import UtcDateTime
 
 #: How the note of a training begins that is going on.
 _TOLD = re.compile(r"(\d+) %: ")
+#: How the note of a job begins that has ended without a single result; the first document's error follows.
+FAILED = "failed: "
 
 
 def note_of(done: int, total: int, words: str) -> str:
@@ -27,6 +29,11 @@ def share_and_words(note: str) -> tuple[float, str]:
     """What `note_of` was made from, the share from 0 to 1; other notes have the share 0."""
     told = _TOLD.match(note)
     return (int(told[1]) / 100, note[told.end() :]) if told else (0.0, note)
+
+
+def is_underway(note: str | None) -> bool:
+    """Whether a note tells how far a training is."""
+    return note is not None and _TOLD.match(note) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,17 @@ class JobProgress:
     @property
     def ended(self) -> bool:
         return self.state in ("finished", "cancelled")
+
+    @property
+    def failed(self) -> bool:
+        """It has ended by itself, and no document has a result; the note says why. The state is "finished": every
+        document has its outcome."""
+        return self.state == "finished" and self.n_documents > 0 and not self.n_ok
+
+    @property
+    def shown_state(self) -> str:
+        """The state for people: a job that failed is not called finished."""
+        return "failed" if self.failed else self.state
 
     @property
     def share(self) -> float:

@@ -85,7 +85,7 @@ class Setup:
     #: kind that judges summaries.
     judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
     #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
-    #: lease. Work that never calls it and takes longer than the lease is taken for hung.
+    #: lease. Work that uses more CPU time than the lease has seconds and never calls it is taken for hung.
     beat: Callable[[], None] = lambda: None
 
 

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nlp_tasks import pulse
 from nlp_tasks.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -19,12 +20,18 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
+#: Bytes hashed between two signs of life.
+PIECE = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
     """Hex digest of a file, read in pieces."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(PIECE):
+            pulse.beat()
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def save(model_dir: Path, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:

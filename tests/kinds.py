@@ -3,7 +3,10 @@
 `oracle` answers with the sha256 of the text as a label. A text of the form "!word" makes it misbehave:
     !crash   the process dies of a segmentation fault
     !exit    the process leaves at once
-    !hang    it never returns
+    !hang    it never returns, and does nothing
+    !spin    it never returns, and is busy
+    !stuck   the same, in a single call that keeps the interpreter to itself
+    !work N  a single call that takes N seconds of CPU time at full speed, more or less
     !raise   an exception
     !memory  MemoryError, unless run alone
     !toobig  MemoryError
@@ -18,6 +21,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +31,9 @@ from typing import ClassVar
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Candidate, Document, Documents, Figure, Kind, Progress, Result, Setup, Stage
+
+#: Of PBKDF2: a core makes about so many.
+ROUNDS_A_SECOND = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -67,31 +74,45 @@ class Oracle:
         if self.seconds:
             time.sleep(self.seconds)
         if text.startswith("!"):
-            self._misbehave(text[1:], together)
+            misbehave(text[1:], together)
         if not text.strip():
             return DocumentError("EMPTY_TEXT", "the document is blank")
         return [OracleRow(1, answer(text), 1.0)]
 
-    def _misbehave(self, how: str, together: int) -> None:
-        if how == "crash":
-            ctypes.string_at(0)
-        elif how == "exit":
-            os._exit(9)
-        elif how == "hang":
-            while True:
-                time.sleep(1)
-        elif how == "raise":
-            raise ValueError("asked to raise")
-        elif how == "toobig" or (how == "memory" and together > 1):
-            raise MemoryError
-        elif how == "oom" and together > 2:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        elif how == "eat":
-            bytearray(512 * 1024 * 1024)
-        elif how == "device":
-            _fail_once()
-        elif how.startswith("sleep"):
-            time.sleep(float(how.split()[1]))
+
+def misbehave(how: str, together: int = 1) -> None:
+    """What a text "!how" asks for, among so many documents."""
+    if how == "crash":
+        ctypes.string_at(0)
+    elif how == "exit":
+        os._exit(9)
+    elif how == "hang":
+        while True:
+            time.sleep(1)
+    elif how == "spin":
+        while True:
+            pass
+    elif how == "stuck":
+        re.match("(a+)+$", "a" * 64 + "b")
+    elif how.startswith("work"):
+        one_call(float(how.split()[1]))
+    elif how == "raise":
+        raise ValueError("asked to raise")
+    elif how == "toobig" or (how == "memory" and together > 1):
+        raise MemoryError
+    elif how == "oom" and together > 2:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    elif how == "eat":
+        bytearray(512 * 1024 * 1024)
+    elif how == "device":
+        _fail_once()
+    elif how.startswith("sleep"):
+        time.sleep(float(how.split()[1]))
+
+
+def one_call(seconds: float) -> None:
+    """Work that can say nothing while it lasts, as a product of large matrices cannot; other threads run on."""
+    hashlib.pbkdf2_hmac("sha256", b"work", b"slowly", int(seconds * ROUNDS_A_SECOND))
 
 
 def _fail_once() -> None:

@@ -60,12 +60,18 @@ MUTANTS = (
         "",
         JOBS,
     ),
-    Mutant("lease never renewed", "workers/lease.py", "self._renew(note)", "pass", RUN),
+    Mutant(
+        "lease never renewed",
+        "workers/lease.py",
+        "chunks.renew(session, self.claim, self.seconds, note)",
+        "pass",
+        RUN,
+    ),
     Mutant(
         "lease always renewed",
         "workers/chunk_run.py",
         "return ChunkRun(process, lease, kind).run()",
-        "with lease.loading():\n            return ChunkRun(process, lease, kind).run()",
+        "with lease.loading():\n                return ChunkRun(process, lease, kind).run()",
         ("workers/test_chunk_run.py::test_a_lease_is_not_renewed_while_nothing_ends",),
     ),
     Mutant(
@@ -342,6 +348,41 @@ MUTANTS = (
         ".where(planned.c.id.is_(None))",
         "",
         ("db/test_jobs.py::test_only_new_leaves_out_what_a_job_like_it_still_has_to_do",),
+    ),
+    Mutant(
+        "the keeper renews whether or not the process works",
+        "workers/pace.py",
+        "if self._moved < LEAST_SHARE * (now - self._moved_at):",
+        "if False:",
+        ("workers/test_slow_machine.py::test_what_hangs_loses_the_lease_and_ends_with_a_traceback",),
+    ),
+    Mutant(
+        "a busy loop is taken for work for ever",
+        "workers/lease.py",
+        "if self._pace.spent > self._limit:",
+        "if False:",
+        ("workers/test_slow_machine.py::test_what_hangs_loses_the_lease_and_ends_with_a_traceback",),
+    ),
+    Mutant(
+        "a single long call loses the lease",
+        "workers/lease.py",
+        "if (goes_on or is_loading) and",
+        "if is_loading and",
+        ("workers/test_slow_machine.py::test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",),
+    ),
+    Mutant(
+        "no beat from inside the steps after the counting of n-grams",
+        "nlp_tasks/pulse.py",
+        "before, _listener = _listener, listener",
+        "before = _listener",
+        ("nlp/test_beats.py::test_a_training_of_a_classifier_is_never_silent[linear]",),
+    ),
+    Mutant(
+        "a failed job keeps the last word of its training",
+        "db/jobs.py",
+        "        _note_the_end(session, job_id)",
+        "        pass",
+        ("commands/test_failed_jobs.py",),
     ),
 )
 

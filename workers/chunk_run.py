@@ -18,6 +18,7 @@ from db import chunks, documents, results
 from db.chunks import Claim, Written
 from db.database_errors import is_data_error, words
 from db.errors import FencedError
+from nlp_tasks import pulse
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Stage
 from workers import batches, faults, kinds, training
@@ -48,11 +49,12 @@ def run(process: Process, chunk_id: int) -> str:
         return "nothing to do: done, taken, paused or cancelled"
     lease = Lease(process, claim)
     try:
-        lease.beat()
-        kind = kinds.find(claim.kind)
-        if kind.train is not None:
-            return training.run(process, lease, kind, kind.train)
-        return ChunkRun(process, lease, kind).run()
+        with lease.kept(), pulse.heard_by(lease.beat):
+            lease.beat()
+            kind = kinds.find(claim.kind)
+            if kind.train is not None:
+                return training.run(process, lease, kind, kind.train)
+            return ChunkRun(process, lease, kind).run()
     except FencedError:
         return "dropped: the chunk was cancelled or is somebody else's by now"
     except StopRequestedError:
@@ -62,8 +64,6 @@ def run(process: Process, chunk_id: int) -> str:
             process.die(f"the device failed: {str(error)[:200]}")
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
-    finally:
-        process.watch_no_more()
 
 
 class ChunkRun:
@@ -202,7 +202,7 @@ class ChunkRun:
             with self.process.store.write() as session:
                 chunks.suspect(session, self.claim, document.id, self.lease.seconds)
 
-        self.lease.insist(step)
+        self.lease.insist_on_writing(step)
 
     def _write(self, done: Sequence[tuple[Document, Result]], *, close: bool) -> None:
         """Write what has been computed. When the connection broke at the commit, nobody knows whether it came
@@ -221,7 +221,7 @@ class ChunkRun:
             return written
 
         try:
-            written = self.lease.insist(step)
+            written = self.lease.insist_on_writing(step)
         except Exception as error:
             if not is_data_error(error):
                 raise

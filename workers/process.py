@@ -111,7 +111,9 @@ def _last_words(path: Path) -> tuple[str, str]:
             "the process was killed from outside; if nobody did it, it may have run out of memory",
         )
     first = text.splitlines()[0]
-    at = next((line.strip() for line in text.splitlines() if line.lstrip().startswith("File ")), "")
+    # The newest thread comes first. The work is done in the oldest one.
+    work = text.rpartition("most recent call first")[2]
+    at = next((line.strip() for line in work.splitlines() if line.lstrip().startswith("File ")), "")
     if first == _TOLD_TO_STOP:
         return "POISON", _TOLD_TO_STOP
     if first.startswith(_HUNG):

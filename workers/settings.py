@@ -26,7 +26,7 @@ class Settings(StoreSettings):
 
     #: Empty means the embedded Redis of `docmill up`.
     redis_url: str = Field(default="", repr=False)
-    #: A worker that finishes no batch for so long is taken for dead or hung.
+    #: A worker that uses no CPU time for so long, or so much of it without a sign of life, is taken for dead or hung.
     lease_seconds: float = Field(default=60, gt=0)
     #: A model may take so long to load.
     load_seconds: float = Field(default=600, gt=0)

@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
 from db.store import Store
-from nlp_tasks import checkpoint, model_files
+from nlp_tasks import checkpoint, model_files, pulse
 from nlp_tasks import labels as label_texts
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Candidate, Document, Kind, Train
+from nlp_tasks.kind import Candidate, Document, Kind, Progress, Train
 from nlp_tasks.similarity import TRAIN_SIMILARITY
 from workers import faults, judging
 from workers.kinds import parse_parameters
@@ -59,6 +60,7 @@ class StoredDocuments:
             given = labels.of_documents(session, self.ids)
             for row in documents.stream(session, self.ids):
                 label = _text_of(given[row.id]) if row.id in given else row.label
+                pulse.beat()
                 yield Document(row.id, row.key, row.text, label)
 
 
@@ -105,13 +107,14 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
     parameters = _with_folder(process, parse_parameters(kind, claim.parameters))
-    metrics = train(stored, parameters, process.settings.device, building, progress)
-    figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
-    judgement = None
-    if kind.gate is not None:
-        candidate = Candidate(stored, building, metrics, None, process.settings.device)
-        judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
-    return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
+    with pulse.heard_by(partial(_go_on, process, lease)):
+        metrics = train(stored, parameters, process.settings.device, building, progress)
+        figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
+        judgement = None
+        if kind.gate is not None:
+            candidate = Candidate(stored, building, metrics, None, process.settings.device)
+            judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
+        return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
 
 
 def _with_folder(process: Process, parameters: Any) -> Any:
@@ -139,22 +142,27 @@ def _be_the_suspect(process: Process, lease: Lease) -> None:
         with process.store.write() as session:
             chunks.suspect(session, lease.claim, WHOLE_CHUNK, lease.seconds)
 
-    lease.insist(step)
+    lease.insist_on_writing(step)
 
 
-def _progress(process: Process, lease: Lease) -> Any:
+def _progress(process: Process, lease: Lease) -> Progress:
     def progress(done: int, total: int, words: str) -> None:
-        try:
-            lease.beat(note_of(done, total, words))
-        except (FencedError, StopRequestedError) as error:
-            # Raising would leave it to a training library's threads to end; nothing of it is needed any more.
-            log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
-            if isinstance(error, StopRequestedError):
-                with process.store.write() as session:
-                    chunks.give_back(session, process.name)
-            os._exit(0)
+        _go_on(process, lease, note_of(done, total, words))
 
     return progress
+
+
+def _go_on(process: Process, lease: Lease, note: str | None = None) -> None:
+    """Beat; a training that is not to go on ends here, with its process."""
+    try:
+        lease.beat(note)
+    except (FencedError, StopRequestedError) as error:
+        # Raising would leave it to a training library's threads to end; nothing of it is needed any more.
+        log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
+        if isinstance(error, StopRequestedError):
+            with process.store.write() as session:
+                chunks.give_back(session, process.name)
+        os._exit(0)
 
 
 def _close(process: Process, lease: Lease, written: Written, made: Made | None = None) -> Registered | None:
@@ -171,7 +179,7 @@ def _close(process: Process, lease: Lease, written: Written, made: Made | None =
                 session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement, made.figures
             )
 
-    return lease.insist(step)
+    return lease.insist_on_writing(step)
 
 
 def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
@@ -183,6 +191,7 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
     target = process.settings.models_path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     for file in building.rglob("*"):
+        pulse.beat()
         if file.is_file():
             _sync(file)
     building.rename(target)

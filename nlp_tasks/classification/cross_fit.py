@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks.classification import sparse
-from nlp_tasks.classification.features import Rows
+from nlp_tasks.classification.features import Rows, blocks
 from nlp_tasks.classification.solver import Problem
 
 FOLDS = 5
@@ -86,9 +86,14 @@ def scores(
 def known_lengths(rows: Rows, used: NDArray[np.bool_]) -> NDArray[np.float32]:
     """The length (N,) of each row without the columns that no `used` row has: a text that comes later has none of
     them, and is scaled to length one without them. 1 for a row that has no other."""
-    owner = sparse.owners(rows)
-    is_known = np.bincount(rows.columns[used[owner]], minlength=rows.n_columns) > 0
-    squares = np.where(is_known[rows.columns], rows.values, 0) ** 2
-    lengths = np.sqrt(np.bincount(owner, squares, len(rows)))
+    is_known = np.zeros(rows.n_columns, np.bool_)
+    for block in blocks(rows.starts):
+        part = sparse.some(rows, block)
+        is_known[part.columns[used[block][sparse.owners(part)]]] = True
+    lengths = np.zeros(len(rows))
+    for block in blocks(rows.starts):
+        part = sparse.some(rows, block)
+        squares = np.where(is_known[part.columns], part.values, 0) ** 2
+        lengths[block] = np.sqrt(np.bincount(sparse.owners(part), squares, len(part)))
     known: NDArray[np.float32] = np.where(lengths > 0, lengths, 1).astype(np.float32)
     return known

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.classification import features, ngrams
+from nlp_tasks.classification import features, ngrams, sparse
 from nlp_tasks.classification.architecture import State, Terms
 from nlp_tasks.classification.features import Rows, Vocabulary
 from nlp_tasks.classification.ngrams import NgramConfig
@@ -26,6 +26,12 @@ class Weights:
 
     def scores(self, rows: Rows) -> NDArray[np.float32]:
         """Scores (N, K) of weighted rows."""
+        scores = np.empty((len(rows), len(self.bias)), np.float32)
+        for block in features.blocks(rows.starts):
+            scores[block] = self._scores(sparse.some(rows, block))
+        return scores
+
+    def _scores(self, rows: Rows) -> NDArray[np.float32]:
         device = self.matrix.device
         columns = torch.from_numpy(rows.columns).to(device)
         starts = torch.from_numpy(rows.starts[:-1].astype(np.int32)).to(device)

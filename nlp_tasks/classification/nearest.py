@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
@@ -34,6 +35,8 @@ NEIGHBOURS = (1, 3, 5, 10, 20)
 SHARPNESS, LEAST_VOTE = 8.0, 1.0
 #: Texts whose vectors are inferred together.
 TOGETHER = 512
+#: Texts whose neighbours vote together.
+VOTES_TOGETHER = 64
 #: So many different words of a text are left out one by one to see which of them mattered.
 MOST_WORDS = 200
 
@@ -90,6 +93,13 @@ class NearestClassifier:
     def votes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (N, K) of inferred vectors: logs of the neighbours' votes, or where texts have several labels, of
         the odds."""
+        parts = [
+            self._votes(vectors[first : first + VOTES_TOGETHER])
+            for first in pulse.beating(range(0, len(vectors), VOTES_TOGETHER))
+        ]
+        return np.concatenate([np.zeros((0, self.n_labels), np.float32), *parts])
+
+    def _votes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         cosines = vectors @ self.vectors.T  # (N, M)
         k = min(self.neighbours, cosines.shape[1])
         nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :k]

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from nlp_tasks import pulse
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, network, units
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
@@ -39,7 +40,6 @@ PATIENCE = 3
 #: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
 TRAINED_WINDOWS = 4
 LEARNING_RATE, WARM_UP, SMOOTHING = 1e-3, 0.1, 0.05
-NO_BEAT: Callable[[], None] = lambda: None  # noqa: E731
 
 
 @dataclass
@@ -125,7 +125,7 @@ def fit(
         torch.manual_seed(parameters.seed)
         model = Network(len(buckets), examples.n_labels, make_encoder).to(device)
         _train(model, words, tune, examples, parameters, device, progress, checkpoint)
-    tune_logits = score(model, tune, device, NO_BEAT)
+    tune_logits = score(model, tune, device, pulse.beat)
     return Fitted(NeuralClassifier(model, buckets, device), tune_logits)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.classification.hashing import (
     CHAR_MULTIPLIER,
     SPACE,
@@ -112,7 +113,7 @@ def _words(
     morphemes."""
     yield *read, config.words, np.uint64(0)
     if config.morphemes[1] >= 1:
-        cut = [segmented(text) if has_hangul(text) else "" for text in texts]
+        cut = [segmented(text) if has_hangul(text) else "" for text in pulse.beating(texts)]
         yield *code_points(cut, config.longest_run), config.morphemes, MORPHEME
 
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
@@ -35,6 +36,8 @@ AUTO = "AutoModelForSequenceClassification"
 COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-roberta")
 #: The longest window where the model itself names no limit.
 WINDOW_TOKENS = 512
+#: Texts that are cut into tokens together.
+CUT_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,20 @@ def read_config(folder: Path) -> Any:
 
 def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
     """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
+    inputs: list[dict[str, list[int]]] = []
+    owner: list[int] = []
+    for first in pulse.beating(range(0, len(texts), CUT_TOGETHER)):
+        some, whose = _cut(tokenizer, config, texts[first : first + CUT_TOGETHER], second)
+        inputs += some
+        owner += [first + place for place in whose]
+    lengths = np.array([len(window["input_ids"]) for window in inputs], np.int64)
+    return Windows(inputs, np.array(owner, np.int64), lengths, len(texts))
+
+
+def _cut(
+    tokenizer: Any, config: Any, texts: Sequence[str], second: str | None
+) -> tuple[list[dict[str, list[int]]], list[int]]:
+    """The windows of some texts, and which text each is of."""
     encoded = tokenizer(
         list(texts),
         None if second is None else [second] * len(texts),
@@ -204,11 +221,9 @@ def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = 
         stride=0,
         return_overflowing_tokens=True,
     )
-    owner = np.array(encoded.pop("overflow_to_sample_mapping"), np.int64)
+    owner = list(encoded.pop("overflow_to_sample_mapping"))
     names = [name for name in encoded if name in tokenizer.model_input_names]
-    inputs = [{name: encoded[name][place] for name in names} for place in range(len(owner))]
-    lengths = np.array([len(window["input_ids"]) for window in inputs], np.int64)
-    return Windows(inputs, owner, lengths, len(texts))
+    return [{name: encoded[name][place] for name in names} for place in range(len(owner))], owner
 
 
 def _longest(tokenizer: Any, config: Any) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.classification import gram, newton, sparse
 from nlp_tasks.classification.features import Rows
 from nlp_tasks.classification.linear_model import Weights
@@ -67,6 +68,7 @@ class Problem:
         """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
         members = self.members * self.class_weights
         totals = self.columns @ members + smoothing  # (F, K)
+        pulse.beat()
         matrix = (totals / totals.sum(dim=0)).log()
         prior = (members.sum(dim=0) / members.sum()).log()
         return Weights(matrix, prior)
@@ -77,7 +79,9 @@ class Problem:
         such row has weighs nothing."""
         totals = self.columns @ (self.members * self.class_weights * self._used(used))
         total = totals.sum(dim=1, keepdim=True)
+        pulse.beat()
         others = total - totals + smoothing  # (F, K)
+        pulse.beat()
         matrix = torch.where(total > 0, -(others / others.sum(dim=0)).log(), 0)
         return Weights(matrix, torch.zeros_like(self.class_weights))
 

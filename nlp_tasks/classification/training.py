@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks import labels as label_texts
-from nlp_tasks import model_files
+from nlp_tasks import model_files, pulse
 from nlp_tasks.checkpoint import FOLDER, Checkpoint
 from nlp_tasks.classification import (
     ONE_LABEL_ONLY,
@@ -92,7 +92,7 @@ def divide(documents: Documents, share: float) -> Parts:
     Documents have several labels as soon as the label of one is a list. A label with a single document is learned
     but not measured: evaluation.json shows it with 0 documents.
     """
-    usable = [document for document in documents if document.label and document.text.strip()]
+    usable = [document for document in pulse.beating(documents) if document.label and document.text.strip()]
     several = any(label_texts.several(str(document.label)) is not None for document in usable)
     counts = Counter(label for document in usable for label in labels_of(document))
     _check(usable, counts, several=several)
@@ -155,7 +155,7 @@ def _truth(documents: Sequence[Document], parts: Parts) -> NDArray[np.int64]:
     if not parts.several:
         return np.array([index[str(document.label)] for document in documents], np.int64)
     truth = np.zeros((len(documents), len(index)), np.int64)
-    for row, document in enumerate(documents):
+    for row, document in enumerate(pulse.beating(documents)):
         truth[row, [index[label] for label in labels_of(document)]] = 1
     return truth
 
@@ -165,7 +165,7 @@ def _fingerprint(examples: Examples, labels: list[str], parameters: TrainParamet
     digest = hashlib.sha256(json.dumps([asdict(parameters), labels]).encode())
     for texts, truth in ((examples.texts, examples.labels), (examples.tune_texts, examples.tune_labels)):
         digest.update(truth.tobytes())
-        for text in texts:
+        for text in pulse.beating(texts):
             digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()
 

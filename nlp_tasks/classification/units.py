@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
+from nlp_tasks.classification.features import blocks
 from nlp_tasks.classification.hashing import (
     CHAR_MULTIPLIER,
     U64,
@@ -63,7 +65,9 @@ def spelled(text: str) -> list[str]:
 
 def learn(units: Units, most: int, least: int = 2) -> NDArray[np.int64]:
     """The buckets that occur most often: at most `most`, each `least` times or more; ascending."""
-    frequency = np.bincount(units.ids, minlength=1 << BITS)
+    frequency = np.zeros(1 << BITS, np.int64)
+    for first in pulse.beating(range(0, len(units.ids), len(frequency))):
+        frequency += np.bincount(units.ids[first : first + len(frequency)], minlength=len(frequency))
     common = np.argsort(-frequency, kind="stable")[:most]
     return np.sort(common[frequency[common] >= least])
 
@@ -72,13 +76,24 @@ def index(units: Units, buckets: NDArray[np.int64]) -> Units:
     """The same words with ids from 1 to len(buckets); a word none of whose n-grams is known is NOTHING."""
     id_of = np.zeros(1 << BITS, np.int64)
     id_of[buckets] = np.arange(1, len(buckets) + 1)
-    ids = id_of[units.ids]
-    word = np.repeat(np.arange(len(units.word_starts) - 1), np.diff(units.word_starts))
+    parts = [_known(units, words, id_of) for words in blocks(units.word_starts)]
+    sizes = np.concatenate([np.zeros(1, np.int64), *(part[0] for part in parts)])
+    ids = np.concatenate([np.zeros(0, np.int64), *(part[1] for part in parts)])
+    return Units(units.text_starts, np.cumsum(sizes), ids)
+
+
+def _known(
+    units: Units, words: slice, id_of: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many ids each of some words has, and the ids."""
+    word_starts = units.word_starts[words.start : words.stop + 1]
+    ids = id_of[units.ids[word_starts[0] : word_starts[-1]]]
+    n_words = len(word_starts) - 1
+    word = np.repeat(np.arange(n_words), np.diff(word_starts))
     known = ids != NOTHING
-    known_per_word = np.bincount(word[known], minlength=len(units.word_starts) - 1)
-    known[units.word_starts[:-1][known_per_word == 0]] = True
-    starts = np.concatenate([[0], np.cumsum(np.maximum(known_per_word, 1))])
-    return Units(units.text_starts, starts.astype(np.int64), ids[known])
+    known_per_word = np.bincount(word[known], minlength=n_words)
+    known[word_starts[:-1][known_per_word == 0] - word_starts[0]] = True
+    return np.maximum(known_per_word, 1), ids[known]
 
 
 def _split_slice(texts: Sequence[str]) -> Units:

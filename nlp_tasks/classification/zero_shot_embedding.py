@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.classification import pretrained
 from nlp_tasks.classification.architecture import State, Terms
 from nlp_tasks.classification.pretrained import PretrainedModel, Windows
@@ -36,7 +37,7 @@ class EmbeddingClassifier:
     batch_chars: int = 200_000
 
     def __post_init__(self) -> None:
-        directions = embed(self.model, self.sentences, lambda: None)  # (K, D)
+        directions = embed(self.model, self.sentences, pulse.beat)  # (K, D)
         #: Less their mean, which is what they are alike in: a label's score is above or below the others'.
         self.directions = SCALE * (
             directions - directions.mean(axis=0) if len(directions) > 1 else directions

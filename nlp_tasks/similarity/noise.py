@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
+
 #: gensim's `ns_exponent`: noise words are drawn by count to this power.
 NOISE_EXPONENT = 0.75
 #: The fit looks at typical vectors at these fractions of their length: an inference starts from 0.
@@ -82,7 +84,10 @@ def _chances(importance: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 def _expectation(at: torch.Tensor, vectors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """E[s(u.v) u] for each v of `at`, in blocks: the vocabulary can be large  # (A, D)."""
     return torch.cat(
-        [torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors for block in torch.split(at, 64)]
+        [
+            torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors
+            for block in pulse.beating(torch.split(at, 64))
+        ]
     )
 
 

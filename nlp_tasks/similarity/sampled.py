@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import pulse
 from nlp_tasks.similarity.model import Model, as_gensim
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Descent:
 
         learn = {"learn_words": self.learn_model, "learn_hidden": self.learn_model}
         targets = {"doctag_vectors": self.vectors, "doctags_lockf": self._lock}
-        for start in range(0, len(words), SLICE_WORDS):
+        for start in pulse.beating(range(0, len(words), SLICE_WORDS)):
             part = words[start : start + SLICE_WORDS]
             if self.model.dm:
                 train_document_dm(self.model, part, [row], alpha, self._work, self._neu1, **learn, **targets)

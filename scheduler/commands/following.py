@@ -127,21 +127,15 @@ def _words(p: JobProgress) -> str:
 
 
 def _ending(p: JobProgress) -> str:
+    from db.progress import FAILED
+
     took = ""
     if p.finished_at and p.started_at:
         took = f" in {duration((p.finished_at - p.started_at).total_seconds())}"
-    said = f"job {p.job_id} is {p.state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed"
+    state = "failed" if p.failed else f"is {p.state}"
+    said = f"job {p.job_id} {state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed"
     if not p.n_error:
         return f"{said}; {p.note}" if p.note else said
-    if not p.n_ok and p.state == "finished":
-        said += f", {_first_error(p.job_id)}"
+    if p.failed and p.note:
+        said += f", {one_line(p.note.removeprefix(FAILED))}"
     return f"{said}; why: docmill results {p.job_id} --errors"
-
-
-def _first_error(job_id: int) -> str:
-    from db import results
-    from scheduler.client import store
-
-    with store().read() as session:
-        (first,) = results.errors_of(session, job_id, limit=1)
-    return one_line(f"{first['error_code']}: {first['error_detail']}")

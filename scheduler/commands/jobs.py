@@ -160,7 +160,7 @@ def _status_row(p: JobProgress) -> dict[str, Any]:
     done = f"{p.n_done:,} of {p.n_documents:,}"
     note = one_line(p.fault) if p.fault else p.note
     return {
-        "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.state, "done": done,
+        "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.shown_state, "done": done,
         "ok": p.n_ok, "errors": p.n_error, "model": model, "created": p.created_at, "note": note,
     }  # fmt: skip
 

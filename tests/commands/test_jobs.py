@@ -222,7 +222,11 @@ def test_a_training_ends_with_what_became_of_its_model(shell: Shell) -> None:
     bad = int(shell("train", "classify", "--collection", "inbox", *nowhere, "--json").json["job"])
     said = shell("watch", shell.work(bad), status=3)
     assert "0 ok, 20 failed, TRAINING_FAILED: no config.json in /nonexistent" in said.out
-    assert shell("status", bad, "--json").json["note"].startswith("no model: no config.json in /nonexistent")
+    assert (
+        shell("status", bad, "--json")
+        .json["note"]
+        .startswith("failed: TRAINING_FAILED: no config.json in /nonexistent")
+    )
 
 
 # --- nothing to do --------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import psutil
 
 from tests.faults.stack import Database, Stack
-from tests.faults.trial import ON_POSTGRES, ON_SQLITE, Fault
+from tests.faults.trial import END_SECONDS, ON_POSTGRES, ON_SQLITE, Fault
+from tests.servers import until
+from tests.slow import a_tenth_of_a_core
 
 
 def _planted(
@@ -37,6 +39,15 @@ def limit_memory(stack: Stack, job_id: int) -> int:
     return len(children)
 
 
+def slow_machine(stack: Stack, job_id: int) -> int:
+    """Until the job's end: one of its documents is a single call of more than a second of CPU time, several leases at
+    a tenth of a core."""
+    children = stack.children()
+    with a_tenth_of_a_core([child.pid for child in children]):
+        until(lambda: stack.state(job_id) == "finished", "the end of the job", END_SECONDS)
+    return len(children)
+
+
 FAULTS = (
     Fault(
         "a memory limit on each child",
@@ -49,6 +60,17 @@ FAULTS = (
     _planted("a document that segfaults", {"k120": "!crash"}, ("POISON",), quick=ON_SQLITE),
     _planted("documents that end the process", {"k120": "!exit", "k299": "!exit"}, ("POISON",)),
     _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=ON_POSTGRES),
+    _planted("a document that is busy for ever", {"k150": "!spin"}, ("TIMEOUT", "POISON"), quick=ON_SQLITE),
+    _planted("a document stuck in a single call", {"k150": "!stuck"}, ("TIMEOUT", "POISON")),
+    Fault(
+        "a machine that gives a tenth of a core",
+        slow_machine,
+        quick=ON_SQLITE,
+        harmless=True,
+        texts={"k7": "!work 1.2"},
+        codes={"k7": ("ok",)},
+        n_documents=300,
+    ),
     _planted(
         "documents that raise",
         {f"k{i}": "!raise" for i in range(50, 300, 9)},
