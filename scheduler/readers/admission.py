@@ -66,12 +66,17 @@ def too_long(max_bytes: int) -> RefusedError:
 
 def read_key(key: object) -> str:
     """A key as it is stored, without blanks around it, or RefusedError."""
+    return check_key(key.strip() if isinstance(key, str) else key)
+
+
+def check_key(key: object) -> str:
+    """A key as it stands, in NFC, or RefusedError."""
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str):
         raise RefusedError("KEY_TYPE", f"the key must be a string or a whole number, not {_type(key)}")
-    key = _storable(key, "key").strip()
-    if not key:
+    key = _storable(key, "key")
+    if not key or key.isspace():
         raise RefusedError("EMPTY_KEY", "the key is empty or blank")
     if len(key) > MAX_KEY_CHARS:
         raise RefusedError("KEY_TOO_LONG", f"the key has {len(key)} characters; {MAX_KEY_CHARS} are allowed")

@@ -34,7 +34,9 @@ def _is_rather_utf8(data: bytes, encoding: str) -> bool:
 
 def _help(data: bytes, stream: Stream, unit: str) -> str:
     if stream.sure:
-        return f"the rest of the file is {stream.encoding.upper()}: convert the {unit} to that, or leave it out"
+        return (
+            f"the rest of the file is {stream.encoding.upper()}: convert the {unit} to that, or leave it out"
+        )
     if stream.encoding != "utf-8":
         if is_utf8(data):
             return "leave --encoding out"

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from scheduler.readers.normal import nfc
 
@@ -48,7 +49,7 @@ def find(sample: str, own_mark: str, wanted: Sequence[str], given: str | None = 
     if sep:
         sample = sample[sep.end() :]
     marks = [given] if given else _in_order(sep[1] if sep and sep[1] in MARKS else own_mark)
-    found = [_quoting(sample, mark, own_mark) for mark in marks]
+    found = [_with_quoting(mark, own_mark) for mark in marks]
     mark, quoted = next(
         (each for each in found if _has_fields(sample, *each, wanted)),
         found[0] if sep else next((each for each in found if _is_even(sample, *each)), found[0]),
@@ -71,7 +72,7 @@ def _in_order(first: str) -> list[str]:
     return [first, *(mark for mark in MARKS if mark != first)]
 
 
-def _quoting(sample: str, mark: str, own_mark: str) -> tuple[str, bool]:
+def _with_quoting(mark: str, own_mark: str) -> tuple[str, bool]:
     """In a .tsv with tabs a quote is a character like any other: people's text is full of unpaired ones."""
     return mark, not (mark == own_mark == "\t")
 
@@ -88,7 +89,7 @@ def _is_even(sample: str, mark: str, quoted: bool) -> bool:
 
 
 def _rows(sample: str, mark: str, quoted: bool, most: int = _MAX_ROWS) -> list[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     found: list[list[str]] = []
     try:
         for row in csv.reader(io.StringIO(sample, newline=""), delimiter=mark, quoting=quoting):

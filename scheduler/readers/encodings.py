@@ -39,6 +39,11 @@ def find(stream: io.BufferedReader) -> tuple[str, bool]:
     return _of_lines(block, is_whole)
 
 
+def shown(name: str) -> str:
+    """The name as people write it."""
+    return name.upper().replace("ISO2022_", "ISO-2022-")
+
+
 def _first_block(stream: io.BufferedReader) -> bytes:
     """The first bytes that tell something, from the start of a line; the first ones of all if none do."""
     first = block = _read(stream, _BLOCK_BYTES)

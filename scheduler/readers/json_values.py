@@ -23,7 +23,7 @@ from scheduler.readers.streams import Stream
 _CHUNK_BYTES = 64 * 1024
 #: What stands between objects: the brackets of the array that they are in, too.
 _BETWEEN = re.compile(r"[\s,\[\]\ufeff]*")
-_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
+_MARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
 _AFTER = re.compile(r"\s*(?:[,\]{]|\Z)")
 #: The end of a broken object is looked for so far.
 _SKIPPED_CHARS = 4 * 1024 * 1024
@@ -151,12 +151,12 @@ class _Window:
     def _matching(self, until: int) -> int | None:
         """The end of the bracket that opens here; None if another one is closed, -1 if it is not closed so far."""
         open_ones: list[str] = []
-        for found in _TOKEN.finditer(self._text, self._at, until):
-            token = found[0]
-            if token in "{[":
-                open_ones.append("}" if token == "{" else "]")
-            elif token in "}]":
-                if open_ones.pop() != token:
+        for found in _MARK.finditer(self._text, self._at, until):
+            mark = found[0]
+            if mark in "{[":
+                open_ones.append("}" if mark == "{" else "]")
+            elif mark in "}]":
+                if open_ones.pop() != mark:
                     return None
                 if not open_ones:
                     return found.end() if _AFTER.match(self._text, found.end()) else None

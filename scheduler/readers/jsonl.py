@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from scheduler.readers import json_values
+from scheduler.readers import encodings, json_values
 from scheduler.readers.admission import Admits, T
 from scheduler.readers.decoding import decode
 from scheduler.readers.files import DocumentFile
@@ -27,7 +27,7 @@ def read_jsonl(
 ) -> Iterator[T | BadRecord | Notice]:
     """A document or a report for every object; in JSON Lines, for every line that is not blank."""
     if stream.found:
-        yield Notice(file.shown, f"read as {stream.found.upper()}")
+        yield Notice(file.shown, f"read as {encodings.shown(stream.found)}")
     if not _is_in_lines(stream.head()):
         yield from json_values.read(stream, file, options, admission)
         return

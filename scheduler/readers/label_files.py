@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scheduler.readers.admission import read_key, read_label
-from scheduler.readers.options import DEFAULT_KEY_FIELD, DEFAULT_LABEL_FIELD, ReadOptions
+from scheduler.readers.options import DEFAULT_LABEL_FIELD, ReadOptions
 from scheduler.readers.reading import records
 from scheduler.readers.records import BadRecord, Notice, RefusedError
 
@@ -39,15 +39,14 @@ def read_labels(
     path: Path, options: ReadOptions | None = None, notice: Callable[[Notice], None] | None = None
 ) -> Iterator[LabelRecord | BadRecord]:
     """The labels of a file, and reports of what is none. Raises nothing for whatever the file holds."""
-    yield from records([path], label_options(options or ReadOptions()), _Labels(), notice)
+    yield from records([path], _label_options(options or ReadOptions(key_field=KEY_FIELD)), _Labels(), notice)
 
 
-def label_options(options: ReadOptions) -> ReadOptions:
-    """How to read labels, where documents would be read so: the label is the text of a record."""
-    key_field = KEY_FIELD if options.key_field == DEFAULT_KEY_FIELD else options.key_field
+def _label_options(options: ReadOptions) -> ReadOptions:
+    """How to read labels: the label is the text of a record, and needs a key."""
     return replace(
         options,
-        key_field=key_field,
+        needs_key=True,
         text_field=options.label_field,
         # No field that is in the file: a label has no label.
         label_field=DEFAULT_LABEL_FIELD,

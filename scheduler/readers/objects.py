@@ -38,7 +38,7 @@ class Objects:
         """The documents in an object that stands on a line and is the file's `number`-th; or why there is none."""
         key_field, text_field = self.options.key_field, self.options.text_field
         if self.numbered is None:
-            self.numbered = key_field == DEFAULT_KEY_FIELD and key_field not in fields
+            self.numbered = not self.options.key_is_needed and key_field not in fields
         found = list(paths.documents(fields, key_field)) or [fields]
         for inside in found:
             key: object = None
@@ -71,15 +71,21 @@ class Objects:
     def _no_field(self, fields: dict[str, Any], name: str, option: str) -> str:
         there = paths.texts(fields)
         names = ", ".join(shown(path, 60) for path in there) or "none"
-        missing = f"the object has no field {shown(json.dumps(name, ensure_ascii=False), 80)} (it has: {names})"
+        missing = (
+            f"the object has no field {shown(json.dumps(name, ensure_ascii=False), 80)} (it has: {names})"
+        )
         options = self.options
         is_key = name == options.key_field
         of_others = {options.key_field, options.text_field, options.label_field}
         of_others |= set() if is_key else {DEFAULT_KEY_FIELD}
-        others = {path: n for path, n in there.items() if path not in of_others and (n or is_key)}
+        others = {path: n for path, n in there.items() if path not in of_others and (any(n) or is_key)}
         if name in self.seen or not others:
             return f"{missing}: add it, or leave the object out"
-        best = DEFAULT_KEY_FIELD if is_key and DEFAULT_KEY_FIELD in there else max(others, key=others.__getitem__)
+        best = (
+            DEFAULT_KEY_FIELD
+            if is_key and DEFAULT_KEY_FIELD in there
+            else max(others, key=others.__getitem__)
+        )
         return f"{missing}: name the right one, as in {option} {shown(shlex.quote(best), 80)}"
 
 
@@ -99,9 +105,7 @@ def loads(text: str, *, has_end: bool = True) -> dict[str, Any]:
 def check(value: Any) -> dict[str, Any]:
     """The value if it is an object, or RefusedError."""
     if not isinstance(value, dict):
-        raise RefusedError(
-            "NOT_AN_OBJECT", 'a document must be an object such as {"id": "a", "text": "..."}'
-        )
+        raise RefusedError("NOT_AN_OBJECT", 'a document must be an object such as {"id": "a", "text": "..."}')
     return value
 
 

@@ -34,7 +34,7 @@ class ReadOptions:
     """How to read. ValueError, with the choices there are, on a value that cannot work.
 
     A field other than the default one that is asked for by name must be in the file; without the default
-    key field, the keys are "<file>#<line>".
+    key field, the keys are "<file>#<line>" unless keys are needed.
     """
 
     #: The encoding of files without a byte order mark; None to find out (`encodings.find`). A mark always wins.
@@ -50,6 +50,8 @@ class ReadOptions:
     delimiter: str | None = None
     #: Whether a .txt file is a table: "auto" if fields or a delimiter were asked for and its header has them.
     txt_tables: Literal["auto", "always"] = "auto"
+    #: Whether every record must have a key of its own; else one without gets "<file>#<line>".
+    needs_key: bool = False
     #: The command's option for the text field, for messages.
     text_option: str = "--text-field"
 
@@ -65,6 +67,11 @@ class ReadOptions:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         paths.check(self.key_field, self.text_field)
+
+    @property
+    def key_is_needed(self) -> bool:
+        """Whether a file without the key field is an error."""
+        return self.needs_key or self.key_field != DEFAULT_KEY_FIELD
 
     @property
     def names_fields(self) -> bool:

@@ -88,12 +88,14 @@ def _values(inside: Any, steps: list[str]) -> Iterator[Any]:
         yield from _values(element, rest)
 
 
-def texts(record: dict[str, Any]) -> dict[str, int]:
-    """The paths of the strings and numbers in a record, and how many characters they have; numbers have none."""
-    found: dict[str, int] = {}
+def texts(record: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """The paths of the strings and numbers in a record, and their blanks and characters; numbers have none."""
+    found: dict[str, tuple[int, int]] = {}
     for path, leaf in _leaves(record, "", 0):
         if path in found or len(found) < _MAX_LISTED:
-            found[path] = found.get(path, 0) + (len(leaf) if isinstance(leaf, str) else 0)
+            n_blanks, n_chars = found.get(path, (0, 0))
+            text = leaf if isinstance(leaf, str) else ""
+            found[path] = (n_blanks + text.count(" "), n_chars + len(text))
     return found
 
 

@@ -51,9 +51,7 @@ def rows(stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row
     return _unquoted(found, stream, dialect, options)
 
 
-def _unquoted(
-    found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions
-) -> Iterator[Row]:
+def _unquoted(found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
     mark = dialect.delimiter
     for line in found:
         text, refused = _decoded(line, stream, options)
@@ -83,9 +81,7 @@ def _text(field: str) -> str:
 class _Csv:
     """The rows of a CSV file. The parser pulls the lines that a row needs; a broken row gives back all but one."""
 
-    def __init__(
-        self, found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions
-    ) -> None:
+    def __init__(self, found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> None:
         self._lines, self._stream, self._dialect, self._options = found, stream, dialect, options
         self._given_back: deque[Line] = deque()
         self._pulled: list[Line] = []  # by the row that is being read

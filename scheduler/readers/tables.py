@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scheduler.readers import dialects
+from scheduler.readers import dialects, encodings
 from scheduler.readers.admission import Admits, T
 from scheduler.readers.dialects import Dialect
 from scheduler.readers.files import DocumentFile
@@ -53,7 +53,7 @@ def sample(stream: Stream) -> str:
 def dialect_of(stream: Stream, file: DocumentFile, options: ReadOptions) -> Dialect:
     """How the file separates its fields."""
     wanted = [options.text_field]
-    if options.key_field != DEFAULT_KEY_FIELD:
+    if options.key_is_needed:
         wanted.append(options.key_field)
     own_mark = "," if file.format == "csv" else "\t"
     return dialects.find(sample(stream), own_mark, wanted, options.delimiter)
@@ -61,7 +61,7 @@ def dialect_of(stream: Stream, file: DocumentFile, options: ReadOptions) -> Dial
 
 def _how_read(stream: Stream, file: DocumentFile, options: ReadOptions, dialect: Dialect) -> str | None:
     """What was found out about the file and is not what its name says, in a line for people."""
-    found = [f"as {stream.found.upper()}"] if stream.found else []
+    found = [f"as {encodings.shown(stream.found)}"] if stream.found else []
     if dialect.delimiter != ("," if file.format == "csv" else "\t") and options.delimiter is None:
         found.append(f"with {dialects.NAMES[dialect.delimiter]} between the fields")
     if file.format == "txt":
@@ -100,10 +100,8 @@ class _Columns:
 
         text = place(options.text_field, options.text_option, needed=True)
         assert text is not None
-        key = place(options.key_field, "--key-field", needed=options.key_field != DEFAULT_KEY_FIELD)
-        label = place(
-            options.label_field, "--label-field", needed=options.label_field != DEFAULT_LABEL_FIELD
-        )
+        key = place(options.key_field, "--key-field", needed=options.key_is_needed)
+        label = place(options.label_field, "--label-field", needed=options.label_field != DEFAULT_LABEL_FIELD)
         return cls(len(names), key, text, label)
 
     def key_of(self, row: Row, file: DocumentFile) -> str | None:

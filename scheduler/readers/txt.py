@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from scheduler.readers import admission as checks
-from scheduler.readers import dialects
+from scheduler.readers import dialects, encodings
 from scheduler.readers.admission import Admits, T
 from scheduler.readers.decoding import decode
 from scheduler.readers.dialects import Dialect
@@ -43,7 +43,7 @@ def read_txt(
 def _words(stream: Stream, options: ReadOptions, dialect: Dialect) -> Iterator[str]:
     """What is not plain about a text that is read as one document."""
     if stream.found:
-        yield f"read as {stream.found.upper()}"
+        yield f"read as {encodings.shown(stream.found)}"
     if options.names_fields:
         yield (
             f"read as one document: no table with a field {shown(options.text_field, 80)} starts it, "

@@ -196,7 +196,7 @@ def test_iso_2022_is_read_and_said(reading, name, encoding, text):
     content = {"a.txt": text, "a.jsonl": jsonl("plain", text)}.get(name, f"id,text\n1,plain\n2,{text}\n")
     outcome = reading(name, content.encode(encoding))
     assert list(outcome.texts.values())[-1] == text
-    assert (outcome.reports, outcome.notices) == ([], [f"{name}: read as {encoding.upper()}"])
+    assert (outcome.reports, outcome.notices) == ([], [f"{name}: read as ISO-2022-{encoding[-2:].upper()}"])
     assert list(reading(name, encoding=encoding.replace("_", "-")).texts.values())[-1] == text
 
 

@@ -20,7 +20,13 @@ def test_the_collection_is_read_but_for_one_broken_line():
         ("reviews.jsonl", 13, "NOT_JSON"),
     ]
     places = Counter(Path(item.source.partition(":")[0]).relative_to(DOCUMENTS).parts[0] for item in records)
-    assert places == {"filings": 14, "news.jsonl": 20, "reviews.jsonl": 24, "crash-me.jsonl": 1, "tickets-cp949.csv": 16}
+    assert places == {
+        "filings": 14,
+        "news.jsonl": 20,
+        "reviews.jsonl": 24,
+        "crash-me.jsonl": 1,
+        "tickets-cp949.csv": 16,
+    }
     reviews = [item.label for item in records if "reviews" in item.source]
     assert Counter(reviews) == {"긍정": 13, "부정": 11}
     assert "75 documents" in (EXAMPLES / "README.md").read_text()

@@ -8,7 +8,10 @@ import pytest
 
 from scheduler.readers import ReadOptions
 
-DOCUMENTS = [{"id": n, "text": f"글 {n}: \"{{따옴표}}\", [대괄호] \\ 끝", "more": {"a": [1, {"b": 2}]}} for n in range(1, 6)]
+DOCUMENTS = [
+    {"id": n, "text": f'글 {n}: "{{따옴표}}", [대괄호] \\ 끝', "more": {"a": [1, {"b": 2}]}}
+    for n in range(1, 6)
+]
 TEXTS = {str(document["id"]): document["text"] for document in DOCUMENTS}
 
 SHAPES = {
@@ -71,7 +74,7 @@ UNBALANCED = {
 
 @pytest.mark.parametrize("inside", [*BROKEN, *UNBALANCED], ids=[*range(len(BROKEN) + len(UNBALANCED))])
 def test_a_broken_object_costs_only_itself(reading, inside):
-    first, last = ('{\n "id": "%s",\n "text": "글"\n}' % name for name in ("first", "last"))
+    first, last = (f'{{\n "id": "{name}",\n "text": "글"\n}}' for name in ("first", "last"))
     outcome = reading("a.json", f"[\n{first},\n{inside},\n{last}\n]".encode("utf-8", "surrogateescape"))
     assert outcome.keys == ["first", "last"]
     assert {bad.code for bad in outcome.bad} <= {(BROKEN | UNBALANCED)[inside], "MISSING_TEXT"}
@@ -89,9 +92,8 @@ def test_a_broken_object_in_one_line_of_many_costs_only_itself(reading, inside):
 def test_a_file_that_is_cut_off_gives_what_it_holds(reading):
     outcome = reading("a.json", SHAPES["pretty array"].encode()[:-60])
     assert outcome.keys == ["1", "2", "3", "4"]
-    assert "the file ends in the middle of an object: it seems to be cut off" in outcome.reports[0] or (
-        "NOT_JSON" in outcome.reports[0]
-    )
+    (bad,) = outcome.bad
+    assert (bad.code, bad.key) == ("NOT_JSON", "5")
 
 
 def test_an_object_that_is_too_long_is_passed_over(reading):
@@ -120,7 +122,11 @@ NESTED = {
     "id": "N1",
     "meta": {"title": "제목", "author.name": "x"},
     "document": [
-        {"id": "N1.1", "class": "가", "paragraph": [{"form": "첫 문단이 여기 있다."}, {"form": "둘째 문단."}]},
+        {
+            "id": "N1.1",
+            "class": "가",
+            "paragraph": [{"form": "첫 문단이 여기 있다."}, {"form": "둘째 문단."}],
+        },
         {"id": "N1.2", "class": "나", "paragraph": [{"form": "셋째 문단."}]},
     ],
 }
@@ -143,7 +149,11 @@ def test_a_missing_text_lists_the_fields_there_are_by_their_paths(reading, name,
         ({"text_field": "meta.title"}, {"N1": "제목"}),
         ({"text_field": "document[].paragraph[].form"}, {"N1": "첫 문단이 여기 있다.\n둘째 문단.\n셋째 문단."}),
         (
-            {"text_field": "document[].paragraph[].form", "key_field": "document[].id", "label_field": "document[].class"},
+            {
+                "text_field": "document[].paragraph[].form",
+                "key_field": "document[].id",
+                "label_field": "document[].class",
+            },
             {"N1.1": "첫 문단이 여기 있다.\n둘째 문단.", "N1.2": "셋째 문단."},
         ),
     ],
