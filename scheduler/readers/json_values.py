@@ -119,10 +119,12 @@ class _Window:
 
     def skip(self) -> bool:
         """Leave a broken object behind; False if it could not be told where it ends."""
-        if (end := self._end or self._closing_bracket()) is not None:
+        next_one = re.compile("\n" + re.escape(self._indent or "") + r"(?=\{)")
+        end = self._end or self._closing_bracket()
+        # A bracket that is missing here may be found beyond the next object, which is not to be lost.
+        if end is not None and (self._end or not next_one.search(self._text, self._at + 1, end)):
             self._go(end)
             return True
-        next_one = re.compile("\n" + re.escape(self._indent or "") + r"(?=\{)")
         start = self._at + 1
         while True:
             if found := next_one.search(self._text, start):
