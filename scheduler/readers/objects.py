@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from scheduler.readers import paths
@@ -19,54 +18,60 @@ from scheduler.readers.records import BadRecord, RefusedError, shown
 _KEY_SEARCH_CHARS = 16 * 1024
 
 
-@dataclass
 class Objects:
     """The objects of a file, one after the other.
 
     The first one tells whether the file has keys: if it has none, objects without one get "<file>#<number>".
     """
 
-    file: DocumentFile
-    options: ReadOptions
-    numbered: bool | None = None
-    #: Fields that an earlier object had: an object without one is odd, not the field's name.
-    seen: set[str] = field(default_factory=set)
+    def __init__(self, file: DocumentFile, options: ReadOptions) -> None:
+        self._file, self.options = file, options
+        self._numbered: bool | None = None
+        #: Fields that an earlier object had: an object without one is odd, not the field's name.
+        self._seen: set[str] = set()
+        #: The array whose elements are documents; the object itself is one if the key is in no array.
+        self._array = paths.array_of(options.key_field)
 
     def documents(
         self, fields: dict[str, Any], line: int, number: int, admission: Admits[T]
     ) -> Iterator[T | BadRecord]:
         """The documents in an object that stands on a line and is the file's `number`-th; or why there is none."""
         key_field, text_field = self.options.key_field, self.options.text_field
-        if self.numbered is None:
-            self.numbered = not self.options.key_is_needed and key_field not in fields
-        found = list(paths.documents(fields, key_field)) or [fields]
-        for inside in found:
+        if self._numbered is None:
+            self._numbered = not self.options.key_is_needed and key_field not in fields
+        is_array = bool(self._array) and key_field not in fields
+        for inside in paths.elements(fields, self._array) or [fields] if is_array else (fields,):
             key: object = None
             try:
-                if self.numbered and key_field not in fields:
-                    key = f"{self.file.name}#{number}"
+                if self._numbered and key_field not in fields:
+                    key = f"{self._file.name}#{number}"
                 else:
                     key = self._field(fields, inside, key_field, "MISSING_KEY", "--key-field")
                 text = self._field(fields, inside, text_field, "MISSING_TEXT", self.options.text_option)
-                yield admission.record(key, text, self._label(fields, inside), f"{self.file.shown}:{line}")
+                yield admission.record(key, text, self._label(fields, inside), f"{self._file.shown}:{line}")
             except RefusedError as refused:
-                yield refused.at(self.file.shown, line, key)
+                yield refused.at(self._file.shown, line, key)
 
     def _field(self, fields: dict[str, Any], inside: Any, name: str, code: str, option: str) -> object:
         try:
-            found = paths.value(inside, paths.relative(name, self.options.key_field, fields))
+            found = paths.value(inside, name if inside is fields else self._within(name))
         except KeyError:
             raise RefusedError(code, self._no_field(fields, name, option)) from None
-        self.seen.add(name)
+        self._seen.add(name)
         return found
 
     def _label(self, fields: dict[str, Any], inside: Any) -> object:
+        """The label of an element, or of the object it is in."""
         name = self.options.label_field
-        within = paths.relative(name, self.options.key_field, fields)
+        is_inside = inside is not fields and name != self._within(name)
         try:
-            return paths.value(fields if within == name else inside, within)
+            return paths.value(inside, self._within(name)) if is_inside else paths.value(fields, name)
         except KeyError:
             return None
+
+    def _within(self, name: str) -> str:
+        """The field's path in an element of the array."""
+        return name.removeprefix(self._array + ".")
 
     def _no_field(self, fields: dict[str, Any], name: str, option: str) -> str:
         there = paths.texts(fields)
@@ -79,7 +84,7 @@ class Objects:
         of_others = {options.key_field, options.text_field, options.label_field}
         of_others |= set() if is_key else {DEFAULT_KEY_FIELD}
         others = {path: n for path, n in there.items() if path not in of_others and (any(n) or is_key)}
-        if name in self.seen or not others:
+        if name in self._seen or not others:
             return f"{missing}: add it, or leave the object out"
         best = (
             DEFAULT_KEY_FIELD

@@ -38,21 +38,9 @@ def array_of(field: str) -> str:
     return before + bracket
 
 
-def documents(record: dict[str, Any], key_field: str) -> Iterator[Any]:
-    """What each document is in: the record itself, or the elements of the array that has the keys."""
-    array = array_of(key_field)
-    if not array or key_field in record:
-        yield record
-    else:
-        yield from _values(record, array.split("."))
-
-
-def relative(field: str, key_field: str, record: dict[str, Any]) -> str:
-    """The field's path within what `documents` yields."""
-    array = array_of(key_field)
-    if not array or key_field in record or not field.startswith(array + "."):
-        return field
-    return field.removeprefix(array + ".")
+def elements(record: dict[str, Any], array: str) -> list[Any]:
+    """The elements of the array of this path."""
+    return list(_values(record, array.split(".")))
 
 
 def value(inside: Any, field: str) -> Any:

@@ -81,6 +81,12 @@ def test_a_broken_object_costs_only_itself(reading, inside):
     assert {bad.line for bad in outcome.bad} == {6}
 
 
+def test_a_bracket_that_is_closed_late_does_not_take_the_next_object_with_it(reading):
+    outcome = reading("a.json", b'[\n{"id": "k", "text": "x", "a": {\n,\n{"id": "good", "text": "y"}\n}}\n]')
+    assert outcome.keys == ["good"]
+    assert (outcome.bad[0].code, outcome.bad[0].line, outcome.bad[0].key) == ("NOT_JSON", 2, "k")
+
+
 @pytest.mark.parametrize("inside", BROKEN, ids=range(len(BROKEN)))
 def test_a_broken_object_in_one_line_of_many_costs_only_itself(reading, inside):
     data = f'[{{"id":"first","text":"x"}},{inside},{{"id":"last","text":"y"}}]'
