@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from db import documents
 from db.documents import Added, NewDocument
 from scheduler.client import store
-from scheduler.readers import BadRecord, ReadOptions, Record, read
+from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Report:
     n_unchanged: int
     #: What could not be read, with file, line and reason; it cost nothing but itself.
     bad: Sequence[BadRecord]
+    #: How files were read, where their names do not say it: the encoding and delimiter that were found.
+    notices: Sequence[Notice] = ()
 
     @property
     def n_good(self) -> int:
@@ -45,7 +47,8 @@ def add(
     check_collection_name(collection)
     added = Added()
     bad: list[BadRecord] = []
-    good = _good([Path(path) for path in paths], options or ReadOptions(), bad)
+    notices: list[Notice] = []
+    good = _good([Path(path) for path in paths], options or ReadOptions(), bad, notices)
     collection_id = None
     for batch in documents.batches(good):
         if collection_id is None:
@@ -53,7 +56,7 @@ def add(
                 collection_id = documents.collection_id(session, collection, create=True)
         added += _store(collection_id, batch)
         tell(added.n_new + added.n_changed + added.n_unchanged, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad)
+    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
 
 
 def check_collection_name(name: str) -> None:
@@ -62,8 +65,10 @@ def check_collection_name(name: str) -> None:
         raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
 
 
-def _good(paths: list[Path], options: ReadOptions, bad: list[BadRecord]) -> Iterator[NewDocument]:
-    for record in read(paths, options):
+def _good(
+    paths: list[Path], options: ReadOptions, bad: list[BadRecord], notices: list[Notice]
+) -> Iterator[NewDocument]:
+    for record in read(paths, options, notices.append):
         if isinstance(record, Record):
             yield NewDocument(record.key, record.text, record.label, record.source)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -14,9 +14,10 @@ from db.labels import Given
 from nlp_tasks.labels import each
 from scheduler import queries
 from scheduler.client import store
-from scheduler.readers.admission import read_key, read_label
+from scheduler.readers.admission import check_key, read_label
 from scheduler.readers.label_files import LabelRecord, read_labels
-from scheduler.readers.records import BadRecord, RefusedError
+from scheduler.readers.options import ReadOptions
+from scheduler.readers.records import BadRecord, Notice, RefusedError
 
 #: The source of labels that a query found.
 SQL = "sql"
@@ -29,6 +30,8 @@ class LabelReport:
     n_given: int
     #: What could not be read, or is about a document that is not there; it cost nothing but itself.
     bad: Sequence[BadRecord]
+    #: How the file was read, where its name does not say it.
+    notices: Sequence[Notice] = ()
 
 
 def set_label(key: str, label: str, collection: str | None = None) -> str:
@@ -73,9 +76,10 @@ def _hint(session: Session, key: str, collection: str | None = None) -> str:
     return f": {hint}" if hint else ""
 
 
-def from_file(path: Path, collection: str) -> LabelReport:
-    """Give the labels of a CSV file with the columns key and label, in one transaction."""
-    return _give(read_labels(path), collection)
+def from_file(path: Path, collection: str, options: ReadOptions | None = None) -> LabelReport:
+    """Give the labels of a file with the fields key and label, in one transaction."""
+    notices: list[Notice] = []
+    return replace(_give(read_labels(path, options, notices.append), collection), notices=notices)
 
 
 def from_query(query: str, collection: str) -> LabelReport:
@@ -92,7 +96,7 @@ def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
         try:
             checked = read_label(label)
             if checked is not None:
-                yield LabelRecord(read_key(key), checked, SQL)
+                yield LabelRecord(check_key(key), checked, SQL)
         except RefusedError as refused:
             yield refused.at("the query, row", number, key)
 

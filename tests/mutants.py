@@ -384,6 +384,41 @@ MUTANTS = (
         "        pass",
         ("commands/test_failed_jobs.py",),
     ),
+    Mutant(
+        "CP949 found without reading the letters",
+        "scheduler/readers/encodings.py",
+        " and _is_korean(_text(korean))",
+        "",
+        ("readers/test_encodings.py::test_what_is_not_korean_is_not_read_as_cp949",),
+    ),
+    Mutant(
+        "delimiter found without looking for the fields",
+        "scheduler/readers/dialects.py",
+        "(each for each in found if _has_fields(sample, *each, wanted))",
+        "(each for each in found if False)",
+        ("readers/test_dialects.py",),
+    ),
+    Mutant(
+        "advice names an option that is not there",
+        "scheduler/readers/objects.py",
+        '"MISSING_KEY", "--key-field"',
+        '"MISSING_KEY", "--key"',
+        ("commands/test_remedies.py::test_what_a_message_advises_works",),
+    ),
+    Mutant(
+        "a broken object takes the next one with it",
+        "scheduler/readers/json_values.py",
+        "if end is not None and (self._end or not next_one.search(self._text, self._at + 1, end)):",
+        "if end is not None:",
+        ("readers/test_json_values.py",),
+    ),
+    Mutant(
+        "number of sentences without a limit",
+        "nlp_tasks/summarization/__init__.py",
+        "if not 1 <= self.sentences <= MOST_SENTENCES:",
+        "if self.sentences < 1:",
+        ("commands/test_parameter_bounds.py::test_a_value_is_refused_in_a_line_or_kept_in_bounds",),
+    ),
 )
 
 

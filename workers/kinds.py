@@ -12,6 +12,9 @@ from typing import Any
 from nlp_tasks.kind import Kind
 from workers.settings import settings
 
+#: So much of a value is repeated in a message.
+_SHOWN_CHARS = 80
+
 
 @cache
 def all_kinds() -> dict[str, Kind]:
@@ -93,4 +96,13 @@ def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "parameters"
-        raise ValueError(f"{kind.name}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        words = _short(first["msg"].removeprefix("Value error, "), given)
+        raise ValueError(f"{kind.name}: {where}: {words}") from None
+
+
+def _short(message: str, given: dict[str, Any]) -> str:
+    """The message without the whole of a long value."""
+    for value in given.values():
+        if isinstance(value, str) and len(value) > _SHOWN_CHARS:
+            message = message.replace(repr(value)[1:-1], repr(value[:_SHOWN_CHARS])[1:-1] + "…")
+    return message

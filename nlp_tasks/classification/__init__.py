@@ -30,6 +30,10 @@ ARCHITECTURES: dict[str, str] = {
 }
 #: So many terms may be given as evidence for a label.
 MOST_TERMS = 100
+#: So many labels of a document may be asked for.
+MOST_LABELS = 10_000
+#: A zero-shot hypothesis has at most so many characters.
+MOST_HYPOTHESIS_CHARS = 1_000
 #: What a new version has to be, beside the champion, to take its place.
 GATES = ("not-worse", "better", "none")
 #: Those that start from a transformers model in a local folder.
@@ -47,8 +51,10 @@ class ClassifyParameters:
     evidence: int = 0
 
     def __post_init__(self) -> None:
-        if self.top_n < 0:
-            raise ValueError(f"top_n is {self.top_n}: ask for 1 label or more, or 0 for all that apply")
+        if not 0 <= self.top_n <= MOST_LABELS:
+            raise ValueError(
+                f"top_n is {self.top_n}: ask for 1 to {MOST_LABELS} labels, or 0 for all that apply"
+            )
         if not 0 <= self.evidence <= MOST_TERMS:
             raise ValueError(f"evidence is {self.evidence}: ask for 0 to {MOST_TERMS} terms of a document")
         if not 0.0 <= self.min_score <= 1.0:
@@ -75,6 +81,10 @@ class TrainParameters:
             raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
         if self.class_weights not in ("none", "balanced"):
             raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
+        if len(self.hypothesis) > MOST_HYPOTHESIS_CHARS:
+            raise ValueError(
+                f"hypothesis has {len(self.hypothesis)} characters; {MOST_HYPOTHESIS_CHARS} are allowed"
+            )
         if "{}" not in self.hypothesis:
             raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
         if self.gate not in GATES:

@@ -16,6 +16,10 @@ METHODS = ("textrank", "lexrank", "centroid", "lead")
 ABSTRACTIVE = "abstractive"
 #: How the next word of a new sentence is chosen.
 SEARCHES = ("beam", "greedy", "sample")
+#: A summary has at most so many sentences and characters, and a query so many characters.
+MOST_SENTENCES = 10_000
+MOST_CHARS = 10_000_000
+MOST_QUERY_CHARS = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,12 +65,14 @@ class SummarizeParameters:
         self._check_abstractive()
 
     def _check_extractive(self) -> None:
-        if self.sentences < 1:
-            raise ValueError(f"sentences must be 1 or more, not {self.sentences}")
+        if not 1 <= self.sentences <= MOST_SENTENCES:
+            raise ValueError(f"sentences must be from 1 to {MOST_SENTENCES}, not {self.sentences}")
         if not 0 <= self.ratio <= 1:
             raise ValueError(f"ratio must be from 0 to 1, not {self.ratio}")
-        if self.max_chars < 0:
-            raise ValueError(f"max_chars must be 0 (no limit) or more, not {self.max_chars}")
+        if not 0 <= self.max_chars <= MOST_CHARS:
+            raise ValueError(f"max_chars must be from 0 (no limit) to {MOST_CHARS}, not {self.max_chars}")
+        if len(self.query) > MOST_QUERY_CHARS:
+            raise ValueError(f"query has {len(self.query)} characters; {MOST_QUERY_CHARS} are allowed")
         if not 0 <= self.diversity < 1:
             raise ValueError(f"diversity must be from 0 to below 1, not {self.diversity}")
         if not 0 <= self.position <= 10:

@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.file_options import (
+    Delimiter,
+    Encoding,
+    KeyField,
+    LabelField,
+    TextField,
+    read_options,
+    say_notices,
+)
 from scheduler.commands.options import Json
 from scheduler.commands.output import print_json, print_table, say, warn
 from scheduler.commands.shell import FAILED, SOME_BAD
@@ -24,26 +33,18 @@ SHOWN = 20
 def add(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATHS...", help="Files or folders: .txt, .jsonl, .csv, .tsv, .gz of these."),
+        typer.Argument(
+            metavar="PATHS...", help="Files or folders: .txt, .jsonl, .json, .csv, .tsv, .gz of these."
+        ),
     ],
     collection: Annotated[
         str, typer.Option(metavar="NAME", help="The collection to add to; made if it is not there.")
     ],
-    encoding: Annotated[
-        str,
-        typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ..."),
-    ] = "utf-8",
-    key_field: Annotated[
-        str, typer.Option(metavar="NAME", help="Field or column with the document's key.")
-    ] = "id",
-    text_field: Annotated[str, typer.Option(metavar="NAME", help="Field or column with the text.")] = "text",
-    label_field: Annotated[
-        str, typer.Option(metavar="NAME", help="Field or column with the label, if there is one.")
-    ] = "label",
-    delimiter: Annotated[
-        str | None,
-        typer.Option(metavar="CHAR", help="Between the columns of .csv files; a comma if not given."),
-    ] = None,
+    encoding: Encoding = None,
+    key_field: KeyField = None,
+    text_field: TextField = None,
+    label_field: LabelField = None,
+    delimiter: Delimiter = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts and the bad records as JSON.")
     ] = False,
@@ -51,13 +52,12 @@ def add(
     """Add documents to a collection.
 
     Unchanged ones are skipped, changed ones become a new version. A bad record is listed by file and line,
-    costs only itself, and makes the exit status 3; when nothing at all could be read it is 1.
+    costs only itself, and makes the exit status 3; when nothing at all could be read it is 1. How a file was read is
+    said where its name does not tell: the encoding and the delimiter that were found.
 
     Example: docmill add filings/ reviews.jsonl --collection inbox
     """
-    from scheduler.readers import ReadOptions
-
-    options = ReadOptions(
+    options = read_options(
         encoding=encoding,
         key_field=key_field,
         text_field=text_field,
@@ -67,7 +67,9 @@ def add(
     found = _add_showing_progress(paths, collection, options, quiet=json)
     if json:
         counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
-        print_json({"collection": collection, **counts, "bad": [asdict(record) for record in found.bad]})
+        bad = [asdict(record) for record in found.bad]
+        notices = [asdict(notice) for notice in found.notices]
+        print_json({"collection": collection, **counts, "bad": bad, "notices": notices})
     else:
         report(collection, found)
     if found.bad:
@@ -114,8 +116,10 @@ def _add_showing_progress(paths: list[Path], collection: str, options: ReadOptio
 def report(collection: str, found: Report, tell: Callable[[str], None] = say) -> None:
     """Say what became of the files, and which records are bad."""
     parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
+    say_notices(found.notices)
     tell(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
-    for record in found.bad[:SHOWN]:
+    # What is about a whole file comes first: that its rest was not read must not be among the "more".
+    for record in sorted(found.bad, key=lambda record: record.line is not None)[:SHOWN]:
         warn(f"  {record}")
     if len(found.bad) > SHOWN:
         warn(f"  and {len(found.bad) - SHOWN:,} more; --json lists them all")

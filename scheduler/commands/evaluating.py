@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.file_options import Delimiter, Encoding, KeyField, read_options, say_notices
 from scheduler.commands.following import follow
 from scheduler.commands.options import JobId, Json, Priority, Wait
 from scheduler.commands.output import say, warn
 from scheduler.commands.shell import CANCELLED, FAILED, INTERRUPTED
 from scheduler.commands.submitting import report
+
+if TYPE_CHECKING:
+    from scheduler.readers import ReadOptions
 
 #: So many bad records of a file are shown; the rest is counted.
 SHOWN = 20
@@ -24,15 +28,15 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A .jsonl or .csv with keys and summaries that people wrote; the documents' labels if not given.",
+            help="A file with keys and summaries that people wrote, as for add; the documents' labels if not given.",
         ),
     ] = None,
-    key_field: Annotated[
-        str, typer.Option(metavar="NAME", help="Field or column with the document's key.")
-    ] = "id",
+    key_field: KeyField = None,
     summary_field: Annotated[
         str, typer.Option(metavar="NAME", help="Field or column with the summary.")
     ] = "summary",
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     priority: Priority = 5,
     wait: Wait = False,
     json: Json = False,
@@ -53,7 +57,16 @@ def evaluate(
         judged = progress.of(session, job)
     if judged.kind != "summarize":
         raise ValueError(f"job {job} is of the kind {judged.kind}: evaluate judges summaries")
-    name = _stored(references, key_field, summary_field, judged.collection) if references else ""
+    options = read_options(
+        key_field=key_field,
+        text_field=summary_field,
+        text_option="--summary-field",
+        encoding=encoding,
+        delimiter=delimiter,
+        txt_tables="always",
+        needs_key=True,
+    )
+    name = _stored(references, options, judged.collection) if references else ""
     parameters = {"job": job, "references": name}
     with store().write() as session:
         submitted = requests.submit(
@@ -82,13 +95,15 @@ def _say_means(job_id: int) -> None:
     say(f"{scores} over {found.n_documents:,} documents")
 
 
-def _stored(path: Path, key_field: str, summary_field: str, collection: str) -> str:
+def _stored(path: Path, options: ReadOptions, collection: str) -> str:
     """The name of the set that now holds the file's references. The same file again is the same set."""
     from db import documents, evaluations
     from scheduler.client import store
-    from scheduler.readers import BadRecord, ReadOptions, Record, read
+    from scheduler.readers import BadRecord, Notice, Record, read
 
-    records = list(read([path], ReadOptions(key_field=key_field, text_field=summary_field)))
+    notices: list[Notice] = []
+    records = list(read([path], options, notices.append))
+    say_notices(notices)
     bad = [record for record in records if isinstance(record, BadRecord)]
     for record in bad[:SHOWN]:
         warn(f"  {record}")
@@ -101,8 +116,12 @@ def _stored(path: Path, key_field: str, summary_field: str, collection: str) -> 
     warn(f"{path.name}: {len(good):,} references, {n_known:,} of documents in {collection}, {len(bad):,} bad")
     if not n_known:
         if good:
-            warn(f"docmill: no key of {path.name} is a document's: --key-field says where the keys are")
+            warn(
+                f"docmill: no key of {path.name} is a document's: name the field that has them with --key-field"
+            )
         else:
-            warn(f"docmill: no reference in {path.name}: --summary-field says where they are")
+            warn(
+                f"docmill: no reference in {path.name}: mend what is listed, or name the field with --summary-field"
+            )
         raise typer.Exit(FAILED)
     return name

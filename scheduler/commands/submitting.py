@@ -9,6 +9,7 @@ import typer
 
 from db.errors import NothingToDoError
 from scheduler.commands.documents import report as report_added
+from scheduler.commands.file_options import Delimiter, Encoding, read_options, say_notices
 from scheduler.commands.following import follow
 from scheduler.commands.options import (
     After,
@@ -26,6 +27,7 @@ from scheduler.commands.shell import FAILED
 
 if TYPE_CHECKING:
     from db.jobs import Submitted
+    from scheduler.readers import ReadOptions
     from scheduler.requests import JobRequest
 
 #: So many bad labels are shown; the rest is counted.
@@ -88,19 +90,35 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="For summarizer: add this .jsonl or .csv first; its field summary is the document's label.",
+            help="For summarizer: first add the documents of this file; its field summary is the document's label.",
         ),
     ] = None,
     parameter: Parameters = None,
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="First give documents the labels of a .csv with the columns key and label."
+            metavar="FILE", help="First give documents the labels of a file with the fields key and label."
         ),
     ] = None,
     labels_sql: Annotated[
         str | None, typer.Option(metavar="QUERY", help="The same from a SELECT of key and label.")
     ] = None,
+    key_field: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Field with the key: key in --labels, id in --pairs if not given."),
+    ] = None,
+    label_field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Field with the label: label in --labels, summary in --pairs if not given."
+        ),
+    ] = None,
+    text_field: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Field of --pairs with the text; text if not given."),
+    ] = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
     priority: Priority = 5,
     key: SubmitKey = None,
     after: After = None,
@@ -117,22 +135,30 @@ def train(
     """
     from scheduler.requests import JobRequest
 
-    _give_labels(labels, labels_sql, collection)
+    common = {"encoding": encoding, "delimiter": delimiter}
+    for_labels = read_options(**common, key_field=key_field or "key", label_field=label_field)
+    _give_labels(labels, labels_sql, collection, for_labels)
     name = f"train-{kind.removeprefix('train-')}"
     if pairs is not None:
-        _add_pairs(pairs, collection, name)
+        options = read_options(
+            **common,
+            key_field=key_field,
+            label_field=label_field or "summary",
+            text_field=text_field,
+            txt_tables="always",
+        )
+        _add_pairs(pairs, collection, name, options)
     request = JobRequest(name, collection, model, parse(parameter), priority, key, after)
     report(_submit(request), request.kind, wait=wait, json=json)
 
 
-def _add_pairs(path: Path, collection: str, kind: str) -> None:
+def _add_pairs(path: Path, collection: str, kind: str, options: ReadOptions) -> None:
     """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
     from scheduler import adding
-    from scheduler.readers import ReadOptions
 
     if kind != "train-summarizer":
         raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
-    found = adding.add(path, collection=collection, options=ReadOptions(label_field="summary"))
+    found = adding.add(path, collection=collection, options=options)
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)
@@ -186,13 +212,14 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
         print_json(facts)
 
 
-def _give_labels(file: Path | None, query: str | None, collection: str) -> None:
+def _give_labels(file: Path | None, query: str | None, collection: str, options: ReadOptions) -> None:
     """Store the labels of a file and of a query. What is bad is told; nothing good at all is an error."""
     from scheduler import labelling
 
-    found = [labelling.from_file(file, collection)] if file is not None else []
+    found = [labelling.from_file(file, collection, options)] if file is not None else []
     found += [labelling.from_query(query, collection)] if query is not None else []
     for given in found:
+        say_notices(given.notices)
         warn(
             f"{given.n_given:,} documents were given labels"
             + (f", {len(given.bad):,} bad" if given.bad else "")

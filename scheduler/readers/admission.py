@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Protocol, TypeVar
 
 from nlp_tasks import labels
 from scheduler.readers.normal import nfc
@@ -16,6 +17,16 @@ MAX_LABELS = 200
 #: Control characters (ANSI codes start with one), line and paragraph separators, and the marks that turn the
 #: direction of writing: a key that holds them does not look like what it is. Zero-width joiners are letters.
 _NOT_IN_KEYS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+T = TypeVar("T", covariant=True)
+
+
+class Admits(Protocol[T]):
+    """What a reader does with a record it has found: a document, or a document's label, comes of it."""
+
+    def record(self, key: object, text: object, label: object, source: str) -> T:
+        """What is made of it, or RefusedError."""
 
 
 class Admission:
@@ -54,7 +65,12 @@ def too_long(max_bytes: int) -> RefusedError:
 
 
 def read_key(key: object) -> str:
-    """A key as it is stored, or RefusedError."""
+    """A key as it is stored, without blanks around it, or RefusedError."""
+    return check_key(key.strip() if isinstance(key, str) else key)
+
+
+def check_key(key: object) -> str:
+    """A key as it stands, in NFC, or RefusedError."""
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str):

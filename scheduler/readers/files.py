@@ -17,7 +17,7 @@ FORMATS = {
     ".txt": "txt",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "json",
+    ".json": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
 }

@@ -1,18 +1,18 @@
-"""Labels for documents that are in the store already: a CSV or TSV file with the columns key and label."""
+"""Labels for documents that are in the store already: a table, or JSON, with the fields key and label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scheduler.readers.admission import read_key, read_label
-from scheduler.readers.decoding import refuse_cp949_file
-from scheduler.readers.files import DocumentFile, find, unreadable
-from scheduler.readers.options import ReadOptions
-from scheduler.readers.records import BadRecord, RefusedError, shown
-from scheduler.readers.rows import Row, csv_rows, tsv_rows
-from scheduler.readers.streams import Stream, opened
+from scheduler.readers.options import DEFAULT_LABEL_FIELD, ReadOptions
+from scheduler.readers.reading import records
+from scheduler.readers.records import BadRecord, Notice, RefusedError
+
+#: Where the keys are, if nothing else is asked for.
+KEY_FIELD = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,51 +25,31 @@ class LabelRecord:
     source: str
 
 
-def read_labels(path: Path) -> Iterator[LabelRecord | BadRecord]:
+class _Labels:
+    """What the readers do with a record of a label file: its text is the label."""
+
+    def record(self, key: object, text: object, _label: object, source: str) -> LabelRecord:
+        label = read_label(text)
+        if label is None:
+            raise RefusedError("EMPTY_LABEL", "the label is blank; write [] to say that no label applies")
+        return LabelRecord(read_key(key), label, source)
+
+
+def read_labels(
+    path: Path, options: ReadOptions | None = None, notice: Callable[[Notice], None] | None = None
+) -> Iterator[LabelRecord | BadRecord]:
     """The labels of a file, and reports of what is none. Raises nothing for whatever the file holds."""
-    for found in find(path):
-        if isinstance(found, BadRecord):
-            yield found
-            continue
-        try:
-            if found.format not in ("csv", "tsv"):
-                raise RefusedError(
-                    "UNSUPPORTED_TYPE", "labels are read from .csv and .tsv, each also with .gz"
-                )
-            with opened(found, ReadOptions().encoding) as stream:
-                yield from _read(stream, found)
-        except RefusedError as refused:
-            yield refused.at(found.shown)
-        except OSError as error:
-            yield unreadable(error).at(found.shown)
+    yield from records([path], _label_options(options or ReadOptions(key_field=KEY_FIELD)), _Labels(), notice)
 
 
-def _read(stream: Stream, file: DocumentFile) -> Iterator[LabelRecord | BadRecord]:
-    refuse_cp949_file(stream.head(), stream.encoding, n_header_lines=1)
-    rows = (tsv_rows if file.format == "tsv" else csv_rows)(stream, ReadOptions())
-    places = _places(next(rows, None))
-    for row in rows:
-        try:
-            if row.refused is not None:
-                raise row.refused
-            if len(row.fields) <= max(places):
-                raise RefusedError(
-                    "RAGGED_ROW", f"the row has {len(row.fields)} fields: key or label is missing"
-                )
-            key, label = read_key(row.fields[places[0]]), read_label(row.fields[places[1]])
-            if label is None:
-                raise RefusedError("EMPTY_LABEL", "the label is blank; [] says that no label applies")
-            yield LabelRecord(key, label, f"{file.shown}:{row.line}")
-        except RefusedError as refused:
-            yield refused.at(file.shown, row.line)
-
-
-def _places(header: Row | None) -> tuple[int, int]:
-    """Where key and label stand."""
-    if header is None:
-        raise RefusedError("EMPTY_FILE", "the file is empty")
-    names = [name.strip() for name in header.fields]
-    if header.refused is not None or not {"key", "label"} <= set(names):
-        seen = ", ".join(shown(name, 40) for name in names[:20])
-        raise RefusedError("BAD_HEADER", f"the header must name the columns key and label (it has: {seen})")
-    return names.index("key"), names.index("label")
+def _label_options(options: ReadOptions) -> ReadOptions:
+    """How to read labels: the label is the text of a record, and needs a key."""
+    return replace(
+        options,
+        needs_key=True,
+        text_field=options.label_field,
+        # No field that is in the file: a label has no label.
+        label_field=DEFAULT_LABEL_FIELD,
+        txt_tables="always",
+        text_option="--label-field",
+    )

@@ -1,4 +1,4 @@
-"""What reading makes: a record that can be stored, or a report of one that cannot, and how to show odd text."""
+"""What reading makes: a record that can be stored, a report of one that cannot, a notice; and how to show odd text."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ class BadRecord:
     def __str__(self) -> str:
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"{place}: {self.code}: {self.detail}" + (f" (key {self.key})" if self.key else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """How a file was read, where that is not plain from its name. Nothing is lost; safe to print."""
+
+    source: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.detail}"
 
 
 class RefusedError(Exception):

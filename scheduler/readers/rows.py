@@ -2,17 +2,20 @@
 
 In .csv a field may stand in double quotes, hold line ends, and write a quote as two (RFC 4180). In .tsv a
 quote is a character like any other (IANA text/tab-separated-values): people's text is full of unpaired ones,
-and reading them as CSV would silently join two documents into one.
+and reading them as CSV would silently join two documents into one. A field that Excel wrote as ="001", so that
+it stays a text, is that text.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scheduler.readers.decoding import decode
+from scheduler.readers.dialects import Dialect
 from scheduler.readers.lines import Line, lines, too_long
 from scheduler.readers.options import ReadOptions
 from scheduler.readers.records import RefusedError, shown
@@ -22,6 +25,8 @@ from scheduler.readers.streams import Stream
 _MAX_ROW_LINES = 100_000
 #: ... and a file in which this happens so often is not worth looking further: each costs `max_line_bytes`.
 _MAX_RUNAWAYS = 100
+
+_EXCEL_TEXT = re.compile('="((?:[^"]|"")*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,35 +38,51 @@ class Row:
     refused: RefusedError | None = None
 
 
-def tsv_rows(stream: Stream, options: ReadOptions) -> Iterator[Row]:
-    """The rows of a TSV file, but for blank ones. The header is the first."""
-    for line in lines(stream.buffer, options.max_line_bytes):
-        text, refused = _decoded(line, stream.encoding, options)
-        if text.strip("\r\t") or refused:
-            yield Row(line.number, text.removesuffix("\r").split("\t"), refused)
+def rows(stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
+    """The rows of a table, but for blank ones. The header is the first.
+
+    RefusedError BROKEN_QUOTING if its quotes are beyond sense.
+    """
+    found = lines(stream.buffer, options.max_line_bytes)
+    if dialect.has_sep_line:
+        next(found)
+    if dialect.quoted:
+        return _Csv(found, stream, dialect, options).rows()
+    return _unquoted(found, stream, dialect, options)
 
 
-def _decoded(line: Line, encoding: str, options: ReadOptions) -> tuple[str, RefusedError | None]:
+def _unquoted(found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
+    mark = dialect.delimiter
+    for line in found:
+        text, refused = _decoded(line, stream, options)
+        if text.strip("\r" + mark) or refused:
+            yield Row(line.number, _cells(text.removesuffix("\r").split(mark)), refused)
+
+
+def _decoded(line: Line, stream: Stream, options: ReadOptions) -> tuple[str, RefusedError | None]:
     """A line's text; where it cannot be decoded, what can be made of it (for the key), and why."""
     if line.data is None:
         return "", too_long(options.max_line_bytes)
     try:
-        return decode(line.data, encoding, "line"), None
+        return decode(line.data, stream, "line"), None
     except RefusedError as refused:
-        return line.data.decode(encoding, "replace"), refused
+        return line.data.decode(stream.encoding, "replace"), refused
 
 
-def csv_rows(stream: Stream, options: ReadOptions) -> Iterator[Row]:
-    """The same of a CSV file. RefusedError BROKEN_QUOTING if its quotes are beyond sense."""
-    return _Csv(stream, options).rows()
+def _cells(fields: list[str]) -> list[str]:
+    return [_text(field) if field.startswith('="') else field for field in fields]
+
+
+def _text(field: str) -> str:
+    found = _EXCEL_TEXT.fullmatch(field.strip())
+    return found[1].replace('""', '"') if found else field
 
 
 class _Csv:
     """The rows of a CSV file. The parser pulls the lines that a row needs; a broken row gives back all but one."""
 
-    def __init__(self, stream: Stream, options: ReadOptions) -> None:
-        self._encoding, self._options = stream.encoding, options
-        self._lines = lines(stream.buffer, options.max_line_bytes)
+    def __init__(self, found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> None:
+        self._lines, self._stream, self._dialect, self._options = found, stream, dialect, options
         self._given_back: deque[Line] = deque()
         self._pulled: list[Line] = []  # by the row that is being read
         self._pulled_bytes = 0
@@ -89,7 +110,7 @@ class _Csv:
                 parser = self._parser()
             else:
                 if any(fields) or self._refused:
-                    yield Row(self._pulled[0].number, fields, self._refused)
+                    yield Row(self._pulled[0].number, _cells(fields), self._refused)
             if n_runaways > _MAX_RUNAWAYS:
                 detail = (
                     f"more than {_MAX_RUNAWAYS} quotes are never closed: the rest of the file was not read"
@@ -97,7 +118,7 @@ class _Csv:
                 raise RefusedError("BROKEN_QUOTING", detail)
 
     def _parser(self) -> Iterator[list[str]]:
-        return csv.reader(self._pull(), delimiter=self._options.delimiter or ",", strict=True)
+        return csv.reader(self._pull(), delimiter=self._dialect.delimiter, strict=True)
 
     def _pull(self) -> Iterator[str]:
         while (line := self._next_line()) is not None:
@@ -107,7 +128,7 @@ class _Csv:
                 self._pulled_bytes > self._options.max_line_bytes and len(self._pulled) > 1
             ):
                 raise _unclosed(f"the row goes on for {len(self._pulled)} lines")
-            text, refused = _decoded(line, self._encoding, self._options)
+            text, refused = _decoded(line, self._stream, self._options)
             if line.data is None:
                 assert refused is not None
                 raise refused
@@ -120,14 +141,12 @@ class _Csv:
     def _broken(self, refused: RefusedError) -> Row:
         first, *rest = self._pulled
         self._given_back.extendleft(reversed(rest))
-        return Row(first.number, _fields_before_quote(first, self._encoding, self._options), refused)
+        return Row(first.number, self._fields_before_quote(first), refused)
 
-
-def _fields_before_quote(line: Line, encoding: str, options: ReadOptions) -> list[str]:
-    """The plain fields with which a broken row begins: the key is often among them."""
-    text, _ = _decoded(line, encoding, options)
-    fields = text.partition('"')[0].split(options.delimiter or ",")
-    return fields[:-1]
+    def _fields_before_quote(self, line: Line) -> list[str]:
+        """The plain fields with which a broken row begins: the key is often among them."""
+        text, _ = _decoded(line, self._stream, self._options)
+        return _cells(text.partition('"')[0].split(self._dialect.delimiter)[:-1])
 
 
 def _unclosed(where: str) -> RefusedError:

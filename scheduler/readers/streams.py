@@ -1,4 +1,5 @@
-"""From an open file to a buffered stream of bytes: size fixed when opened, unpacked, UTF-16 turned into UTF-8.
+"""From an open file to a buffered stream of bytes: size fixed when opened, unpacked, UTF-16 turned into UTF-8,
+lines that end in a carriage return ended by a line feed.
 
 Knows nothing of lines and records. Each layer is an `io.RawIOBase`; each holds a bounded amount of data.
 """
@@ -12,11 +13,11 @@ import os
 import stat
 import zlib
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scheduler.readers.decoding import utf16_without_mark
+from scheduler.readers import encodings
 from scheduler.readers.files import DocumentFile
 from scheduler.readers.options import MIB
 from scheduler.readers.records import RefusedError
@@ -34,19 +35,29 @@ _OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"%PDF": "PDF", b"\
 
 @dataclass(frozen=True)
 class Stream:
-    """The bytes of a file after its byte order mark, and their encoding (never UTF-16)."""
+    """The bytes of a file after its byte order mark, and their encoding (never UTF-16 or ISO-2022)."""
 
     buffer: io.BufferedReader
     encoding: str
+    #: What the file itself was in, if that was found and is worth a word; None for UTF-8 and what was asked for.
+    found: str | None = None
+    #: Most of the file is in this encoding: what is not is odd there. False where it is a guess, or was asked for.
+    sure: bool = False
+    #: Lines ended in a carriage return alone.
+    had_cr: bool = False
 
     def head(self) -> bytes:
         """The first bytes; they stay to be read."""
         return self.buffer.peek(1)[:_HEAD_BYTES]
 
+    def as_utf8(self) -> io.BufferedReader:
+        """The bytes in UTF-8; what cannot be decoded becomes bytes that are not UTF-8."""
+        return self.buffer if self.encoding == "utf-8" else _as_utf8(self.buffer, self.encoding)
+
 
 @contextmanager
-def opened(file: DocumentFile, encoding: str) -> Iterator[Stream]:
-    """Open a regular file; read no more than it holds now.
+def opened(file: DocumentFile, encoding: str | None) -> Iterator[Stream]:
+    """Open a regular file; read no more than it holds now. Without an encoding, it is found.
 
     RefusedError CHANGED_WHILE_READ when left, if it changed meanwhile: what was read may be half old, half new.
     """
@@ -56,16 +67,20 @@ def opened(file: DocumentFile, encoding: str) -> Iterator[Stream]:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise RefusedError("NOT_A_FILE", "it is not a regular file")
-        capped = _Capped(raw, before.st_size)
-        yield _decoded(
-            io.BufferedReader(_Unpacked(capped) if file.is_gzip else capped, _BUFFER_BYTES), encoding
-        )
+
+        def from_start() -> io.BufferedReader:
+            raw.seek(0)
+            capped = _Capped(raw, before.st_size)
+            return io.BufferedReader(_Unpacked(capped) if file.is_gzip else capped, _BUFFER_BYTES)
+
+        yield _one_line_end(_decoded(from_start, encoding))
         after = os.fstat(fd)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise RefusedError("CHANGED_WHILE_READ", "the file changed while it was read: add it again")
 
 
-def _decoded(stream: io.BufferedReader, encoding: str) -> Stream:
+def _decoded(from_start: Callable[[], io.BufferedReader], asked: str | None) -> Stream:
+    stream = from_start()
     head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
     for magic, name in _OTHER_FORMATS.items():
         if head.startswith(magic):
@@ -74,20 +89,36 @@ def _decoded(stream: io.BufferedReader, encoding: str) -> Stream:
             )
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
-        return Stream(stream, "utf-8")
+        return Stream(stream, "utf-8", sure=True)
     if head[:2] in _UTF16_MARKS:
         stream.read(2)
-        return _from_utf16(stream, _UTF16_MARKS[head[:2]])
-    if encoding.startswith("utf-16"):
-        return _from_utf16(stream, "utf-16-be" if encoding == "utf-16-be" else "utf-16-le")
-    if guess := utf16_without_mark(head):
-        detail = f"it looks like UTF-16 without a byte order mark: add --encoding {guess}"
+        return Stream(_as_utf8(stream, _UTF16_MARKS[head[:2]]), "utf-8", found="utf-16", sure=True)
+    if asked is None:
+        name, sure = encodings.find(stream)
+        return replace(_in_lines(from_start(), name), found=None if name == "utf-8" else name, sure=sure)
+    if not asked.startswith("utf-16") and (guess := encodings.utf16_without_mark(head)):
+        detail = f"it looks like {guess.upper()}, not {asked.upper()}: leave --encoding out"
         raise RefusedError("INVALID_ENCODING", detail)
+    return _in_lines(stream, asked)
+
+
+def _in_lines(stream: io.BufferedReader, encoding: str) -> Stream:
+    """The stream, in UTF-8 if lines could not be told in its own encoding."""
+    if encoding.startswith(("utf-16", "iso2022")):
+        return Stream(_as_utf8(stream, "utf-16-le" if encoding == "utf-16" else encoding), "utf-8")
     return Stream(stream, encoding)
 
 
-def _from_utf16(stream: io.BufferedReader, encoding: str) -> Stream:
-    return Stream(io.BufferedReader(_Utf16AsUtf8(stream, encoding), _BUFFER_BYTES), "utf-8")
+def _one_line_end(stream: Stream) -> Stream:
+    """Old Macintosh files, and Excel's "CSV (Macintosh)", have carriage returns alone."""
+    head = stream.head()
+    if b"\r" not in head or b"\n" in head:
+        return stream
+    return replace(stream, buffer=io.BufferedReader(_CrAsLf(stream.buffer), _BUFFER_BYTES), had_cr=True)
+
+
+def _as_utf8(stream: io.BufferedReader, encoding: str) -> io.BufferedReader:
+    return io.BufferedReader(_AsUtf8(stream, encoding), _BUFFER_BYTES)
 
 
 class _Capped(io.RawIOBase):
@@ -144,12 +175,22 @@ class _Unpacked(_Layer):
         return data
 
 
-class _Utf16AsUtf8(_Layer):
-    """UTF-16 as UTF-8. Half a character and unpaired surrogates become bytes that are not UTF-8."""
+def _as_surrogate(error: UnicodeError) -> tuple[str, int]:
+    """Half a surrogate pair, which is no UTF-8, for bytes that cannot be decoded: its line is refused, not the file."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udcff", error.end
+
+
+codecs.register_error("docmill-surrogate", _as_surrogate)
+
+
+class _AsUtf8(_Layer):
+    """Another encoding as UTF-8. Half a character and unpaired surrogates become bytes that are not UTF-8."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str) -> None:
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        errors = "surrogatepass" if encoding.startswith("utf-16") else "docmill-surrogate"
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._ready, self._at_end = b"", False
 
     def some(self, n_bytes: int) -> bytes:
@@ -161,3 +202,21 @@ class _Utf16AsUtf8(_Layer):
                 self._ready += b"\xff"
         part, self._ready = self._ready[:n_bytes], self._ready[n_bytes:]
         return part
+
+
+class _CrAsLf(_Layer):
+    """Carriage returns as line feeds. One that comes with a line feed after all stays one line end."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._after_cr = False
+
+    def some(self, n_bytes: int) -> bytes:
+        while data := self._stream.read1(n_bytes):
+            ends_in_cr = data.endswith(b"\r")
+            if self._after_cr:
+                data = data.removeprefix(b"\n")
+            self._after_cr = ends_in_cr
+            if data:
+                return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return b""

@@ -112,7 +112,7 @@ def test_a_file_without_the_columns_trains_nothing(reviews: Shell, tmp_path: Pat
     file = tmp_path / "labels.csv"
     file.write_text("id,tag\nk1,sport\n", encoding="utf-8")
     said = reviews("train", "classify", "--collection", "reviews", "--labels", file, status=2)
-    assert "must name the columns key and label (it has: id, tag)" in said.err
+    assert "has no field label (it has: id, tag): name the right one, as in --label-field tag" in said.err
     assert sql(reviews.store, "SELECT COUNT(*) FROM job") == [(0,)]
 
 

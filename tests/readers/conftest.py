@@ -1,4 +1,4 @@
-"""Reads what a test writes: the good documents, and every report as the line that a user sees."""
+"""Reads what a test writes: the good documents, and every report and notice as the line that a user sees."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from scheduler.readers import BadRecord, ReadOptions, Record, read
 class Outcome:
     records: list[Record]
     bad: list[BadRecord]
+    notices: list[str]
 
     @property
     def keys(self) -> list[str]:
@@ -41,10 +42,12 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reading:
     def read_it(name: str, data: bytes | None = None, **options: Any) -> Outcome:
         if data is not None:
             Path(name).write_bytes(data)
-        found = list(read([Path(name)], ReadOptions(**options)))
+        notices: list[str] = []
+        found = list(read([Path(name)], ReadOptions(**options), lambda notice: notices.append(str(notice))))
         return Outcome(
             [item for item in found if isinstance(item, Record)],
             [item for item in found if isinstance(item, BadRecord)],
+            notices,
         )
 
     return read_it

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.readers import BadRecord, ReadOptions, Record, read
+from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
 from scheduler.readers.label_files import LabelRecord, read_labels
 from scheduler.readers.options import ENCODINGS
 
@@ -22,6 +22,7 @@ ANY_FILE = settings(
 PIECES = st.sampled_from(
     [b'"', b",", b"\t", b"\n", b"\r", b"\r\n", b"\0", b"\\", b"{", b"}", b"[", b":", b'"id"', b'"text"', b"id", b"text",
      b"1", b"NaN", b"\\ud800",
+     b";", b"|", b"sep=;\n", b'="', b"]", b"},\n{", b"key", b"label", b"a.b", b"\x1b$B", b"\x1b$)C", b"\x0e",
      b"\xef\xbb\xbf", b"\xff\xfe", b"\x1f\x8b", "가".encode(), "가".encode("cp949"), b"\xed\xa0"]
 )  # fmt: skip
 RUBBISH = st.one_of(st.binary(max_size=200), st.lists(PIECES, max_size=40).map(b"".join))
@@ -46,12 +47,30 @@ def check(items: list[Record | BadRecord]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @ANY_FILE
-@given(data=RUBBISH, encoding=st.sampled_from(ENCODINGS))
-def test_any_bytes_are_read_or_reported(tmp_path: Path, name: str, data: bytes, encoding: str):
+@given(
+    data=RUBBISH,
+    encoding=st.sampled_from([None, *ENCODINGS]),
+    delimiter=st.sampled_from([None, ",", ";", "tab"]),
+    text_field=st.sampled_from(["text", "a.b", "text[].a"]),
+    start=st.sampled_from([b"", b"[", b"[{", b"[\n{", b"{\n", b"id;text\n", b"sep=|\nid|text\n"]),
+)
+def test_any_bytes_are_read_or_reported(
+    tmp_path: Path,
+    name: str,
+    data: bytes,
+    encoding: str | None,
+    delimiter: str | None,
+    text_field: str,
+    start: bytes,
+):
     path = tmp_path / name
+    data = start + data
     path.write_bytes(data)
-    items = list(read([path], ReadOptions(encoding=encoding, max_line_bytes=100)))
+    options = ReadOptions(encoding=encoding, delimiter=delimiter, text_field=text_field, max_line_bytes=100)
+    notices: list[Notice] = []
+    items = list(read([path], options, notices.append))
     check(items)
+    assert all(str(notice).isprintable() for notice in notices)
     assert items or not data.strip(), "neither read nor reported"
 
 
@@ -63,6 +82,18 @@ GOOD = json.dumps({"id": "good", "text": "좋은 문서"}, ensure_ascii=False).e
 def test_a_good_line_among_rubbish_is_read(tmp_path: Path, before: bytes, after: bytes):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b'{"id": "first", "text": "x"}\n' + before + b"\n" + GOOD + b"\n" + after)
+    items = list(read([path]))
+    check(items)
+    assert {"first", "good"} <= {item.key for item in items if isinstance(item, Record)}
+
+
+@ANY_FILE
+@given(before=RUBBISH, after=RUBBISH)
+def test_a_good_object_among_rubbish_in_an_array_is_read(tmp_path: Path, before: bytes, after: bytes):
+    path = tmp_path / "a.json"
+    path.write_bytes(
+        b'[\n{"id": "first", "text": "x"},\n' + before + b",\n" + GOOD + b",\n" + after + b"\n]\n"
+    )
     items = list(read([path]))
     check(items)
     assert {"first", "good"} <= {item.key for item in items if isinstance(item, Record)}
@@ -101,8 +132,8 @@ def test_what_json_writes_is_read_back(tmp_path: Path, texts: dict[str, str]):
     assert {item.key: item.text for item in read([path]) if isinstance(item, Record)} == expected
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.tsv.gz"])
-@pytest.mark.parametrize("header", [b"", b"key,label\n", b"key\tlabel\n"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz", "a.txt", "a.jsonl", "a.json.gz"])
+@pytest.mark.parametrize("header", [b"", b"key,label\n", b"key\tlabel\n", b'[{"key": 1, "label": "x"},'])
 @ANY_FILE
 @given(data=RUBBISH)
 def test_any_bytes_are_labels_or_reported(tmp_path: Path, name: str, header: bytes, data: bytes):

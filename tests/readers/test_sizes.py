@@ -64,6 +64,31 @@ def test_gigabytes_without_a_line_end_are_passed_over_in_bounded_memory(tmp_path
     assert grown < 100
 
 
+@pytest.mark.parametrize(("first", "between"), [(b"[", b","), (b"[\n", b",\n"), (b"", b"\n")])
+def test_an_array_of_200_megabytes_is_read_in_bounded_memory(tmp_path, first, between):
+    n = 100
+    with (tmp_path / "a.json").open("wb") as file:
+        file.write(first)
+        for number in range(n):
+            text = "글".encode() * 700_000
+            file.write((between if number else b"") + b'{"id": %d,\n "text": "%b"}' % (number, text))
+        file.write(b"]" if first else b"\n")
+    found, bad, grown = read_apart(tmp_path / "a.json")
+    assert (found, bad) == (n, [])
+    assert grown < 100
+
+
+def test_gigabytes_of_one_object_are_passed_over_in_bounded_memory(tmp_path):
+    with (tmp_path / "a.json").open("wb") as file:
+        file.write(b'[\n{"id": "first", "text": "x"},\n{"id": "k", "text": "')
+        for _ in range(200):
+            file.write(b"x" * 2**20)
+        file.write(b'"},\n{"id": "last", "text": "x"}\n]\n')
+    n, bad, grown = read_apart(tmp_path / "a.json")
+    assert (n, [report.partition(": the")[0] for report in bad]) == (2, ["a.json:3: LINE_TOO_LONG"])
+    assert grown < 200
+
+
 def test_one_token_of_10_megabytes_is_read(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"id": "k", "text": "' + "가" * 3_000_000 + '"}\n')
     n, bad, grown = read_apart(tmp_path / "a.jsonl")

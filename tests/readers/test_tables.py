@@ -24,7 +24,7 @@ BROKEN = {
     b"first,x,y": "DUPLICATE_KEY: an earlier document has the same key: only the first one is taken (key first)",
     b"k,\xff,y": (
         "INVALID_ENCODING: byte 3 of the line (0xff) is not UTF-8; "
-        "save the file as UTF-8, or name its encoding with --encoding (key k)"
+        "the rest of the file is UTF-8: convert the line to that, or leave it out (key k)"
     ),
 }
 
@@ -84,9 +84,8 @@ def test_a_file_without_a_key_column_gets_the_line_numbers(reading):
 
 
 HEADERS = {
-    b"id;text;label\nk;x;y\n": "BAD_HEADER: the header is one field (id;text;label): add --delimiter ';'",
-    b"id\ttext\nk\tx\n": r"BAD_HEADER: the header is one field (id\ttext): add --delimiter '\t'",
-    b"id,body\nk,x\n": "BAD_HEADER: the header has no field text (it has: id, body): name it with --text-field",
+    b"id,body\nk,x\n": "BAD_HEADER: the header has no field text (it has: id, body): "
+    "name the right one, as in --text-field body",
     b"id,text,text\nk,x,y\n": "BAD_HEADER: the header names the field text more than once",
     b'id,"text\nk,x\n': (
         "BAD_HEADER: the header cannot be read: the file ends inside a quoted field: "
@@ -105,10 +104,12 @@ def test_an_unusable_header_is_one_report(reading, data, report):
 
 def test_fields_asked_for_by_name_must_be_in_the_header(reading):
     assert reading("a.csv", b"id,text\nk,x\n", key_field="no").reports == [
-        "a.csv: BAD_HEADER: the header has no field no (it has: id, text): name it with --key-field"
+        "a.csv: BAD_HEADER: the header has no field no (it has: id, text): "
+        "name the right one, as in --key-field id"
     ]
     assert reading("a.csv", b"id,text\nk,x\n", label_field="sort").reports == [
-        "a.csv: BAD_HEADER: the header has no field sort (it has: id, text): name it with --label-field"
+        "a.csv: BAD_HEADER: the header has no field sort (it has: id, text): "
+        "name the right one, as in --label-field id"
     ]
 
 
