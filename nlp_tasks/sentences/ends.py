@@ -22,8 +22,8 @@ _CLOSERS = r"(?:[\"'”’)\]}」』》〉]| ?\[\d{1,3}\])*"
 #: A run of stops with the marks that close after it; a Korean ending with ~ or ㅋㅋ; or without any stop.
 _CANDIDATE = re.compile(
     rf"(?P<stop>[.!?…。！？｡]+){_CLOSERS}"
-    r"|(?<=[가-힣])(?<=[다요죠음함임네지])[~∼ㅋㅎㅠㅜ♡♥^;]+(?=[ \t])"
-    r"|[가-힣](?:니다|[세네어아해군에예워라려져봐줘써래게데까나]요)(?=[ \t])"
+    r"|(?<=[가-힣])(?<=[다요죠음함임네지])[~∼ㅋㅎㅠㅜ♡♥^;]+(?=\s)"
+    r"|[가-힣](?:니다|[세네어아해군에예워라려져봐줘써래게데까나]요)(?=\s)"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z.]*\Z")
 _NUMBER = re.compile(r"(?:^|[\s(\[])\d[\d.,]*\Z")

@@ -45,6 +45,19 @@ QUOTING = re.compile(
 )
 #: The quoting words that no sentence starts with, also after a full stop: 했다. 라는 것을.
 BOUND_QUOTING = re.compile(r"이?라[고는며던]\s")
+#: Syllables that end a Korean word inside a sentence, and hardly ever a heading or an item: particles, connective
+#: and adnominal endings.
+KOREAN_OPEN = frozenset(
+    "의는을에로이를은고한서가과도와게인해여어나그할만된며던라적아면히른데및운두든더될않려러"
+)
+#: English words that are followed by something: articles, prepositions, conjunctions, auxiliaries.
+OPEN_WORDS = _set(
+    "a an the of to in on at by for from with into onto over under about after before between through during "
+    "against among within without toward towards and or but nor as than that which who whose whom if because "
+    "while when where although though unless until since is are was were be been being has have had will would "
+    "can could may might must shall should do does did not its his her their our my your this these those such "
+    "each every some any no very more most less least only also per via"
+)
 #: Syllables that end a Korean sentence's last word.
 KOREAN_FINALS = frozenset("다요죠까네군지음함임됨라자오소")
 #: The syllables of Korean list marks: 가. 나. 다.
