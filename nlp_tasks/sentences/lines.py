@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
+from nlp_tasks.sentences.words import KOREAN_OPEN
 from nlp_tasks.sentences.wrapping import Line, judge
 
 #: What ends a line: \r\n, \n, \r, vertical tab, form feed, NEL, and Unicode's line and paragraph separators.
@@ -60,10 +61,7 @@ def _soft(
     text: str, paragraph: list[Line], width: tuple[int, int] | None
 ) -> tuple[list[bool], tuple[int, int] | None]:
     """Of each line end but the last, whether wrapping made it, and the width; long paragraphs part by part."""
-    hard = [
-        _MARK.match(text, *line) is not None or text[before[0]] in "#|"
-        for before, line in pairwise(paragraph)
-    ]
+    hard = [_is_new(text, before, line) for before, line in pairwise(paragraph)]
     soft: list[bool] = []
     for first in range(0, len(hard), _JUDGED_LINES):
         last = min(first + _JUDGED_LINES, len(hard))
@@ -71,6 +69,12 @@ def _soft(
         soft += wrap.soft
         width = wrap.width or width
     return soft, width
+
+
+def _is_new(text: str, line: Line, following: Line) -> bool:
+    """Whether `following` starts something new: a list item, a heading; 제3조 may also be spoken of."""
+    spoken_of = text[following[0]] == "제" and text[line[1] - 1] in KOREAN_OPEN
+    return text[line[0]] in "#|" or (_MARK.match(text, *following) is not None and not spoken_of)
 
 
 def _paragraphs(text: str) -> Iterator[list[Line]]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from nlp_tasks.sentences.words import KOREAN_OPEN, OPEN_WORDS
+from nlp_tasks.sentences.words import BEFORE_NAMES, KOREAN_OPEN, OPEN_WORDS
 
 Line = tuple[int, int]
 
@@ -44,6 +44,8 @@ _WIDEST_CHARS = 200
 #: Narrower lines are verse, lists or labels: in columns, where a Korean syllable takes two.
 _NARROWEST = 20
 _NARROWEST_KOREAN = 30
+#: The same where a sentence ends inside a line, as in no verse or list.
+_NARROWEST_STOPPED = 24
 #: Lines of fewer words than this, on average, are names or items.
 _FEWEST_WORDS = 2.0
 #: The share of unended lines that have no room for the next word, and that plainly go on in the next line.
@@ -60,6 +62,8 @@ _RAGGED_OPEN_SHARE = 0.75
 _AS_BEFORE = 1.05
 #: A line is full when it, a blank and the next word are wider than this share of the widest line.
 _FULL = 0.9
+#: The same for a line that plainly goes on; shorter ones are items.
+_HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,9 @@ def judge(text: str, lines: Sequence[Line], hard: Sequence[bool], before: tuple[
     if len(lines) < 2 or max(end - start for start, end in lines) > _WIDEST_CHARS:
         return unwrapped
     wide = [_n_wide(text[start:end]) for start, end in lines]
-    if not _may_be_prose([text[start:end] for start, end in lines], wide):
-        return unwrapped
     inside = any(_STOP_INSIDE.search(text, *line) for line in lines)
+    if not _may_be_prose([text[start:end] for start, end in lines], wide, inside):
+        return unwrapped
     breaks = [
         _look(text, line, following, n_wide, is_hard)
         for line, following, n_wide, is_hard in zip(lines, lines[1:], wide, hard, strict=False)
@@ -121,15 +125,13 @@ def _judged(
     if not unended:
         return None
     metric, widest = _metric(lines, wide, unended)
-    if before is not None and len(unended) == 1:
-        chars = max(end - start + before[0] * extra for (start, end), extra in zip(lines, wide, strict=True))
-        if chars <= _AS_BEFORE * before[1] and unended[0].reaches[before[0]] > _FULL * before[1]:
-            return _wrap(breaks, *before, even=True)
+    if before is not None and _is_like(before, lines, wide, unended):
+        return _wrap(breaks, *before, even=True)
     n_full = sum(each.reaches[metric] > _FULL * widest for each in unended)
     n_open = sum(each.open for each in unended)
     is_prose = n_open >= _OPEN_SHARE * len(unended) or (len(unended) > 1 and _reads_on(text, lines))
     even = (n_full >= _FULL_SHARE * len(unended) and is_prose) or _is_cut(lines, wide)
-    if not even and n_open < _RAGGED_OPEN_SHARE * len(unended):
+    if not even and (len(unended) == 1 or n_open < _RAGGED_OPEN_SHARE * len(unended)):
         return None
     if not any(each.stopped for each in breaks) and not _has_stops(text, lines):
         even = even and len(unended) > 1 and n_open >= _RAGGED_OPEN_SHARE * len(unended)
@@ -139,11 +141,22 @@ def _judged(
 
 def _wrap(breaks: Sequence[Break], metric: int, widest: int, even: bool) -> Wrap:
     full = [each.reaches[metric] > _FULL * widest for each in breaks]
+    half = [each.reaches[metric] > _HALF * widest for each in breaks]
     soft = [
-        not each.hard and ((even and is_full) or (each.open and not each.stopped))
-        for each, is_full in zip(breaks, full, strict=True)
+        not each.hard and ((even and is_full) or (each.open and not each.stopped and is_half))
+        for each, is_full, is_half in zip(breaks, full, half, strict=True)
     ]
     return Wrap(soft, (metric, widest))
+
+
+def _is_like(
+    before: tuple[int, int], lines: Sequence[Line], wide: Sequence[int], unended: Sequence[Break]
+) -> bool:
+    """Whether lines are as full of the width of the paragraph before as wrapping makes them, and no wider."""
+    metric, widest = before
+    chars = max(end - start + metric * extra for (start, end), extra in zip(lines, wide, strict=True))
+    n_full = sum(each.reaches[metric] > _FULL * widest for each in unended)
+    return chars <= _AS_BEFORE * widest and n_full >= _FULL_SHARE * len(unended)
 
 
 def _has_stops(text: str, lines: Sequence[Line]) -> bool:
@@ -161,14 +174,21 @@ def _look(text: str, line: Line, following: Line, n_wide: int, hard: bool) -> Br
         blank = 1
     chars = end - start + blank + len(word)
     columns = chars + n_wide + _n_wide(word)
-    stopped = _STOPPED.search(tail) is not None
+    abbreviated = _abbreviated(tail)
+    stopped = _STOPPED.search(tail) is not None and not abbreviated
     return Break(
         stopped=stopped,
         final=not stopped and _is_final(tail),
         hard=hard or (_ANNOUNCED.search(tail) is not None and not word[:1].islower()),
-        open=not stopped and _goes_on(tail, text[following[0]]),
+        open=abbreviated or (not stopped and _goes_on(tail, text[following[0]])),
         reaches=(chars, columns),
     )
+
+
+def _abbreviated(tail: str) -> bool:
+    """Whether a line ends with the stop of an abbreviation that a name or a number follows: Dr., vs."""
+    word = _LAST_WORD.search(tail[:-1]) if tail.endswith(".") else None
+    return word is not None and word[0].lower() in BEFORE_NAMES
 
 
 def _is_final(tail: str) -> bool:
@@ -199,11 +219,12 @@ def _ends(text: str, line: Line, how: re.Pattern[str]) -> bool:
     return how.search(text[max(line[0], line[1] - _TAIL) : line[1]]) is not None
 
 
-def _may_be_prose(parts: Sequence[str], wide: Sequence[int]) -> bool:
+def _may_be_prose(parts: Sequence[str], wide: Sequence[int], inside: bool) -> bool:
     """Whether the lines are wide enough, have enough words and are no table or list of labels."""
     n_chars, n_wide = sum(map(len, parts)), sum(wide)
     widest = max(len(part) + extra for part, extra in zip(parts, wide, strict=True))
-    if widest < (_NARROWEST_KOREAN if n_wide * 2 > n_chars else _NARROWEST):
+    narrowest = _NARROWEST_STOPPED if inside else _NARROWEST_KOREAN
+    if widest < (narrowest if n_wide * 2 > n_chars else _NARROWEST):
         return False
     odd = sum(_CELLS.search(part) is not None or _LABELLED.match(part) is not None for part in parts)
     return odd * 2 < len(parts) and fmean(map(_n_words, parts[:-1])) >= _FEWEST_WORDS
