@@ -13,6 +13,8 @@ from db import documents
 from db.documents import Added, NewDocument
 from scheduler.client import store
 from scheduler.readers import BadRecord, ReadOptions, Record, read
+from scheduler.readers.markup import MarkupNotices
+from scheduler.readers.records import Notice
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Report:
     n_unchanged: int
     #: What could not be read, with file, line and reason; it cost nothing but itself.
     bad: Sequence[BadRecord]
+    #: What is to be known of files that were read all the same.
+    notices: Sequence[Notice] = ()
 
     @property
     def n_good(self) -> int:
@@ -45,7 +49,8 @@ def add(
     check_collection_name(collection)
     added = Added()
     bad: list[BadRecord] = []
-    good = _good([Path(path) for path in paths], options or ReadOptions(), bad)
+    markup = MarkupNotices()
+    good = _good([Path(path) for path in paths], options or ReadOptions(), bad, markup)
     collection_id = None
     for batch in documents.batches(good):
         if collection_id is None:
@@ -53,7 +58,7 @@ def add(
                 collection_id = documents.collection_id(session, collection, create=True)
         added += _store(collection_id, batch)
         tell(added.n_new + added.n_changed + added.n_unchanged, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad)
+    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, markup.notices)
 
 
 def check_collection_name(name: str) -> None:
@@ -62,9 +67,12 @@ def check_collection_name(name: str) -> None:
         raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
 
 
-def _good(paths: list[Path], options: ReadOptions, bad: list[BadRecord]) -> Iterator[NewDocument]:
+def _good(
+    paths: list[Path], options: ReadOptions, bad: list[BadRecord], markup: MarkupNotices
+) -> Iterator[NewDocument]:
     for record in read(paths, options):
         if isinstance(record, Record):
+            markup.look(record)
             yield NewDocument(record.key, record.text, record.label, record.source)
         else:
             bad.append(record)

@@ -67,7 +67,9 @@ def add(
     found = _add_showing_progress(paths, collection, options, quiet=json)
     if json:
         counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
-        print_json({"collection": collection, **counts, "bad": [asdict(record) for record in found.bad]})
+        bad = [asdict(record) for record in found.bad]
+        notices = [asdict(notice) for notice in found.notices]
+        print_json({"collection": collection, **counts, "bad": bad, "notices": notices})
     else:
         report(collection, found)
     if found.bad:
@@ -115,6 +117,10 @@ def report(collection: str, found: Report, tell: Callable[[str], None] = say) ->
     """Say what became of the files, and which records are bad."""
     parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
     tell(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
+    for notice in found.notices[:SHOWN]:
+        warn(f"  {notice}")
+    if len(found.notices) > SHOWN:
+        warn(f"  ... and {len(found.notices) - SHOWN:,} more files like these")
     for record in found.bad[:SHOWN]:
         warn(f"  {record}")
     if len(found.bad) > SHOWN:

@@ -37,6 +37,17 @@ class BadRecord:
         return f"{place}: {self.code}: {self.detail}" + (f" (key {self.key})" if self.key else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """How a file was read, where that is not plain from its name. Nothing is lost; safe to print."""
+
+    source: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.detail}"
+
+
 class RefusedError(Exception):
     """A record, or the file as a whole, cannot be taken; becomes a BadRecord where its place is known."""
 
