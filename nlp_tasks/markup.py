@@ -176,7 +176,7 @@ def _tag(match: re.Match[str], tagged: bool, page: bool) -> str | None:
         return None
     if rest and not _ATTRIBUTE_VALUE.search(rest) and not _FLAGS.issuperset(rest.lower().split()):
         return None
-    return "" if name in _INLINE or ":" in name else _BREAK
+    return "" if name in _INLINE or name in _HIDDEN or ":" in name else _BREAK
 
 
 def _hidden_end(text: str, match: re.Match[str], unclosed: set[str]) -> int:

@@ -200,6 +200,27 @@ MUTANTS = (
         "1",
         ("db/test_documents.py",),
     ),
+    Mutant(
+        "lines with room for the next word count as wrapped",
+        "nlp_tasks/sentences/wrapping.py",
+        "n_full = sum(each.reaches[metric] > _FULL * widest for each in unended)",
+        "n_full = len(unended)",
+        ("nlp/test_sentences.py::test_sentences_end_where_a_reader_ends_them",),
+    ),
+    Mutant(
+        "offsets of summaries are those of the text without markup",
+        "nlp_tasks/summarization/runner.py",
+        "*seen.origin(*span), score",
+        "*span, score",
+        ("nlp/test_summarization.py",),
+    ),
+    Mutant(
+        "single jamo are words",
+        "nlp_tasks/keywords/words.py",
+        "    for pattern in (_jamo, _notice):",
+        "    for pattern in (_notice,):",
+        ("nlp/test_keywords.py",),
+    ),
 )
 
 

@@ -10,7 +10,8 @@ from itertools import chain
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
 from nlp_tasks.keywords.terms import ranked
-from nlp_tasks.keywords.words import Word, phrases
+from nlp_tasks.keywords.word import Word
+from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.markup import plain
 from nlp_tasks.summarization import rank, terms

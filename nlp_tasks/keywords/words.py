@@ -24,7 +24,7 @@ _korean = re.compile(r"[가-힣]")
 #: Letters of no script that is cut elsewhere: neither Hangul (nor its single jamo: ㅋㅋㅋ, ㅠㅠ) nor Han and kana.
 _other = r"가-힣\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff\uffa0-\uffdc" + ideographs.LETTERS
 _english = re.compile(
-    rf"\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
+    rf"&\w+;|\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
 )
 #: Laughter, tears and short forms that are written in single jamo.
 _jamo = re.compile("[\u3130-\u318f\uffa0-\uffdc]+")
@@ -43,12 +43,13 @@ def phrases(text: str) -> list[list[Word]]:
 
     Links, addresses and file names are no words and part what stands around them; neither is single jamo.
     """
-    masked = addresses.masked(text, ",")
+    spoken = text
     for pattern in (_jamo, _notice):
-        masked = pattern.sub(lambda match: "," * len(match[0]), masked)
+        spoken = pattern.sub(lambda match: "," * len(match[0]), spoken)
+    masked = addresses.masked(spoken, ",")
     words = english(masked)
     if _korean.search(masked):
-        words += korean(masked)
+        words += korean(addresses.masked(spoken, "x"))  # a noun to the particle that is written to it
     words = sorted(words + ideographs.words(masked), key=lambda word: word.start)
     runs: list[list[Word]] = []
     for word in words:
@@ -64,7 +65,9 @@ def english(text: str) -> list[Word]:
     found = []
     for match in _english.finditer(text):
         start, end = match.span()
-        if text[start].isdigit() or end - start > _LONGEST_CHARS:  # 3rd, 5km, 10am; noise
+        if (
+            text[start] == "&" or text[start].isdigit() or end - start > _LONGEST_CHARS
+        ):  # &sum; 3rd, 5km; noise
             continue
         if text[end - 2 : end] in ("'s", "’s"):
             end -= 2

@@ -223,3 +223,19 @@ def test_a_training_ends_with_what_became_of_its_model(shell: Shell) -> None:
     said = shell("watch", shell.work(bad), status=3)
     assert "0 ok, 20 failed, TRAINING_FAILED: no config.json in /nonexistent" in said.out
     assert shell("status", bad, "--json").json["note"].startswith("no model: no config.json in /nonexistent")
+
+
+def test_adding_says_once_per_file_what_looks_like_markup(shell: Shell, tmp_path: Path) -> None:
+    page, note = tmp_path / "page.jsonl", tmp_path / "note.txt"
+    page.write_text(
+        "".join(json.dumps({"id": n, "text": f"<p>One {n}.</p><p>Two.</p>"}) + "\n" for n in range(3))
+    )
+    note.write_text("R&D grew, a < b and c > d, <3")
+
+    said = shell("add", page, note, "--collection", "inbox")
+
+    assert "4 new" in said.out
+    assert said.err.count("looks like markup") == 1
+    assert f"{page}:1: looks like markup" in said.err
+    notices = shell("add", page, note, "--collection", "inbox", "--json").json["notices"]
+    assert [notice["source"] for notice in notices] == [f"{page}:1"]
