@@ -203,8 +203,8 @@ MUTANTS = (
     Mutant(
         "lines with room for the next word count as wrapped",
         "nlp_tasks/sentences/wrapping.py",
-        "n_full = sum(each.reaches[metric] > _FULL * widest for each in unended)",
-        "n_full = len(unended)",
+        "even = (n_full >= _FULL_SHARE * len(unended) and is_prose)",
+        "even = is_prose",
         ("nlp/test_sentences.py::test_sentences_end_where_a_reader_ends_them",),
     ),
     Mutant(

@@ -35,7 +35,8 @@ def test_sentences_end_where_a_reader_ends_them(marked: str) -> None:
 WRAPPED = (
     "시는 내년부터 시내버스 이백 대를 전기버스로 바꾸고 충전소 서른 곳을 새로 짓기로 했다고 밝혔다. "
     "예산은 모두 삼백억 원이며 절반은 중앙 정부가 부담한다. 시민 단체는 충전소가 외곽에 몰려 있어 도심 주민이 쓰기 "
-    "어렵다고 지적했다. 시는 주차장과 공원에도 작은 충전기를 두겠다고 답했다. 버스 회사는 기사 교육에 두 달이 걸린다고 말한다.",
+    "어렵다고 지적했다. 시는 주차장과 공원에도 작은 충전기를 두겠다고 답했다. "
+    "버스 회사는 기사 교육에 두 달이 걸린다고 말한다.",
     "The city will replace two hundred buses with electric ones from next year and build thirty charging stations, the "
     "mayor said. The cost is shared with the state. Residents of the old town say that most stations are too far from "
     "where they live. The city answered that small chargers would be put into car parks. Drivers need two months of "
