@@ -21,8 +21,8 @@ _PREFIX, _SUFFIX = "XPN", "XSN"
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
 #: Foreign letters inside Korean text are found as English words, for MeCab cuts them otherwise.
 _korean = re.compile(r"[가-힣]")
-#: Letters of no script that is cut elsewhere: neither Hangul (nor its single jamo: ㅋㅋㅋ, ㅠㅠ) nor Han and kana.
-_other = r"가-힣\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff\uffa0-\uffdc" + ideographs.LETTERS
+#: Letters of no script that is cut elsewhere: neither Hangul nor Han and kana. Single jamo are masked before.
+_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + ideographs.LETTERS
 _english = re.compile(
     rf"&\w+;|\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
 )
