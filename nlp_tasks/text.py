@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nlp_tasks import pulse
+from nlp_tasks.markup import plain
 
 if TYPE_CHECKING:
     from mecab import MeCab
@@ -50,10 +51,10 @@ def tokens(text: str) -> list[str]:
     """The words of `text` in their order: Korean content morphemes and lower-cased other words and numbers.
 
     Korean verbs and adjectives come in dictionary form ("아름다운" gives "아름답다"); particles, endings
-    and light verbs are left out. Never raises, whatever the text; time is linear in its length.
+    and light verbs are left out, and so is markup. Never raises, whatever the text; time is linear in its length.
     """
     pulse.beat()
-    text = _unsafe.sub(" ", text).lower()
+    text = _unsafe.sub(" ", plain(text)).lower()
     if not _hangul.search(text):
         return _word.findall(text)
     words: list[str] = []

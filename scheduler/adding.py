@@ -13,6 +13,7 @@ from db import documents
 from db.documents import Added, NewDocument
 from scheduler.client import store
 from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
+from scheduler.readers.markup import MarkupNotices
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Report:
     n_unchanged: int
     #: What could not be read, with file, line and reason; it cost nothing but itself.
     bad: Sequence[BadRecord]
-    #: How files were read, where their names do not say it: the encoding and delimiter that were found.
+    #: What is to be known of files that were read all the same: the encoding and delimiter that were found, or that
+    #: their texts look like markup.
     notices: Sequence[Notice] = ()
 
     @property
@@ -48,7 +50,8 @@ def add(
     added = Added()
     bad: list[BadRecord] = []
     notices: list[Notice] = []
-    good = _good([Path(path) for path in paths], options or ReadOptions(), bad, notices)
+    markup = MarkupNotices(notices.append)
+    good = _good([Path(path) for path in paths], options or ReadOptions(), bad, notices, markup)
     collection_id = None
     for batch in documents.batches(good):
         if collection_id is None:
@@ -66,10 +69,15 @@ def check_collection_name(name: str) -> None:
 
 
 def _good(
-    paths: list[Path], options: ReadOptions, bad: list[BadRecord], notices: list[Notice]
+    paths: list[Path],
+    options: ReadOptions,
+    bad: list[BadRecord],
+    notices: list[Notice],
+    markup: MarkupNotices,
 ) -> Iterator[NewDocument]:
     for record in read(paths, options, notices.append):
         if isinstance(record, Record):
+            markup.look(record)
             yield NewDocument(record.key, record.text, record.label, record.source)
         else:
             bad.append(record)

@@ -419,6 +419,27 @@ MUTANTS = (
         "if self.sentences < 1:",
         ("commands/test_parameter_bounds.py::test_a_value_is_refused_in_a_line_or_kept_in_bounds",),
     ),
+    Mutant(
+        "lines with room for the next word count as wrapped",
+        "nlp_tasks/sentences/wrapping.py",
+        "even = (n_full >= _FULL_SHARE * len(unended) and is_prose)",
+        "even = is_prose",
+        ("nlp/test_sentences.py::test_sentences_end_where_a_reader_ends_them",),
+    ),
+    Mutant(
+        "offsets of summaries are those of the text without markup",
+        "nlp_tasks/summarization/runner.py",
+        "*seen.origin(*span), score",
+        "*span, score",
+        ("nlp/test_summarization.py",),
+    ),
+    Mutant(
+        "single jamo are words",
+        "nlp_tasks/keywords/words.py",
+        "    for pattern in (_jamo, _notice):",
+        "    for pattern in (_notice,):",
+        ("nlp/test_keywords.py",),
+    ),
 )
 
 

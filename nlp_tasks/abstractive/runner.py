@@ -10,6 +10,7 @@ from nlp_tasks import sentences
 from nlp_tasks.abstractive.decoding import Decoding
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.markup import plain
 from nlp_tasks.summarization import ABSTRACTIVE, SummarizeParameters, SummaryRow
 
 
@@ -35,14 +36,12 @@ class AbstractiveSummarizer:
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """A SummaryRow per document, or a DocumentError for a blank one or one that nothing was written for."""
-        texts = [document.text for document in documents if document.text.strip()]
+        read = [plain(document.text) for document in documents]
+        texts = [text for text in read if text.strip()]
         written = iter(
             self._writer.summarize(texts, self._how, self._parameters.seed, self._beat) if texts else ()
         )
-        return [
-            self._row(document.text, next(written)) if document.text.strip() else _blank()
-            for document in documents
-        ]
+        return [self._row(text, next(written)) if text.strip() else _blank() for text in read]
 
     def _row(self, text: str, summary: str) -> Result:
         if not summary:

@@ -10,8 +10,10 @@ from itertools import chain
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
 from nlp_tasks.keywords.terms import ranked
-from nlp_tasks.keywords.words import Word, phrases
+from nlp_tasks.keywords.word import Word
+from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.markup import plain
 from nlp_tasks.summarization import rank, terms
 
 #: Words that stand this near to each other are joined, the nearer the more.
@@ -33,11 +35,12 @@ class KeywordFinder:
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """KeywordRows per document; none for one without a noun or a content word; an error for a blank one."""
-        runs = [self._phrases(document.text) for document in documents]
+        texts = [plain(document.text) for document in documents]
+        runs = [self._phrases(text) for text in texts]
         scores = word_scores(runs, self._device)
         return [
-            self._rows(document.text, found, of_words) if document.text.strip() else _blank()
-            for document, found, of_words in zip(documents, runs, scores, strict=True)
+            self._rows(text, found, of_words) if text.strip() else _blank()
+            for text, found, of_words in zip(texts, runs, scores, strict=True)
         ]
 
     def _rows(self, text: str, runs: Sequence[Sequence[Word]], scores: dict[str, float]) -> list[KeywordRow]:

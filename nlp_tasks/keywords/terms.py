@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from nlp_tasks.keywords.words import Word
+from nlp_tasks.keywords.word import Word
 
 #: The names of a term's words.
 Term: TypeAlias = tuple[str, ...]

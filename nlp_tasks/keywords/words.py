@@ -1,4 +1,5 @@
-"""The words of a text that may be part of a keyword, with their places: Korean nouns, English content words.
+"""The words of a text that may be part of a keyword, with their places: Korean nouns, English content words,
+Chinese and Japanese compounds.
 
 Knows parts of speech and stop words, not how important a word is.
 """
@@ -6,9 +7,10 @@ Knows parts of speech and stop words, not how important a word is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from nlp_tasks.keywords import stop_words
+from nlp_tasks import addresses
+from nlp_tasks.keywords import ideographs, stop_words
+from nlp_tasks.keywords.word import Word
 from nlp_tasks.text import morphemes
 
 #: Common and proper nouns.
@@ -19,25 +21,36 @@ _PREFIX, _SUFFIX = "XPN", "XSN"
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
 #: Foreign letters inside Korean text are found as English words, for MeCab cuts them otherwise.
 _korean = re.compile(r"[가-힣]")
-_english = re.compile(r"&\w+;|[^\W\d_가-힣]+(?:[-'’][^\W_가-힣]+)*[0-9]*")
+#: Letters of no script that is cut elsewhere: neither Hangul nor Han and kana. Single jamo are masked before.
+_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + ideographs.LETTERS
+_english = re.compile(
+    rf"&\w+;|\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
+)
+#: Laughter, tears and short forms that are written in single jamo.
+_jamo = re.compile("[\u3130-\u318f\uffa0-\uffdc]+")
+#: Who may print the text again.
+_notice = re.compile(
+    r"(?:[ⓒ©][^\n.ⓒ©]{0,30}|저작권자[^\n.]{0,30})?무단\s?(?:전재|복제|배포)[^\n.]{0,20}금지|[Aa]ll rights reserved"
+)
+#: Longer ones are no words of any language but noise, or clauses of a script without blanks.
+_LONGEST_CHARS = 40
 #: What may stand between two words of one term: blanks on a line.
 _JOINT = re.compile(r"[ \t\u00a0]*|\r?\n?")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A word and where it stands: `text[start:end]`, as `name` in lower case."""
-
-    name: str
-    start: int
-    end: int
-
-
 def phrases(text: str) -> list[list[Word]]:
-    """The words of a text, in runs: words that follow each other with nothing but a blank between them."""
-    words = english(text)
-    if _korean.search(text):
-        words = sorted(words + korean(text), key=lambda word: word.start)
+    """The words of a text, in runs: words that follow each other with nothing but a blank between them.
+
+    Links, addresses and file names are no words and part what stands around them; neither is single jamo.
+    """
+    spoken = text
+    for pattern in (_jamo, _notice):
+        spoken = pattern.sub(lambda match: "," * len(match[0]), spoken)
+    masked = addresses.masked(spoken, ",")
+    words = english(masked)
+    if _korean.search(masked):
+        words += korean(addresses.masked(spoken, "x"))  # a noun to the particle that is written to it
+    words = sorted(words + ideographs.words(masked), key=lambda word: word.start)
     runs: list[list[Word]] = []
     for word in words:
         if runs and _JOINT.fullmatch(text, runs[-1][-1].end, word.start):
@@ -52,7 +65,9 @@ def english(text: str) -> list[Word]:
     found = []
     for match in _english.finditer(text):
         start, end = match.span()
-        if text[start] == "&":  # what is left of HTML
+        if (
+            text[start] == "&" or text[start].isdigit() or end - start > _LONGEST_CHARS
+        ):  # &sum; 3rd, 5km; noise
             continue
         if text[end - 2 : end] in ("'s", "’s"):
             end -= 2

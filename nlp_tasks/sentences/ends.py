@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from nlp_tasks.sentences import glued
 from nlp_tasks.sentences.lines import after_blanks
 from nlp_tasks.sentences.words import (
     BEFORE_NAMES,
@@ -22,14 +23,16 @@ _CLOSERS = r"(?:[\"'”’)\]}」』》〉]| ?\[\d{1,3}\])*"
 #: A run of stops with the marks that close after it; a Korean ending with ~ or ㅋㅋ; or without any stop.
 _CANDIDATE = re.compile(
     rf"(?P<stop>[.!?…。！？｡]+){_CLOSERS}"
-    r"|(?<=[가-힣])(?<=[다요죠음함임네지])[~∼ㅋㅎㅠㅜ♡♥^;]+(?=[ \t])"
-    r"|[가-힣](?:니다|[세네어아해군에예워라려져봐줘써래게데까나]요)(?=[ \t])"
+    r"|(?<=[가-힣])(?<=[다요죠음함임네지])[~∼ㅋㅎㅠㅜ♡♥^;]+(?=\s)"
+    r"|[가-힣](?:니다|[세네어아해군에예워라려져봐줘써래게데까나]요)(?=\s)"
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z.]*\Z")
 _NUMBER = re.compile(r"(?:^|[\s(\[])\d[\d.,]*\Z")
 _LIST_MARK = re.compile(
     r"[#>*•·\-\s]*[(\[<]?(?:\d{1,3}(?:\\?\.\d{1,3})*|[A-Za-z]|[IVXivx]{1,5}|[가나다라마바사아자차카타파하])\\?[.)\]>]+\Z"
 )
+#: A sentence that ends in a noun's form: 했음, 없음, 개최함, 마련됨.
+_NOUN_STYLE = re.compile(r"(?:[았었했겠있없됐졌렸]음|[가-힣][가-힣][함됨])\Z")
 _OPENERS = re.compile(r"[\"'“‘(\[「『《〈<]*")
 _BOUND = 24
 
@@ -83,27 +86,16 @@ def _ends_without_blank(text: str, at: Candidate) -> bool:
     closed = at.end > at.start + len(at.stops)
     if at.stops[-1] in "。！？｡":
         return not _hangul(after) or not closed
-    if _hangul(after) or after in "“\"'‘「『" or (after.isupper() and _hangul(before)):
-        strong = at.stops[-1] in "!?" or before in "다요죠까"
-        return not closed and strong and _hangul(before)
-    return (
-        at.stops == "."
-        and not closed
-        and before.islower()
-        and starts_sentences(text, at.end)
-        and _is_word(text, at)
-    )
+    if _hangul(before) and (_hangul(after) or after in "“\"'‘「『" or after.isupper() or after.isdigit()):
+        return not closed and _korean_word_ends(text, at)
+    return glued.is_end(text, at.start, at.stops, at.end)
 
 
-def _is_word(text: str, at: Candidate) -> bool:
-    """Two letters or more before the stop, and a small letter or blank after the next word's first letter."""
-    word = _WORD.search(text, max(0, at.start - _BOUND), at.start)
-    return (
-        word is not None
-        and len(word[0]) > 1
-        and "." not in word[0]
-        and not text[at.end + 1 : at.end + 2].isupper()
-    )
+def _korean_word_ends(text: str, at: Candidate) -> bool:
+    """Whether the Korean word before the stop ends a sentence: 했다.3월, 없음.다음; not 카카오.다음, 가.나.다.1."""
+    if at.stops[-1] in "!?" or _NOUN_STYLE.search(text, max(0, at.start - 3), at.start):
+        return True
+    return text[at.start - 1] in "다요죠까" and _hangul(text[at.start - 2 : at.start - 1])
 
 
 def _ends_before_blank(text: str, sentence: int, at: Candidate) -> bool:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
+
+from nlp_tasks.sentences.words import KOREAN_OPEN
+from nlp_tasks.sentences.wrapping import Line, judge
 
 #: What ends a line: \r\n, \n, \r, vertical tab, form feed, NEL, and Unicode's line and paragraph separators.
 _LINE = re.compile(r"[^\n\r\v\f\x85\u2028\u2029]+")
@@ -15,18 +19,15 @@ _RUN = re.compile(f"[{re.escape(_BLANKS)}]*")
 #: A line that starts so starts something new: a list mark, a heading mark, a table cell, a speaker's dash.
 _MARK = re.compile(
     r"[-*•·◦▪■□○●◎◆◇▶▷※☞#>|+–—]"
-    r"|[①-⑳㉠-㉻ⓐ-ⓩ]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5}|[가나다라마바사아자차카타파하])[.)\]]\s|제\s?\d+\s?[조장절편항]"
+    r"|[①-⑳㉠-㉻ⓐ-ⓩ]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5}|[가나다라마바사아자차카타파하])[.)\]]\s|제\s?\d+\s?[조장절편항](?=[\s(（]|\Z)"
 )
 #: A line that ends so ends its sentence (a closing mark may follow), or announces what follows.
 _DONE = re.compile(r"(?:[.!?…。！？:;：]|[가-힣][다요죠음함임됨까])[\"'”’)\]」』》〉]*\Z")
-#: Only lines about as long as this are wrapped by machines; shorter ones are verse, lists or headings.
-_WRAPPED_CHARS = range(40, 160)
 #: Lines no longer than this that start and end with small letters are a list, not one sentence.
 _SHORT_CHARS = 20
-#: A wrapped line reaches at least this share of its paragraph's longest line.
-_FULL = 0.8
 
-Line = tuple[int, int]
+#: Of a paragraph of more lines, so many are judged together: its parts may be of different widths.
+_JUDGED_LINES = 100
 
 
 def trimmed(text: str, start: int, end: int) -> Line:
@@ -44,16 +45,36 @@ def after_blanks(text: str, start: int, end: int) -> int:
 
 def blocks(text: str) -> Iterator[Line]:
     """Offsets of the stretches of running text: each is a line, or several that were one before wrapping."""
+    width: tuple[int, int] | None = None
     for paragraph in _paragraphs(text):
-        longest = max(end - start for start, end in paragraph)
+        soft, width = _soft(text, paragraph, width)
         start, end = paragraph[0]
-        previous = start
-        for line in paragraph[1:]:
-            if not _continues(text, (previous, end), line, longest, len(paragraph)):
+        for line, is_soft in zip(paragraph[1:], soft, strict=True):
+            if not is_soft and not _continues(text, (start, end), line):
                 yield start, end
                 start = line[0]
-            previous, end = line
+            end = line[1]
         yield start, end
+
+
+def _soft(
+    text: str, paragraph: list[Line], width: tuple[int, int] | None
+) -> tuple[list[bool], tuple[int, int] | None]:
+    """Of each line end but the last, whether wrapping made it, and the width; long paragraphs part by part."""
+    hard = [_is_new(text, before, line) for before, line in pairwise(paragraph)]
+    soft: list[bool] = []
+    for first in range(0, len(hard), _JUDGED_LINES):
+        last = min(first + _JUDGED_LINES, len(hard))
+        wrap = judge(text, paragraph[first : last + 1], hard[first:last], width)
+        soft += wrap.soft
+        width = wrap.width or width
+    return soft, width
+
+
+def _is_new(text: str, line: Line, following: Line) -> bool:
+    """Whether `following` starts something new: a list item, a heading; 제3조 may also be spoken of."""
+    spoken_of = text[following[0]] == "제" and text[line[1] - 1] in KOREAN_OPEN
+    return text[line[0]] in "#|" or (_MARK.match(text, *following) is not None and not spoken_of)
 
 
 def _paragraphs(text: str) -> Iterator[list[Line]]:
@@ -78,14 +99,11 @@ def _breaks(text: str, start: int, end: int) -> int:
     return 2 if first and first.end() < end else 1
 
 
-def _continues(text: str, line: Line, following: Line, longest: int, lines: int) -> bool:
-    """Whether `following` goes on with the sentence that `line` broke off."""
+def _continues(text: str, line: Line, following: Line) -> bool:
+    """Whether `following` goes on with the sentence that `line` broke off, by these two alone."""
     (start, end), head = line, text[following[0]]
     if _DONE.search(text, max(start, end - 6), end) or _MARK.match(text, *following) or text[start] in "#|":
         return False
-    if head.islower() and head.isascii():
-        last = text[end - 1]
-        if last in "”’)" or (end - start > _SHORT_CHARS and (last.islower() or last in ",-")):
-            return True
-    wrapped = lines > 2 and longest in _WRAPPED_CHARS and end - start >= _FULL * longest
-    return wrapped and not any("\t" in text[a:b] for a, b in (line, following))
+    last = text[end - 1]
+    goes_on = last in "”’)" or (end - start > _SHORT_CHARS and (last.islower() or last in ",-"))
+    return goes_on and head.islower() and head.isascii()

@@ -26,6 +26,15 @@ MAY_END = _set(
     "inc ltd co corp llc plc bros dept univ assn mfg jr sr esq ph.d m.d b.a m.a d.c a.m p.m am pm etc "
     "est max min u.s u.k u.n u.s.a e.u a.d b.c b.c.e c.e i.d no ave blvd rd hwy"
 )
+#: The English words of two letters that may end a sentence.
+SHORT_WORDS = _set(
+    "ad am as at be by do go he hi ho if in is it me my no of oh ok on or ox so to tv up us we"
+)
+#: Names of days and months: with a capital, and yet the last word of many sentences.
+DAYS_AND_MONTHS = _set(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+    "september october november december"
+)
 #: Words that start English sentences far more often than they go on with a name.
 _STARTERS = _set(
     "a about according after all also although an and another any are as at because before both but by "
@@ -45,6 +54,19 @@ QUOTING = re.compile(
 )
 #: The quoting words that no sentence starts with, also after a full stop: 했다. 라는 것을.
 BOUND_QUOTING = re.compile(r"이?라[고는며던]\s")
+#: Syllables that end a Korean word inside a sentence, and hardly ever a heading or an item: particles, connective
+#: and adnominal endings.
+KOREAN_OPEN = frozenset(
+    "의는을에로이를은고한서가과도와게인해여어나할만된며던라적아면되히른데및운두든더될않려러"
+)
+#: English words that are followed by something: articles, prepositions, conjunctions, auxiliaries.
+OPEN_WORDS = _set(
+    "a an the of to in on at by for from with into onto over under about after before between through during "
+    "against among within without toward towards and or but nor as than that which who whose whom if because "
+    "while when where although though unless until since is are was were be been being has have had will would "
+    "can could may might must shall should do does did not its his her their our my your this these those such "
+    "each every some any no very more most less least only also per via"
+)
 #: Syllables that end a Korean sentence's last word.
 KOREAN_FINALS = frozenset("다요죠까네군지음함임됨라자오소")
 #: The syllables of Korean list marks: 가. 나. 다.

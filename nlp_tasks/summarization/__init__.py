@@ -120,7 +120,7 @@ class SummarySentenceRow:
 
     #: Its place in the summary, from 1, in document order.
     position: int
-    #: `text[start_char:end_char]` is the sentence.
+    #: `text[start_char:end_char]` is the sentence as the document has it, with its markup if there is any.
     start_char: int
     end_char: int
     #: Its importance, relative to the document's most important sentence (1.0).

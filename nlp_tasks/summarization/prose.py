@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from nlp_tasks import addresses
 from nlp_tasks.sentences import Span
 from nlp_tasks.summarization import filings
 
@@ -22,6 +23,12 @@ _HEADING_CHARS = 20
 _UNENDED_CHARS = 80
 #: Less than this share of letters among what is not blank: figures.
 _LETTER_SHARE = 0.5
+#: Who may print the text again, and who wrote it.
+_NOTICE = re.compile(
+    r"(?:무단\s?(?:전재|복제|배포)|재배포)[^.]{0,12}금지|[Aa]ll rights reserved|저작권자\s?[ⓒ©(]"
+    r"|^[가-힣]{2,4} 기자\W*\Z"
+)
+_NOTICE_CHARS = 160
 
 
 def prose(text: str, spans: Sequence[Span]) -> list[int]:
@@ -34,9 +41,11 @@ def prose(text: str, spans: Sequence[Span]) -> list[int]:
 
 def _is_prose(text: str, start: int, end: int) -> bool:
     sentence = text[start:end]
-    if _MARKUP.match(sentence) or _cells(sentence) > 1:
+    if _MARKUP.match(sentence) or _cells(sentence) > 1 or addresses.is_mostly(sentence):
         return False
     if len(_NO_LETTERS.sub("", sentence)) < _LETTER_SHARE * (len(sentence) - sentence.count(" ")):
+        return False
+    if len(sentence) <= _NOTICE_CHARS and _NOTICE.search(sentence):
         return False
     return not (_own_line(text, start, end) and _is_heading(sentence))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from nlp_tasks import sentences
+from nlp_tasks import addresses, sentences
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.markup import Plain
 from nlp_tasks.sentences import Span
 from nlp_tasks.summarization import SummarizeParameters, SummaryRow, SummarySentenceRow
 from nlp_tasks.summarization.extract import Extract, extract
@@ -34,7 +35,8 @@ class Summarizer:
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """A SummaryRow and its SummarySentenceRows per document, or a DocumentError for a blank one."""
-        texts = [document.text for document in documents]
+        seen = [Plain(document.text) for document in documents]
+        texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
         candidates = [[s[i] for i in prose(text, s)] for text, s in zip(texts, spans, strict=True)]
         filled = [index for index, found in enumerate(candidates) if found]
@@ -48,17 +50,17 @@ class Summarizer:
         )
         results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
         for index, found in zip(filled, extracts, strict=True):
-            results[index] = self._rows(texts[index], candidates[index], found, len(spans[index]))
+            results[index] = self._rows(seen[index], candidates[index], found, len(spans[index]))
         return results
 
     def _rows(
-        self, text: str, candidates: Sequence[Span], found: Extract, n_sentences: int
+        self, seen: Plain, candidates: Sequence[Span], found: Extract, n_sentences: int
     ) -> list[SummaryRow | SummarySentenceRow]:
         spans = [candidates[place] for place in found.places]
-        summary = " ".join(" ".join(text[start:end].split()) for start, end in spans)
+        summary = " ".join(" ".join(seen.text[start:end].split()) for start, end in spans)
         places = [
-            SummarySentenceRow(position, start, end, score)
-            for position, ((start, end), score) in enumerate(zip(spans, found.scores, strict=True), start=1)
+            SummarySentenceRow(position, *seen.origin(*span), score)
+            for position, (span, score) in enumerate(zip(spans, found.scores, strict=True), start=1)
         ]
         return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
 
@@ -68,7 +70,7 @@ class Summarizer:
 
     def _tokens(self, sentence: str) -> list[str]:
         self._keep_lease()
-        return tokens(sentence)
+        return tokens(addresses.masked(sentence))
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self._beaten > _BEAT_SECONDS:

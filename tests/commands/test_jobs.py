@@ -286,3 +286,19 @@ def test_a_script_is_told_that_there_is_nothing_to_do(shell: Shell) -> None:
     assert submit("oracle", collection="inbox", only_new=True).n_documents == 1
     with pytest.raises(NothingToDoError, match="1 is in job"):
         submit("oracle", collection="inbox", only_new=True)
+
+
+def test_adding_says_once_per_file_what_looks_like_markup(shell: Shell, tmp_path: Path) -> None:
+    page, note = tmp_path / "page.jsonl", tmp_path / "note.txt"
+    page.write_text(
+        "".join(json.dumps({"id": n, "text": f"<p>One {n}.</p><p>Two.</p>"}) + "\n" for n in range(3))
+    )
+    note.write_text("R&D grew, a < b and c > d, <3")
+
+    said = shell("add", page, note, "--collection", "inbox")
+
+    assert "4 new" in said.out
+    assert said.err.count("looks like markup") == 1
+    assert f"{page}:1: looks like markup" in said.err
+    notices = shell("add", page, note, "--collection", "inbox", "--json").json["notices"]
+    assert [notice["source"] for notice in notices] == [f"{page}:1"]

@@ -74,6 +74,76 @@ def test_words_have_exact_places_in_either_language() -> None:
     assert "amp" not in {word.name for word in english(text)}
 
 
+@pytest.mark.parametrize(
+    "noise", ["ㅋㅋㅋㅋ", "ㅠㅠ", "ㅡㅡ", "ㅎㅎ", "ㅇㅈ", "ㅋㅋ큐ㅠ", "😀👍🏽", "!!!!", "ﾋﾋ"]
+)
+def test_runs_of_jamo_and_signs_are_no_words(noise: str) -> None:
+    found = terms(f"배우 연기 최고{noise} 결말은 아쉽다{noise} {noise} 그래도 음악은 추천 {noise}")
+
+    assert {"배우", "연기", "결말", "음악"} <= set(found)
+    assert not [term for term in found if not all("가" <= char <= "힣" or char == " " for char in term)]
+    assert not [term for term in found if "큐" in term]
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        "https://www.example.co.kr/port/stat?id=33",
+        "reporter@example.co.kr",
+        "www.example.com/bridge?utm_source=tw",
+        "@harbour_kim",
+        "port_final.pdf",
+        "IMG_2034.jpg",
+        "2026-03-05",
+        "010-1234-5678",
+        "3rd 10am 5km",
+        "&nbsp;&amp;",
+        "<br/><div class='ad'>",
+        "|---|====|",
+        "550e8400-e29b-41d4-a716-446655440000",
+    ],
+)
+def test_what_is_no_word_is_no_keyword(noise: str) -> None:
+    clean = "The harbour bridge needs steel. Ships wait at the harbour bridge."
+    korean_text = "부두의 하역 속도가 빨라졌다. 해운사는 운임을 내린다."
+
+    assert terms(f"{clean} {noise} Masons repair it. {noise}") == terms(f"{clean} Masons repair it.")
+    found = terms(f"{korean_text} {noise} {korean_text}")
+    assert {"부두", "운임"} <= set(found)
+    assert not [term for term in found if term.isascii()]
+
+
+def test_a_hashtag_is_its_word_and_a_name_with_a_dot_is_one_word() -> None:
+    assert {"서울", "harbour"} <= set(terms("#서울 다녀왔다. #harbour today"))
+    assert {"Node.js", "ASP.NET"} <= set(terms("We moved it from Node.js to ASP.NET in May."))
+
+
+def test_chinese_keywords_are_terms_not_clauses() -> None:
+    text = "北京市政府周一宣布新的交通计划。计划将增加一百辆电动公交车。市民对此表示欢迎。专家认为充电站仍然不足。"
+
+    found = terms(text)
+
+    assert {"北京市政府", "交通计划", "电动公交车", "市民", "专家", "充电站"} <= set(found)
+    assert all(2 <= len(term) <= 8 for term in found)
+    assert (
+        "人工智能"
+        in terms("人工智能技术正在改变教育。学校使用人工智能批改作业。人工智能公司表示数据是安全的。")[:2]
+    )
+
+
+def test_japanese_keywords_are_the_words_between_particles() -> None:
+    text = "東京都は月曜日に新しい交通計画を発表した。電気バスを百台増やす。充電所が足りないという声もある。"
+
+    found = terms(text)
+
+    assert {"東京都", "交通計画", "電気バス", "充電所"} <= set(found)
+    assert not [term for term in found if any("ぁ" <= char <= "ん" for char in term)]
+
+
+def test_korean_text_with_hanja_has_both() -> None:
+    assert {"政府", "豫算案", "물가"} <= set(terms("政府는 豫算案을 냈다. 국민은 물가를 걱정한다."))
+
+
 def test_a_term_is_as_the_document_writes_it_most_often() -> None:
     text = "NASA launched Orion. nasa Nasa NASA said NASA: Orion flew."
 

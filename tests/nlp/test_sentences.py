@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +30,37 @@ def test_sentences_end_where_a_reader_ends_them(marked: str) -> None:
     found = [text[start:end] for start, end in split(text)]
 
     assert found == [sentence.strip() for sentence in marked.split("¦")]
+
+
+WRAPPED = (
+    "시는 내년부터 시내버스 이백 대를 전기버스로 바꾸고 충전소 서른 곳을 새로 짓기로 했다고 밝혔다. "
+    "예산은 모두 삼백억 원이며 절반은 중앙 정부가 부담한다. 시민 단체는 충전소가 외곽에 몰려 있어 도심 주민이 쓰기 "
+    "어렵다고 지적했다. 시는 주차장과 공원에도 작은 충전기를 두겠다고 답했다. "
+    "버스 회사는 기사 교육에 두 달이 걸린다고 말한다.",
+    "The city will replace two hundred buses with electric ones from next year and build thirty charging stations, the "
+    "mayor said. The cost is shared with the state. Residents of the old town say that most stations are too far from "
+    "where they live. The city answered that small chargers would be put into car parks. Drivers need two months of "
+    "training before the first bus leaves the depot.",
+)
+
+
+@pytest.mark.parametrize("text", WRAPPED)
+@pytest.mark.parametrize("width", [24, 28, 33, 38, 45, 56, 72, 80, 100])
+def test_wrapping_at_any_width_changes_no_sentence(text: str, width: int) -> None:
+    wrapped = "\n".join(textwrap.wrap(text, width))
+
+    found = [" ".join(wrapped[start:end].split()) for start, end in split(wrapped)]
+
+    assert found == [text[start:end] for start, end in split(text)]
+
+
+@pytest.mark.parametrize("width", [26, 38, 60])
+def test_a_paragraph_of_two_lines_is_judged_by_the_one_before(width: int) -> None:
+    paragraphs = (WRAPPED[0], "새 노선은 두 곳이다 그리고 봄에 연다.")
+    wrapped = "\n\n".join("\n".join(textwrap.wrap(each, width)) for each in paragraphs)
+
+    start, end = split(wrapped)[-1]
+    assert wrapped[start:end].split() == paragraphs[1].split()
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\r\n\t", "\u200b\ufeff", "\u3000\xa0"])
@@ -77,6 +109,11 @@ HOSTILE = [
     "가나다. ",
     "“",
     "a\n",
+    "the end of a line that goes on\n",
+    "버스 이백 대를 전기 버스로 바꾸고\n",
+    "plan.Voters ",
+    "a.A",
+    "했다.3",
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,6 +102,59 @@ def test_what_is_chosen_does_not_depend_on_the_batch(method: str) -> None:
         (alone,) = summarize(text, method=method)
         assert _places(alone) == _places(rows)
         assert _scores(alone) == pytest.approx(_scores(rows), abs=1e-5)
+
+
+def test_sentences_with_links_and_notices_do_not_win() -> None:
+    text = (
+        "부산항 물동량이 석 달째 늘었다. 자세한 통계는 https://www.example.co.kr/port/stat?id=33 에서 볼 수 있다. "
+        "항만공사는 새 부두의 하역 속도가 빨라진 덕이라고 했다. 다른 통계는 "
+        "https://data.example.co.kr/port/2026 에 있다. "
+        "김아무개 기자 kim@example.co.kr ⓒ 예시신문, 무단 전재 및 재배포 금지"
+    )
+
+    for method in METHODS:
+        assert sentences(text, method=method, sentences=2) == [
+            "부산항 물동량이 석 달째 늘었다.",
+            "항만공사는 새 부두의 하역 속도가 빨라진 덕이라고 했다.",
+        ]
+
+
+def test_a_document_of_links_only_has_a_summary_all_the_same() -> None:
+    assert len(sentences("See https://example.com/a. See https://example.com/b.", sentences=1)) == 1
+
+
+def test_of_markup_the_summary_shows_what_a_reader_sees_and_offsets_are_those_of_the_text() -> None:
+    text = (
+        "<html><head><style>p {color: red}</style></head><body><p>The harbour&nbsp;<b>bridge</b> &amp; the quay\n"
+        "were closed on Monday.</p><script>var a = 'bridge bridge.';</script><p>Ships wait for the tide.<br>"
+        "The mayor promised repairs.</p></body></html>"
+    )
+
+    (rows,) = summarize(text, method="lead", sentences=3)
+
+    assert not isinstance(rows, DocumentError)
+    assert isinstance(rows[0], SummaryRow)
+    assert rows[0].summary == (
+        "The harbour bridge & the quay were closed on Monday. Ships wait for the tide. The mayor promised repairs."
+    )
+    assert [text[row.start_char : row.end_char] for row in rows[1:]] == [  # type: ignore[attr-defined]
+        "The harbour&nbsp;<b>bridge</b> &amp; the quay\nwere closed on Monday.",
+        "Ships wait for the tide.",
+        "The mayor promised repairs.",
+    ]
+
+
+def test_a_document_of_nothing_but_markup_is_blank() -> None:
+    (result,) = summarize("<p>&nbsp;</p><script>x</script>")
+
+    assert isinstance(result, DocumentError)
+    assert result.code == "EMPTY_TEXT"
+
+
+def test_a_wrapped_document_is_summarized_in_whole_sentences() -> None:
+    wrapped = "\n".join(textwrap.wrap(KOREAN, 24))
+
+    assert [" ".join(each.split()) for each in sentences(wrapped)] == sentences(KOREAN)
 
 
 @pytest.mark.parametrize("method", METHODS)
