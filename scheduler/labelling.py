@@ -13,6 +13,7 @@ from db.errors import ConflictError, NotFoundError
 from db.labels import Given
 from nlp_tasks.labels import each
 from scheduler.client import store
+from scheduler.column_hints import naming_columns
 from scheduler.queries import rows_of
 from scheduler.readers.admission import read_key, read_label
 from scheduler.readers.label_files import LabelRecord, read_labels
@@ -84,7 +85,7 @@ def from_query(query: str, collection: str) -> LabelReport:
 
 
 def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
-    with rows_of(query) as (columns, rows):
+    with naming_columns(query), rows_of(query) as (columns, rows):
         if len(columns) < 2:
             raise ValueError("the query for labels: its first two columns must be key and label")
         for number, (key, label, *_) in enumerate(rows, start=1):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.about import telling_of_a_new_store
 from scheduler.commands.options import Devices
 from scheduler.commands.output import say, warn
 
@@ -40,7 +41,8 @@ def worker(
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
     found = parse_devices.parse(devices)
     logs.to_stderr()
-    open_store(settings().url).check_durability()
+    with telling_of_a_new_store():
+        open_store(settings().url).check_durability()
     _warn_without_redis(settings())
     launcher = Launcher(settings(), found, wanted)
     on_stop(launcher.stopping.set)
@@ -62,7 +64,8 @@ def scheduler() -> None:
     from workers.settings import settings
 
     logs.to_stderr()
-    store = open_store(settings().url)
+    with telling_of_a_new_store():
+        store = open_store(settings().url)
     store.check_durability()
     _warn_without_redis(settings())
     loop = Scheduler(store, Broker(app), settings())
@@ -125,7 +128,8 @@ def up(
     on_stop(stopping.set)
     stack = Stack(settings(), devices, flower_port)
     try:
-        stack.start()
+        with telling_of_a_new_store():
+            stack.start()
         say(f"docmill is up in {stack.home}")
         if stack.flower is not None:
             say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")

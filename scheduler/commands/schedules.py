@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.commands.options import Json, parse
-from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.output import print_json, say
 from scheduler.commands.shell import Commands
+from scheduler.commands.tables import print_table
 
 if TYPE_CHECKING:
     from scheduler.requests import JobRequest
@@ -144,6 +145,21 @@ def parse_job(text: str) -> JobRequest:
     )
 
 
+def as_words(request: dict[str, Any]) -> str:
+    """A request as `--job` takes it: what `parse_job` reads back."""
+    import shlex
+
+    kind = request["kind"]
+    words = ["train", kind.removeprefix("train-")] if kind.startswith("train-") else [kind]
+    words += ["--collection", request["collection"]]
+    words += ["--model", request["model"]] if request.get("model") else []
+    for name, value in request.get("parameters", {}).items():
+        words += ["-p", f"{name}={value}"]
+    words += ["--priority", str(request["priority"])] if request.get("priority", 5) != 5 else []
+    words += ["--new"] if request.get("only_new") else []
+    return shlex.join(words)
+
+
 def _check(session: Any, requests: list[JobRequest]) -> None:
     """Refuse now what would fail at night."""
     from db import documents
@@ -162,7 +178,7 @@ def _row(schedule: Any, last: Any) -> dict[str, Any]:
         "next": _local(schedule.next_at, schedule.time_zone),
         "last": _local(last.due_at, schedule.time_zone) if last else None,
         "fault": last.fault if last else None,
-        "jobs": ", ".join(f"{request['kind']} {request['collection']}" for request in schedule.requests),
+        "jobs": "\n".join(as_words(request) for request in schedule.requests),
         # What programs read in place of the local times and the short words.
         "exact": {
             "next": schedule.next_at,

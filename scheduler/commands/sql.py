@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import Format
-from scheduler.commands.output import print_csv, print_jsonl, print_table
+from scheduler.commands.output import print_csv, print_jsonl
+from scheduler.commands.tables import print_table
 
 
 def sql(
@@ -22,9 +23,10 @@ def sql(
 
     Example: docmill sql "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'inbox'"
     """
+    from scheduler.column_hints import naming_columns
     from scheduler.queries import rows_of
 
-    with rows_of(query) as (columns, found):
+    with naming_columns(query), rows_of(query) as (columns, found):
         rows = (dict(zip(columns, row, strict=True)) for row in found)
         if format is Format.CSV:
             print_csv(rows)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.documents import add_showing_progress
 from scheduler.commands.documents import report as report_added
 from scheduler.commands.following import follow
 from scheduler.commands.options import (
@@ -120,12 +121,11 @@ def train(
 
 def _add_pairs(path: Path, collection: str, kind: str) -> None:
     """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
-    from scheduler import adding
     from scheduler.readers import ReadOptions
 
     if kind != "train-summarizer":
         raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
-    found = adding.add(path, collection=collection, options=ReadOptions(label_field="summary"))
+    found = add_showing_progress([path], collection, ReadOptions(label_field="summary"))
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)

@@ -168,7 +168,7 @@ def show(store: Store, jobs: dict[str, int], stack: Stack) -> None:
     """A handful of results that a person can judge, the failed document, and what to try next."""
     from sqlalchemy import text
 
-    from scheduler.commands.output import print_table
+    from scheduler.commands.tables import print_table
 
     def query(statement: str, **values: object) -> list[dict[str, object]]:
         with store.read() as session:
