@@ -31,7 +31,7 @@ class Standstill:
 def of(
     session: Session, jobs: Iterable[JobProgress], settings: Settings, still_seconds: float
 ) -> dict[int, Standstill]:
-    """By job: those of `jobs` that should move and that nobody has worked on for so long; at once where nothing runs."""
+    """By job: those of `jobs` that nobody has worked on for so long, though they should move."""
     open_ = [job for job in jobs if job.state in ("running", "cancelling") and not job.fault]
     if not open_:
         return {}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.commands.options import Format, Json, Key, Limit
+from scheduler.commands.options import Format, Key, Limit
 from scheduler.commands.output import print_json_array, say
 from scheduler.commands.shell import Commands
 
@@ -49,7 +49,7 @@ def list_(
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
     limit: Limit = None,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON array.")] = False,
 ) -> None:
     """List the labels that were given.
 

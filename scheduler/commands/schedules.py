@@ -58,6 +58,8 @@ def add(
 def list_(json: Json = False) -> None:
     """List the schedules, when they fire next and how they fired last.
 
+    Each job is shown as `--job` takes it, with its model, parameters and priority.
+
     Example: docmill schedule list
     """
     from db import schedules

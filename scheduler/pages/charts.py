@@ -25,6 +25,8 @@ THICK, MARK = 16, 6
 NAME, BAR = 190, 360
 #: Pixels from the bars to the right edge of the column of counts.
 COUNT = 130
+#: The same on a narrow screen, where a label's name stands above its bar: nothing is wider than a telephone.
+NARROW_BAR, NARROW_ROW, NARROW_COUNT = 190, 52, 110
 
 Rows = Sequence[dict[str, Any]]
 
@@ -53,6 +55,30 @@ def by_label(rows: Rows) -> Markup:
             )
         )
     return _picture(NAME + BAR + COUNT + 10, 36 + len(shown) * ROW, "Figures by label", *parts)
+
+
+def by_label_narrow(rows: Rows) -> Markup:
+    """The same for a screen of 320 pixels and more."""
+    shown = sorted(rows, key=lambda row: -row["support"])[:MOST_LABELS]
+    parts = [
+        element("text", "F1", x=NARROW_BAR + 10, y=14),
+        element("text", "documents", x=NARROW_BAR + NARROW_COUNT, y=14, class_="count"),
+    ]
+    for place, row in enumerate(shown):
+        y = 42 + place * NARROW_ROW
+        parts.append(
+            element(
+                "g",
+                element("text", short(row["label"]), element("title", row["label"]), x=0, y=y - 10),
+                element("rect", x=0, y=y, width=float(NARROW_BAR), height=THICK, class_="track"),
+                element("rect", x=0, y=y, width=NARROW_BAR * row["f1"], height=THICK, class_="bar"),
+                _mark(row["precision"], y, -MARK, "precision", 0, NARROW_BAR),
+                _mark(row["recall"], y + THICK, MARK, "recall", 0, NARROW_BAR),
+                element("text", f"{row['f1']:.2f}", x=NARROW_BAR + 10, y=y + 12),
+                element("text", f"{row['support']:,}", x=NARROW_BAR + NARROW_COUNT, y=y + 12, class_="count"),
+            )
+        )
+    return _picture(NARROW_BAR + NARROW_COUNT, 42 + len(shown) * NARROW_ROW, "Figures by label", *parts)
 
 
 def confusion(rows: Rows) -> Markup:
@@ -144,9 +170,11 @@ def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -
     )
 
 
-def _mark(value: float, edge: int, height: int, class_: str) -> Markup:
+def _mark(
+    value: float, edge: int, height: int, class_: str, left: int = NAME, length: int = BAR
+) -> Markup:
     """A triangle that stands on a bar's edge with its tip, at the value."""
-    x = NAME + BAR * value
+    x = left + length * value
     points = f"{x:.2f},{edge} {x - MARK:.2f},{edge + height} {x + MARK:.2f},{edge + height}"
     return element("polygon", points=points, class_=class_)
 
