@@ -23,7 +23,7 @@ def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
 
     found = list(jobs)
     said = {
-        job_id: f"nobody has worked on it for {duration(still.seconds)}: {still.why}"
+        job_id: f"nobody has worked on it for {_about(still.seconds)}: {still.why}"
         for job_id, still in standstill.of(session, found, settings(), STILL_SECONDS).items()
     }
     for job in found:
@@ -32,6 +32,10 @@ def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
         elif job.state == "waiting":
             said[job.job_id] = f"waiting for job {job.after_job_id}"
     return said
+
+
+def _about(seconds: float) -> str:
+    return duration(seconds) if seconds > STILL_SECONDS else f"{seconds:.0f} s"
 
 
 class Obstacles:

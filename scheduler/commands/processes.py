@@ -145,7 +145,9 @@ def up(
 def demo(
     keep: Annotated[
         bool,
-        typer.Option("--keep", help="Stay up afterwards, with Flower, until Ctrl-C; else until Enter, at a terminal."),
+        typer.Option(
+            "--keep", help="Stay up afterwards, with Flower, until Ctrl-C; else until Enter, at a terminal."
+        ),
     ] = False,
     devices: Devices = "auto",
 ) -> None:

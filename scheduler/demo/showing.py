@@ -64,8 +64,8 @@ def _nearest(store: Store, collection: str, n: int) -> Iterator[dict[str, Any]]:
         store,
         "SELECT s.document_id, s.neighbour_id, s.job_id, s.score, d.text AS document_text, n.text AS neighbour_text "
         "FROM v_similar s JOIN document d ON d.id = s.document_id JOIN document n ON n.id = s.neighbour_id "
-        "WHERE s.rank = 1 AND s.collection = :c AND s.score < :same AND d.body_chars > :least AND n.body_chars > :least "
-        "ORDER BY s.score DESC, s.document_id",
+        "WHERE s.rank = 1 AND s.collection = :c AND s.score < :same "
+        "AND d.body_chars > :least AND n.body_chars > :least ORDER BY s.score DESC, s.document_id",
         c=collection,
         same=SAME_REPORT,
         least=LEAST_CHARS,

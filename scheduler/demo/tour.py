@@ -55,7 +55,7 @@ def run(*, devices: str, keep: bool) -> None:
             raise KeyboardInterrupt
         stays = keep or _at_a_terminal()
         _show(store(), jobs)
-        _next_steps(stack, stays=stays)
+        _next_steps(stack, jobs, stays=stays)
         if stays:
             _stay(stack, stopping, keep=keep)
     finally:
@@ -220,26 +220,25 @@ def _show(store: Store, jobs: dict[str, int]) -> None:
         print_table((dict(row) for row in rows.mappings()), columns, "none")
 
 
-def _next_steps(stack: Stack, *, stays: bool) -> None:
+def _next_steps(stack: Stack, jobs: dict[str, int], *, stays: bool) -> None:
     """What to do now: every line can be typed as it stands, and no address is printed that does not answer."""
-    # As `make demo` leaves it, the command is not on the PATH.
-    docmill = _relative(Path(sys.executable).with_name("docmill"))
     say("\nNEXT: look into what the demo made")
+    # As `make demo` leaves it, the command is not on the PATH.
+    activate = Path(sys.executable).with_name("activate")
+    if activate.exists():
+        say(f"  source {shlex.quote(_relative(activate))}")
     say(f"  export DOCMILL_HOME={shlex.quote(_relative(stack.home))}")
-    for statement in (
-        "SELECT document_key, summary FROM v_latest_summary LIMIT 3",
-        "SELECT document_key, label, probability FROM v_latest_label WHERE model = 'tickets'",
-        "SELECT document_key, error_code, error_detail FROM v_failures",
-    ):
-        say(f'  {docmill} sql "{statement}"')
-    say(f"  {docmill} models show tickets --html tickets.html   # how good the model is")
-    say("NEXT: your own documents (README.md goes on from here)")
+    say('  docmill sql "SELECT document_key, summary FROM v_latest_summary LIMIT 3"')
+    say('  docmill sql "SELECT document_key, error_code FROM v_failures"')
+    say(f"  docmill results {jobs['labels']} --limit 5")
+    say("  docmill models show tickets --html tickets.html  # how good the model is")
+    say("\nNEXT: your own documents (README.md goes on from here)")
     say("  unset DOCMILL_HOME")
-    say(f"  {docmill} up                                # in one terminal")
-    say(f"  {docmill} add FILES --collection inbox      # in another")
-    say(f"  {docmill} submit summarize --collection inbox --wait")
+    say("  docmill up                                       # in one terminal")
+    say("  docmill add FILES --collection inbox             # in another")
+    say("  docmill submit summarize --collection inbox --wait")
     if not stays:
-        say(f"Everything is stopped. With Flower's pages of the workers: {docmill} demo --keep")
+        say("\nEverything is stopped. With Flower's pages of the workers: docmill demo --keep")
 
 
 def _say_flower(stack: Stack) -> None:

@@ -89,11 +89,13 @@ def confusion(rows: Rows) -> Markup:
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
+    # As wide as the names are, so that a few labels fit a telephone.
+    left = min(NAME, 16 + round(7 * max((width(short(label)) for label in labels), default=0)))
     top = 26 + round(5 * max((width(short(label, TURNED_WIDTH)) for label in labels), default=0))
     parts = []
     for label, number in place.items():
-        x, y = NAME + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
-        parts.append(element("text", short(label), element("title", label), x=NAME - 8, y=y, class_="name"))
+        x, y = left + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
+        parts.append(element("text", short(label), element("title", label), x=left - 8, y=y, class_="name"))
         turned = f"rotate(-50 {x:.0f} {top - 8})"
         parts.append(
             element(
@@ -104,11 +106,11 @@ def confusion(rows: Rows) -> Markup:
         true, given = row["true_label"], row["predicted_label"]
         if true in place and given in place:
             parts.append(
-                _cell(row, place[true], place[given], top, row["n_documents"] / max(1, totals[true]))
+                _cell(row, place[true], place[given], left, top, row["n_documents"] / max(1, totals[true]))
             )
     side = len(labels) * CELL
-    frame = element("rect", x=NAME, y=top, width=side, height=side, class_="frame")
-    return _picture(NAME + side + 70, top + side + 8, "Confusion matrix", frame, *parts)
+    frame = element("rect", x=left, y=top, width=side, height=side, class_="frame")
+    return _picture(left + side + 70, top + side + 8, "Confusion matrix", frame, *parts)
 
 
 def reliability(rows: Rows) -> Markup:
@@ -144,8 +146,8 @@ def width(text: str) -> float:
     return sum(WIDE if east_asian_width(char) in "WF" else 1.0 for char in text)
 
 
-def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -> Markup:
-    x, y = NAME + column * CELL, top + line * CELL
+def _cell(row: dict[str, Any], line: int, column: int, left: int, top: int, share: float) -> Markup:
+    x, y = left + column * CELL, top + line * CELL
     told = f"{row['true_label']} labelled {row['predicted_label']}: {row['n_documents']:,} ({share:.0%})"
     kind = "right" if line == column else "wrong"
     return element(
@@ -170,9 +172,7 @@ def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -
     )
 
 
-def _mark(
-    value: float, edge: int, height: int, class_: str, left: int = NAME, length: int = BAR
-) -> Markup:
+def _mark(value: float, edge: int, height: int, class_: str, left: int = NAME, length: int = BAR) -> Markup:
     """A triangle that stands on a bar's edge with its tip, at the value."""
     x = left + length * value
     points = f"{x:.2f},{edge} {x - MARK:.2f},{edge + height} {x + MARK:.2f},{edge + height}"

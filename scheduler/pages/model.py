@@ -34,7 +34,8 @@ p { color: var(--soft); margin: .2rem 0 .8rem } .tiles { display: flex; flex-wra
 .narrow { display: none }
 @media (max-width: 46rem) { .wide { display: none } .narrow { display: block } body { padding: 1.2rem 1rem 3rem }
   .tile { flex: 1 0 6rem; padding: .6rem .8rem } }
-svg { display: block } .fits svg, .narrow svg { max-width: 100%; height: auto } svg text { font-size: 12px; fill: var(--ink) }
+svg { display: block } .fits svg, .narrow svg { max-width: 100%; height: auto }
+svg text { font-size: 12px; fill: var(--ink) }
 svg .name, svg .count { text-anchor: end } svg .tick { text-anchor: middle; fill: var(--soft) }
 svg .cell { text-anchor: middle } svg .strong { text-anchor: middle; fill: var(--paper); font-weight: 600 }
 svg .track { fill: var(--card) } svg .bar { fill: var(--bar) } svg .grid { stroke: var(--line) }
