@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -38,7 +39,9 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     # A file or a pipe has no width: one that holds most lines without a fold.
-    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 200
+    # A terminal's own width is asked for here: rich takes 80 where TERM is dumb.
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else 200
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
 
 

@@ -96,6 +96,9 @@ def known(error: Exception) -> tuple[int, str] | None:
     if type(error) is ValueError:
         # Not its subclasses: a text that cannot be decoded, say, is nothing that the user wrote.
         return USAGE, _line(str(error))
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        # Python keeps bytes of an argument that are no text in the locale's encoding as surrogates.
+        return USAGE, "what was typed is no text in this locale's encoding: set LC_ALL=C.UTF-8"
     if isinstance(error, OSError):
         return FAILED, _os_words(error)
     if "pydantic" in sys.modules and (words := _settings_words(error)):
