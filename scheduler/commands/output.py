@@ -38,11 +38,18 @@ def console(*, stderr: bool = False) -> Console:
     """A rich console that prints data as it is: no markup, no highlighting."""
     from rich.console import Console
 
-    # A file or a pipe has no width: one that holds most lines without a fold.
-    # A terminal's own width is asked for here: rich takes 80 where TERM is dumb.
-    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    width = shutil.get_terminal_size().columns if is_terminal else 200
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+    width: int | None
+    height: int | None
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        # A file or a pipe has no width: one that holds most lines without a fold.
+        width, height = 200, 50
+    elif stderr:
+        # What is drawn there follows the terminal when its size changes.
+        width, height = None, None
+    else:
+        # Asked for here, since rich takes 80 where TERM is dumb.
+        width, height = shutil.get_terminal_size()
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width, height=height)
 
 
 def say(text: str) -> None:
