@@ -20,7 +20,6 @@ from db.store import Store
 from scheduler.cli import app
 from scheduler.commands import tables
 from tests.commands.conftest import Shell
-from tests.commands.test_help import COMMANDS
 from tests.db.making import chunks_of, held
 from tests.kinds import answer
 
@@ -82,6 +81,9 @@ def test_no_command_makes_a_store_that_has_nothing_to_put_in(
 
 
 def test_every_command_is_known_to_make_a_store_or_not() -> None:
+    # Reads the docs, which not every copy of the code has.
+    from tests.commands.test_help import COMMANDS
+
     assert {" ".join(path) for path in COMMANDS} == {*READING, *CHANGING, *OTHERS}
 
 
