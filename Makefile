@@ -9,7 +9,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The same exact versions for the packages and for what builds this one.
-PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --constraint constraints.txt
+PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
+# Shows that a command of minutes goes on, on a terminal and in a log; what it says is printed only if it fails.
+PROGRESS := $(PYTHON) deploy/progress
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 2
 
@@ -27,14 +29,16 @@ venv: $(VENV)/.installed ## make the virtual environment with the locked depende
 $(VENV)/.installed: constraints.txt pyproject.toml
 	@PYTHON=$(PYTHON) deploy/system-packages python3-venv
 	@$(PYTHON) -c 'import sys; sys.exit("docmill needs Python 3.11 or later: make PYTHON=python3.x ..." if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) --upgrade pip
-	$(PIP_INSTALL) --build-constraint constraints.txt --editable . --group dev
+	@$(PROGRESS) "making $(VENV)" $(PYTHON) -m venv $(VENV)
+	@$(PROGRESS) "updating pip" $(PIP_INSTALL) --upgrade pip
+	@$(PROGRESS) "installing docmill and its libraries (a few minutes, 2 GB)" \
+		$(PIP_INSTALL) --progress-bar raw --build-constraint constraints.txt --editable . --group dev
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.installed
 	@PYTHON=$(PYTHON) deploy/system-packages g++ python3-dev
-	$(PIP_INSTALL) --build-constraint constraints.txt --group bench
+	@$(PROGRESS) "installing what the benchmarks compare with" \
+		$(PIP_INSTALL) --progress-bar raw --build-constraint constraints.txt --group bench
 	@# textrankr installs its own tests under the name that ours have, and they would be imported instead.
 	@rm -rf $(VENV)/lib/python3*/site-packages/tests
 	@touch $@

@@ -46,6 +46,10 @@ class Added:
     n_changed: int = 0
     n_unchanged: int = 0
 
+    @property
+    def n_good(self) -> int:
+        return self.n_new + self.n_changed + self.n_unchanged
+
     def __add__(self, other: Added) -> Added:
         return Added(
             self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged

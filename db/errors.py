@@ -32,6 +32,10 @@ class FencedError(StoreError):
     """This worker no longer holds the chunk: another claimed it, or the job was cancelled. Drop the work."""
 
 
+class NoStoreError(NotFoundError):
+    """Nobody has made a store where it was looked for."""
+
+
 class UnsafeStoreError(StoreError):
     """The database is set up so that a power cut could lose committed rows; docmill refuses to use it."""
 

@@ -46,7 +46,10 @@ class JobProgress:
     state: str
     n_documents: int
     n_ok: int
+    #: Every document without a result, those of a cancelled job too.
     n_error: int
+    #: Of those: what nobody tried, because the job was cancelled.
+    n_cancelled: int
     n_chunks: int
     n_chunks_closed: int
     #: What workers are at now.
@@ -66,6 +69,11 @@ class JobProgress:
     @property
     def n_done(self) -> int:
         return self.n_ok + self.n_error
+
+    @property
+    def n_failed(self) -> int:
+        """Documents that were tried and failed."""
+        return self.n_error - self.n_cancelled
 
     @property
     def ended(self) -> bool:

@@ -8,6 +8,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: The folder of everything embedded, if no other is named.
+HOME = ".docmill"
+
 
 class StoreSettings(BaseSettings):
     """Read from DOCMILL_* variables; every one is described in .env.example."""
@@ -15,7 +18,7 @@ class StoreSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore", hide_input_in_errors=True)
 
     #: Folder of everything embedded: the SQLite store, the Redis socket, models, logs.
-    home: Path = Path(".docmill")
+    home: Path = Path(HOME)
     #: Empty means SQLite inside `home`.
     database_url: str = Field(default="", repr=False)
     #: A user's own query (`docmill sql`, `--labels-sql`) is ended after so long.
@@ -32,5 +35,25 @@ class StoreSettings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home_path}/docmill.db"
 
     @property
+    def other_stores(self) -> str:
+        """What to do where there is no store: how one is made, and where others are."""
+        where = "DOCMILL_DATABASE_URL names it" if self.database_url else _home_words(self.home)
+        return (
+            f" ({where}). `docmill add PATHS --collection NAME` makes one there; to use another, change to its "
+            f"folder, or set DOCMILL_HOME or DOCMILL_DATABASE_URL{_nearby(self.home_path)}"
+        )
+
+    @property
     def models_path(self) -> Path:
         return (self.models_dir or self.home_path / "models").expanduser().absolute()
+
+
+def _home_words(home: Path) -> str:
+    return "DOCMILL_HOME is not set" if home == Path(HOME) else f"DOCMILL_HOME is {home}"
+
+
+def _nearby(home: Path) -> str:
+    """A store in a folder above, or the demo's."""
+    above = (folder / HOME for folder in home.parent.parents)
+    found = next((folder for folder in (home / "demo", *above) if (folder / "docmill.db").is_file()), None)
+    return f" (there is a store in {found})" if found else ""

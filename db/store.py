@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from sqlalchemy.orm import Session
 
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
-from db.errors import OldSchemaError, StoreError, UnsafeStoreError
+from db.errors import NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0011"
+SCHEMA = "0013"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -60,6 +61,17 @@ class Store:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def file(self) -> Path | None:
+        """SQLite's file; None for PostgreSQL, and for a store that is in no plain file."""
+        name = self.url.database if self.is_sqlite else None
+        return None if not name or name == ":memory:" or name.startswith("file:") else Path(name)
+
+    @property
+    def is_made(self) -> bool:
+        """False for SQLite where there is no file yet. Asking makes none."""
+        return self.file is None or (self.file.is_file() and self.file.stat().st_size > 0)
+
+    @property
     def name(self) -> str:
         """The URL without its password, for people."""
         shown = self.url.difference_update_query(["password", "sslpassword"])
@@ -88,8 +100,11 @@ class Store:
                 return None
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
-    def check_schema(self) -> None:
-        """Raise OldSchemaError unless the tables are this version's; SQLite is brought up to date by itself."""
+    def check_schema(self, *, create: bool = True) -> None:
+        """Raise OldSchemaError unless the tables are this version's; SQLite is brought up to date by itself. Without
+        `create`, nothing is made where nothing is: NoStoreError."""
+        if not create and not self.is_made:
+            raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
         if found == SCHEMA:
             return
@@ -176,15 +191,19 @@ def _postgres_begin(connection: Connection) -> None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    if url.database:
-        folder = Path(url.database).parent
-        if not folder.exists():
-            folder.mkdir(parents=True, mode=0o700)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+    if url.database:
+        # On the first connection, not before: whoever only asks for a store's name makes no folder.
+        event.listen(engine, "do_connect", partial(_make_folder, Path(url.database).parent))
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
     event.listen(engine, "handle_error", without_sql)
     return engine
+
+
+def _make_folder(folder: Path, *_: Any) -> None:
+    if not folder.exists():
+        folder.mkdir(parents=True, mode=0o700)
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
@@ -204,11 +223,12 @@ def _sqlite_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def open_store(url: str) -> Store:
-    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not."""
+def open_store(url: str, *, create: bool = True) -> Store:
+    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not. Where there is none,
+    SQLite's is made, or with create=False refused with NoStoreError."""
     store = Store(url)
     try:
-        store.check_schema()
+        store.check_schema(create=create)
     except OperationalError as error:
         raise StoreError(f"cannot reach {store.name}: {words(error)}") from error
     return store

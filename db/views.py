@@ -21,10 +21,16 @@ FROM chunk k WHERE k.job_id = j.id AND k.state = 'ready' AND k.fault IS NOT NULL
 ORDER BY k.n_put_back + k.n_crashes DESC, k.id LIMIT 1
 """  # noqa: S608
 
+#: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was
+#: cancelled. An index holds the errors by job and code, so that the count reads no other outcome.
 _JOB_PROGRESS = f"""
 SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
        COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
        COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
+       CASE WHEN j.state IN ('cancelling', 'cancelled')
+            THEN (SELECT COUNT(*) FROM outcome o
+                  WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code = 'CANCELLED')
+            ELSE 0 END AS n_cancelled,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
@@ -34,7 +40,8 @@ FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v
 """  # noqa: S608
 
 _LATEST_SUMMARY = f"""
-SELECT collection, document_key, summary, method, n_sentences, job_id, document_id, document_version, is_current
+SELECT collection, document_key, summary, method, n_sentences, job_id, document_id, document_version, is_current,
+       n_sentences AS n_document_sentences
 FROM (SELECT c.name AS collection, d.key AS document_key, r.summary, r.method, r.n_sentences, r.job_id,
              r.document_id, d.version AS document_version, d.is_latest AS is_current,
              ROW_NUMBER() OVER ({_NEWEST}) AS place
@@ -59,6 +66,7 @@ WHERE place = 1
 """  # noqa: S608
 
 #: A label that somebody gave goes before the newest model's, and stands alone where no model labelled the document.
+#: `score` and `probability` are the same number; the first name is older.
 _LATEST_LABEL = f"""
 SELECT newest.collection, newest.document_key,
        CASE WHEN g.rank IS NULL THEN newest.label ELSE g.label END AS label,
@@ -66,7 +74,7 @@ SELECT newest.collection, newest.document_key,
        CASE WHEN g.rank IS NULL THEN newest.reason ELSE NULL END AS reason,
        newest.model, newest.model_version, newest.job_id, newest.document_id, newest.document_version,
        newest.is_current, CASE WHEN g.rank IS NULL THEN 'model' ELSE g.source END AS label_source,
-       newest.label AS model_label
+       newest.label AS model_label, CASE WHEN g.rank IS NULL THEN newest.score ELSE 1.0 END AS probability
 FROM (SELECT c.id AS collection_id, c.name AS collection, d.key AS document_key, r.label, r.score, r.reason,
              m.name AS model, v.version AS model_version, r.job_id, r.document_id, d.version AS document_version,
              d.is_latest AS is_current, ROW_NUMBER() OVER ({_NEWEST}) AS place
@@ -78,7 +86,8 @@ LEFT JOIN given_label g ON g.collection_id = newest.collection_id AND g.document
                            AND g.rank = 1
 WHERE newest.place = 1
 UNION ALL
-SELECT c.name, g.document_key, g.label, 1.0, NULL, NULL, NULL, NULL, d.id, d.version, d.is_latest, g.source, NULL
+SELECT c.name, g.document_key, g.label, 1.0, NULL, NULL, NULL, NULL, d.id, d.version, d.is_latest, g.source, NULL,
+       1.0
 FROM given_label g JOIN collection c ON c.id = g.collection_id
 JOIN document d ON d.collection_id = g.collection_id AND d.key = g.document_key AND d.is_latest
 WHERE g.rank = 1 AND NOT EXISTS (SELECT 1 FROM classification r JOIN document o ON o.id = r.document_id

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from db import documents
 from db.documents import Added, NewDocument
-from scheduler.client import store
+from scheduler.client import make_store, store
 from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
 from scheduler.readers.markup import MarkupNotices
 
@@ -38,13 +38,14 @@ def add(
     *paths: str | PathLike[str],
     collection: str,
     options: ReadOptions | None = None,
-    tell: Callable[[int, int], None] = lambda n_good, n_bad: None,  # noqa: ARG005
+    tell: Callable[[Added, int], None] = lambda stored, n_bad: None,  # noqa: ARG005
 ) -> Report:
     """Add the documents in files and folders to a collection, which is made with the first of them.
 
     Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
     interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
-    now and then with the good and the bad so far. ValueError for a name that is none.
+    now and then with what is stored and the number of bad records so far. ValueError for a name that is none.
+    A store is made where there is none, once there is something to put in.
     """
     check_collection_name(collection)
     added = Added()
@@ -55,10 +56,11 @@ def add(
     collection_id = None
     for batch in documents.batches(good):
         if collection_id is None:
+            make_store()
             with store().write() as session:
                 collection_id = documents.collection_id(session, collection, create=True)
         added += _store(collection_id, batch)
-        tell(added.n_new + added.n_changed + added.n_unchanged, len(bad))
+        tell(added, len(bad))
     return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
+from typing import Annotated
+
+import typer
 
 from scheduler.commands import (
+    about,
     alive,
     checking,
     devices,
@@ -14,6 +17,7 @@ from scheduler.commands import (
     jobs,
     labels,
     models,
+    output,
     processes,
     quarantine,
     schedules,
@@ -28,6 +32,23 @@ app = Commands(
     name="docmill",
     help="Submit documents tonight; query the answers in SQL tomorrow. `docmill demo` shows it.",
 )
+
+
+@app.callback()
+def docmill(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=about.version, is_eager=True, help="Print docmill's version."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say on stderr which store and which Redis the command uses."),
+    ] = False,
+) -> None:
+    # No docstring: the help of docmill itself is above.
+    pass
+
+
 for command in (
     documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
@@ -45,8 +66,8 @@ app.add_typer(store_commands.app, name="db")
 
 def main() -> None:
     """Run the command; exit statuses are in scheduler.commands.shell."""
-    # Texts, results and passwords are in the files that docmill makes: nobody else reads them.
-    os.umask(0o077)
+    output.survive_any_encoding()
+    output.keep_private()
     app()
 
 

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any
 
 from db import progress, results
+from db.errors import NoStoreError
 from db.progress import JobProgress
 from db.store import Store, open_store
 from scheduler import requests
@@ -92,8 +93,16 @@ def submit(
 
 @cache
 def store() -> Store:
-    """The store of the settings, opened once."""
-    return open_store(settings().url)
+    """The store of the settings, opened once. Where there is none yet: NoStoreError, and none is made."""
+    try:
+        return open_store(settings().url, create=False)
+    except NoStoreError as error:
+        raise NoStoreError(f"{error}{settings().other_stores}") from None
+
+
+def make_store() -> None:
+    """Make the store of the settings where there is none yet: what has something to put in calls it first."""
+    open_store(settings().url).close()
 
 
 def main_table(kind: str) -> str:

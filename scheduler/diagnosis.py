@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db import jobs, model_versions, quarantine, schedules
 from db.database_errors import words
-from db.errors import StoreError
+from db.errors import NoStoreError, StoreError
 from db.models import Chunk, Job, Schedule
 from db.sql import now
 from db.store import Store
@@ -77,8 +77,13 @@ def _disk(now_settings: Settings) -> Finding:
 
 def _store(store: Store) -> Finding:
     try:
-        store.check_schema()
+        store.check_schema(create=False)
         store.check_durability()
+    except NoStoreError as error:
+        fix = (
+            "docmill add PATHS --collection NAME; or set DOCMILL_HOME or DOCMILL_DATABASE_URL to where it is"
+        )
+        return Finding("store", False, str(error), fix)
     except StoreError as error:
         return Finding("store", False, str(error))
     except SQLAlchemyError as error:

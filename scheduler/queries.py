@@ -9,15 +9,17 @@ from db import ad_hoc, views
 from db.ad_hoc import Found, QueryError
 from db.models import Base
 from scheduler.client import store
+from scheduler.column_hints import naming_columns
 from workers.settings import settings
 
 
 def run(query: str, limit: int | None = None) -> Found:
     """The columns and the first `limit` rows of a SELECT. ValueError where it is none, or the database refuses it."""
-    try:
-        return ad_hoc.run(store(), query, seconds=settings().query_seconds, limit=limit)
-    except QueryError as error:
-        raise ValueError(f"the query: {error}{_did_you_mean(str(error))}") from None
+    with naming_columns(query):
+        try:
+            return ad_hoc.run(store(), query, seconds=settings().query_seconds, limit=limit)
+        except QueryError as error:
+            raise ValueError(f"the query: {error}{_did_you_mean(str(error))}") from None
 
 
 def _did_you_mean(said: str) -> str:

@@ -440,6 +440,20 @@ MUTANTS = (
         "    for pattern in (_notice,):",
         ("nlp/test_keywords.py",),
     ),
+    Mutant(
+        "a reading command makes a store",
+        "scheduler/client.py",
+        "return open_store(settings().url, create=False)",
+        "return open_store(settings().url)",
+        ("commands/test_daily_use.py::test_no_command_makes_a_store_that_has_nothing_to_put_in[status]",),
+    ),
+    Mutant(
+        "cancelled counts as failed",
+        "db/progress.py",
+        "return self.n_error - self.n_cancelled",
+        "return self.n_error",
+        ("commands/test_daily_use.py::test_what_was_cancelled_did_not_fail",),
+    ),
 )
 
 

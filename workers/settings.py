@@ -3,9 +3,11 @@ environment; every variable is described in .env.example."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +19,8 @@ from db.settings import StoreSettings
 
 #: Linux allows 107 bytes for the path of a unix socket.
 MAX_SOCKET_PATH = 100
+#: Where the tests and benchmarks find their data: nothing that docmill itself reads.
+NOT_SETTINGS = {"DOCMILL_SHARED_DATA"}
 
 
 class Settings(StoreSettings):
@@ -95,6 +99,16 @@ def _is_readable(url: str) -> bool:
         return parts.port is None or parts.port > 0
     except ValueError:
         return False
+
+
+def unknown_names(environment: Iterable[str]) -> dict[str, str | None]:
+    """DOCMILL_* names that are no setting, each with the setting that is named most like it."""
+    known = {f"DOCMILL_{name}".upper() for name in Settings.model_fields} | NOT_SETTINGS
+    names = [
+        name for name in environment if name.upper().startswith("DOCMILL_") and name.upper() not in known
+    ]
+    close = {name: difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.7) for name in names}
+    return {name: found[0] if found else None for name, found in close.items()}
 
 
 @cache

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from scheduler.commands.options import JobId, Json, Key
-from scheduler.commands.output import print_json, print_table, say, warn
+from scheduler.commands.output import print_json, say, warn
 from scheduler.commands.shell import FAILED, INTERRUPTED, SOME_BAD
+from scheduler.commands.tables import print_table
 
 Device = Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda:0.")]
 

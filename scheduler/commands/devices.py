@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from scheduler.commands.options import Devices, Json
-from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.output import print_json, say
 from scheduler.commands.shell import FAILED
+from scheduler.commands.tables import print_table
 
 
 def devices(devices: Devices = "auto", json: Json = False) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.about import telling_of_a_new_store
 from scheduler.commands.file_options import (
     Delimiter,
     Encoding,
@@ -19,10 +20,12 @@ from scheduler.commands.file_options import (
     say_notices,
 )
 from scheduler.commands.options import Json
-from scheduler.commands.output import print_json, print_table, say, warn
-from scheduler.commands.shell import FAILED, SOME_BAD
+from scheduler.commands.output import console, print_json, say, warn
+from scheduler.commands.shell import FAILED, INTERRUPTED, SOME_BAD
+from scheduler.commands.tables import print_table
 
 if TYPE_CHECKING:
+    from db.documents import Added
     from scheduler.adding import Report
     from scheduler.readers import ReadOptions
 
@@ -64,7 +67,7 @@ def add(
         label_field=label_field,
         delimiter=delimiter,
     )
-    found = _add_showing_progress(paths, collection, options, quiet=json)
+    found = add_showing_progress(paths, collection, options, quiet=json)
     if json:
         counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
         bad = [asdict(record) for record in found.bad]
@@ -96,21 +99,41 @@ def collections(
         )
 
 
-def _add_showing_progress(paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool) -> Report:
+def add_showing_progress(
+    paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool = False
+) -> Report:
+    """Add files. Ctrl-C ends it with what is stored and how to go on."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from db.documents import Added
     from scheduler import adding
-    from scheduler.commands.output import console
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    stored = Added()
+
+    def tell(so_far: Added, n_bad: int) -> None:
+        nonlocal stored
+        stored = so_far
+        progress.update(bar, description=f"{stored.n_good:,} documents, {n_bad:,} bad")
+
     out = console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=out, transient=True, disable=quiet or not out.is_terminal) as progress:
         bar = progress.add_task("reading", total=None)
+        try:
+            with telling_of_a_new_store():
+                return adding.add(*paths, collection=collection, options=options, tell=tell)
+        except KeyboardInterrupt:
+            progress.stop()
+            warn(_interrupted(collection, stored))
+            raise typer.Exit(INTERRUPTED) from None
 
-        def tell(n_good: int, n_bad: int) -> None:
-            progress.update(bar, description=f"{n_good:,} documents, {n_bad:,} bad")
 
-        return adding.add(*paths, collection=collection, options=options, tell=tell)
+def _interrupted(collection: str, stored: Added) -> str:
+    return (
+        f"docmill: interrupted: {stored.n_good:,} documents of these files are in {collection} "
+        f"({stored.n_new:,} new, {stored.n_changed:,} changed, {stored.n_unchanged:,} unchanged); "
+        "the same command again goes on, and stores nothing twice"
+    )
 
 
 def report(collection: str, found: Report, tell: Callable[[str], None] = say) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -100,9 +101,19 @@ def _looks(job_id: int) -> Iterator[tuple[JobProgress, str]]:
     handle = JobHandle(job_id, 0)
     obstacles = Obstacles()
     while not (now := handle.progress()).ended:
-        yield now, obstacles.news(now, time.monotonic())
+        yield now, obstacles.news(now, time.monotonic(), partial(_why_still, now))
         time.sleep(LOOK_SECONDS)
     yield now, ""
+
+
+def _why_still(now: JobProgress) -> str:
+    from scheduler import standstill
+    from scheduler.client import store
+    from workers.settings import settings
+
+    with store().read() as session:
+        found = standstill.of(session, [now], settings(), 0).get(now.job_id)
+    return found.why if found else ""
 
 
 def _words(p: JobProgress) -> str:
@@ -121,8 +132,10 @@ def _words(p: JobProgress) -> str:
     if p.started_at is not None and p.n_done and not p.ended:
         seconds = (datetime.now(UTC) - p.started_at).total_seconds()
         parts.append(f"{p.n_done / max(seconds, 0.1):,.0f}/s")
-    if p.n_error:
-        parts.append(f"{p.n_error:,} errors")
+    if p.n_failed:
+        parts.append(f"{p.n_failed:,} errors")
+    if p.n_cancelled:
+        parts.append(f"{p.n_cancelled:,} cancelled")
     return ", ".join(parts)
 
 
@@ -133,8 +146,10 @@ def _ending(p: JobProgress) -> str:
     if p.finished_at and p.started_at:
         took = f" in {duration((p.finished_at - p.started_at).total_seconds())}"
     state = "failed" if p.failed else f"is {p.state}"
-    said = f"job {p.job_id} {state}{took}: {p.n_ok:,} ok, {p.n_error:,} failed"
-    if not p.n_error:
+    said = f"job {p.job_id} {state}{took}: {p.n_ok:,} ok, {p.n_failed:,} failed"
+    if p.n_cancelled:
+        said += f", {p.n_cancelled:,} cancelled"
+    if not p.n_failed:
         return f"{said}; {p.note}" if p.note else said
     if p.failed and p.note:
         said += f", {one_line(p.note.removeprefix(FAILED))}"

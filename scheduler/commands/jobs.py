@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scheduler.commands.obstacles import obstacles
 from scheduler.commands.options import Format, JobId, Json, Limit
-from scheduler.commands.output import one_line, print_csv, print_json, print_jsonl, print_table, say, warn
+from scheduler.commands.output import (
+    print_csv,
+    print_json,
+    print_json_array,
+    print_jsonl,
+    say,
+    users_umask,
+    warn,
+)
+from scheduler.commands.tables import print_table
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 TABLE_ROWS = 50
 #: Documents of a page, if no limit is given.
 PAGE_DOCUMENTS = 100
+#: What a table for people calls a column whose name alone misleads.
+HEADINGS = {"n_sentences": "n_document_sentences"}
 
 
 def status(
@@ -31,7 +43,8 @@ def status(
 ) -> None:
     """Show jobs and how far they are.
 
-    The note of a job that does not move says what is in the way.
+    The note of a job that does not move says what is in the way: a fault, another job that it waits for, or that no
+    scheduler or no worker runs. Documents that nobody tried, because the job was cancelled, are no errors.
 
     Example: docmill status
     """
@@ -42,14 +55,16 @@ def status(
 
     with store().read() as session:
         found = progress.newest(session, limit) if job is None else [progress.of(session, job)]
+        in_the_way = obstacles(session, found)
     if json:
-        rows = [asdict(job_progress) for job_progress in found]
+        rows = [asdict(each) | {"obstacle": in_the_way.get(each.job_id)} for each in found]
         print_json(rows if job is None else rows[0])
         return
-    columns = ("job", "kind", "collection", "state", "done", "ok", "errors", "model", "created", "note")
-    print_table(
-        [_status_row(p) for p in found], columns, "no jobs yet: docmill submit KIND --collection NAME"
-    )
+    columns = (
+        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "created", "note",
+    )  # fmt: skip
+    rows = [_status_row(each, in_the_way.get(each.job_id)) for each in found]
+    print_table(rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created",))
 
 
 def results(
@@ -66,6 +81,7 @@ def results(
             metavar="FILE", help="Of summaries: write a page with documents and summaries side by side."
         ),
     ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON array.")] = False,
 ) -> None:
     """Print what a job found, row by row.
 
@@ -86,6 +102,9 @@ def results(
             _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
             return
         rows = stored.errors_of(session, job) if errors else _rows(session, found, table)
+        if json:
+            print_json_array(islice(rows, limit))
+            return
         for_people = format is Format.TABLE and limit is None
         print_rows(islice(rows, TABLE_ROWS if for_people else limit), format, _no_rows(found, errors=errors))
         if for_people and next(rows, None) is not None:
@@ -155,13 +174,13 @@ def kinds(json: Json = False) -> None:
     print_table(rows, ("kind", "summary", "parameters"), "none")
 
 
-def _status_row(p: JobProgress) -> dict[str, Any]:
+def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     model = f"{p.model.partition('@')[0]}@{p.model_version}" if p.model and p.model_version else p.model
     done = f"{p.n_done:,} of {p.n_documents:,}"
-    note = one_line(p.fault) if p.fault else p.note
     return {
         "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.shown_state, "done": done,
-        "ok": p.n_ok, "errors": p.n_error, "model": model, "created": p.created_at, "note": note,
+        "ok": p.n_ok, "errors": p.n_failed, "cancelled": p.n_cancelled or None, "model": model,
+        "created": p.created_at, "note": obstacle or p.note,
     }  # fmt: skip
 
 
@@ -172,7 +191,8 @@ def print_rows(rows: Iterator[dict[str, Any]], format_: Format, empty: str) -> N
     elif format_ is Format.JSONL:
         print_jsonl(rows)
     else:
-        found = list(rows)
+        # In a table with the summary, n_sentences reads as the summary's own length.
+        found = [{HEADINGS.get(name, name): value for name, value in row.items()} for row in rows]
         print_table(found, tuple(found[0]) if found else (), empty)
 
 
@@ -210,13 +230,15 @@ def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> N
         for row, chosen in stored.summaries_of(session, job.job_id, limit)
     )
     shown = f"the first {limit:,} of " if limit < job.n_ok else ""
-    facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_error:,} failed"
+    facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_failed:,} failed"
+    facts += f", {job.n_cancelled:,} cancelled" if job.n_cancelled else ""
+
     pieces = page(f"Summaries of job {job.job_id}", facts, documents)
     if str(path) == "-":
         for piece in pieces:
             say(piece.rstrip("\n"))
     else:
-        with path.open("w", encoding="utf-8", newline="\n") as file:
+        with users_umask(), path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(pieces)
         say(f"{path}: {min(limit, job.n_ok):,} documents")
     if shown:
@@ -228,8 +250,12 @@ def _no_rows(job: JobProgress, *, errors: bool) -> str:
         return "no document failed" + ("" if job.ended else " so far")
     if not job.ended:
         return f"no rows yet: job {job.job_id} is {job.state}, {job.n_done:,} of {job.n_documents:,} documents done"
-    more = f": all {job.n_error:,} documents failed, see docmill results {job.job_id} --errors"
-    return "no rows" + (more if job.n_error and not job.n_ok else "")
+    if not job.n_error or job.n_ok:
+        return "no rows"
+    if not job.n_failed:
+        return f"no rows: the job was cancelled before any of its {job.n_cancelled:,} documents was done"
+    which = f"all {job.n_failed:,}" if not job.n_cancelled else f"{job.n_failed:,} of {job.n_documents:,}"
+    return f"no rows: {which} documents failed, see docmill results {job.job_id} --errors"
 
 
 def _change(step: Callable[[Session], None]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import Format, Key, Limit
-from scheduler.commands.output import say
+from scheduler.commands.output import print_json_array, say
 from scheduler.commands.shell import Commands
 
 app = Commands(help="Labels that people give; they go before a model's.")
@@ -49,6 +49,7 @@ def list_(
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
     limit: Limit = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON array.")] = False,
 ) -> None:
     """List the labels that were given.
 
@@ -60,9 +61,12 @@ def list_(
     from scheduler.client import store
     from scheduler.commands.jobs import TABLE_ROWS, print_rows
 
-    most = TABLE_ROWS if format is Format.TABLE and limit is None else limit
+    most = TABLE_ROWS if format is Format.TABLE and limit is None and not json else limit
     with store().read() as session:
         rows = islice(labels.listing(session, collection), most)
+        if json:
+            print_json_array(rows)
+            return
         print_rows(rows, format, "no label was given yet: docmill label set KEY LABEL")
 
 

@@ -9,8 +9,9 @@ import typer
 
 from scheduler.commands import figures
 from scheduler.commands.options import Json
-from scheduler.commands.output import print_json, print_table, say, shown
+from scheduler.commands.output import print_json, say, shown, users_umask
 from scheduler.commands.shell import Commands
+from scheduler.commands.tables import print_table
 
 app = Commands(help="Trained models, their versions and champions.")
 
@@ -157,9 +158,10 @@ def export(
     # torch and gensim take seconds to load, and no other command of a client needs them.
     from nlp_tasks.similarity.model import rebuild
 
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / "doc2vec.model"
-    rebuild(source).save(str(target))
+    with users_umask():
+        folder.mkdir(parents=True, exist_ok=True)
+        rebuild(source).save(str(target))
     say(f"{version.ref} is in {target}: gensim.models.doc2vec.Doc2Vec.load({str(target)!r}) reads it")
 
 
@@ -175,7 +177,8 @@ def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, An
     if str(file) == "-":
         say(text.rstrip("\n"))
     else:
-        file.write_text(text, encoding="utf-8")
+        with users_umask():
+            file.write_text(text, encoding="utf-8")
         say(f"wrote {file}")
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,17 +20,36 @@ if TYPE_CHECKING:
 
 #: DEL, the C1 controls, and the line ends of Unicode.
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
+#: What the user's umask was before `keep_private`; None in processes that are not the command.
+USERS_UMASK: int | None = None
 #: Spreadsheets take a cell that starts so for a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def survive_any_encoding() -> None:
+    """Let characters that the terminal's or the pipe's encoding lacks be printed as \\uXXXX: a name or a text must not
+    end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def console(*, stderr: bool = False) -> Console:
     """A rich console that prints data as it is: no markup, no highlighting."""
     from rich.console import Console
 
-    # A file or a pipe has no width: one that holds most tables without a fold.
-    width = None if (sys.stderr if stderr else sys.stdout).isatty() else 200
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width)
+    width: int | None
+    height: int | None
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        # A file or a pipe has no width: one that holds most lines without a fold.
+        width, height = 200, 50
+    elif stderr:
+        # What is drawn there follows the terminal when its size changes.
+        width, height = None, None
+    else:
+        # Asked for here, since rich takes 80 where TERM is dumb.
+        width, height = shutil.get_terminal_size()
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width, height=height)
 
 
 def say(text: str) -> None:
@@ -42,40 +65,23 @@ def warn(text: str) -> None:
 def print_json(value: Any) -> None:
     """One JSON value on one line; times as ISO 8601. Control characters are escaped, also those that JSON
     would leave as they are and a terminal would obey."""
-    text = json.dumps(value, ensure_ascii=False, default=_plain)
-    print(_CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    print(_json(value))
 
 
-def print_table(rows: Iterable[dict[str, Any]], columns: Sequence[str], empty: str) -> None:
-    """A table; `empty` is what is said when there are no rows. Long texts are wrapped."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in columns:
-        right = column.startswith("n_") or column in (
-            "job",
-            "rank",
-            "score",
-            "version",
-            "priority",
-            "done",
-            "ok",
-            "errors",
-            "precision",
-            "recall",
-            "f1",
-            "support",
-            "threshold",
-        )
-        table.add_column(column, justify="right" if right else "left", overflow="fold")
+def print_json_array(rows: Iterable[dict[str, Any]]) -> None:
+    """The same of many values, one after the other, so that they need not be held at once."""
+    separator = "["
     for row in rows:
-        table.add_row(*(Text(shown(row.get(column))) for column in columns))
-    if table.row_count:
-        console().print(table)
-    else:
-        say(empty)
+        print(separator + _json(row), end="")
+        separator = ",\n "
+    print("[]" if separator == "[" else "]")
+
+
+def _json(value: Any) -> str:
+    # An encoding that lacks characters gets them escaped as JSON does it, which loses nothing.
+    in_ascii = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    text = json.dumps(value, ensure_ascii=in_ascii, default=_plain)
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_csv(rows: Iterable[dict[str, Any]]) -> None:
@@ -92,6 +98,25 @@ def print_jsonl(rows: Iterable[dict[str, Any]]) -> None:
     """One JSON object a line."""
     for row in rows:
         print_json(row)
+
+
+@contextmanager
+def users_umask() -> Iterator[None]:
+    """Files made in here are for whom the user's umask says, not for the user alone: what is asked for by name."""
+    if USERS_UMASK is None:
+        yield
+        return
+    ours = os.umask(USERS_UMASK)
+    try:
+        yield
+    finally:
+        os.umask(ours)
+
+
+def keep_private() -> None:
+    """Texts, results and passwords are in the files that docmill makes: nobody else reads them. See users_umask."""
+    global USERS_UMASK
+    USERS_UMASK = os.umask(0o077)
 
 
 def shown(value: Any) -> str:

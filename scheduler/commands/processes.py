@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scheduler.commands.about import telling_of_a_new_store
 from scheduler.commands.options import Devices
 from scheduler.commands.output import say, warn
 
@@ -42,7 +43,8 @@ def worker(
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
     decision = decide(devices)
     logs.to_stderr()
-    open_store(settings().url).check_durability()
+    with telling_of_a_new_store():
+        open_store(settings().url).check_durability()
     _warn_without_redis(settings())
     redis_version.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
@@ -70,7 +72,8 @@ def scheduler() -> None:
     logs.to_stderr()
     # What cannot be loaded is said before anything is started; later it would be an error of each message sent.
     all_kinds()
-    store = open_store(settings().url)
+    with telling_of_a_new_store():
+        store = open_store(settings().url)
     store.check_durability()
     _warn_without_redis(settings())
     redis_version.check(settings())
@@ -141,7 +144,8 @@ def up(
     on_stop(stopping.set)
     stack = Stack(settings(), devices, flower_port)
     try:
-        stack.start()
+        with telling_of_a_new_store():
+            stack.start()
         say(f"docmill is up in {stack.home}")
         say(f"devices: {decision}")
         if stack.flower is not None:
@@ -157,14 +161,18 @@ def up(
 
 def demo(
     keep: Annotated[
-        bool, typer.Option("--keep", help="Stay up afterwards, with Flower, until Ctrl-C.")
+        bool,
+        typer.Option(
+            "--keep", help="Stay up afterwards, with Flower, until Ctrl-C; else until Enter, at a terminal."
+        ),
     ] = False,
     devices: Devices = "auto",
 ) -> None:
     """Show docmill on real texts.
 
-    They are English news and reviews, and a small Korean collection. It works in a folder of its own inside
-    DOCMILL_HOME; run again, it finds nothing to do.
+    They are English news, a small Korean collection and support tickets in both languages, a quarter of which the
+    classifier never sees before it labels them. It works in a folder of its own inside DOCMILL_HOME; run again, it
+    finds nothing to do.
 
     Example: docmill demo --keep
     """

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import JobId, Json, Key, Wait
-from scheduler.commands.output import print_json, print_table, say, shown
+from scheduler.commands.output import print_json, say, shown
 from scheduler.commands.shell import Commands
+from scheduler.commands.tables import print_table
 
 app = Commands(help="Documents that kill, hang or exhaust workers.")
 

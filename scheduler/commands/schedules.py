@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.commands.options import Json, parse
-from scheduler.commands.output import print_json, print_table, say
+from scheduler.commands.output import print_json, say
 from scheduler.commands.shell import Commands
+from scheduler.commands.tables import print_table
 
 if TYPE_CHECKING:
     from scheduler.requests import JobRequest
@@ -61,6 +62,8 @@ def add(
 @app.command(name="list")
 def list_(json: Json = False) -> None:
     """List the schedules, when they fire next and how they fired last.
+
+    Each job is shown as `--job` takes it, with its model, parameters and priority.
 
     Example: docmill schedule list
     """
@@ -153,6 +156,21 @@ def parse_job(text: str) -> JobRequest:
     )
 
 
+def as_words(request: dict[str, Any]) -> str:
+    """A request as `--job` takes it: what `parse_job` reads back."""
+    import shlex
+
+    kind = request["kind"]
+    words = ["train", kind.removeprefix("train-")] if kind.startswith("train-") else [kind]
+    words += ["--collection", request["collection"]]
+    words += ["--model", request["model"]] if request.get("model") else []
+    for name, value in request.get("parameters", {}).items():
+        words += ["-p", f"{name}={value}"]
+    words += ["--priority", str(request["priority"])] if request.get("priority", 5) != 5 else []
+    words += ["--new"] if request.get("only_new") else []
+    return shlex.join(words)
+
+
 def _check(session: Any, requests: list[JobRequest]) -> None:
     """Refuse now what would fail at night."""
     from db import documents
@@ -171,7 +189,7 @@ def _row(schedule: Any, last: Any) -> dict[str, Any]:
         "next": _local(schedule.next_at, schedule.time_zone),
         "last": _local(last.due_at, schedule.time_zone) if last else None,
         "fault": last.fault if last else None,
-        "jobs": ", ".join(f"{request['kind']} {request['collection']}" for request in schedule.requests),
+        "jobs": "\n".join(as_words(request) for request in schedule.requests),
         # What programs read in place of the local times and the short words.
         "exact": {
             "next": schedule.next_at,

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from nlp_tasks.errors import ModelFileError
+from scheduler.commands import about
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,9 +34,16 @@ class Command(TyperCommand):
     keeps its traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        warn_of_unknown_settings()
         try:
+            if ctx.find_root().params.get("verbose"):
+                about.say_where()
             returned = super().invoke(ctx)
             sys.stdout.flush()
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            print("docmill: interrupted", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # The interpreter must not complain at its end either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,11 +80,25 @@ class Commands(typer.Typer):
         return super().command(name, cls=Command, **options)
 
 
+def warn_of_unknown_settings() -> None:
+    """A DOCMILL_* variable that is no setting is most likely one with a slip in its name."""
+    if not any(name.upper().startswith("DOCMILL_") for name in os.environ):
+        return
+    from workers.settings import unknown_names
+
+    for name, close in unknown_names(os.environ).items():
+        hint = f"did you mean {close}?" if close else "the settings are in docs/commands.md"
+        print(f"docmill: {name} is no setting, so it is ignored: {hint}", file=sys.stderr)
+
+
 def known(error: Exception) -> tuple[int, str] | None:
     """(exit status, one line) of an error whose message is for the user; None for a defect."""
     if type(error) is ValueError:
         # Not its subclasses: a text that cannot be decoded, say, is nothing that the user wrote.
         return USAGE, _line(str(error))
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        # Python keeps bytes of an argument that are no text in the locale's encoding as surrogates.
+        return USAGE, "what was typed is no text in this locale's encoding: set LC_ALL=C.UTF-8"
     if isinstance(error, OSError):
         return FAILED, _os_words(error)
     if "pydantic" in sys.modules and (words := _settings_words(error)):

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import Json, Key
-from scheduler.commands.output import print_json, print_table
+from scheduler.commands.output import print_json
+from scheduler.commands.tables import print_table
 
 
 def similar(

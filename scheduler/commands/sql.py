@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from scheduler.commands.options import Format
-from scheduler.commands.output import print_csv, print_jsonl, print_table, warn
+from scheduler.commands.output import print_csv, print_jsonl, warn
+from scheduler.commands.tables import print_table
 
 
 def sql(

@@ -1,19 +1,16 @@
-"""docmill db upgrade, docmill doctor."""
+"""docmill db upgrade, db show, docmill doctor."""
 
 from __future__ import annotations
 
 import typer
 
+from scheduler.commands import about
+from scheduler.commands.about import telling_of_a_new_store
 from scheduler.commands.options import Json
-from scheduler.commands.output import print_json, say
+from scheduler.commands.output import print_json, say, shown
 from scheduler.commands.shell import FAILED, Commands
 
 app = Commands(help="The store's tables.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `docmill db upgrade` a command of two words."""
 
 
 @app.command()
@@ -29,8 +26,26 @@ def upgrade() -> None:
     from workers.settings import settings
 
     store = Store(settings().url)
-    migrations.upgrade(store)
+    with telling_of_a_new_store():
+        migrations.upgrade(store)
     say(f"{store.name} is at schema {SCHEMA}")
+
+
+@app.command()
+def show(json: Json = False) -> None:
+    """Say which store, Redis and folders docmill uses here.
+
+    Nothing is made and nobody is asked; `docmill doctor` looks at whether all of it works, and `docmill --verbose`
+    before any command says it too.
+
+    Example: docmill db show
+    """
+    facts = about.where()
+    if json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        say(f"{name:7}  {shown(value)}")
 
 
 def doctor(json: Json = False) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from db.errors import NothingToDoError
+from scheduler.commands.documents import add_showing_progress
 from scheduler.commands.documents import report as report_added
 from scheduler.commands.file_options import Delimiter, Encoding, read_options, say_notices
 from scheduler.commands.following import follow
@@ -154,11 +155,9 @@ def train(
 
 def _add_pairs(path: Path, collection: str, kind: str, options: ReadOptions) -> None:
     """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
-    from scheduler import adding
-
     if kind != "train-summarizer":
         raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
-    found = adding.add(path, collection=collection, options=options)
+    found = add_showing_progress([path], collection, options)
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)

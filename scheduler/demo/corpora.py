@@ -1,8 +1,9 @@
-"""The demo's documents: the Lee news corpus and the labelled reviews that the gensim wheel carries, and the
-Korean collection in examples/documents."""
+"""The demo's documents: the Lee news corpus that the gensim wheel carries, the Korean collection in examples/documents,
+and the labelled tickets in examples/tickets.csv, a part of which no model is trained on."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,13 +12,17 @@ from db.documents import NewDocument
 from db.errors import StoreError
 
 NEWS = "lee-news"
-REVIEWS = "reviews"
 KOREAN = "korean"
+#: Labelled tickets to learn from, and those that are held out: the model never saw them.
+TICKETS = "tickets"
+NEW_TICKETS = "new-tickets"
+#: Every fourth of a label's tickets in a language is held out.
+HELD_OUT_EVERY = 4
 
 
-def korean_folder() -> Path:
-    """examples/documents of the checkout."""
-    folder = Path(__file__).parents[2] / "examples" / "documents"
+def examples() -> Path:
+    """The folder examples of the checkout."""
+    folder = Path(__file__).parents[2] / "examples"
     if not folder.is_dir():
         raise StoreError(f"{folder} is not there: the demo runs in a checkout of docmill")
     return folder
@@ -30,14 +35,13 @@ def news() -> Iterator[NewDocument]:
         yield NewDocument(f"lee-{number:03}", line.strip(), None, f"{path.name}:{number}")
 
 
-def reviews() -> Iterator[NewDocument]:
-    """200 English film reviews of a sentence, each with its label."""
-    path = _gensim_data() / "pang_lee_polarity.cor"
-    for number, line in enumerate(path.read_text(encoding="cp1252").splitlines(), start=1):
-        label, _, text = line.partition(" ")
-        yield NewDocument(
-            f"review-{number:03}", text.strip(), label.removeprefix("__label__"), f"{path.name}:{number}"
-        )
+def tickets(*, held_out: bool) -> Iterator[NewDocument]:
+    """Support tickets in Korean and English with their labels: every fourth is held out, the rest is to learn from."""
+    path = examples() / "tickets.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        for line, row in enumerate(csv.DictReader(file), start=2):
+            if (int(row["id"].rpartition("-")[2]) % HELD_OUT_EVERY == 0) == held_out:
+                yield NewDocument(row["id"], row["text"], row["label"], f"{path.name}:{line}")
 
 
 def _gensim_data() -> Path:

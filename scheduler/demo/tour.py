@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: A job that does not end within this time is a fault worth a message.
 PATIENCE_SECONDS = 600.0
+#: Where no bar can be drawn, a line is printed so often.
+LINE_SECONDS = 5.0
 
 
 def run(*, devices: str, keep: bool) -> None:
@@ -41,33 +44,39 @@ def run(*, devices: str, keep: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     stack = Stack(settings(), devices)
     try:
-        say(f"Starting Redis, a scheduler, workers and Flower in {home}")
+        say(f"Starting Redis, a scheduler, workers and Flower in {_relative(home)} ...")
         stack.start()
         added = _add_everything(store())
         jobs, n_created = _submit_everything()
         if added == 0 and n_created == 0:
             say("Nothing to do: every document is in the store, and every job was done before.")
         _watch(store(), jobs, stack, stopping)
-        if not stopping.is_set():
-            show(store(), jobs, stack)
-        if keep and not stopping.is_set():
-            say("\nStaying up: Ctrl-C stops everything.")
-            stack.run(stopping)
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stays = keep or _at_a_terminal()
+        _show(store(), jobs)
+        _next_steps(stack, jobs, stays=stays)
+        if stays:
+            _stay(stack, stopping, keep=keep)
     finally:
         stack.stop()
-    if stopping.is_set() and not keep:
-        raise KeyboardInterrupt
+    if stays:
+        say("Everything is stopped; the demo's rows stay.")
 
 
 def _add_everything(store: Store) -> int:
     """Returns how many documents are new."""
     from scheduler.readers import BadRecord, ReadOptions, Record, read
 
-    n_new = _add(store, corpora.NEWS, corpora.news()) + _add(store, corpora.REVIEWS, corpora.reviews())
+    n_new = (
+        _add(store, corpora.NEWS, corpora.news())
+        + _add(store, corpora.TICKETS, corpora.tickets(held_out=False))
+        + _add(store, corpora.NEW_TICKETS, corpora.tickets(held_out=True))
+    )
     bad: list[BadRecord] = []
 
     def korean() -> Iterable[NewDocument]:
-        folder = corpora.korean_folder()
+        folder = corpora.examples() / "documents"
         for encoding, paths in _by_encoding(folder):
             for record in read(paths, ReadOptions(encoding=encoding)):
                 if isinstance(record, Record):
@@ -103,7 +112,9 @@ def _submit_everything() -> tuple[dict[str, int], int]:
     """Jobs by what they show; and how many of them are new."""
     from scheduler.client import submit
 
-    news, reviews, korean = corpora.NEWS, corpora.REVIEWS, corpora.KOREAN
+    news, korean, tickets = corpora.NEWS, corpora.KOREAN, corpora.TICKETS
+    # Of few texts, vectors alone say little; hybrid looks at the words too, and shows which they share.
+    alike = {"method": "hybrid", "terms": 5, "k": 3}
     asked: dict[str, Callable[[dict[str, int]], dict[str, object]]] = {
         "train-news": lambda _: {"kind": "train-similarity", "collection": news, "model": news},
         # A handful of short texts needs many passes before their vectors part.
@@ -111,15 +122,20 @@ def _submit_everything() -> tuple[dict[str, int], int]:
             "kind": "train-similarity", "collection": korean, "model": korean,
             "parameters": {"epochs": 200, "vector_size": 50},
         },
-        "train-reviews": lambda _: {"kind": "train-classify", "collection": reviews, "model": "sentiment"},
+        "train-tickets": lambda _: {
+            "kind": "train-classify", "collection": tickets, "model": tickets, "parameters": {"held_out": 0.2},
+        },
         "summaries": lambda _: {"kind": "summarize", "collection": news},
         "korean-summaries": lambda _: {"kind": "summarize", "collection": korean},
-        "similar": lambda done: {"kind": "similarity", "collection": news, "model": news, "after": done["train-news"]},
+        "similar": lambda done: {
+            "kind": "similarity", "collection": news, "model": news, "parameters": alike, "after": done["train-news"],
+        },
         "korean-similar": lambda done: {
-            "kind": "similarity", "collection": korean, "model": korean, "after": done["train-korean"],
+            "kind": "similarity", "collection": korean, "model": korean, "parameters": alike,
+            "after": done["train-korean"],
         },
         "labels": lambda done: {
-            "kind": "classify", "collection": reviews, "model": "sentiment", "after": done["train-reviews"],
+            "kind": "classify", "collection": corpora.NEW_TICKETS, "model": tickets, "after": done["train-tickets"],
         },
         "fragile": lambda _: {"kind": "demo-fragile", "collection": korean},
     }  # fmt: skip
@@ -137,102 +153,116 @@ def _watch(store: Store, jobs: dict[str, int], stack: Stack, stopping: threading
 
     columns = (
         TextColumn("  {task.description:34}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.fields[words]}", markup=False),
     )
-    until = time.monotonic() + PATIENCE_SECONDS
-    with Progress(*columns, console=console(stderr=True)) as bars:
+    out, tell = console(stderr=True), _Teller()
+    with Progress(*columns, console=out, disable=not out.is_terminal) as bars:
         rows = {
             job_id: bars.add_task(f"job {job_id}, {name}", total=1.0, words="")
             for name, job_id in jobs.items()
         }
-        while not stopping.wait(0.2):
-            stack.keep_up()
-            with store.read() as session:
-                found = [progress.of(session, job_id) for job_id in jobs.values()]
+        for found in _looks(store, jobs, stack, stopping):
             for job in found:
                 bars.update(rows[job.job_id], completed=job.share, words=_words(job))
-            if all(job.ended for job in found):
-                return
-            if time.monotonic() > until:
-                raise TimeoutError(f"the demo's jobs do not end: see {stack.logs} and `docmill doctor`")
+            if not out.is_terminal:
+                tell(found)
+
+
+def _looks(
+    store: Store, jobs: dict[str, int], stack: Stack, stopping: threading.Event
+) -> Iterator[list[JobProgress]]:
+    """Where the jobs stand, again and again until all have ended."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not stopping.wait(0.2):
+        stack.keep_up()
+        with store.read() as session:
+            found = [progress.of(session, job_id) for job_id in jobs.values()]
+        yield found
+        if all(job.ended for job in found):
+            return
+        if time.monotonic() > until:
+            raise TimeoutError(f"the demo's jobs do not end: see {stack.logs} and `docmill doctor`")
 
 
 def _words(job: JobProgress) -> str:
     if not job.n_done:
-        return job.note or job.state
-    return f"{job.n_ok} ok" + (f", {job.n_error} failed" if job.n_error else "")
+        return (job.note or job.state)[:30]
+    return f"{job.n_ok} ok" + (f", {job.n_failed} failed" if job.n_failed else "")
 
 
-def show(store: Store, jobs: dict[str, int], stack: Stack) -> None:
-    """A handful of results that a person can judge, the failed document, and what to try next."""
+class _Teller:
+    """For a file or a pipe, where nothing can be drawn: a line every few seconds."""
+
+    def __init__(self) -> None:
+        self.told_at = -LINE_SECONDS
+
+    def __call__(self, found: list[JobProgress]) -> None:
+        n_ended = sum(job.ended for job in found)
+        if n_ended < len(found) and time.monotonic() - self.told_at < LINE_SECONDS:
+            return
+        self.told_at = time.monotonic()
+        at = next((f"; job {job.job_id}: {_words(job)}" for job in found if not job.ended), "")
+        say(f"  {n_ended} of {len(found)} jobs done{at}")
+
+
+def _show(store: Store, jobs: dict[str, int]) -> None:
     from sqlalchemy import text
 
-    from scheduler.commands.output import print_table
+    from scheduler.commands.tables import print_table
+    from scheduler.demo import showing
 
-    def query(statement: str, **values: object) -> list[dict[str, object]]:
-        with store.read() as session:
-            return [dict(row) for row in session.execute(text(statement), values).mappings()]
-
-    say("\nSummaries")
-    for collection in (corpora.NEWS, corpora.KOREAN):
-        for row in query(
-            "SELECT document_key, summary FROM v_latest_summary WHERE collection = :c AND n_sentences > 5 "
-            "ORDER BY document_key LIMIT 2",
-            c=collection,
-        ):
-            say(f"  {row['document_key']}: {_cut(str(row['summary']), 300)}")
-    say("\nNearest neighbours")
-    for collection in (corpora.NEWS, corpora.KOREAN):
-        for row in query(
-            "SELECT s.document_key, s.neighbour_key, s.score, d.text AS document_text, n.text AS neighbour_text "
-            "FROM v_similar s JOIN document d ON d.id = s.document_id JOIN document n ON n.id = s.neighbour_id "
-            "WHERE s.rank = 1 AND s.collection = :c AND s.document_id < s.neighbour_id "
-            "AND d.text <> n.text AND d.body_chars > 150 "
-            "ORDER BY s.score DESC LIMIT 3",
-            c=collection,
-        ):
-            say(f"  {row['score']:.2f}  {row['document_key']}: {_cut(str(row['document_text']), 90)}")
-            say(f"        {row['neighbour_key']}: {_cut(str(row['neighbour_text']), 90)}")
-    say("\nLabels")
-    rows = query(
-        "SELECT l.label, l.score, d.text FROM v_latest_label l JOIN document d ON d.id = l.document_id "
-        "WHERE l.collection = :c ORDER BY l.score DESC LIMIT 4",
-        c=corpora.REVIEWS,
-    )
-    for row in rows:
-        say(f"  {row['label']} {row['score']:.2f}  {_cut(str(row['text']), 100)}")
-    say("\nThe document that failed, and why")
-    for row in query(
-        "SELECT document_key, error_code, error_detail FROM v_failures WHERE job_id = :j", j=jobs["fragile"]
-    ):
-        say(f"  {row['document_key']}: {row['error_code']}: {_cut(str(row['error_detail']), 200)}")
-    say("\nJobs")
+    showing.everything(store, jobs)
+    say("\nJOBS")
     columns = ("job_id", "kind", "collection", "state", "n_documents", "n_ok", "n_error")
-    print_table(query(f"SELECT {', '.join(columns)} FROM v_job_progress ORDER BY job_id"), columns, "none")  # noqa: S608
-    _next_steps(stack)
+    with store.read() as session:
+        rows = session.execute(text(f"SELECT {', '.join(columns)} FROM v_job_progress ORDER BY job_id"))  # noqa: S608
+        print_table((dict(row) for row in rows.mappings()), columns, "none")
 
 
-def _next_steps(stack: Stack) -> None:
+def _next_steps(stack: Stack, jobs: dict[str, int], *, stays: bool) -> None:
+    """What to do now: every line can be typed as it stands, and no address is printed that does not answer."""
+    say("\nNEXT: look into what the demo made")
     # As `make demo` leaves it, the command is not on the PATH.
-    docmill = f"DOCMILL_HOME={_relative(stack.home)} {_relative(Path(sys.executable).with_name('docmill'))}"
-    say("Try in SQL:")
-    for statement in (
-        "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'korean' LIMIT 3",
-        "SELECT document_key, neighbour_key, score FROM v_similar WHERE rank = 1 ORDER BY score DESC LIMIT 5",
-        "SELECT document_key, error_code, error_detail FROM v_failures",
-    ):
-        say(f'  {docmill} sql "{statement}"')
+    activate = Path(sys.executable).with_name("activate")
+    if activate.exists():
+        say(f"  source {shlex.quote(_relative(activate))}")
+    say(f"  export DOCMILL_HOME={shlex.quote(_relative(stack.home))}")
+    say('  docmill sql "SELECT document_key, summary FROM v_latest_summary LIMIT 3"')
+    say('  docmill sql "SELECT document_key, error_code FROM v_failures"')
+    say(f"  docmill results {jobs['labels']} --limit 5")
+    say("  docmill models show tickets --html tickets.html  # how good the model is")
+    say("\nNEXT: your own documents (README.md goes on from here)")
+    say("  unset DOCMILL_HOME")
+    say("  docmill up                                       # in one terminal")
+    say("  docmill add FILES --collection inbox             # in another")
+    say("  docmill submit summarize --collection inbox --wait")
+    if not stays:
+        say("\nEverything is stopped. With Flower's pages of the workers: docmill demo --keep")
+
+
+def _say_flower(stack: Stack) -> None:
     if stack.flower is not None:
-        say(
-            f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password}) "
-            "while `docmill demo --keep` runs"
-        )
+        say(f"Flower is up: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
 
 
-def _cut(value: str, width: int) -> str:
-    line = " ".join(value.split())
-    return line if len(line) <= width else line[: width - 1] + "…"
+def _stay(stack: Stack, stopping: threading.Event, *, keep: bool) -> None:
+    """Keep everything up: with --keep until Ctrl-C; for somebody at a terminal until they press Enter."""
+    say("")
+    _say_flower(stack)
+    if not keep:
+        threading.Thread(target=_stop_at_enter, args=(stopping,), daemon=True).start()
+    say("Ctrl-C stops everything." if keep else "Press Enter to stop everything; what was made stays.")
+    stack.run(stopping)
+
+
+def _stop_at_enter(stopping: threading.Event) -> None:
+    sys.stdin.readline()
+    stopping.set()
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _relative(path: Path) -> str:

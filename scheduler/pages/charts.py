@@ -25,6 +25,8 @@ THICK, MARK = 16, 6
 NAME, BAR = 190, 360
 #: Pixels from the bars to the right edge of the column of counts.
 COUNT = 130
+#: The same on a narrow screen, where a label's name stands above its bar: nothing is wider than a telephone.
+NARROW_BAR, NARROW_ROW, NARROW_COUNT = 190, 52, 110
 
 Rows = Sequence[dict[str, Any]]
 
@@ -55,6 +57,30 @@ def by_label(rows: Rows) -> Markup:
     return _picture(NAME + BAR + COUNT + 10, 36 + len(shown) * ROW, "Figures by label", *parts)
 
 
+def by_label_narrow(rows: Rows) -> Markup:
+    """The same for a screen of 320 pixels and more."""
+    shown = sorted(rows, key=lambda row: -row["support"])[:MOST_LABELS]
+    parts = [
+        element("text", "F1", x=NARROW_BAR + 10, y=14),
+        element("text", "documents", x=NARROW_BAR + NARROW_COUNT, y=14, class_="count"),
+    ]
+    for place, row in enumerate(shown):
+        y = 42 + place * NARROW_ROW
+        parts.append(
+            element(
+                "g",
+                element("text", short(row["label"]), element("title", row["label"]), x=0, y=y - 10),
+                element("rect", x=0, y=y, width=float(NARROW_BAR), height=THICK, class_="track"),
+                element("rect", x=0, y=y, width=NARROW_BAR * row["f1"], height=THICK, class_="bar"),
+                _mark(row["precision"], y, -MARK, "precision", 0, NARROW_BAR),
+                _mark(row["recall"], y + THICK, MARK, "recall", 0, NARROW_BAR),
+                element("text", f"{row['f1']:.2f}", x=NARROW_BAR + 10, y=y + 12),
+                element("text", f"{row['support']:,}", x=NARROW_BAR + NARROW_COUNT, y=y + 12, class_="count"),
+            )
+        )
+    return _picture(NARROW_BAR + NARROW_COUNT, 42 + len(shown) * NARROW_ROW, "Figures by label", *parts)
+
+
 def confusion(rows: Rows) -> Markup:
     """The matrix of counts: a row for each true label, a column for what was given; shaded by the row's share."""
     totals: dict[str, int] = {}
@@ -63,11 +89,13 @@ def confusion(rows: Rows) -> Markup:
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
+    # As wide as the names are, so that a few labels fit a telephone.
+    left = min(NAME, 16 + round(7 * max((width(short(label)) for label in labels), default=0)))
     top = 26 + round(5 * max((width(short(label, TURNED_WIDTH)) for label in labels), default=0))
     parts = []
     for label, number in place.items():
-        x, y = NAME + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
-        parts.append(element("text", short(label), element("title", label), x=NAME - 8, y=y, class_="name"))
+        x, y = left + number * CELL + CELL / 2 + 4, top + number * CELL + CELL / 2 + 4
+        parts.append(element("text", short(label), element("title", label), x=left - 8, y=y, class_="name"))
         turned = f"rotate(-50 {x:.0f} {top - 8})"
         parts.append(
             element(
@@ -78,11 +106,11 @@ def confusion(rows: Rows) -> Markup:
         true, given = row["true_label"], row["predicted_label"]
         if true in place and given in place:
             parts.append(
-                _cell(row, place[true], place[given], top, row["n_documents"] / max(1, totals[true]))
+                _cell(row, place[true], place[given], left, top, row["n_documents"] / max(1, totals[true]))
             )
     side = len(labels) * CELL
-    frame = element("rect", x=NAME, y=top, width=side, height=side, class_="frame")
-    return _picture(NAME + side + 70, top + side + 8, "Confusion matrix", frame, *parts)
+    frame = element("rect", x=left, y=top, width=side, height=side, class_="frame")
+    return _picture(left + side + 70, top + side + 8, "Confusion matrix", frame, *parts)
 
 
 def reliability(rows: Rows) -> Markup:
@@ -118,8 +146,8 @@ def width(text: str) -> float:
     return sum(WIDE if east_asian_width(char) in "WF" else 1.0 for char in text)
 
 
-def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -> Markup:
-    x, y = NAME + column * CELL, top + line * CELL
+def _cell(row: dict[str, Any], line: int, column: int, left: int, top: int, share: float) -> Markup:
+    x, y = left + column * CELL, top + line * CELL
     told = f"{row['true_label']} labelled {row['predicted_label']}: {row['n_documents']:,} ({share:.0%})"
     kind = "right" if line == column else "wrong"
     return element(
@@ -144,9 +172,9 @@ def _cell(row: dict[str, Any], line: int, column: int, top: int, share: float) -
     )
 
 
-def _mark(value: float, edge: int, height: int, class_: str) -> Markup:
+def _mark(value: float, edge: int, height: int, class_: str, left: int = NAME, length: int = BAR) -> Markup:
     """A triangle that stands on a bar's edge with its tip, at the value."""
-    x = NAME + BAR * value
+    x = left + length * value
     points = f"{x:.2f},{edge} {x - MARK:.2f},{edge + height} {x + MARK:.2f},{edge + height}"
     return element("polygon", points=points, class_=class_)
 

@@ -31,7 +31,11 @@ p { color: var(--soft); margin: .2rem 0 .8rem } .tiles { display: flex; flex-wra
 .tile { background: var(--card); border-radius: 8px; padding: .7rem 1.1rem; min-width: 7rem }
 .tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums } .tile span { color: var(--soft) }
 .scroll { overflow-x: auto } .doubt { color: var(--wrong) }
-svg { display: block } svg text { font-size: 12px; fill: var(--ink) }
+.narrow { display: none }
+@media (max-width: 46rem) { .wide { display: none } .narrow { display: block } body { padding: 1.2rem 1rem 3rem }
+  .tile { flex: 1 0 6rem; padding: .6rem .8rem } }
+svg { display: block } .fits svg, .narrow svg { max-width: 100%; height: auto }
+svg text { font-size: 12px; fill: var(--ink) }
 svg .name, svg .count { text-anchor: end } svg .tick { text-anchor: middle; fill: var(--soft) }
 svg .cell { text-anchor: middle } svg .strong { text-anchor: middle; fill: var(--paper); font-weight: 600 }
 svg .track { fill: var(--card) } svg .bar { fill: var(--bar) } svg .grid { stroke: var(--line) }
@@ -105,7 +109,8 @@ def _by_label(rows: charts.Rows) -> list[Markup]:
     return [
         element("h2", "By label"),
         element("p", key),
-        element("div", charts.by_label(rows), class_="scroll"),
+        element("div", charts.by_label(rows), class_="scroll wide"),
+        element("div", charts.by_label_narrow(rows), class_="narrow"),
     ]
 
 
@@ -130,7 +135,7 @@ def _reliability(rows: charts.Rows) -> list[Markup]:
     return [
         element("h2", "Calibration"),
         element("p", words, "a larger dot stands for more decisions."),
-        charts.reliability(rows),
+        element("div", charts.reliability(rows), class_="fits"),
     ]
 
 
@@ -141,7 +146,7 @@ def _gate(gate: dict[str, Any] | None) -> list[Markup]:
     head = element("tr", *(element("th", word) for word in ("figure", "value", "bar", "")))
     rows = [element("tr", *(element("td", cell) for cell in _judged(figure))) for figure in gate["figures"]]
     title = element("h2", f"Gate: {'passed' if gate['passed'] else 'refused'}{beside}")
-    return [title, element("table", head, *rows)]
+    return [title, element("div", element("table", head, *rows), class_="scroll")]
 
 
 def _judged(figure: dict[str, Any]) -> tuple[str, str, str, str]:

@@ -114,7 +114,7 @@ def test_results_in_every_format_and_table(shell: Shell) -> None:
     shell.texts("=cmd|' /C calc'!A0. 서울은 수도이다. It is so.")
     job_id = shell.done("summarize", "--collection", "inbox", "-p", "sentences=2")
     table = shell("results", job_id)
-    assert table.lines[0].split() == ["document_key", "summary", "method", "n_sentences"]
+    assert table.lines[0].split() == ["document_key", "summary", "method", "n_document_sentences"]
     [row] = csv.DictReader(io.StringIO(shell("results", job_id, "--format", "csv").out))
     assert row["summary"].startswith("'="), "a spreadsheet must not run it"
     assert json.loads(shell("results", job_id, "--format", "jsonl").out)["summary"].startswith("=")

@@ -24,12 +24,14 @@ from tests.servers import PostgresServer
 
 #: What analysts rely on: a view may gain columns and never lose one.
 COLUMNS = {
-    "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_chunks priority model "
+    "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_cancelled n_chunks priority model "
     "model_version note fault created_at started_at finished_at",
-    "v_latest_summary": "collection document_key summary method n_sentences job_id document_id",
+    "v_latest_summary": "collection document_key summary method n_sentences job_id document_id "
+    "n_document_sentences",
     "v_evaluation": "job_id summary_job_id collection n_documents rouge_1 rouge_2 rouge_l",
     "v_keywords": "collection document_key rank term score job_id document_id document_version is_current",
-    "v_latest_label": "collection document_key label score reason model model_version job_id label_source",
+    "v_latest_label": "collection document_key label score reason model model_version job_id label_source "
+    "probability",
     "v_given_labels": "collection document_key rank label source given_at",
     "v_model_metrics": "model model_version metric value",
     "v_model_labels": "model model_version label precision recall f1 support n_predicted threshold",

@@ -1,0 +1,421 @@
+"""What a person meets every day: which store is used, what keeps a job from moving, tables that fit, any encoding."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from db.store import Store
+from scheduler.cli import app
+from scheduler.commands import tables
+from tests.commands.conftest import Shell
+from tests.db.making import chunks_of, held
+from tests.kinds import answer
+
+DOCMILL = [sys.executable, "-m", "scheduler.cli"]
+#: A label that no narrow encoding has.
+KOREAN = "서울은 한국의 수도이다. 한강이 그 가운데를 흐른다. 사람이 많이 산다."
+#: What only reads, with what it needs to be asked.
+READING = {
+    "collections": "", "kinds": "", "status": "", "watch": "1", "results": "1", "similar": "k", "sql": "SELECT\u00a01",
+    "verify": "1", "repro": "1 k", "doctor": "", "quarantine list": "", "quarantine show": "1 k",
+    "schedule list": "", "models list": "", "models show": "m", "models export": "m out", "label list": "",
+    "db show": "",
+}  # fmt: skip
+#: What changes something that is there, and has nothing to put into a new store.
+CHANGING = {
+    "train": "classify --collection c", "submit": "summarize --collection c", "evaluate": "1", "cancel": "1",
+    "pause": "1", "resume": "1", "retry": "1", "quarantine retry": "1", "quarantine release": "1",
+    "schedule add": "n --cron 0\u00a02\u00a0*\u00a0*\u00a0* --job summarize\u00a0--collection\u00a0c",
+    "schedule remove": "n", "schedule run": "n", "models promote": "m@1", "models rollback": "m",
+    "label set": "k l", "label remove": "k",
+}  # fmt: skip
+#: What makes a store, stays up, or is a world of its own.
+OTHERS = {"add", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive"}
+
+
+def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """docmill in a process of its own. A text that no encoding has would show in any case."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    return subprocess.run(
+        [*DOCMILL, *map(str, words)],
+        env=inherited | environment,
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+    )
+
+
+# --- which store ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [*READING, *CHANGING])
+def test_no_command_makes_a_store_that_has_nothing_to_put_in(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DOCMILL_HOME")
+    words = (READING | CHANGING)[command].split(" ")
+    typed = [*command.split(), *(word.replace("\u00a0", " ") for word in words if word)]
+    said = CliRunner().invoke(app, typed)
+
+    assert list(tmp_path.iterdir()) == [], said.output
+    if command not in ("kinds", "db show"):
+        assert said.exit_code == 1, said.output
+        assert f"there is no store at {tmp_path}/.docmill/docmill.db" in said.output
+        assert "docmill add PATHS --collection NAME" in said.output
+
+
+def test_every_command_is_known_to_make_a_store_or_not() -> None:
+    # Reads the docs, which not every copy of the code has.
+    from tests.commands.test_help import COMMANDS
+
+    assert {" ".join(path) for path in COMMANDS} == {*READING, *CHANGING, *OTHERS}
+
+
+def test_a_store_nearby_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shell: Shell) -> None:
+    (tmp_path / ".docmill").mkdir()
+    (tmp_path / ".docmill" / "docmill.db").write_bytes(b"")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    for name in ("DOCMILL_HOME", "DOCMILL_DATABASE_URL"):
+        monkeypatch.delenv(name)
+    _forget()
+    assert f"there is a store in {tmp_path}/.docmill" in shell("status", status=1).err
+
+
+def test_what_makes_a_store_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCMILL_HOME", str(tmp_path / "new"))
+    (tmp_path / "a.txt").write_text("fine")
+    for words in (("add", tmp_path / "a.txt", "--collection", "inbox"), ("db", "upgrade")):
+        first, again = run(*words), run(*words)
+        assert f"new store: sqlite:///{tmp_path}/new/docmill.db\n" in first.stderr
+        assert "new store" not in again.stderr
+        assert first.returncode == again.returncode == 0
+        (tmp_path / "new" / "docmill.db").unlink()
+
+
+def test_nothing_readable_makes_no_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCMILL_HOME", str(tmp_path / "new"))
+    assert run("add", tmp_path / "nothing", "--collection", "inbox").returncode == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_verbose_and_db_show_say_which_store_and_redis(shell: Shell) -> None:
+    said = shell("--verbose", "status")
+    assert f"store: {shell.store.name}\n" in said.err
+    assert "redis: unix://" in said.err
+    assert "store: " not in said.out
+    facts = shell("db", "show", "--json").json
+    assert (facts["store"], facts["exists"]) == (shell.store.name, True)
+    assert shell.store.name in shell("doctor", status=1).out
+
+
+def test_the_version_is_told(shell: Shell) -> None:
+    from importlib.metadata import version
+
+    assert shell("--version").out == f"docmill {version('docmill')}\n"
+
+
+def test_an_unknown_setting_is_told_with_the_nearest(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCMILL_DATABSE_URL", "sqlite:///x")
+    monkeypatch.setenv("DOCMILL_ZZZ", "1")
+    said = shell("collections").err
+    assert "DOCMILL_DATABSE_URL is no setting, so it is ignored: did you mean DOCMILL_DATABASE_URL?" in said
+    assert "DOCMILL_ZZZ is no setting" in said
+    assert "DOCMILL_HOME" not in said
+
+
+def _forget() -> None:
+    from scheduler.client import store
+    from workers.settings import settings
+
+    settings.cache_clear()
+    store.cache_clear()
+
+
+# --- what keeps a job from moving -----------------------------------------------------------------------------
+
+
+def rested(store: Store, seconds: int = 100) -> None:
+    """As if the jobs had been submitted, and what was sent had been sent, so long ago."""
+    for table, column in (("job", "created_at"), ("job", "started_at"), ("chunk", "sent_at")):
+        if store.is_sqlite:
+            moved = f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{seconds} seconds')"
+        else:
+            moved = f"{column} - interval '{seconds} seconds'"
+        _change(store, f"UPDATE {table} SET {column} = {moved} WHERE {column} IS NOT NULL")
+
+
+def sent(store: Store) -> None:
+    now = "strftime('%Y-%m-%d %H:%M:%f000', 'now')" if store.is_sqlite else "clock_timestamp()"
+    _change(store, f"UPDATE chunk SET sent_at = {now}")
+
+
+def _change(store: Store, statement: str) -> None:
+    with store.write() as session:
+        session.execute(text(statement))
+
+
+def note(shell: Shell, job_id: int) -> str | None:
+    obstacle: str | None = shell("status", job_id, "--json").json["obstacle"]
+    # Not the time, which goes on.
+    assert (obstacle or "").rpartition(" s: ")[2] in shell("status", job_id).out
+    return obstacle
+
+
+def test_status_says_what_is_missing(redis_url: str, shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a", "b", "c")
+    job_id = shell.job("oracle", "--collection", "inbox", "-p", "batch=1")
+    assert note(shell, job_id) is None, "nobody could have begun yet"
+    rested(shell.store)
+    missing = note(shell, job_id)
+    assert missing is not None
+    assert missing.startswith("nobody has worked on it for 1 min ")
+    assert "no scheduler seems to run: start `docmill scheduler`" in missing
+    sent(shell.store)
+    assert "no worker takes its chunks: start `docmill worker`" in (note(shell, job_id) or "")
+    held(shell.store, chunks_of(shell.store, job_id)[0].id)
+    assert note(shell, job_id) is None, "a worker is at it"
+    other = shell.job("oracle", "--collection", "inbox")
+    rested(shell.store)
+    sent(shell.store)
+    assert f"the workers are busy with job {job_id}" in (note(shell, other) or "")
+    after = shell.job("oracle", "--collection", "inbox", "--after", job_id)
+    assert note(shell, after) == f"waiting for job {job_id}"
+
+
+def test_status_says_at_once_that_nothing_runs(shell: Shell) -> None:
+    shell.texts("a")
+    job_id = shell.job("oracle", "--collection", "inbox")
+    assert "nothing runs in " in (note(shell, job_id) or "")
+    assert "start `docmill up`" in (note(shell, job_id) or "")
+    shell.work(job_id)
+    assert note(shell, job_id) is None
+
+
+def test_what_was_cancelled_did_not_fail(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a", "", "b")
+    job_id = shell.job("oracle", "--collection", "inbox")
+    shell("cancel", job_id)
+    shell.work(job_id)
+    row = shell("status", job_id, "--json").json
+    assert (row["n_ok"], row["n_error"], row["n_cancelled"]) == (0, 3, 3)
+    assert "0 ok, 0 failed, 3 cancelled" in shell("watch", job_id, status=4).out
+    assert "why:" not in shell("watch", job_id, status=4).out
+    assert "cancelled before any of its 3 documents" in shell("results", job_id).out
+    view = shell("sql", "SELECT n_error, n_cancelled FROM v_job_progress", "--format", "jsonl")
+    assert json.loads(view.out) == {"n_error": 3, "n_cancelled": 3}
+    failed = shell.done("oracle", "--collection", "inbox")
+    row = shell("status", failed, "--json").json
+    assert (row["n_error"], row["n_cancelled"]) == (1, 0)
+
+
+# --- what is printed ------------------------------------------------------------------------------------------
+
+
+def test_results_and_given_labels_are_one_json_value(shell: Shell) -> None:
+    shell.texts(*map(str, range(60)))
+    job_id = shell.done("oracle", "--collection", "inbox")
+    rows = shell("results", job_id, "--json").json
+    assert [row["label"] for row in rows] == [answer(str(number)) for number in range(60)]
+    assert shell("results", job_id, "--json", "--errors").json == []
+    assert len(shell("results", job_id, "--json", "--limit", 7).json) == 7
+    shell("label", "set", "k1", "good")
+    assert [row["label"] for row in shell("label", "list", "--json").json] == ["good"]
+
+
+def test_a_listed_schedule_is_what_job_takes(shell: Shell) -> None:
+    from scheduler.commands.schedules import as_words, parse_job
+
+    shell.texts("a")
+    for number, job in enumerate(
+        (
+            "summarize --collection inbox -p sentences=2 --priority 7 --new",
+            "train classify --collection inbox --model m -p arch=linear",
+            "classify --collection inbox --model m@3",
+        )
+    ):
+        shell("schedule", "add", f"n{number}", "--cron", "0 2 * * *", "--job", job)
+        assert job in shell("schedule", "list").out
+        assert as_words(parse_job(job).as_json()) == job
+
+
+def test_an_unknown_column_lists_those_of_the_view_the_nearest_first(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    for query in (
+        "SELECT probabilty FROM v_latest_label",
+        "SELECT l.probabilty FROM v_latest_label l",
+        "SELECT 1 FROM v_latest_label WHERE probabilty > 1",
+    ):
+        said = shell("sql", query, status=2).err
+        assert "v_latest_label has probability, " in said
+        assert ", label_source" in said
+    shell.texts("a")
+    said = shell("train", "classify", "--collection", "inbox", "--labels-sql", "SELECT kye, label FROM document",
+                 status=2).err  # fmt: skip
+    assert "document has key, " in said
+
+
+def test_a_label_has_a_probability_and_a_summary_says_whose_sentences_it_counts(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts(KOREAN)
+    shell.done("oracle", "--collection", "inbox")
+    shell.done("summarize", "--collection", "inbox", "-p", "sentences=1")
+    with shell.store.read() as session:
+        assert session.execute(text("SELECT probability = score FROM v_latest_label")).scalar_one()
+        counted = "SELECT n_document_sentences, n_sentences FROM v_latest_summary"
+        assert tuple(session.execute(text(counted)).one()) == (3, 3)
+    shell("label", "set", "k0", "good")
+    with shell.store.read() as session:
+        assert session.execute(text("SELECT probability FROM v_latest_label")).scalar_one() == 1.0
+
+
+@pytest.fixture
+def filled(shell: Shell) -> Shell:
+    """A store with Korean in everything that is printed."""
+    shell.texts(KOREAN, "", labels=["긍정", "부정"])
+    shell.done("summarize", "--collection", "inbox", "-p", "sentences=1")
+    shell("label", "set", "k0", "긍정")
+    shell("schedule", "add", "밤마다", "--cron", "0 2 * * *", "--job", "summarize --collection inbox")
+    return shell
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+def test_any_encoding_of_the_output_is_survived(filled: Shell, environment: dict[str, str]) -> None:
+    for words in (
+        "results 1", "results 1 --format csv", "results 1 --html -", "label list --format jsonl", "schedule list",
+        "label remove 없음", "add 없는파일.txt --collection 받은편지",
+    ):  # fmt: skip
+        said = run(*words.split(), **environment)
+        assert "Traceback" not in said.stderr, (words, said.stderr)
+        assert said.returncode in (0, 1, 2, 3), (words, said.stderr)
+    (row, *_) = json.loads(run("results", 1, "--json", **environment).stdout)
+    assert row["summary"] in KOREAN, "JSON loses nothing"
+
+
+def test_a_name_that_is_no_text_is_survived(tmp_path: Path, shell: Shell) -> None:
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/\xc7\xd1\xb1\xdb.jsonl")
+    Path(path).write_text("not JSON\n")
+    said = run("add", path, "--collection", "inbox")
+    assert "NOT_JSON" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def at_a_terminal(columns: int, *words: object) -> str:
+    """What a command prints on a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    cleared = {
+        name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
+    }
+    child = subprocess.Popen(
+        [*DOCMILL, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
+    )
+    os.close(theirs)
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:
+        pass  # The other end is closed.
+    os.close(ours)
+    assert child.wait(timeout=60) == 0
+    return said.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -> None:
+    from rich.cells import cell_len
+
+    for words in ("status", "results 1", "schedule list", "kinds"):
+        said = at_a_terminal(columns, *words.split())
+        assert max(map(cell_len, said.splitlines())) <= columns, said
+    said = at_a_terminal(columns, "status")
+    assert "summarize" in said, "no word is cut into pieces"
+    assert "finished" in said
+    together = "".join(at_a_terminal(columns, "results", 1).split())
+    (row,) = json.loads(run("results", 1, "--json").stdout)
+    assert max((part for part in row["summary"].split()), key=len) in together
+
+
+def test_a_pipe_gets_a_whole_row_on_a_line(shell: Shell) -> None:
+    long = " ".join(f"단어{number}" for number in range(200)) + "."
+    shell.texts(long)
+    shell.done("summarize", "--collection", "inbox")
+    said = run("results", 1).stdout
+    head, rule, row = said.splitlines()
+    assert long in row
+    assert (set(rule), head.split()[0]) == ({"-", " "}, "document_key")
+
+
+def test_columns_that_can_be_spared_go_before_a_table_becomes_blocks() -> None:
+    rows = [{"job": "1", "note": "", "created": "2026-11-26 03:00:00", "kind": "summarize"}]
+    widths = {"job": 3, "note": 4, "created": 19, "kind": 9}
+
+    def chosen(width: int) -> list[str] | None:
+        return tables._chosen(rows, list(rows[0]), ["created"], widths, width)
+
+    assert chosen(80) == ["job", "note", "created", "kind"]
+    assert chosen(32) == ["job", "created", "kind"]
+    assert chosen(14) == ["job", "kind"]
+    assert chosen(10) is None
+
+
+# --- files and interruption -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_page_is_for_whom_the_umask_says_and_the_store_for_its_owner(
+    filled: Shell,
+    tmp_path: Path,
+    mask: int,
+    mode: int,
+) -> None:
+    before = os.umask(mask)
+    try:
+        said = run("results", 1, "--html", tmp_path / "page.html")
+        run("db", "upgrade", DOCMILL_DATABASE_URL=f"sqlite:///{tmp_path}/own/docmill.db")
+    finally:
+        os.umask(before)
+    assert said.returncode == 0, said.stderr
+    assert (tmp_path / "page.html").stat().st_mode & 0o777 == mode
+    assert (tmp_path / "own" / "docmill.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_interrupted_add_says_what_is_stored_and_how_to_go_on(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "many.jsonl"
+    path.write_text("".join(f'{{"id": "k{n}", "text": "text {n}"}}\n' for n in range(100_000)))
+    adding = subprocess.Popen(
+        [*DOCMILL, "add", str(path), "--collection", "inbox"], stderr=subprocess.PIPE, text=True
+    )
+    while not _count(shell.store):
+        assert adding.poll() is None
+    adding.send_signal(signal.SIGINT)
+    _, said = adding.communicate(timeout=60)
+    assert adding.returncode == 130
+    assert "docmill: interrupted: " in said
+    assert "documents of these files are in inbox" in said
+    assert "the same command again goes on" in said
+    assert "Traceback" not in said
+
+
+def _count(store: Store) -> int:
+    with store.read() as session:
+        return int(session.execute(text("SELECT count(*) FROM document")).scalar_one())
