@@ -16,10 +16,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from db.errors import OldSchemaError, StoreError, UnsafeStoreError
+from db.errors import NewerSchemaError, OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0009"
+SCHEMA = "0010"
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -100,6 +100,7 @@ class Store:
 
             upgrade(self)
             return
+        self.refuse_newer(found)
         state = (
             "has no docmill tables yet"
             if found is None
@@ -108,6 +109,11 @@ class Store:
         raise OldSchemaError(
             f"{self.name} {state}: run `docmill db upgrade` (and the same docmill everywhere)"
         )
+
+    def refuse_newer(self, found: str | None) -> None:
+        """Raise NewerSchemaError if this schema is one that this version does not know."""
+        if found is not None and found > SCHEMA:
+            raise NewerSchemaError(f"{self.name} {_newer(found)}")
 
     def check_durability(self) -> None:
         """Raise UnsafeStoreError if a power cut could lose what was committed."""
@@ -125,6 +131,19 @@ class Store:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def newer_schema(session: Session) -> str | None:
+    """What to do about a store that a newer docmill has upgraded, in words; None if this version knows it."""
+    found = str(session.scalar(text("SELECT version_num FROM alembic_version")))
+    return f"the store {_newer(found)}" if found > SCHEMA else None
+
+
+def _newer(found: str) -> str:
+    return (
+        f"is at schema {found}, and this docmill knows schemas up to {SCHEMA}: a newer docmill has upgraded it; "
+        "install that version here too"
+    )
 
 
 def is_infrastructure_error(error: BaseException) -> bool:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from db import chunks, documents, results
 from db.chunks import Claim, Written
-from db.errors import FencedError
+from db.errors import FencedError, NewerSchemaError
+from db.store import newer_schema
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Stage
 from workers import batches, faults, kinds, training
@@ -35,9 +36,14 @@ BLOCK = 4_000
 def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words. A message for a chunk that is done,
     taken, paused or cancelled does nothing."""
-    claim = _claim(process, chunk_id)
+    try:
+        claim = _claim(process, chunk_id)
+    except NewerSchemaError as error:
+        log.error("not claimed: %s", error)
+        return f"not claimed: {error}"
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
+    process.holds(claim)
     lease = Lease(process, claim)
     try:
         lease.beat()
@@ -49,6 +55,9 @@ def run(process: Process, chunk_id: int) -> str:
         return "dropped: the chunk was cancelled or is somebody else's by now"
     except StopRequestedError:
         return _put_back(lease, "the worker was stopped", count=False)
+    except NewerSchemaError as error:
+        log.error("chunk %d of job %d is given back: %s", claim.chunk_id, claim.job_id, error)
+        return _put_back(lease, str(error), count=False)
     except Exception as error:
         if faults.is_sticky(error):
             process.die(f"the device failed: {str(error)[:200]}")
@@ -56,6 +65,7 @@ def run(process: Process, chunk_id: int) -> str:
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
     finally:
         process.watch_no_more()
+        process.holds(None)
 
 
 class ChunkRun:
@@ -148,7 +158,8 @@ class ChunkRun:
 
     def _batches(self, runner: Runner, block: list[Document]) -> list[list[Document]]:
         limit = self.process.batch_limits.get(self._lesson, runner.batch_documents)
-        return batches.by_length(block, min(limit, runner.batch_documents), runner.batch_chars)
+        limit = max(1, min(limit, runner.batch_documents) >> self.claim.n_halvings)
+        return batches.by_length(block, limit, runner.batch_chars)
 
     @property
     def _lesson(self) -> tuple[str, int]:
@@ -206,11 +217,19 @@ class ChunkRun:
         try:
             written = self.lease.insist(step)
         except DBAPIError as error:
+            self._insist_on_a_known_schema(error)
             self._write_in_halves(done, error, close=close)
             return
         self.n_ok += len(done) - len(written.errors)
         self.n_error += len(written.errors)
         self.lease.renewed()
+
+    def _insist_on_a_known_schema(self, error: DBAPIError) -> None:
+        """Tables that a newer docmill has changed under this one refuse what no document is to blame for."""
+        with self.process.store.read() as session:
+            words = newer_schema(session)
+        if words:
+            raise NewerSchemaError(words) from error
 
     def _write_in_halves(
         self, done: Sequence[tuple[Document, Result]], error: DBAPIError, *, close: bool
@@ -234,7 +253,7 @@ class ChunkRun:
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:
     with process.store.write() as session:
-        return chunks.claim(session, chunk_id, process.name, process.settings.lease_seconds)
+        return chunks.claim(session, chunk_id, process.holder, process.settings.lease_seconds)
 
 
 def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = True) -> str:
@@ -246,7 +265,7 @@ def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = Tr
             if count:
                 chunks.put_back(session, claim, fault)
             else:
-                chunks.give_back(session, process.name)
+                chunks.give_back(session, process.instance)
     except Exception as error:
         # The lease runs out by itself.
         log.warning("cannot put chunk %d back: %s", claim.chunk_id, type(error).__name__)

@@ -150,8 +150,8 @@ def _progress(process: Process, lease: Lease) -> Any:
             log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
             if isinstance(error, StopRequestedError):
                 with process.store.write() as session:
-                    chunks.give_back(session, process.name)
-            os._exit(0)
+                    chunks.give_back(session, process.instance)
+            process.leave()
 
     return progress
 

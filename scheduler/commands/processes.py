@@ -57,7 +57,7 @@ def scheduler() -> None:
     from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.tick import Scheduler
-    from workers import logs
+    from workers import heartbeat, logs
     from workers.app import app
     from workers.settings import settings
 
@@ -66,8 +66,14 @@ def scheduler() -> None:
     store.check_durability()
     _warn_without_redis(settings())
     loop = Scheduler(store, Broker(app), settings())
-    on_stop(loop.stopping.set)
-    loop.run()
+    told = threading.Event()
+
+    def stop() -> None:
+        told.set()
+        loop.stopping.set()
+
+    on_stop(stop)
+    heartbeat.run_scheduler(settings(), loop, told)
 
 
 def flower(
