@@ -334,9 +334,7 @@ def _locked(session: Session, query: Select[Chunk], *, skip: bool = False) -> li
     return list(session.scalars(query.with_for_update(skip_locked=skip)))
 
 
-def _count_losses(
-    session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False
-) -> list[int]:
+def _count_losses(session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False) -> list[int]:
     found = _locked(session, leased, skip=skip)
     for chunk in found:
         _count_loss(session, chunk, detail)

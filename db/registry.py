@@ -132,9 +132,7 @@ def _as_lost(session: Session, worker: Worker) -> Lost:
     held = _held(worker.instance)
     n_held = session.scalar(select(func.count()).select_from(held.subquery())) or 0
     first = [(job_id, seq) for job_id, seq in session.execute(held.order_by(Job.id, Chunk.seq).limit(3))]
-    return Lost(
-        worker.role, worker.name, worker.host, worker.pid, worker.last_seen_at, tuple(first), n_held
-    )
+    return Lost(worker.role, worker.name, worker.host, worker.pid, worker.last_seen_at, tuple(first), n_held)
 
 
 def _held(instance: str) -> Select[int, int]:

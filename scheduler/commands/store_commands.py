@@ -29,7 +29,10 @@ def upgrade() -> None:
     from workers.settings import settings
 
     store = Store(settings().url)
-    migrations.upgrade(store)
+    try:
+        migrations.upgrade(store)
+    finally:
+        store.close()
     say(f"{store.name} is at schema {SCHEMA}")
 
 

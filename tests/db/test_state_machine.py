@@ -171,9 +171,7 @@ class Chunks(RuleBasedStateMachine):
         self.model.lost.remove(held)
         assert making.crash_late(self.store, held.claim)
         assert not making.crash_late(self.store, held.claim)
-        [(state,)] = making.sql(
-            self.store, "SELECT state FROM chunk WHERE id = :id", id=held.claim.chunk_id
-        )
+        [(state,)] = making.sql(self.store, "SELECT state FROM chunk WHERE id = :id", id=held.claim.chunk_id)
         if state != "closed":
             self.model.crashes[held.claim.chunk_id] += 1
             self.model.losses[held.claim.chunk_id] -= 1
