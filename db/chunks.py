@@ -306,9 +306,8 @@ def crashed_late(session: Session, chunk_id: int, fence: int, code: str, detail:
             "n_suspect_lost": chunk.n_suspect_lost - is_evidence,
             "fault": detail,
         }
-        # While somebody runs it again nothing is given up: the next death does that.
-        may_end = chunk.state == "ready"
-        _blame(session, chunk, values, chunk.n_suspect_crashes + is_evidence, code, detail, may_end=may_end)
+        n_suspect = chunk.n_suspect_crashes + is_evidence
+        _blame(session, chunk, values, n_suspect, code, detail, may_end=is_evidence)
     return True
 
 
@@ -413,8 +412,9 @@ def _give_up(
         return
     blame = f"{n_workers} workers that ran this document {what}"
     results.write_errors(session, chunk.job_id, [(chunk.suspect_id or 0, code, blame)])
-    freed = {"suspect_id": None, "n_suspect_crashes": 0, "n_suspect_lost": 0, "n_error": chunk.n_error + 1}
-    _set(session, chunk, values | freed)
+    cleared = {"suspect_id": None, "n_suspect_crashes": 0, "n_suspect_lost": 0, "n_error": chunk.n_error + 1}
+    # Somebody may run it by now, after a death that is reported late: what they write of it would be a second outcome.
+    _set(session, chunk, _back_to_ready(0) | values | cleared)
 
 
 def _set(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:

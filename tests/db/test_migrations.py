@@ -177,9 +177,10 @@ def test_an_empty_sqlite_gets_its_tables_and_an_empty_postgresql_says_what_to_ru
 
 def test_a_store_of_another_version_is_refused_with_the_fix(fresh: Store) -> None:
     upgrade(fresh)
-    with upgraded_to(fresh, "0001" if not fresh.is_sqlite else "9999"):
-        with pytest.raises(OldSchemaError, match="install that version|docmill db upgrade"):
-            fresh.check_schema()
+    words = r"install that version" if fresh.is_sqlite else r"docmill db upgrade"
+    version = "9999" if fresh.is_sqlite else "0001"
+    with upgraded_to(fresh, version), pytest.raises(OldSchemaError, match=words):
+        fresh.check_schema()
 
 
 def test_an_upgrade_by_older_code_is_refused_in_a_sentence_and_changes_nothing(store: Store) -> None:

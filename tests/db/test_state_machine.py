@@ -176,7 +176,10 @@ class Chunks(RuleBasedStateMachine):
             self.model.crashes[held.claim.chunk_id] += 1
             self.model.losses[held.claim.chunk_id] -= 1
         making.let_backoffs_pass(self.store)
+        n_poison = self.n_poison
         self._expect_poison(held)
+        if self.n_poison > n_poison:
+            self.model.holders.pop(held.claim.chunk_id, None)
 
     @rule(data=st.data(), deaths=st.integers(1, 4))
     def die_over_a_document(self, data: st.DataObject, deaths: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ from workers.last_words import Dead
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield last_words.folder_of(tmp_path, "a")
+def folder(tmp_path: Path) -> Path:
+    return last_words.folder_of(tmp_path, "a")
 
 
 def _dead(folder: Path, detail: str = "it died", held: tuple[int, int] | None = None) -> Dead:
