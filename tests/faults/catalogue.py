@@ -10,6 +10,7 @@ from tests.faults import (
     people_faults,
     process_faults,
     redis_faults,
+    worker_faults,
 )
 from tests.faults.trial import Fault
 
@@ -21,4 +22,5 @@ FAULTS: tuple[Fault, ...] = (
     *network_faults.FAULTS,
     *document_faults.FAULTS,
     *people_faults.FAULTS,
+    *worker_faults.FAULTS,
 )
