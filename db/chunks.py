@@ -4,6 +4,10 @@
 
 A chunk's fence goes up with every claim. Whatever a worker writes carries the fence of its claim, so what a
 worker writes that lost its lease matches no row and is dropped. Nothing here knows Redis.
+
+A claim names the process that made it (its instance, which is random), since two workers may have one name. A
+crash is the death of a process whose launcher lived to see it; a lease that ran out is a loss, and says nothing
+about a document.
 """
 
 from __future__ import annotations
@@ -12,16 +16,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import CursorResult, Select, Update, case, exists, func, or_, select, update
+from sqlalchemy import (
+    CursorResult,
+    Select,
+    Update,
+    case,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy import table as sql_table
 from sqlalchemy.orm import Session, aliased
 
 from db import results
-from db.errors import FencedError
-from db.models import Chunk, Job
+from db.errors import FencedError, NewerSchemaError
+from db.models import Chunk, Job, LostClaim
 from db.sql import now, one_of
+from db.store import SCHEMA, newer_schema
 
 #: A document is given up as POISON after so many dead workers: one in a batch, the rest alone.
 MAX_CRASHES = 4
+#: So many workers lost, one after the other, each while it ran this same document alone: it is given up too. One
+#: that takes its whole machine down leaves no launcher to see it.
+MAX_LOST = 6
+#: A chunk that was lost is run whole again, then in halved batches, then in quarters; after so many losses its
+#: documents are run one by one.
+MAX_LOST_TOGETHER = 3
 #: `chunk.suspect_id` of a chunk that is run as a whole (training): every document is the suspect.
 WHOLE_CHUNK = 0
 
@@ -41,6 +66,16 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Holder:
+    """Who claims: a process."""
+
+    #: For people: "cpu-0@host". Two workers may have one name.
+    name: str
+    #: Random, new for each process: LAUNCHED.OWN, where LAUNCHED is that of the worker it belongs to.
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """A worker's hold on a chunk."""
 
@@ -54,10 +89,12 @@ class Claim:
     model_version_id: int | None
     stage: int
     document_ids: list[int]
-    #: A worker died over this chunk: run its documents one by one.
+    #: A worker died over this chunk, or many were lost: run its documents one by one.
     careful: bool
     #: Times it was given back for a fault that was no document's.
     n_put_back: int = 0
+    #: How often its batches are halved: workers were lost with it, and nobody knows why.
+    n_halvings: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,18 +180,28 @@ def unsend(session: Session, chunk_ids: Sequence[int]) -> None:
 # --- a worker's work on a chunk ---------------------------------------------------------------------------
 
 
-def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) -> Claim | None:
-    """ready -> leased. None: somebody else has it, it is done, or its job is paused or ended."""
+def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
+    """ready -> leased. None: somebody else has it, it is done, or its job is paused or ended. Raises
+    NewerSchemaError when the store was upgraded beyond this code."""
     row = session.execute(
         update(Chunk)
-        .where(Chunk.id == chunk_id, *_claimable())
-        .values(state="leased", fence=Chunk.fence + 1, lease_until=now(lease_seconds), worker=worker)
+        .where(Chunk.id == chunk_id, *_claimable(), _schema_is_known())
+        .values(
+            state="leased",
+            fence=Chunk.fence + 1,
+            lease_until=now(lease_seconds),
+            worker=holder.name,
+            instance=holder.instance,
+        )
         .returning(
-            Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_put_back
+            Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_lost,
+            Chunk.n_put_back,
         )
         .execution_options(synchronize_session=False)
-    ).one_or_none()
+    ).one_or_none()  # fmt: skip
     if row is None:
+        if words := newer_schema(session):
+            raise NewerSchemaError(words)
         return None
     job = session.execute(
         select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
@@ -172,8 +219,9 @@ def claim(session: Session, chunk_id: int, worker: str, lease_seconds: float) ->
         model_version_id=job.model_version_id,
         stage=row.stage,
         document_ids=row.document_ids,
-        careful=row.n_crashes > 0,
+        careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
+        n_halvings=max(0, row.n_lost - 1),
     )
 
 
@@ -193,6 +241,7 @@ def suspect(session: Session, held: Claim, document_id: int, lease_seconds: floa
         {
             "lease_until": now(lease_seconds),
             "n_suspect_crashes": case((same, Chunk.n_suspect_crashes), else_=0),
+            "n_suspect_lost": case((same, Chunk.n_suspect_lost), else_=0),
             "suspect_id": document_id,
             "suspect_fence": held.fence,
         },
@@ -207,6 +256,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
         "n_error": Chunk.n_error + len(written.errors),
         "suspect_id": None,
         "n_suspect_crashes": 0,
+        "n_suspect_lost": 0,
     }
     if close:
         values |= {"state": "closed", "lease_until": None, "closed_at": now()}
@@ -229,10 +279,11 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     _held(session, held, values)
 
 
-def give_back(session: Session, worker: str) -> int:
-    """leased -> ready for all that a worker holds which is being stopped. Not a crash. Returns how many."""
+def give_back(session: Session, instance: str) -> int:
+    """leased -> ready for all that an instance holds which is being stopped: a process, or every process of a
+    worker. Not a crash. Returns how many."""
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
-        update(Chunk).where(Chunk.worker == worker, Chunk.state == "leased").values(_back_to_ready(0))
+        update(Chunk).where(*_held_by(instance)).values(_back_to_ready(0))
     )
     return int(result.rowcount)
 
@@ -240,11 +291,39 @@ def give_back(session: Session, worker: str) -> int:
 # --- after a worker's death -------------------------------------------------------------------------------
 
 
-def crashed(session: Session, worker: str, code: str, detail: str) -> list[int]:
-    """A worker is known to have died: free what it held at once, and count the death. Returns the chunks."""
-    return _count_crashes(
-        session, select(Chunk).where(Chunk.worker == worker, Chunk.state == "leased"), code, detail
-    )
+def crashed(session: Session, instance: str, code: str, detail: str) -> list[int]:
+    """A process died and its launcher lives: free what it held at once, and count the death. Returns the
+    chunks."""
+    found = _locked(session, select(Chunk).where(*_held_by(instance)))
+    for chunk in found:
+        _count_crash(session, chunk, code, detail)
+    return [chunk.id for chunk in found]
+
+
+def crashed_late(session: Session, chunk_id: int, fence: int, code: str, detail: str) -> bool:
+    """As `crashed`, for a claim whose lease had run out before the death was reported: what was counted as a
+    loss becomes a crash. False if this claim was not lost."""
+    lost = session.get(LostClaim, (chunk_id, fence))
+    if lost is None:
+        return False
+    session.execute(delete(LostClaim).where(LostClaim.chunk_id == chunk_id, LostClaim.fence == fence))
+    for chunk in _locked(session, select(Chunk).where(Chunk.id == chunk_id, Chunk.state != "closed")):
+        is_evidence = lost.suspect_id is not None and chunk.suspect_id == lost.suspect_id
+        values = {
+            "n_lost": chunk.n_lost - 1,
+            "n_crashes": chunk.n_crashes + 1,
+            "n_suspect_lost": chunk.n_suspect_lost - is_evidence,
+            "fault": detail,
+        }
+        n_suspect = chunk.n_suspect_crashes + is_evidence
+        _blame(session, chunk, values, n_suspect, code, detail, may_end=is_evidence)
+    return True
+
+
+def lost(session: Session, instance: str, detail: str) -> list[int]:
+    """A process is known to be dead and nobody saw why (its launcher died too): free what it held at once.
+    Returns the chunks."""
+    return _count_losses(session, select(Chunk).where(*_held_by(instance)), detail)
 
 
 def expired() -> tuple[Any, ...]:
@@ -253,40 +332,101 @@ def expired() -> tuple[Any, ...]:
 
 
 def reap(session: Session, limit: int = 100) -> list[int]:
-    """Free the chunks whose lease ran out, and count a crash of each. Returns the chunks."""
+    """Free the chunks whose lease ran out, and count a loss of each. Returns the chunks."""
     detail = "its worker stopped renewing the lease: the machine was lost, or the work hung"
-    return _count_crashes(session, select(Chunk).where(*expired()).limit(limit), "POISON", detail)
+    return _count_losses(session, select(Chunk).where(*expired()).limit(limit), detail, skip=True)
 
 
-def _count_crashes(session: Session, leased: Select[Chunk], code: str, detail: str) -> list[int]:
-    chunks = session.scalars(leased.with_for_update(skip_locked=True)).all()
-    for chunk in chunks:
-        _count_crash(session, chunk, code, detail)
-    return [chunk.id for chunk in chunks]
+def _locked(session: Session, query: Select[Chunk], *, skip: bool = False) -> list[Chunk]:
+    """The chunks, locked. A report of a death waits for a reaper that has them, and then finds what it left."""
+    return list(session.scalars(query.with_for_update(skip_locked=skip)))
+
+
+def _count_losses(session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False) -> list[int]:
+    found = _locked(session, leased, skip=skip)
+    for chunk in found:
+        _count_loss(session, chunk, detail)
+    return [chunk.id for chunk in found]
+
+
+def _count_loss(session: Session, chunk: Chunk, detail: str) -> None:
+    """No evidence: the chunk is run whole again. Only a document that was announced and run alone in every one
+    of many losses is given up."""
+    was_alone = _was_alone(chunk)
+    session.execute(
+        insert(LostClaim).values(
+            chunk_id=chunk.id,
+            fence=chunk.fence,
+            job_id=chunk.job_id,
+            instance=chunk.instance or "",
+            worker=chunk.worker,
+            suspect_id=chunk.suspect_id if was_alone else None,
+            lost_at=now(),
+        )
+    )
+    n_suspect = chunk.n_suspect_lost + was_alone
+    delay = 0 if chunk.n_lost == 0 else min(2.0 ** (chunk.n_lost - 1), 60)
+    values = _back_to_ready(delay) | {
+        "n_lost": chunk.n_lost + 1,
+        "n_suspect_lost": n_suspect,
+        "fault": detail,
+    }
+    if was_alone and n_suspect >= MAX_LOST:
+        _give_up(session, chunk, values, "POISON", n_suspect, f"were lost in a row: {detail}")
+    else:
+        _set(session, chunk, values)
 
 
 def _count_crash(session: Session, chunk: Chunk, code: str, detail: str) -> None:
     """The first crash makes the chunk careful; later ones count against the document that was being run."""
-    is_evidence = chunk.suspect_id is not None and chunk.suspect_fence == chunk.fence
-    n_suspect = chunk.n_suspect_crashes + is_evidence
+    is_evidence = _was_alone(chunk)
     # Nobody is blamed for a death before the first document (a model that cannot be loaded, say), but it
     # must not be tried again in a tight loop.
     delay = 0 if is_evidence or chunk.n_crashes == 0 else min(2.0 ** (chunk.n_crashes - 1), 60)
-    values = _back_to_ready(delay) | {
-        "n_crashes": chunk.n_crashes + 1,
-        "n_suspect_crashes": n_suspect,
-        "fault": detail,
-    }
+    values = _back_to_ready(delay) | {"n_crashes": chunk.n_crashes + 1, "fault": detail}
+    n_suspect = chunk.n_suspect_crashes + is_evidence
+    _blame(session, chunk, values, n_suspect, code, detail, may_end=is_evidence)
+
+
+def _was_alone(chunk: Chunk) -> bool:
+    """Whether the claim that ended had announced the document that it was running alone."""
+    return chunk.suspect_id is not None and chunk.suspect_fence == chunk.fence
+
+
+def _blame(
+    session: Session,
+    chunk: Chunk,
+    values: dict[str, Any],
+    n_suspect: int,
+    code: str,
+    detail: str,
+    *,
+    may_end: bool,
+) -> None:
+    """Store what a crash changed; with the last one that a document may have, it is given up."""
+    values["n_suspect_crashes"] = n_suspect
     alone = MAX_CRASHES if chunk.suspect_id == WHOLE_CHUNK else MAX_CRASHES - 1
-    if is_evidence and n_suspect >= alone:
-        if chunk.suspect_id == WHOLE_CHUNK:
-            close_with_error(
-                session, chunk.id, "CRASHED", f"{n_suspect} workers died over this chunk: {detail}"
-            )
-            return
-        blame = f"{MAX_CRASHES} workers died while this document was being run: {detail}"
-        results.write_errors(session, chunk.job_id, [(chunk.suspect_id or 0, code, blame)])
-        values |= {"suspect_id": None, "n_suspect_crashes": 0, "n_error": chunk.n_error + 1}
+    if may_end and n_suspect >= alone:
+        _give_up(session, chunk, values, code, MAX_CRASHES, f"died: {detail}")
+    else:
+        _set(session, chunk, values)
+
+
+def _give_up(
+    session: Session, chunk: Chunk, values: dict[str, Any], code: str, n_workers: int, what: str
+) -> None:
+    """The suspect gets its outcome; a chunk that is run as a whole ends for all its documents."""
+    if chunk.suspect_id == WHOLE_CHUNK:
+        close_with_error(session, chunk.id, "CRASHED", f"{n_workers} workers that ran this chunk {what}")
+        return
+    blame = f"{n_workers} workers that ran this document {what}"
+    results.write_errors(session, chunk.job_id, [(chunk.suspect_id or 0, code, blame)])
+    cleared = {"suspect_id": None, "n_suspect_crashes": 0, "n_suspect_lost": 0, "n_error": chunk.n_error + 1}
+    # Somebody may run it by now, after a death that is reported late: what they write of it would be a second outcome.
+    _set(session, chunk, _back_to_ready(0) | values | cleared)
+
+
+def _set(session: Session, chunk: Chunk, values: dict[str, Any]) -> None:
     session.execute(update(Chunk).where(Chunk.id == chunk.id, Chunk.fence == chunk.fence).values(values))
 
 
@@ -299,6 +439,19 @@ def _claimable() -> tuple[Any, ...]:
         or_(Chunk.not_before.is_(None), Chunk.not_before <= now()),
         job_in("running"),
     )
+
+
+def _schema_is_known() -> Any:
+    """The condition that no newer docmill has upgraded the store: asked in the claim itself, so that a worker
+    that runs through an upgrade claims nothing after it."""
+    version = sql_table("alembic_version", column("version_num")).c.version_num
+    return select(version).scalar_subquery() <= SCHEMA
+
+
+def _held_by(instance: str) -> tuple[Any, ...]:
+    """The condition that a process, or any process of a worker, holds a chunk."""
+    of_worker = Chunk.instance.startswith(f"{instance}.", autoescape=True)
+    return (Chunk.state == "leased", or_(Chunk.instance == instance, of_worker))
 
 
 def job_in(state: str) -> Any:

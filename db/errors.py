@@ -42,3 +42,7 @@ class UnsafeStoreError(StoreError):
 
 class OldSchemaError(StoreError):
     """The database's tables are older or newer than this version of docmill."""
+
+
+class NewerSchemaError(OldSchemaError):
+    """The database was upgraded by a newer docmill than this one: nothing is claimed or changed any more."""

@@ -116,10 +116,18 @@ def chunk_facts(session: Session, entry: Entry) -> dict[str, Any]:
     """What is known of the chunk that met the document."""
     table, id_ = each_id(Chunk.document_ids)
     query = (
-        select(Chunk.stage, Chunk.seq, Chunk.n_documents, Chunk.n_crashes, Chunk.worker, Chunk.fault)
+        select(
+            Chunk.stage,
+            Chunk.seq,
+            Chunk.n_documents,
+            Chunk.n_crashes,
+            Chunk.n_lost,
+            Chunk.worker,
+            Chunk.fault,
+        )
         .join(table, id_ == entry.document_id)
         .where(Chunk.job_id == entry.job)
-        .order_by(Chunk.n_crashes.desc())
+        .order_by((Chunk.n_crashes + Chunk.n_lost).desc())
         .limit(1)
     )
     row = session.execute(query).mappings().one_or_none()

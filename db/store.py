@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
-from db.errors import NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
+from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
 
 #: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
 SCHEMA = "0013"
@@ -113,6 +113,7 @@ class Store:
 
             upgrade(self)
             return
+        self.refuse_newer(found)
         state = (
             "has no docmill tables yet"
             if found is None
@@ -121,6 +122,11 @@ class Store:
         raise OldSchemaError(
             f"{self.name} {state}: run `docmill db upgrade` (and the same docmill everywhere)"
         )
+
+    def refuse_newer(self, found: str | None) -> None:
+        """Raise NewerSchemaError if this schema is one that this version does not know."""
+        if found is not None and found > SCHEMA:
+            raise NewerSchemaError(f"{self.name} {_newer(found)}")
 
     def check_durability(self) -> None:
         """Raise UnsafeStoreError if a power cut could lose what was committed."""
@@ -143,6 +149,19 @@ class Store:
 def is_lock_timeout(error: BaseException) -> bool:
     """Whether a row was held by another transaction for longer than `lock_seconds`: the database itself is well."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
+
+
+def newer_schema(session: Session) -> str | None:
+    """What to do about a store that a newer docmill has upgraded, in words; None if this version knows it."""
+    found = str(session.scalar(text("SELECT version_num FROM alembic_version")))
+    return f"the store {_newer(found)}" if found > SCHEMA else None
+
+
+def _newer(found: str) -> str:
+    return (
+        f"is at schema {found}, and this docmill knows schemas up to {SCHEMA}: a newer docmill has upgraded it; "
+        "install that version here too"
+    )
 
 
 def _driver_url(url: str) -> URL:

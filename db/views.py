@@ -16,9 +16,9 @@ _TIMES = "CASE {0} WHEN 1 THEN 'once' ELSE {0} || ' times' END"
 _FAULT = f"""
 SELECT 'chunk ' || k.seq || ' of ' || (SELECT MAX(s.seq) FROM chunk s WHERE s.job_id = k.job_id AND s.stage = k.stage)
        || CASE WHEN k.n_put_back > 0 THEN ' was put back ' || {_TIMES.format("k.n_put_back")}
-               ELSE ' lost its worker ' || {_TIMES.format("k.n_crashes")} END || ': ' || k.fault
+               ELSE ' lost its worker ' || {_TIMES.format("(k.n_crashes + k.n_lost)")} END || ': ' || k.fault
 FROM chunk k WHERE k.job_id = j.id AND k.state = 'ready' AND k.fault IS NOT NULL
-ORDER BY k.n_put_back + k.n_crashes DESC, k.id LIMIT 1
+ORDER BY k.n_put_back + k.n_crashes + k.n_lost DESC, k.id LIMIT 1
 """  # noqa: S608
 
 #: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import exists, func, select
@@ -18,22 +17,14 @@ from db.errors import NoStoreError, StoreError
 from db.models import Chunk, Job, Schedule
 from db.sql import now
 from db.store import Store
+from scheduler import members
+from scheduler.findings import Finding, start_with
 from workers.settings import Settings, settings
 
 #: A chunk that was ready for so long and not claimed has no worker.
 IDLE_SECONDS = 30.0
 #: Less than that is soon used up.
 LOW_DISK_BYTES = 500_000_000
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    detail: str
-    fix: str | None = None
 
 
 def run() -> list[Finding]:
@@ -51,6 +42,7 @@ def run() -> list[Finding]:
         return [*found, redis, *_there(workers)]
     found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
     with store.read() as session:
+        found += members.findings(session)
         found += _jobs(session, served if redis.ok else None, now_settings)
     store.close()
     return found
@@ -58,11 +50,6 @@ def run() -> list[Finding]:
 
 def _there(finding: Finding | None) -> list[Finding]:
     return [] if finding is None else [finding]
-
-
-def start_with(now_settings: Settings, part: str) -> str:
-    """The command that starts a part: all of it together where Redis is the embedded one."""
-    return f"docmill {part}" if now_settings.redis_url else "docmill up"
 
 
 def _disk(now_settings: Settings) -> Finding:
@@ -185,8 +172,7 @@ def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Set
         elif not served:
             yield Finding(kind, False, f"{chunks}: there is no worker", start_with(now_settings, "worker"))
         elif not n_sent:
-            fix = start_with(now_settings, "scheduler")
-            yield Finding(kind, False, f"{chunks}: nobody sends them; no scheduler runs", fix)
+            yield members.no_scheduler(session, kind, f"{chunks}: nobody sends them", now_settings)
 
 
 def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]:
@@ -206,8 +192,7 @@ def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]
     }
     for sign, query in signs.items():
         if n := session.scalar(query):
-            fix = start_with(now_settings, "scheduler")
-            yield Finding("scheduler", False, f"{n} {sign}: no scheduler runs", fix)
+            yield members.no_scheduler(session, "scheduler", f"{n} {sign}", now_settings)
 
 
 def _behind_paused(session: Session) -> Iterator[Finding]:
@@ -231,12 +216,19 @@ def _behind_paused(session: Session) -> Iterator[Finding]:
 def _faulty_chunks(session: Session) -> Iterator[Finding]:
     """Chunks that keep failing for reasons that are no document's. Once is no more than bad luck."""
     query = (
-        select(Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.fault)
-        .where(Chunk.state.in_(("ready", "leased")), (Chunk.n_put_back > 1) | (Chunk.n_crashes > 1))
+        select(Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.n_lost, Chunk.fault)
+        .where(
+            Chunk.state.in_(("ready", "leased")),
+            (Chunk.n_put_back > 1) | (Chunk.n_crashes > 1) | (Chunk.n_lost > 1),
+        )
         .order_by(Chunk.id)
         .limit(10)
     )
     for row in session.execute(query):
-        detail = f"chunk {row.seq} failed {row.n_put_back} times and killed {row.n_crashes} workers; last: {row.fault}"
+        lost = f", and was lost with its worker {row.n_lost} times" if row.n_lost else ""
+        detail = (
+            f"chunk {row.seq} failed {row.n_put_back} times and killed {row.n_crashes} workers{lost}; "
+            f"last: {row.fault}"
+        )
         fix = f"mend the cause, and it goes on by itself; or docmill cancel {row.job_id}"
         yield Finding(f"job {row.job_id}", False, detail, fix)

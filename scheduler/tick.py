@@ -24,7 +24,7 @@ from db.models import Job
 from db.store import Store, is_infrastructure_error, is_lock_timeout
 from scheduler import nightly, requests
 from scheduler.broker import Broker
-from workers.alive import Heartbeat
+from workers.alive import SignOfLife
 from workers.kinds import all_kinds
 from workers.settings import Settings
 
@@ -58,6 +58,7 @@ class Scheduler:
         self.stopping = threading.Event()
         self._away: set[str] = set()
         self._reap_from = 0.0
+        self._running: threading.Thread | None = None
         #: The job that was looked at last: the next turn begins behind it.
         self._last_job = 0
         #: How far a job is that is being counted, or cancelled in the middle of a large chunk.
@@ -71,11 +72,16 @@ class Scheduler:
         """`run` in threads, and return within STOP_SECONDS after `stopping` is set. Whether every step had ended: a
         store that is locked, or a Redis that hangs, lets some of them wait for longer. What those had not
         committed counts as never done, so that the process may leave all the same."""
-        thread = threading.Thread(target=self.run, name="scheduler", daemon=True)
-        thread.start()
+        self._running = threading.Thread(target=self.run, name="scheduler", daemon=True)
+        self._running.start()
         self.stopping.wait()
-        thread.join(STOP_SECONDS)
-        return not thread.is_alive()
+        self._running.join(STOP_SECONDS)
+        return not self._running.is_alive()
+
+    def wait_until_stopped(self) -> None:
+        """Return when every step that `run_until_stopped` left waiting has ended."""
+        if self._running is not None:
+            self._running.join()
 
     def run(self) -> None:
         """Tick until told to stop. Faults of Redis or the store are waited out, and told once."""
@@ -89,9 +95,9 @@ class Scheduler:
         ]
         for thread in threads:
             thread.start()
-        heartbeat = Heartbeat(self.settings, "scheduler")
+        sign = SignOfLife(self.settings, "scheduler")
         while all(thread.is_alive() for thread in threads):
-            heartbeat.beat()
+            sign.beat()
             threads[0].join(FEED_SECONDS)
         for thread in threads:
             thread.join()

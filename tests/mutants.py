@@ -93,7 +93,7 @@ MUTANTS = (
     Mutant(
         "poison is tried for ever",
         "db/chunks.py",
-        "if is_evidence and n_suspect >= alone:",
+        "if may_end and n_suspect >= alone:",
         "if False:",
         CHUNKS,
     ),
@@ -453,6 +453,72 @@ MUTANTS = (
         "return self.n_error - self.n_cancelled",
         "return self.n_error",
         ("commands/test_daily_use.py::test_what_was_cancelled_did_not_fail",),
+    ),
+    Mutant(
+        "a death frees all that workers of its name hold",
+        "db/chunks.py",
+        '    of_worker = Chunk.instance.startswith(f"{instance}.", autoescape=True)\n'
+        '    return (Chunk.state == "leased", or_(Chunk.instance == instance, of_worker))',
+        "    name = select(Chunk.worker).where(Chunk.instance == instance).limit(1).scalar_subquery()\n"
+        '    return (Chunk.state == "leased", Chunk.worker == name)',
+        CHUNKS,
+    ),
+    Mutant(
+        "a death frees what other processes of its worker hold",
+        "db/chunks.py",
+        "or_(Chunk.instance == instance, of_worker)",
+        'Chunk.instance.startswith(instance.partition(".")[0])',
+        CHUNKS,
+    ),
+    Mutant("a claim does not look at the schema", "db/chunks.py", ", _schema_is_known())", ")", CHUNKS),
+    Mutant(
+        "a lost lease makes the chunk careful at once",
+        "db/chunks.py",
+        "row.n_lost > MAX_LOST_TOGETHER",
+        "row.n_lost > 0",
+        CHUNKS,
+    ),
+    Mutant(
+        "a loss counts as a crash",
+        "db/chunks.py",
+        '"n_lost": chunk.n_lost + 1,',
+        '"n_lost": chunk.n_lost + 1, "n_crashes": chunk.n_crashes + 1,',
+        CHUNKS,
+    ),
+    Mutant(
+        "a hang whose lease ran out first is forgotten",
+        "db/chunks.py",
+        "    if lost is None:\n        return False\n",
+        "    return False\n",
+        CHUNKS,
+    ),
+    Mutant(
+        "what nobody saw counts as a crash",
+        "workers/process.py",
+        "    elif is_witness:",
+        "    elif True:",
+        ("workers/test_burying.py",),
+    ),
+    Mutant(
+        "a process that is alive is taken for dead",
+        "workers/last_words.py",
+        "    except BlockingIOError:\n        return True",
+        "    except BlockingIOError:\n        return False",
+        ("workers/test_last_words.py",),
+    ),
+    Mutant(
+        "newer tables are blamed on documents",
+        "workers/chunk_run.py",
+        "            self._insist_on_a_known_schema(error)\n",
+        "",
+        RUN,
+    ),
+    Mutant(
+        "older code upgrades newer tables",
+        "db/migrations/__init__.py",
+        "        store.refuse_newer(_schema(connection))\n",
+        "",
+        ("db/test_migrations.py",),
     ),
 )
 

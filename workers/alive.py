@@ -18,7 +18,7 @@ MAX_AGE_SECONDS = 90.0
 BEAT_SECONDS = 1.0
 
 
-class Heartbeat:
+class SignOfLife:
     """Of one part: "scheduler" or "worker"."""
 
     def __init__(self, settings: Settings, part: str) -> None:

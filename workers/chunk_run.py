@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from db import chunks, documents, results
 from db.chunks import Claim, Written
 from db.database_errors import is_data_error, words
-from db.errors import FencedError
+from db.errors import FencedError, NewerSchemaError
+from db.store import newer_schema
 from nlp_tasks import pulse
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Stage
@@ -41,12 +42,16 @@ def run(process: Process, chunk_id: int) -> str:
     message for a chunk that is done, taken, paused or cancelled does nothing."""
     try:
         claim = _claim(process, chunk_id)
+    except NewerSchemaError as error:
+        log.error("not claimed: %s", error)
+        return f"not claimed: {error}"
     except SQLAlchemyError as error:
         # Nothing is held: the scheduler sends the chunk again.
         log.warning("cannot claim chunk %d: %s", chunk_id, words(error))
         return f"not claimed: {type(error).__name__}"
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
+    process.holds(claim)
     lease = Lease(process, claim)
     try:
         with lease.kept(), pulse.heard_by(lease.beat):
@@ -59,11 +64,16 @@ def run(process: Process, chunk_id: int) -> str:
         return "dropped: the chunk was cancelled or is somebody else's by now"
     except StopRequestedError:
         return _put_back(lease, "the worker was stopped", count=False)
+    except NewerSchemaError as error:
+        log.error("chunk %d of job %d is given back: %s", claim.chunk_id, claim.job_id, error)
+        return _put_back(lease, str(error), count=False)
     except Exception as error:
         if faults.is_sticky(error):
             process.die(f"the device failed: {str(error)[:200]}")
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
+    finally:
+        process.holds(None)
 
 
 class ChunkRun:
@@ -165,7 +175,8 @@ class ChunkRun:
 
     def _batches(self, runner: Runner, block: list[Document]) -> list[list[Document]]:
         limit = self.process.batch_limits.get(self._lesson, runner.batch_documents)
-        return batches.by_length(block, min(limit, runner.batch_documents), runner.batch_chars)
+        limit = max(1, min(limit, runner.batch_documents) >> self.claim.n_halvings)
+        return batches.by_length(block, limit, runner.batch_chars)
 
     @property
     def _lesson(self) -> tuple[str, int]:
@@ -223,6 +234,8 @@ class ChunkRun:
         try:
             written = self.lease.insist_on_writing(step)
         except Exception as error:
+            if isinstance(error, DBAPIError):
+                self._insist_on_a_known_schema(error)
             if not is_data_error(error):
                 raise
             self._write_in_halves(done, error, close=close)
@@ -231,6 +244,13 @@ class ChunkRun:
         self.n_error += len(written.errors)
         self.codes.update(code for _, code, _ in written.errors)
         self.lease.renewed()
+
+    def _insist_on_a_known_schema(self, error: DBAPIError) -> None:
+        """Tables that a newer docmill has changed under this one refuse what no document is to blame for."""
+        with self.process.store.read() as session:
+            words = newer_schema(session)
+        if words:
+            raise NewerSchemaError(words) from error
 
     def _write_in_halves(
         self, done: Sequence[tuple[Document, Result]], error: Exception, *, close: bool
@@ -253,7 +273,7 @@ class ChunkRun:
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:
     with process.store.write() as session:
-        return chunks.claim(session, chunk_id, process.name, process.settings.lease_seconds)
+        return chunks.claim(session, chunk_id, process.holder, process.settings.lease_seconds)
 
 
 def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = True) -> str:
@@ -265,7 +285,7 @@ def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = Tr
             if count:
                 chunks.put_back(session, claim, fault)
             else:
-                chunks.give_back(session, process.name)
+                chunks.give_back(session, process.instance)
     except Exception as error:
         # The lease runs out by itself.
         log.warning("cannot put chunk %d back: %s", claim.chunk_id, type(error).__name__)

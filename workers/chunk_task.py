@@ -58,7 +58,7 @@ def _give_back() -> None:
     store = Store(settings().url)
     try:
         with store.write() as session:
-            chunks.give_back(session, settings().worker_name)
+            chunks.give_back(session, settings().instance)
     except Exception as error:
         if not is_infrastructure_error(error):
             raise

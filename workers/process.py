@@ -6,26 +6,30 @@ worker reads what the last one left in its crash file, and frees the chunks it h
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import logging
 import os
-import re
+import secrets
 import signal
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any
 
+from sqlalchemy.orm import Session
+
 from db import chunks
+from db.chunks import Claim, Holder
 from db.database_errors import words
-from db.store import Store, is_infrastructure_error
+from db.store import Store, is_infrastructure_error, newer_schema
+from workers import last_words
+from workers.last_words import Dead
 from workers.settings import Settings, settings
 
 log = logging.getLogger("docmill.worker")
 
-#: How faulthandler begins when its time has run out.
-_HUNG = "Timeout ("
-#: What a process leaves that was ended in order (Celery's cold shutdown): its death counts as no crash.
-_TOLD_TO_STOP = "told to stop"
+_PR_SET_PDEATHSIG = 1
+#: Why a worker that was killed as a whole held something.
+_KILLED_AS_A_WHOLE = "its worker was killed as a whole, from outside"
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Process:
     settings: Settings
     store: Store
     crash_file: IO[str]
+    #: Random: this process, of all that ever ran.
+    instance: str = field(default_factory=lambda: f"{settings().instance}.{secrets.token_hex(4)}")
     #: Set by a signal: give the chunk back after the batch that is running.
     stopping: bool = False
     #: Lessons of this process: kind and stage -> documents that went through together at most.
@@ -43,6 +49,15 @@ class Process:
     @property
     def name(self) -> str:
         return self.settings.worker_name
+
+    @property
+    def holder(self) -> Holder:
+        """As it claims."""
+        return Holder(self.name, self.instance)
+
+    def holds(self, claim: Claim | None) -> None:
+        """Note what is being worked on, for those who find this process dead; None when it is done."""
+        last_words.say_what_is_held(self.crash_file, (claim.chunk_id, claim.fence) if claim else None)
 
     def watch(self, seconds: float) -> None:
         """End this process, with a traceback in the crash file, unless called again within `seconds`. Runs
@@ -54,9 +69,13 @@ class Process:
 
     def die(self, why: str) -> None:
         """Leave at once (a device that is beyond repair for this process); the next process tells why."""
-        self.crash_file.write(why + "\n")
-        self.crash_file.flush()
+        last_words.say(self.crash_file, why)
         os._exit(70)
+
+    def leave(self) -> None:
+        """End at once and in order: nobody counts a crash."""
+        last_words.say(self.crash_file, last_words.TOLD_TO_STOP)
+        os._exit(0)
 
 
 _process: Process | None = None
@@ -71,54 +90,54 @@ def current() -> Process:
 
 
 def start() -> None:
-    """To be called once in a fresh worker process: frees what a dead one of the same name held."""
+    """To be called once in a fresh worker process: frees what dead ones of the same worker held."""
     process = current()
     signal.signal(signal.SIGUSR2, _on_stop_signal)
     signal.signal(signal.SIGTERM, _on_term)
-    code, detail = _last_words(Path(process.crash_file.name))
-    process.crash_file.truncate(0)
+    _die_with_the_parent()
     faulthandler.enable(file=process.crash_file)
+    folder = last_words.folder_of(process.settings.home_path, process.settings.instance)
     try:
-        with process.store.write() as session:
-            if detail == _TOLD_TO_STOP:
-                chunks.give_back(session, process.name)
-            freed = chunks.crashed(session, process.name, code, detail)
+        for dead in last_words.dead_in(folder):
+            with process.store.write() as session:
+                if newer_schema(session):
+                    return
+                bury(session, dead, is_witness=dead.parent_pid == os.getppid())
+            dead.path.unlink(missing_ok=True)
     except Exception as error:
-        # The scheduler frees them when their lease runs out.
+        # The scheduler frees them when their lease runs out; the file stays, for the next start.
         if not is_infrastructure_error(error):
             raise
         log.warning("cannot reach the store yet: %s", words(error))
-        return
+
+
+def bury(session: Session, dead: Dead, *, is_witness: bool) -> None:
+    """Free what a dead process held. It counts as a crash only for a witness: the worker that started it and
+    lived on. A worker that was killed as a whole says nothing about a document."""
+    freed: list[int] = []
+    if dead.was_told_to_stop:
+        chunks.give_back(session, dead.instance)
+    elif is_witness:
+        freed = chunks.crashed(session, dead.instance, dead.code, dead.detail)
+        if not freed and dead.held is not None:
+            chunks.crashed_late(session, *dead.held, dead.code, dead.detail)
+    else:
+        freed = chunks.lost(session, dead.instance, _KILLED_AS_A_WHOLE)
     if freed:
-        log.warning("the process before this one died (%s); freed chunks %s", detail, freed)
+        log.warning("a process before this one died (%s); frees chunks %s", dead.detail, freed)
 
 
 def _start() -> Process:
     now = settings()
-    crashes = now.home_path / "crashes"
-    crashes.mkdir(parents=True, exist_ok=True)
-    path = crashes / (re.sub(r"[^\w.@-]", "_", now.worker_name) + ".txt")
+    instance = f"{now.instance}.{secrets.token_hex(4)}"
+    file = last_words.open_file(last_words.folder_of(now.home_path, now.instance), instance)
     # Made without connecting: a store that is away for a moment must not keep the handlers from being set.
-    return Process(now, Store(now.url), path.open("a+", encoding="utf-8", errors="replace"))
+    return Process(now, Store(now.url), file, instance)
 
 
-def _last_words(path: Path) -> tuple[str, str]:
-    """(error code, sentence) from what a dead process left: a hang, a fatal signal, or nothing."""
-    text = path.read_text(encoding="utf-8", errors="replace").strip()
-    if not text:
-        return (
-            "POISON",
-            "the process was killed from outside; if nobody did it, it may have run out of memory",
-        )
-    first = text.splitlines()[0]
-    # The newest thread comes first. The work is done in the oldest one.
-    work = text.rpartition("most recent call first")[2]
-    at = next((line.strip() for line in work.splitlines() if line.lstrip().startswith("File ")), "")
-    if first == _TOLD_TO_STOP:
-        return "POISON", _TOLD_TO_STOP
-    if first.startswith(_HUNG):
-        return "TIMEOUT", f"the work hung {at}".strip()
-    return "POISON", f"{first[:200]} {at}".strip()
+def _die_with_the_parent() -> None:
+    """A process whose Celery worker was killed would go on with its chunk beside the next one's, on one device."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _on_stop_signal(*_: Any) -> None:
@@ -127,6 +146,6 @@ def _on_stop_signal(*_: Any) -> None:
 
 def _on_term(*_: Any) -> None:
     """Leave word, then die of the signal. The store is not asked here: this may be the middle of a write."""
-    os.write(current().crash_file.fileno(), f"{_TOLD_TO_STOP}\n".encode())
+    last_words.say(current().crash_file, last_words.TOLD_TO_STOP)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+import secrets
 import tempfile
 from collections.abc import Iterable
 from functools import cache
@@ -46,8 +47,10 @@ class Settings(StoreSettings):
     kind_modules: str = ""
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
     device: str = "cpu"
-    #: Set by the launcher: the name under which a worker claims.
+    #: Set by the launcher: the worker's name, for people.
     worker: str = ""
+    #: Set by the launcher: which start of which worker this is. Claims name it.
+    instance: str = Field(default_factory=lambda: secrets.token_hex(8))
 
     @field_validator("redis_url")
     @classmethod

@@ -161,8 +161,8 @@ def _go_on(process: Process, lease: Lease, note: str | None = None) -> None:
         log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
         if isinstance(error, StopRequestedError):
             with process.store.write() as session:
-                chunks.give_back(session, process.name)
-        os._exit(0)
+                chunks.give_back(session, process.instance)
+        process.leave()
 
 
 def _close(process: Process, lease: Lease, written: Written, made: Made | None = None) -> Registered | None:

@@ -29,6 +29,7 @@ from db.models.results import (
     SummarySentence,
 )
 from db.models.schedules import Run, Schedule
+from db.models.workers import LostClaim, Worker
 
 __all__ = [
     "CHUNK_STATES",
@@ -43,6 +44,7 @@ __all__ = [
     "Job",
     "Keyword",
     "LabelTerm",
+    "LostClaim",
     "Model",
     "ModelAlias",
     "ModelConfusion",
@@ -62,4 +64,5 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "Worker",
 ]

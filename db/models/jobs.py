@@ -126,8 +126,10 @@ class Chunk(Base):
     #: Raised by every claim: a write that carries an older fence matches no row.
     fence: Mapped[int] = mapped_column(insert_default=0)
     lease_until: Mapped[datetime | None]
-    #: The worker that claimed it last, as "device@host".
+    #: The worker that claimed it last, as "device@host": for people, since two workers may have one name.
     worker: Mapped[str | None]
+    #: The process that claimed it last: random, so that nobody else's death frees it.
+    instance: Mapped[str | None]
     #: When a message about it was last sent.
     sent_at: Mapped[datetime | None]
     #: Not to be claimed earlier: the backoff after a fault.
@@ -135,13 +137,17 @@ class Chunk(Base):
     #: Times it was given back for a fault of the infrastructure, and the last such fault.
     n_put_back: Mapped[int] = mapped_column(insert_default=0)
     fault: Mapped[str | None]
-    #: Times its worker died or its lease ran out. Above 0: documents run one by one.
+    #: Times its worker's process died while the worker's launcher lived. Above 0: documents run one by one.
     n_crashes: Mapped[int] = mapped_column(insert_default=0)
+    #: Times its lease ran out, or its whole machine was lost: no evidence about a document.
+    n_lost: Mapped[int] = mapped_column(insert_default=0, server_default=text("0"))
     #: The document that is being run alone, and the workers that died doing so.
     suspect_id: Mapped[int | None]
     #: The fence of the claim that said so: who dies before saying it again is no evidence.
     suspect_fence: Mapped[int | None]
     n_suspect_crashes: Mapped[int] = mapped_column(insert_default=0)
+    #: The workers that were lost while they ran it alone.
+    n_suspect_lost: Mapped[int] = mapped_column(insert_default=0, server_default=text("0"))
     closed_at: Mapped[datetime | None]
     #: Last, so that SQLite reads the short columns without it.
     document_ids: Mapped[list[int]] = mapped_column(deferred=True)

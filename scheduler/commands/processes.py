@@ -64,7 +64,7 @@ def scheduler() -> None:
     from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.tick import Scheduler
-    from workers import logs, redis_version
+    from workers import heartbeat, logs, redis_version
     from workers.app import app
     from workers.kinds import all_kinds
     from workers.settings import settings
@@ -78,8 +78,14 @@ def scheduler() -> None:
     _warn_without_redis(settings())
     redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
-    on_stop(loop.stopping.set)
-    if not loop.run_until_stopped():
+    told = threading.Event()
+
+    def stop() -> None:
+        told.set()
+        loop.stopping.set()
+
+    on_stop(stop)
+    if not heartbeat.run_scheduler(settings(), loop, told):
         # The interpreter would wait for what the others wait for.
         logging.shutdown()
         os._exit(0)

@@ -26,8 +26,11 @@ def upgrade() -> None:
     from workers.settings import settings
 
     store = Store(settings().url)
-    with telling_of_a_new_store():
-        migrations.upgrade(store)
+    try:
+        with telling_of_a_new_store():
+            migrations.upgrade(store)
+    finally:
+        store.close()
     say(f"{store.name} is at schema {SCHEMA}")
 
 

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from db import chunks, schedules
-from db.sql import clock
+from db import chunks, registry, schedules
+from db.models import Worker
+from db.sql import clock, now
 from tests.commands.conftest import Shell
-from tests.db.making import claim, let_backoffs_pass, sql, the_chunk
+from tests.db.making import (
+    claim,
+    let_backoffs_pass,
+    let_leases_expire,
+    reap,
+    sql,
+    the_chunk,
+    upgraded_to,
+)
 from tests.servers import RedisServer
+from workers import heartbeat
 
 SUBMIT = ("oracle", "--collection", "inbox")
 
@@ -72,6 +84,108 @@ def test_leases_that_nobody_frees_mean_that_no_scheduler_runs(shell: Shell) -> N
     found = _finding(shell("doctor", "--json", status=1), "scheduler")
     assert found["detail"] == "1 leases ran out and are not freed: no scheduler runs"
     assert found["fix"] == "docmill up"
+
+
+def _registered(shell: Shell, role: str, name: str, instance: str, **values: Any) -> None:
+    """A row of the registry; its times may be told as seconds ago."""
+    ago = {column: values.pop(column) for column in ("started_at", "last_seen_at") if column in values}
+    member = dataclasses.replace(heartbeat.member(role, name, instance), **values)
+    with shell.store.write() as session:
+        registry.beat(session, [member])
+        for column, seconds in ago.items():
+            change = {column: now(-seconds)}
+            session.execute(update(Worker).where(Worker.instance == instance).values(change))
+
+
+def test_a_scheduler_that_is_cancelling_is_not_said_to_be_missing(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a")
+    job_id = shell.job(*SUBMIT)
+    claim(shell.store, the_chunk(shell.store, job_id).id)
+    sql(shell.store, "UPDATE chunk SET lease_until = '2020-01-01 00:00:00.000000+00:00' RETURNING 1")
+    _registered(shell, "scheduler", "scheduler@here", "s")
+    said = shell("doctor", "--json", status=1)
+    assert _finding(said, "schedulers")["ok"]
+    found = _finding(said, "scheduler")
+    assert found["detail"] == (
+        "1 leases ran out and are not freed: scheduler@here runs and is behind, or cannot do it"
+    )
+    sql(shell.store, "UPDATE job SET state = 'cancelling' RETURNING 1")
+    found = _finding(shell("doctor", "--json", status=1), "scheduler")
+    assert f"scheduler@here runs and is cancelling job {job_id}" in found["detail"]
+    assert "no scheduler runs" not in found["detail"]
+    sql(shell.store, "UPDATE worker SET last_seen_at = '2020-01-01 00:00:00.000000+00:00' RETURNING 1")
+    assert "no scheduler runs" in _finding(shell("doctor", "--json", status=1), "scheduler")["detail"]
+
+
+def test_a_lost_host_is_named_with_what_it_held_and_since_when(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a")
+    job_id = shell.job(*SUBMIT)
+    _registered(shell, "worker", "cpu-0@gone", "x", host="gone", pid=17, last_seen_at=300, started_at=900)
+    claim(shell.store, the_chunk(shell.store, job_id).id, "x.1", name="cpu-0@gone")
+    for freed in (False, True):
+        if freed:
+            let_leases_expire(shell.store)
+            reap(shell.store)
+            claim(shell.store, the_chunk(shell.store, job_id).id, "y.1", name="cpu-0@other")
+        found = _finding(shell("doctor", "--json", status=1), "worker cpu-0@gone")
+        assert not found["ok"]
+        assert "lost: pid 17 on gone was last seen at 2" in found["detail"]
+        assert found["detail"].endswith(f"UTC, 5 minutes ago; it held chunk 1 of job {job_id}")
+        assert "forgotten after 24 hours" in found["fix"]
+
+
+def test_a_lost_worker_that_was_started_again_is_no_finding(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    _registered(shell, "worker", "cpu-0@h", "old", last_seen_at=300, started_at=900)
+    _registered(shell, "worker", "cpu-0@h", "new", started_at=200)
+    assert "worker cpu-0@h" not in {finding["what"] for finding in shell("doctor", "--json", status=1).json}
+
+
+def test_two_workers_of_one_name_are_said_and_a_quick_restart_is_none(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    _registered(shell, "worker", "cpu-0@h", "a", pid=7, last_seen_at=5, started_at=900)
+    _registered(shell, "worker", "cpu-0@h", "b", pid=8, started_at=3)
+    names = {finding["what"] for finding in shell("doctor", "--json", status=1).json}
+    assert "worker cpu-0@h" not in names, "a was not seen since b started: b replaces it"
+    _registered(shell, "worker", "cpu-0@h", "a")
+    found = _finding(shell("doctor", "--json", status=1), "worker cpu-0@h")
+    assert not found["ok"]
+    assert "2 workers of this name run at once (pid 7 on" in found["detail"]
+    assert "hostname" in found["fix"]
+
+
+def test_a_worker_of_an_older_docmill_is_named(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    _registered(shell, "worker", "cpu-0@h", "a", schema_revision="0001", docmill_version="0.0.9")
+    found = _finding(shell("doctor", "--json", status=1), "worker cpu-0@h")
+    assert "is docmill 0.0.9, which knows schemas up to 0001" in found["detail"]
+
+
+def test_an_upgrade_by_older_code_ends_in_a_sentence(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    with upgraded_to(shell.store, "9999"):
+        found = shell("db", "upgrade", status=1)
+        assert "is at schema 9999" in found.err
+        assert len(found.err.splitlines()) == 1
+        assert (
+            "a newer docmill has upgraded it"
+            in _finding(shell("doctor", "--json", status=1), "store")["detail"]
+        )
+
+
+def test_what_was_lost_long_ago_is_forgotten_some_rows_at_a_time(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    for n in range(5):
+        _registered(shell, "worker", f"cpu-{n}@h", f"i{n}", last_seen_at=2 * registry.FORGET_SECONDS)
+    _registered(shell, "worker", "cpu-9@h", "alive")
+    seen = []
+    for _ in range(4):
+        with shell.store.write() as session:
+            seen.append(registry.prune(session, limit=2))
+    assert seen == [2, 2, 1, 0]
+    assert sql(shell.store, "SELECT instance FROM worker") == [("alive",)]
 
 
 def test_a_chunk_that_keeps_failing_is_shown_with_its_reason(shell_on_both: Shell) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import select, text, update
 
 from db import chunks, documents, jobs
-from db.chunks import Claim, Written
+from db.chunks import Claim, Holder, Written
 from db.documents import NewDocument
 from db.jobs import Count, NewJob, Submitted
 from db.models import Chunk, Document, Job, Outcome
 from db.selection import ChunkSize
 from db.sql import now
-from db.store import Store
+from db.store import SCHEMA, Store
 
 LEASE = 60.0
 _numbers = itertools.count()
@@ -83,14 +84,17 @@ def outcomes(store: Store, job_id: int) -> dict[str, str]:
         return {key: code or "ok" for key, code in session.execute(query)}
 
 
-def claim(store: Store, chunk_id: int, worker: str = "w1", seconds: float = LEASE) -> Claim | None:
+def claim(
+    store: Store, chunk_id: int, worker: str = "w1", seconds: float = LEASE, *, name: str | None = None
+) -> Claim | None:
+    """Claimed by the instance `worker`, whose name for people is the same unless given."""
     with store.write() as session:
-        return chunks.claim(session, chunk_id, worker, seconds)
+        return chunks.claim(session, chunk_id, Holder(name or worker, worker), seconds)
 
 
-def held(store: Store, chunk_id: int, worker: str = "w1") -> Claim:
+def held(store: Store, chunk_id: int, worker: str = "w1", *, name: str | None = None) -> Claim:
     """A claim that must succeed."""
-    found = claim(store, chunk_id, worker)
+    found = claim(store, chunk_id, worker, name=name)
     assert found is not None, f"chunk {chunk_id} cannot be claimed"
     return found
 
@@ -124,6 +128,18 @@ def crash(store: Store, worker: str = "w1", code: str = "POISON") -> list[int]:
         return chunks.crashed(session, worker, code, "it died")
 
 
+def lose(store: Store, worker: str = "w1") -> list[int]:
+    """Tell the store that a worker died, and that nobody saw why."""
+    with store.write() as session:
+        return chunks.lost(session, worker, "its machine died")
+
+
+def crash_late(store: Store, claim: Claim, code: str = "POISON") -> bool:
+    """Tell the store that the holder of a claim died, whose lease ran out before."""
+    with store.write() as session:
+        return chunks.crashed_late(session, claim.chunk_id, claim.fence, code, "it died")
+
+
 def suspect(store: Store, claim: Claim, document_id: int) -> None:
     with store.write() as session:
         chunks.suspect(session, claim, document_id, LEASE)
@@ -151,6 +167,17 @@ def stop(store: Store, job_id: int, *, documents: int = jobs.STEP_DOCUMENTS) -> 
 def stop_some(store: Store, job_id: int, limit: int = 50) -> int:
     with store.write() as session:
         return jobs.stop_some(session, job_id, limit=limit).n_chunks
+
+
+@contextmanager
+def upgraded_to(store: Store, version: str) -> Iterator[None]:
+    """What the upgrade of another docmill leaves, as far as this one can see."""
+    statement = "UPDATE alembic_version SET version_num = :version RETURNING 1"
+    sql(store, statement, version=version)
+    try:
+        yield
+    finally:
+        sql(store, statement, version=SCHEMA)
 
 
 def sql(store: Store, statement: str, **values: Any) -> list[Any]:

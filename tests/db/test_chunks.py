@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from db import chunks, jobs, model_versions, results, schedules
-from db.chunks import MAX_CRASHES, WHOLE_CHUNK, Written
-from db.errors import FencedError
+from db.chunks import MAX_CRASHES, MAX_LOST, MAX_LOST_TOGETHER, WHOLE_CHUNK, Claim, Written
+from db.errors import FencedError, NewerSchemaError
 from db.models import Job
 from db.results import Rows
 from db.store import Store
@@ -20,10 +20,12 @@ from tests.db.making import (
     chunks_of,
     claim,
     crash,
+    crash_late,
     finish,
     held,
     let_backoffs_pass,
     let_leases_expire,
+    lose,
     outcomes,
     reap,
     sql,
@@ -31,6 +33,7 @@ from tests.db.making import (
     submit,
     suspect,
     the_chunk,
+    upgraded_to,
     write_ok,
 )
 
@@ -48,7 +51,7 @@ def test_a_claim_leases_the_chunk_and_says_what_to_do(store: Store) -> None:
     )
     assert taken.document_ids == chunk.document_ids
     assert not taken.careful
-    assert (after.state, after.worker, after.fence) == ("leased", "w1", taken.fence)
+    assert (after.state, after.worker, after.instance, after.fence) == ("leased", "w1", "w1", taken.fence)
     assert after.lease_until is not None
 
 
@@ -106,7 +109,8 @@ def test_an_expired_lease_is_reaped_once_and_the_chunk_is_ready(store: Store) ->
     assert reap(store) == [chunk.id]
     assert reap(store) == []
     after = the_chunk(store, job_id)
-    assert (after.state, after.n_crashes, after.lease_until, after.sent_at) == ("ready", 1, None, None)
+    assert (after.state, after.lease_until, after.sent_at) == ("ready", None, None)
+    assert (after.n_crashes, after.n_lost) == (0, 1)
 
 
 def test_writing_closes_the_chunk_with_outcomes_and_rows(store: Store) -> None:
@@ -224,7 +228,7 @@ def test_a_worker_that_missed_its_lease_by_a_moment_still_closes_its_chunk(store
     assert finish(store, job_id)
 
 
-def test_a_worker_under_the_same_name_is_another_claim(store: Store) -> None:
+def test_another_claim_of_the_same_process_is_another_claim(store: Store) -> None:
     chunk = the_chunk(store, a_job(store, 3))
     zombie = held(store, chunk.id, "w1")
     crash(store, "w1")
@@ -311,16 +315,213 @@ def test_the_code_of_the_last_death_is_the_outcome(store: Store) -> None:
     assert outcomes(store, job_id) == {"k0": "TIMEOUT"}
 
 
-def test_expired_leases_count_as_deaths(store: Store) -> None:
+# --- losses: no evidence ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["its lease ran out", "its machine died"])
+def test_a_lost_worker_is_no_crash_and_its_chunk_is_run_whole_again(store: Store, how: str) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    held(store, chunk.id)
+    assert _lose(store, how) == [chunk.id]
+    after = the_chunk(store, job_id)
+    assert (after.state, after.n_crashes, after.n_lost, after.not_before) == ("ready", 0, 1, None)
+    again = held(store, chunk.id)
+    assert (again.careful, again.n_halvings) == (False, 0)
+
+
+def test_a_chunk_lost_again_and_again_is_run_in_halves_then_one_by_one(store: Store) -> None:
+    chunk = the_chunk(store, a_job(store, 3))
+    seen = []
+    for _ in range(MAX_LOST_TOGETHER + 2):
+        let_backoffs_pass(store)
+        taken = held(store, chunk.id)
+        seen.append((taken.n_halvings, taken.careful))
+        let_leases_expire(store)
+        reap(store)
+    assert seen == [(0, False), (0, False), (1, False), (2, False), (3, True)]
+
+
+def test_a_document_alone_in_every_one_of_many_losses_is_given_up_and_its_neighbours_are_not(
+    store: Store,
+) -> None:
     job_id = a_job(store, 2)
     chunk = the_chunk(store, job_id)
-    for _ in range(MAX_CRASHES):
+    n = 0
+    while not outcomes(store, job_id):
+        let_backoffs_pass(store)
         taken = held(store, chunk.id)
         if taken.careful:
             suspect(store, taken, taken.document_ids[0])
         let_leases_expire(store)
         reap(store)
+        n += 1
     assert outcomes(store, job_id) == {"k0": "POISON"}
+    assert n == MAX_LOST_TOGETHER + 1 + MAX_LOST
+    assert the_chunk(store, job_id).n_suspect_lost == 0
+
+
+def test_losses_over_different_documents_blame_none(store: Store) -> None:
+    job_id = a_job(store, 10)
+    chunk = the_chunk(store, job_id)
+    for i in range(2 * MAX_LOST):
+        let_backoffs_pass(store)
+        taken = held(store, chunk.id)
+        suspect(store, taken, taken.document_ids[i % 2])
+        let_leases_expire(store)
+        reap(store)
+    assert outcomes(store, job_id) == {}
+
+
+def test_a_training_that_lost_its_lease_four_times_is_not_given_up(store: Store) -> None:
+    job_id = a_job(store, 3, chunk_size=None)
+    chunk = the_chunk(store, job_id)
+    for _ in range(MAX_CRASHES):
+        let_backoffs_pass(store)
+        suspect(store, held(store, chunk.id), WHOLE_CHUNK)
+        let_leases_expire(store)
+        reap(store)
+    assert outcomes(store, job_id) == {}
+    for _ in range(MAX_LOST - MAX_CRASHES):
+        let_backoffs_pass(store)
+        suspect(store, held(store, chunk.id), WHOLE_CHUNK)
+        let_leases_expire(store)
+        reap(store)
+    assert set(outcomes(store, job_id).values()) == {"CRASHED"}
+
+
+def test_a_death_that_is_reported_after_the_lease_ran_out_is_a_crash(store: Store) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    taken = held(store, chunk.id)
+    let_leases_expire(store)
+    reap(store)
+    assert crash_late(store, taken)
+    assert not crash_late(store, taken), "once only"
+    after = the_chunk(store, job_id)
+    assert (after.n_crashes, after.n_lost) == (1, 0)
+    assert held(store, chunk.id).careful
+
+
+@pytest.mark.parametrize("taken_again", [False, True])
+def test_four_hangs_make_a_document_poison_though_each_lost_its_lease_first(
+    store: Store, taken_again: bool
+) -> None:
+    job_id = a_job(store, 2)
+    chunk = the_chunk(store, job_id)
+    n = 0
+    taken = held(store, chunk.id, "w0")
+    while not outcomes(store, job_id):
+        let_leases_expire(store)
+        reap(store)
+        let_backoffs_pass(store)
+        dead, n = taken, n + 1
+        if taken_again:
+            taken = _claimed_carefully(store, chunk.id, f"w{n}")
+        crash_late(store, dead, "TIMEOUT")
+        if not taken_again and not outcomes(store, job_id):
+            taken = _claimed_carefully(store, chunk.id, f"w{n}")
+    assert outcomes(store, job_id) == {"k0": "TIMEOUT"}
+    # Who claimed it before the first death was reported ran it whole.
+    assert n == MAX_CRASHES + taken_again
+    with pytest.raises(FencedError):
+        write_ok(store, taken)
+    last = held(store, chunk.id)
+    write_ok(store, last, last.document_ids[1:])
+    assert finish(store, job_id)
+
+
+def _claimed_carefully(store: Store, chunk_id: int, worker: str) -> Claim:
+    taken = held(store, chunk_id, worker)
+    if taken.careful:
+        suspect(store, taken, taken.document_ids[0])
+    return taken
+
+
+def test_a_death_reported_late_changes_no_chunk_that_is_closed(store: Store) -> None:
+    job_id = a_job(store, 1)
+    chunk = the_chunk(store, job_id)
+    taken = held(store, chunk.id)
+    let_leases_expire(store)
+    reap(store)
+    write_ok(store, held(store, chunk.id, "w2"))
+    assert crash_late(store, taken)
+    assert outcomes(store, job_id) == {"k0": "ok"}
+    assert finish(store, job_id)
+
+
+# --- names that two workers share ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event", ["crash", "lose", "give back"])
+def test_what_happens_to_a_worker_touches_none_of_the_same_name(store: Store, event: str) -> None:
+    first, second, third = chunks_of(store, a_job(store, 30))
+    for chunk, instance in ((first, "a.1"), (second, "b.1"), (third, "a.2")):
+        held(store, chunk.id, instance, name="cpu-0@host")
+    if event == "crash":
+        assert crash(store, "a.1") == [first.id]
+    elif event == "lose":
+        assert lose(store, "a.1") == [first.id]
+    else:
+        with store.write() as session:
+            assert chunks.give_back(session, "a.1") == 1
+    after = chunks_of(store, first.job_id)
+    assert [chunk.state for chunk in after] == ["ready", "leased", "leased"]
+    assert sum(chunk.n_crashes for chunk in after) == (event == "crash")
+
+
+def test_a_worker_is_given_back_with_all_its_processes_and_no_other(store: Store) -> None:
+    first, second, third = chunks_of(store, a_job(store, 30))
+    for chunk, instance in ((first, "a.1"), (second, "a.2"), (third, "ab.1")):
+        held(store, chunk.id, instance, name="cpu-0@host")
+    with store.write() as session:
+        assert chunks.give_back(session, "a") == 2
+    assert [chunk.state for chunk in chunks_of(store, first.job_id)] == ["ready", "ready", "leased"]
+
+
+def test_four_starts_under_one_name_harm_no_document_of_another(store: Store) -> None:
+    """What it took to make a healthy document POISON when claims named names."""
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    taken = held(store, chunk.id, "healthy.1", name="cpu-0@host")
+    for start in range(MAX_CRASHES + 1):
+        crash(store, f"other{start}.1")
+        suspect(store, taken, taken.document_ids[0])
+    write_ok(store, taken)
+    after = the_chunk(store, job_id)
+    assert (after.n_crashes, after.n_lost) == (0, 0)
+    assert set(outcomes(store, job_id).values()) == {"ok"}
+
+
+# --- a store that a newer docmill has upgraded --------------------------------------------------------------
+
+
+def test_nothing_is_claimed_once_the_store_is_newer_than_the_code(store: Store) -> None:
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    words = r"schema 9999.*install that version here"
+    with upgraded_to(store, "9999"), pytest.raises(NewerSchemaError, match=words):
+        claim(store, chunk.id)
+    after = the_chunk(store, job_id)
+    assert (after.state, after.fence, after.n_crashes, after.n_put_back) == ("ready", 0, 0, 0)
+    assert claim(store, chunk.id) is not None
+
+
+def test_an_older_schema_that_a_claim_meets_is_no_newer_one(store: Store) -> None:
+    # An upgrade that was rolled back by hand: the tables are checked at the start, not by every claim.
+    chunk = the_chunk(store, a_job(store, 3))
+    with upgraded_to(store, "0001"):
+        assert claim(store, chunk.id) is not None
+
+
+def _lose(store: Store, how: str) -> list[int]:
+    if how == "its machine died":
+        return lose(store)
+    let_leases_expire(store)
+    return reap(store)
+
+
+# --- deaths again -------------------------------------------------------------------------------------------
 
 
 def test_deaths_over_different_documents_blame_none(store: Store) -> None:

@@ -15,11 +15,11 @@ from sqlalchemy import insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from db import results, views
-from db.errors import OldSchemaError, StoreError, UnsafeStoreError
+from db.errors import NewerSchemaError, OldSchemaError, StoreError, UnsafeStoreError
 from db.migrations import alembic_config, upgrade
 from db.models import Base
 from db.store import SCHEMA, Store, open_store
-from tests.db.making import a_job, held, sql, stop, the_chunk, write_ok
+from tests.db.making import a_job, held, sql, stop, the_chunk, upgraded_to, write_ok
 from tests.servers import PostgresServer
 
 #: What analysts rely on: a view may gain columns and never lose one.
@@ -179,9 +179,20 @@ def test_an_empty_sqlite_gets_its_tables_and_an_empty_postgresql_says_what_to_ru
 
 def test_a_store_of_another_version_is_refused_with_the_fix(fresh: Store) -> None:
     upgrade(fresh)
-    sql(fresh, "UPDATE alembic_version SET version_num = '9999' RETURNING version_num")
-    with pytest.raises(OldSchemaError, match="docmill db upgrade"):
+    words = r"install that version" if fresh.is_sqlite else r"docmill db upgrade"
+    version = "9999" if fresh.is_sqlite else "0001"
+    with upgraded_to(fresh, version), pytest.raises(OldSchemaError, match=words):
         fresh.check_schema()
+
+
+def test_an_upgrade_by_older_code_is_refused_in_a_sentence_and_changes_nothing(store: Store) -> None:
+    job_id = a_job(store)
+    with upgraded_to(store, "9999"):
+        for refused in (store.check_schema, lambda: upgrade(store)):
+            with pytest.raises(NewerSchemaError, match=r"is at schema 9999.*a newer docmill has upgraded it"):
+                refused()
+        assert store.schema() == "9999"
+        assert sql(store, "SELECT job_id FROM v_job_progress") == [(job_id,)]
 
 
 @pytest.mark.parametrize("view", sorted(views.VIEWS))

@@ -4,6 +4,7 @@ or repeats a document. Time passes when the machine says so, by moving the lease
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ from tests.conftest import empty
 from tests.db import making
 
 N_DOCUMENTS = 6
+#: Processes that claim. The first two share a name: two homes on one host, or two hosts of one hostname.
+INSTANCES = ("a.1", "b.1", "c.1", "c.2")
+NAMES = {"a.1": "cpu-0@host", "b.1": "cpu-0@host", "c.1": "cpu-1@host", "c.2": "cpu-1@host"}
 #: What a worker may find of a document.
 ANSWERS = st.sampled_from(["ok", "RUNNER_ERROR"])
 
@@ -39,7 +43,7 @@ class Held:
     """A claim as its worker remembers it, whether or not it still holds."""
 
     claim: Claim
-    worker: str
+    instance: str
     suspect: int | None = None
 
 
@@ -53,10 +57,16 @@ class Model:
     holders: dict[int, Held] = field(default_factory=dict)
     #: chunk -> highest fence seen.
     fences: dict[int, int] = field(default_factory=dict)
+    #: chunk -> deaths that happened over it, and claims that were lost.
+    crashes: Counter[int] = field(default_factory=Counter)
+    losses: Counter[int] = field(default_factory=Counter)
+    #: Claims whose lease ran out and whose holder may still be reported dead.
+    lost: list[Held] = field(default_factory=list)
 
 
 class Chunks(RuleBasedStateMachine):
-    """Two chunks of three documents in each job, four workers, some of them zombies."""
+    """Two chunks of three documents in each job, four processes of three workers, two of them of one name, some of
+    them zombies."""
 
     store: ClassVar[Store]
 
@@ -75,18 +85,18 @@ class Chunks(RuleBasedStateMachine):
 
     # --- workers -------------------------------------------------------------------------------------------------
 
-    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]), data=st.data())
-    def claim(self, worker: str, data: st.DataObject) -> None:
+    @rule(instance=st.sampled_from(INSTANCES), data=st.data())
+    def claim(self, instance: str, data: st.DataObject) -> None:
         every = [chunk for job_id in self.jobs for chunk in making.chunks_of(self.store, job_id)]
         chunk = data.draw(st.sampled_from(every))
         state = making.job_of(self.store, chunk.job_id).state
-        taken = making.claim(self.store, chunk.id, worker)
+        taken = making.claim(self.store, chunk.id, instance, name=NAMES[instance])
         assert (taken is not None) == (chunk.state == "ready" and state == "running")
         if taken is None:
             return
         assert taken.fence > self.model.fences.get(chunk.id, 0)
         self.model.fences[chunk.id] = taken.fence
-        held = Held(taken, worker)
+        held = Held(taken, instance)
         self.model.holders[chunk.id] = held
         self.claims.append(held)
 
@@ -129,18 +139,47 @@ class Chunks(RuleBasedStateMachine):
             del self.model.holders[held.claim.chunk_id]
         making.let_backoffs_pass(self.store)
 
-    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]))
-    def give_back(self, worker: str) -> None:
+    @rule(instance=st.sampled_from(["a", "b", "c", *INSTANCES]))
+    def give_back(self, instance: str) -> None:
+        """A process, or a worker with all its processes, is stopped."""
         with self.store.write() as session:
-            n = chunks.give_back(session, worker)
-        assert n == len(self._free(lambda held: held.worker == worker))
+            n = chunks.give_back(session, instance)
+        mine = (instance, f"{instance}.1", f"{instance}.2")
+        assert n == len(self._free(lambda held: held.instance in mine))
 
     # --- faults --------------------------------------------------------------------------------------------------
 
-    @rule(worker=st.sampled_from(["w1", "w2", "w3", "w4"]))
-    def crash(self, worker: str) -> None:
-        freed = making.crash(self.store, worker)
-        self._after_deaths(freed, self._free(lambda held: held.worker == worker))
+    @rule(instance=st.sampled_from(INSTANCES))
+    def crash(self, instance: str) -> None:
+        freed = making.crash(self.store, instance)
+        expected = self._free(lambda held: held.instance == instance)
+        self.model.crashes.update(held.claim.chunk_id for held in expected)
+        self._after_deaths(freed, expected)
+
+    @rule(instance=st.sampled_from(INSTANCES))
+    def die_with_the_launcher(self, instance: str) -> None:
+        freed = making.lose(self.store, instance)
+        expected = self._free(lambda held: held.instance == instance)
+        self._count_losses(expected)
+        self._after_deaths(freed, expected)
+
+    @precondition(lambda self: self.model.lost)
+    @rule(data=st.data())
+    def report_a_death_late(self, data: st.DataObject) -> None:
+        """The lease had run out before; meanwhile anything may have become of the chunk."""
+        held = data.draw(st.sampled_from(self.model.lost))
+        self.model.lost.remove(held)
+        assert making.crash_late(self.store, held.claim)
+        assert not making.crash_late(self.store, held.claim)
+        [(state,)] = making.sql(self.store, "SELECT state FROM chunk WHERE id = :id", id=held.claim.chunk_id)
+        if state != "closed":
+            self.model.crashes[held.claim.chunk_id] += 1
+            self.model.losses[held.claim.chunk_id] -= 1
+        making.let_backoffs_pass(self.store)
+        n_poison = self.n_poison
+        self._expect_poison(held)
+        if self.n_poison > n_poison:
+            self.model.holders.pop(held.claim.chunk_id, None)
 
     @rule(data=st.data(), deaths=st.integers(1, 4))
     def die_over_a_document(self, data: st.DataObject, deaths: int) -> None:
@@ -161,13 +200,20 @@ class Chunks(RuleBasedStateMachine):
             if still_open:
                 held.suspect = still_open[0]
                 making.suspect(self.store, taken, still_open[0])
+            self.model.crashes[chunk_id] += 1
             self._after_deaths(making.crash(self.store, "w5"), [held])
 
     @rule()
     def every_lease_expires(self) -> None:
         making.let_leases_expire(self.store)
-        self._after_deaths(making.reap(self.store), self._free(lambda _: True))
+        expected = self._free(lambda _: True)
+        self._count_losses(expected)
+        self._after_deaths(making.reap(self.store), expected)
         assert making.reap(self.store) == []
+
+    def _count_losses(self, expected: list[Held]) -> None:
+        self.model.losses.update(held.claim.chunk_id for held in expected)
+        self.model.lost += expected
 
     def _after_deaths(self, freed: list[int], expected: list[Held]) -> None:
         assert sorted(freed) == sorted(held.claim.chunk_id for held in expected)
@@ -253,6 +299,13 @@ class Chunks(RuleBasedStateMachine):
     def leased_chunks_are_those_that_somebody_holds(self) -> None:
         rows = making.sql(self.store, "SELECT id FROM chunk WHERE state = 'leased'")
         assert {id_ for (id_,) in rows} == set(self.model.holders)
+
+    @invariant()
+    def only_what_happened_is_counted(self) -> None:
+        """No crash of a worker that lives, whatever another of its name does."""
+        rows = making.sql(self.store, "SELECT id, n_crashes, n_lost FROM chunk")
+        assert {id_: n for id_, n, _ in rows if n} == +self.model.crashes
+        assert {id_: n for id_, _, n in rows if n} == +self.model.losses
 
     def teardown(self) -> None:
         """However it went so far: with workers that do their work, every job ends complete."""

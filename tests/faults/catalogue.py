@@ -11,6 +11,7 @@ from tests.faults import (
     process_faults,
     redis_faults,
     scheduler_faults,
+    worker_faults,
 )
 from tests.faults.trial import Fault
 
@@ -23,4 +24,5 @@ FAULTS: tuple[Fault, ...] = (
     *document_faults.FAULTS,
     *people_faults.FAULTS,
     *scheduler_faults.FAULTS,
+    *worker_faults.FAULTS,
 )

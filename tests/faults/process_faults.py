@@ -84,7 +84,7 @@ def zombie(stack: Stack, job_id: int) -> int:
     """A child that sleeps longer than its lease, and wakes up when its chunk is somebody else's."""
     child = until(lambda: _frozen_holder(stack), "a child frozen while it holds a chunk")
     try:
-        until(lambda: stack.n_crashes(job_id) > 0, "the end of its lease")
+        until(lambda: stack.n_lost(job_id) > 0, "the end of its lease")
         _await_progress(stack, job_id, 100)
     finally:
         with suppress(psutil.NoSuchProcess):
@@ -96,9 +96,7 @@ def _frozen_holder(stack: Stack) -> psutil.Process | None:
     """A child that holds a chunk and is in no transaction, frozen; None if it moved on just before."""
     child = stack.busy_child()
     child.suspend()
-    name = child.environ()["DOCMILL_WORKER"]
-    holds = "SELECT id FROM chunk WHERE state = 'leased' AND worker = :worker"
-    if not _has_open_transaction(stack) and stack.rows(holds, worker=name):
+    if not _has_open_transaction(stack) and child.environ()["DOCMILL_INSTANCE"] in stack.holders():
         return child
     child.resume()
     return None
@@ -155,8 +153,8 @@ def _kill(process: psutil.Process) -> int:
 
 FAULTS = (
     Fault("kill -9 of a worker's child", kill_child, quick=BOTH),
-    Fault("kill -9 of a worker", kill_parent, quick=BOTH),
-    Fault("kill -9 of a launcher and all it started", kill_group, quick=BOTH),
+    Fault("kill -9 of a worker", kill_parent, quick=BOTH, harmless=True),
+    Fault("kill -9 of a launcher and all it started", kill_group, quick=BOTH, harmless=True),
     Fault("kill -9 of the scheduler", kill_scheduler, quick=BOTH, harmless=True),
     Fault("scheduler frozen while another works", freeze_scheduler, harmless=True),
     Fault("three schedulers at once", many_schedulers, harmless=True),

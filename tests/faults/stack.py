@@ -227,16 +227,21 @@ class Stack:
         """A child that holds a chunk now; any, if no job runs any more."""
 
         def holder() -> psutil.Process | None:
-            names = {name for (name,) in self.rows("SELECT worker FROM chunk WHERE state = 'leased'")}
+            holders = self.holders()
             is_over = not self.rows("SELECT id FROM job WHERE state = 'running'")
             for child in self._children_now():
                 with suppress(psutil.Error):
-                    if is_over or child.environ().get("DOCMILL_WORKER") in names:
+                    if is_over or child.environ().get("DOCMILL_INSTANCE") in holders:
                         return child
             return None
 
         found: psutil.Process = until(holder, "a worker holding a chunk")
         return found
+
+    def holders(self) -> set[str]:
+        """The instances of the workers that hold a chunk now."""
+        rows = self.rows("SELECT instance FROM chunk WHERE state = 'leased' AND instance IS NOT NULL")
+        return {instance.partition(".")[0] for (instance,) in rows}
 
     def kill_everything(self) -> None:
         """The launcher, every worker and every child at once: a machine that loses power."""
@@ -291,6 +296,11 @@ class Stack:
     def n_crashes(self, job_id: int) -> int:
         return int(
             self.rows("SELECT COALESCE(SUM(n_crashes), 0) FROM chunk WHERE job_id = :job", job=job_id)[0][0]
+        )
+
+    def n_lost(self, job_id: int) -> int:
+        return int(
+            self.rows("SELECT COALESCE(SUM(n_lost), 0) FROM chunk WHERE job_id = :job", job=job_id)[0][0]
         )
 
     def log(self, name: str) -> str:

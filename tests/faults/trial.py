@@ -30,7 +30,7 @@ class Fault:
     databases: tuple[Database, ...] = BOTH
     #: The stores on which it runs in every `pytest`; `make faults` runs it on all.
     quick: tuple[Database, ...] = ()
-    #: No worker died, so no chunk may count a crash.
+    #: No process died whose worker lived to see it, so no chunk may count a crash.
     harmless: bool = False
     #: The job is cancelled by it.
     cancels: bool = False

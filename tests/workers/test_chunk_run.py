@@ -5,14 +5,15 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from db import chunks, jobs
 from db.documents import NewDocument
-from db.store import Store
+from db.store import SCHEMA, Store
 from tests.db.making import (
     add,
     crash,
@@ -20,11 +21,14 @@ from tests.db.making import (
     held,
     job_of,
     let_backoffs_pass,
+    let_leases_expire,
     outcomes,
+    reap,
     sql,
     stop,
     submit,
     the_chunk,
+    upgraded_to,
     write_ok,
 )
 from tests.kinds import answer
@@ -354,3 +358,94 @@ def test_what_a_training_says_of_itself_is_stored_at_once_and_not_at_every_step(
     assert note_after("epoch 2 of 3") == "epoch 1 of 3"
     monkeypatch.setattr(lease, "NOTE_SECONDS", 0.0)
     assert note_after("epoch 3 of 3") == "epoch 3 of 3"
+
+
+# --- what a loss costs, and what a newer store does -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("event", "n_calls"), [("nothing", 2), ("lost", 2), ("crashed", 50)])
+def test_a_lost_host_costs_no_run_of_single_documents(
+    process: Process, monkeypatch: pytest.MonkeyPatch, event: str, n_calls: int
+) -> None:
+    """50 documents of a model that takes as long for a batch as for a document: 2 batches, or 25 times as long."""
+    from workers.runners import runner_for
+
+    job_id = _job(process.store, *["text"] * 50)
+    if event != "nothing":
+        held(process.store, the_chunk(process.store, job_id).id, "gone")
+        if event == "lost":
+            let_leases_expire(process.store)
+            reap(process.store)
+        else:
+            crash(process.store, "gone")
+    calls: list[int] = []
+
+    def counted(*arguments: Any) -> Any:
+        runner = runner_for(*arguments)
+
+        def run(documents: Any) -> Any:
+            calls.append(len(documents))
+            return type(runner).run(runner, documents)
+
+        return SimpleNamespace(
+            run=run, batch_documents=runner.batch_documents, batch_chars=runner.batch_chars
+        )
+
+    monkeypatch.setattr(chunk_run, "runner_for", counted)
+    assert _run(process, job_id) == "50 documents: 50 ok, 0 errors"
+    assert len(calls) == n_calls
+
+
+def test_batches_are_halved_once_a_chunk_was_lost_twice(process: Process) -> None:
+    job_id = _job(process.store, *["!oom"] * 4, parameters={"seconds": 0.0, "batch": 4})
+    for _ in range(2):
+        let_backoffs_pass(process.store)
+        held(process.store, the_chunk(process.store, job_id).id, "gone")
+        let_leases_expire(process.store)
+        reap(process.store)
+    let_backoffs_pass(process.store)
+    assert _run(process, job_id) == "4 documents: 4 ok, 0 errors"
+    assert process.batch_limits == {}, "two together fit"
+
+
+def test_an_old_worker_claims_nothing_of_a_store_that_was_upgraded(process: Process) -> None:
+    job_id = _job(process.store, "a")
+    with upgraded_to(process.store, "9999"):
+        assert _run(process, job_id).startswith("not claimed: the store is at schema 9999")
+        chunk = the_chunk(process.store, job_id)
+        assert (chunk.state, chunk.n_crashes, chunk.n_put_back, chunk.fence) == ("ready", 0, 0, 0)
+    assert _run(process, job_id) == "1 documents: 1 ok, 0 errors"
+
+
+def test_a_write_that_newer_tables_refuse_is_blamed_on_no_document(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = _job(process.store, "a", "b")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise ProgrammingError("INSERT", {}, Exception("there is no such column"))
+
+    with upgraded_to(process.store, SCHEMA), monkeypatch.context() as patch:
+        patch.setattr(chunks, "write", refused)
+
+        def upgrade() -> None:
+            sql(process.store, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")
+
+        said = _when_it_runs(process, upgrade)(job_id)
+    assert said.startswith("put back: the store is at schema 9999")
+    chunk = the_chunk(process.store, job_id)
+    assert (chunk.state, chunk.n_crashes, chunk.n_put_back) == ("ready", 0, 0)
+    assert outcomes(process.store, job_id) == {}
+
+
+def test_a_process_notes_what_it_works_on_and_forgets_it(process: Process) -> None:
+    job_id = _job(process.store, "a")
+    seen: list[str] = []
+
+    def look() -> None:
+        process.crash_file.seek(0)
+        seen.append(process.crash_file.read())
+
+    _when_it_runs(process, look)(job_id)
+    look()
+    assert seen == [f"holds {the_chunk(process.store, job_id).id} 1\n", ""]
