@@ -24,9 +24,11 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
 
 COPY README.md ./
 COPY db db
+COPY readers readers
 COPY nlp_tasks nlp_tasks
 COPY workers workers
 COPY scheduler scheduler
+COPY docmill docmill
 RUN pip install --quiet --no-deps --no-build-isolation .
 
 USER 10001:10001

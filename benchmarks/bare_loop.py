@@ -15,7 +15,7 @@ from pathlib import Path
 
 from nlp_tasks.classification import CLASSIFY
 from nlp_tasks.kind import Document, Setup
-from workers.batches import by_length
+from workers.running.batches import by_length
 
 
 def main(model_dir: Path, texts: Path) -> None:

@@ -56,7 +56,7 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
         wait_for_end(store, job_id)
         return took
 
-    me = [sys.executable, "-m", "scheduler.cli"]
+    me = [sys.executable, "-m", "docmill.cli"]
     with (
         background("scheduler", [*me, "scheduler"], environment, home),
         background("worker", [*me, "worker", "--devices", "cpu:1", "--kinds", KIND], environment, home),

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from benchmarks import classification_data, report
-from nlp_tasks.classification.pretrained import PretrainedClassifier, cut
+from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, cut
 
 #: Short reviews, and petitions of at most so many characters.
 SETS, LONGEST = {"ko_sentiment_nsmc": 0.6, "ko_topic_petitions": 0.4}, 700

@@ -52,7 +52,7 @@ def measure(url: str, home: Path, socket: str, rows: list[dict[str, str]], round
     _add(store, rows)
     texts = home / "texts.jsonl"
     texts.write_text("".join(json.dumps(row["text"]) + "\n" for row in rows), encoding="utf-8")
-    me = [sys.executable, "-m", "scheduler.cli"]
+    me = [sys.executable, "-m", "docmill.cli"]
     bare, through = [], []
     with (
         background("scheduler", [*me, "scheduler"], {}, home),
@@ -114,7 +114,7 @@ def _model_folder(store: Any) -> Path:
 
 
 def _bare(folder: Path, texts: Path) -> float:
-    from workers import devices
+    from workers.processes import devices
 
     command = [sys.executable, "-m", "benchmarks.bare_loop", str(folder), str(texts)]
     same_threads = devices.parse("cpu:1")[0].environment

@@ -20,7 +20,7 @@ from benchmarks.classification import DEFAULT, _ours
 from benchmarks.classification_data import Fold, folds, load
 from nlp_tasks.addresses import masked
 from nlp_tasks.kind import Document
-from nlp_tasks.markup import plain
+from readers.markup import plain
 
 SETS = ("ko_sentiment_nsmc", "ko_toxicity_beep", "ko_topic_petitions", "en_topic_agnews")
 _JAMO = re.compile("[\u3130-\u318f]+")

@@ -99,10 +99,10 @@ def docmill(url: str, home: Path, socket: str, n: int) -> dict[str, Any]:
     _add(store, "bench", n)
     me = sys.executable
     with (
-        background("scheduler", [me, "-m", "scheduler.cli", "scheduler"], environment, home) as scheduler,
+        background("scheduler", [me, "-m", "docmill.cli", "scheduler"], environment, home) as scheduler,
         background(
             "worker",
-            [me, "-m", "scheduler.cli", "worker", "--devices", "cpu:2", "--kinds", KIND],
+            [me, "-m", "docmill.cli", "worker", "--devices", "cpu:2", "--kinds", KIND],
             environment,
             home,
         ) as worker,
@@ -191,7 +191,7 @@ def million(url: str, n: int) -> dict[str, float]:
             "DOCMILL_HOME": str(home),
             "DOCMILL_KIND_MODULES": "benchmarks.nothing",
         }
-        me = [sys.executable, "-m", "scheduler.cli"]
+        me = [sys.executable, "-m", "docmill.cli"]
         added = _timed([*me, "add", str(path), "--collection", "million"], environment)
         submitted = _timed([*me, "submit", KIND, "--collection", "million"], environment)
     return {

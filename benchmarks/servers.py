@@ -13,7 +13,7 @@ from pathlib import Path
 
 import redis as redis_client
 
-from scheduler.embedded import find_redis_server
+from docmill.local.embedded import find_redis_server
 
 
 @contextlib.contextmanager

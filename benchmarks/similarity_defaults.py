@@ -23,7 +23,7 @@ from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.search import TFIDF_SHARE
-from nlp_tasks.similarity.training import fit
+from nlp_tasks.similarity.trainer import fit
 from nlp_tasks.text import morphemes, tokens
 
 COLUMNS = ["set", "what", "words", "doc2vec", "apart", "hybrid", "apart"]

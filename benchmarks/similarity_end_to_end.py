@@ -76,7 +76,7 @@ def _run(home: Path, socket: str, pieces: list[str], worker: str) -> dict[str, f
     all_kinds.cache_clear()
     store = Store(url)
     _add(store, pieces)
-    me = [sys.executable, "-m", "scheduler.cli"]
+    me = [sys.executable, "-m", "docmill.cli"]
     with (
         background("scheduler", [*me, "scheduler"], {}, home),
         background("worker", [*me, "worker", "--devices", worker], {}, home),

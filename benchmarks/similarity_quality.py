@@ -17,7 +17,7 @@ from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model, as_gensim
 from nlp_tasks.similarity.search import TFIDF_SHARE
-from nlp_tasks.similarity.terms import Terms, idf, packed
+from nlp_tasks.similarity.shared_terms import Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 COLUMNS = ["set", "doc2vec", "hybrid", "by infer_vector", "gensim", "tf-idf", "LSA-200"]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks import report
 from benchmarks.similarity_data import Gold, cosines
-from nlp_tasks.similarity import TrainSimilarityParameters, model, training
+from nlp_tasks.similarity import TrainSimilarityParameters, model, trainer
 from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.sampled import SLICE_WORDS
@@ -75,7 +75,7 @@ def measure(golds: list[Gold], device: str) -> tuple[dict[str, float], dict[str,
 
 def train(gold: Gold, parameters: TrainSimilarityParameters) -> Model:
     with tempfile.TemporaryDirectory() as folder:
-        training.train(gold.train, parameters, "cpu", Path(folder), lambda *_: None)
+        trainer.train(gold.train, parameters, "cpu", Path(folder), lambda *_: None)
         return model.load(Path(folder))
 
 

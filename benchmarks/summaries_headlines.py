@@ -19,8 +19,8 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
     """Figures and bars. A tenth of the pairs is held out by `train`; one thread."""
     import torch
 
-    from nlp_tasks.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
     from nlp_tasks.kind import Document
+    from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
 
     torch.set_num_threads(1)
     by_key = sorted(records(data, FOLDER, seed), key=lambda record: str(record["id"]))

@@ -27,8 +27,8 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
     """Figures and bars."""
     import torch
 
-    from nlp_tasks.abstractive import pretrained
-    from nlp_tasks.abstractive.decoding import Decoding
+    from nlp_tasks.summarization.abstractive import pretrained
+    from nlp_tasks.summarization.abstractive.decoding import Decoding
 
     torch.set_num_threads(1)
     how = Decoding(beams=1, no_repeat=0, max_tokens=WRITTEN)

@@ -71,7 +71,7 @@ def _choices(document: Prepared) -> dict[str, list[int]]:
     import torch
 
     from nlp_tasks.summarization import METHODS, SummarizeParameters
-    from nlp_tasks.summarization.extract import extract
+    from nlp_tasks.summarization.extractive.extract import extract
 
     torch.set_num_threads(1)
     chosen = {}

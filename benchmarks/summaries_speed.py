@@ -55,7 +55,7 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
 def _compare(folder: str, documents: list[Prepared], device: str) -> dict[str, Any]:
     """Milliseconds a document of each summarizer, from tokens and from text."""
     from nlp_tasks.summarization import SummarizeParameters
-    from nlp_tasks.summarization.extract import extract
+    from nlp_tasks.summarization.extractive.extract import extract
 
     tokens, sizes = [d.tokens for d in documents], [d.sizes for d in documents]
     parameters = SummarizeParameters(sentences=SENTENCES)
@@ -126,7 +126,7 @@ def _rank_five_thousand() -> dict[str, float]:
     import torch
 
     from nlp_tasks.summarization import SummarizeParameters
-    from nlp_tasks.summarization.extract import extract
+    from nlp_tasks.summarization.extractive.extract import extract
 
     torch.set_num_threads(1)
     words = [f"word{int(random.paretovariate(0.7)) % 20_000}" for _ in range(100_000)]

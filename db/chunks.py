@@ -35,9 +35,9 @@ from sqlalchemy.orm import Session, aliased
 
 from db import results
 from db.errors import FencedError, NewerSchemaError
-from db.models import Chunk, Job, LostClaim
 from db.sql import now, one_of
 from db.store import SCHEMA, newer_schema
+from db.tables import Chunk, Job, LostClaim
 
 #: A document is given up as POISON after so many dead workers: one in a batch, the rest alone.
 MAX_CRASHES = 4

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from db import bulk
 from db.errors import NotFoundError
-from db.models import Collection, Document
 from db.sql import clock, one_of
+from db.tables import Collection, Document
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000

@@ -9,8 +9,8 @@ from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from db import bulk
-from db.models import Base, Document, Summary, SummaryReference, SummaryScore
 from db.sql import one_of
+from db.tables import Base, Document, Summary, SummaryReference, SummaryScore
 
 _BATCH = 2_000
 _REFERENCES = Base.metadata.tables[SummaryReference.__tablename__]

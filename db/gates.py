@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from db.models import ModelGate
+from db.tables import ModelGate
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session, aliased
 from db import progress, quarantine, selection
 from db.chunks import changed, close_many_with_error, close_part_with_error, job_in, n_changed
 from db.errors import ConflictError, NotFoundError, NothingToDoError
-from db.models import Chunk, Job, Outcome
 from db.selection import ChunkSize, LeftOut, NewOnly
 from db.sql import now
+from db.tables import Chunk, Job, Outcome
 
 ENDED = ("finished", "cancelled")
 #: Of the error that a failed job ends with, its note holds so much.

@@ -10,8 +10,8 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from db.errors import NotFoundError
-from db.models import Collection, Document, GivenLabel
 from db.sql import one_of
+from db.tables import Collection, Document, GivenLabel
 
 #: The source of a label that was set by hand.
 HUMAN = "human"

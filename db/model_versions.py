@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk, gates, measured
+from db import bulk, gates, held_out
 from db.errors import ConflictError, NotFoundError
 from db.gates import Judgement
-from db.models import (
+from db.results import Rows
+from db.tables import (
     Base,
     Job,
     Model,
@@ -23,7 +24,6 @@ from db.models import (
     ModelReliability,
     ModelVersion,
 )
-from db.results import Rows
 
 #: What a job gets that asks for a name without a version.
 CHAMPION = "champion"
@@ -205,7 +205,7 @@ def register(
     if not refusal:
         _point(session, model.id, CHAMPION, version.id)
     note = refusal or f"{model.name}@{version.version} is the champion now"
-    if doubt := measured.doubt(metrics):
+    if doubt := held_out.doubt(metrics):
         note += f"; {doubt}"
     session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id, note=note))
     return Registered(version.version, not refusal, note)

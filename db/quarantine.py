@@ -19,8 +19,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
-from db.models import Chunk, Collection, Document, Job, Outcome, Release
 from db.sql import clock, each_id, one_of
+from db.tables import Chunk, Collection, Document, Job, Outcome, Release
 
 #: The outcomes that put a document into quarantine.
 CODES = ("POISON", "TIMEOUT", "MEMORY", "CRASHED")

@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Chunk, Job, LostClaim, Worker
 from db.sql import now
+from db.tables import Chunk, Job, LostClaim, Worker
 
 #: A row is refreshed at least so often.
 BEAT_SECONDS = 10.0

@@ -24,7 +24,8 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
 from db import bulk
-from db.models import (
+from db.sql import each_id, now, one_of
+from db.tables import (
     Base,
     Chunk,
     Classification,
@@ -40,7 +41,6 @@ from db.models import (
     SummaryScore,
     SummarySentence,
 )
-from db.sql import each_id, now, one_of
 
 #: Tables whose rows belong to a job and a document. A new kind adds its table here.
 BY_JOB = {

@@ -10,8 +10,8 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
-from db.models import Run, Schedule
 from db.sql import clock, now
+from db.tables import Run, Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from db.models import Chunk, Collection, Document, GivenLabel, Job, Outcome
 from db.quarantine import held
 from db.sql import each_id, json_ids
+from db.tables import Chunk, Collection, Document, GivenLabel, Job, Outcome
 
 
 @dataclass(frozen=True, slots=True)

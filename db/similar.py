@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.documents import did_you_mean
 from db.errors import NotFoundError
-from db.models import Collection, Document, Neighbour, NeighbourTerm
+from db.tables import Collection, Document, Neighbour, NeighbourTerm
 
 
 def neighbours(session: Session, key: str, collection: str | None, k: int) -> list[dict[str, Any]]:

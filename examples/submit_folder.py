@@ -13,7 +13,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from scheduler import add, submit
+from docmill import add, submit
 
 
 def main(folder: Path) -> int:

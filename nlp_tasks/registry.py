@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from nlp_tasks.abstractive import TRAIN_SUMMARIZER
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY
 from nlp_tasks.classification.shadow import SHADOW_CLASSIFY
 from nlp_tasks.evaluation import EVALUATE
@@ -10,6 +9,7 @@ from nlp_tasks.keywords import KEYWORDS
 from nlp_tasks.kind import Kind
 from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY
 from nlp_tasks.summarization import SUMMARIZE
+from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

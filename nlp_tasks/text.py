@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from nlp_tasks import pulse
-from nlp_tasks.markup import plain
+from readers.markup import plain
 
 if TYPE_CHECKING:
     from mecab import MeCab

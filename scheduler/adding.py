@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 
 from db import documents
 from db.documents import Added, NewDocument
-from scheduler.client import make_store, store
-from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
-from scheduler.readers.markup import MarkupNotices
+from readers import BadRecord, Notice, ReadOptions, Record, read
+from readers.markup_notices import MarkupNotices
+from scheduler.store import make_store, store
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from db.chunks import Message
 from nlp_tasks.kind import Kind
 from workers.app import PRIORITIES
 from workers.names import TASK_NAME, queue_of
-from workers.redis_version import refuse_if_old
+from workers.processes.redis_version import refuse_if_old
 from workers.settings import settings
 
 

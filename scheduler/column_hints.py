@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from sqlalchemy import inspect
 
 from db import views
-from db.models import Base
 from db.store import Store
-from scheduler.client import store
+from db.tables import Base
+from scheduler.store import store
 
 #: As SQLite and PostgreSQL say it: `no such column: l.scoer`, `column "scoer" does not exist`.
 _MISSING = re.compile(r'no such column: "?([\w.]+)|column "?([\w.]+)"? does not exist')

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from db import documents, labels
 from db.errors import ConflictError, NotFoundError
 from db.labels import Given
-from nlp_tasks.labels import each
+from readers.admission import check_key, read_label
+from readers.label_files import LabelRecord, read_labels
+from readers.label_text import each
+from readers.options import ReadOptions
+from readers.records import BadRecord, Notice, RefusedError
 from scheduler import queries
-from scheduler.client import store
-from scheduler.readers.admission import check_key, read_label
-from scheduler.readers.label_files import LabelRecord, read_labels
-from scheduler.readers.options import ReadOptions
-from scheduler.readers.records import BadRecord, Notice, RefusedError
+from scheduler.store import store
 
 #: The source of labels that a query found.
 SQL = "sql"

@@ -7,9 +7,9 @@ import re
 
 from db import ad_hoc, views
 from db.ad_hoc import Found, QueryError
-from db.models import Base
-from scheduler.client import store
+from db.tables import Base
 from scheduler.column_hints import naming_columns
+from scheduler.store import store
 from workers.settings import settings
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from db import documents, evaluations, jobs, model_versions
 from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
 from db.jobs import NewJob, Submitted
-from db.models import Collection, Job
 from db.selection import ChunkSize, LeftOut
+from db.tables import Collection, Job
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.evaluation import EvaluateParameters
 from nlp_tasks.kind import Kind

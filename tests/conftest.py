@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from db.migrations import upgrade
-from db.models import Base
 from db.store import Store
+from db.tables import Base
 from tests.servers import PostgresServer, RedisServer, missing_postgres, missing_redis
 
 #: Lease and tick in tests: short, so that waiting for them is short.
@@ -44,7 +44,7 @@ def _forget_settings() -> None:
     for module, name in (
         ("workers.settings", "settings"),
         ("workers.kinds", "all_kinds"),
-        ("scheduler.client", "store"),
+        ("scheduler.store", "store"),
     ):
         if module in sys.modules:
             cached = getattr(sys.modules[module], name)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("db", "nlp_tasks", "workers", "scheduler", "tests", "pyproject.toml")
+COPIED = ("db", "readers", "nlp_tasks", "workers", "scheduler", "docmill", "tests", "pyproject.toml")
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ JOBS = ("db/test_jobs.py",)
 RUN = ("workers/test_chunk_run.py",)
 TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
-TICK = ("scheduler/test_tick.py",)
+TICK = ("scheduler/test_loop.py",)
 
 MUTANTS = (
-    Mutant("no reaper", "scheduler/tick.py", '("reap", self.reap),', "", TICK),
+    Mutant("no reaper", "scheduler/loop.py", '("reap", self.reap),', "", TICK),
     Mutant(
         "fed once only",
         "db/chunks.py",
@@ -62,28 +62,28 @@ MUTANTS = (
     ),
     Mutant(
         "lease never renewed",
-        "workers/lease.py",
+        "workers/running/lease.py",
         "chunks.renew(session, self.claim, self.seconds, note)",
         "pass",
         RUN,
     ),
     Mutant(
         "lease always renewed",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "return ChunkRun(process, lease, kind).run()",
         "with lease.loading():\n                return ChunkRun(process, lease, kind).run()",
         ("workers/test_chunk_run.py::test_a_lease_is_not_renewed_while_nothing_ends",),
     ),
     Mutant(
         "batch error blamed on all its documents",
-        "workers/batches.py",
+        "workers/running/batches.py",
         "        if len(documents) == 1:\n            return [blame(documents[0], error)]",
         "        return [blame(document, error) for document in documents]",
         BATCHES,
     ),
     Mutant(
         "infrastructure error blamed on documents",
-        "workers/batches.py",
+        "workers/running/batches.py",
         "        if not_theirs(error):\n            raise\n",
         "",
         BATCHES,
@@ -120,7 +120,7 @@ MUTANTS = (
     ),
     Mutant(
         "a lost answer to a commit is taken for a failed one",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "if tries > 1:",
         "if False:",
         RUN,
@@ -159,14 +159,14 @@ MUTANTS = (
     ),
     Mutant(
         "Redis is filled without a window",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "min(n_ready, self.settings.window) - self.broker.depth(kind, priority)",
         "n_ready",
         TICK,
     ),
     Mutant(
         "messages that Redis refused are forgotten",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "chunks.unsend(session, [message.chunk_id for message in messages])",
         "pass",
         TICK,
@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "a missed schedule fires ahead of its time",
-        "scheduler/nightly.py",
+        "scheduler/cron.py",
         "if found <= moment",
         "",
         ("db/test_schedules.py",),
@@ -209,14 +209,14 @@ MUTANTS = (
     ),
     Mutant(
         "a later stage runs documents that have their outcome",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "self.claim.fence == 1 and self.claim.stage == 0 and",
         "self.claim.fence == 1 and",
         ("workers/test_stages.py",),
     ),
     Mutant(
         "any error of the database is blamed on a document",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "if not is_data_error(error):",
         "if False:",
         ("commands/test_messages_without_sql.py::test_a_chunk_that_cannot_be_written_tells_why_without_sql",),
@@ -265,28 +265,28 @@ MUTANTS = (
     ),
     Mutant(
         "CUDA_VISIBLE_DEVICES is ignored",
-        "workers/gpus.py",
+        "workers/processes/gpus.py",
         'given = environment.get("CUDA_VISIBLE_DEVICES")',
         "given = None",
         ("workers/test_devices.py",),
     ),
     Mutant(
         "a lost GPU is not told of",
-        "workers/gpus.py",
+        "workers/processes/gpus.py",
         "if words or (status and",
         "if (status and",
         ("workers/test_devices.py",),
     ),
     Mutant(
         "a chunk of errors is a success to Flower",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "return Failed(words) if self.n_error and not self.n_ok else words",
         "return words",
         ("workers/test_flower.py",),
     ),
     Mutant(
         "a partly failed chunk is a failure to Flower",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "if self.n_error and not self.n_ok else words",
         "if self.n_error else words",
         ("workers/test_flower.py",),
@@ -302,35 +302,35 @@ MUTANTS = (
     ),
     Mutant(
         "a worker that keeps dying looks alive",
-        "workers/supervision.py",
+        "workers/processes/supervision.py",
         "return self.is_alive() and (",
         "return True or (",
         ("commands/test_alive.py",),
     ),
     Mutant(
         "a cancelled job is closed until it is empty",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "            self._stop_some(job_id)\n            self._finish(job_id)",
         "            for _ in range(1_000):\n                self._stop_some(job_id)\n            self._finish(job_id)",
         (f"{TURNS}::test_jobs_that_are_cancelled_take_turns",),
     ),
     Mutant(
         "turns do not look whether to stop",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "return self.stopping.is_set() or time.monotonic() >= until",
         "return time.monotonic() >= until",
         (f"{TURNS}::test_a_turn_ends_when_the_scheduler_is_told_to_stop",),
     ),
     Mutant(
         "every turn begins with the first job",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "self._last_job = job_id",
         "pass",
         (f"{TURNS}::test_jobs_that_are_cancelled_take_turns",),
     ),
     Mutant(
         "lost leases are reaped without a bound",
-        "scheduler/tick.py",
+        "scheduler/loop.py",
         "chunks.reap(session, STEP_REAPED)",
         "chunks.reap(session, 1_000_000)",
         (f"{TURNS}::test_many_lost_leases_are_reaped_in_steps_of_a_turn",),
@@ -351,21 +351,21 @@ MUTANTS = (
     ),
     Mutant(
         "the keeper renews whether or not the process works",
-        "workers/pace.py",
+        "workers/running/pace.py",
         "if self._moved < LEAST_SHARE * (now - self._moved_at):",
         "if False:",
         ("workers/test_slow_machine.py::test_what_hangs_loses_the_lease_and_ends_with_a_traceback",),
     ),
     Mutant(
         "a busy loop is taken for work for ever",
-        "workers/lease.py",
+        "workers/running/lease.py",
         "if self._pace.spent > self._limit:",
         "if False:",
         ("workers/test_slow_machine.py::test_what_hangs_loses_the_lease_and_ends_with_a_traceback",),
     ),
     Mutant(
         "a single long call loses the lease",
-        "workers/lease.py",
+        "workers/running/lease.py",
         "if (goes_on or is_loading) and",
         "if is_loading and",
         ("workers/test_slow_machine.py::test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",),
@@ -386,28 +386,28 @@ MUTANTS = (
     ),
     Mutant(
         "CP949 found without reading the letters",
-        "scheduler/readers/encodings.py",
+        "readers/encodings.py",
         " and _is_korean(_text(korean))",
         "",
         ("readers/test_encodings.py::test_what_is_not_korean_is_not_read_as_cp949",),
     ),
     Mutant(
         "delimiter found without looking for the fields",
-        "scheduler/readers/dialects.py",
+        "readers/dialects.py",
         "(each for each in found if _has_fields(sample, *each, wanted))",
         "(each for each in found if False)",
         ("readers/test_dialects.py",),
     ),
     Mutant(
         "advice names an option that is not there",
-        "scheduler/readers/objects.py",
+        "readers/objects.py",
         '"MISSING_KEY", "--key-field"',
         '"MISSING_KEY", "--key"',
         ("commands/test_remedies.py::test_what_a_message_advises_works",),
     ),
     Mutant(
         "a broken object takes the next one with it",
-        "scheduler/readers/json_values.py",
+        "readers/json_values.py",
         "if end is not None and (self._end or not next_one.search(self._text, self._at + 1, end)):",
         "if end is not None:",
         ("readers/test_json_values.py",),
@@ -428,7 +428,7 @@ MUTANTS = (
     ),
     Mutant(
         "offsets of summaries are those of the text without markup",
-        "nlp_tasks/summarization/runner.py",
+        "nlp_tasks/summarization/extractive/runner.py",
         "*seen.origin(*span), score",
         "*span, score",
         ("nlp/test_summarization.py",),
@@ -442,7 +442,7 @@ MUTANTS = (
     ),
     Mutant(
         "a reading command makes a store",
-        "scheduler/client.py",
+        "docmill/client.py",
         "return open_store(settings().url, create=False)",
         "return open_store(settings().url)",
         ("commands/test_daily_use.py::test_no_command_makes_a_store_that_has_nothing_to_put_in[status]",),
@@ -494,21 +494,21 @@ MUTANTS = (
     ),
     Mutant(
         "what nobody saw counts as a crash",
-        "workers/process.py",
+        "workers/processes/process.py",
         "    elif is_witness:",
         "    elif True:",
         ("workers/test_burying.py",),
     ),
     Mutant(
         "a process that is alive is taken for dead",
-        "workers/last_words.py",
+        "workers/processes/crash_reports.py",
         "    except BlockingIOError:\n        return True",
         "    except BlockingIOError:\n        return False",
         ("workers/test_last_words.py",),
     ),
     Mutant(
         "newer tables are blamed on documents",
-        "workers/chunk_run.py",
+        "workers/running/chunk_run.py",
         "            self._insist_on_a_known_schema(error)\n",
         "",
         RUN,

@@ -9,7 +9,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from workers import logs
+from workers.processes import logs
 from workers.settings import settings
 
 #: Celery's Redis transport serves low numbers first; ours are the other way round.
@@ -27,7 +27,7 @@ def _ssl() -> dict[str, Any]:
 
 def make_app() -> Celery:
     """A Celery app on the Redis of the settings."""
-    app = Celery("docmill", broker=settings().broker_url, include=["workers.chunk_task"])
+    app = Celery("docmill", broker=settings().broker_url, include=["workers.running.chunk_task"])
     app.conf.update(
         task_default_queue="docmill.none",
         task_create_missing_queues=True,
@@ -47,7 +47,7 @@ def make_app() -> Celery:
         # The default of 4 s takes a child that is importing torch for dead.
         worker_proc_alive_timeout=600,
         # A message of the wrong shape is refused, and ends no worker.
-        worker_consumer="workers.consumer:Consumer",
+        worker_consumer="workers.processes.consumer:Consumer",
         worker_prefetch_multiplier=1,
         # Early acknowledgement would hoard one message beside the one that runs.
         worker_disable_prefetch=True,

@@ -16,17 +16,17 @@ from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner,
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
 ARCHITECTURES: dict[str, str] = {
-    "linear": "nlp_tasks.classification.linear",
-    "naive-bayes": "nlp_tasks.classification.naive_bayes",
-    "morphemes": "nlp_tasks.classification.morphemes",
-    "cnn": "nlp_tasks.classification.cnn",
-    "gru": "nlp_tasks.classification.gru",
-    "lstm": "nlp_tasks.classification.lstm",
-    "transformer": "nlp_tasks.classification.transformer",
+    "linear": "nlp_tasks.classification.linear.linear",
+    "naive-bayes": "nlp_tasks.classification.linear.naive_bayes",
+    "morphemes": "nlp_tasks.classification.linear.morphemes",
+    "cnn": "nlp_tasks.classification.neural.cnn",
+    "gru": "nlp_tasks.classification.neural.gru",
+    "lstm": "nlp_tasks.classification.neural.lstm",
+    "transformer": "nlp_tasks.classification.neural.transformer",
     "nearest": "nlp_tasks.classification.nearest",
-    "zero-shot": "nlp_tasks.classification.zero_shot",
+    "zero-shot": "nlp_tasks.classification.transformers.zero_shot",
     "ensemble": "nlp_tasks.classification.ensemble",
-    "pretrained": "nlp_tasks.classification.pretrained",
+    "pretrained": "nlp_tasks.classification.transformers.pretrained",
 }
 #: So many terms may be given as evidence for a label.
 MOST_TERMS = 100
@@ -141,9 +141,9 @@ def _open(setup: Setup) -> Runner:
 def _train(
     documents: Documents, parameters: TrainParameters, device: str, model_dir: Path, progress: Progress
 ) -> dict[str, float]:
-    from nlp_tasks.classification import training
+    from nlp_tasks.classification import trainer
 
-    return training.train(documents, parameters, device, model_dir, progress)
+    return trainer.train(documents, parameters, device, model_dir, progress)
 
 
 def _judge(candidate: Candidate) -> Sequence[Figure]:

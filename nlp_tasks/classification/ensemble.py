@@ -17,7 +17,7 @@ from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters, architecture
 from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.terms import heaviest
+from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Progress
 

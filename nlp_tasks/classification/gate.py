@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks import model_files
-from nlp_tasks.classification import ClassifyParameters, runner, training
+from nlp_tasks.classification import ClassifyParameters, runner, trainer
 from nlp_tasks.kind import Candidate, Document, Figure, Setup
 
 #: Bootstrap samples, and those that are drawn together.
@@ -45,9 +45,9 @@ def judge(candidate: Candidate) -> Sequence[Figure]:
     if candidate.champion_dir is None or told["gate"] == "none":
         return []
     share = min(told["held_out"], _trained_with(candidate.champion_dir)["held_out"])
-    gold = training.divide(candidate.documents, share).held_out
-    names = sorted({label for document in gold for label in training.labels_of(document)})
-    truth = Predicted([set(training.labels_of(document)) for document in gold]).matrix(names)
+    gold = trainer.divide(candidate.documents, share).held_out
+    names = sorted({label for document in gold for label in trainer.labels_of(document)})
+    truth = Predicted([set(trainer.labels_of(document)) for document in gold]).matrix(names)
     ours = _predict(candidate.model_dir, gold, candidate).matrix(names)
     theirs = _predict(candidate.champion_dir, gold, candidate).matrix(names)
     every = np.ones((1, len(gold)))

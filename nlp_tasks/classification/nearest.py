@@ -20,12 +20,12 @@ from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.terms import heaviest
+from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Progress
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity import training as similarity
+from nlp_tasks.similarity import trainer as similarity
 from nlp_tasks.similarity.runner import inference
 from nlp_tasks.text import tokens
 

@@ -9,12 +9,12 @@ from itertools import chain
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
-from nlp_tasks.keywords.terms import ranked
+from nlp_tasks.keywords.candidates import ranked
 from nlp_tasks.keywords.word import Word
 from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
-from nlp_tasks.markup import plain
-from nlp_tasks.summarization import rank, terms
+from nlp_tasks.summarization.extractive import rank, term_matrix
+from readers.markup import plain
 
 #: Words that stand this near to each other are joined, the nearer the more.
 WINDOW_WORDS = 4
@@ -71,8 +71,8 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
     scores: list[dict[str, float]] = [{} for _ in documents]
     if not filled:
         return scores
-    batch = terms.count([list(windows[index].values()) for index in filled], device=device)
-    importance = iter(rank.pagerank(batch, terms.graph(batch, batch.counts)).tolist())
+    batch = term_matrix.count([list(windows[index].values()) for index in filled], device=device)
+    importance = iter(rank.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
     for index in filled:
         scores[index] = {name: next(importance) for name in windows[index]}
     return scores

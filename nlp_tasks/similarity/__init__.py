@@ -106,7 +106,7 @@ class VectorRow:
 
     #: `vector_size` float32, little-endian; not normalised.
     vector: bytes
-    #: Its known words and their counts: `nlp_tasks.similarity.terms.packed`.
+    #: Its known words and their counts: `nlp_tasks.similarity.shared_terms.packed`.
     terms: bytes
 
 
@@ -157,7 +157,7 @@ def _train(
     model_dir: Path,
     progress: Progress,
 ) -> dict[str, float]:
-    from nlp_tasks.similarity.training import train
+    from nlp_tasks.similarity.trainer import train
 
     return train(documents, parameters, device, model_dir, progress)
 

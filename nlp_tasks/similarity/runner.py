@@ -15,7 +15,7 @@ from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.flow import Flow
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.sampled import Sampled
-from nlp_tasks.similarity.terms import packed
+from nlp_tasks.similarity.shared_terms import packed
 from nlp_tasks.similarity.word_counts import count
 from nlp_tasks.text import tokens
 

@@ -12,7 +12,7 @@ from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.nearest import Index
-from nlp_tasks.similarity.terms import Terms, idf
+from nlp_tasks.similarity.shared_terms import Terms, idf
 
 #: Documents near by Doc2Vec among which `hybrid` looks for the best, or twice k if that is more.
 CANDIDATES = 100

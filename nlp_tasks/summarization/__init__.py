@@ -129,10 +129,10 @@ class SummarySentenceRow:
 
 def _open(setup: Setup) -> Runner:
     if setup.parameters.method == ABSTRACTIVE:
-        from nlp_tasks.abstractive.runner import AbstractiveSummarizer
+        from nlp_tasks.summarization.abstractive.runner import AbstractiveSummarizer
 
         return AbstractiveSummarizer(setup)
-    from nlp_tasks.summarization.runner import Summarizer
+    from nlp_tasks.summarization.extractive.runner import Summarizer
 
     return Summarizer(setup)
 

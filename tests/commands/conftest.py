@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from db.documents import NewDocument
 from db.store import Store
 from scheduler.broker import Broker
-from scheduler.tick import Scheduler
-from tests.db.making import add, chunks_of, crash, held, job_of, let_backoffs_pass, suspect
-from workers import chunk_run, runners
+from scheduler.loop import Scheduler
+from tests.db.builders import add, chunks_of, crash, held, job_of, let_backoffs_pass, suspect
 from workers.app import make_app
-from workers.process import Process
+from workers.processes.process import Process
+from workers.running import chunk_run, runners
 from workers.settings import settings
 
 
@@ -48,7 +48,7 @@ class Shell:
         self.scheduler = Scheduler(store, Broker(make_app()), settings())
 
     def __call__(self, *words: object, status: int | None = 0) -> Said:
-        from scheduler.cli import app
+        from docmill.cli import app
 
         found = CliRunner().invoke(app, [str(word) for word in words])
         if found.exception is not None and not isinstance(found.exception, SystemExit):

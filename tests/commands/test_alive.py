@@ -15,14 +15,14 @@ from db.store import Store
 from tests.commands.conftest import Shell
 from tests.commands.test_up_anywhere import DOCMILL
 from tests.servers import until
-from workers import alive
-from workers.alive import Heartbeat, path_of
+from workers.processes import liveness
+from workers.processes.liveness import Heartbeat, path_of
 from workers.settings import settings
 
 
 @pytest.fixture
 def quick_to_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alive, "MAX_AGE_SECONDS", 3.0)
+    monkeypatch.setattr(liveness, "MAX_AGE_SECONDS", 3.0)
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_scheduler_without_redis_and_workers_is_alive_until_it_hangs(shell: Sh
             until(lambda: path.stat().st_mtime > before + 3, "further signs of life")
             shell("alive", "scheduler")
             scheduler.send_signal(signal.SIGSTOP)
-            until(lambda: (alive.age_seconds(settings(), "scheduler") or 0) > 3, "the sign of life is old")
+            until(lambda: (liveness.age_seconds(settings(), "scheduler") or 0) > 3, "the sign of life is old")
             shell("alive", "scheduler", status=1)
         finally:
             scheduler.send_signal(signal.SIGCONT)
@@ -85,7 +85,7 @@ def test_a_worker_whose_process_keeps_dying_is_not_alive(shell: Shell) -> None:
             def die_again() -> bool:
                 for child in psutil.Process(worker.pid).children():
                     child.kill()
-                return (alive.age_seconds(settings(), "worker") or 0) > 3
+                return (liveness.age_seconds(settings(), "worker") or 0) > 3
 
             until(die_again, "the sign of life is old")
             shell("alive", "worker", status=1)

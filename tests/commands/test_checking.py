@@ -10,7 +10,7 @@ import pytest
 
 from db.store import Store
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.builders import sql
 from tests.kinds import answer
 
 SUBMIT = ("oracle", "--collection", "inbox")
@@ -66,7 +66,7 @@ def test_repro_shows_where_a_document_crashes_or_hangs(
 ) -> None:
     shell.texts(text)
     job_id = shell.job(*SUBMIT)
-    command = [sys.executable, "-m", "scheduler.cli", "repro", str(job_id), "k0", "--timeout", "1"]
+    command = [sys.executable, "-m", "docmill.cli", "repro", str(job_id), "k0", "--timeout", "1"]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert said.returncode == status
     assert words in said.stderr

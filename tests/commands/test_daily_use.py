@@ -17,13 +17,13 @@ import pytest
 from sqlalchemy import text
 
 from db.store import Store
-from scheduler.cli import app
-from scheduler.commands import tables
+from docmill.cli import app
+from docmill.commands import tables
 from tests.commands.conftest import Shell
-from tests.db.making import chunks_of, held
+from tests.db.builders import chunks_of, held
 from tests.kinds import answer
 
-DOCMILL = [sys.executable, "-m", "scheduler.cli"]
+DOCMILL = [sys.executable, "-m", "docmill.cli"]
 #: A label that no narrow encoding has.
 KOREAN = "서울은 한국의 수도이다. 한강이 그 가운데를 흐른다. 사람이 많이 산다."
 #: What only reads, with what it needs to be asked.
@@ -141,7 +141,7 @@ def test_an_unknown_setting_is_told_with_the_nearest(shell: Shell, monkeypatch: 
 
 
 def _forget() -> None:
-    from scheduler.client import store
+    from scheduler.store import store
     from workers.settings import settings
 
     settings.cache_clear()
@@ -242,7 +242,7 @@ def test_results_and_given_labels_are_one_json_value(shell: Shell) -> None:
 
 
 def test_a_listed_schedule_is_what_job_takes(shell: Shell) -> None:
-    from scheduler.commands.schedules import as_words, parse_job
+    from docmill.commands.schedules import as_words, parse_job
 
     shell.texts("a")
     for number, job in enumerate(

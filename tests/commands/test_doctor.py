@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import update
 
 from db import chunks, registry, schedules
-from db.models import Worker
 from db.sql import clock, now
+from db.tables import Worker
 from tests.commands.conftest import Shell
-from tests.db.making import (
+from tests.db.builders import (
     claim,
     let_backoffs_pass,
     let_leases_expire,
@@ -24,7 +24,7 @@ from tests.db.making import (
     upgraded_to,
 )
 from tests.servers import RedisServer
-from workers import heartbeat
+from workers.processes import heartbeat
 
 SUBMIT = ("oracle", "--collection", "inbox")
 
@@ -256,7 +256,7 @@ def test_a_file_that_a_model_lacks_is_named(shell: Shell) -> None:
 def test_a_store_that_cannot_be_is_told_by_every_command_without_the_password(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, url: str, words: str
 ) -> None:
-    from scheduler.client import store
+    from scheduler.store import store
     from workers.settings import settings
 
     monkeypatch.setenv("DOCMILL_DATABASE_URL", url)
@@ -290,7 +290,7 @@ def test_a_store_that_cannot_be_is_told_by_every_command_without_the_password(
 def test_a_bad_setting_is_named(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
 ) -> None:
-    from scheduler.client import store
+    from scheduler.store import store
     from workers.kinds import all_kinds
     from workers.settings import settings
 

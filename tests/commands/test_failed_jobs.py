@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from db.chunks import WHOLE_CHUNK
 from db.progress import note_of
-from scheduler.client import JobHandle
+from docmill.client import JobHandle
 from tests.commands.conftest import Shell
-from tests.db.making import held, let_backoffs_pass, let_leases_expire, reap, suspect, the_chunk
-from workers.lease import Lease
+from tests.db.builders import held, let_backoffs_pass, let_leases_expire, reap, suspect, the_chunk
+from workers.running.lease import Lease
 
 COUNTING = note_of(0, 1, "counting n-grams")
 LOST = "CRASHED: 4 workers died over this chunk: its worker stopped renewing the lease"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.commands.options import parse
+from docmill.commands.options import parse
 from tests.commands.conftest import Shell
-from tests.db.making import job_of
+from tests.db.builders import job_of
 
 TEXTS = (
     "the bank raised its interest rates",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.builders import sql
 
 KEYS = ("문서1", "문서2")
 VALUES = ("좋다는 글이다", "싫다는 글이다")
@@ -84,7 +84,7 @@ def test_a_label_file_may_be_json_and_keys_lose_their_blanks(inbox: Shell, tmp_p
 
 def test_labels_from_a_query_keep_keys_as_the_store_has_them(shell: Shell) -> None:
     from db.documents import NewDocument
-    from tests.db.making import add
+    from tests.db.builders import add
 
     add(shell.store, [NewDocument(" 1", "a text", None, "f"), NewDocument("2", "more", None, "f")], "inbox")
     query = "SELECT key, 'x' FROM document"

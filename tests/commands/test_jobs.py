@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.conftest import Shell
-from tests.db.making import add, job_of, outcomes
+from tests.db.builders import add, job_of, outcomes
 from tests.kinds import answer
 
 
@@ -280,7 +280,7 @@ def test_a_retry_without_failures_makes_no_job(shell_on_both: Shell) -> None:
 
 def test_a_script_is_told_that_there_is_nothing_to_do(shell: Shell) -> None:
     from db.errors import NothingToDoError
-    from scheduler import submit
+    from docmill import submit
 
     shell.texts("one")
     assert submit("oracle", collection="inbox", only_new=True).n_documents == 1

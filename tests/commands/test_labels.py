@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scheduler.pages import charts
+from docmill.pages import charts
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.builders import sql
 
 TEXTS = [
     "the striker scored a goal",
@@ -185,7 +185,7 @@ def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> 
 
 def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
     from db import model_versions
-    from tests.db.making import a_job
+    from tests.db.builders import a_job
 
     job_id = a_job(shell.store, 1, kind="train-similarity", model_ref="near")
     with shell.store.write() as session:

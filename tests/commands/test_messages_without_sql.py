@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from scheduler.commands.shell import known
+from docmill.commands.shell import known
 from tests.commands.conftest import Shell
-from tests.db.making import chunks_of, let_backoffs_pass, outcomes, sql
-from workers import chunk_run
+from tests.db.builders import chunks_of, let_backoffs_pass, outcomes, sql
+from workers.running import chunk_run
 
 #: In every statement that docmill sends, or in SQLAlchemy's words about it.
 SQL_WORDS = (

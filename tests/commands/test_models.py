@@ -9,7 +9,7 @@ import pytest
 from db import model_versions
 from db.gates import Judged, Judgement
 from tests.commands.conftest import Shell
-from tests.db.making import a_job
+from tests.db.builders import a_job
 
 FEW = "measured on 4 documents: too few to tell how good it is"
 

@@ -10,7 +10,7 @@ import pytest
 from nlp_tasks.kind import Kind
 from nlp_tasks.registry import KINDS
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.builders import sql
 from workers import kinds
 
 VALUES = (

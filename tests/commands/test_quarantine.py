@@ -6,7 +6,7 @@ import pytest
 
 from db.documents import NewDocument
 from tests.commands.conftest import Shell
-from tests.db.making import add, outcomes
+from tests.db.builders import add, outcomes
 
 SUBMIT = ("oracle", "--collection", "inbox")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.readers.records import RefusedError
+from readers.records import RefusedError
 from tests.commands.conftest import Said, Shell
 
 ROOT = Path(__file__).parents[2]
@@ -230,7 +230,7 @@ def prepared(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
 def near(shell: Shell) -> None:
     """A model of a kind that has no page."""
     from db import model_versions
-    from tests.db.making import a_job
+    from tests.db.builders import a_job
 
     job_id = a_job(shell.store, 1, kind="train-similarity", model_ref="near")
     with shell.store.write() as session:

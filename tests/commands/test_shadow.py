@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.commands.conftest import Shell
-from tests.db.making import sql
+from tests.db.builders import sql
 
 AGREEMENT = "SELECT n_documents, n_agreeing FROM v_shadow_agreement WHERE job_id = {}"
 TEXTS = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commands.conftest import Shell
-from tests.db.making import chunks_of, outcomes, sql
+from tests.db.builders import chunks_of, outcomes, sql
 
 TEXTS = (
     "해군 함대가 태평양에서 훈련을 했다",

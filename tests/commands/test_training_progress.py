@@ -8,12 +8,12 @@ import subprocess
 import sys
 
 from db.progress import note_of, share_and_words
-from scheduler.client import JobHandle
+from docmill.client import JobHandle
 from tests.commands.conftest import Shell
-from tests.db.making import a_job, held, let_backoffs_pass, the_chunk
-from workers import chunk_run
+from tests.db.builders import a_job, held, let_backoffs_pass, the_chunk
+from workers.running import chunk_run
 
-DOCMILL = [sys.executable, "-m", "scheduler.cli"]
+DOCMILL = [sys.executable, "-m", "docmill.cli"]
 
 
 def half_trained(shell: Shell) -> int:

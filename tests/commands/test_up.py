@@ -18,7 +18,7 @@ from tests.servers import missing_redis, until
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
-DOCMILL = [sys.executable, "-m", "scheduler.cli"]
+DOCMILL = [sys.executable, "-m", "docmill.cli"]
 FILINGS = ROOT / "examples" / "documents" / "filings"
 
 
@@ -76,7 +76,12 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
     names = " ".join(" ".join(child.cmdline()) for child in family)
     assert all(
         part in names
-        for part in ("redis-server", "scheduler.cli scheduler", "workers.celery_command worker", "flower")
+        for part in (
+            "redis-server",
+            "docmill.cli scheduler",
+            "workers.processes.celery_command worker",
+            "flower",
+        )
     )
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 0

@@ -117,7 +117,8 @@ def test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load
 
 
 @pytest.mark.parametrize(
-    ("who", "name"), [("workers.celery_command worker", "cpu-0"), ("scheduler.cli scheduler", "scheduler")]
+    ("who", "name"),
+    [("workers.processes.celery_command worker", "cpu-0"), ("docmill.cli scheduler", "scheduler")],
 )
 def test_the_last_line_of_a_child_that_dies_reaches_the_terminal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, who: str, name: str

@@ -9,15 +9,15 @@ from subprocess import PIPE
 import pytest
 
 from db.progress import JobProgress
-from scheduler.client import JobHandle
-from scheduler.commands.obstacles import STILL_SECONDS, Obstacles
+from docmill.client import JobHandle
+from docmill.doctor.obstacles import STILL_SECONDS, Obstacles
 from tests.commands.conftest import Shell
-from tests.db.making import chunks_of, crash, held, job_of, let_backoffs_pass, suspect, the_chunk
-from workers import chunk_run
+from tests.db.builders import chunks_of, crash, held, job_of, let_backoffs_pass, suspect, the_chunk
+from workers.running import chunk_run
 
 pytest.importorskip("transformers")
 
-DOCMILL = [sys.executable, "-m", "scheduler.cli"]
+DOCMILL = [sys.executable, "-m", "docmill.cli"]
 FOLDER = "/nonexistent/model"
 SUBMIT = ("summarize", "--collection", "inbox", "-p", "method=abstractive", "-p", f"pretrained={FOLDER}")
 WHY = f"no config.json in {FOLDER}"

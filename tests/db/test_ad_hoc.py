@@ -16,11 +16,11 @@ from sqlalchemy import text
 
 from db import ad_hoc, views
 from db.ad_hoc import QueryError, TimeUpError
-from db.models import Base
 from db.store import Store
+from db.tables import Base
 from tests.conftest import empty
 from tests.db import attacks
-from tests.db.making import a_job, chunks_of, held, sql, write_ok
+from tests.db.builders import a_job, chunks_of, held, sql, write_ok
 
 #: The time that an attack has; those that wait for it are few.
 SECONDS = 1.0
@@ -100,7 +100,7 @@ def test_an_attack_on_sqlite_is_refused_or_ended(lite: Store, name: str, tmp_pat
 
 @pytest.mark.parametrize("name", attacks.LONG_STEPS_ON_SQLITE)
 def test_a_step_that_sqlite_does_not_interrupt_ends_too(lite: Store, name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "scheduler.cli", "sql", attacks.LONG_STEPS_ON_SQLITE[name]]
+    command = [sys.executable, "-m", "docmill.cli", "sql", attacks.LONG_STEPS_ON_SQLITE[name]]
     environment = os.environ | {
         "DOCMILL_HOME": str(tmp_path),
         "DOCMILL_DATABASE_URL": lite.url.render_as_string(),

@@ -9,7 +9,7 @@ from dataclasses import fields
 import pytest
 
 from db import model_versions, results
-from db.models import Base
+from db.tables import Base
 from nlp_tasks.kind import Row
 from nlp_tasks.registry import KINDS
 
@@ -52,7 +52,7 @@ def test_a_kind_either_works_on_documents_or_trains(kind) -> None:  # type: igno
         assert KINDS[kind.model_from].train is not None
 
 
-@pytest.mark.parametrize("module", ["nlp_tasks.registry", "scheduler.client", "scheduler.tick", "db.models"])
+@pytest.mark.parametrize("module", ["nlp_tasks.registry", "docmill.client", "scheduler.loop", "db.tables"])
 def test_importing_it_loads_neither_torch_nor_gensim(module: str) -> None:
     code = (
         f"import sys, {module}; "

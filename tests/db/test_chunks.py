@@ -10,10 +10,10 @@ import pytest
 from db import chunks, jobs, model_versions, results, schedules
 from db.chunks import MAX_CRASHES, MAX_LOST, MAX_LOST_TOGETHER, WHOLE_CHUNK, Claim, Written
 from db.errors import FencedError, NewerSchemaError
-from db.models import Job
 from db.results import Rows
 from db.store import Store
-from tests.db.making import (
+from db.tables import Job
+from tests.db.builders import (
     LEASE,
     a_job,
     add_documents,

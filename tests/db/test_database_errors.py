@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from db import bulk
 from db.database_errors import is_data_error, is_infrastructure_error, words
-from db.models import Keyword
 from db.store import Store
-from tests.db.making import a_job, sql
+from db.tables import Keyword
+from tests.db.builders import a_job, sql
 
 #: A value that no message may hold, and a word of every statement below.
 SECRET = "hunter2 is the password"

@@ -11,7 +11,7 @@ from db import documents
 from db.documents import Added, NewDocument
 from db.errors import NotFoundError
 from db.store import Store
-from tests.db.making import add, add_documents, sql
+from tests.db.builders import add, add_documents, sql
 
 
 def _new(*texts: str, label: str | None = None) -> list[NewDocument]:

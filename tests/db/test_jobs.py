@@ -13,7 +13,7 @@ from db.documents import NewDocument
 from db.errors import ConflictError, NotFoundError, NothingToDoError
 from db.selection import ChunkSize, LeftOut
 from db.store import Store
-from tests.db.making import (
+from tests.db.builders import (
     a_job,
     add,
     add_documents,

@@ -11,8 +11,8 @@ from db.labels import Given
 from db.results import Rows
 from db.selection import latest
 from db.store import Store
-from tests.db.making import add, add_documents, held, sql, submit, the_chunk
-from workers.training import StoredDocuments
+from tests.db.builders import add, add_documents, held, sql, submit, the_chunk
+from workers.training.training_run import StoredDocuments
 
 
 def give(store: Store, collection: int, key: str, *given: str, source: str = labels.HUMAN) -> list[str]:

@@ -17,9 +17,9 @@ from sqlalchemy.exc import IntegrityError
 from db import results, views
 from db.errors import NewerSchemaError, OldSchemaError, StoreError, UnsafeStoreError
 from db.migrations import alembic_config, upgrade
-from db.models import Base
 from db.store import SCHEMA, Store, open_store
-from tests.db.making import a_job, held, sql, stop, the_chunk, upgraded_to, write_ok
+from db.tables import Base
+from tests.db.builders import a_job, held, sql, stop, the_chunk, upgraded_to, write_ok
 from tests.servers import PostgresServer
 
 #: What analysts rely on: a view may gain columns and never lose one.

@@ -10,7 +10,7 @@ from db.errors import ConflictError, NotFoundError
 from db.gates import Judged, Judgement
 from db.model_versions import Version
 from db.store import Store
-from tests.db.making import a_job, sql
+from tests.db.builders import a_job, sql
 
 
 def _train(

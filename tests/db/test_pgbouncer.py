@@ -13,7 +13,7 @@ from db.database_errors import is_infrastructure_error
 from db.migrations import upgrade
 from db.store import Store, open_store
 from tests.conftest import empty
-from tests.db.making import a_job, add_documents, chunks_of, finish, held, job_of, sql, write_ok
+from tests.db.builders import a_job, add_documents, chunks_of, finish, held, job_of, sql, write_ok
 from tests.servers import PgBouncer, PostgresServer, missing_pgbouncer
 
 N_THREADS, N_ROUNDS = 8, 30

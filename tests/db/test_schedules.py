@@ -12,9 +12,9 @@ from db import schedules
 from db.errors import ConflictError, NotFoundError
 from db.schedules import Due
 from db.store import Store
-from scheduler import nightly
+from scheduler import cron as nightly
 from scheduler.requests import JobRequest
-from tests.db.making import add_documents, finish, held, job_of, sql, the_chunk, write_ok
+from tests.db.builders import add_documents, finish, held, job_of, sql, the_chunk, write_ok
 
 NEW_YORK = "America/New_York"
 

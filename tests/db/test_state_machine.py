@@ -28,7 +28,7 @@ from db.chunks import Claim, Written
 from db.errors import ConflictError, FencedError, NothingToDoError
 from db.store import Store
 from tests.conftest import empty
-from tests.db import making
+from tests.db import builders
 
 N_DOCUMENTS = 6
 #: Processes that claim. The first two share a name: two homes on one host, or two hosts of one hostname.
@@ -73,12 +73,12 @@ class Chunks(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._delete_everything()
-        collection = making.add_documents(self.store, N_DOCUMENTS)
+        collection = builders.add_documents(self.store, N_DOCUMENTS)
         self.collection = collection
         self.model = Model()
         self.claims: list[Held] = []
         self.n_poison = 0
-        self.jobs = [making.submit(self.store, collection, per_chunk=3).job_id]
+        self.jobs = [builders.submit(self.store, collection, per_chunk=3).job_id]
 
     def _delete_everything(self) -> None:
         raise NotImplementedError
@@ -87,10 +87,10 @@ class Chunks(RuleBasedStateMachine):
 
     @rule(instance=st.sampled_from(INSTANCES), data=st.data())
     def claim(self, instance: str, data: st.DataObject) -> None:
-        every = [chunk for job_id in self.jobs for chunk in making.chunks_of(self.store, job_id)]
+        every = [chunk for job_id in self.jobs for chunk in builders.chunks_of(self.store, job_id)]
         chunk = data.draw(st.sampled_from(every))
-        state = making.job_of(self.store, chunk.job_id).state
-        taken = making.claim(self.store, chunk.id, instance, name=NAMES[instance])
+        state = builders.job_of(self.store, chunk.job_id).state
+        taken = builders.claim(self.store, chunk.id, instance, name=NAMES[instance])
         assert (taken is not None) == (chunk.state == "ready" and state == "running")
         if taken is None:
             return
@@ -110,7 +110,7 @@ class Chunks(RuleBasedStateMachine):
         chosen = still_open if close else still_open[:n]
         written = Written(chosen) if answer == "ok" else Written((), [(id_, answer, "why") for id_ in chosen])
         with self._fenced(held), self.store.write() as session:
-            chunks.write(session, claim, written, making.LEASE, close=close)
+            chunks.write(session, claim, written, builders.LEASE, close=close)
         if self._holds(held):
             self.model.outcomes |= {(claim.job_id, id_): answer for id_ in chosen}
             held.suspect = None
@@ -126,7 +126,7 @@ class Chunks(RuleBasedStateMachine):
         if not still_open:
             return
         with self._fenced(held):
-            making.suspect(self.store, claim, still_open[0])
+            builders.suspect(self.store, claim, still_open[0])
         held.suspect = still_open[0]
 
     @precondition(lambda self: self.claims)
@@ -137,7 +137,7 @@ class Chunks(RuleBasedStateMachine):
             chunks.put_back(session, held.claim, "no disk")
         if self._holds(held):
             del self.model.holders[held.claim.chunk_id]
-        making.let_backoffs_pass(self.store)
+        builders.let_backoffs_pass(self.store)
 
     @rule(instance=st.sampled_from(["a", "b", "c", *INSTANCES]))
     def give_back(self, instance: str) -> None:
@@ -151,14 +151,14 @@ class Chunks(RuleBasedStateMachine):
 
     @rule(instance=st.sampled_from(INSTANCES))
     def crash(self, instance: str) -> None:
-        freed = making.crash(self.store, instance)
+        freed = builders.crash(self.store, instance)
         expected = self._free(lambda held: held.instance == instance)
         self.model.crashes.update(held.claim.chunk_id for held in expected)
         self._after_deaths(freed, expected)
 
     @rule(instance=st.sampled_from(INSTANCES))
     def die_with_the_launcher(self, instance: str) -> None:
-        freed = making.lose(self.store, instance)
+        freed = builders.lose(self.store, instance)
         expected = self._free(lambda held: held.instance == instance)
         self._count_losses(expected)
         self._after_deaths(freed, expected)
@@ -169,13 +169,15 @@ class Chunks(RuleBasedStateMachine):
         """The lease had run out before; meanwhile anything may have become of the chunk."""
         held = data.draw(st.sampled_from(self.model.lost))
         self.model.lost.remove(held)
-        assert making.crash_late(self.store, held.claim)
-        assert not making.crash_late(self.store, held.claim)
-        [(state,)] = making.sql(self.store, "SELECT state FROM chunk WHERE id = :id", id=held.claim.chunk_id)
+        assert builders.crash_late(self.store, held.claim)
+        assert not builders.crash_late(self.store, held.claim)
+        [(state,)] = builders.sql(
+            self.store, "SELECT state FROM chunk WHERE id = :id", id=held.claim.chunk_id
+        )
         if state != "closed":
             self.model.crashes[held.claim.chunk_id] += 1
             self.model.losses[held.claim.chunk_id] -= 1
-        making.let_backoffs_pass(self.store)
+        builders.let_backoffs_pass(self.store)
         n_poison = self.n_poison
         self._expect_poison(held)
         if self.n_poison > n_poison:
@@ -184,7 +186,7 @@ class Chunks(RuleBasedStateMachine):
     @rule(data=st.data(), deaths=st.integers(1, 4))
     def die_over_a_document(self, data: st.DataObject, deaths: int) -> None:
         """Enough of it, and the document is poison."""
-        ready = making.sql(
+        ready = builders.sql(
             self.store,
             "SELECT c.id FROM chunk c JOIN job j ON j.id = c.job_id "
             "WHERE c.state = 'ready' AND j.state = 'running' ORDER BY c.id",
@@ -193,23 +195,23 @@ class Chunks(RuleBasedStateMachine):
             return
         (chunk_id,) = data.draw(st.sampled_from(ready))
         for _ in range(deaths):
-            taken = making.held(self.store, chunk_id, "w5")
+            taken = builders.held(self.store, chunk_id, "w5")
             self.model.fences[chunk_id] = taken.fence
             held = Held(taken, "w5")
             still_open = [id_ for id_ in taken.document_ids if (taken.job_id, id_) not in self.model.outcomes]
             if still_open:
                 held.suspect = still_open[0]
-                making.suspect(self.store, taken, still_open[0])
+                builders.suspect(self.store, taken, still_open[0])
             self.model.crashes[chunk_id] += 1
-            self._after_deaths(making.crash(self.store, "w5"), [held])
+            self._after_deaths(builders.crash(self.store, "w5"), [held])
 
     @rule()
     def every_lease_expires(self) -> None:
-        making.let_leases_expire(self.store)
+        builders.let_leases_expire(self.store)
         expected = self._free(lambda _: True)
         self._count_losses(expected)
-        self._after_deaths(making.reap(self.store), expected)
-        assert making.reap(self.store) == []
+        self._after_deaths(builders.reap(self.store), expected)
+        assert builders.reap(self.store) == []
 
     def _count_losses(self, expected: list[Held]) -> None:
         self.model.losses.update(held.claim.chunk_id for held in expected)
@@ -217,14 +219,14 @@ class Chunks(RuleBasedStateMachine):
 
     def _after_deaths(self, freed: list[int], expected: list[Held]) -> None:
         assert sorted(freed) == sorted(held.claim.chunk_id for held in expected)
-        making.let_backoffs_pass(self.store)
+        builders.let_backoffs_pass(self.store)
         for held in expected:
             self._expect_poison(held)
 
     def _expect_poison(self, held: Held) -> None:
         """The store alone counts deaths; it may give up a document only if it is the suspect."""
         claim = held.claim
-        for (id_,) in making.sql(
+        for (id_,) in builders.sql(
             self.store,
             "SELECT document_id FROM outcome WHERE job_id = :job AND error_code = 'POISON'",
             job=claim.job_id,
@@ -254,9 +256,9 @@ class Chunks(RuleBasedStateMachine):
     @rule(data=st.data())
     def close_some_of_a_cancelled_job(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
-        closing = making.job_of(self.store, job_id).state == "cancelling"
-        still_open = [chunk for chunk in making.chunks_of(self.store, job_id) if chunk.state != "closed"]
-        n = making.stop_some(self.store, job_id, limit=1)
+        closing = builders.job_of(self.store, job_id).state == "cancelling"
+        still_open = [chunk for chunk in builders.chunks_of(self.store, job_id) if chunk.state != "closed"]
+        n = builders.stop_some(self.store, job_id, limit=1)
         assert n == (1 if closing and still_open else 0)
         for chunk in still_open[:n]:
             self.model.holders.pop(chunk.id, None)
@@ -270,40 +272,40 @@ class Chunks(RuleBasedStateMachine):
         failed = {id_ for (job, id_), code in self.model.outcomes.items() if job == job_id and code != "ok"}
         if not failed:
             with pytest.raises(NothingToDoError):
-                making.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
+                builders.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
             return
-        submitted = making.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
+        submitted = builders.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
         assert submitted.n_documents == len(failed)
         self.jobs.append(submitted.job_id)
 
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
-        state = making.job_of(self.store, job_id).state
-        all_closed = all(chunk.state == "closed" for chunk in making.chunks_of(self.store, job_id))
-        assert making.finish(self.store, job_id) == (all_closed and state in ("running", "cancelling"))
+        state = builders.job_of(self.store, job_id).state
+        all_closed = all(chunk.state == "closed" for chunk in builders.chunks_of(self.store, job_id))
+        assert builders.finish(self.store, job_id) == (all_closed and state in ("running", "cancelling"))
 
     # --- what must hold ------------------------------------------------------------------------------------------
 
     @invariant()
     def the_outcomes_are_those_of_the_model(self) -> None:
-        rows = making.sql(self.store, "SELECT job_id, document_id, error_code FROM outcome")
+        rows = builders.sql(self.store, "SELECT job_id, document_id, error_code FROM outcome")
         assert {(job, id_): code or "ok" for job, id_, code in rows} == self.model.outcomes
 
     @invariant()
     def the_counts_of_the_chunks_are_those_of_the_outcomes(self) -> None:
-        ((n,),) = making.sql(self.store, "SELECT COALESCE(SUM(n_ok + n_error), 0) FROM chunk")
+        ((n,),) = builders.sql(self.store, "SELECT COALESCE(SUM(n_ok + n_error), 0) FROM chunk")
         assert n == len(self.model.outcomes)
 
     @invariant()
     def leased_chunks_are_those_that_somebody_holds(self) -> None:
-        rows = making.sql(self.store, "SELECT id FROM chunk WHERE state = 'leased'")
+        rows = builders.sql(self.store, "SELECT id FROM chunk WHERE state = 'leased'")
         assert {id_ for (id_,) in rows} == set(self.model.holders)
 
     @invariant()
     def only_what_happened_is_counted(self) -> None:
         """No crash of a worker that lives, whatever another of its name does."""
-        rows = making.sql(self.store, "SELECT id, n_crashes, n_lost FROM chunk")
+        rows = builders.sql(self.store, "SELECT id, n_crashes, n_lost FROM chunk")
         assert {id_: n for id_, n, _ in rows if n} == +self.model.crashes
         assert {id_: n for id_, _, n in rows if n} == +self.model.losses
 
@@ -312,31 +314,31 @@ class Chunks(RuleBasedStateMachine):
         if not hasattr(self, "jobs"):
             return
         for job_id in self.jobs:
-            if making.job_of(self.store, job_id).state == "paused":
+            if builders.job_of(self.store, job_id).state == "paused":
                 with self.store.write() as session:
                     jobs.resume(session, job_id)
-            making.let_leases_expire(self.store)
-            making.reap(self.store)
-            making.let_backoffs_pass(self.store)
-            while making.stop_some(self.store, job_id):
+            builders.let_leases_expire(self.store)
+            builders.reap(self.store)
+            builders.let_backoffs_pass(self.store)
+            while builders.stop_some(self.store, job_id):
                 pass
             self._work_off(job_id)
-            making.finish(self.store, job_id)
-            job = making.job_of(self.store, job_id)
+            builders.finish(self.store, job_id)
+            job = builders.job_of(self.store, job_id)
             assert job.state in ("finished", "cancelled")
-            assert len(making.outcomes(self.store, job_id)) == job.n_documents
+            assert len(builders.outcomes(self.store, job_id)) == job.n_documents
 
     def _work_off(self, job_id: int) -> None:
         done = {
             id_
-            for (id_,) in making.sql(
+            for (id_,) in builders.sql(
                 self.store, "SELECT document_id FROM outcome WHERE job_id = :j", j=job_id
             )
         }
-        for chunk in making.chunks_of(self.store, job_id):
+        for chunk in builders.chunks_of(self.store, job_id):
             if chunk.state != "closed":
-                held = making.held(self.store, chunk.id, "last")
-                making.write_ok(self.store, held, [id_ for id_ in held.document_ids if id_ not in done])
+                held = builders.held(self.store, chunk.id, "last")
+                builders.write_ok(self.store, held, [id_ for id_ in held.document_ids if id_ not in done])
 
     # --- helpers -------------------------------------------------------------------------------------------------
 
@@ -360,7 +362,7 @@ class Chunks(RuleBasedStateMachine):
 
     def _change(self, data: st.DataObject, change: Any, allowed: tuple[str, ...]) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
-        state = making.job_of(self.store, job_id).state
+        state = builders.job_of(self.store, job_id).state
         with self.store.write() as session:
             if state in allowed:
                 change(session, job_id)

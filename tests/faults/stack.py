@@ -142,7 +142,7 @@ class Stack:
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "scheduler.cli", *arguments],
+                [sys.executable, "-m", "docmill.cli", *arguments],
                 env=self.environment | dict(environment or {}),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -154,7 +154,7 @@ class Stack:
     def run(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """A docmill command to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "scheduler.cli", *arguments],
+            [sys.executable, "-m", "docmill.cli", *arguments],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,

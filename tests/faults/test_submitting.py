@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.store import Store
-from tests.db.making import add_documents, job_of, sql
+from tests.db.builders import add_documents, job_of, sql
 from tests.faults.stack import Stack
 from tests.servers import RedisServer
 

@@ -15,7 +15,7 @@ from nlp_tasks import model_files
 from nlp_tasks.checkpoint import FOLDER
 from nlp_tasks.classification import TRAIN_CLASSIFY, TrainParameters
 from nlp_tasks.kind import Document
-from tests.db.making import add
+from tests.db.builders import add
 from tests.faults.stack import Stack
 from tests.servers import missing_redis, until
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import psutil
 
-from tests.db.making import upgraded_to
+from tests.db.builders import upgraded_to
 from tests.faults.stack import Stack
 from tests.faults.trial import BOTH, ON_POSTGRES, ON_SQLITE, Fault, spread
 from tests.servers import until

@@ -15,21 +15,21 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_tasks.abstractive import (
+from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
+from nlp_tasks.kind import Document, Setup
+from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
+from nlp_tasks.summarization.abstractive import (
     TRAIN_SUMMARIZER,
     TrainSummarizerParameters,
     model,
     sources,
     subwords,
-    training,
+    trainer,
 )
-from nlp_tasks.abstractive.decoding import Decoding, cut, write
-from nlp_tasks.abstractive.network import Network, Size
-from nlp_tasks.abstractive.sources import Source, Sources
-from nlp_tasks.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
-from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
-from nlp_tasks.kind import Document, Setup
-from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
+from nlp_tasks.summarization.abstractive.decoding import Decoding, cut, write
+from nlp_tasks.summarization.abstractive.network import Network, Size
+from nlp_tasks.summarization.abstractive.sources import Source, Sources
+from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
 
 # Two threads that wait for each other on a busy machine take minutes for what one does in seconds.
 torch.set_num_threads(1)
@@ -266,7 +266,7 @@ def test_it_learns_what_to_copy_and_beats_the_first_sentence(trained: tuple[Path
 
 
 def test_the_held_out_documents_are_not_trained_on(trained: tuple[Path, dict[str, float]]) -> None:
-    parts = training.divide(Listed(reports(400)), 0.1)
+    parts = trainer.divide(Listed(reports(400)), 0.1)
 
     assert len(parts.held_out) == 40
     assert trained[1]["n_held_out"] == 40
@@ -323,7 +323,8 @@ def test_a_damaged_model_is_refused(trained: tuple[Path, dict[str, float]], tmp_
 
 def test_the_kind_is_light_to_import() -> None:
     code = (
-        "import sys, nlp_tasks.abstractive; sys.exit(bool({'torch', 'numpy', 'gensim'} & set(sys.modules)))"
+        "import sys, nlp_tasks.summarization.abstractive; "
+        "sys.exit(bool({'torch', 'numpy', 'gensim'} & set(sys.modules)))"
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from nlp_tasks.abstractive import pretrained
-from nlp_tasks.abstractive.decoding import Decoding
-from nlp_tasks.abstractive.pretrained import PretrainedSummarizer
 from nlp_tasks.errors import DocumentError, ModelFileError
 from nlp_tasks.kind import Document, Setup
 from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
+from nlp_tasks.summarization.abstractive import pretrained
+from nlp_tasks.summarization.abstractive.decoding import Decoding
+from nlp_tasks.summarization.abstractive.pretrained import PretrainedSummarizer
 
 pytest.importorskip("transformers")
 

@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 
 from nlp_tasks import model_files, pulse
-from nlp_tasks.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
 from nlp_tasks.classification import (
     ARCHITECTURES,
     CLASSIFY,
@@ -36,6 +35,7 @@ from nlp_tasks.kind import Candidate, Document, Kind, Setup, Vectors
 from nlp_tasks.registry import KINDS
 from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParameters, TrainSimilarityParameters
 from nlp_tasks.summarization import SUMMARIZE
+from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
 from tests.nlp import test_classification_pretrained
 
 #: CPU seconds between two signs of life, and between two looks. Half a second and a tenth are what is aimed at; a
@@ -144,7 +144,10 @@ def _warm() -> None:
     import gensim.models.doc2vec  # noqa: F401
     import torch
 
-    from nlp_tasks.classification import cnn, ensemble, linear, pretrained, training  # noqa: F401
+    from nlp_tasks.classification import ensemble, trainer  # noqa: F401
+    from nlp_tasks.classification.linear import linear  # noqa: F401
+    from nlp_tasks.classification.neural import cnn  # noqa: F401
+    from nlp_tasks.classification.transformers import pretrained  # noqa: F401
     from nlp_tasks.text import tokens
 
     weight = torch.nn.Parameter(torch.ones(1))

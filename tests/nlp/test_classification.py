@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlp_tasks import labels, model_files
+from nlp_tasks import model_files
 from nlp_tasks.classification import (
     CLASSIFY,
     TRAIN_CLASSIFY,
@@ -20,6 +20,7 @@ from nlp_tasks.classification import (
 )
 from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Documents, Runner, Setup
+from readers import label_text
 
 SPORT = [
     "the striker scored a late goal",
@@ -237,7 +238,7 @@ def listed() -> Documents:
     for number in range(160):
         topics = [topic for place, topic in enumerate(TOPICS) if number >> place & 1]
         text = " ".join([f"number {number} of these", *(TOPICS[topic] for topic in topics)])
-        documents.append(Document(number, f"key-{number}", text, labels.canonical(topics)))
+        documents.append(Document(number, f"key-{number}", text, label_text.canonical(topics)))
     return Listed(documents)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nlp_tasks import labels
 from nlp_tasks.classification import TRAIN_CLASSIFY, TrainParameters, gate
 from nlp_tasks.kind import Candidate, Document, Figure
+from readers import label_text
 
 WORDS = {"sport": ["goal", "striker", "골을", "경기에서"], "money": ["bank", "interest", "은행이", "금리를"]}
 
@@ -22,7 +22,7 @@ def documents(n: int, *, noise: float = 0.0, lists: bool = False) -> list[Docume
         label = ("sport", "money")[number % 2]
         text = " ".join([*random.choice(WORDS[label], 2), f"number {number}"])
         told = ("money" if label == "sport" else "sport") if random.random() < noise else label
-        found.append(Document(number, f"key-{number}", text, labels.canonical([told]) if lists else told))
+        found.append(Document(number, f"key-{number}", text, label_text.canonical([told]) if lists else told))
     return found
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlp_tasks import labels
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Setup
 from nlp_tasks.similarity import TRAIN_SIMILARITY, TrainSimilarityParameters
+from readers import label_text
 
 TOPICS = {
     "sport": ["goal", "striker", "penalty", "match", "league", "referee", "cup", "coach", "stadium"],
@@ -30,7 +30,9 @@ def documents(n: int, seed: int = 0, *, several: bool = False) -> list[Document]
     for number in range(n):
         topics = ["sport", "money"] if several and number % 3 == 2 else [("sport", "money")[number % 2]]
         text = " ".join(written(topic, random) for topic in topics)
-        found.append(Document(number, f"k{number}", text, labels.canonical(topics) if several else topics[0]))
+        found.append(
+            Document(number, f"k{number}", text, label_text.canonical(topics) if several else topics[0])
+        )
     return found
 
 

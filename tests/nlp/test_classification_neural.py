@@ -10,15 +10,8 @@ import torch
 
 from nlp_tasks import checkpoint, model_files
 from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import (
-    CLASSIFY,
-    TRAIN_CLASSIFY,
-    ClassifyParameters,
-    TrainParameters,
-    neural,
-    training,
-    units,
-)
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, trainer
+from nlp_tasks.classification.neural import neural, units
 from nlp_tasks.kind import Document, Runner, Setup
 
 WORDS = {"sport": ["goal", "striker", "골을", "경기에서"], "money": ["bank", "interest", "은행이", "금리를"]}
@@ -159,7 +152,7 @@ def test_a_training_that_was_interrupted_twice_ends_with_the_same_model(
     tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SHARE", 1.0)
-    monkeypatch.setattr(training, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "TELL_SECONDS", 0.0)
     monkeypatch.setattr(neural, "PATIENCE", 9)
     train(tmp_path / "whole", arch, labelled(60), epochs=6)
     parameters = TrainParameters(arch=arch, epochs=6, seed=3)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_tasks.classification import features, hashing, ngrams
-from nlp_tasks.classification.ngrams import NgramConfig
+from nlp_tasks.classification.linear import features, hashing, ngrams
+from nlp_tasks.classification.linear.ngrams import NgramConfig
 
 CONFIG = NgramConfig(chars=(1, 3), words=(1, 2), bits=24)
 

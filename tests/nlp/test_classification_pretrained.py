@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, pretrained
-from nlp_tasks.classification.zero_shot_embedding import SCALE
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification.transformers import pretrained
+from nlp_tasks.classification.transformers.zero_shot_embedding import SCALE
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Runner, Setup
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.classification import TrainParameters, cross_fit, features, gram, linear, newton
+from nlp_tasks.classification import TrainParameters
 from nlp_tasks.classification.architecture import Examples
-from nlp_tasks.classification.features import Rows
-from nlp_tasks.classification.linear_model import Weights
-from nlp_tasks.classification.ngrams import NgramConfig
-from nlp_tasks.classification.solver import Problem
+from nlp_tasks.classification.linear import cross_fit, features, gram, linear, newton
+from nlp_tasks.classification.linear.features import Rows
+from nlp_tasks.classification.linear.linear_model import Weights
+from nlp_tasks.classification.linear.ngrams import NgramConfig
+from nlp_tasks.classification.linear.solver import Problem
 
 CONFIG = NgramConfig()
 STARTS = [

@@ -17,7 +17,7 @@ from nlp_tasks.similarity import (
     TrainSimilarityParameters,
     VectorRow,
 )
-from nlp_tasks.similarity.terms import COUNT_POWER, Terms, idf, packed
+from nlp_tasks.similarity.shared_terms import COUNT_POWER, Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 WORDS = ["비", "바다", "sea", "rain", "wind"]

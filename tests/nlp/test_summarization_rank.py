@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.summarization import rank, terms
+from nlp_tasks.summarization.extractive import rank, term_matrix
 
 DOCUMENTS = [
     [["a", "b", "c"], ["b", "c", "d", "d"], ["c", "e"], ["f", "a", "b"]],
@@ -41,8 +41,8 @@ def dense_pagerank(weights: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("method", ["textrank", "lexrank"])
 def test_pagerank_is_that_of_the_dense_graph_of_each_document(method: str) -> None:
-    batch = terms.count(DOCUMENTS)
-    edges = terms.graph(batch, rank.edge_values(batch, method))
+    batch = term_matrix.count(DOCUMENTS)
+    edges = term_matrix.graph(batch, rank.edge_values(batch, method))
 
     ranks = rank.pagerank(batch, edges)
 
@@ -52,8 +52,8 @@ def test_pagerank_is_that_of_the_dense_graph_of_each_document(method: str) -> No
 
 @pytest.mark.parametrize("method", ["textrank", "lexrank"])
 def test_neighbours_and_cosines_are_products_with_the_dense_graph(method: str) -> None:
-    batch = terms.count(DOCUMENTS[:1])
-    edges = terms.graph(batch, rank.edge_values(batch, method))
+    batch = term_matrix.count(DOCUMENTS[:1])
+    edges = term_matrix.graph(batch, rank.edge_values(batch, method))
     weights = dense(DOCUMENTS[0], method)
     x = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 
@@ -67,7 +67,7 @@ def test_neighbours_and_cosines_are_products_with_the_dense_graph(method: str) -
 
 
 def test_documents_of_a_batch_share_no_column() -> None:
-    batch = terms.count(DOCUMENTS)
+    batch = term_matrix.count(DOCUMENTS)
 
     assert torch.equal(batch.document[batch.rows], batch.column_document[batch.columns])
     assert batch.lengths.tolist() == [4, 2, 3]
@@ -75,7 +75,7 @@ def test_documents_of_a_batch_share_no_column() -> None:
 
 
 def test_words_of_the_query_are_marked_in_each_document() -> None:
-    batch = terms.count(DOCUMENTS, query=["b", "nowhere", "x", "b"])
+    batch = term_matrix.count(DOCUMENTS, query=["b", "nowhere", "x", "b"])
 
     assert batch.document_sums(batch.row_sums(batch.asked[batch.columns] * batch.counts)).tolist() == [
         3.0,
@@ -88,9 +88,9 @@ def test_words_of_the_query_are_marked_in_each_document() -> None:
 def test_a_gpu_ranks_as_the_cpu_does() -> None:
     ranks = []
     for device in ("cpu", "cuda:0"):
-        batch = terms.count(DOCUMENTS, device=device)
+        batch = term_matrix.count(DOCUMENTS, device=device)
         ranks.append(
-            rank.pagerank(batch, terms.graph(batch, rank.edge_values(batch, "textrank"))).cpu().numpy()
+            rank.pagerank(batch, term_matrix.graph(batch, rank.edge_values(batch, "textrank"))).cpu().numpy()
         )
 
     assert ranks[0] == pytest.approx(ranks[1], abs=1e-5)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.readers import BadRecord, ReadOptions, Record, read
+from readers import BadRecord, ReadOptions, Record, read
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.readers import BadRecord, Notice, ReadOptions, Record, read
-from scheduler.readers.label_files import LabelRecord, read_labels
-from scheduler.readers.options import ENCODINGS
+from readers import BadRecord, Notice, ReadOptions, Record, read
+from readers.label_files import LabelRecord, read_labels
+from readers.options import ENCODINGS
 
 ANY_FILE = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

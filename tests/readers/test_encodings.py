@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from scheduler.readers import ReadOptions
+from readers import ReadOptions
 
 KOREAN = "안녕하세요. 오늘은 날씨가 좋습니다."
 SAVE = "save the file as UTF-8"

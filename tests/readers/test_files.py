@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.readers import Record, read
-from scheduler.readers.files import DocumentFile, find
-from scheduler.readers.records import RefusedError
-from scheduler.readers.streams import opened
+from readers import Record, read
+from readers.files import DocumentFile, find
+from readers.records import RefusedError
+from readers.streams import opened
 
 READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz"
 
 
 def test_reading_needs_nothing_but_the_standard_library():
-    code = "import sys, scheduler.readers; print(*{name.partition('.')[0] for name in sys.modules})"
+    code = "import sys, readers; print(*{name.partition('.')[0] for name in sys.modules})"
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True, text=True)
     assert not {"torch", "gensim", "numpy", "sqlalchemy", "celery", "pandas"} & set(done.stdout.split())

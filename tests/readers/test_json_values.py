@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scheduler.readers import ReadOptions
+from readers import ReadOptions
 
 DOCUMENTS = [
     {"id": n, "text": f'글 {n}: "{{따옴표}}", [대괄호] \\ 끝', "more": {"a": [1, {"b": 2}]}}

@@ -13,7 +13,7 @@ import pytest
 READ = """
 import json, resource, sys
 from pathlib import Path
-from scheduler.readers import Record, read
+from readers import Record, read
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 n, bad = 0, []
 for item in read([Path(sys.argv[1])]):

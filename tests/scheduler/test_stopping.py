@@ -18,8 +18,8 @@ import pytest
 
 from db import jobs
 from db.store import Store
-from scheduler.commands.processes import on_stop
-from tests.db.making import a_job, held, job_of, outcomes, the_chunk, write_ok
+from docmill.commands.processes import on_stop
+from tests.db.builders import a_job, held, job_of, outcomes, the_chunk, write_ok
 from tests.servers import RedisServer, until
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ class Running:
     def __init__(self, log: Path) -> None:
         self.log = log
         with log.open("ab") as file:
-            command = [sys.executable, "-m", "scheduler.cli", "scheduler"]
+            command = [sys.executable, "-m", "docmill.cli", "scheduler"]
             self.process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=file, stderr=file)
 
     def stops_in_time(self) -> None:

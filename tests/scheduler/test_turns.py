@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import event, select
 
 from db import chunks, jobs
-from db.models import Chunk, Job
 from db.store import Store
-from scheduler import tick
+from db.tables import Chunk, Job
+from scheduler import loop
 from scheduler.broker import Broker
-from scheduler.tick import Scheduler
-from tests.db.making import (
+from scheduler.loop import Scheduler
+from tests.db.builders import (
     a_job,
     chunks_of,
     held,
@@ -59,7 +59,7 @@ def test_a_giant_job_is_cancelled_in_steps_and_the_others_go_on_between_them(sch
     new = a_job(scheduler.store)
     _slow_machine(scheduler)
     for _ in range(2):
-        scheduler.tick()
+        scheduler.loop()
     assert 0 < len(outcomes(scheduler.store, giant)) < 100
     assert job_of(scheduler.store, other).state == "finished"
     assert the_chunk(scheduler.store, new).sent_at is not None
@@ -95,11 +95,11 @@ def test_steps_shrink_on_a_slow_machine_and_grow_again(
     scheduler.step_documents = 4_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
     with monkeypatch.context() as patch:
-        patch.setattr(tick, "STEP_SECONDS", 0.0)
+        patch.setattr(loop, "STEP_SECONDS", 0.0)
         scheduler.move_jobs()
     assert scheduler.step_documents == 2_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
-    monkeypatch.setattr(tick, "STEP_SECONDS", 60.0)
+    monkeypatch.setattr(loop, "STEP_SECONDS", 60.0)
     scheduler.move_jobs()
     assert scheduler.step_documents == 4_000
 
@@ -148,7 +148,7 @@ def test_a_job_that_a_frozen_transaction_holds_does_not_hold_up_the_others(
 ) -> None:
     if store.is_sqlite:
         pytest.skip("in SQLite one transaction writes at a time")
-    monkeypatch.setattr(tick, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(loop, "LOCK_SECONDS", 0.05)
     stuck, other = a_job(store), a_job(store)
     for job_id in (stuck, other):
         write_ok(store, held(store, the_chunk(store, job_id).id))
@@ -210,7 +210,7 @@ def test_the_recount_of_a_giant_job_goes_in_turns(scheduler: Scheduler) -> None:
 def test_many_lost_leases_are_reaped_in_steps_of_a_turn(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tick, "STEP_REAPED", 10)
+    monkeypatch.setattr(loop, "STEP_REAPED", 10)
     job_id = a_job(scheduler.store, 25, per_chunk=1)
     for chunk in chunks_of(scheduler.store, job_id):
         held(scheduler.store, chunk.id)
@@ -314,7 +314,7 @@ def _n_in(store: Store, job_id: int, state: str) -> int:
 
 def _tick_until_it_is(scheduler: Scheduler, job_id: int, state: str) -> None:
     for _ in range(200):
-        scheduler.tick()
+        scheduler.loop()
         if job_of(scheduler.store, job_id).state == state:
             return
     raise AssertionError(f"job {job_id} is {job_of(scheduler.store, job_id).state}")

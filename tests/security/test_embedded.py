@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from db.errors import StoreError
-from scheduler.embedded import Stack
+from docmill.local.embedded import Stack
 from tests.security.production import free_port, listeners
 from tests.servers import missing_redis, short_folder, until
 from workers.settings import settings
@@ -47,7 +47,7 @@ def up() -> Iterator[Up]:
         "DOCMILL_KIND_MODULES": "tests.kinds",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "scheduler.cli", "up", "--devices", "cpu:1", "--flower-port", str(port)]
+    command = [sys.executable, "-m", "docmill.cli", "up", "--devices", "cpu:1", "--flower-port", str(port)]
     with (home / "up.out").open("wb") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=out, stderr=out, start_new_session=True, umask=0o022

@@ -16,11 +16,11 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from db.store import Store
-from scheduler.cli import app
-from scheduler.commands.output import print_csv
+from docmill.cli import app
+from docmill.commands.output import print_csv
 from tests.security.leaky import ECHO
-from workers import chunk_run
-from workers.process import Process
+from workers.processes.process import Process
+from workers.running import chunk_run
 from workers.settings import settings
 
 HOSTILE = [

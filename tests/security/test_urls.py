@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from scheduler.cli import app
+from docmill.cli import app
 from workers.settings import Settings, settings
 
 SECRET = "c4n4ry"

@@ -12,8 +12,8 @@ from db import chunks
 from db.chunks import Written
 from db.store import Store
 from tests.kinds import misbehave
-from workers.lease import Lease
-from workers.process import Process
+from workers.processes.process import Process
+from workers.running.lease import Lease
 from workers.settings import settings
 
 

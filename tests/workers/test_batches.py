@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_tasks.kind import Document
-from workers.batches import by_length, halving
+from workers.running.batches import by_length, halving
 
 
 def _documents(*lengths: int) -> list[Document]:

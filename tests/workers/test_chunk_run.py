@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from db import chunks, jobs
 from db.documents import NewDocument
 from db.store import SCHEMA, Store
-from tests.db.making import (
+from tests.db.builders import (
     add,
     crash,
     finish,
@@ -33,8 +33,8 @@ from tests.db.making import (
 )
 from tests.kinds import answer
 from tests.servers import until
-from workers import chunk_run, lease
-from workers.process import Process
+from workers.processes.process import Process
+from workers.running import chunk_run, lease
 from workers.settings import settings
 
 
@@ -322,7 +322,7 @@ def test_a_sticky_device_error_ends_the_process(process: Process, monkeypatch: p
 
 def _when_it_runs(process: Process, event: Callable[[], None]) -> Callable[[int], str]:
     """Runs a job's chunk; `event` happens when the runner gets its first batch."""
-    from workers.runners import runner_for
+    from workers.running.runners import runner_for
 
     class Interrupted:
         def __init__(self, inner: Any) -> None:
@@ -368,7 +368,7 @@ def test_a_lost_host_costs_no_run_of_single_documents(
     process: Process, monkeypatch: pytest.MonkeyPatch, event: str, n_calls: int
 ) -> None:
     """50 documents of a model that takes as long for a batch as for a document: 2 batches, or 25 times as long."""
-    from workers.runners import runner_for
+    from workers.running.runners import runner_for
 
     job_id = _job(process.store, *["text"] * 50)
     if event != "nothing":

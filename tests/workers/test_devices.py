@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from workers import devices, gpus
+from workers.processes import devices, gpus
 
 H200 = "NVIDIA H200"
 #: UUIDs whose beginnings differ in the first digit.

@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from db.errors import FencedError, NotFoundError
 from nlp_tasks.errors import DocumentError, ModelFileError
-from workers import faults
-from workers.lease import StopRequestedError
+from workers.running import faults
+from workers.running.lease import StopRequestedError
 
 NOT_THEIRS = [
     ModelFileError("weights.safetensors is missing"),

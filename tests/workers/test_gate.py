@@ -10,10 +10,11 @@ import pytest
 
 from db import model_versions
 from db.store import Store
-from tests.db.making import a_job, finish, job_of, let_backoffs_pass, outcomes, sql, the_chunk
-from workers import chunk_run, training
-from workers.process import Process
+from tests.db.builders import a_job, finish, job_of, let_backoffs_pass, outcomes, sql, the_chunk
+from workers.processes.process import Process
+from workers.running import chunk_run
 from workers.settings import settings
+from workers.training import training_run
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_champion_whose_files_are_gone_is_not_replaced_silently(process: Proce
 
 def test_a_training_whose_code_always_raises_ends(process: Process) -> None:
     job_id = a_job(process.store, 2, kind="train-gated", model_ref="m", parameters={"quality": -1})
-    for _ in range(training.MOST_TRIES):
+    for _ in range(training_run.MOST_TRIES):
         assert outcomes(process.store, job_id) == {}
         let_backoffs_pass(process.store)
         said = chunk_run.run(process, the_chunk(process.store, job_id).id)

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import update
 
 from db import model_versions
-from db.models import Job
 from db.store import Store
+from db.tables import Job
 from nlp_tasks import model_files
-from tests.db.making import a_job, finish, let_backoffs_pass, outcomes, the_chunk
-from workers import chunk_run, runners
-from workers.process import Process
+from tests.db.builders import a_job, finish, let_backoffs_pass, outcomes, the_chunk
+from workers.processes.process import Process
+from workers.running import chunk_run, runners
 from workers.settings import settings
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from db.errors import StoreError
-from scheduler import embedded
+from docmill.local import embedded
 from scheduler.broker import Broker
 from tests.commands.test_up_anywhere import DOCMILL
 from tests.faults.stack import Stack
 from tests.security.production import GuardedRedis
 from tests.servers import RedisServer, until
-from workers import redis_version
 from workers.app import make_app
+from workers.processes import redis_version
 from workers.settings import settings
 
 

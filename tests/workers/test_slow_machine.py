@@ -16,11 +16,11 @@ import pytest
 
 from db import chunks
 from db.store import Store
-from tests.db.making import a_job, the_chunk
+from tests.db.builders import a_job, the_chunk
 from tests.servers import until
 from tests.slow import a_tenth_of_a_core
-from workers.pace import Pace
-from workers.process import _last_words
+from workers.processes.process import _last_words
+from workers.running.pace import Pace
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,12 +14,12 @@ from db.documents import NewDocument
 from db.selection import ChunkSize
 from db.store import Store
 from scheduler.broker import Broker
-from scheduler.tick import Scheduler
-from tests.db.making import add, chunks_of, crash, held, job_of, let_backoffs_pass, outcomes, sql, submit
+from scheduler.loop import Scheduler
+from tests.db.builders import add, chunks_of, crash, held, job_of, let_backoffs_pass, outcomes, sql, submit
 from tests.kinds import THREE, answer
-from workers import chunk_run
 from workers.app import make_app
-from workers.process import Process
+from workers.processes.process import Process
+from workers.running import chunk_run
 from workers.settings import settings
 
 TEXTS = [

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.models.base import BigId, Json
 from db.sql import UtcDateTime
+from db.tables.base import BigId, Json
 
 revision = "0001"
 down_revision = None

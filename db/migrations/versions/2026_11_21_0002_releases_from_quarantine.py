@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.models.base import BigId
 from db.sql import UtcDateTime
+from db.tables.base import BigId
 
 revision = "0002"
 down_revision = "0001"

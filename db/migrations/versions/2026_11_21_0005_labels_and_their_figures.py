@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from db.models.base import BigId
 from db.sql import UtcDateTime
+from db.tables.base import BigId
 
 revision = "0005"
 down_revision = "0004"

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from db.models.base import BigId
+from db.tables.base import BigId
 
 revision = "0008"
 down_revision = "0007"

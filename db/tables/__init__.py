@@ -1,0 +1,68 @@
+"""The tables. Everything is importable from here: `from db.tables import Job`."""
+
+from db.tables.base import Base
+from db.tables.document import Collection, Document
+from db.tables.job import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
+from db.tables.label import GivenLabel
+from db.tables.model import (
+    Model,
+    ModelAlias,
+    ModelConfusion,
+    ModelGate,
+    ModelLabelMetric,
+    ModelMetric,
+    ModelReliability,
+    ModelVersion,
+)
+from db.tables.quarantine import Release
+from db.tables.result import (
+    Classification,
+    DocumentVector,
+    Keyword,
+    LabelTerm,
+    Neighbour,
+    NeighbourTerm,
+    ShadowLabel,
+    Summary,
+    SummaryReference,
+    SummaryScore,
+    SummarySentence,
+)
+from db.tables.schedule import Run, Schedule
+from db.tables.worker import LostClaim, Worker
+
+__all__ = [
+    "CHUNK_STATES",
+    "JOB_STATES",
+    "Base",
+    "Chunk",
+    "Classification",
+    "Collection",
+    "Document",
+    "DocumentVector",
+    "GivenLabel",
+    "Job",
+    "Keyword",
+    "LabelTerm",
+    "LostClaim",
+    "Model",
+    "ModelAlias",
+    "ModelConfusion",
+    "ModelGate",
+    "ModelLabelMetric",
+    "ModelMetric",
+    "ModelReliability",
+    "ModelVersion",
+    "Neighbour",
+    "NeighbourTerm",
+    "Outcome",
+    "Release",
+    "Run",
+    "Schedule",
+    "ShadowLabel",
+    "Summary",
+    "SummaryReference",
+    "SummaryScore",
+    "SummarySentence",
+    "Worker",
+]

@@ -1,0 +1,116 @@
+"""Trained models: a name, its immutable versions, and the names that move between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.tables.base import Base, CreatedAt, Id
+
+
+class Model(Base):
+    """A trained artefact under one name; `kind` is the kind of job that trains it."""
+
+    __tablename__ = "model"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
+class ModelVersion(Base):
+    """One immutable build. Its files lie in the models folder under `path` and match `manifest_sha256`."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (UniqueConstraint("model_id", "version"),)
+
+    id: Mapped[Id]
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
+    version: Mapped[int]
+    #: The training job; a job makes at most one version, however often it runs.
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), unique=True)
+    #: Relative to the models folder, which may be mounted elsewhere on each machine.
+    path: Mapped[str]
+    manifest_sha256: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_at: Mapped[CreatedAt]
+
+
+class ModelMetric(Base):
+    """One figure of a model version: accuracy, macro_f1, n_documents, ..."""
+
+    __tablename__ = "model_metric"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
+class ModelLabelMetric(Base):
+    """How well a model version does on one label, on documents that training did not see."""
+
+    __tablename__ = "model_label_metric"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    label: Mapped[str] = mapped_column(primary_key=True)
+    precision: Mapped[float]
+    recall: Mapped[float]
+    f1: Mapped[float]
+    #: Documents that have the label, and documents that got it.
+    support: Mapped[int]
+    n_predicted: Mapped[int]
+    #: The probability from which on it is given, where documents may have several labels.
+    threshold: Mapped[float | None]
+
+
+class ModelConfusion(Base):
+    """So many documents of one label got another, or their own. Pairs without a document have no row."""
+
+    __tablename__ = "model_confusion"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    true_label: Mapped[str] = mapped_column(primary_key=True)
+    predicted_label: Mapped[str] = mapped_column(primary_key=True)
+    n_documents: Mapped[int]
+
+
+class ModelReliability(Base):
+    """Decisions of about the same confidence: how sure the model was on average, and how often it was right."""
+
+    __tablename__ = "model_reliability"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    #: From 0 (least sure).
+    bin: Mapped[int] = mapped_column(primary_key=True)
+    n_decisions: Mapped[int]
+    confidence: Mapped[float]
+    share_right: Mapped[float]
+
+
+class ModelGate(Base):
+    """One figure that the gate judged a model version by, when it was trained."""
+
+    __tablename__ = "model_gate"
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    at_least: Mapped[float | None]
+    at_most: Mapped[float | None]
+    passed: Mapped[bool]
+    #: The champion of that moment; NULL when there was none.
+    champion_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))
+
+
+class ModelAlias(Base):
+    """A movable name: jobs that ask for NAME get NAME@champion."""
+
+    __tablename__ = "model_alias"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    alias: Mapped[str] = mapped_column(primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"))
+    previous_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_version.id"))

@@ -1,0 +1,20 @@
+"""Who was let out of quarantine. Outcomes are final, so a release is a row of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.tables.base import Base
+
+
+class Release(Base):
+    """Outcomes of this document in jobs of this kind that are not newer count as quarantine no more."""
+
+    __tablename__ = "release"
+
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    released_at: Mapped[datetime]

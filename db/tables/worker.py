@@ -1,0 +1,60 @@
+"""Who works on this store: a row for each running worker and scheduler, kept fresh by its heartbeat; and the claims
+that were lost with a worker."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.tables.base import Base, CreatedAt
+
+ROLES = ("worker", "scheduler")
+
+
+class Worker(Base):
+    """One instance: a worker of one device, or a scheduler, from its start to its end. It is removed when the
+    process ends in order; a row that is no longer refreshed is a lost one."""
+
+    __tablename__ = "worker"
+    __table_args__ = (
+        CheckConstraint("role IN ('worker', 'scheduler')", name="role"),
+        Index("ix_worker_last_seen_at", "last_seen_at"),
+    )
+
+    #: Random, new at every start: no two share it. Claims name it.
+    instance: Mapped[str] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    #: For people: "cpu-0@host". Two hosts may have the same.
+    name: Mapped[str]
+    host: Mapped[str]
+    pid: Mapped[int]
+    #: None for a scheduler.
+    device: Mapped[str | None]
+    #: Separated by commas; empty for a scheduler.
+    kinds: Mapped[str]
+    docmill_version: Mapped[str]
+    #: The newest migration that its code knows.
+    schema_revision: Mapped[str]
+    started_at: Mapped[CreatedAt]
+    last_seen_at: Mapped[CreatedAt]
+
+
+class LostClaim(Base):
+    """A claim whose lease ran out, or whose worker was killed with its whole machine. No evidence about any
+    document; but who died a moment later is found here."""
+
+    __tablename__ = "lost_claim"
+    __table_args__ = (Index("ix_lost_claim_lost_at", "lost_at"),)
+
+    #: No reference: rows live for days, and a chunk is never needed for them.
+    chunk_id: Mapped[int] = mapped_column(primary_key=True)
+    fence: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int]
+    instance: Mapped[str]
+    #: The worker's name, for people.
+    worker: Mapped[str | None]
+    #: The document that this claim was running alone.
+    suspect_id: Mapped[int | None]
+    lost_at: Mapped[datetime]

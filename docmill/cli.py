@@ -1,0 +1,75 @@
+"""The docmill command. It loads what a command needs when that command runs: --help is instant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from docmill.commands import (
+    about,
+    alive,
+    checking,
+    devices,
+    documents,
+    evaluating,
+    following,
+    jobs,
+    labelling,
+    models,
+    output,
+    processes,
+    quarantine,
+    schedules,
+    similar,
+    sql,
+    store,
+    submitting,
+)
+from docmill.commands.shell import Commands
+
+app = Commands(
+    name="docmill",
+    help="Submit documents tonight; query the answers in SQL tomorrow. `docmill demo` shows it.",
+)
+
+
+@app.callback()
+def docmill(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=about.version, is_eager=True, help="Print docmill's version."),
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Say on stderr which store and which Redis the command uses."),
+    ] = False,
+) -> None:
+    # No docstring: the help of docmill itself is above.
+    pass
+
+
+for command in (
+    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
+    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
+    jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
+    devices.devices, alive.alive,
+    processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
+):  # fmt: skip
+    app.command()(command)
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(schedules.app, name="schedule")
+app.add_typer(models.app, name="models")
+app.add_typer(labelling.app, name="label")
+app.add_typer(store.app, name="db")
+
+
+def main() -> None:
+    """Run the command; exit statuses are in docmill.commands.shell."""
+    output.survive_any_encoding()
+    output.keep_private()
+    app()
+
+
+if __name__ == "__main__":
+    main()

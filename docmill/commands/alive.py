@@ -1,0 +1,43 @@
+"""docmill alive: the health check of a container."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from docmill.commands.output import say
+from docmill.commands.shell import FAILED
+
+
+class Part(StrEnum):
+    """What runs until it is told to stop."""
+
+    SCHEDULER = "scheduler"
+    WORKER = "worker"
+
+
+def alive(
+    part: Annotated[Part, typer.Argument(metavar="PART", help="scheduler or worker.")],
+) -> None:
+    """Say whether the scheduler or worker here is alive.
+
+    Here means in this DOCMILL_HOME. It is alive while its own loop turns and, for a worker, its processes stay up.
+    Redis, the store and others do not count: `docmill doctor` looks at all of it. The exit status is 1 after 90
+    seconds without a sign of life.
+
+    Example: docmill alive scheduler
+    """
+    from workers.processes.liveness import MAX_AGE_SECONDS, age_seconds
+    from workers.settings import settings
+
+    age = age_seconds(settings(), part)
+    if age is None:
+        say(f"{part}: none has run in {settings().home_path}")
+    else:
+        say(
+            f"{part}: {'alive' if age <= MAX_AGE_SECONDS else 'NOT ALIVE'}, last sign of life {age:.0f} s ago"
+        )
+    if age is None or age > MAX_AGE_SECONDS:
+        raise typer.Exit(FAILED)

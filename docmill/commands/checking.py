@@ -1,0 +1,124 @@
+"""docmill repro, docmill verify: a job's documents run again, here, writing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from docmill.commands.options import JobId, Json, Key
+from docmill.commands.output import print_json, say, warn
+from docmill.commands.shell import FAILED, INTERRUPTED, SOME_BAD
+from docmill.commands.tables import print_table
+
+Device = Annotated[str, typer.Option(metavar="DEVICE", help="cpu or cuda:0.")]
+
+
+def repro(
+    job: JobId,
+    key: Key,
+    device: Device = "cpu",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.1,
+            help="Then say where it hangs, and leave; as a worker if not given.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run one document of a job here, and show what happens.
+
+    It runs alone, in this process, and nothing is written to the store. The result is printed; an error with
+    its whole traceback, and so is what a segmentation fault or a hang was doing. The exit status is 0 for a
+    result, 3 for an error.
+
+    Example: docmill repro 42 report-7
+    """
+    from dataclasses import asdict
+
+    from docmill.verification import reruns
+    from nlp_tasks.errors import DocumentError
+
+    found = reruns.find(job, key)
+    warn(f"job {job}, {found.job.kind.name}, document {key!r}: {len(found.document.text):,} characters")
+    with reruns.watching(timeout) as beat:
+        result = _tried(lambda: reruns.run_one(found, device, beat))
+    if isinstance(result, DocumentError):
+        say(f"{result.code}: {result.detail}")
+        raise typer.Exit(SOME_BAD)
+    rows = [{"table": row.table} | asdict(row) for row in result]
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        say("  ".join(f"{name}={_short(value)}" for name, value in row.items()))
+    say(f"ok: {len(rows)} rows")
+
+
+def _tried(run: Callable[[], Any]) -> Any:
+    """The result; an error that a worker would blame on the document shows where it came from first."""
+    import traceback
+
+    from workers.running import faults
+
+    try:
+        return run()
+    except KeyboardInterrupt:
+        # Where it was is what somebody who interrupts a hanging document wants to know.
+        traceback.print_exc()
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:
+        if faults.is_not_the_documents(error) and not faults.is_sticky(error):
+            raise
+        traceback.print_exc()
+        return faults.as_document_error(error)
+
+
+def verify(
+    job: JobId,
+    sample: Annotated[
+        int, typer.Option(metavar="N", min=1, help="So many documents, chosen at random.")
+    ] = 100,
+    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another sample.")] = 0,
+    device: Device = "cpu",
+    json: Json = False,
+) -> None:
+    """Recompute a sample of a finished job, and compare.
+
+    Numbers may differ by a thousandth, as they do between devices. Documents that killed or hung a worker are
+    left out. Nothing is written. The exit status is 1 when anything differs.
+
+    Example: docmill verify 42 --sample 500
+    """
+    from dataclasses import asdict
+
+    from docmill.verification import reruns
+
+    checked = reruns.verify(job, sample, seed, device)
+    rows = [asdict(difference) for difference in checked.differences]
+    if json:
+        print_json(
+            {
+                "job": job,
+                "n_checked": checked.n_checked,
+                "n_left_out": checked.n_left_out,
+                "differences": rows,
+            }
+        )
+    else:
+        if rows:
+            print_table(rows, ("document_key", "table", "what", "stored", "again"), "")
+        n_bad = len({row["document_key"] for row in rows})
+        out = f", {checked.n_left_out:,} left out (no result to compare)" if checked.n_left_out else ""
+        say(f"job {job}: {checked.n_checked:,} documents recomputed, {n_bad:,} differ{out}")
+    if rows:
+        raise typer.Exit(FAILED)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
+    return repr(value)

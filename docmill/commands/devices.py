@@ -1,0 +1,43 @@
+"""docmill devices: what a worker here would run on, and why. Needs neither torch nor a store."""
+
+from __future__ import annotations
+
+import typer
+
+from docmill.commands.options import Devices, Json
+from docmill.commands.output import print_json, say
+from docmill.commands.shell import FAILED
+from docmill.commands.tables import print_table
+
+
+def devices(devices: Devices = "auto", json: Json = False) -> None:
+    """Say which devices a worker here would use, and why.
+
+    It asks nvidia-smi and reads CUDA_VISIBLE_DEVICES, and starts nothing. The exit status is 1 when something
+    needs attention: nvidia-smi fails, a GPU is lost, CUDA_VISIBLE_DEVICES names one that is not there.
+
+    Example: docmill devices --devices cuda
+    """
+    from workers.processes.devices import decide
+
+    decision = decide(devices)
+    rows = [
+        {
+            "worker": device.name,
+            "device": device.torch_name,
+            "model": device.model,
+            "CUDA_VISIBLE_DEVICES": device.environment["CUDA_VISIBLE_DEVICES"],
+            "processors": sorted(device.processors),
+        }
+        for device in decision.devices
+    ]
+    if json:
+        found = {"asked": decision.asked, "devices": rows, "why": decision.why, "problems": decision.problems}
+        print_json(found)
+    else:
+        print_table(rows, ("worker", "device", "model", "CUDA_VISIBLE_DEVICES"), "")
+        say(f"why: {decision.why}")
+        for problem in decision.problems:
+            say(f"BAD  {problem}")
+    if decision.problems:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,82 @@
+"""docmill label set, list, remove: what people say a document is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from docmill.commands.options import Format, Key, Limit
+from docmill.commands.output import print_json_array, say
+from docmill.commands.shell import Commands
+
+app = Commands(help="Labels that people give; they go before a model's.")
+
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--collection", metavar="NAME", help="The document's collection; needed if several have the key."
+    ),
+]
+
+
+@app.command(name="set")
+def set_(
+    key: Key,
+    label: Annotated[
+        str, typer.Argument(metavar="LABEL", help='The label; \'["a", "b"]\' for several, [] for none.')
+    ],
+    collection: Where = None,
+) -> None:
+    """Give a document a label, in place of what a model says.
+
+    It stays when the document's text changes, and takes the place of a label that was given before.
+
+    Example: docmill label set report-7 complaint --collection inbox
+    """
+    from scheduler import labelling
+
+    name = labelling.set_label(key, label, collection)
+    say(f"{name}: {key} is {label}")
+
+
+@app.command(name="list")
+def list_(
+    collection: Annotated[
+        str | None, typer.Option("--collection", metavar="NAME", help="Of this collection only.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
+    ] = Format.TABLE,
+    limit: Limit = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON array.")] = False,
+) -> None:
+    """List the labels that were given.
+
+    Example: docmill label list --collection inbox
+    """
+    from itertools import islice
+
+    from db import labels
+    from docmill.commands.jobs import TABLE_ROWS, print_rows
+    from scheduler.store import store
+
+    most = TABLE_ROWS if format is Format.TABLE and limit is None and not json else limit
+    with store().read() as session:
+        rows = islice(labels.listing(session, collection), most)
+        if json:
+            print_json_array(rows)
+            return
+        print_rows(rows, format, "no label was given yet: docmill label set KEY LABEL")
+
+
+@app.command()
+def remove(key: Key, collection: Where = None) -> None:
+    """Take back the label that was given to a document.
+
+    Example: docmill label remove report-7
+    """
+    from scheduler import labelling
+
+    name = labelling.remove_label(key, collection)
+    say(f"{name}: the label given to {key} is removed")

@@ -1,0 +1,211 @@
+"""docmill worker, scheduler, flower, up, demo: the commands that stay."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from docmill.commands.about import telling_of_a_new_store
+from docmill.commands.options import Devices
+from docmill.commands.output import say, warn
+
+if TYPE_CHECKING:
+    from workers.settings import Settings
+
+
+def worker(
+    devices: Devices = "auto",
+    kinds: Annotated[
+        str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
+    ] = "",
+) -> None:
+    """Run one worker for each device until told to stop.
+
+    SIGTERM or Ctrl-C lets each end its batch; what is not done goes back to the queue.
+
+    Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
+    """
+    from db.store import open_store
+    from workers.kinds import all_kinds, find
+    from workers.processes import logs, redis_version
+    from workers.processes.devices import decide
+    from workers.processes.launcher import Launcher
+    from workers.settings import settings
+
+    wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
+    decision = decide(devices)
+    logs.to_stderr()
+    with telling_of_a_new_store():
+        open_store(settings().url).check_durability()
+    _warn_without_redis(settings())
+    redis_version.check(settings())
+    logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
+    launcher = Launcher(settings(), decision.devices, wanted)
+    on_stop(launcher.stopping.set)
+    launcher.run()
+
+
+def scheduler() -> None:
+    """Run the scheduler until told to stop.
+
+    It feeds Redis, frees what dead workers held, finishes jobs and fires schedules. Any number of them may run.
+    SIGTERM or Ctrl-C ends it within 2 seconds, whatever it does: what it had not committed is done by the next one.
+
+    Example: docmill scheduler
+    """
+    from db.store import open_store
+    from scheduler.broker import Broker
+    from scheduler.loop import Scheduler
+    from workers.app import app
+    from workers.kinds import all_kinds
+    from workers.processes import heartbeat, logs, redis_version
+    from workers.settings import settings
+
+    logs.to_stderr()
+    # What cannot be loaded is said before anything is started; later it would be an error of each message sent.
+    all_kinds()
+    with telling_of_a_new_store():
+        store = open_store(settings().url)
+    store.check_durability()
+    _warn_without_redis(settings())
+    redis_version.check(settings())
+    loop = Scheduler(store, Broker(app), settings())
+    told = threading.Event()
+
+    def stop() -> None:
+        told.set()
+        loop.stopping.set()
+
+    on_stop(stop)
+    if not heartbeat.run_scheduler(settings(), loop, told):
+        # The interpreter would wait for what the others wait for.
+        logging.shutdown()
+        os._exit(0)
+
+
+def flower(
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=1, max=65535, help="The port to listen on.")
+    ] = 5555,
+    address: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Anything but 127.0.0.1 belongs behind a proxy with TLS.")
+    ] = "127.0.0.1",
+) -> None:
+    """Run Flower, which shows workers and messages.
+
+    It is read-only, and asks for a password: user and password come from FLOWER_BASIC_AUTH (user:password).
+
+    Example: FLOWER_BASIC_AUTH=me:secret docmill flower
+    """
+    from workers.settings import settings
+
+    if ":" not in os.environ.get("FLOWER_BASIC_AUTH", ""):
+        raise ValueError(
+            "set FLOWER_BASIC_AUTH=user:password: Flower's pages are open to everybody without it"
+        )
+    settings()
+    arguments = [
+        "flower", f"--address={address}", f"--port={port}", "--read_only=True",
+        "--max_tasks=10000", "--persistent=False",
+        # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
+        "--tasks_columns=args,state,result,exception,received,runtime,worker,uuid",
+    ]  # fmt: skip
+    # -P: modules in the current folder do not replace ours.
+    command = [sys.executable, "-P", "-m", "workers.processes.celery_command", *arguments]
+    os.execv(sys.executable, command)  # noqa: S606 (no shell is wanted)
+
+
+def up(
+    devices: Devices = "auto",
+    flower_port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="Flower's port; another free one if it is taken."
+        ),
+    ] = 5555,
+) -> None:
+    """Run everything on this machine until Ctrl-C.
+
+    Everything is Redis, a scheduler, workers and Flower. The store, models and logs are in DOCMILL_HOME
+    (./.docmill if not set).
+
+    Example: docmill up
+    """
+    from docmill.local.embedded import Stack
+    from workers.kinds import all_kinds
+    from workers.processes.devices import decide
+    from workers.settings import settings
+
+    decision = decide(devices)
+    all_kinds()
+    stopping = threading.Event()
+    on_stop(stopping.set)
+    stack = Stack(settings(), devices, flower_port)
+    try:
+        with telling_of_a_new_store():
+            stack.start()
+        say(f"docmill is up in {stack.home}")
+        say(f"devices: {decision}")
+        if stack.flower is not None:
+            say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
+        say(f"logs:   {stack.logs}")
+        say("Ctrl-C stops everything; what is not done goes on at the next start.")
+        sys.stdout.flush()
+        stack.run(stopping)
+    finally:
+        say("stopping ...")
+        stack.stop()
+
+
+def demo(
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Stay up afterwards, with Flower, until Ctrl-C; else until Enter, at a terminal."
+        ),
+    ] = False,
+    devices: Devices = "auto",
+) -> None:
+    """Show docmill on real texts.
+
+    They are English news, a small Korean collection and support tickets in both languages, a quarter of which the
+    classifier never sees before it labels them. It works in a folder of its own inside DOCMILL_HOME; run again, it
+    finds nothing to do.
+
+    Example: docmill demo --keep
+    """
+    from docmill.demo import tour
+
+    tour.run(devices=devices, keep=keep)
+
+
+def _warn_without_redis(now_settings: Settings) -> None:
+    """What the queue's own messages do not say: who starts the Redis that they miss."""
+    if not now_settings.redis_url and not now_settings.embedded_socket.exists():
+        warn(
+            f"there is no Redis at {now_settings.embedded_socket} yet: `docmill up` runs one with all the rest, "
+            "DOCMILL_REDIS_URL names another"
+        )
+
+
+def on_stop(stop: Callable[[], None]) -> None:
+    """Call `stop` on SIGTERM and on Ctrl-C, in a thread: in the handler itself, an Event that the main thread is
+    about to wait for would be set while its lock is held, and the process would hang."""
+    told: SimpleQueue[int] = SimpleQueue()
+
+    def wait() -> None:
+        while told.get():
+            stop()
+
+    threading.Thread(target=wait, name="on-stop", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Putting into a SimpleQueue is safe wherever the main thread is interrupted.
+        signal.signal(number, lambda number, _: told.put(number))

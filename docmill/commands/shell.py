@@ -1,0 +1,146 @@
+"""How a command meets the shell: exit statuses, errors in one line, help that reads well."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+from docmill.commands import about
+from nlp_tasks.errors import ModelFileError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The command could not do its work; something named does not exist; something looked at is not well.
+FAILED = 1
+#: The command line (or a DOCMILL_* variable) cannot be understood.
+USAGE = 2
+#: The work was done, and some of the documents or records are bad.
+SOME_BAD = 3
+#: The job was cancelled.
+CANCELLED = 4
+#: Ctrl-C.
+INTERRUPTED = 130
+#: Whoever read the output has left (`docmill results 1 | head`).
+READER_LEFT = 141
+
+
+class Command(TyperCommand):
+    """A command whose errors are one line on stderr; an error that docmill does not know is a defect and
+    keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        warn_of_unknown_settings()
+        try:
+            if ctx.find_root().params.get("verbose"):
+                about.say_where()
+            returned = super().invoke(ctx)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            sys.stdout.flush()
+            print("docmill: interrupted", file=sys.stderr)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # The interpreter must not complain at its end either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(READER_LEFT) from None
+        except Exception as error:
+            found = known(error)
+            if found is None:
+                raise
+            status, words = found
+            sys.stdout.flush()
+            print(f"docmill: {words}", file=sys.stderr)
+            raise typer.Exit(status) from None
+        return returned
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """JOB, where newer versions of Typer write {JOB}."""
+        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
+class Commands(typer.Typer):
+    """A group of such commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            no_args_is_help=True,
+            add_completion=False,
+            rich_markup_mode=None,
+            pretty_exceptions_enable=False,
+            context_settings={"help_option_names": ["-h", "--help"]},
+            **options,
+        )
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[[F], F]:
+        return super().command(name, cls=Command, **options)
+
+
+def warn_of_unknown_settings() -> None:
+    """A DOCMILL_* variable that is no setting is most likely one with a slip in its name."""
+    if not any(name.upper().startswith("DOCMILL_") for name in os.environ):
+        return
+    from workers.settings import unknown_names
+
+    for name, close in unknown_names(os.environ).items():
+        hint = f"did you mean {close}?" if close else "the settings are in docs/commands.md"
+        print(f"docmill: {name} is no setting, so it is ignored: {hint}", file=sys.stderr)
+
+
+def known(error: Exception) -> tuple[int, str] | None:
+    """(exit status, one line) of an error whose message is for the user; None for a defect."""
+    if type(error) is ValueError:
+        # Not its subclasses: a text that cannot be decoded, say, is nothing that the user wrote.
+        return USAGE, _line(str(error))
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
+        # Python keeps bytes of an argument that are no text in the locale's encoding as surrogates.
+        return USAGE, "what was typed is no text in this locale's encoding: set LC_ALL=C.UTF-8"
+    if isinstance(error, OSError):
+        return FAILED, _os_words(error)
+    if "pydantic" in sys.modules and (words := _settings_words(error)):
+        return USAGE, words
+    if isinstance(error, ModelFileError):
+        return FAILED, _line(str(error))
+    return _store_words(error) if "sqlalchemy" in sys.modules else None
+
+
+def _settings_words(error: Exception) -> str | None:
+    """A bad DOCMILL_* variable; its value is not repeated, since it may hold a password."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or not error.title.endswith("Settings"):
+        return None
+    first = error.errors(include_input=False)[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"DOCMILL_{name}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _store_words(error: Exception) -> tuple[int, str] | None:
+    from sqlalchemy.exc import OperationalError
+
+    from db.database_errors import is_infrastructure_error, words
+    from db.errors import StoreError
+
+    if isinstance(error, StoreError):
+        return FAILED, _line(str(error))
+    if isinstance(error, OperationalError) or is_infrastructure_error(error):
+        from db.store import Store
+        from workers.settings import settings
+
+        return FAILED, f"{Store(settings().url).name}: {words(error)}; `docmill doctor` looks at everything"
+    return None
+
+
+def _os_words(error: OSError) -> str:
+    if error.strerror is None:
+        return _line(str(error))
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _line(text: str) -> str:
+    """Drivers write paragraphs."""
+    return "; ".join(part for part in (line.strip() for line in text.splitlines()) if part)

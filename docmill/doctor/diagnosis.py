@@ -1,0 +1,234 @@
+"""What docmill doctor looks at: what is reachable, what is stuck, why, and what mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, aliased
+
+from db import jobs, model_versions, quarantine, schedules
+from db.database_errors import words
+from db.errors import NoStoreError, StoreError
+from db.sql import now
+from db.store import Store
+from db.tables import Chunk, Job, Schedule
+from docmill.doctor import members
+from docmill.doctor.findings import Finding, start_with
+from workers.settings import Settings, settings
+
+#: A chunk that was ready for so long and not claimed has no worker.
+IDLE_SECONDS = 30.0
+#: Less than that is soon used up.
+LOW_DISK_BYTES = 500_000_000
+
+
+def run() -> list[Finding]:
+    """Everything, the most basic first: what depends on something broken is left out."""
+    now_settings = settings()
+    redis = _redis(now_settings)
+    workers, served = _workers(now_settings) if redis.ok else (None, set())
+    try:
+        store = Store(now_settings.url)
+    except StoreError as error:
+        return [Finding("store", False, str(error)), redis, *_there(workers)]
+    found = [_store(store)]
+    if not found[0].ok:
+        store.close()
+        return [*found, redis, *_there(workers)]
+    found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
+    with store.read() as session:
+        found += members.findings(session)
+        found += _jobs(session, served if redis.ok else None, now_settings)
+    store.close()
+    return found
+
+
+def _there(finding: Finding | None) -> list[Finding]:
+    return [] if finding is None else [finding]
+
+
+def _disk(now_settings: Settings) -> Finding:
+    """The folder of models, logs and the embedded store."""
+    folder = now_settings.home_path
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    fix = "make room: a store that cannot write stops all work" if free < LOW_DISK_BYTES else None
+    return Finding("disk", fix is None, f"{free / 1e9:,.1f} GB free for {now_settings.home_path}", fix)
+
+
+def _store(store: Store) -> Finding:
+    try:
+        store.check_schema(create=False)
+        store.check_durability()
+    except NoStoreError as error:
+        fix = (
+            "docmill add PATHS --collection NAME; or set DOCMILL_HOME or DOCMILL_DATABASE_URL to where it is"
+        )
+        return Finding("store", False, str(error), fix)
+    except StoreError as error:
+        return Finding("store", False, str(error))
+    except SQLAlchemyError as error:
+        return Finding(
+            "store", False, f"{store.name}: {words(error)}", "check DOCMILL_DATABASE_URL and that it runs"
+        )
+    return Finding("store", True, store.name)
+
+
+def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
+    """Whether every model version's files are there; their contents are checked when a worker loads them."""
+    folder = now_settings.models_path
+    with store.read() as session:
+        versions = model_versions.listing(session)
+    n_bad = 0
+    for version in versions:
+        if missing := _missing_file(folder / version["path"]):
+            n_bad += 1
+            name = f"{version['model']}@{version['version']}"
+            fix = "mount the models folder (DOCMILL_MODELS_DIR), restore it, or train again"
+            yield Finding(f"model {name}", False, f"{missing} is missing", fix)
+    yield Finding("models", True, f"{len(versions) - n_bad} of {len(versions)} versions whole in {folder}")
+
+
+def _missing_file(folder: Path) -> Path | None:
+    """The first file of a model that is not there."""
+    from nlp_tasks.model_files import MANIFEST
+
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return manifest
+    names = json.loads(manifest.read_text(encoding="utf-8"))
+    return next((folder / name for name in names if not (folder / name).is_file()), None)
+
+
+def _redis(now_settings: Settings) -> Finding:
+    from scheduler.broker import Broker
+    from workers.app import make_app
+
+    app = make_app()
+    # Once, instead of trying on for seconds as a scheduler does.
+    once = {"max_retries": 1, "interval_start": 0}
+    app.conf.broker_transport_options = dict(app.conf.broker_transport_options) | once
+    broker = Broker(app)
+    try:
+        broker.ping()
+    except Exception as error:
+        fix = "docmill up" if not now_settings.redis_url else "check DOCMILL_REDIS_URL and that it runs"
+        return Finding("redis", False, f"{now_settings.redis_name}: {str(error).splitlines()[0]}", fix)
+    finally:
+        broker.close()
+    return Finding("redis", True, now_settings.redis_name)
+
+
+def _workers(now_settings: Settings) -> tuple[Finding, set[str]]:
+    """The workers that answer, and the kinds they serve."""
+    from workers.app import make_app
+
+    queues = make_app().control.inspect(timeout=2).active_queues() or {}
+    kinds = {queue["name"].removeprefix("docmill.") for served in queues.values() for queue in served}
+    if not queues:
+        return Finding("workers", False, "no worker answers", start_with(now_settings, "worker")), kinds
+    return Finding("workers", True, f"{len(queues)} answer: {', '.join(sorted(queues))}"), kinds
+
+
+def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:
+    """`served` are the kinds that workers serve; None if Redis cannot be asked."""
+    n_open = session.scalar(select(func.count()).where(Job.state.not_in(jobs.ENDED)))
+    yield Finding("jobs", True, f"{n_open} open")
+    yield from _waiting_chunks(session, served, now_settings)
+    yield from _nobody_moves(session, now_settings)
+    yield from _faulty_chunks(session)
+    for job in session.scalars(select(Job).where(Job.state == "paused").order_by(Job.id)):
+        yield Finding(f"job {job.id}", True, "paused by somebody", f"docmill resume {job.id}")
+    yield from _behind_paused(session)
+    if held := quarantine.entries(session, limit=1000):
+        yield Finding("quarantine", True, f"{len(held)} documents", "docmill quarantine list")
+    for schedule_id, run in schedules.last_runs(session).items():
+        if run.fault and (schedule := session.get_one(Schedule, schedule_id)).removed_at is None:
+            detail = f"its last firing submitted nothing: {run.fault}"
+            yield Finding(f"schedule {schedule.name}", False, detail, f"docmill schedule run {schedule.name}")
+
+
+def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:
+    """Kinds with ready chunks that nobody works on."""
+    waiting = (
+        select(Chunk.queue, func.count(), func.count(Chunk.sent_at), func.min(Chunk.job_id))
+        .join(Job, Job.id == Chunk.job_id)
+        .where(Chunk.state == "ready", Job.state == "running", Job.created_at < now(-IDLE_SECONDS))
+        .group_by(Chunk.queue)
+    )
+    for kind, n_ready, n_sent, job_id in session.execute(waiting):
+        chunks = f"{n_ready} {'chunk waits' if n_ready == 1 else 'chunks wait'}, the first of job {job_id}"
+        if served is None:
+            yield Finding(kind, False, f"{chunks}: Redis is away", "mend Redis first")
+        elif served and kind not in served:
+            fix = f"docmill worker --kinds {kind}"
+            yield Finding(kind, False, f"{chunks}: no worker serves this kind", fix)
+        elif not served:
+            yield Finding(kind, False, f"{chunks}: there is no worker", start_with(now_settings, "worker"))
+        elif not n_sent:
+            yield members.no_scheduler(session, kind, f"{chunks}: nobody sends them", now_settings)
+
+
+def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]:
+    """What a scheduler would have done long ago."""
+    long_ago = now(-IDLE_SECONDS)
+    still_open = exists().where(Chunk.job_id == Job.id, Chunk.state != "closed")
+    last_closed = select(func.max(Chunk.closed_at)).where(Chunk.job_id == Job.id).scalar_subquery()
+    count = select(func.count())
+    signs = {
+        "leases ran out and are not freed": count.where(
+            Chunk.state == "leased", Chunk.lease_until < long_ago
+        ),
+        "jobs are done and not closed": count.where(
+            Job.state == "running", ~still_open, last_closed < long_ago
+        ),
+        "schedules are overdue": count.where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None)),
+    }
+    for sign, query in signs.items():
+        if n := session.scalar(query):
+            yield members.no_scheduler(session, "scheduler", f"{n} {sign}", now_settings)
+
+
+def _behind_paused(session: Session) -> Iterator[Finding]:
+    """Jobs that wait for one that is paused."""
+    before = aliased(Job)
+    query = (
+        select(Job.id, before.id)
+        .join(before, before.id == Job.after_job_id)
+        .where(Job.state == "waiting", before.state == "paused")
+        .order_by(Job.id)
+    )
+    for job_id, before_id in session.execute(query):
+        yield Finding(
+            f"job {job_id}",
+            True,
+            f"waits for job {before_id}, which is paused",
+            f"docmill resume {before_id}",
+        )
+
+
+def _faulty_chunks(session: Session) -> Iterator[Finding]:
+    """Chunks that keep failing for reasons that are no document's. Once is no more than bad luck."""
+    query = (
+        select(Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.n_lost, Chunk.fault)
+        .where(
+            Chunk.state.in_(("ready", "leased")),
+            (Chunk.n_put_back > 1) | (Chunk.n_crashes > 1) | (Chunk.n_lost > 1),
+        )
+        .order_by(Chunk.id)
+        .limit(10)
+    )
+    for row in session.execute(query):
+        lost = f", and was lost with its worker {row.n_lost} times" if row.n_lost else ""
+        detail = (
+            f"chunk {row.seq} failed {row.n_put_back} times and killed {row.n_crashes} workers{lost}; "
+            f"last: {row.fault}"
+        )
+        fix = f"mend the cause, and it goes on by itself; or docmill cancel {row.job_id}"
+        yield Finding(f"job {row.job_id}", False, detail, fix)

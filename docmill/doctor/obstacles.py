@@ -1,0 +1,66 @@
+"""What keeps a job from moving, for whoever watches it or asks for its status. Doctor looks at the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from docmill.commands.output import duration, one_line
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from db.progress import JobProgress
+
+#: A job that nobody works on for so long is worth a word.
+STILL_SECONDS = 10.0
+
+
+def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
+    """By job: what is in its way at this moment."""
+    from docmill.doctor import standstill
+    from workers.settings import settings
+
+    found = list(jobs)
+    said = {
+        job_id: f"nobody has worked on it for {_about(still.seconds)}: {still.why}"
+        for job_id, still in standstill.of(session, found, settings(), STILL_SECONDS).items()
+    }
+    for job in found:
+        if job.fault:
+            said[job.job_id] = one_line(job.fault)
+        elif job.state == "waiting":
+            said[job.job_id] = f"waiting for job {job.after_job_id}"
+    return said
+
+
+def _about(seconds: float) -> str:
+    return duration(seconds) if seconds > STILL_SECONDS else f"{seconds:.0f} s"
+
+
+class Obstacles:
+    """Knows what was said of what keeps a job from moving, and says it once."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+        self.seen: object = None
+        self.moved_at = 0.0
+
+    def news(self, now: JobProgress, seconds: float, why: Callable[[], str] = lambda: "") -> str:
+        """A line about the job at this moment; nothing where it moves or the same was said before. `why` is asked
+        when nobody works on the job."""
+        moved = (now.state, now.n_done, now.n_chunks_closed, now.n_chunks_leased)
+        if now.n_chunks_leased or moved != self.seen:
+            self.seen, self.moved_at = moved, seconds
+        if now.fault and now.state != "paused":
+            cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it is tried again"
+        elif now.state in ("running", "cancelling") and seconds - self.moved_at > STILL_SECONDS:
+            cause = words = f"nobody has worked on it for {STILL_SECONDS:.0f} s"
+        else:
+            return ""
+        if cause in self.said:
+            return ""
+        self.said.add(cause)
+        if not now.fault and (reason := why()):
+            words = f"{words}: {reason}"
+        return f"job {now.job_id}: {words} (`docmill doctor` says what is wrong)"

@@ -1,0 +1,1 @@
+"""The whole of docmill on one machine: Redis, scheduler, workers and Flower as child processes."""

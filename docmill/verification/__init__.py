@@ -1,0 +1,1 @@
+"""Stored results checked by running documents again."""

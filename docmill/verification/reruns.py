@@ -1,0 +1,132 @@
+"""A job's documents run again in this process, for `docmill repro` and `docmill verify`. Writes nothing.
+
+Imports no torch: the kind's runner does, when it is opened.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from db import documents, quarantine, results
+from db.errors import ConflictError, NotFoundError
+from db.jobs import ENDED
+from db.sql import each_id
+from db.tables import Chunk, Document, Job, Outcome
+from docmill.verification.comparison import Difference, differences
+from nlp_tasks import kind as kinds
+from nlp_tasks.errors import DocumentError
+from scheduler.store import store
+from workers.running import foreground
+from workers.running.foreground import PastJob
+from workers.settings import Settings, settings
+
+#: Outcomes that no runner gave: there is nothing to compare, and some of them would end this process.
+NOT_COMPARED = (*quarantine.CODES, "CANCELLED", "NO_MODEL")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A document as a job had it."""
+
+    job: PastJob
+    document: kinds.Document
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What verifying found."""
+
+    n_checked: int
+    n_left_out: int
+    differences: list[Difference]
+
+
+def find(job_id: int, key: str) -> Found:
+    """The version of the document that the job had. NotFoundError if it had none of this key."""
+    with store().read() as session:
+        job = PastJob.from_row(_job(session, job_id))
+        in_chunk, id_ = each_id(Chunk.document_ids)
+        version = session.scalar(
+            select(Document.id)
+            .where(
+                Document.collection_id == job.collection_id,
+                Document.key == key,
+                exists(select(Chunk.id).join(in_chunk, id_ == Document.id).where(Chunk.job_id == job_id)),
+            )
+            .limit(1)
+        )
+        if version is None:
+            raise NotFoundError(
+                f"job {job_id} has no document {key!r}: `docmill results {job_id}` and --errors show the keys"
+            )
+        [text] = documents.texts(session, [version])
+    return Found(job, kinds.Document(text.id, text.key, text.text, text.label))
+
+
+def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | DocumentError:
+    """All stages on this one document; what the runner raises comes through."""
+    return foreground.run_one(store(), _on(device), found.job, found.document, beat)
+
+
+def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
+    """Recompute a sample of an ended job's documents and compare with what is stored."""
+    with store().read() as session:
+        row = _job(session, job_id)
+        if row.state not in ENDED:
+            raise ConflictError(f"job {job_id} is {row.state}: it can be verified once it has ended")
+        job = PastJob.from_row(row)
+        outcomes = select(Outcome.document_id, Outcome.error_code).where(Outcome.job_id == job_id)
+        codes = {row.document_id: row.error_code for row in session.execute(outcomes)}
+        comparable = sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
+        chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
+        texts = [kinds.Document(t.id, t.key, t.text, t.label) for t in documents.stream(session, chosen)]
+        stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}
+    again = foreground.run_again(store(), _on(device), job, texts)
+    found: list[Difference] = []
+    for document in texts:
+        rows = {table: by_id.get(document.id, []) for table, by_id in stored.items()}
+        found += differences(document.key, codes[document.id], rows, again[document.id])
+    return Checked(len(chosen), len(codes) - len(comparable), found)
+
+
+@contextmanager
+def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
+    """A crash or a hang inside leaves a traceback on stderr. What is yielded puts the hang off."""
+    limit = settings().lease_seconds if seconds is None else seconds
+    stderr: Any = sys.__stderr__
+    faulthandler.enable(file=stderr)
+
+    def beat() -> None:
+        faulthandler.dump_traceback_later(limit, exit=True, file=stderr)
+
+    beat()
+    try:
+        yield beat
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _job(session: Session, job_id: int) -> Job:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    return job
+
+
+def _stored(session: Session, table: str, job: PastJob, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    by_model = table in results.BY_MODEL_VERSION
+    owner = ("model_version_id", job.model_version_id) if by_model else ("job_id", job.id)
+    return results.rows_of_documents(session, table, owner, ids)
+
+
+def _on(device: str) -> Settings:
+    return settings().model_copy(update={"device": device})

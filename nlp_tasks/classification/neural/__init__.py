@@ -1,0 +1,1 @@
+"""Neural classifiers that are trained from scratch."""

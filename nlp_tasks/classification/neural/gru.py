@@ -1,0 +1,17 @@
+"""`gru`: a bidirectional gated recurrent network over words (Cho et al. 2014), pooled by maximum and mean."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import nn
+
+from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural.recurrent import RecurrentEncoder
+
+
+class GruEncoder(RecurrentEncoder):
+    cell = nn.GRU
+
+
+fit, load = partial(neural.fit, GruEncoder), partial(neural.load, GruEncoder)

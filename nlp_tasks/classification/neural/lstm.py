@@ -1,0 +1,17 @@
+"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), pooled by maximum and mean."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import nn
+
+from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural.recurrent import RecurrentEncoder
+
+
+class LstmEncoder(RecurrentEncoder):
+    cell = nn.LSTM
+
+
+fit, load = partial(neural.fit, LstmEncoder), partial(neural.load, LstmEncoder)

@@ -1,0 +1,259 @@
+"""Trains and runs the neural architectures: the same recipe whatever the encoder.
+
+AdamW with a linear warm-up and decay, batches of documents of similar length, early stopping by the tune
+examples, bfloat16 on a GPU. The same seed makes the same model on the same machine, also when the training was
+interrupted after an epoch and went on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from nlp_tasks import pulse
+from nlp_tasks.checkpoint import Checkpoint
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks.classification.metrics import are_right
+from nlp_tasks.classification.neural import network, units
+from nlp_tasks.classification.neural.losses import measure_for
+from nlp_tasks.classification.neural.network import Batch, MakeEncoder, Network
+from nlp_tasks.classification.neural.training_state import Course
+from nlp_tasks.classification.neural.units import Units
+from nlp_tasks.kind import Progress
+
+#: At most so many n-grams have a vector, the most frequent ones.
+MOST_IDS = 150_000
+#: Words that go through the network together when labelling, padding included.
+BATCH_WORDS = 16_384
+#: So many documents are read in training unless `epochs` says otherwise: few documents, many epochs.
+DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 4, 30
+#: Stop when the tune loss has not improved for so many epochs.
+PATIENCE = 3
+#: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
+TRAINED_WINDOWS = 4
+LEARNING_RATE, WARM_UP, SMOOTHING = 1e-3, 0.1, 0.05
+
+
+@dataclass
+class NeuralClassifier:
+    """A trained network and the buckets its embedding knows."""
+
+    network: Network
+    buckets: NDArray[np.int64]
+    device: str
+    batch_documents: int = 1024
+    batch_chars: int = 200_000
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return score(self.network, units.index(units.split(texts, beat), self.buckets), self.device, beat)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each word's vector times the score's gradient by it (Shrikumar et al. 2016), over all its places."""
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            words = units.index(units.split([text], beat), self.buckets)
+            found.append(
+                heaviest(zip(units.spelled(text), self._pulls(words, label, beat), strict=True), most)
+            )
+        return found
+
+    def _pulls(self, words: Units, label: int, beat: Callable[[], None]) -> list[float]:
+        """What each word of one text adds to the score (W,), to first order."""
+        weight = self.network.labels.weight.detach()
+        direction = weight[label] - weight.mean(dim=0)  # (H,)
+        bounds, owner = network.windows(words, np.arange(1))
+        pulls = np.zeros(len(words.word_starts) - 1)
+        self.network.eval()
+        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+            part = network.batch(words, bounds[chosen], owner[chosen], 1, self.device)
+            vectors = self.network.words(part.ids, part.word_starts).detach().requires_grad_()
+            # cuDNN differentiates recurrent networks in training mode only.
+            with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+                sums = self.network.pool_words(vectors, part)[0, :-1]
+                (gradient,) = torch.autograd.grad(sums @ direction / max(1, len(pulls)), vectors)
+            places = np.concatenate([np.arange(first, end) for first, end in bounds[chosen]])
+            pulls[places] = (gradient * vectors).sum(dim=1).detach().cpu().numpy()
+            beat()
+        return [float(pull) for pull in pulls]
+
+    def state(self) -> State:
+        """Every weight of the network by its name, and the buckets."""
+        tensors = {f"network.{name}": w.cpu().numpy() for name, w in self.network.state_dict().items()}
+        return {"n_labels": self.network.labels.out_features}, tensors | {"buckets": self.buckets}
+
+
+def load(
+    make_encoder: MakeEncoder, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str
+) -> NeuralClassifier:
+    """The classifier that `state` described."""
+    buckets = tensors["buckets"]
+    model = Network(len(buckets), config["n_labels"], make_encoder)
+    weights = {name.removeprefix("network."): torch.from_numpy(array) for name, array in tensors.items()}
+    model.load_state_dict({name: weight for name, weight in weights.items() if name != "buckets"})
+    return NeuralClassifier(model.to(device).eval(), buckets, device)
+
+
+def fit(
+    make_encoder: MakeEncoder,
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """Train until the tune loss stops falling; the best epoch's weights win."""
+
+    def preparing() -> None:
+        progress(0, 1, "splitting texts into words")
+
+    words = units.split(examples.texts, preparing)
+    buckets = units.learn(words, MOST_IDS)
+    words = units.index(words, buckets)
+    tune = units.index(units.split(examples.tune_texts, preparing), buckets)
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(parameters.seed)
+        model = Network(len(buckets), examples.n_labels, make_encoder).to(device)
+        _train(model, words, tune, examples, parameters, device, progress, checkpoint)
+    tune_logits = score(model, tune, device, pulse.beat)
+    return Fitted(NeuralClassifier(model, buckets, device), tune_logits)
+
+
+def score(model: Network, words: Units, device: str, beat: Callable[[], None]) -> NDArray[np.float32]:
+    """Logits (N, K) of indexed texts. Windows of similar length go together, a few at a time."""
+    model.eval()
+    bounds, owner = network.windows(words, np.arange(len(words)))
+    sums = torch.zeros(len(words), model.encoder.out_width + 1, device=device)
+    with torch.inference_mode():
+        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+            part = network.batch(words, bounds[chosen], owner[chosen], len(words), device)
+            with _mixed_precision(device):
+                sums += model.pool(part)
+            beat()
+        logits: NDArray[np.float32] = model.decide(sums).float().cpu().numpy()
+    return logits
+
+
+def _train(
+    model: Network,
+    words: Units,
+    tune: Units,
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+) -> None:
+    n = len(words)
+    epochs = parameters.epochs or int(np.clip(DOCUMENTS_READ // n, FEWEST_EPOCHS, MOST_EPOCHS))
+    batch_documents = int(np.clip(n // 100, 16, 256))
+    labels = torch.from_numpy(examples.labels).to(device)
+    measure = measure_for(examples, device, SMOOTHING)
+    steps_per_epoch = -(-n // batch_documents)
+    steps = _Steps(model, epochs * steps_per_epoch)
+    random = np.random.default_rng(parameters.seed)
+    course = Course(model, steps.optimizers, random, device, checkpoint)
+    course.restore()
+    steps.done = course.steps
+    while course.epoch < epochs:
+        model.train()
+        for documents, batch in _batches(words, batch_documents, random, device):
+            with _mixed_precision(device):
+                logits = model(batch)
+            loss = measure(logits.float(), labels[documents])
+            steps.take(loss)
+            note = f"epoch {course.epoch + 1} of {epochs}, loss {loss.item():.3f}{course.note}"
+            progress(steps.done, steps.total, note)
+        tune_logits = score(model, tune, device, lambda: progress(steps.done, steps.total, "tuning"))
+        accuracy = float(are_right(examples.tune_labels, tune_logits).mean()) if len(tune) else 0.0
+        course.note = f", tune accuracy {accuracy:.4f}"
+        course.epoch, course.steps = course.epoch + 1, steps.done
+        is_better = course.judge(
+            calibrate(tune_logits, examples.tune_labels).loss if len(tune) else -course.epoch
+        )
+        if not is_better and course.epoch - course.best_epoch >= PATIENCE:
+            course.epoch = epochs  # also for whoever goes on from here
+        course.save()
+    model.load_state_dict(course.best_state)
+
+
+class _Steps:
+    """Two optimizers, one for the embedding's sparse gradients, under one schedule of learning rates."""
+
+    def __init__(self, model: Network, total: int) -> None:
+        dense = [weight for name, weight in model.named_parameters() if name != "words.weight"]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.SparseAdam([model.words.weight], lr=LEARNING_RATE),
+            torch.optim.AdamW(dense, lr=LEARNING_RATE, weight_decay=0.01),
+        ]
+        self.dense, self.done, self.total = dense, 0, total
+
+    def take(self, loss: torch.Tensor) -> None:
+        """One step down the loss."""
+        share = self.done / self.total
+        factor = min((share + 1 / self.total) / WARM_UP, (1 - share) / (1 - WARM_UP))
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * factor
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.dense, 1.0)
+        for optimizer in self.optimizers:
+            optimizer.step()
+        self.done += 1
+
+
+def _batches(
+    words: Units, batch_documents: int, random: np.random.Generator, device: str
+) -> Iterator[tuple[NDArray[np.int64], Batch]]:
+    """All documents once, in random batches of similar length."""
+    order = random.permutation(len(words))
+    lengths = np.diff(words.text_starts)
+    near = batch_documents * 50
+    order = np.concatenate(
+        [
+            part[np.argsort(lengths[part], kind="stable")]
+            for part in np.split(order, range(near, len(order), near))
+        ]
+    )
+    batches = np.split(order, range(batch_documents, len(order), batch_documents))
+    for place in random.permutation(len(batches)):
+        documents = batches[place]
+        bounds, owner = network.windows(words, documents)
+        kept = _sampled(owner, random)
+        yield documents, network.batch(words, bounds[kept], owner[kept], len(documents), device)
+
+
+def _sampled(owner: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """Indexes of at most TRAINED_WINDOWS windows of each document."""
+    if len(owner) == len(np.unique(owner)):
+        return np.arange(len(owner))
+    mixed = random.permutation(len(owner))
+    mixed = mixed[np.argsort(owner[mixed], kind="stable")]
+    first = np.searchsorted(owner[mixed], owner[mixed])
+    return np.sort(mixed[np.arange(len(mixed)) - first < TRAINED_WINDOWS])
+
+
+def _by_length(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Indexes, short ones first, in groups of about BATCH_WORDS words with padding."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > BATCH_WORDS:
+            yield order[start:end]
+            start = end
+
+
+def _mixed_precision(device: str) -> torch.autocast:
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=device.startswith("cuda"))

@@ -1,0 +1,27 @@
+"""The recurrent encoders' common part: one bidirectional layer, pooled by maximum and mean."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from nlp_tasks.classification.neural.network import WIDTH, Encoder
+from nlp_tasks.classification.neural.pooling import maximum_and_mean
+
+
+class RecurrentEncoder(Encoder):
+    """Both directions together are WIDTH wide."""
+
+    out_width = 2 * WIDTH
+    cell: ClassVar[type[nn.GRU] | type[nn.LSTM]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = self.cell(WIDTH, WIDTH // 2, bidirectional=True, batch_first=True)
+
+    def forward(self, windows: Tensor, mask: Tensor) -> Tensor:
+        lengths = mask.sum(dim=1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(windows, lengths, batch_first=True, enforce_sorted=False)
+        states, _ = nn.utils.rnn.pad_packed_sequence(self.layer(packed)[0], batch_first=True)
+        return maximum_and_mean(states, mask)  # (B, 2 * WIDTH)

@@ -1,0 +1,1 @@
+"""Classifiers from a transformers model in a local folder."""

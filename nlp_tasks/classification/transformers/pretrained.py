@@ -1,0 +1,259 @@
+"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA; nothing is downloaded.
+
+Only safetensors weights are read, and code that comes with a model is never run. Needs the package
+transformers, which is imported on use. A document longer than the model's input is read in windows, whose
+scores are averaged by their tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks import pulse
+from nlp_tasks.checkpoint import Checkpoint
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks.errors import ModelFileError, TrainingError
+from nlp_tasks.kind import Progress
+from nlp_tasks.local_transformers import OFFLINE, library
+
+#: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
+#: as fast as a large one: it stays in the cache, and its windows are of one length.
+BATCH_TOKENS, BATCH_TOKENS_ON_CPU = 8192, 1024
+#: The name of the class that transformers opens a classifier with.
+AUTO = "AutoModelForSequenceClassification"
+#: Models that count places from the padding's number on, so that some of those they name cannot be used.
+COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-roberta")
+#: The longest window where the model itself names no limit.
+WINDOW_TOKENS = 512
+#: Texts that are cut into tokens together.
+CUT_TOGETHER = 64
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The token windows of N texts, special tokens included."""
+
+    inputs: list[dict[str, list[int]]]  # (W,) input_ids and what else the model takes
+    owner: NDArray[np.int64]  # (W,) which text
+    lengths: NDArray[np.int64]  # (W,)
+    n_texts: int
+
+
+@dataclass
+class PretrainedModel:
+    """A transformers model with its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    device: str
+
+    def state(self) -> State:
+        """The model's configuration, the tokenizer's files as text, and all weights."""
+        tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
+        with tempfile.TemporaryDirectory() as folder:
+            self.tokenizer.save_pretrained(folder)
+            files = {path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir()}
+        return {
+            "model": json.loads(self.model.config.to_json_string(use_diff=False)),
+            "tokenizer": files,
+        }, tensors
+
+
+@dataclass
+class PretrainedClassifier(PretrainedModel):
+    """One that gives each text a score for each label."""
+
+    batch_documents: int = 256
+    batch_chars: int = 200_000
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K): those of the windows, averaged by their tokens."""
+        windows = cut(self.tokenizer, self.model.config, texts)
+        self.model.eval()
+        sums = np.zeros((windows.n_texts, self.model.config.num_labels))
+        with torch.inference_mode():
+            for chosen in by_length(windows.lengths, self.device):
+                scores = forward(self, [windows.inputs[place] for place in chosen]).float().cpu().numpy()
+                np.add.at(sums, windows.owner[chosen], scores * windows.lengths[chosen, None])
+                beat()
+        totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
+        return (sums / totals[:, None]).astype(np.float32)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """Each token's embedding times the score's gradient by it, over all its places."""
+        self.model.eval()
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            windows = cut(self.tokenizer, self.model.config, [text])
+            total = float(windows.lengths.sum())
+            pulls = [pair for window in windows.inputs for pair in self._pulls(window, label, total)]
+            found.append(heaviest(pulls, most))
+            beat()
+        return found
+
+    def _pulls(self, window: dict[str, list[int]], label: int, total: float) -> list[tuple[str, float]]:
+        """The tokens of one window with what each adds to the score, to first order."""
+        inputs = {name: torch.tensor([ids], device=self.device) for name, ids in window.items()}
+        ids = inputs.pop("input_ids")
+        vectors = self.model.get_input_embeddings()(ids).detach().requires_grad_()
+        with torch.enable_grad():
+            scores = self.model(inputs_embeds=vectors, **inputs).logits[0]
+            pull = (scores[label] - scores.mean()) * len(window["input_ids"]) / total
+            (gradient,) = torch.autograd.grad(pull, vectors)
+        weights = (gradient * vectors).sum(dim=2)[0].tolist()
+        tokens = self.tokenizer.convert_ids_to_tokens(window["input_ids"])
+        special = set(self.tokenizer.all_special_ids)
+        triples = zip(window["input_ids"], tokens, weights, strict=True)
+        return [(token, weight) for id_, token, weight in triples if id_ not in special]
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> PretrainedClassifier:
+    """The classifier that `state` described."""
+    return PretrainedClassifier(*restore(config, tensors, AUTO, device), device)
+
+
+def restore(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], auto: str, device: str
+) -> tuple[Any, Any]:
+    """The model and the tokenizer that `state` described, as the class `auto` of transformers makes them."""
+    transformers = library("arch pretrained", ModelFileError)
+    settings = transformers.AutoConfig.for_model(**config["model"])
+    model = getattr(transformers, auto).from_config(settings, trust_remote_code=False)
+    model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in config["tokenizer"].items():
+            (Path(folder) / Path(name).name).write_text(text, encoding="utf-8")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+    return model.to(device).eval(), tokenizer
+
+
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """Fine-tune the model in the folder `parameters.pretrained`."""
+    from nlp_tasks.classification.transformers import fine_tuning
+
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(parameters.seed)  # the layer of labels is new
+        classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
+        fine_tuning.run(classifier, examples, parameters, progress, checkpoint)
+    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
+
+
+def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
+    """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
+    cannot be read."""
+    options = {} if n_labels is None else {"num_labels": n_labels}
+    return PretrainedClassifier(*read_folder(folder, AUTO, device, **options), device)
+
+
+def read_folder(folder: Path, auto: str, device: str, **options: Any) -> tuple[Any, Any]:
+    """The model and the tokenizer of a local folder, as the class `auto` of transformers reads them; TrainingError if
+    it cannot."""
+    transformers = library("arch pretrained", TrainingError)
+    read_config(folder)
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        model = getattr(transformers, auto).from_pretrained(
+            folder,
+            **options,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            dtype=torch.float32,
+            **OFFLINE,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"transformers cannot read {folder}: {error}") from error
+    return model.to(device), tokenizer
+
+
+def read_config(folder: Path) -> Any:
+    """What the model of a local folder is; TrainingError if there is none."""
+    transformers = library("arch pretrained", TrainingError)
+    if not (folder / "config.json").is_file():
+        raise TrainingError(
+            f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
+        )
+    try:
+        return transformers.AutoConfig.from_pretrained(folder, **OFFLINE)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"transformers cannot read {folder}: {error}") from error
+
+
+def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
+    """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
+    inputs: list[dict[str, list[int]]] = []
+    owner: list[int] = []
+    for first in pulse.beating(range(0, len(texts), CUT_TOGETHER)):
+        some, whose = _cut(tokenizer, config, texts[first : first + CUT_TOGETHER], second)
+        inputs += some
+        owner += [first + place for place in whose]
+    lengths = np.array([len(window["input_ids"]) for window in inputs], np.int64)
+    return Windows(inputs, np.array(owner, np.int64), lengths, len(texts))
+
+
+def _cut(
+    tokenizer: Any, config: Any, texts: Sequence[str], second: str | None
+) -> tuple[list[dict[str, list[int]]], list[int]]:
+    """The windows of some texts, and which text each is of."""
+    encoded = tokenizer(
+        list(texts),
+        None if second is None else [second] * len(texts),
+        truncation=True if second is None else "only_first",
+        max_length=_longest(tokenizer, config),
+        stride=0,
+        return_overflowing_tokens=True,
+    )
+    owner = list(encoded.pop("overflow_to_sample_mapping"))
+    names = [name for name in encoded if name in tokenizer.model_input_names]
+    return [{name: encoded[name][place] for name in names} for place in range(len(owner))], owner
+
+
+def _longest(tokenizer: Any, config: Any) -> int:
+    """The most tokens of a window."""
+    places = getattr(config, "max_position_embeddings", WINDOW_TOKENS)
+    if config.model_type in COUNTED_AFTER_PADDING:
+        places -= config.pad_token_id + 1
+    return int(min(tokenizer.model_max_length, places))
+
+
+def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
+    """Scores (B, K) of some windows."""
+    scores: torch.Tensor = run(classifier, inputs).logits
+    return scores
+
+
+def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
+    """What the model makes of some windows, in one batch, in bfloat16 on a GPU."""
+    padded = model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
+    kind = model.device.split(":")[0]
+    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+        return model.model(**padded)
+
+
+def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.int64]]:
+    """Indexes, short ones first, in groups of about BATCH_TOKENS tokens with padding."""
+    most = BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - start) * lengths[order[end]] > most:
+            yield order[start:end]
+            start = end

@@ -1,0 +1,128 @@
+"""`zero-shot`: a model from a local folder, for inference or embeddings, says what a text is about (Yin et al. 2019).
+
+Nothing is trained: the labelled documents name the labels, of which each becomes a sentence ("This text is about
+sport."), and serve to calibrate and to measure. With a model for natural language inference, a label's score is the
+model's score for "the text entails the sentence", as in transformers' zero-shot pipeline; a long text is read in
+windows, whose scores are averaged by their tokens. Encoders are the business of `zero_shot_embedding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks.checkpoint import Checkpoint
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
+from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
+from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
+from nlp_tasks.errors import TrainingError
+from nlp_tasks.kind import Progress
+
+ENTAILMENT = "entailment"
+
+
+@dataclass
+class ZeroShotClassifier:
+    """The inference model, and a sentence for each label."""
+
+    model: PretrainedClassifier
+    sentences: list[str]
+    batch_documents: int = 64
+    batch_chars: int = 100_000
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K): of each text with each sentence."""
+        columns = [self._entails(texts, sentence, beat) for sentence in self.sentences]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    def _entails(self, texts: Sequence[str], sentence: str, beat: Callable[[], None]) -> NDArray[np.float64]:
+        """The score (N,) of one sentence for each text."""
+        windows = _cut(self.model, texts, sentence)
+        entailment = _entailment(self.model.model.config)
+        sums = np.zeros(windows.n_texts)
+        self.model.model.eval()
+        with torch.inference_mode():
+            for chosen in pretrained.by_length(windows.lengths, self.model.device):
+                scores = pretrained.forward(self.model, [windows.inputs[place] for place in chosen])
+                found = scores[:, entailment].float().cpu().numpy()
+                np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])
+                beat()
+        totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
+        return np.asarray(sums / totals)
+
+    def explain(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],  # noqa: ARG002
+        most: int,  # noqa: ARG002
+        beat: Callable[[], None],  # noqa: ARG002
+    ) -> list[Terms]:
+        """Nothing: an inference model weighs the sentence against the whole text."""
+        return [[] for _ in texts]
+
+    def state(self) -> State:
+        """The model's state, and the sentences."""
+        config, tensors = self.model.state()
+        return config | {"sentences": self.sentences}, tensors
+
+
+def load(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str
+) -> ZeroShotClassifier | EmbeddingClassifier:
+    """The classifier that `state` described."""
+    if config.get("by") == "embedding":
+        return zero_shot_embedding.load(config, tensors, device)
+    return ZeroShotClassifier(pretrained.load(config, tensors, device), config["sentences"])
+
+
+def fit(
+    examples: Examples,
+    parameters: TrainParameters,
+    device: str,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (nothing is trained)
+) -> Fitted:
+    """Open the model in the folder `parameters.pretrained`; TrainingError if it is for neither inference nor
+    embeddings."""
+    sentences = [parameters.hypothesis.replace("{}", label) for label in examples.label_names]
+    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
+        torch.manual_seed(
+            parameters.seed
+        )  # weights that the folder lacks, and that nothing here uses, are drawn
+        classifier = _open(Path(parameters.pretrained), sentences, device)
+    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(0, 1, "reading")))
+
+
+def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:
+    config = pretrained.read_config(folder)
+    if _entailment(config) is not None:
+        return ZeroShotClassifier(pretrained.open_folder(folder, None, device), sentences)
+    made_for = config.architectures or ["an unknown purpose"]
+    if config.is_encoder_decoder or any("For" in name for name in made_for):
+        raise TrainingError(
+            f"the model in {folder} is {', '.join(made_for)} without a label {ENTAILMENT!r}: zero-shot needs a model "
+            "for natural language inference, or an encoder (such as BertModel) that makes embeddings"
+        )
+    auto = zero_shot_embedding.AUTO
+    return EmbeddingClassifier(
+        PretrainedModel(*pretrained.read_folder(folder, auto, device), device), sentences
+    )
+
+
+def _entailment(config: Any) -> int | None:
+    """The number of the model's output for entailment."""
+    found = [number for name, number in config.label2id.items() if name.lower().startswith("entail")]
+    return found[0] if found else None
+
+
+def _cut(model: PretrainedClassifier, texts: Sequence[str], sentence: str) -> Windows:
+    """Every text in windows, each followed by the sentence."""
+    return pretrained.cut(model.tokenizer, model.model.config, texts, sentence)

@@ -1,0 +1,118 @@
+"""`zero-shot` with an embedding model: the label whose sentence is nearest to the text by cosine.
+
+The embedding of a text is the mean of its tokens' last vectors (Reimers and Gurevych 2019); a long text is read in
+windows, and the mean is that over the tokens of all. The labels' sentences are embedded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks import pulse
+from nlp_tasks.classification.architecture import State, Terms
+from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks.classification.transformers import pretrained
+from nlp_tasks.classification.transformers.pretrained import PretrainedModel, Windows
+
+#: What cosines are multiplied by, as sentence-transformers does in training: they are close together, and
+#: calibration needs a start where there is little to calibrate on.
+SCALE = 20.0
+#: The name of the class that transformers opens such a model with.
+AUTO = "AutoModel"
+
+
+@dataclass
+class EmbeddingClassifier:
+    """An encoder, and a sentence for each label."""
+
+    model: PretrainedModel
+    sentences: list[str]
+    batch_documents: int = 256
+    batch_chars: int = 200_000
+
+    def __post_init__(self) -> None:
+        directions = embed(self.model, self.sentences, pulse.beat)  # (K, D)
+        #: Less their mean, which is what they are alike in: a label's score is above or below the others'.
+        self.directions = SCALE * (
+            directions - directions.mean(axis=0) if len(directions) > 1 else directions
+        )
+
+    def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
+        """Scores (N, K): cosines of texts and sentences, less each text's mean."""
+        scores: NDArray[np.float64] = embed(self.model, texts, beat) @ self.directions.T
+        return scores.astype(np.float32)
+
+    def explain(
+        self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
+    ) -> list[Terms]:
+        """The tokens with what each adds to the score, which is a sum over them; special ones are left out."""
+        special = set(self.model.tokenizer.all_special_ids)
+        found = []
+        for text, label in zip(texts, labels, strict=True):
+            windows = _cut(self.model, [text])
+            vectors = [
+                (id_, vector)
+                for _, place, of_window in _token_vectors(self.model, windows, beat)
+                for id_, vector in zip(windows.inputs[place]["input_ids"], of_window, strict=True)
+            ]
+            length = float(_length(np.sum([vector for _, vector in vectors], axis=0))[0])
+            tokens = self.model.tokenizer.convert_ids_to_tokens([id_ for id_, _ in vectors])
+            pulls = [
+                (token, float(vector @ self.directions[label]) / length)
+                for token, (id_, vector) in zip(tokens, vectors, strict=True)
+                if id_ not in special
+            ]
+            found.append(heaviest(pulls, most))
+        return found
+
+    def state(self) -> State:
+        """The model's state, and the sentences."""
+        config, tensors = self.model.state()
+        return config | {"sentences": self.sentences, "by": "embedding"}, tensors
+
+
+def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> EmbeddingClassifier:
+    """The classifier that `state` described."""
+    model = PretrainedModel(*pretrained.restore(config, tensors, AUTO, device), device)
+    return EmbeddingClassifier(model, config["sentences"])
+
+
+def embed(model: PretrainedModel, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float64]:
+    """The embeddings (N, D) of texts, of length 1."""
+    windows = _cut(model, texts)
+    sums = np.zeros((windows.n_texts, model.model.config.hidden_size))
+    for owner, _, vectors in _token_vectors(model, windows, beat):
+        sums[owner] += vectors.sum(axis=0)
+    return sums / _length(sums)
+
+
+def _cut(model: PretrainedModel, texts: Sequence[str]) -> Windows:
+    return pretrained.cut(model.tokenizer, model.model.config, texts)
+
+
+def _token_vectors(
+    model: PretrainedModel, windows: Windows, beat: Callable[[], None]
+) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
+    """(text, window, the last vectors of its tokens (S, D)) of every window, in batches of similar length."""
+    model.model.eval()
+    for chosen in pretrained.by_length(windows.lengths, model.device):
+        with torch.inference_mode():
+            output = pretrained.run(model, [windows.inputs[place] for place in chosen])
+        vectors = output.last_hidden_state.float().cpu().numpy().astype(np.float64)  # (B, S, D)
+        for place, of_window in zip(chosen, vectors, strict=True):
+            # The padding may stand on either side.
+            start = 0 if model.tokenizer.padding_side == "right" else len(of_window) - windows.lengths[place]
+            yield int(windows.owner[place]), int(place), of_window[start : start + windows.lengths[place]]
+        beat()
+
+
+def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The lengths (..., 1) of vectors (..., D), none of them 0."""
+    found: NDArray[np.float64] = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.maximum(found, 1e-12)

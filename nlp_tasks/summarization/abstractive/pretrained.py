@@ -1,0 +1,161 @@
+"""Summaries by an encoder-decoder that transformers loads from a local folder: KoBART, mT5, PEGASUS, BART, ...
+
+Nothing is downloaded, only safetensors weights are read, and code that comes with a model is never run. Needs the
+package transformers, which is imported on use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlp_tasks.errors import ModelFileError
+from nlp_tasks.local_transformers import OFFLINE, library
+from nlp_tasks.summarization.abstractive import decoding
+from nlp_tasks.summarization.abstractive.decoding import Decoding
+from nlp_tasks.summarization.abstractive.model import seed_of
+from nlp_tasks.summarization.abstractive.windows import windows
+
+#: Tokens in a model's hands at once, those it reads and those it writes, times beams, padding included.
+BATCH_TOKENS = {"cuda": 131_072, "cpu": 16_384}
+#: The longest window, and the longest summary, where the model itself names no limit.
+WINDOW_TOKENS, WRITTEN_TOKENS = 1024, 128
+
+
+class PretrainedSummarizer:
+    """A transformers model with its tokenizer."""
+
+    def __init__(self, model: Any, tokenizer: Any, device: str) -> None:
+        self.model, self.tokenizer, self.device = model.to(device).eval(), tokenizer, device
+        #: Halved for good when the device runs out of memory.
+        self.batch_tokens = BATCH_TOKENS[device.partition(":")[0]]
+        named = getattr(model.config, "max_position_embeddings", WINDOW_TOKENS)
+        self.window_tokens = int(min(named, tokenizer.model_max_length))
+
+    def summarize(
+        self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
+    ) -> list[str]:
+        """One text for each of `texts`, none of which is blank. A text that is too long for the model is read in
+        windows of whole sentences; what is written for them is read once more, cut where it is too long."""
+        lengths = self._lengths(texts)
+        parts = [
+            [text] if n <= self.window_tokens else windows(text, self._lengths, self.window_tokens)
+            for text, n in zip(texts, lengths, strict=True)
+        ]
+        written = iter(self._write([part for of_text in parts for part in of_text], how, seed, beat))
+        summaries = [" ".join(next(written) for _ in of_text).strip() for of_text in parts]
+        long = [i for i, of_text in enumerate(parts) if len(of_text) > 1 and summaries[i]]
+        for i, again in zip(long, self._write([summaries[i] for i in long], how, seed, beat), strict=True):
+            summaries[i] = again
+        return summaries
+
+    def generate(
+        self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
+    ) -> Tensor:
+        """The token ids (B, T) that the model writes for texts that go through it together."""
+        return self._generate(self._encode(texts), [seed_of(text, seed) for text in texts], how, beat)
+
+    def _generate(
+        self, encoded: Sequence[list[int]], seeds: Sequence[int], how: Decoding, beat: Callable[[], None]
+    ) -> Tensor:
+        transformers = library("-p pretrained", ModelFileError)
+        padded = self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt")
+        # Drawing is taking the greatest of noisy scores, so that what is drawn does not depend on the batch.
+        drawing = [_drawing(how, seeds)] if how.sample else []
+        with torch.inference_mode():
+            written: Tensor = self.model.generate(
+                input_ids=padded["input_ids"].to(self.device),
+                attention_mask=padded["attention_mask"].to(self.device),
+                do_sample=False,
+                num_beams=how.beams,
+                no_repeat_ngram_size=how.no_repeat,
+                max_new_tokens=self.written_tokens(how),
+                max_length=None,
+                logits_processor=transformers.LogitsProcessorList(drawing),
+                stopping_criteria=transformers.StoppingCriteriaList([_beating(beat)]),
+            )
+        return written
+
+    def written_tokens(self, how: Decoding) -> int:
+        """The most tokens that are written for one window."""
+        own = self.model.generation_config
+        return how.max_tokens or own.max_new_tokens or own.max_length or WRITTEN_TOKENS
+
+    def _write(self, texts: list[str], how: Decoding, seed: int, beat: Callable[[], None]) -> list[str]:
+        """What the model writes for each window, those of similar length together."""
+        encoded = self._encode(texts)
+        order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
+        written: dict[int, str] = {}
+        while order:
+            beat()
+            of_one = (len(encoded[order[0]]) + self.written_tokens(how)) * how.beams
+            chosen = order[: max(1, self.batch_tokens // of_one)]
+            seeds = [seed_of(texts[index], seed) for index in chosen]
+            try:
+                ids = self._generate([encoded[index] for index in chosen], seeds, how, beat)
+            except torch.OutOfMemoryError:
+                if len(chosen) == 1:
+                    raise
+                self.batch_tokens = of_one * (len(chosen) // 2)
+                continue
+            decoded = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
+            written |= {index: text.strip() for index, text in zip(chosen, decoded, strict=True)}
+            order = order[len(chosen) :]
+        return [written[index] for index in range(len(texts))]
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, special ones included, cut to the window."""
+        if not texts:
+            return []
+        found = self.tokenizer(list(texts), truncation=True, max_length=self.window_tokens)
+        return list(found["input_ids"])
+
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        """The tokens of each text, special ones included, however many they are."""
+        return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]] if texts else []
+
+
+def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
+    """The model of a local folder, in bfloat16 on a GPU; ModelFileError if it cannot be read."""
+    transformers = library("-p pretrained", ModelFileError)
+    if not (folder / "config.json").is_file():
+        raise ModelFileError(
+            f"no config.json in {folder}: `pretrained` is a folder, on this machine, with a transformers model"
+        )
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
+            folder,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if device.startswith("cuda") else torch.float32,
+            **OFFLINE,  # attention is torch's scaled_dot_product_attention wherever the model has it
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
+    return PretrainedSummarizer(model, tokenizer, device)
+
+
+def _drawing(how: Decoding, seeds: Sequence[int]) -> Any:
+    """A logits processor after which the greatest score is a draw. Each row has a generator of its own."""
+    randoms = [np.random.default_rng(seed) for seed in seeds]
+
+    def draw(ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG001 (transformers gives both)
+        chances = torch.log_softmax(scores.float() / how.temperature, dim=-1)
+        return decoding.noisy(decoding.cut(chances, how.top_k, how.top_p), randoms)
+
+    return draw
+
+
+def _beating(beat: Callable[[], None]) -> Any:
+    """A stopping criterion that never stops, called once for every token: it keeps the lease."""
+
+    def go_on(ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # noqa: ARG001
+        beat()
+        return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+
+    return go_on

@@ -1,0 +1,80 @@
+"""Documents in, summaries in new words out: the stage of the kind `summarize` for the method abstractive."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from nlp_tasks import sentences
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.summarization import ABSTRACTIVE, SummarizeParameters, SummaryRow
+from nlp_tasks.summarization.abstractive.decoding import Decoding
+from readers.markup import plain
+
+
+class Writer(Protocol):
+    """A loaded model that writes a text for each of some texts."""
+
+    def summarize(
+        self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
+    ) -> list[str]: ...
+
+
+class AbstractiveSummarizer:
+    """The stage of the kind `summarize` that writes."""
+
+    batch_documents = 256
+    batch_chars = 2_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        self._parameters: SummarizeParameters = setup.parameters
+        self._beat = setup.beat
+        self._writer = open_writer(setup)
+        self._how = decoding(self._parameters)
+
+    def run(self, documents: Sequence[Document]) -> list[Result]:
+        """A SummaryRow per document, or a DocumentError for a blank one or one that nothing was written for."""
+        read = [plain(document.text) for document in documents]
+        texts = [text for text in read if text.strip()]
+        written = iter(
+            self._writer.summarize(texts, self._how, self._parameters.seed, self._beat) if texts else ()
+        )
+        return [self._row(text, next(written)) if text.strip() else _blank() for text in read]
+
+    def _row(self, text: str, summary: str) -> Result:
+        if not summary:
+            return DocumentError("NO_SUMMARY", "the model wrote nothing")
+        return [SummaryRow(summary, ABSTRACTIVE, len(sentences.split(text)))]
+
+
+def open_writer(setup: Setup) -> Writer:
+    """The model in `setup.model_dir`, or the transformers model that the parameters name."""
+    parameters: SummarizeParameters = setup.parameters
+    if parameters.pretrained:
+        from nlp_tasks.summarization.abstractive import pretrained
+
+        return pretrained.open_folder(Path(parameters.pretrained), setup.device)
+    if setup.model_dir is None:
+        raise ValueError("method=abstractive needs --model NAME or -p pretrained=FOLDER")
+    from nlp_tasks.summarization.abstractive import model
+
+    return model.load(setup.model_dir, setup.device)
+
+
+def decoding(parameters: SummarizeParameters) -> Decoding:
+    """How to write, from the kind's parameters."""
+    return Decoding(
+        beams=parameters.beams if parameters.search == "beam" else 1,
+        no_repeat=parameters.no_repeat,
+        max_tokens=parameters.max_tokens,
+        sample=parameters.search == "sample",
+        temperature=parameters.temperature,
+        top_k=parameters.top_k,
+        top_p=parameters.top_p,
+    )
+
+
+def _blank() -> DocumentError:
+    return DocumentError("EMPTY_TEXT", "the text is blank")

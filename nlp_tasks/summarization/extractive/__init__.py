@@ -1,0 +1,1 @@
+"""Summaries made of a document's own sentences."""

@@ -1,0 +1,78 @@
+"""Documents in, summaries out, a batch at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from nlp_tasks import addresses, sentences
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.sentences import Span
+from nlp_tasks.summarization import SummarizeParameters, SummaryRow, SummarySentenceRow
+from nlp_tasks.summarization.extractive.extract import Extract, extract
+from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.text import tokens
+from readers.markup import Plain
+
+#: Longer sentences are running text without full stops, or noise: they are cut.
+_LONGEST_SENTENCE = 1000
+_BEAT_SECONDS = 1.0
+
+
+class Summarizer:
+    """The stage of the kind `summarize`."""
+
+    batch_documents = 256
+    batch_chars = 1_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        self._parameters: SummarizeParameters = setup.parameters
+        self._device = setup.device
+        self._beat = setup.beat
+        self._beaten = time.monotonic()
+        self._query = tokens(self._parameters.query)
+
+    def run(self, documents: Sequence[Document]) -> list[Result]:
+        """A SummaryRow and its SummarySentenceRows per document, or a DocumentError for a blank one."""
+        seen = [Plain(document.text) for document in documents]
+        texts = [each.text for each in seen]
+        spans = [self._split(text) for text in texts]
+        candidates = [[s[i] for i in prose(text, s)] for text, s in zip(texts, spans, strict=True)]
+        filled = [index for index, found in enumerate(candidates) if found]
+        extracts = extract(
+            [[self._tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
+            [[end - start for start, end in candidates[i]] for i in filled],
+            self._parameters,
+            self._query,
+            self._device,
+            self._keep_lease,
+        )
+        results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
+        for index, found in zip(filled, extracts, strict=True):
+            results[index] = self._rows(seen[index], candidates[index], found, len(spans[index]))
+        return results
+
+    def _rows(
+        self, seen: Plain, candidates: Sequence[Span], found: Extract, n_sentences: int
+    ) -> list[SummaryRow | SummarySentenceRow]:
+        spans = [candidates[place] for place in found.places]
+        summary = " ".join(" ".join(seen.text[start:end].split()) for start, end in spans)
+        places = [
+            SummarySentenceRow(position, *seen.origin(*span), score)
+            for position, (span, score) in enumerate(zip(spans, found.scores, strict=True), start=1)
+        ]
+        return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
+
+    def _split(self, text: str) -> list[Span]:
+        self._keep_lease()
+        return sentences.split(text, _LONGEST_SENTENCE)
+
+    def _tokens(self, sentence: str) -> list[str]:
+        self._keep_lease()
+        return tokens(addresses.masked(sentence))
+
+    def _keep_lease(self) -> None:
+        if time.monotonic() - self._beaten > _BEAT_SECONDS:
+            self._beat()
+            self._beaten = time.monotonic()

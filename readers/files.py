@@ -1,0 +1,153 @@
+"""Which files there are to read under the paths given. Opens none; follows no link out of a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from readers.records import BadRecord, RefusedError, shown
+
+#: File name ending -> format. Each may be followed by .gz.
+FORMATS = {
+    ".txt": "txt",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+
+_READABLE = ", ".join(FORMATS) + ", each also with .gz"
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+_MAX_SUFFIXES = 20
+
+
+@dataclass(frozen=True)
+class DocumentFile:
+    """A file that looks readable."""
+
+    #: What to open: never a link.
+    path: Path
+    #: Its path in the folder that was given, or its name where it was given itself; "/" between the parts.
+    name: str
+    #: What to call it in reports.
+    shown: str
+    #: One of the values of FORMATS.
+    format: str
+    is_gzip: bool
+
+
+def find(path: Path) -> Iterator[DocumentFile | BadRecord]:
+    """The file, or the files of the folder and its folders, in the order of their names.
+
+    Hidden files (a dot first) are passed over; files of other types are counted and reported at the end.
+    """
+    name = shown(str(path))
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        yield _missing(path, error).at(name)
+        return
+    if stat.S_ISDIR(mode):
+        yield from _walk(path)
+    elif not stat.S_ISREG(mode):
+        yield RefusedError("NOT_A_FILE", _what_it_is(mode)).at(name)
+    elif (file := _document_file(Path(os.path.realpath(path)), path.name, name)) is None:
+        yield RefusedError("UNSUPPORTED_TYPE", f"its name does not end in {_READABLE}").at(name)
+    else:
+        yield file
+
+
+def unreadable(error: OSError | ValueError) -> RefusedError:
+    """What the operating system said, as a report."""
+    if isinstance(error, FileNotFoundError):
+        return RefusedError("NOT_FOUND", "there is no such file")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return RefusedError("UNREADABLE", f"it cannot be read: {shown(reason)}")
+
+
+def _missing(path: Path, error: OSError | ValueError) -> RefusedError:
+    if _URL.match(str(path)):
+        return RefusedError("URL_NOT_FETCHED", "docmill fetches no URLs: download it and add the file")
+    return unreadable(error)
+
+
+def _walk(root: Path) -> Iterator[DocumentFile | BadRecord]:
+    real_root = os.path.realpath(root)
+    skipped: Counter[str] = Counter()
+    pending: list[os.DirEntry[str] | Path] = [root]  # a stack: the depth of folders has no limit here
+    while pending:
+        entry = pending.pop()
+        place = shown(os.fspath(entry))
+        try:
+            if isinstance(entry, Path) or entry.is_dir(follow_symlinks=False):
+                pending.extend(_entries(os.fspath(entry)))
+                continue
+            real = _inside(entry, real_root)
+        except OSError as error:
+            yield unreadable(error).at(place)
+            continue
+        except RefusedError as refused:
+            yield refused.at(place)
+            continue
+        if real is None:
+            continue
+        if file := _document_file(real, Path(entry.path).relative_to(root).as_posix(), place):
+            yield file
+        else:
+            skipped[_suffix(entry.name, skipped)] += 1
+    for suffix, n_files in sorted(skipped.items()):
+        files = f"1 file {suffix} was" if n_files == 1 else f"{n_files} files {suffix} were"
+        detail = f"{files} passed over; docmill reads {_READABLE}"
+        yield RefusedError("UNSUPPORTED_TYPE", detail).at(shown(str(root)))
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """Its visible entries, the last name first: they go on a stack."""
+    with os.scandir(folder) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    return sorted(visible, key=lambda entry: entry.name, reverse=True)
+
+
+def _inside(entry: os.DirEntry[str], real_root: str) -> Path | None:
+    """The regular file behind an entry, or None for a link to a folder that is walked anyway."""
+    real = os.path.realpath(entry.path, strict=True)
+    if entry.is_symlink() and os.path.commonpath([real, real_root]) != real_root:
+        raise RefusedError(
+            "LINK_LEAVES_FOLDER", "it is a link to a place outside the folder: add that place itself"
+        )
+    mode = Path(real).stat().st_mode
+    if stat.S_ISDIR(mode):
+        return None
+    if not stat.S_ISREG(mode):
+        raise RefusedError("NOT_A_FILE", _what_it_is(mode))
+    return Path(real)
+
+
+def _document_file(path: Path, name: str, place: str) -> DocumentFile | None:
+    stem = name.lower()
+    is_gzip = stem.endswith(".gz")
+    suffix = Path(stem.removesuffix(".gz")).suffix
+    return DocumentFile(path, name, place, FORMATS[suffix], is_gzip) if suffix in FORMATS else None
+
+
+def _suffix(name: str, known: Counter[str]) -> str:
+    suffix = shown(Path(name).suffix.lower(), 20)
+    ending = f"ending in {suffix}" if suffix else "without an ending"
+    return ending if ending in known or len(known) < _MAX_SUFFIXES else "of other types"
+
+
+def _what_it_is(mode: int) -> str:
+    names = {
+        stat.S_ISFIFO: "a FIFO",
+        stat.S_ISSOCK: "a socket",
+        stat.S_ISCHR: "a device",
+        stat.S_ISBLK: "a device",
+    }
+    what = next((name for test, name in names.items() if test(mode)), "something else")
+    return f"it is {what}, not a regular file"

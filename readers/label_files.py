@@ -1,0 +1,55 @@
+"""Labels for documents that are in the store already: a table, or JSON, with the fields key and label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from readers.admission import read_key, read_label
+from readers.options import DEFAULT_LABEL_FIELD, ReadOptions
+from readers.reading import records
+from readers.records import BadRecord, Notice, RefusedError
+
+#: Where the keys are, if nothing else is asked for.
+KEY_FIELD = "key"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRecord:
+    """A document's label as it was read; a list where it has several."""
+
+    key: str
+    label: str
+    #: "file:line"; safe to print.
+    source: str
+
+
+class _Labels:
+    """What the readers do with a record of a label file: its text is the label."""
+
+    def record(self, key: object, text: object, _label: object, source: str) -> LabelRecord:
+        label = read_label(text)
+        if label is None:
+            raise RefusedError("EMPTY_LABEL", "the label is blank; write [] to say that no label applies")
+        return LabelRecord(read_key(key), label, source)
+
+
+def read_labels(
+    path: Path, options: ReadOptions | None = None, notice: Callable[[Notice], None] | None = None
+) -> Iterator[LabelRecord | BadRecord]:
+    """The labels of a file, and reports of what is none. Raises nothing for whatever the file holds."""
+    yield from records([path], _label_options(options or ReadOptions(key_field=KEY_FIELD)), _Labels(), notice)
+
+
+def _label_options(options: ReadOptions) -> ReadOptions:
+    """How to read labels: the label is the text of a record, and needs a key."""
+    return replace(
+        options,
+        needs_key=True,
+        text_field=options.label_field,
+        # No field that is in the file: a label has no label.
+        label_field=DEFAULT_LABEL_FIELD,
+        txt_tables="always",
+        text_option="--label-field",
+    )

@@ -1,0 +1,162 @@
+"""CSV and TSV cut into rows of fields. Knows how to go on after a row that is broken; knows no columns.
+
+In .csv a field may stand in double quotes, hold line ends, and write a quote as two (RFC 4180). In .tsv a
+quote is a character like any other (IANA text/tab-separated-values): people's text is full of unpaired ones,
+and reading them as CSV would silently join two documents into one. A field that Excel wrote as ="001", so that
+it stays a text, is that text.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from readers.decoding import decode
+from readers.dialects import Dialect
+from readers.lines import Line, lines, too_long
+from readers.options import ReadOptions
+from readers.records import RefusedError, shown
+from readers.streams import Stream
+
+#: A quoted field that runs on for so long has lost its closing quote ...
+_MAX_ROW_LINES = 100_000
+#: ... and a file in which this happens so often is not worth looking further: each costs `max_line_bytes`.
+_MAX_RUNAWAYS = 100
+
+_EXCEL_TEXT = re.compile('="((?:[^"]|"")*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The fields of a row and the line it starts on, or why there are none (it may have both)."""
+
+    line: int
+    fields: list[str]
+    refused: RefusedError | None = None
+
+
+def rows(stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
+    """The rows of a table, but for blank ones. The header is the first.
+
+    RefusedError BROKEN_QUOTING if its quotes are beyond sense.
+    """
+    found = lines(stream.buffer, options.max_line_bytes)
+    if dialect.has_sep_line:
+        next(found)
+    if dialect.quoted:
+        return _Csv(found, stream, dialect, options).rows()
+    return _unquoted(found, stream, dialect, options)
+
+
+def _unquoted(found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
+    mark = dialect.delimiter
+    for line in found:
+        text, refused = _decoded(line, stream, options)
+        if text.strip("\r" + mark) or refused:
+            yield Row(line.number, _cells(text.removesuffix("\r").split(mark)), refused)
+
+
+def _decoded(line: Line, stream: Stream, options: ReadOptions) -> tuple[str, RefusedError | None]:
+    """A line's text; where it cannot be decoded, what can be made of it (for the key), and why."""
+    if line.data is None:
+        return "", too_long(options.max_line_bytes)
+    try:
+        return decode(line.data, stream, "line"), None
+    except RefusedError as refused:
+        return line.data.decode(stream.encoding, "replace"), refused
+
+
+def _cells(fields: list[str]) -> list[str]:
+    return [_text(field) if field.startswith('="') else field for field in fields]
+
+
+def _text(field: str) -> str:
+    found = _EXCEL_TEXT.fullmatch(field.strip())
+    return found[1].replace('""', '"') if found else field
+
+
+class _Csv:
+    """The rows of a CSV file. The parser pulls the lines that a row needs; a broken row gives back all but one."""
+
+    def __init__(self, found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> None:
+        self._lines, self._stream, self._dialect, self._options = found, stream, dialect, options
+        self._given_back: deque[Line] = deque()
+        self._pulled: list[Line] = []  # by the row that is being read
+        self._pulled_bytes = 0
+        self._refused: RefusedError | None = None
+        # The parser's own limit is one number for the whole process; ours is max_line_bytes.
+        csv.field_size_limit(2**31 - 1)
+
+    def rows(self) -> Iterator[Row]:
+        n_runaways = 0
+        parser = self._parser()
+        while True:
+            self._pulled, self._pulled_bytes, self._refused = [], 0, None
+            try:
+                fields = next(parser)
+            except StopIteration:
+                return
+            except RefusedError as refused:  # out of _pull: too long, or running on
+                n_runaways += refused.code == "UNCLOSED_QUOTE"
+                yield self._broken(refused)
+                parser = self._parser()
+            except csv.Error as error:
+                unclosed = "end of data" in str(error)
+                n_runaways += unclosed
+                yield self._broken(_unclosed("the file ends") if unclosed else _malformed(error))
+                parser = self._parser()
+            else:
+                if any(fields) or self._refused:
+                    yield Row(self._pulled[0].number, _cells(fields), self._refused)
+            if n_runaways > _MAX_RUNAWAYS:
+                detail = (
+                    f"more than {_MAX_RUNAWAYS} quotes are never closed: the rest of the file was not read"
+                )
+                raise RefusedError("BROKEN_QUOTING", detail)
+
+    def _parser(self) -> Iterator[list[str]]:
+        return csv.reader(self._pull(), delimiter=self._dialect.delimiter, strict=True)
+
+    def _pull(self) -> Iterator[str]:
+        while (line := self._next_line()) is not None:
+            self._pulled.append(line)
+            self._pulled_bytes += len(line.data or b"")
+            if len(self._pulled) > _MAX_ROW_LINES or (
+                self._pulled_bytes > self._options.max_line_bytes and len(self._pulled) > 1
+            ):
+                raise _unclosed(f"the row goes on for {len(self._pulled)} lines")
+            text, refused = _decoded(line, self._stream, self._options)
+            if line.data is None:
+                assert refused is not None
+                raise refused
+            self._refused = self._refused or refused
+            yield text.removesuffix("\r") + "\n"
+
+    def _next_line(self) -> Line | None:
+        return self._given_back.popleft() if self._given_back else next(self._lines, None)
+
+    def _broken(self, refused: RefusedError) -> Row:
+        first, *rest = self._pulled
+        self._given_back.extendleft(reversed(rest))
+        return Row(first.number, self._fields_before_quote(first), refused)
+
+    def _fields_before_quote(self, line: Line) -> list[str]:
+        """The plain fields with which a broken row begins: the key is often among them."""
+        text, _ = _decoded(line, self._stream, self._options)
+        return _cells(text.partition('"')[0].split(self._dialect.delimiter)[:-1])
+
+
+def _unclosed(where: str) -> RefusedError:
+    detail = f'{where} inside a quoted field: the quote is not closed (a quote in the text is written "")'
+    return RefusedError("UNCLOSED_QUOTE", detail)
+
+
+def _malformed(error: csv.Error) -> RefusedError:
+    if "new-line" in str(error):
+        return RefusedError(
+            "BAD_LINE_END", "a carriage return stands in a field without quotes: put it in quotes"
+        )
+    return RefusedError("BAD_QUOTE", f'{shown(str(error))} (a quote in the text is written "")')

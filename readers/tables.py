@@ -1,0 +1,127 @@
+"""CSV and TSV: a header, then a row a document. Knows which column holds what."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from readers import dialects, encodings
+from readers.admission import Admits, T
+from readers.dialects import Dialect
+from readers.files import DocumentFile
+from readers.normal import nfc
+from readers.options import DEFAULT_KEY_FIELD, DEFAULT_LABEL_FIELD, ReadOptions
+from readers.records import BadRecord, Notice, RefusedError, shown
+from readers.rows import Row, rows
+from readers.streams import Stream
+
+
+def read_table(
+    stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
+) -> Iterator[T | BadRecord | Notice]:
+    """A document or a report for every row. A header that cannot be used is one report for the file."""
+    dialect = dialect_of(stream, file, options)
+    if notice := _how_read(stream, file, options, dialect):
+        yield Notice(file.shown, notice)
+    found = rows(stream, dialect, options)
+    header = next(found, None)
+    if header is None:
+        raise RefusedError("EMPTY_FILE", "the file is empty")
+    columns = _Columns.of(header, options)
+    n_rows = 0
+    for row in found:
+        n_rows += 1
+        key = columns.key_of(row, file)
+        try:
+            columns.check(row)
+            label = None if columns.label is None else row.fields[columns.label]
+            yield admission.record(key, row.fields[columns.text], label, f"{file.shown}:{row.line}")
+        except RefusedError as refused:
+            yield refused.at(file.shown, row.line, key)
+    if n_rows == 0:
+        yield RefusedError("EMPTY_FILE", "the file has a header and no rows").at(file.shown)
+
+
+def sample(stream: Stream) -> str:
+    """The first lines as text; they stay to be read."""
+    head = stream.head()
+    head = head[: head.rfind(b"\n") + 1] or head
+    return head.decode(stream.encoding, "replace")
+
+
+def dialect_of(stream: Stream, file: DocumentFile, options: ReadOptions) -> Dialect:
+    """How the file separates its fields."""
+    wanted = [options.text_field]
+    if options.key_is_needed:
+        wanted.append(options.key_field)
+    own_mark = "," if file.format == "csv" else "\t"
+    return dialects.find(sample(stream), own_mark, wanted, options.delimiter)
+
+
+def _how_read(stream: Stream, file: DocumentFile, options: ReadOptions, dialect: Dialect) -> str | None:
+    """What was found out about the file and is not what its name says, in a line for people."""
+    found = [f"as {encodings.shown(stream.found)}"] if stream.found else []
+    if dialect.delimiter != ("," if file.format == "csv" else "\t") and options.delimiter is None:
+        found.append(f"with {dialects.NAMES[dialect.delimiter]} between the fields")
+    if file.format == "txt":
+        found.append("as a table")
+    if stream.had_cr:
+        found.append("with carriage returns for line ends")
+    return f"read {', '.join(found)}" if found else None
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Where the fields stand."""
+
+    n: int
+    key: int | None
+    text: int
+    label: int | None
+
+    @classmethod
+    def of(cls, header: Row, options: ReadOptions) -> _Columns:
+        if header.refused is not None:
+            raise RefusedError("BAD_HEADER", f"the header cannot be read: {header.refused.detail}")
+        names = [nfc(name.strip()) for name in header.fields]
+        for name in names:
+            if name and names.count(name) > 1:
+                raise RefusedError(
+                    "BAD_HEADER", f"the header names the field {shown(name, 80)} more than once"
+                )
+
+        def place(name: str, option: str, *, needed: bool) -> int | None:
+            if nfc(name) in names:
+                return names.index(nfc(name))
+            if needed:
+                raise RefusedError("BAD_HEADER", _no_field(name, option, names, options))
+            return None
+
+        text = place(options.text_field, options.text_option, needed=True)
+        assert text is not None
+        key = place(options.key_field, "--key-field", needed=options.key_is_needed)
+        label = place(options.label_field, "--label-field", needed=options.label_field != DEFAULT_LABEL_FIELD)
+        return cls(len(names), key, text, label)
+
+    def key_of(self, row: Row, file: DocumentFile) -> str | None:
+        if self.key is None:
+            return f"{file.name}#{row.line}"
+        return row.fields[self.key] if self.key < len(row.fields) else None
+
+    def check(self, row: Row) -> None:
+        if row.refused is not None:
+            raise row.refused
+        if len(row.fields) != self.n:
+            raise RefusedError("RAGGED_ROW", f"the row has {len(row.fields)} fields, the header has {self.n}")
+
+
+def _no_field(name: str, option: str, names: list[str], options: ReadOptions) -> str:
+    seen = ", ".join(shown(name, 40) for name in names[:20])
+    taken = {options.text_field, options.label_field, DEFAULT_LABEL_FIELD, ""}
+    taken |= set() if option == "--key-field" else {options.key_field, DEFAULT_KEY_FIELD}
+    example = next((each for each in names if each not in taken), next(filter(None, names), None))
+    if example is None:
+        return f"the header has no field {shown(name, 80)}, nor any other: the first row must name the fields"
+    say = f"as in {option} {shown(shlex.quote(example), 80)}"
+    return f"the header has no field {shown(name, 80)} (it has: {seen}): name the right one, {say}"

@@ -1,0 +1,59 @@
+"""Plain text: one document a file, its key the path. Some .txt files are tables: those that are asked for fields."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+from readers import admission as checks
+from readers import dialects, encodings
+from readers.admission import Admits, T
+from readers.decoding import decode
+from readers.dialects import Dialect
+from readers.files import DocumentFile
+from readers.options import DEFAULT_KEY_FIELD, ReadOptions
+from readers.records import BadRecord, Notice, RefusedError, shown
+from readers.streams import Stream
+from readers.tables import dialect_of, read_table, sample
+
+#: Lines with equally many tabs that make a text look like a table.
+_TABLE_LINES = 4
+
+
+def read_txt(
+    stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
+) -> Iterator[T | BadRecord | Notice]:
+    """One document or one report, or those of a table. Line ends become line feeds."""
+    dialect = dialect_of(stream, file, options)
+    if options.txt_tables == "always" or (options.names_fields and dialect.has_fields):
+        yield from read_table(stream, file, options, admission)
+        return
+    for words in _words(stream, options, dialect):
+        yield Notice(file.shown, words)
+    try:
+        data = stream.buffer.read(options.max_text_bytes + 1)
+        if len(data) > options.max_text_bytes:
+            raise checks.too_long(options.max_text_bytes)
+        text = decode(data, stream, "file").replace("\r\n", "\n")
+        yield admission.record(file.name, text, None, file.shown)
+    except RefusedError as refused:
+        yield refused.at(file.shown, None, file.name)
+
+
+def _words(stream: Stream, options: ReadOptions, dialect: Dialect) -> Iterator[str]:
+    """What is not plain about a text that is read as one document."""
+    if stream.found:
+        yield f"read as {encodings.shown(stream.found)}"
+    if options.names_fields:
+        yield (
+            f"read as one document: no table with a field {shown(options.text_field, 80)} starts it, "
+            "so the options for fields are not used"
+        )
+    elif dialect.delimiter == "\t" and dialects.is_even(sample(stream), dialect, _TABLE_LINES):
+        names = [name for name in dialects.header(sample(stream), dialect) if name.strip()]
+        others = [name for name in names if name != DEFAULT_KEY_FIELD] or names
+        if others:
+            yield (
+                f"read as one document, but it looks like a table of {shown(', '.join(names[:20]), 200)}: "
+                f"to read it so, name the text, as in {options.text_option} {shown(shlex.quote(others[0]), 80)}"
+            )

@@ -1,0 +1,1 @@
+"""Worker processes: devices, launcher, supervision."""

@@ -1,0 +1,1 @@
+"""Running one chunk: claim, load, run in batches, write."""

@@ -1,0 +1,1 @@
+"""Training jobs: build a model, judge it, register it."""

@@ -1,0 +1,226 @@
+"""A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
+
+A training is one piece of work: when it has to end early (stopped, cancelled, killed), the process ends with it.
+The next one goes on from the last checkpoint, if its kind saves any, and else starts anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from db import chunks, documents, labels, model_versions
+from db.chunks import WHOLE_CHUNK, Claim, Written
+from db.errors import ConflictError, FencedError, NotFoundError
+from db.gates import Judgement
+from db.model_versions import Registered
+from db.progress import note_of
+from db.results import Rows
+from db.store import Store
+from nlp_tasks import checkpoint, model_files, pulse
+from nlp_tasks.classification import TrainParameters
+from nlp_tasks.errors import TrainingError
+from nlp_tasks.kind import Candidate, Document, Kind, Progress, Train
+from nlp_tasks.similarity import TRAIN_SIMILARITY
+from readers import label_text as label_texts
+from workers.kinds import parse_parameters
+from workers.processes.process import Process
+from workers.running import faults
+from workers.running.chunk_report import Failed
+from workers.running.lease import Lease, StopRequestedError
+from workers.running.opening import model_folder
+from workers.running.writing import as_figures
+from workers.training import judging
+
+log = logging.getLogger("docmill.worker")
+
+#: A training whose own code raises is given up after so many tries.
+MOST_TRIES = 4
+
+
+@dataclass(frozen=True)
+class StoredDocuments:
+    """The documents of a training job, read from the store a batch at a time, as often as wanted. A label that
+    somebody gave goes before the one that came with the document."""
+
+    store: Store
+    ids: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Document]:
+        with self.store.read() as session:
+            given = labels.of_documents(session, self.ids)
+            for row in documents.stream(session, self.ids):
+                label = _text_of(given[row.id]) if row.id in given else row.label
+                pulse.beat()
+                yield Document(row.id, row.key, row.text, label)
+
+
+def _text_of(given: tuple[str, ...]) -> str:
+    return given[0] if len(given) == 1 else label_texts.canonical(given)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A trained model in its place."""
+
+    path: str
+    metrics: dict[str, float]
+    figures: dict[str, Rows]
+    judgement: Judgement | None
+
+
+def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
+    """Train, register, close. Training data that cannot make a model is every document's outcome."""
+    claim = lease.claim
+    _be_the_suspect(process, lease)
+    building = _building_folder(process.settings.models_path / ".building", claim)
+    try:
+        made = _make(process, lease, kind, train, building)
+    except TrainingError as error:
+        _fail(process, lease, building, str(error))
+        return Failed(f"no model: {error}")
+    except Exception as error:
+        # It may be a passing fault; what fails so often will fail tomorrow too, and the job has to end.
+        if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
+            raise
+        log.error("training of job %d: %s", claim.job_id, faults.where(error))
+        why = f"its code raised {type(error).__name__} at each of {MOST_TRIES} tries"
+        _fail(process, lease, building, f"{why}: {str(error)[:200]}")
+        return Failed(f"no model: {why}")
+    registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
+    note = registered.note if registered is not None else ""
+    return f"a model from {len(claim.document_ids)} documents; {note}"
+
+
+def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Path) -> Made:
+    """The model, judged and in its place."""
+    claim = lease.claim
+    stored = StoredDocuments(process.store, claim.document_ids)
+    progress = _progress(process, lease)
+    parameters = _with_folder(process, parse_parameters(kind, claim.parameters))
+    with pulse.heard_by(partial(_go_on, process, lease)):
+        metrics = train(stored, parameters, process.settings.device, building, progress)
+        figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
+        judgement = None
+        if kind.gate is not None:
+            candidate = Candidate(stored, building, metrics, None, process.settings.device)
+            judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
+        return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
+
+
+def _with_folder(process: Process, parameters: Any) -> Any:
+    """The folder, on this machine, of the model that the parameters name, if they name one."""
+    if not isinstance(parameters, TrainParameters) or not parameters.names_a_model:
+        return parameters
+    try:
+        with process.store.read() as session:
+            version = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
+    except (NotFoundError, ConflictError) as error:
+        raise TrainingError(f"pretrained={parameters.pretrained}: {error}") from error
+    folder = model_folder(process.store, process.settings, version.id).absolute()
+    return replace(parameters, pretrained=str(folder))
+
+
+def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
+    """No model: that is every document's outcome."""
+    shutil.rmtree(building, ignore_errors=True)
+    errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
+    _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
+
+
+def _be_the_suspect(process: Process, lease: Lease) -> None:
+    def step() -> None:
+        with process.store.write() as session:
+            chunks.suspect(session, lease.claim, WHOLE_CHUNK, lease.seconds)
+
+    lease.insist_on_writing(step)
+
+
+def _progress(process: Process, lease: Lease) -> Progress:
+    def progress(done: int, total: int, words: str) -> None:
+        _go_on(process, lease, note_of(done, total, words))
+
+    return progress
+
+
+def _go_on(process: Process, lease: Lease, note: str | None = None) -> None:
+    """Beat; a training that is not to go on ends here, with its process."""
+    try:
+        lease.beat(note)
+    except (FencedError, StopRequestedError) as error:
+        # Raising would leave it to a training library's threads to end; nothing of it is needed any more.
+        log.warning("training of job %d ends early: %s", lease.claim.job_id, type(error).__name__)
+        if isinstance(error, StopRequestedError):
+            with process.store.write() as session:
+                chunks.give_back(session, process.instance)
+        process.leave()
+
+
+def _close(process: Process, lease: Lease, written: Written, made: Made | None = None) -> Registered | None:
+    """Close the chunk and register the model, if one was made, in one transaction."""
+
+    def step() -> Registered | None:
+        with process.store.write() as session:
+            chunks.write(session, lease.claim, written, lease.seconds, close=True)
+            if made is None:
+                return None
+            manifest = process.settings.models_path / made.path / model_files.MANIFEST
+            sha256 = model_files.sha256_of(manifest)
+            return model_versions.register(
+                session, lease.claim.job_id, made.path, sha256, made.metrics, made.judgement, made.figures
+            )
+
+    return lease.insist_on_writing(step)
+
+
+def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
+    """The folder relative to the models folder. The rename makes it appear whole or not at all."""
+    if not (building / model_files.MANIFEST).is_file():
+        model_files.seal(building)
+    name = re.sub(r"[^\w.-]", "_", claim.model_ref or claim.kind).lstrip(".") or "model"
+    path = f"{name}/{building.name}"
+    target = process.settings.models_path / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for file in building.rglob("*"):
+        pulse.beat()
+        if file.is_file():
+            _sync(file)
+    building.rename(target)
+    _sync(target.parent)
+    return path
+
+
+def _building_folder(parent: Path, claim: Claim) -> Path:
+    """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
+    still works has a folder of its own too, and touches no later claim's."""
+    building = parent / f"job-{claim.job_id}-{claim.fence}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    there = ((int(path.name.rpartition("-")[2]), path) for path in parent.glob(f"job-{claim.job_id}-*"))
+    before = sorted((fence, path) for fence, path in there if fence < claim.fence)
+    for _, folder in reversed(before):
+        if (folder / checkpoint.FOLDER).is_dir():
+            shutil.copytree(folder / checkpoint.FOLDER, building / checkpoint.FOLDER)
+            break
+    for _, folder in before:
+        shutil.rmtree(folder, ignore_errors=True)
+    return building
+
+
+def _sync(path: Path) -> None:
+    """Onto the disk before the store refers to it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
