@@ -176,7 +176,7 @@ class Kind:
     name: str
     #: One line for --help and the docs.
     summary: str
-    #: A frozen dataclass with a default for every field; __post_init__ raises ValueError on a bad value.
+    #: A class made by `nlp_tasks.parameters.parameters`: what a job of this kind can be asked for.
     parameters: type
     #: The result row classes that the stages make; each has a table of its own.
     rows: tuple[type[Row], ...] = ()
@@ -197,5 +197,3 @@ class Kind:
     #: A chunk holds at most so many documents, and about so many characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000
-    #: Shown by `docmill submit KIND --help`-like listings: parameter name -> one line.
-    help: dict[str, str] = field(default_factory=dict)

@@ -12,9 +12,6 @@ from typing import Any
 from nlp_tasks.kind import Kind
 from workers.settings import settings
 
-#: So much of a value is repeated in a message.
-_SHOWN_CHARS = 80
-
 
 @cache
 def all_kinds() -> dict[str, Kind]:
@@ -78,31 +75,11 @@ def find(name: str) -> Kind:
 
 
 def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:
-    """The kind's parameters dataclass from names and values (text from a shell, or Python values). ValueError
-    names the parameter that is unknown or out of range, and says what would do."""
-    import difflib
-    from dataclasses import fields
+    """The kind's parameters from names and values (text from a shell, or Python values). ValueError names the
+    parameter that is unknown or out of range, and says what would do."""
+    from nlp_tasks import parameters
 
-    from pydantic import TypeAdapter, ValidationError
-
-    known = [field.name for field in fields(kind.parameters)]
-    for name in given:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known) or 'none'}"
-            raise ValueError(f"{kind.name} has no parameter {name!r}: {hint}")
     try:
-        return TypeAdapter(kind.parameters).validate_python(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "parameters"
-        words = _short(first["msg"].removeprefix("Value error, "), given)
-        raise ValueError(f"{kind.name}: {where}: {words}") from None
-
-
-def _short(message: str, given: dict[str, Any]) -> str:
-    """The message without the whole of a long value."""
-    for value in given.values():
-        if isinstance(value, str) and len(value) > _SHOWN_CHARS:
-            message = message.replace(repr(value)[1:-1], repr(value[:_SHOWN_CHARS])[1:-1] + "…")
-    return message
+        return parameters.parse(kind.parameters, given)
+    except ValueError as error:
+        raise ValueError(f"{kind.name}: {error}") from None

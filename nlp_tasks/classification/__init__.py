@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from nlp_tasks.classification import figures
 from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.parameters import LOCAL_FOLDER, HeldOut, OneOf, Seed, parameters
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
 ARCHITECTURES: dict[str, str] = {
@@ -28,75 +31,87 @@ ARCHITECTURES: dict[str, str] = {
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.transformers.pretrained",
 }
-#: So many terms may be given as evidence for a label.
-MOST_TERMS = 100
-#: So many labels of a document may be asked for.
-MOST_LABELS = 10_000
-#: A zero-shot hypothesis has at most so many characters.
-MOST_HYPOTHESIS_CHARS = 1_000
-#: What a new version has to be, beside the champion, to take its place.
-GATES = ("not-worse", "better", "none")
 #: Those that start from a transformers model in a local folder.
 FROM_FOLDER = ("pretrained", "zero-shot")
 #: Those that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes",)
 
 
-@dataclass(frozen=True)
+@parameters
 class ClassifyParameters:
-    """How labels are given. A top_n of zero means: one, or of several labels all that apply."""
+    """How labels are given."""
 
-    top_n: int = 0
-    min_score: float = 0.0
-    evidence: int = 0
+    top_n: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="labels at most, the most probable first; 0: one, or all that apply where the model was "
+            "trained on lists of labels",
+        ),
+    ] = 0
+    min_score: Annotated[
+        float,
+        Field(ge=0, le=1, description="below this probability give no label (label NULL, with the reason)"),
+    ] = 0.0
+    evidence: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            description="terms that weighed most for the best label, as rows of label_term; slower",
+        ),
+    ] = 0
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.top_n <= MOST_LABELS:
-            raise ValueError(
-                f"top_n is {self.top_n}: ask for 1 to {MOST_LABELS} labels, or 0 for all that apply"
-            )
-        if not 0 <= self.evidence <= MOST_TERMS:
-            raise ValueError(f"evidence is {self.evidence}: ask for 0 to {MOST_TERMS} terms of a document")
-        if not 0.0 <= self.min_score <= 1.0:
-            raise ValueError(f"min_score is {self.min_score}: a probability lies from 0 to 1")
 
-
-@dataclass(frozen=True)
+@parameters
 class TrainParameters:
-    """How a classifier is trained. Zero means: the architecture's own default."""
+    """How a classifier is trained."""
 
-    arch: str = "linear"
-    seed: int = 0
-    held_out: float = 0.1
-    class_weights: str = "none"
-    epochs: int = 0
-    pretrained: str = ""
-    hypothesis: str = "This text is about {}."
-    gate: str = "not-worse"
+    arch: Annotated[str, OneOf(ARCHITECTURES), Field(description="the architecture")] = "linear"
+    seed: Seed = 0
+    held_out: HeldOut = 0.1
+    class_weights: Annotated[
+        Literal["none", "balanced"],
+        Field(
+            description="balanced: rare labels weigh as much as common ones; none: every document the same"
+        ),
+    ] = "none"
+    epochs: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000,
+            description="passes over the documents at most; 0 for the architecture's own default",
+        ),
+    ] = 0
+    pretrained: Annotated[
+        str,
+        Field(
+            description="for arch pretrained and zero-shot: local folder of the transformers model (zero-shot: one "
+            "for natural language inference, or an encoder that makes embeddings); for arch nearest: the name of a "
+            "model that `train similarity` made, or its folder"
+        ),
+        LOCAL_FOLDER,
+    ] = ""
+    hypothesis: Annotated[
+        str, Field(max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name")
+    ] = "This text is about {}."
+    gate: Annotated[
+        Literal["not-worse", "better", "none"],
+        Field(
+            description="not-worse: a new version replaces the champion unless it is shown to be worse on documents "
+            "that neither saw; better: only if it is shown to be better; none: always"
+        ),
+    ] = "not-worse"
 
     def __post_init__(self) -> None:
-        if self.arch not in ARCHITECTURES:
-            raise ValueError(f"arch is {self.arch!r}: choose one of {', '.join(ARCHITECTURES)}")
-        if not 0.0 < self.held_out <= 0.5:
-            raise ValueError(f"held_out is {self.held_out}: hold out more than 0 and at most half")
-        if self.class_weights not in ("none", "balanced"):
-            raise ValueError(f"class_weights is {self.class_weights!r}: choose none or balanced")
-        if len(self.hypothesis) > MOST_HYPOTHESIS_CHARS:
-            raise ValueError(
-                f"hypothesis has {len(self.hypothesis)} characters; {MOST_HYPOTHESIS_CHARS} are allowed"
-            )
         if "{}" not in self.hypothesis:
             raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
-        if self.gate not in GATES:
-            raise ValueError(f"gate is {self.gate!r}: choose one of {', '.join(GATES)}")
-        if not 0 <= self.epochs <= 10_000:
-            raise ValueError(f"epochs must be from 0 to 10000, not {self.epochs}")
-        if not 0 <= self.seed < 2**31:
-            raise ValueError(f"seed must be from 0 to {2**31 - 1}, not {self.seed}")
         if self.arch in FROM_FOLDER and not self.pretrained:
             raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
-            raise ValueError(f"arch {self.arch} has no use for a pretrained model: leave pretrained out")
+            raise ValueError(f"arch {self.arch} does not use a pretrained model: leave pretrained out")
 
     @property
     def names_a_model(self) -> bool:
@@ -161,12 +176,6 @@ CLASSIFY = Kind(
     model_from="train-classify",
     chunk_documents=32_768,
     chunk_chars=2_000_000,
-    help={
-        "top_n": "at most so many labels, the most probable first; 0: one, or all that apply where the model was "
-        "trained on lists of labels",
-        "min_score": "below this probability give no label (label NULL, with the reason)",
-        "evidence": "so many terms that weighed most for the best label, as rows of label_term; it takes time",
-    },
 )
 
 TRAIN_CLASSIFY = Kind(
@@ -178,17 +187,4 @@ TRAIN_CLASSIFY = Kind(
     figure_rows=figures.ROWS,
     figures=figures.read,
     labelled_only=True,
-    help={
-        "arch": f"one of {', '.join(ARCHITECTURES)}",
-        "seed": "the same documents, parameters and seed make the same model",
-        "held_out": "share of the documents kept out of training to measure the model",
-        "class_weights": "balanced: rare labels weigh as much as common ones; none: every document the same",
-        "epochs": "at most so many passes over the documents; 0: as many as the architecture does well with",
-        "hypothesis": "for arch zero-shot: the sentence of a label, with {} for its name",
-        "gate": "not-worse: a new version takes the champion's place unless it is shown to be worse on documents that "
-        "neither saw; better: only if it is shown to be better; none: always",
-        "pretrained": "for arch pretrained and zero-shot: the local folder of the transformers model (zero-shot: "
-        "one for natural language inference, or an encoder that makes embeddings); for arch nearest: the name of a "
-        "model that `train similarity` made, or its folder, if there is one",
-    },
 )

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from nlp_tasks.classification import ClassifyParameters, LabelRow
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Setup, Stage
+from nlp_tasks.parameters import parameters
 
 
-@dataclass(frozen=True)
+@parameters
 class ShadowParameters:
     """How labels are given, as far as it matters for the best one."""
 
-    min_score: float = 0.0
-
-    def __post_init__(self) -> None:
-        ClassifyParameters(min_score=self.min_score)
+    min_score: Annotated[
+        float, Field(ge=0, le=1, description="below this probability give no label, as for classify")
+    ] = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,5 +74,4 @@ SHADOW_CLASSIFY = Kind(
     model_from="train-classify",
     chunk_documents=32_768,
     chunk_chars=2_000_000,
-    help={"min_score": "below this probability give no label, as for classify"},
 )

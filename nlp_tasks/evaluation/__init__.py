@@ -6,23 +6,27 @@ Light: the work is in `runner` and `rouge`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.parameters import parameters
 
 
-@dataclass(frozen=True)
+@parameters
 class EvaluateParameters:
     """What is judged, and by what."""
 
-    #: The job whose summaries are judged.
-    job: int = 0
-    #: A set of references that `docmill evaluate --references` stored; empty for the documents' labels.
-    references: str = ""
+    job: Annotated[int, Field(ge=0, lt=2**63, description="number of the job that made the summaries")] = 0
+    references: Annotated[
+        str,
+        Field(
+            description="a set of references that docmill evaluate stored; empty for the documents' labels"
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.job < 2**63:
-            raise ValueError(f"job is {self.job}: give the number of the job that made the summaries")
         if not self.references.isprintable():
             raise ValueError("references is no name: docmill evaluate --references FILE makes one")
 
@@ -57,8 +61,4 @@ EVALUATE = Kind(
     stages=(Stage("compare", _open, reads="nothing"),),
     chunk_documents=2_048,
     chunk_chars=20_000_000,
-    help={
-        "job": "the number of the job that made the summaries",
-        "references": "a set of references that docmill evaluate stored; the documents' labels if not given",
-    },
 )

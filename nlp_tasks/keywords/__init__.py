@@ -6,25 +6,24 @@ Knows no torch: the work is in `runner`, imported when a stage is opened.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.parameters import parameters
 
 
-@dataclass(frozen=True)
+@parameters
 class KeywordsParameters:
     """How many keywords, and how long they may be."""
 
-    #: How many keywords a document has; fewer when it has no more.
-    top: int = 10
-    #: A term has at most so many words; 1 for single words only.
-    max_words: int = 3
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.top <= 100:
-            raise ValueError(f"top must be from 1 to 100, not {self.top}")
-        if not 1 <= self.max_words <= 5:
-            raise ValueError(f"max_words must be from 1 to 5, not {self.max_words}")
+    top: Annotated[
+        int, Field(ge=1, le=100, description="keywords of a document, the most important first")
+    ] = 10
+    max_words: Annotated[
+        int, Field(ge=1, le=5, description="words in a keyword at most; 1 for single words only")
+    ] = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,4 @@ KEYWORDS = Kind(
     stages=(Stage("keywords", _open),),
     chunk_documents=512,
     chunk_chars=2_000_000,
-    help={
-        "top": "how many keywords a document has, the most important first",
-        "max_words": "how many words a term has at most; 1 for single words only",
-    },
 )

@@ -9,93 +9,88 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
-
-ARCHITECTURES = ("dbow", "dm")
-SCOPES = ("collection", "all")
-METHODS = ("doc2vec", "hybrid")
+from nlp_tasks.parameters import Seed, parameters
 
 
-@dataclass(frozen=True)
+@parameters
 class SimilarityParameters:
     """Which neighbours are wanted."""
 
-    #: How many nearest documents; fewer when there are no more.
-    k: int = 10
-    #: Leave out neighbours of a lower cosine; -1 leaves out none.
-    min_score: float = -1.0
-    #: Look in the document's own "collection", or in "all" that have vectors of the same model version.
-    scope: str = "collection"
-    #: Compare by "doc2vec", or by "hybrid": Doc2Vec and tf-idf together.
-    method: str = "doc2vec"
-    #: For each neighbour, so many of the words that both documents share; 0 spares reading their words.
-    terms: int = 3
+    k: Annotated[
+        int,
+        Field(
+            ge=1, le=1000, description="neighbours of each document; fewer when there are no more documents"
+        ),
+    ] = 10
+    min_score: Annotated[
+        float, Field(ge=-1, le=1, description="leave out neighbours of a lower cosine; -1 leaves out none")
+    ] = -1.0
+    scope: Annotated[
+        Literal["collection", "all"],
+        Field(
+            description="look in the document's own collection, or in all that have vectors of the same model"
+        ),
+    ] = "collection"
+    method: Annotated[
+        Literal["doc2vec", "hybrid"],
+        Field(description="what is compared; hybrid: Doc2Vec and tf-idf together"),
+    ] = "doc2vec"
+    terms: Annotated[
+        int,
+        Field(
+            ge=0, le=100, description="words shown for each neighbour that both documents share; 0 for none"
+        ),
+    ] = 3
 
     @property
     def needs_terms(self) -> bool:
         """Whether a search reads the documents' words beside their vectors."""
         return self.method == "hybrid" or self.terms > 0
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.k <= 1000:
-            raise ValueError(f"k must be from 1 to 1000, not {self.k}")
-        if not -1 <= self.min_score <= 1:
-            raise ValueError(f"min_score is a cosine, from -1 to 1, not {self.min_score}")
-        if self.scope not in SCOPES:
-            raise ValueError(f"scope must be one of {', '.join(SCOPES)}, not {self.scope!r}")
-        if self.method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
-        _check_range("terms", self.terms, 0, 100)
 
-
-@dataclass(frozen=True)
+@parameters
 class TrainSimilarityParameters:
     """How Doc2Vec is trained (Le & Mikolov 2014, by gensim). The defaults are measured: docs/similarity.md."""
 
-    #: "dbow", the distributed bag of words, or "dm", the distributed memory, which takes word order into account.
-    architecture: str = "dbow"
-    vector_size: int = 200
-    epochs: int = 40
-    #: Passes of an inference; 0 for as many as in training.
-    infer_epochs: int = 0
-    #: Words that occur less often in all documents together are unknown to the model.
-    min_count: int = 2
-    #: Words on each side that predict a word; for "dm" only.
-    window: int = 5
-    #: Noise words drawn for each word.
-    negative: int = 5
-    #: Words with a larger share of the text are thinned out; 0 keeps all, -1 chooses by how much text there is.
-    sample: float = -1.0
-    #: The learning rate, falling in a straight line over the epochs from `alpha` to `min_alpha`.
-    alpha: float = 0.025
-    min_alpha: float = 0.0001
-    seed: int = 0
+    architecture: Annotated[
+        Literal["dbow", "dm"],
+        Field(description="dbow: faster, usually better; dm: takes word order into account"),
+    ] = "dbow"
+    vector_size: Annotated[int, Field(ge=2, le=2000, description="numbers in a document's vector")] = 200
+    epochs: Annotated[int, Field(ge=1, le=10_000, description="passes over the documents")] = 40
+    infer_epochs: Annotated[
+        int, Field(ge=0, le=10_000, description="passes of an inference; 0 for as many as epochs")
+    ] = 0
+    min_count: Annotated[
+        int, Field(ge=1, le=1_000_000, description="words that occur less often are unknown to the model")
+    ] = 2
+    window: Annotated[
+        int, Field(ge=1, le=100, description="words on each side that predict a word; dm only")
+    ] = 5
+    negative: Annotated[int, Field(ge=1, le=100, description="noise words drawn for each word")] = 5
+    sample: Annotated[
+        float,
+        Field(
+            ge=-1,
+            le=0.5,
+            description="words with a larger share of the text are thinned out; 0 for none, -1 to choose by the "
+            "size of the text",
+        ),
+    ] = -1.0
+    alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the start")] = 0.025
+    min_alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the end")] = 0.0001
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        if self.architecture not in ARCHITECTURES:
-            raise ValueError(
-                f"architecture must be one of {', '.join(ARCHITECTURES)}, not {self.architecture!r}"
-            )
-        _check_range("vector_size", self.vector_size, 2, 2000)
-        _check_range("epochs", self.epochs, 1, 10_000)
-        _check_range("infer_epochs", self.infer_epochs, 0, 10_000)
-        _check_range("min_count", self.min_count, 1, 1_000_000)
-        _check_range("window", self.window, 1, 100)
-        _check_range("negative", self.negative, 1, 100)
-        if self.sample != -1:
-            _check_range("sample", self.sample, 0, 0.5)
-        _check_range("seed", self.seed, 0, 2**31 - 1)
-        if not 0 < self.min_alpha <= self.alpha <= 1:
-            raise ValueError(
-                f"0 < min_alpha <= alpha <= 1 is asked for, not {self.min_alpha} and {self.alpha}"
-            )
-
-
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be from {low} to {high}, not {value}")
+        if -1 < self.sample < 0:
+            raise ValueError(f"sample must be from 0 to 0.5, or -1 to choose one, not {self.sample}")
+        if self.min_alpha > self.alpha:
+            raise ValueError(f"min_alpha is {self.min_alpha}: at most alpha, {self.alpha}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +172,6 @@ SIMILARITY = Kind(
     model_from="train-similarity",
     chunk_documents=1000,
     chunk_chars=4_000_000,
-    help={
-        "k": "how many neighbours each document gets",
-        "min_score": "leave out neighbours whose cosine is lower",
-        "method": "doc2vec, or hybrid (Doc2Vec and tf-idf together): " + ", ".join(METHODS),
-        "terms": "words shown for each neighbour that both documents share; 0 for none",
-        "scope": "look in the document's own collection, or in all: " + ", ".join(SCOPES),
-    },
 )
 
 TRAIN_SIMILARITY = Kind(
@@ -192,17 +180,4 @@ TRAIN_SIMILARITY = Kind(
     parameters=TrainSimilarityParameters,
     train=_train,
     gate=_gate,
-    help={
-        "architecture": "dbow (faster, usually better) or dm (looks at word order)",
-        "vector_size": "numbers in a document's vector",
-        "epochs": "passes over the documents",
-        "infer_epochs": "passes of an inference; 0 for as many as epochs",
-        "min_count": "rarer words are unknown to the model",
-        "window": "words on each side that predict a word (dm only)",
-        "negative": "noise words for each word",
-        "sample": "words with a larger share of the text are thinned out; 0 for none, -1 to choose by the text's size",
-        "alpha": "learning rate at the start",
-        "min_alpha": "learning rate at the end",
-        "seed": "the same documents, parameters and seed make the same model",
-    },
 )

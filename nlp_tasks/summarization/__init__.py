@@ -6,97 +6,112 @@ Knows no torch: the work is in `runner` and in `abstractive.runner`, imported wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.parameters import LOCAL_FOLDER, OneOf, Seed, parameters
 
 #: Methods that choose sentences of the document.
 METHODS = ("textrank", "lexrank", "centroid", "lead")
 #: The method that writes new sentences, with a model.
 ABSTRACTIVE = "abstractive"
-#: How the next word of a new sentence is chosen.
-SEARCHES = ("beam", "greedy", "sample")
-#: A summary has at most so many sentences and characters, and a query so many characters.
-MOST_SENTENCES = 10_000
-MOST_CHARS = 10_000_000
-MOST_QUERY_CHARS = 10_000
 
 
-@dataclass(frozen=True)
+@parameters
 class SummarizeParameters:
     """How to summarize, and how much of a document to keep."""
 
-    method: str = "textrank"
-    #: How many sentences a summary has; fewer when the document, or `max_chars`, has no room for them.
-    sentences: int = 3
-    #: The share of the document's sentences to keep, instead of a number of them; 0 for the number.
-    ratio: float = 0.0
-    #: No more characters than this, unless the best sentence alone has more; 0 for no limit.
-    max_chars: int = 0
-    #: What the summary should be about; empty for what the document is about.
-    query: str = ""
-    #: How much being said already counts against a sentence (MMR), from 0 to 1.
-    diversity: float = 0.25
-    #: How much standing at the document's beginning counts for a sentence, 0 for nothing; unused with a query.
-    position: float = 1.25
-    # What follows is for the method abstractive only.
-    #: The folder of a transformers encoder-decoder; empty for a model that docmill trained.
-    pretrained: str = ""
-    search: str = "beam"
-    #: Texts that are followed up at once by the search `beam`.
-    beams: int = 4
-    #: No so many words (tokens) in a row are written twice; 0 for any.
-    no_repeat: int = 3
-    #: The most tokens that are written; 0 for what the model was made for.
-    max_tokens: int = 0
-    #: For the search `sample`: below 1 keeps to the probable, above 1 strays from it.
-    temperature: float = 1.0
-    #: For the search `sample`: draw from the k most probable tokens; 0 for all.
-    top_k: int = 0
-    #: For the search `sample`: draw from the most probable tokens that together have this probability.
-    top_p: float = 1.0
-    seed: int = 0
+    method: Annotated[
+        str,
+        OneOf((*METHODS, ABSTRACTIVE)),
+        Field(description="how sentences are chosen; abstractive: new sentences, written by a model"),
+    ] = "textrank"
+    sentences: Annotated[
+        int,
+        Field(
+            ge=1, le=10_000, description="sentences to keep; fewer when the document or max_chars has no room"
+        ),
+    ] = 3
+    ratio: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="share of the sentences to keep instead of their number; 0 for the number"
+        ),
+    ] = 0.0
+    max_chars: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10_000_000,
+            description="characters of a summary at most, unless its best sentence alone is longer; 0 for no limit",
+        ),
+    ] = 0
+    query: Annotated[
+        str, Field(max_length=10_000, description="what the summary is to be about; empty for what the document is about")
+    ] = ""
+    diversity: Annotated[
+        float, Field(ge=0, lt=1, description="weight of repetition against a sentence (MMR)")
+    ] = 0.25
+    position: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10,
+            description="weight of standing early in the document; 0 for none; unused with a query",
+        ),
+    ] = 1.25
+    pretrained: Annotated[
+        str,
+        Field(description="abstractive: local folder of a transformers encoder-decoder, instead of --model"),
+        LOCAL_FOLDER,
+    ] = ""
+    search: Annotated[
+        Literal["beam", "greedy", "sample"], Field(description="abstractive: how the next token is chosen")
+    ] = "beam"
+    beams: Annotated[int, Field(ge=1, le=32, description="abstractive, beam: hypotheses that are kept")] = 4
+    no_repeat: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            description="abstractive: no run of this many tokens is written twice; 0 for no limit",
+        ),
+    ] = 3
+    max_tokens: Annotated[
+        int,
+        Field(ge=0, le=1024, description="abstractive: tokens written at most; 0 for the model's own limit"),
+    ] = 0
+    temperature: Annotated[
+        float,
+        Field(
+            ge=0.01,
+            le=100,
+            description="abstractive, sample: below 1 prefers probable tokens, above 1 flattens",
+        ),
+    ] = 1.0
+    top_k: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="abstractive, sample: draw from the most probable tokens; 0 for all",
+        ),
+    ] = 0
+    top_p: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="abstractive, sample: draw from the most probable tokens that together have this probability",
+        ),
+    ] = 1.0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        methods = (*METHODS, ABSTRACTIVE)
-        if self.method not in methods:
-            raise ValueError(f"method must be one of {', '.join(methods)}, not {self.method!r}")
-        self._check_extractive()
-        self._check_abstractive()
-
-    def _check_extractive(self) -> None:
-        if not 1 <= self.sentences <= MOST_SENTENCES:
-            raise ValueError(f"sentences must be from 1 to {MOST_SENTENCES}, not {self.sentences}")
-        if not 0 <= self.ratio <= 1:
-            raise ValueError(f"ratio must be from 0 to 1, not {self.ratio}")
-        if not 0 <= self.max_chars <= MOST_CHARS:
-            raise ValueError(f"max_chars must be from 0 (no limit) to {MOST_CHARS}, not {self.max_chars}")
-        if len(self.query) > MOST_QUERY_CHARS:
-            raise ValueError(f"query has {len(self.query)} characters; {MOST_QUERY_CHARS} are allowed")
-        if not 0 <= self.diversity < 1:
-            raise ValueError(f"diversity must be from 0 to below 1, not {self.diversity}")
-        if not 0 <= self.position <= 10:
-            raise ValueError(f"position must be from 0 to 10, not {self.position}")
-
-    def _check_abstractive(self) -> None:
         if self.pretrained and self.method != ABSTRACTIVE:
             raise ValueError(f"pretrained is for method={ABSTRACTIVE} only")
-        if self.search not in SEARCHES:
-            raise ValueError(f"search must be one of {', '.join(SEARCHES)}, not {self.search!r}")
-        if not 1 <= self.beams <= 32:
-            raise ValueError(f"beams must be from 1 to 32, not {self.beams}")
-        for name, most in (
-            ("no_repeat", 100),
-            ("max_tokens", 1024),
-            ("top_k", 1_000_000),
-            ("seed", 2**31 - 1),
-        ):
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be from 0 to {most}, not {getattr(self, name)}")
-        if not 0.01 <= self.temperature <= 100:
-            raise ValueError(f"temperature must be from 0.01 to 100, not {self.temperature}")
-        if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must be above 0 and at most 1, not {self.top_p}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,22 +166,4 @@ SUMMARIZE = Kind(
     needs_model=_needs_model,
     chunk_documents=512,
     chunk_chars=2_000_000,
-    help={
-        "method": f"one of {', '.join(METHODS)}; or {ABSTRACTIVE}: new sentences, with a model",
-        "sentences": "how many sentences to keep",
-        "ratio": "the share of the sentences to keep, instead of their number; 0 for the number",
-        "max_chars": "the most characters a summary may have; 0 for no limit",
-        "query": "what the summary should be about",
-        "diversity": "how much repetition counts against a sentence, 0 to 1",
-        "position": "how much standing early counts for a sentence, 0 for nothing",
-        "pretrained": "abstractive: the local folder of a transformers encoder-decoder, instead of --model",
-        "search": f"abstractive: one of {', '.join(SEARCHES)}",
-        "beams": "abstractive: texts that beam search follows up at once",
-        "no_repeat": "abstractive: no so many tokens in a row are written twice; 0 for any",
-        "max_tokens": "abstractive: the most tokens that are written; 0 for the model's own limit",
-        "temperature": "abstractive, sample: below 1 keeps to the probable",
-        "top_k": "abstractive, sample: draw from the k most probable tokens; 0 for all",
-        "top_p": "abstractive, sample: draw from the most probable tokens that together have this probability",
-        "seed": "abstractive, sample: the same seed draws the same texts",
-    },
 )
