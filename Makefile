@@ -86,6 +86,11 @@ bench-pretrained: venv ## measure a transformers model beside its own pipeline
 bench-summaries: $(VENV)/.bench ## measure the summaries beside lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 
+.PHONY: migration
+migration: venv ## write the migration for changed tables or a new kind's rows: NAME="what it changes"
+	@$(BIN)/python deploy/new-migration "$(NAME)"
+	@$(BIN)/ruff check --quiet --fix db/migrations/versions && $(BIN)/ruff format --quiet db/migrations/versions
+
 .PHONY: lock
 lock: ## resolve every dependency afresh and rewrite constraints.txt
 	@PYTHON=$(PYTHON) deploy/lock > constraints.new

@@ -266,7 +266,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     results.write_ok(session, held.job_id, written.ok_ids)
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
-        kept = table in results.BY_MODEL_VERSION
+        kept = table in results.by_model_version()
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
     _note(session, held, written.note)
 

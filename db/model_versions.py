@@ -18,17 +18,14 @@ from db.tables import (
     Job,
     Model,
     ModelAlias,
-    ModelConfusion,
-    ModelLabelMetric,
     ModelMetric,
-    ModelReliability,
     ModelVersion,
 )
+from db.tables.base import tables_of
+from db.tables.model import ModelFigure
 
 #: What a job gets that asks for a name without a version.
 CHAMPION = "champion"
-#: Tables of figures of a model version, beside its metrics.
-FIGURES = {model.__tablename__ for model in (ModelLabelMetric, ModelConfusion, ModelReliability)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +125,15 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     ]
 
 
+def figure_tables() -> set[str]:
+    """The tables of figures of model versions, beside their metrics."""
+    return tables_of(ModelFigure)
+
+
 def figures(session: Session, version_id: int) -> dict[str, list[dict[str, Any]]]:
     """The rows of a model version in each table of figures, in order."""
     found = {}
-    for name in sorted(FIGURES):
+    for name in sorted(figure_tables()):
         table = Base.metadata.tables[name]
         columns = [column for column in table.c if column.name != "model_version_id"]
         query = (

@@ -25,40 +25,9 @@ from sqlalchemy.orm import Session, aliased
 
 from db import bulk
 from db.sql import each_id, now, one_of
-from db.tables import (
-    Base,
-    Chunk,
-    Classification,
-    Document,
-    DocumentVector,
-    Keyword,
-    LabelTerm,
-    Neighbour,
-    NeighbourTerm,
-    Outcome,
-    ShadowLabel,
-    Summary,
-    SummaryScore,
-    SummarySentence,
-)
-
-#: Tables whose rows belong to a job and a document. A new kind adds its table here.
-BY_JOB = {
-    model.__tablename__
-    for model in (
-        Summary,
-        SummarySentence,
-        SummaryScore,
-        Keyword,
-        Classification,
-        LabelTerm,
-        ShadowLabel,
-        Neighbour,
-        NeighbourTerm,
-    )
-}
-#: Tables whose rows belong to a document and a model version, and outlive the job.
-BY_MODEL_VERSION = {DocumentVector.__tablename__}
+from db.tables import Base, Chunk, Document, DocumentVector, Outcome, Summary, SummarySentence
+from db.tables.result import by_job as by_job
+from db.tables.result import by_model_version as by_model_version
 
 
 def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None:
@@ -140,7 +109,7 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
     """Result rows of one table; the owner is the job, or for rows that are kept, the model version."""
     if not rows.values:
         return
-    kept = table in BY_MODEL_VERSION
+    kept = table in by_model_version()
     owner = ("model_version_id" if kept else "job_id", owner_id)
     # Two jobs may infer the same vector at the same time: the first one stays.
     bulk.insert_tuples(

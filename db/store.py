@@ -16,12 +16,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
+from db import migrations, views
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
 
-#: The newest migration in db/migrations/versions (a test compares), so that a check needs no alembic.
-SCHEMA = "0013"
+#: The newest migration in db/migrations/versions.
+SCHEMA = migrations.newest()
 
 #: How long a SQLite writer waits for another's transaction.
 BUSY_SECONDS = 60
@@ -101,24 +102,23 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless the tables are this version's; SQLite is brought up to date by itself. Without
+        """Raise OldSchemaError unless tables and views are this version's; SQLite is brought up to date by itself. Without
         `create`, nothing is made where nothing is: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
-        if found == SCHEMA:
+        if found == SCHEMA and self.has_these_views():
             return
-        if self.is_sqlite and (found is None or found < SCHEMA):
-            from db.migrations import upgrade
-
-            upgrade(self)
+        if self.is_sqlite and (found is None or found <= SCHEMA):
+            migrations.upgrade(self)
             return
         self.refuse_newer(found)
-        state = (
-            "has no docmill tables yet"
-            if found is None
-            else f"is at schema {found}, this docmill at {SCHEMA}"
-        )
+        if found is None:
+            state = "has no docmill tables yet"
+        elif found == SCHEMA:
+            state = "has the views of another docmill"
+        else:
+            state = f"is at schema {found}, this docmill at {SCHEMA}"
         raise OldSchemaError(
             f"{self.name} {state}: run `docmill db upgrade` (and the same docmill everywhere)"
         )
@@ -127,6 +127,11 @@ class Store:
         """Raise NewerSchemaError if this schema is one that this version does not know."""
         if found is not None and found > SCHEMA:
             raise NewerSchemaError(f"{self.name} {_newer(found)}")
+
+    def has_these_views(self) -> bool:
+        """Whether the store's views are as this version has them."""
+        with self.engine.connect() as connection:
+            return views.stored_digest(connection) == views.digest()
 
     def check_durability(self) -> None:
         """Raise UnsafeStoreError if a power cut could lose what was committed."""

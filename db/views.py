@@ -1,9 +1,12 @@
 """The public contract for analysts: plain columns, no JSON, names instead of numbers.
 
-Views may gain columns and never lose one. They are dropped before every migration and created after it.
+Views may gain columns and never lose one. They are dropped before every migration and created after it; a store
+whose views are not these is brought up to date by `docmill db upgrade` (SQLite: when it is opened).
 """
 
 from __future__ import annotations
+
+import hashlib
 
 from sqlalchemy import Connection, text
 
@@ -176,6 +179,20 @@ VIEWS = {
 }
 
 
+def digest() -> str:
+    """A fingerprint of all views as this version has them. It is stored beside them, so that a store with older
+    ones is noticed."""
+    return hashlib.sha256(repr(sorted(VIEWS.items())).encode()).hexdigest()[:16]
+
+
+def stored_digest(connection: Connection) -> str | None:
+    """The fingerprint of the views that a store has; None before it kept one."""
+    if not connection.dialect.has_table(connection, "view_digest"):
+        return None
+    found: str | None = connection.scalar(text("SELECT digest FROM view_digest"))
+    return found
+
+
 def drop(connection: Connection) -> None:
     """Drop every view, so that the tables under them can change."""
     for name in VIEWS:
@@ -183,6 +200,8 @@ def drop(connection: Connection) -> None:
 
 
 def create(connection: Connection) -> None:
-    """Create every view as this version has it."""
+    """Create every view as this version has it, and store their fingerprint."""
     for name, query in VIEWS.items():
         connection.execute(text(f"CREATE VIEW {name} AS {query}"))
+    connection.execute(text("DELETE FROM view_digest"))
+    connection.execute(text("INSERT INTO view_digest (digest) VALUES (:digest)"), {"digest": digest()})

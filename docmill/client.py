@@ -91,7 +91,7 @@ def submit(
 def main_table(kind: str) -> str:
     """The table that holds what a kind is asked for: the last of its row types' that belongs to jobs and comes
     first (a summary, not its sentences)."""
-    tables = [row.table for row in kinds.find(kind).rows if row.table in results.BY_JOB]
+    tables = [row.table for row in kinds.find(kind).rows if row.table in results.by_job()]
     if not tables:
         raise ValueError(f"{kind} makes no result rows")
     return tables[0]

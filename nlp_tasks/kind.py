@@ -30,7 +30,10 @@ class Document:
 
 
 class Row(Protocol):
-    """A frozen dataclass whose fields are the columns of result table `table`, less job_id and document_id."""
+    """A frozen dataclass whose fields (int, float, str, bool, bytes, or one of them | None) are the columns of the
+    result table `table`, less job_id and document_id. A document that may have several rows tells them apart by the
+    fields that a class variable `key` names: `key: ClassVar[tuple[str, ...]] = ("rank",)`.
+    """
 
     table: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]

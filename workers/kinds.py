@@ -1,31 +1,55 @@
-"""Which kinds of jobs there are: docmill's own, and those of the modules named in DOCMILL_KIND_MODULES."""
+"""Which kinds of jobs there are: docmill's own, those that installed packages bring (entry points of the group
+`docmill.kinds`), and those of the modules named in DOCMILL_KIND_MODULES."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from db.tables import result
+from db.tables.model import ModelFigure
 from nlp_tasks.kind import Kind
 from workers.settings import settings
+
+#: Each names a module with `KINDS`, an iterable of `Kind`.
+ENTRY_POINTS = "docmill.kinds"
 
 
 @cache
 def all_kinds() -> dict[str, Kind]:
-    """Every kind by name. A module that cannot be imported, has no KINDS, or
-    repeats a name raises ValueError."""
+    """Every kind by name; the tables of their rows are known from then on. A module that cannot be imported, has no
+    KINDS, or repeats a name raises ValueError."""
     from nlp_tasks.registry import KINDS
 
     kinds = dict(KINDS)
-    for name in filter(None, (part.strip() for part in settings().kind_modules.split(","))):
-        for kind in _kinds_of(name):
+    for source, found in _from_others():
+        for kind in found:
             if kind.name in kinds:
-                raise ValueError(f"DOCMILL_KIND_MODULES: {name} repeats the kind {kind.name!r}")
+                raise ValueError(f"{source} repeats the kind {kind.name!r}")
             kinds[kind.name] = kind
+    for kind in kinds.values():
+        for row in kind.rows:
+            result.from_row(row)
+        for row in kind.figure_rows:
+            result.from_row(row, ModelFigure)
     return kinds
+
+
+def _from_others() -> Iterator[tuple[str, Sequence[Kind]]]:
+    """(where they come from, kinds)"""
+    for entry in entry_points(group=ENTRY_POINTS):
+        where = f"package {entry.dist.name if entry.dist else '?'}, entry point {entry.name}"
+        try:
+            yield where, entry.load().KINDS
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"{where}: cannot load kinds from {entry.value!r}: {error}") from error
+    for name in filter(None, (part.strip() for part in settings().kind_modules.split(","))):
+        yield f"DOCMILL_KIND_MODULES: {name}", _kinds_of(name)
 
 
 def _kinds_of(module_name: str) -> Sequence[Kind]:

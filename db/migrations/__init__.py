@@ -6,9 +6,10 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Column, Connection
+
 if TYPE_CHECKING:
     from alembic.config import Config
-    from sqlalchemy import Connection
 
     from db.store import Store
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 LOCK = 0x646F636D
 
 
-def upgrade(store: Store) -> None:
-    """Run the migrations that are missing, in one transaction. Raises NewerSchemaError, and changes nothing, on
-    tables that a newer docmill made."""
+def upgrade(store: Store, *, only_migrations: bool = False) -> None:
+    """Run the migrations that are missing, in one transaction, and make the tables of kinds from other packages
+    unless `only_migrations`. Raises NewerSchemaError, and changes nothing, on tables that a newer docmill made."""
     from alembic import command
     from sqlalchemy import text
 
@@ -34,6 +35,8 @@ def upgrade(store: Store) -> None:
         config.attributes["connection"] = connection
         views.drop(connection)
         command.upgrade(config, "head")
+        if not only_migrations:
+            _create_tables_of_other_packages(connection)
         views.create(connection)
 
 
@@ -44,6 +47,36 @@ def _schema(connection: Connection) -> str | None:
         return None
     found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
+
+
+def newest() -> str:
+    """The revision of the newest migration, from its file's name: a check needs no alembic."""
+    names = (path.name for path in (Path(__file__).parent / "versions").glob("*_*.py"))
+    return max(name.split("_")[3] for name in names)
+
+
+def _create_tables_of_other_packages(connection: Connection) -> None:
+    """Kinds that other packages bring have no migration here: their tables are made from their row classes."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+    from sqlalchemy import inspect
+
+    from db.migrations.result_tables import OWNED_BY_JOB, OWNED_BY_VERSION, create_result_table
+    from db.tables import Base, result
+
+    there = set(inspect(connection).get_table_names())
+    op = Operations(MigrationContext.configure(connection))
+    for name in sorted(result.from_rows() - there):
+        table = Base.metadata.tables[name]
+        owner = OWNED_BY_JOB if "job_id" in table.c else OWNED_BY_VERSION
+        own = [column for column in table.c if column.name not in owner]
+        create_result_table(
+            op,
+            name,
+            *(Column(column.name, column.type, nullable=column.nullable) for column in own),
+            key=[column.name for column in own if column.primary_key],
+            owner=owner,
+        )
 
 
 def alembic_config() -> Config:

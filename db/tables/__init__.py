@@ -29,6 +29,7 @@ from db.tables.result import (
     SummarySentence,
 )
 from db.tables.schedule import Run, Schedule
+from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
 
 __all__ = [
@@ -64,5 +65,6 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "ViewDigest",
     "Worker",
 ]

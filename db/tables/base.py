@@ -40,3 +40,12 @@ class Base(DeclarativeBase):
         list[int]: Json,
         list[Any]: Json,
     }
+
+
+def tables_of(*bases: type[Base]) -> set[str]:
+    """The names of the tables whose classes derive from one of these."""
+    return {
+        str(mapper.class_.__tablename__)
+        for mapper in Base.registry.mappers
+        if issubclass(mapper.class_, bases)
+    }

@@ -39,6 +39,16 @@ class ModelVersion(Base):
     created_at: Mapped[CreatedAt]
 
 
+class ModelFigure(Base):
+    """A row of what a training tells of its model beside the metrics (`Kind.figures`)."""
+
+    __abstract__ = True
+
+    model_version_id: Mapped[int] = mapped_column(
+        ForeignKey("model_version.id"), primary_key=True, sort_order=-1
+    )
+
+
 class ModelMetric(Base):
     """One figure of a model version: accuracy, macro_f1, n_documents, ..."""
 
@@ -49,12 +59,11 @@ class ModelMetric(Base):
     value: Mapped[float]
 
 
-class ModelLabelMetric(Base):
+class ModelLabelMetric(ModelFigure):
     """How well a model version does on one label, on documents that training did not see."""
 
     __tablename__ = "model_label_metric"
 
-    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
     label: Mapped[str] = mapped_column(primary_key=True)
     precision: Mapped[float]
     recall: Mapped[float]
@@ -66,23 +75,21 @@ class ModelLabelMetric(Base):
     threshold: Mapped[float | None]
 
 
-class ModelConfusion(Base):
+class ModelConfusion(ModelFigure):
     """So many documents of one label got another, or their own. Pairs without a document have no row."""
 
     __tablename__ = "model_confusion"
 
-    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
     true_label: Mapped[str] = mapped_column(primary_key=True)
     predicted_label: Mapped[str] = mapped_column(primary_key=True)
     n_documents: Mapped[int]
 
 
-class ModelReliability(Base):
+class ModelReliability(ModelFigure):
     """Decisions of about the same confidence: how sure the model was on average, and how often it was right."""
 
     __tablename__ = "model_reliability"
 
-    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_version.id"), primary_key=True)
     #: From 0 (least sure).
     bin: Mapped[int] = mapped_column(primary_key=True)
     n_decisions: Mapped[int]

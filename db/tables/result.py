@@ -1,34 +1,118 @@
-"""One typed table per sort of result row. The first columns say whose result it is; the rest are the row's
-fields, as the kind's row dataclass in nlp_tasks has them (a test holds the two together)."""
+"""One typed table for each sort of result row. The first columns say whose result it is; the rest are the fields
+of the kind's row dataclass (a test compares the two).
+
+A table that docmill's own queries name is a class here. The table of any other row class is made from its fields by
+`from_row`, when its kind is loaded.
+"""
 
 from __future__ import annotations
+
+import types
+import typing
+from dataclasses import fields
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.tables.base import Base
+from db.tables.base import Base, tables_of
+from db.tables.model import ModelFigure
 
 
-class Summary(Base):
+class JobResult(Base):
+    """A row about a document, made by a job. Subclasses add their columns, and those of them that are in the key.
+
+    What refers to job and document is checked by foreign keys on SQLite, and once a statement on PostgreSQL
+    (db.migrations.result_tables makes either).
+    """
+
+    __abstract__ = True
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True, sort_order=-2)
+    document_id: Mapped[int] = mapped_column(
+        ForeignKey("document.id"), primary_key=True, index=True, sort_order=-1
+    )
+
+
+class JobDetail(Base):
+    """As JobResult, for rows that are read together with their job's result: no index by document."""
+
+    __abstract__ = True
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True, sort_order=-2)
+    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, sort_order=-1)
+
+
+class VersionResult(Base):
+    """A row about a document that belongs to a model version and outlives the job."""
+
+    __abstract__ = True
+
+
+def by_job() -> set[str]:
+    """The tables whose rows belong to a job and a document."""
+    return tables_of(JobResult, JobDetail)
+
+
+def by_model_version() -> set[str]:
+    """The tables whose rows belong to a document and a model version, and outlive the job."""
+    return tables_of(VersionResult)
+
+
+def from_rows() -> set[str]:
+    """The tables that were made from row classes."""
+    return set(_made)
+
+
+def from_row(row: type, owner: type[JobResult | ModelFigure] = JobResult) -> None:
+    """Make the table of a row dataclass, unless there is one of its name: `row.table`, its fields, and `row.key`,
+    the fields that tell the rows of one owner apart. TypeError for a field that is no column."""
+    name: str = row.table  # type: ignore[attr-defined]
+    if name in Base.metadata.tables:
+        return
+    hints = typing.get_type_hints(row)
+    key: tuple[str, ...] = getattr(row, "key", ())
+    columns: dict[str, Any] = {}
+    annotations: dict[str, Any] = {}
+    mapped: Any = Mapped
+    for field in fields(row):
+        hint = hints[field.name]
+        _check_column_type(row, field.name, hint)
+        columns[field.name] = mapped_column(primary_key=field.name in key)
+        annotations[field.name] = mapped[hint]
+    body = columns | {"__tablename__": name, "__annotations__": annotations, "__doc__": row.__doc__}
+    _made[name] = types.new_class(
+        f"{row.__name__}Table", (owner,), exec_body=lambda space: space.update(body)
+    )
+
+
+_made: dict[str, type[Base]] = {}
+
+
+def _check_column_type(row: type, name: str, hint: Any) -> None:
+    parts = set(typing.get_args(hint)) - {type(None)} or {hint}
+    if len(parts) != 1 or not parts <= {int, float, str, bool, bytes}:
+        raise TypeError(
+            f"{row.__name__}.{name}: {hint} is no column type: use int, float, str, bool or bytes, or one | None"
+        )
+
+
+class Summary(JobResult):
     """A document's summary."""
 
     __tablename__ = "summary"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     summary: Mapped[str]
     method: Mapped[str]
     #: Sentences in the document.
     n_sentences: Mapped[int]
 
 
-class SummarySentence(Base):
+class SummarySentence(JobDetail):
     """A sentence of a summary: where it stands in the document's text, and its score."""
 
     __tablename__ = "summary_sentence"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
     #: From 1, in document order.
     position: Mapped[int] = mapped_column(primary_key=True)
     #: text[start_char:end_char] is the sentence.
@@ -48,13 +132,11 @@ class SummaryReference(Base):
     reference: Mapped[str]
 
 
-class SummaryScore(Base):
+class SummaryScore(JobResult):
     """ROUGE F1 (0 to 100) of the summary that another job made of a document, against its reference."""
 
     __tablename__ = "summary_score"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     #: The job that made the summary.
     summary_job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
     rouge_1: Mapped[float]
@@ -64,25 +146,21 @@ class SummaryScore(Base):
     n_reference_tokens: Mapped[int]
 
 
-class Keyword(Base):
+class Keyword(JobResult):
     """A word or term that a document is about; rank 1 is the most important, with the score 1.0."""
 
     __tablename__ = "keyword"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     term: Mapped[str]
     score: Mapped[float]
 
 
-class Classification(Base):
+class Classification(JobResult):
     """A label of a document; rank 1 is the best. A NULL label is an abstention, with its reason."""
 
     __tablename__ = "classification"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     label: Mapped[str | None]
     #: Calibrated probability.
@@ -90,24 +168,20 @@ class Classification(Base):
     reason: Mapped[str | None]
 
 
-class ShadowLabel(Base):
+class ShadowLabel(JobDetail):
     """The best label of a document by a model that is not in use yet; a NULL label is an abstention."""
 
     __tablename__ = "shadow_label"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
     label: Mapped[str | None]
     score: Mapped[float]
 
 
-class LabelTerm(Base):
+class LabelTerm(JobDetail):
     """A term of a document that weighed for the label it got; rank 1 weighed most."""
 
     __tablename__ = "label_term"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     label: Mapped[str]
     term: Mapped[str]
@@ -115,25 +189,21 @@ class LabelTerm(Base):
     weight: Mapped[float]
 
 
-class Neighbour(Base):
+class Neighbour(JobResult):
     """A document near another one; rank 1 is the nearest, score is their cosine."""
 
     __tablename__ = "neighbour"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True, index=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     neighbour_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
     score: Mapped[float]
 
 
-class NeighbourTerm(Base):
+class NeighbourTerm(JobDetail):
     """A word that a document shares with a neighbour; rank 1 weighs most."""
 
     __tablename__ = "neighbour_term"
 
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)
-    document_id: Mapped[int] = mapped_column(ForeignKey("document.id"), primary_key=True)
     neighbour_rank: Mapped[int] = mapped_column(primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
     term: Mapped[str]
@@ -141,7 +211,7 @@ class NeighbourTerm(Base):
     weight: Mapped[float]
 
 
-class DocumentVector(Base):
+class DocumentVector(VersionResult):
     """A document's vector under one model version, kept so that no document is inferred twice."""
 
     __tablename__ = "document_vector"

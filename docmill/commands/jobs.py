@@ -204,7 +204,7 @@ def _rows(session: Session, job: JobProgress, table: str | None) -> Iterator[dic
     kind = find(job.kind)
     if kind.train is not None:
         raise ValueError(f"{kind.name} makes a model, and no rows: docmill models show {job.model}")
-    tables = [row.table for row in kind.rows if row.table in stored.BY_JOB]
+    tables = [row.table for row in kind.rows if row.table in stored.by_job()]
     if table is not None and table not in tables:
         raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
     return stored.rows_of(session, job.job_id, table or main_table(kind.name))

@@ -123,7 +123,7 @@ def _job(session: Session, job_id: int) -> Job:
 
 
 def _stored(session: Session, table: str, job: PastJob, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    by_model = table in results.BY_MODEL_VERSION
+    by_model = table in results.by_model_version()
     owner = ("model_version_id", job.model_version_id) if by_model else ("job_id", job.id)
     return results.rows_of_documents(session, table, owner, ids)
 

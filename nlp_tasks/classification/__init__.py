@@ -95,7 +95,10 @@ class TrainParameters:
         LOCAL_FOLDER,
     ] = ""
     hypothesis: Annotated[
-        str, Field(max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name")
+        str,
+        Field(
+            max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name"
+        ),
     ] = "This text is about {}."
     gate: Annotated[
         Literal["not-worse", "better", "none"],

@@ -49,7 +49,11 @@ class SummarizeParameters:
         ),
     ] = 0
     query: Annotated[
-        str, Field(max_length=10_000, description="what the summary is to be about; empty for what the document is about")
+        str,
+        Field(
+            max_length=10_000,
+            description="what the summary is to be about; empty for what the document is about",
+        ),
     ] = ""
     diversity: Annotated[
         float, Field(ge=0, lt=1, description="weight of repetition against a sentence (MMR)")

@@ -11,7 +11,9 @@ import pytest
 from db import model_versions, results
 from db.tables import Base
 from nlp_tasks.kind import Row
-from nlp_tasks.registry import KINDS
+from workers.kinds import all_kinds
+
+KINDS = all_kinds()
 
 ROWS = sorted({row for kind in KINDS.values() for row in kind.rows}, key=lambda row: row.table)
 FIGURES = sorted({row for kind in KINDS.values() for row in kind.figure_rows}, key=lambda row: row.table)
@@ -28,17 +30,17 @@ def test_the_fields_of_a_row_are_the_columns_of_its_table(row: type[Row]) -> Non
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
 def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
     columns = {column.name for column in Base.metadata.tables[row.table].columns}
-    owner = "job_id" if row.table in results.BY_JOB else "model_version_id"
-    assert row.table in results.BY_JOB | results.BY_MODEL_VERSION
+    owner = "job_id" if row.table in results.by_job() else "model_version_id"
+    assert row.table in results.by_job() | results.by_model_version()
     assert {"document_id", owner} <= columns
 
 
 def test_every_result_table_belongs_to_a_kind() -> None:
-    assert {row.table for row in ROWS} == results.BY_JOB | results.BY_MODEL_VERSION
+    assert {row.table for row in ROWS} == results.by_job() | results.by_model_version()
 
 
 def test_every_table_of_figures_belongs_to_a_kind_that_trains() -> None:
-    assert {row.table for row in FIGURES} == model_versions.FIGURES
+    assert {row.table for row in FIGURES} == model_versions.figure_tables()
     for kind in KINDS.values():
         assert bool(kind.figure_rows) == (kind.figures is not None)
         assert kind.figures is None or kind.train is not None

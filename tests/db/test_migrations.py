@@ -42,7 +42,7 @@ COLUMNS = {
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
 }
 
-ABOUT_DOCUMENTS = sorted({"outcome", *results.BY_JOB})
+ABOUT_DOCUMENTS = sorted({"outcome", *results.by_job()})
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -164,7 +164,7 @@ class ChunkRun:
     @property
     def _kept_table(self) -> str | None:
         """The table whose rows make a document done in the first of several stages, before it has an outcome."""
-        kept = (row.table for row in self.kind.rows if row.table in results.BY_MODEL_VERSION)
+        kept = (row.table for row in self.kind.rows if row.table in results.by_model_version())
         return None if self.is_last or self.claim.stage > 0 else next(kept, None)
 
     def _load(self, ids: list[int]) -> list[Document]:

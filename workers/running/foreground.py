@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from db.results import BY_MODEL_VERSION
+from db import results
 from db.store import Store
 from db.tables import Job
 from nlp_tasks.errors import DocumentError
@@ -50,7 +50,7 @@ def run_one(
     made: list[Row] = []
     for stage in job.kind.stages:
         setup = setup_for(store, settings, job.kind, job, beat)
-        fresh = [row for row in made if row.table in BY_MODEL_VERSION]
+        fresh = [row for row in made if row.table in results.by_model_version()]
         if setup.corpus is not None and fresh:
             # The search has to know the vector that was made a moment ago, and that no store has.
             setup = replace(setup, corpus=_with(setup.corpus, document, fresh[0]))

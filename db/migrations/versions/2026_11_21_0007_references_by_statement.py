@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from db.migrations.result_tables import check_references_by_statement
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -29,39 +31,11 @@ def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
     for table, columns in REFERENCES.items():
-        _check_by_statement(table, columns)
+        check_references_by_statement(op, table, columns)
         for column in columns:
             op.drop_constraint(f"fk_{table}_{column}", table, type_="foreignkey")
     for table in ("document", "job"):
         _keep_what_has_outcomes(table)
-
-
-def _check_by_statement(table: str, columns: dict[str, str]) -> None:
-    checks = "\n".join(
-        f"""
-            SELECT missing.id INTO wrong FROM (SELECT DISTINCT {column} AS id FROM added) missing
-            WHERE NOT EXISTS (SELECT FROM {referred} WHERE {referred}.id = missing.id) LIMIT 1;
-            IF FOUND THEN
-                RAISE foreign_key_violation USING MESSAGE = format('{table}: there is no {referred} %s', wrong);
-            END IF;"""  # noqa: S608 (our own names)
-        for column, referred in columns.items()
-    )
-    # By the key only: a plan that was made while the table was small is kept, and must not read a large one whole.
-    op.execute(f"""
-        CREATE FUNCTION {table}_refers() RETURNS trigger LANGUAGE plpgsql
-        SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
-        DECLARE
-            wrong bigint;
-        BEGIN
-            {checks}
-            RETURN NULL;
-        END $$
-    """)
-    for event in ("insert", "update"):
-        op.execute(
-            f"CREATE TRIGGER {table}_refers_on_{event} AFTER {event} ON {table} REFERENCING NEW TABLE AS added "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refers()"
-        )
 
 
 def _keep_what_has_outcomes(table: str) -> None:
