@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
-    Row,
+    ForeignKey,
     Table,
     exists,
     func,
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db import bulk
 from db.sql import each_id, now, one_of
-from db.tables import Base, Chunk, Document, DocumentVector, Outcome, Summary, SummarySentence
+from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
 
@@ -180,37 +180,22 @@ def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any
     """A job's rows in one result table, each with its document's key, by document and rank."""
     source: Table = Base.metadata.tables[table]
     order = [column for column in source.primary_key.columns if column.name != "job_id"]
-    columns = [column for column in source.c if column.name not in ("job_id", "document_id", "neighbour_id")]
-    query = select(Document.key.label("document_key"), *columns).join(
+    others = [key.parent for key in sorted(source.foreign_keys, key=str) if _names_another_document(key)]
+    left_out = {"job_id", "document_id", *(column.name for column in others)}
+    query = select(Document.key.label("document_key"), *(c for c in source.c if c.name not in left_out)).join(
         source, source.c.document_id == Document.id
     )
-    if "neighbour_id" in source.c:
-        near = Document.__table__.alias("near")
-        query = query.join(near, near.c.id == source.c.neighbour_id).add_columns(
-            near.c.key.label("neighbour_key")
-        )
+    for column in others:
+        other = aliased(Document)
+        label = f"{column.name.removesuffix('_id')}_key"
+        query = query.join(other, other.id == column).add_columns(other.key.label(label))
     query = query.where(source.c.job_id == job_id).order_by(*order)
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
         yield dict(row)
 
 
-def summaries_of(
-    session: Session, job_id: int, limit: int | None = None
-) -> Iterator[tuple[Row[int, str, str, str, str], list[dict[str, Any]]]]:
-    """(document id, key, text, summary, method) of each document that a job summarized, by document, with the
-    rows of its chosen sentences."""
-    query = (
-        select(Document.id, Document.key, Document.text, Summary.summary, Summary.method)
-        .join(Summary, Summary.document_id == Document.id)
-        .where(Summary.job_id == job_id)
-        .order_by(Document.id)
-        .limit(limit)
-    )
-    for rows in session.execute(query.execution_options(yield_per=50)).partitions():
-        ids = [row.id for row in rows]
-        chosen = rows_of_documents(session, SummarySentence.__tablename__, ("job_id", job_id), ids)
-        for row in rows:
-            yield row, chosen.get(row.id, [])
+def _names_another_document(key: ForeignKey) -> bool:
+    return key.column.table.name == Document.__tablename__ and key.parent.name != "document_id"
 
 
 def rows_of_documents(

@@ -102,8 +102,8 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless tables and views are this version's; SQLite is brought up to date by itself. Without
-        `create`, nothing is made where nothing is: NoStoreError."""
+        """Raise OldSchemaError unless tables and views are this version's; SQLite is brought up to date by itself.
+        Without `create`, nothing is made where nothing is: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()

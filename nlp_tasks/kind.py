@@ -32,7 +32,8 @@ class Document:
 class Row(Protocol):
     """A frozen dataclass whose fields (int, float, str, bool, bytes, or one of them | None) are the columns of the
     result table `table`, less job_id and document_id. A document that may have several rows tells them apart by the
-    fields that a class variable `key` names: `key: ClassVar[tuple[str, ...]] = ("rank",)`.
+    fields that a class variable `key` names: `key: ClassVar[tuple[str, ...]] = ("rank",)`. Where rows are ordered by
+    `score` and equal ones may change places, a class variable `tied` names the field that then differs.
     """
 
     table: ClassVar[str]
@@ -68,7 +69,7 @@ class Vectors:
     ids: NDArray[np.int64]  # (N,)
     keys: Sequence[str]  # (N,)
     matrix: NDArray[np.float32]  # (N, D)
-    #: What else the kind keeps with a vector; given to parameters with a true `needs_terms`.
+    #: What else the kind keeps with a vector; empty unless wanted.
     terms: Sequence[bytes] = ()  # (N,) or none
 
 
@@ -82,14 +83,24 @@ class Setup:
     device: str = "cpu"
     #: The folder of the model version; None for a kind without a model.
     model_dir: Path | None = None
-    #: Loads the stored vectors; given to stages that read vectors.
+    #: Loads the stored vectors; given to stages that want vectors.
     corpus: Callable[[], Vectors] | None = None
-    #: Of each of some documents (by id), the summary and the reference that the parameters speak of; given to the
-    #: kind that judges summaries.
+    #: Of each of some documents (by id), what the job of `JobInput` made of it and the reference it is compared
+    #: with; given to kinds that have such an input.
     judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
     #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
     #: lease. Work that uses more CPU time than the lease has seconds and never calls it is taken for hung.
     beat: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True)
+class VectorsWanted:
+    """Which stored vectors a stage reads."""
+
+    #: With what else the kind keeps with a vector.
+    with_terms: bool = False
+    #: Of all collections, not of the job's own.
+    all_collections: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,9 @@ class Stage:
     open: Callable[[Setup], Runner]
     #: Stages that read "nothing" get documents with an empty text, which spares the store the reading.
     reads: Literal["text", "nothing"] = "text"
+    #: From the parameters, the stored vectors of the model version that the stage reads; None for none. The rows
+    #: that an earlier stage keeps with the model version then have the fields `vector` and `terms`.
+    vectors: Callable[[Any], VectorsWanted] | None = None
 
 
 class Documents(Protocol):
@@ -172,6 +186,29 @@ class Gate(Protocol):
     def __call__(self, candidate: Candidate) -> Sequence[Figure]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """A text parameter that names a model which another kind has trained. It is replaced by the version's full
+    name when the job is submitted, and by the model's folder in the worker."""
+
+    parameter: str
+    #: The kind that trains it.
+    trained_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobInput:
+    """A number parameter that names an earlier job over the same collection, whose results are read."""
+
+    parameter: str
+    kind: str
+    #: The text parameter that names a stored set of references; empty for the documents' labels.
+    references_parameter: str
+
+
+Input: TypeAlias = "ModelInput | JobInput"
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of job. Either `stages` (work on documents) or `train` (makes a model of them), not both."""
@@ -195,6 +232,10 @@ class Kind:
     model_from: str | None = None
     #: Whether a job with these parameters needs that model; without one, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
+    #: From the parameters, what else of the store the job reads.
+    inputs: Callable[[Any], Sequence[Input]] = lambda parameters: ()  # noqa: ARG005
+    #: The metrics of a trained model that tell most, each with how it is written: {"accuracy": "accuracy {:.3f}"}.
+    headline: Mapping[str, str] = field(default_factory=dict)
     #: Only documents that carry a label are selected (training a classifier).
     labelled_only: bool = False
     #: A chunk holds at most so many documents, and about so many characters.

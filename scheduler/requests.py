@@ -13,10 +13,7 @@ from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
 from db.jobs import NewJob, Submitted
 from db.selection import ChunkSize, LeftOut
 from db.tables import Collection, Job
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.evaluation import EvaluateParameters
-from nlp_tasks.kind import Kind
-from nlp_tasks.similarity import TRAIN_SIMILARITY
+from nlp_tasks.kind import JobInput, Kind
 from workers import kinds
 
 
@@ -55,11 +52,14 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     if request.after is not None:
         jobs.job_state(session, request.after)
     collection = documents.collection_id(session, request.collection)
-    if isinstance(parameters, EvaluateParameters):
-        _check_judged(session, parameters, collection)
-    if isinstance(parameters, TrainParameters) and parameters.names_a_model and request.after is None:
-        vectors = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
-        parameters = replace(parameters, pretrained=vectors.ref)
+    for wanted in kind.inputs(parameters):
+        if isinstance(wanted, JobInput):
+            _check_job(session, kind, wanted, parameters, collection)
+        elif request.after is None:
+            version = model_versions.resolve(
+                session, getattr(parameters, wanted.parameter), wanted.trained_by
+            )
+            parameters = replace(parameters, **{wanted.parameter: version.ref})
     model_ref, version_id = _model(session, kind, request, parameters)
     try:
         return jobs.submit(
@@ -147,22 +147,24 @@ def collection_name(session: Session, collection_id: int) -> str:
     return session.scalars(select(Collection.name).where(Collection.id == collection_id)).one()
 
 
-def _check_judged(session: Session, parameters: EvaluateParameters, collection_id: int) -> None:
-    """Refuse to judge what is no job of summaries over these documents, or by references that are not there."""
-    if not parameters.job:
-        raise ValueError("evaluate: say which job made the summaries: `docmill evaluate JOB`, or -p job=JOB")
-    job = session.get(Job, parameters.job)
+def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, collection_id: int) -> None:
+    """Refuse a job that is not there, is of another kind or over another collection, and references that are not
+    there."""
+    job_id = getattr(parameters, wanted.parameter)
+    if not job_id:
+        raise ValueError(f"{kind.name}: say which {wanted.kind} job: -p {wanted.parameter}=JOB")
+    job = session.get(Job, job_id)
     if job is None:
-        raise NotFoundError(f"there is no job {parameters.job}: `docmill status` lists the jobs")
-    if job.kind != "summarize":
-        raise ValueError(f"job {job.id} is of the kind {job.kind}: evaluate judges summaries")
+        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    if job.kind != wanted.kind:
+        raise ValueError(f"job {job.id} is a {job.kind} job: {kind.name} needs a {wanted.kind} job")
     if job.collection_id != collection_id:
         there = collection_name(session, job.collection_id)
-        raise ValueError(f"job {job.id} summarized the collection {there!r}: evaluate it there")
-    if parameters.references and not evaluations.has_references(session, parameters.references):
+        raise ValueError(f"job {job.id} is over the collection {there!r}: use --collection {there}")
+    references = getattr(parameters, wanted.references_parameter)
+    if references and not evaluations.has_references(session, references):
         raise NotFoundError(
-            f"there are no references {parameters.references!r}: `docmill evaluate {job.id} --references FILE` "
-            "stores some"
+            f"there are no references {references!r}: `docmill {kind.name} {job.id} --references FILE` stores some"
         )
 
 

@@ -220,14 +220,14 @@ def _other_page(job: JobProgress) -> str:
 
 
 def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
-    from db import results as stored
+    from db import summaries
     from docmill.pages.summaries import Sentence, Summarized, page
 
     if job.kind != "summarize":
         raise ValueError(f"job {job.job_id} is of the kind {job.kind}: {_other_page(job)}")
     documents = (
         Summarized(*row, [Sentence(one["start_char"], one["end_char"], one["score"]) for one in chosen])
-        for row, chosen in stored.summaries_of(session, job.job_id, limit)
+        for row, chosen in summaries.of_job(session, job.job_id, limit)
     )
     shown = f"the first {limit:,} of " if limit < job.n_ok else ""
     facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_failed:,} failed"

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db import held_out
 
-#: By kind, the metrics that tell most, with how each is written.
-TELLING = {
-    "train-classify": {"accuracy": "accuracy {:.3f}", "macro_f1": "macro F1 {:.3f}"},
-    "train-similarity": {"self_rank": "self-rank {:.3f}"},
-    "train-summarizer": {"rouge_l": "ROUGE-L {:.1f}", "lead_rouge_l": "first sentences' {:.1f}"},
-}
-#: Of other kinds so many are shown, by name.
+#: Of a kind without a headline, this many metrics are shown, by name.
 SHOWN = 2
 #: Columns for a figure's name.
 NAME_WIDTH = 24
@@ -22,12 +16,20 @@ NAME_WIDTH = 24
 def in_short(version: dict[str, Any]) -> str:
     """ "accuracy 0.917, macro F1 0.912; 24 held out: too few to tell" """
     metrics = version["metrics"]
-    forms = TELLING.get(version["kind"]) or {name: f"{name} {{:.4g}}" for name in sorted(metrics)[:SHOWN]}
+    forms = _headline(version["kind"]) or {name: f"{name} {{:.4g}}" for name in sorted(metrics)[:SHOWN]}
     told = ", ".join(form.format(metrics[name]) for name, form in forms.items() if name in metrics)
     if "n_held_out" not in metrics:
         return told
     few = ": too few to tell" if held_out.are_few(metrics) else ""
     return f"{told}; {metrics['n_held_out']:,.0f} held out{few}"
+
+
+def _headline(kind: str) -> Mapping[str, str]:
+    """The kind may be one of a module that is not named any more."""
+    from workers.kinds import all_kinds
+
+    known = all_kinds().get(kind)
+    return known.headline if known is not None else {}
 
 
 def gate_in_short(gate: dict[str, Any] | None) -> str:

@@ -38,16 +38,19 @@ def differences(
         return []
     found: list[Difference] = []
     for table, rows in stored.items():
-        fresh = [asdict(row) for row in again if row.table == table]
-        found += [Difference(key, table, *words) for words in _in_table(rows, fresh)]
+        fresh = [row for row in again if row.table == table]
+        tied = getattr(fresh[0], "tied", None) if fresh else None
+        found += [Difference(key, table, *words) for words in _in_table(rows, [*map(asdict, fresh)], tied)]
     return found
 
 
-def _in_table(stored: list[dict[str, Any]], again: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
+def _in_table(
+    stored: list[dict[str, Any]], again: list[dict[str, Any]], tied: str | None
+) -> list[tuple[str, str, str]]:
     if len(stored) != len(again):
         return [("rows", str(len(stored)), str(len(again)))]
-    if stored and "neighbour_id" in stored[0]:
-        stored = _ties_in_the_same_order(stored, again)
+    if stored and tied is not None:
+        stored = _ties_in_the_same_order(stored, again, tied)
     found = []
     for place, (old, new) in enumerate(zip(stored, again, strict=True), start=1):
         for name, value in new.items():
@@ -69,17 +72,17 @@ def alike(old: Any, new: Any) -> bool:
 
 
 def _ties_in_the_same_order(
-    stored: list[dict[str, Any]], again: list[dict[str, Any]]
+    stored: list[dict[str, Any]], again: list[dict[str, Any]], tied: str
 ) -> list[dict[str, Any]]:
-    """Neighbours that are equally near may change places, and at the end of the list one may stand for another.
-    Returns the stored rows with such ones named as they are now."""
-    places = {row["neighbour_id"]: row["score"] for row in again}
+    """Rows of equal score may change places, and at the end of the list one may stand for another. Returns the
+    stored rows with the field `tied` of such rows as it is now."""
+    places = {row[tied]: row["score"] for row in again}
     last = again[-1]["score"]
     renamed = []
     for old, new in zip(stored, again, strict=True):
-        still_as_near = alike(places.get(old["neighbour_id"], last), old["score"])
-        tie = still_as_near and alike(old["score"], new["score"])
-        renamed.append(old | {"neighbour_id": new["neighbour_id"]} if tie else old)
+        as_good_now = alike(places.get(old[tied], last), old["score"])
+        tie = as_good_now and alike(old["score"], new["score"])
+        renamed.append(old | {tied: new[tied]} if tie else old)
     return renamed
 
 

@@ -14,7 +14,18 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nlp_tasks.classification import figures
-from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.kind import (
+    Candidate,
+    Documents,
+    Figure,
+    Input,
+    Kind,
+    ModelInput,
+    Progress,
+    Runner,
+    Setup,
+    Stage,
+)
 from nlp_tasks.parameters import LOCAL_FOLDER, HeldOut, OneOf, Seed, parameters
 
 #: Architecture -> the module that implements it (see `architecture.Architecture`).
@@ -116,11 +127,6 @@ class TrainParameters:
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
             raise ValueError(f"arch {self.arch} does not use a pretrained model: leave pretrained out")
 
-    @property
-    def names_a_model(self) -> bool:
-        """Whether `pretrained` is the name of a model that `train similarity` made, and no folder."""
-        return self.arch == "nearest" and bool(self.pretrained) and not self.pretrained.startswith(("/", "."))
-
 
 @dataclass(frozen=True)
 class LabelRow:
@@ -170,6 +176,17 @@ def _judge(candidate: Candidate) -> Sequence[Figure]:
     return gate.judge(candidate)
 
 
+def _inputs(parameters: TrainParameters) -> Sequence[Input]:
+    """`nearest` may take its vectors from a model by name; a path is a folder."""
+    if (
+        parameters.arch == "nearest"
+        and parameters.pretrained
+        and not parameters.pretrained.startswith(("/", "."))
+    ):
+        return (ModelInput("pretrained", "train-similarity"),)
+    return ()
+
+
 CLASSIFY = Kind(
     name="classify",
     summary="Give each document a label, with a calibrated probability",
@@ -189,5 +206,7 @@ TRAIN_CLASSIFY = Kind(
     gate=_judge,
     figure_rows=figures.ROWS,
     figures=figures.read,
+    inputs=_inputs,
+    headline={"accuracy": "accuracy {:.3f}", "macro_f1": "macro F1 {:.3f}"},
     labelled_only=True,
 )

@@ -5,12 +5,13 @@ Light: the work is in `runner` and `rouge`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.kind import Input, JobInput, Kind, Runner, Setup, Stage
 from nlp_tasks.parameters import parameters
 
 
@@ -47,6 +48,10 @@ class SummaryScoreRow:
     n_reference_tokens: int
 
 
+def _inputs(parameters: EvaluateParameters) -> Sequence[Input]:  # noqa: ARG001 (the same for all)
+    return (JobInput("job", "summarize", "references"),)
+
+
 def _open(setup: Setup) -> Runner:
     from nlp_tasks.evaluation.runner import Judge
 
@@ -59,6 +64,7 @@ EVALUATE = Kind(
     parameters=EvaluateParameters,
     rows=(SummaryScoreRow,),
     stages=(Stage("compare", _open, reads="nothing"),),
+    inputs=_inputs,
     chunk_documents=2_048,
     chunk_chars=20_000_000,
 )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage
+from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage, VectorsWanted
 from nlp_tasks.parameters import Seed, parameters
 
 
@@ -51,6 +52,11 @@ class SimilarityParameters:
     def needs_terms(self) -> bool:
         """Whether a search reads the documents' words beside their vectors."""
         return self.method == "hybrid" or self.terms > 0
+
+    @property
+    def vectors(self) -> VectorsWanted:
+        """The vectors that a search reads."""
+        return VectorsWanted(self.needs_terms, self.scope == "all")
 
 
 @parameters
@@ -110,6 +116,8 @@ class NeighbourRow:
     """A document near another one."""
 
     table: ClassVar[str] = "neighbour"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
+    tied: ClassVar[str] = "neighbour_id"
 
     #: From 1, the nearest.
     rank: int
@@ -168,7 +176,10 @@ SIMILARITY = Kind(
     summary="Find each document's most similar other documents by their Doc2Vec vectors, and what they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
-    stages=(Stage("infer", _open_infer), Stage("search", _open_search, reads="nothing")),
+    stages=(
+        Stage("infer", _open_infer),
+        Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors")),
+    ),
     model_from="train-similarity",
     chunk_documents=1000,
     chunk_chars=4_000_000,
@@ -180,4 +191,5 @@ TRAIN_SIMILARITY = Kind(
     parameters=TrainSimilarityParameters,
     train=_train,
     gate=_gate,
+    headline={"self_rank": "self-rank {:.3f}"},
 )

@@ -52,7 +52,7 @@ class SummarizeParameters:
         str,
         Field(
             max_length=10_000,
-            description="what the summary is to be about; empty for what the document is about",
+            description="what the summary is about; empty for what the document is about",
         ),
     ] = ""
     diversity: Annotated[

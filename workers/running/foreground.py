@@ -49,7 +49,7 @@ def run_one(
     """All stages on one document, alone. Whatever the runner raises comes through, traceback and all."""
     made: list[Row] = []
     for stage in job.kind.stages:
-        setup = setup_for(store, settings, job.kind, job, beat)
+        setup = setup_for(store, settings, job.kind, stage, job, beat)
         fresh = [row for row in made if row.table in results.by_model_version()]
         if setup.corpus is not None and fresh:
             # The search has to know the vector that was made a moment ago, and that no store has.
@@ -68,7 +68,7 @@ def run_again(
     what became of each, by document id."""
     made: dict[int, list[Row] | DocumentError] = {document.id: [] for document in documents}
     for stage in job.kind.stages:
-        runner = stage.open(setup_for(store, settings, job.kind, job, _no_beat, job.finished_at))
+        runner = stage.open(setup_for(store, settings, job.kind, stage, job, _no_beat, job.finished_at))
         going = [_as_read(d, stage) for d in documents if not isinstance(made[d.id], DocumentError)]
         for batch in batches.by_length(going, runner.batch_documents, runner.batch_chars):
             results: list[Result] = batches.halving(runner.run, batch, _blame, faults.is_not_the_documents)

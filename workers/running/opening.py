@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,8 +13,7 @@ from db import evaluations, model_versions, results
 from db.store import Store
 from nlp_tasks import model_files, pulse
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.evaluation import EvaluateParameters
-from nlp_tasks.kind import Kind, Setup, Vectors
+from nlp_tasks.kind import JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
 from workers.settings import Settings
 
@@ -37,34 +37,50 @@ def setup_for(
     store: Store,
     settings: Settings,
     kind: Kind,
+    stage: Stage,
     wanted: Wanted,
     beat: Callable[[], None],
     as_of: datetime | None = None,
 ) -> Setup:
-    """The set-up of any of the kind's stages. Raises ModelFileError when a model's files are not whole. The
-    vectors are those of the documents that are the latest now, or were at `as_of`."""
+    """The set-up of a stage. Raises ModelFileError when a model's files are not whole. The vectors are those of the
+    documents that are the latest now, or were at `as_of`."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
-    needs_terms = getattr(parameters, "needs_terms", False)
-    across = getattr(parameters, "scope", "collection") != "collection"
-
-    def corpus() -> Vectors:
-        assert version_id is not None, "only kinds with a model read vectors"
-        collection_id = None if across else wanted.collection_id
-        return stored_vectors(store, version_id, collection_id, as_of, with_terms=needs_terms)
-
-    def judged(document_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-        with store.read() as session:
-            return evaluations.judged(session, parameters.job, parameters.references, document_ids)
-
     return Setup(
         parameters=parameters,
         device=settings.device,
         model_dir=model_folder(store, settings, version_id) if version_id is not None else None,
-        corpus=corpus,
-        judged=judged if isinstance(parameters, EvaluateParameters) else None,
+        corpus=_corpus(store, stage, parameters, wanted, as_of),
+        judged=_judged(store, kind, parameters),
         beat=beat,
     )
+
+
+def _corpus(
+    store: Store, stage: Stage, parameters: Any, wanted: Wanted, as_of: datetime | None
+) -> Callable[[], Vectors] | None:
+    if stage.vectors is None:
+        return None
+    version_id, asked = wanted.model_version_id, stage.vectors(parameters)
+    assert version_id is not None, "only kinds with a model read vectors"
+    collection_id = None if asked.all_collections else wanted.collection_id
+    return partial(stored_vectors, store, version_id, collection_id, as_of, with_terms=asked.with_terms)
+
+
+def _judged(
+    store: Store, kind: Kind, parameters: Any
+) -> Callable[[Sequence[int]], dict[int, tuple[str, str | None]]] | None:
+    for wanted in kind.inputs(parameters):
+        if isinstance(wanted, JobInput):
+            job_id = getattr(parameters, wanted.parameter)
+            references = getattr(parameters, wanted.references_parameter)
+
+            def judged(document_ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
+                with store.read() as session:
+                    return evaluations.judged(session, job_id, references, document_ids)  # noqa: B023
+
+            return judged
+    return None
 
 
 def model_folder(store: Store, settings: Settings, version_id: int) -> Path:

@@ -38,7 +38,7 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     with lease.loading():
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
-        _open[key] = stage.open(setup_for(process.store, process.settings, kind, claim, _beat))
+        _open[key] = stage.open(setup_for(process.store, process.settings, kind, stage, claim, _beat))
         # What is loaded stays: the collector need not walk all of it again and again while results are made.
         gc.collect()
         gc.freeze()
@@ -52,6 +52,8 @@ def _beat() -> None:
 
 def _key(claim: Claim, stage: Stage) -> tuple[Any, ...]:
     """What a runner depends on. A stage that reads vectors sees those of its own job's collection and time."""
-    corpus = (claim.collection_id, claim.job_id) if stage.reads == "nothing" else None
+    corpus = (
+        (claim.collection_id, claim.job_id) if stage.vectors is not None or stage.reads == "nothing" else None
+    )
     parameters = json.dumps(claim.parameters, sort_keys=True)
     return (claim.kind, stage.name, parameters, claim.model_version_id, corpus)

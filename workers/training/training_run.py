@@ -25,10 +25,8 @@ from db.progress import note_of
 from db.results import Rows
 from db.store import Store
 from nlp_tasks import checkpoint, model_files, pulse
-from nlp_tasks.classification import TrainParameters
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Candidate, Document, Kind, Progress, Train
-from nlp_tasks.similarity import TRAIN_SIMILARITY
+from nlp_tasks.kind import Candidate, Document, Kind, ModelInput, Progress, Train
 from readers import label_text as label_texts
 from workers.kinds import parse_parameters
 from workers.processes.process import Process
@@ -107,7 +105,7 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     claim = lease.claim
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
-    parameters = _with_folder(process, parse_parameters(kind, claim.parameters))
+    parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
     with pulse.heard_by(partial(_go_on, process, lease)):
         metrics = train(stored, parameters, process.settings.device, building, progress)
         figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
@@ -118,17 +116,19 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
         return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
 
 
-def _with_folder(process: Process, parameters: Any) -> Any:
-    """The folder, on this machine, of the model that the parameters name, if they name one."""
-    if not isinstance(parameters, TrainParameters) or not parameters.names_a_model:
-        return parameters
-    try:
-        with process.store.read() as session:
-            version = model_versions.resolve(session, parameters.pretrained, TRAIN_SIMILARITY.name)
-    except (NotFoundError, ConflictError) as error:
-        raise TrainingError(f"pretrained={parameters.pretrained}: {error}") from error
-    folder = model_folder(process.store, process.settings, version.id).absolute()
-    return replace(parameters, pretrained=str(folder))
+def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
+    """The parameters with the folder, on this machine, of each model that they name."""
+    for wanted in kind.inputs(parameters):
+        if isinstance(wanted, ModelInput):
+            ref = getattr(parameters, wanted.parameter)
+            try:
+                with process.store.read() as session:
+                    version = model_versions.resolve(session, ref, wanted.trained_by)
+            except (NotFoundError, ConflictError) as error:
+                raise TrainingError(f"{wanted.parameter}={ref}: {error}") from error
+            folder = model_folder(process.store, process.settings, version.id).absolute()
+            parameters = replace(parameters, **{wanted.parameter: str(folder)})
+    return parameters
 
 
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:

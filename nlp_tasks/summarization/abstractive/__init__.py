@@ -45,5 +45,6 @@ TRAIN_SUMMARIZER = Kind(
     summary="Train a model that writes headlines, on documents whose label is their headline",
     parameters=TrainSummarizerParameters,
     train=_train,
+    headline={"rouge_l": "ROUGE-L {:.1f}", "lead_rouge_l": "first sentences' {:.1f}"},
     labelled_only=True,
 )
