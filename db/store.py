@@ -254,5 +254,9 @@ def open_store(url: str, *, create: bool = True) -> Store:
     try:
         store.check_schema(create=create)
     except OperationalError as error:
+        store.close()
         raise StoreError(f"cannot reach {store.name}: {words(error)}") from error
+    except StoreError:
+        store.close()
+        raise
     return store

@@ -138,6 +138,7 @@ def empty_postgres_store(postgres_store: Store) -> Store:
 def empty(store: Store) -> None:
     """Remove every row of a PostgreSQL store. As a replica does it: without the triggers that protect outcomes,
     and in a hundredth of the time that TRUNCATE takes."""
-    deletes = "; ".join(f"DELETE FROM {table.name}" for table in Base.metadata.sorted_tables)
+    tables = [table.name for table in Base.metadata.sorted_tables if table.name != "view_digest"]
+    deletes = "; ".join(f"DELETE FROM {table}" for table in tables)
     with store.write() as session:
         session.execute(text(f"SET LOCAL session_replication_role = replica; {deletes}"))

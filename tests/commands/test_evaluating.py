@@ -77,16 +77,16 @@ def test_slips_are_named(shell: Shell, tmp_path: Path) -> None:
     assert "no job 99" in shell("evaluate", 99, status=1).err
     assert "--key-field" in shell("evaluate", job, "--references", path, status=1).err
     keywords = shell.done("keywords", "--collection", "inbox")
-    assert "judges summaries" in shell("evaluate", keywords, status=2).err
+    assert "needs a summarize job" in shell("evaluate", keywords, status=2).err
 
 
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        ("", 2, "say which job made the summaries: `docmill evaluate JOB`, or -p job=JOB"),
+        ("", 2, "evaluate: say which summarize job: -p job=JOB"),
         ("-p job=99", 1, "there is no job 99"),
-        ("-p job=2", 2, "job 2 is of the kind keywords: evaluate judges summaries"),
-        ("-p job=3", 2, "job 3 summarized the collection 'elsewhere'"),
+        ("-p job=2", 2, "job 2 is a keywords job: evaluate needs a summarize job"),
+        ("-p job=3", 2, "job 3 is over the collection 'elsewhere': use --collection elsewhere"),
         ("-p job=1 -p references=gold", 1, "there are no references 'gold'"),
     ],
 )
