@@ -56,7 +56,7 @@ def evaluate(
     with store().read() as session:
         judged = progress.of(session, job)
     if judged.kind != "summarize":
-        raise ValueError(f"job {job} is of the kind {judged.kind}: evaluate judges summaries")
+        raise ValueError(f"job {job} is a {judged.kind} job: evaluate needs a summarize job")
     options = read_options(
         key_field=key_field,
         text_field=summary_field,
