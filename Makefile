@@ -53,6 +53,11 @@ check: venv ## the quick checks: lint, format, types, direction of imports
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/generate.py --check
+
+.PHONY: quick
+quick: check ## the quick checks and the tests that start no server (under 30 seconds)
+	$(BIN)/pytest --quiet -m "not stack and not slow" tests/nlp tests/readers
 
 .PHONY: test
 test: system venv check ## every check and every test
@@ -85,6 +90,12 @@ bench-pretrained: venv ## measure a transformers model beside its own pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
 bench-summaries: $(VENV)/.bench ## measure the summaries beside lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+
+.PHONY: docs docs-site
+docs: venv ## write the parts of docs/*.md that follow from the code
+	@$(BIN)/python docs/generate.py
+docs-site: venv ## build the documentation as a site, in site/
+	@$(BIN)/mkdocs build --quiet --strict
 
 .PHONY: migration
 migration: venv ## write the migration for changed tables or a new kind's rows: NAME="what it changes"

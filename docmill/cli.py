@@ -15,6 +15,7 @@ from docmill.commands import (
     evaluating,
     following,
     jobs,
+    kinds,
     labelling,
     models,
     output,
@@ -50,7 +51,7 @@ def docmill(
 
 
 for command in (
-    documents.add, documents.collections, jobs.kinds, submitting.train, submitting.submit,
+    documents.add, documents.collections, kinds.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,

@@ -1,20 +1,21 @@
-"""Every kind of job that docmill brings. A new kind is one module and one entry here."""
+"""The kinds of jobs that docmill brings."""
 
 from __future__ import annotations
 
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY
-from nlp_tasks.classification.shadow import SHADOW_CLASSIFY
-from nlp_tasks.evaluation import EVALUATE
-from nlp_tasks.keywords import KEYWORDS
-from nlp_tasks.kind import Kind
-from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY
-from nlp_tasks.summarization import SUMMARIZE
-from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER
+from importlib import import_module
 
-KINDS: dict[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        SUMMARIZE, KEYWORDS, EVALUATE, CLASSIFY, SHADOW_CLASSIFY, SIMILARITY,
-        TRAIN_CLASSIFY, TRAIN_SIMILARITY, TRAIN_SUMMARIZER,
-    )
-}  # fmt: skip
+from nlp_tasks.kind import Kind
+
+#: Each of these modules has `KINDS`, a tuple of `Kind`.
+MODULES = (
+    "nlp_tasks.summarization",
+    "nlp_tasks.summarization.abstractive",
+    "nlp_tasks.keywords",
+    "nlp_tasks.evaluation",
+    "nlp_tasks.classification",
+    "nlp_tasks.classification.shadow",
+    "nlp_tasks.similarity",
+)
+
+#: Every kind by name.
+KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in import_module(module).KINDS}

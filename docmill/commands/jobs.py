@@ -149,31 +149,6 @@ def resume(job: JobId) -> None:
     say(f"job {job} goes on")
 
 
-def kinds(json: Json = False) -> None:
-    """List the kinds of jobs and their parameters.
-
-    Example: docmill kinds
-    """
-    from dataclasses import fields
-
-    from workers.kinds import all_kinds
-
-    rows: list[dict[str, Any]] = [
-        {
-            "kind": kind.name,
-            "summary": kind.summary,
-            "parameters": {field.name: field.default for field in fields(kind.parameters)},
-        }
-        for kind in all_kinds().values()
-    ]
-    if json:
-        print_json(rows)
-        return
-    for row in rows:
-        row["parameters"] = " ".join(f"{name}={value}" for name, value in row["parameters"].items())
-    print_table(rows, ("kind", "summary", "parameters"), "none")
-
-
 def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     model = f"{p.model.partition('@')[0]}@{p.model_version}" if p.model and p.model_version else p.model
     done = f"{p.n_done:,} of {p.n_documents:,}"

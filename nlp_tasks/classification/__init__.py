@@ -210,3 +210,5 @@ TRAIN_CLASSIFY = Kind(
     headline={"accuracy": "accuracy {:.3f}", "macro_f1": "macro F1 {:.3f}"},
     labelled_only=True,
 )
+
+KINDS = (CLASSIFY, TRAIN_CLASSIFY)

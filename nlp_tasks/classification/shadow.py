@@ -75,3 +75,5 @@ SHADOW_CLASSIFY = Kind(
     chunk_documents=32_768,
     chunk_chars=2_000_000,
 )
+
+KINDS = (SHADOW_CLASSIFY,)

@@ -68,3 +68,5 @@ EVALUATE = Kind(
     chunk_documents=2_048,
     chunk_chars=20_000_000,
 )
+
+KINDS = (EVALUATE,)

@@ -55,3 +55,5 @@ KEYWORDS = Kind(
     chunk_documents=512,
     chunk_chars=2_000_000,
 )
+
+KINDS = (KEYWORDS,)

@@ -193,3 +193,5 @@ TRAIN_SIMILARITY = Kind(
     gate=_gate,
     headline={"self_rank": "self-rank {:.3f}"},
 )
+
+KINDS = (SIMILARITY, TRAIN_SIMILARITY)

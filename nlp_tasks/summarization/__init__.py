@@ -171,3 +171,5 @@ SUMMARIZE = Kind(
     chunk_documents=512,
     chunk_chars=2_000_000,
 )
+
+KINDS = (SUMMARIZE,)

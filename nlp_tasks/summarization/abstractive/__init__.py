@@ -48,3 +48,5 @@ TRAIN_SUMMARIZER = Kind(
     headline={"rouge_l": "ROUGE-L {:.1f}", "lead_rouge_l": "first sentences' {:.1f}"},
     labelled_only=True,
 )
+
+KINDS = (TRAIN_SUMMARIZER,)

@@ -1,0 +1,77 @@
+"""docmill kinds: which kinds of jobs there are, and what they can be asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from docmill.commands.options import Json
+from docmill.commands.output import print_json, say
+from docmill.commands.tables import print_table
+
+if TYPE_CHECKING:
+    from nlp_tasks.kind import Kind
+    from nlp_tasks.parameters import Parameter
+
+
+def kinds(
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="KIND", help="Show the parameters of this kind; all kinds if not given."),
+    ] = None,
+    json: Json = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of the parameters, by kind.")
+    ] = False,
+) -> None:
+    """List the kinds of jobs, or the parameters of one.
+
+    Each parameter is shown with its type, its range, its default and what it does.
+
+    Example: docmill kinds summarize
+    """
+    from nlp_tasks import parameters
+    from workers.kinds import all_kinds, find
+
+    chosen = [*all_kinds().values()] if kind is None else [find(kind)]
+    if schema:
+        print_json({one.name: parameters.schema(one.parameters) for one in chosen})
+    elif json:
+        print_json([_as_json(one) for one in chosen])
+    elif kind is None:
+        print_table(
+            [{"kind": one.name, "summary": one.summary} for one in chosen], ("kind", "summary"), "none"
+        )
+        say("docmill kinds KIND shows the parameters of one")
+    else:
+        _show(chosen[0])
+
+
+def _show(kind: Kind) -> None:
+    from nlp_tasks.parameters import describe
+
+    say(kind.summary)
+    rows = [
+        {"parameter": one.name, "default": one.default, "allowed": _allowed(one), "what it is": one.help}
+        for one in describe(kind.parameters)
+    ]
+    print_table(rows, ("parameter", "default", "allowed", "what it is"), "no parameters")
+
+
+def _allowed(one: Parameter) -> str:
+    return one.type.removeprefix("one of ") if not one.range else f"{one.type}, {one.range}"
+
+
+def _as_json(kind: Kind) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from nlp_tasks.parameters import describe
+
+    declared = describe(kind.parameters)
+    return {
+        "kind": kind.name,
+        "summary": kind.summary,
+        "parameters": {one.name: one.default for one in declared},
+        "described": [asdict(one) for one in declared],
+    }

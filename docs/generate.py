@@ -1,0 +1,119 @@
+"""Write the parts of docs/*.md that follow from the code: commands, parameters of kinds, columns of views.
+
+    python docs/generate.py [--check]
+
+A part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of a page is written by hand. With
+--check nothing is written, and the exit status is 1 if a page is out of date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+
+DOCS = Path(__file__).parent
+PART = re.compile(r"(<!-- generated: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> int:
+    """Rewrite, or with --check compare, every page."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for page in sorted(DOCS.glob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = PART.sub(_part, before)
+        if after != before:
+            stale.append(page.name)
+            if not check:
+                page.write_text(after, encoding="utf-8")
+    if stale and check:
+        print(f"out of date: {', '.join(stale)}: run `make docs`", file=sys.stderr)
+        return 1
+    if not check:
+        print(f"wrote {', '.join(stale)}" if stale else "every page is up to date")
+    return 0
+
+
+def _part(found: re.Match[str]) -> str:
+    what, _, which = found[2].partition(" ")
+    return f"{found[1]}\n{PARTS[what](which).strip()}\n\n{found[3]}"
+
+
+# --- commands ---------------------------------------------------------------------------------------------------
+
+
+def commands(_: str) -> str:
+    """Every command with its help, example, arguments and options."""
+    from docmill.cli import app
+
+    return "\n\n".join(_command(path, command) for path, command in _walk(typer.main.get_command(app)))
+
+
+def _walk(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _walk(command, *path, name)
+        else:
+            yield (*path, name), command
+
+
+def _command(path: tuple[str, ...], command: Any) -> str:
+    words, _, example = inspect.cleandoc(command.help).partition("Example: ")
+    lines = [f"### docmill {' '.join(path)}", words.strip(), f"    {' '.join(example.split())}"]
+    options = [_option(parameter) for parameter in command.params if parameter.name != "help"]
+    return "\n\n".join([*lines, "\n".join(options)]).rstrip()
+
+
+def _option(parameter: Any) -> str:
+    annotation = parameter.type_descriptor.annotation
+    choices = "|".join(annotation) if isinstance(annotation, type) and issubclass(annotation, Enum) else ""
+    value = (
+        (parameter.metavar or choices).strip("[]")
+        if not (parameter.metavar or "").startswith("NAME[")
+        else parameter.metavar
+    )
+    words = parameter.help or ""
+    if parameter.opts == [parameter.name]:
+        value += "..." if parameter.nargs == -1 and not value.endswith("...") else ""
+        return f"- {f'`{value}`' if parameter.required else f'`[{value}]`'}: {' '.join(words.split())}"
+    shown = getattr(parameter.default, "value", parameter.default)
+    if parameter.required:
+        words += " (required)"
+    elif not parameter.is_flag and shown not in (None, (), [], ""):
+        words += f" Default: {shown}."
+    names = ", ".join(f"`{opt}{'' if parameter.is_flag else f' {value}'.rstrip()}`" for opt in parameter.opts)
+    return f"- {names}: {' '.join(words.split())}"
+
+
+# --- kinds ------------------------------------------------------------------------------------------------------
+
+
+def parameters(kind: str) -> str:
+    """The table of a kind's parameters."""
+    from nlp_tasks.parameters import describe
+    from nlp_tasks.registry import KINDS
+
+    lines = ["| parameter | what it is | allowed | default |", "|---|---|---|---|"]
+    for one in describe(KINDS[kind].parameters):
+        allowed = (
+            one.type
+            if one.type.startswith("one of")
+            else f"{one.type}{f', {one.range}' if one.range else ''}"
+        )
+        default = "" if one.default == "" else f"`{one.default}`"
+        lines.append(f"| `{one.name}` | {one.help} | {allowed.removeprefix('one of ')} | {default} |")
+    return "\n".join(lines)
+
+
+PARTS: dict[str, Callable[[str], str]] = {"commands": commands, "parameters": parameters}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
