@@ -115,7 +115,7 @@ def test_every_tunable_setting_reaches_the_containers_with_its_default() -> None
     from workers.settings import Settings
 
     # Not for people to tune, or fixed by the image and the compose file.
-    fixed = {"home", "database_url", "redis_url", "models_dir", "device", "worker"}
+    fixed = {"home", "database_url", "redis_url", "models_dir", "device", "worker", "instance"}
     wanted = {
         name: f"${{DOCMILL_{name.upper()}:-{field.default}}}"
         for name, field in Settings.model_fields.items()

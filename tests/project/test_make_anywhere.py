@@ -70,12 +70,11 @@ def test_make_demo_runs_there_to_its_end(checkout: Path) -> None:
     store = checkout / ".docmill" / "demo" / "docmill.db"
     assert store.is_file()
     # What it advises to type next can be typed there.
-    advised = [
-        line.strip() for line in said.stdout.splitlines() if " sql " in line and "DOCMILL_HOME=" in line
-    ]
-    assert advised
+    lines = [line.strip() for line in said.stdout.splitlines()]
+    advised = [line for line in lines if line.startswith(("source ", "export DOCMILL_HOME=", "docmill sql "))]
+    assert len(advised) == 4
     typed = subprocess.run(
-        ["sh", "-c", advised[0]], cwd=checkout, capture_output=True, text=True, check=False
+        ["bash", "-e", "-c", "\n".join(advised)], cwd=checkout, capture_output=True, text=True, check=False
     )
     assert typed.returncode == 0, typed
 
@@ -100,7 +99,7 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
 def test_the_quick_checks_and_the_house_tests_run_there(checkout: Path) -> None:
     """What `make test` runs, as far as it is quick."""
     said = as_plain_user(
-        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "tests/house", "tests/readers/test_files.py",
+        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "tests/project", "tests/readers/test_files.py",
         "--deselect", "tests/project/test_make_anywhere.py", "--deselect", "tests/project/test_readme.py",
         "--basetemp", str(checkout / "temp folder"),
     )  # fmt: skip

@@ -20,10 +20,11 @@ from workers.settings import settings
 def main(chunk_id: str, crash_file: str, what: str) -> None:
     store = Store(settings().url)
     with Path(crash_file).open("w+") as words:
+        process = Process(settings(), store, words, "held.1")
         with store.write() as session:
-            claim = chunks.claim(session, int(chunk_id), "w", settings().lease_seconds)
+            claim = chunks.claim(session, int(chunk_id), process.holder, settings().lease_seconds)
         assert claim is not None
-        lease = Lease(Process(settings(), store, words), claim)
+        lease = Lease(process, claim)
         with lease.kept():
             lease.beat()
             print("holds", flush=True)

@@ -142,10 +142,10 @@ def _read(path: Path) -> Dead:
     if lines and lines[0].startswith(_HOLDS):
         chunk_id, fence = lines.pop(0).removeprefix(_HOLDS).split()
         held = int(chunk_id), int(fence)
-    return Dead(path, instance, int(parent), held, *_cause(lines))
+    return Dead(path, instance, int(parent), held, *cause(lines))
 
 
-def _cause(lines: list[str]) -> tuple[str, str]:
+def cause(lines: list[str]) -> tuple[str, str]:
     """(error code, sentence): a hang, a fatal signal, or nothing was left."""
     if not lines:
         return (

@@ -22,14 +22,23 @@ from workers.settings import Settings
 log = logging.getLogger("docmill.heartbeat")
 
 
+#: At the end, wait at most this long for the store to take the row away.
+LEAVE_SECONDS = 5.0
+#: A scheduler has to end within 2 s of SIGTERM, whatever the store does.
+SCHEDULER_LEAVE_SECONDS = 0.5
+
+
 class Heartbeat:
     """Used as a context: registered inside it, gone after it."""
 
-    def __init__(self, settings: Settings, members: Sequence[Member]) -> None:
+    def __init__(
+        self, settings: Settings, members: Sequence[Member], leave_seconds: float = LEAVE_SECONDS
+    ) -> None:
         self.members = members
         #: Why nothing may be claimed any more, in words: the store is newer than this code. None: all is well.
         self.outdated: str | None = None
         self._settings = settings
+        self._leave_seconds = leave_seconds
         self._on_change: Callable[[], None] = lambda: None
         self._stopping = threading.Event()
         self._is_away = False
@@ -47,7 +56,7 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(self._leave_seconds)
 
     def _run(self) -> None:
         # Never slower than leases run out: a short lease is a test's, or an impatient operator's.
@@ -100,7 +109,8 @@ def run_scheduler(settings: Settings, loop: Loop, told: threading.Event) -> bool
     """Run a scheduler's loop, registered, until it is `told` to stop; whether every step had ended then. While the
     store is newer than this code the loop rests: it would write rows of an older shape."""
     name = f"scheduler@{os.uname().nodename}"
-    with Heartbeat(settings, [member("scheduler", name, settings.instance)]) as beating:
+    row = member("scheduler", name, settings.instance)
+    with Heartbeat(settings, [row], SCHEDULER_LEAVE_SECONDS) as beating:
         beating.on_change(loop.stopping.set)
         while not told.is_set():
             loop.stopping.clear()

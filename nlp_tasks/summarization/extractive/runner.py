@@ -70,7 +70,8 @@ class Summarizer:
 
     def _tokens(self, sentence: str) -> list[str]:
         self._keep_lease()
-        return tokens(addresses.masked(sentence))
+        # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
+        return tokens(" ".join(addresses.masked(sentence).split()))
 
     def _keep_lease(self) -> None:
         if time.monotonic() - self._beaten > _BEAT_SECONDS:
