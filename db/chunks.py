@@ -33,7 +33,8 @@ from sqlalchemy import (
 from sqlalchemy import table as sql_table
 from sqlalchemy.orm import Session, aliased
 
-from db import results
+from db import files, results
+from db.documents import NewDocument
 from db.errors import FencedError, NewerSchemaError
 from db.sql import now, one_of
 from db.store import SCHEMA, newer_schema
@@ -106,6 +107,8 @@ class Written:
     errors: Sequence[tuple[int, str, str]] = ()
     #: Result rows by table.
     rows: dict[str, results.Rows] = field(default_factory=dict)
+    #: New documents, each with the id of the document that it was made of.
+    made: Sequence[tuple[int, NewDocument]] = ()
     #: A word about the whole job.
     note: str | None = None
 
@@ -268,6 +271,8 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     for table, rows in written.rows.items():
         kept = table in results.by_model_version()
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
+    if written.made:
+        files.add_made(session, held.collection_id, written.made)
     _note(session, held, written.note)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
@@ -31,11 +31,16 @@ class NewDocument:
     text: str
     label: str | None
     source: str
+    #: What tells its versions apart, if not the text: of a file, the digest of its bytes.
+    identity: str | None = None
+    #: What it counts for when a job is cut into chunks, if not its characters: of a file, its bytes.
+    weight: int | None = None
 
     @property
     def content_hash(self) -> bytes:
         """Equal for equal text and label (a separator that no text may hold keeps the two apart)."""
-        return hashlib.sha256(f"{self.label or ''}\0{self.text}".encode()).digest()
+        what = self.text if self.identity is None else self.identity
+        return hashlib.sha256(f"{self.label or ''}\0{what}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +65,11 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     """The number of a collection; made on demand, or NotFoundError with the names there are."""
     if create:
         session.execute(_insert_or_ignore(session, name))
-    found = session.scalar(select(Collection.id).where(Collection.name == name))
+    people_know = Collection.files_of_id.is_(None)
+    found = session.scalar(select(Collection.id).where(Collection.name == name, people_know))
     if found is None:
-        there_are = ", ".join(session.scalars(select(Collection.name).order_by(Collection.name).limit(20)))
+        names = select(Collection.name).where(people_know).order_by(Collection.name)
+        there_are = ", ".join(session.scalars(names.limit(20)))
         raise NotFoundError(
             f"there is no collection {name!r} (there are: {there_are or 'none yet'}); "
             f"`docmill add PATHS --collection {name}` makes it"
@@ -70,9 +77,12 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     return found
 
 
-def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> Added:
-    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing.
-    Two that add to one collection take turns, a batch each; submitting a job over it does not wait for them."""
+def add(
+    session: Session, collection: int, documents: Sequence[NewDocument], *, anew: Container[str] = ()
+) -> Added:
+    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing, but
+    for the keys in `anew`, which get a new version in any case. Two that add to one collection take turns, a batch
+    each; submitting a job over it does not wait for them."""
     session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
     stored = {
         row.key: row
@@ -88,7 +98,7 @@ def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> 
     moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
-        if before is not None and before.content_hash == digest:
+        if before is not None and before.content_hash == digest and document.key not in anew:
             continue
         if before is not None:
             outdated.append(before.id)
@@ -100,7 +110,7 @@ def add(session: Session, collection: int, documents: Sequence[NewDocument]) -> 
                 "is_latest": True,
                 "text": document.text,
                 "content_hash": digest,
-                "body_chars": len(document.text),
+                "body_chars": len(document.text) if document.weight is None else document.weight,
                 "label": document.label,
                 "source": document.source,
                 "added_at": moment,
@@ -153,6 +163,7 @@ def collections(session: Session) -> list[tuple[str, int]]:
     rows = session.execute(
         select(Collection.name, func.count(Document.id))
         .outerjoin(Document, (Document.collection_id == Collection.id) & Document.is_latest)
+        .where(Collection.files_of_id.is_(None))
         .group_by(Collection.name)
         .order_by(Collection.name)
     )

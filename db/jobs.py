@@ -19,8 +19,8 @@ from db import progress, quarantine, selection
 from db.chunks import changed, close_many_with_error, close_part_with_error, job_in, n_changed
 from db.errors import ConflictError, NotFoundError, NothingToDoError
 from db.selection import ChunkSize, LeftOut, NewOnly
-from db.sql import now
-from db.tables import Chunk, Job, Outcome
+from db.sql import now, one_of
+from db.tables import Chunk, Document, Job, Outcome
 
 ENDED = ("finished", "cancelled")
 #: Of the error that a failed job ends with, its note holds so much.
@@ -53,7 +53,7 @@ class NewJob:
     model_comes_later: bool = False
     #: Take the documents that failed in this job.
     failed_in_job_id: int | None = None
-    #: Of those, only the ones with these numbers.
+    #: Only the ones with these numbers: of those, or of the collection.
     document_ids: tuple[int, ...] | None = None
 
 
@@ -358,6 +358,8 @@ def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int
     if new.failed_in_job_id is not None:
         return selection.failed_in(new.failed_in_job_id), None
     chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)
+    if new.document_ids is not None:
+        chosen = chosen.where(one_of(Document.id, new.document_ids or (0,)))
     if not new.only_new:
         return chosen, None
     selection.one_at_a_time(session, new.collection_id)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
@@ -64,14 +64,16 @@ def entries(
     limit: int | None = None,
 ) -> list[Entry]:
     """What is in quarantine, newest first."""
+    target = aliased(Collection)
     query = (
         select(
-            Outcome.job_id, Job.kind, Collection.name, Document.key, Outcome.error_code, Outcome.error_detail,
+            Outcome.job_id, Job.kind, func.coalesce(target.name, Collection.name), Document.key, Outcome.error_code, Outcome.error_detail,
             Document.source, Document.version, Document.id, Document.body_chars, Outcome.written_at,
         )
         .join(Job, Job.id == Outcome.job_id)
         .join(Document, Document.id == Outcome.document_id)
         .join(Collection, Collection.id == Document.collection_id)
+        .outerjoin(target, target.id == Collection.files_of_id)
         .where(Outcome.error_code.in_(CODES), Document.is_latest, *_not_over(Outcome, Job))
         .order_by(Outcome.job_id.desc(), Outcome.document_id)
         .limit(limit)
@@ -79,7 +81,7 @@ def entries(
     if job_id is not None:
         query = query.where(Outcome.job_id == job_id)
     if collection is not None:
-        query = query.where(Collection.name == collection)
+        query = query.where(func.coalesce(target.name, Collection.name) == collection)
     if keys:
         query = query.where(one_of(Document.key, list(keys)))
     rows: Any = session.execute(query)

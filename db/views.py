@@ -27,7 +27,7 @@ ORDER BY k.n_put_back + k.n_crashes + k.n_lost DESC, k.id LIMIT 1
 #: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was
 #: cancelled. An index holds the errors by job and code, so that the count reads no other outcome.
 _JOB_PROGRESS = f"""
-SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
+SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, j.n_documents,
        COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
        COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
        CASE WHEN j.state IN ('cancelling', 'cancelled')
@@ -40,6 +40,7 @@ SELECT j.id AS job_id, j.kind, c.name AS collection, j.state, j.n_documents,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
        j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
+LEFT JOIN collection f ON f.id = c.files_of_id
 """  # noqa: S608
 
 _LATEST_SUMMARY = f"""
@@ -155,11 +156,25 @@ JOIN neighbour_term t ON t.job_id = s.job_id AND t.document_id = s.document_id A
 """  # noqa: S608
 
 _FAILURES = """
-SELECT r.job_id, j.kind, c.name AS collection, d.key AS document_key, r.error_code, r.error_detail,
+SELECT r.job_id, j.kind, COALESCE(f.name, c.name) AS collection, d.key AS document_key, r.error_code, r.error_detail,
        d.source, d.version AS document_version, r.document_id, r.written_at
 FROM outcome r JOIN job j ON j.id = r.job_id JOIN document d ON d.id = r.document_id
-JOIN collection c ON c.id = d.collection_id
+JOIN collection c ON c.id = d.collection_id LEFT JOIN collection f ON f.id = c.files_of_id
 WHERE r.state = 'error'
+"""
+
+#: The files of which documents are made, each with what came of it last. A file of which nothing came yet is waiting.
+_EXTRACTIONS = """
+SELECT c.name AS collection, d.key AS document_key, d.version AS document_version, d.source AS path,
+       d.body_chars AS n_bytes, COALESCE(o.state, 'waiting') AS state, o.error_code, o.error_detail,
+       r.title, r.language, r.media_type, r.parser, r.extractor, r.n_documents, r.n_pages, r.n_chars,
+       r.share_non_letters, r.n_replaced, r.n_tables_left_out, r.n_chars_left_out, r.n_warnings, r.warnings,
+       o.job_id, d.id AS document_id, o.written_at
+FROM document d JOIN collection files ON files.id = d.collection_id JOIN collection c ON c.id = files.files_of_id
+LEFT JOIN outcome o ON o.document_id = d.id
+                   AND o.job_id = (SELECT MAX(l.job_id) FROM outcome l WHERE l.document_id = d.id)
+LEFT JOIN extraction r ON r.job_id = o.job_id AND r.document_id = d.id
+WHERE d.is_latest
 """
 
 VIEWS = {
@@ -176,6 +191,7 @@ VIEWS = {
     "v_similar": _SIMILAR,
     "v_similar_terms": _SIMILAR_TERMS,
     "v_failures": _FAILURES,
+    "v_extractions": _EXTRACTIONS,
 }
 
 

@@ -22,5 +22,9 @@ class TrainingError(NlpError):
     """The documents of a training job cannot make a model; the message says why and what would help."""
 
 
+class StorageError(NlpError):
+    """The folder of a job's files is not there on this machine: no file is to blame. Retried."""
+
+
 class ModelFileError(NlpError):
     """A model's file is missing, truncated or altered: the machine's fault, never the document's. Retried."""

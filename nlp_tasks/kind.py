@@ -40,8 +40,19 @@ class Row(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-#: What became of one document: its result rows, or the error that is its outcome.
-Result: TypeAlias = "Sequence[Row] | DocumentError"
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """A document that a runner makes of one: it is stored together with that one's outcome, as a new version where
+    there is one of its key. Made of the files of a collection (`Kind.over_files`), it belongs to that collection."""
+
+    key: str
+    text: str
+    #: Where it comes from, for people.
+    source: str
+
+
+#: What became of one document: its result rows and new documents, or the error that is its outcome.
+Result: TypeAlias = "Sequence[Row | NewText] | DocumentError"
 
 
 class Runner(Protocol):
@@ -238,6 +249,8 @@ class Kind:
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Only documents that carry a label are selected (training a classifier).
     labelled_only: bool = False
-    #: A chunk holds at most so many documents, and about so many characters.
+    #: Its documents are the files of a collection, whose text says where a file is, in place of its documents.
+    over_files: bool = False
+    #: A chunk holds at most so many documents, and about so many characters (of files, bytes).
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

@@ -8,6 +8,7 @@ from nlp_tasks.kind import Kind
 
 #: Each of these modules has `KINDS`, a tuple of `Kind`.
 MODULES = (
+    "nlp_tasks.extraction",
     "nlp_tasks.summarization",
     "nlp_tasks.summarization.abstractive",
     "nlp_tasks.keywords",

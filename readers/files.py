@@ -6,9 +6,10 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from readers.records import BadRecord, RefusedError, shown
 
@@ -33,6 +34,8 @@ class DocumentFile:
 
     #: What to open: never a link.
     path: Path
+    #: The folder that was given; the file's own where it was given itself.
+    root: Path
     #: Its path in the folder that was given, or its name where it was given itself; "/" between the parts.
     name: str
     #: What to call it in reports.
@@ -42,10 +45,33 @@ class DocumentFile:
     is_gzip: bool
 
 
-def find(path: Path) -> Iterator[DocumentFile | BadRecord]:
+@dataclass(frozen=True)
+class OtherFile:
+    """A file that no reader here reads."""
+
+    #: What to open: never a link.
+    path: Path
+    #: The folder that was given; the file's own where it was given itself.
+    root: Path
+    #: As those of DocumentFile.
+    name: str
+    shown: str
+
+
+#: Whether somebody else takes such a file.
+Takes: TypeAlias = Callable[[OtherFile], bool]
+
+
+def nobody(_: OtherFile) -> bool:
+    """Takes no file."""
+    return False
+
+
+def find(path: Path, takes: Takes = nobody) -> Iterator[DocumentFile | BadRecord]:
     """The file, or the files of the folder and its folders, in the order of their names.
 
-    Hidden files (a dot first) are passed over; files of other types are counted and reported at the end.
+    Hidden files (a dot first) are passed over; files of other types that nobody takes are counted and reported at the
+    end.
     """
     name = shown(str(path))
     try:
@@ -54,13 +80,15 @@ def find(path: Path) -> Iterator[DocumentFile | BadRecord]:
         yield _missing(path, error).at(name)
         return
     if stat.S_ISDIR(mode):
-        yield from _walk(path)
+        yield from _walk(path, takes)
     elif not stat.S_ISREG(mode):
         yield RefusedError("NOT_A_FILE", _what_it_is(mode)).at(name)
-    elif (file := _document_file(Path(os.path.realpath(path)), path.name, name)) is None:
-        yield RefusedError("UNSUPPORTED_TYPE", f"its name does not end in {_READABLE}").at(name)
     else:
-        yield file
+        real = Path(os.path.realpath(path))
+        if file := _document_file(real, real.parent, path.name, name):
+            yield file
+        elif not takes(OtherFile(real, real.parent, path.name, name)):
+            yield RefusedError("UNSUPPORTED_TYPE", f"its name does not end in {_READABLE}").at(name)
 
 
 def unreadable(error: OSError | ValueError) -> RefusedError:
@@ -77,7 +105,7 @@ def _missing(path: Path, error: OSError | ValueError) -> RefusedError:
     return unreadable(error)
 
 
-def _walk(root: Path) -> Iterator[DocumentFile | BadRecord]:
+def _walk(root: Path, takes: Takes) -> Iterator[DocumentFile | BadRecord]:
     real_root = os.path.realpath(root)
     skipped: Counter[str] = Counter()
     pending: list[os.DirEntry[str] | Path] = [root]  # a stack: the depth of folders has no limit here
@@ -97,9 +125,10 @@ def _walk(root: Path) -> Iterator[DocumentFile | BadRecord]:
             continue
         if real is None:
             continue
-        if file := _document_file(real, Path(entry.path).relative_to(root).as_posix(), place):
+        name = Path(entry.path).relative_to(root).as_posix()
+        if file := _document_file(real, Path(real_root), name, place):
             yield file
-        else:
+        elif not takes(OtherFile(real, Path(real_root), name, place)):
             skipped[_suffix(entry.name, skipped)] += 1
     for suffix, n_files in sorted(skipped.items()):
         files = f"1 file {suffix} was" if n_files == 1 else f"{n_files} files {suffix} were"
@@ -129,11 +158,11 @@ def _inside(entry: os.DirEntry[str], real_root: str) -> Path | None:
     return Path(real)
 
 
-def _document_file(path: Path, name: str, place: str) -> DocumentFile | None:
+def _document_file(path: Path, root: Path, name: str, place: str) -> DocumentFile | None:
     stem = name.lower()
     is_gzip = stem.endswith(".gz")
     suffix = Path(stem.removesuffix(".gz")).suffix
-    return DocumentFile(path, name, place, FORMATS[suffix], is_gzip) if suffix in FORMATS else None
+    return DocumentFile(path, root, name, place, FORMATS[suffix], is_gzip) if suffix in FORMATS else None
 
 
 def _suffix(name: str, known: Counter[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -13,7 +14,9 @@ from db import documents
 from db.documents import Added, NewDocument
 from readers import BadRecord, Notice, ReadOptions, Record, read
 from readers.markup_notices import MarkupNotices
+from scheduler.files import KIND, FileRegister, FilesReport
 from scheduler.store import make_store, store
+from workers import kinds
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,12 @@ class Report:
     #: What is to be known of files that were read all the same: the encoding and delimiter that were found, or that
     #: their texts look like markup.
     notices: Sequence[Notice] = ()
+    #: The files that a job makes documents of.
+    files: FilesReport = FilesReport()
 
     @property
     def n_good(self) -> int:
-        return self.n_new + self.n_changed + self.n_unchanged
+        return self.n_new + self.n_changed + self.n_unchanged + self.files.n_files
 
 
 def add(
@@ -39,8 +44,14 @@ def add(
     collection: str,
     options: ReadOptions | None = None,
     tell: Callable[[Added, int], None] = lambda stored, n_bad: None,  # noqa: ARG005
+    extract: Mapping[str, Any] | None = None,
+    extract_again: bool = False,
 ) -> Report:
     """Add the documents in files and folders to a collection, which is made with the first of them.
+
+    Texts, tables and JSON are read at once. Other files (PDF, HWP, office, web pages, mail, archives) are registered,
+    and a job of the kind `extract`, with the parameters `extract`, makes documents of them: `Report.files` says which.
+    With `extract_again` it takes those too that failed, or that an older version of the extractor has read.
 
     Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
     interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
@@ -52,7 +63,10 @@ def add(
     bad: list[BadRecord] = []
     notices: list[Notice] = []
     markup = MarkupNotices(notices.append)
-    good = _good([Path(path) for path in paths], options or ReadOptions(), bad, notices, markup)
+    others = FileRegister(collection, dict(extract or {}), extract_again, bad.append)
+    kinds.parse_parameters(kinds.find(KIND), others.parameters)
+    records = read([Path(path) for path in paths], options, notices.append, others.takes)
+    good = _good(records, bad, markup)
     collection_id = None
     for batch in documents.batches(good):
         if collection_id is None:
@@ -61,7 +75,7 @@ def add(
                 collection_id = documents.collection_id(session, collection, create=True)
         added += _store(collection_id, batch)
         tell(added, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
+    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices, others.submit())
 
 
 def check_collection_name(name: str) -> None:
@@ -71,13 +85,9 @@ def check_collection_name(name: str) -> None:
 
 
 def _good(
-    paths: list[Path],
-    options: ReadOptions,
-    bad: list[BadRecord],
-    notices: list[Notice],
-    markup: MarkupNotices,
+    records: Iterable[Record | BadRecord], bad: list[BadRecord], markup: MarkupNotices
 ) -> Iterator[NewDocument]:
-    for record in read(paths, options, notices.append):
+    for record in records:
         if isinstance(record, Record):
             markup.look(record)
             yield NewDocument(record.key, record.text, record.label, record.source)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import documents, evaluations, jobs, model_versions
+from db import documents, evaluations, files, jobs, model_versions
 from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
 from db.jobs import NewJob, Submitted
 from db.selection import ChunkSize, LeftOut
@@ -41,8 +41,13 @@ class JobRequest:
         return asdict(self)
 
 
-def submit(session: Session, request: JobRequest, run_id: int | None = None) -> Submitted:
-    """Write the job. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
+def submit(
+    session: Session,
+    request: JobRequest,
+    run_id: int | None = None,
+    document_ids: tuple[int, ...] | None = None,
+) -> Submitted:
+    """Write the job; over these documents of the collection, if any are given. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
     collection, model, key or judged job, NothingToDoError when there is no document to take; the caller rolls back
     then."""
     kind = kinds.find(request.kind)
@@ -52,6 +57,8 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     if request.after is not None:
         jobs.job_state(session, request.after)
     collection = documents.collection_id(session, request.collection)
+    if kind.over_files:
+        collection = _files_of(session, collection, request)
     for wanted in kind.inputs(parameters):
         if isinstance(wanted, JobInput):
             _check_job(session, kind, wanted, parameters, collection)
@@ -78,6 +85,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
                     run_id=run_id,
                     labelled_only=kind.labelled_only,
                     only_new=request.only_new,
+                    document_ids=document_ids,
                     model_comes_later=request.after is not None and _needs_model(kind, parameters),
                 ),
             ),
@@ -86,8 +94,18 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
         raise _nothing(kind, request, error.left_out) from None
 
 
+def _files_of(session: Session, collection: int, request: JobRequest) -> int:
+    found = files.collection_of(session, collection)
+    if found is None:
+        raise NothingToDoError(
+            f"nothing to do: no file of collection {request.collection!r} is read by {request.kind}; "
+            f"`docmill add FOLDER --collection {request.collection}` brings some"
+        )
+    return found
+
+
 def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> StoreError:
-    missing = "documents with a label" if kind.labelled_only else "documents"
+    missing = "documents with a label" if kind.labelled_only else "files" if kind.over_files else "documents"
     words = left_out.words if left_out is not None else ""
     if kind.train is not None:
         return ConflictError(
@@ -143,8 +161,9 @@ def _needs_model(kind: Kind, parameters: Any) -> bool:
 
 
 def collection_name(session: Session, collection_id: int) -> str:
-    """A collection's name by its number."""
-    return session.scalars(select(Collection.name).where(Collection.id == collection_id)).one()
+    """A collection's name by its number; of a collection's files, the name of that collection."""
+    found = session.get_one(Collection, collection_id)
+    return collection_name(session, found.files_of_id) if found.files_of_id else found.name
 
 
 def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, collection_id: int) -> None:

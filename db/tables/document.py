@@ -9,13 +9,17 @@ from db.tables.base import Base, CreatedAt, Id
 
 
 class Collection(Base):
-    """A named set of documents."""
+    """A named set of documents; or the files of one, of which its documents are made (db.files). People do not see
+    those: such a collection has a name that nobody can type.
+    """
 
     __tablename__ = "collection"
 
     id: Mapped[Id]
     name: Mapped[str] = mapped_column(unique=True)
     created_at: Mapped[CreatedAt]
+    #: The collection that the texts of these files go to; None for a collection as people know it.
+    files_of_id: Mapped[int | None] = mapped_column(ForeignKey("collection.id"), unique=True, index=True)
 
 
 class Document(Base):

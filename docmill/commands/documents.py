@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,7 +19,7 @@ from docmill.commands.file_options import (
     read_options,
     say_notices,
 )
-from docmill.commands.options import Json
+from docmill.commands.options import Json, parse
 from docmill.commands.output import console, print_json, say, warn
 from docmill.commands.shell import FAILED, INTERRUPTED, SOME_BAD
 from docmill.commands.tables import print_table
@@ -37,7 +37,8 @@ def add(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATHS...", help="Files or folders: .txt, .jsonl, .json, .csv, .tsv, .gz of these."
+            metavar="PATHS...",
+            help="Files or folders: texts, JSON and tables; PDF, HWP, office, web pages, mail, archives.",
         ),
     ],
     collection: Annotated[
@@ -48,12 +49,32 @@ def add(
     text_field: TextField = None,
     label_field: LabelField = None,
     delimiter: Delimiter = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-p", "--parameter", metavar="NAME=VALUE", help="A parameter of the extract job; may be repeated."
+        ),
+    ] = None,
+    extract_again: Annotated[
+        bool,
+        typer.Option(
+            "--extract-again",
+            help="Extract those of the files again that failed, or that an older extractor has read.",
+        ),
+    ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option("--wait", help="Show progress until the files are extracted; Ctrl-C stops only the watching."),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts and the bad records as JSON.")
     ] = False,
 ) -> None:
     """Add documents to a collection.
 
+    Texts (.txt), JSON (.json, .jsonl) and tables (.csv, .tsv), also with .gz, are read at once. PDF, HWP, office files,
+    web pages, mails and archives are registered, and workers make documents of them: an extract job is submitted over
+    those that were not extracted before.
     Unchanged ones are skipped, changed ones become a new version. A bad record is listed by file and line,
     costs only itself, and makes the exit status 3; when nothing at all could be read it is 1. How a file was read is
     said where its name does not tell: the encoding and the delimiter that were found.
@@ -67,16 +88,30 @@ def add(
         label_field=label_field,
         delimiter=delimiter,
     )
-    found = add_showing_progress(paths, collection, options, quiet=json)
-    if json:
-        counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
-        bad = [asdict(record) for record in found.bad]
-        notices = [asdict(notice) for notice in found.notices]
-        print_json({"collection": collection, **counts, "bad": bad, "notices": notices})
-    else:
+    from docmill.commands.adding_files import follow_extraction, report_files
+
+    extract = {"extract": parse(parameter), "extract_again": extract_again}
+    found = add_showing_progress(paths, collection, options, quiet=json, **extract)
+    if json and not (wait and (found.files.job or found.files.planned_in)):
+        print_json(_as_json(collection, found))
+    elif not json:
         report(collection, found)
+        report_files(found.files)
+    status = follow_extraction(found.files, _as_json(collection, found) if json else None) if wait else 0
     if found.bad:
         raise typer.Exit(SOME_BAD if found.n_good else FAILED)
+    raise typer.Exit(status)
+
+
+def _as_json(collection: str, found: Report) -> dict[str, Any]:
+    counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
+    return {
+        "collection": collection,
+        **counts,
+        "files": asdict(found.files),
+        "bad": [asdict(record) for record in found.bad],
+        "notices": [asdict(notice) for notice in found.notices],
+    }
 
 
 def collections(
@@ -100,7 +135,7 @@ def collections(
 
 
 def add_showing_progress(
-    paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool = False
+    paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool = False, **how: Any
 ) -> Report:
     """Add files. Ctrl-C ends it with what is stored and how to go on."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -121,7 +156,7 @@ def add_showing_progress(
         bar = progress.add_task("reading", total=None)
         try:
             with telling_of_a_new_store():
-                return adding.add(*paths, collection=collection, options=options, tell=tell)
+                return adding.add(*paths, collection=collection, options=options, tell=tell, **how)
         except KeyboardInterrupt:
             progress.stop()
             warn(_interrupted(collection, stored))

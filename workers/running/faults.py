@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database_errors import words
 from db.errors import FencedError, StoreError
-from nlp_tasks.errors import DocumentError, ModelFileError
+from nlp_tasks.errors import DocumentError, ModelFileError, StorageError
 from workers.running.lease import StopRequestedError
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
@@ -22,7 +22,7 @@ _STICKY = re.compile(
 )
 
 #: Errors whose message is docmill's own, and quotes no document.
-_OURS = (ModelFileError, StoreError)
+_OURS = (ModelFileError, StorageError, StoreError)
 
 #: What the operating system says when the machine, not the input, is at fault.
 _MACHINE_ERRNOS = {
@@ -54,7 +54,7 @@ def is_not_the_documents(error: BaseException) -> bool:
     """Not to be blamed on any document: store, model files, a lost lease, a stop, a broken device. What the database
     says while a runner reads from it is never about the documents that are run."""
     return (
-        isinstance(error, ModelFileError | FencedError | StopRequestedError | StoreError | SQLAlchemyError)
+        isinstance(error, (*_OURS, FencedError, StopRequestedError, SQLAlchemyError))
         or is_sticky(error)
         or (isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS)
     )

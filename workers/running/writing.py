@@ -10,23 +10,28 @@ from operator import attrgetter
 from typing import Any
 
 from db.chunks import Written
+from db.documents import NewDocument
 from db.results import Rows
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result, Row
+from nlp_tasks.kind import Document, NewText, Result, Row
 
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
-    """Outcomes and rows of some documents. Before the last stage only errors are outcomes. A result that is
+    """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result that is
     not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
     found: dict[Any, tuple[list[int], list[Row]]] = {}
+    made: list[tuple[int, NewDocument]] = []
     for document, result in done:
         if isinstance(result, DocumentError):
             errors.append((document.id, result.code, result.detail))
             continue
         ok_ids.append(document.id)
         for row in result:
+            if isinstance(row, NewText):
+                made.append((document.id, NewDocument(row.key, row.text, None, row.source)))
+                continue
             ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
             ids.append(document.id)
             rows.append(row)
@@ -41,7 +46,7 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     if refused:
         left = [(document, refused.get(document.id, result)) for document, result in done]
         return as_written(left, with_outcomes=with_outcomes)
-    return Written(ok_ids if with_outcomes else (), errors, tables)
+    return Written(ok_ids if with_outcomes else (), errors, tables, made=made)
 
 
 def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:

@@ -1,0 +1,160 @@
+"""Files whose texts are documents: a collection's files are rows of `document` in a collection beside it.
+
+So chunks, claims, outcomes, versions and quarantine hold for files as they do for documents. The text of such a row
+says where the file is; its versions are told apart by the digest of the file's bytes. Knows no format of files, and
+no kind of job that reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import exists, func, select, true
+from sqlalchemy.orm import Session
+
+from db import documents
+from db.documents import BATCH, Added, NewDocument
+from db.sql import each_id, one_of
+from db.tables import Chunk, Collection, Document, Job, Outcome
+
+#: After a collection's name. The space is one that no name of people's may hold.
+_SUFFIX = "\u00a0files"
+#: Errors that say nothing about what is in a file: it is tried again when it is added again.
+PASSING = ("CANCELLED", "FILE_MISSING", "FILE_CHANGED", "FILE_UNREADABLE")
+
+
+def collection_of(session: Session, target: int, *, create: bool = False) -> int | None:
+    """The collection of a collection's files; None if it has none."""
+    known = select(Collection.id).where(Collection.files_of_id == target)
+    found = session.scalar(known)
+    if found is not None or not create:
+        return found
+    # Two that make it take turns.
+    name = session.scalars(select(Collection.name).where(Collection.id == target).with_for_update(key_share=True)).one()
+    found = session.scalar(known)
+    if found is None:
+        made = Collection(name=f"{name}{_SUFFIX}", files_of_id=target)
+        session.add(made)
+        session.flush()
+        found = made.id
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What became of a batch of files, and of each in the jobs of one kind."""
+
+    added: Added
+    #: No job gave them an outcome that is about what is in them: to be read.
+    unread: Sequence[int]
+    #: A job gave them their texts.
+    read: Sequence[int]
+    #: They failed, by the job that said so; reading them again would say the same.
+    failed: dict[int, int]
+
+
+def register(session: Session, files: int, batch: Sequence[NewDocument], kind: str) -> Registered:
+    """Store files (keys unique, at most BATCH). One that lies elsewhere now, with the same bytes, is registered anew
+    if jobs of this kind have not read it yet."""
+    before = _states(session, files, batch, kind)
+    moved = {
+        file.key
+        for file in batch
+        if (known := before.get(file.key))
+        and not known.is_read
+        and known.content_hash == file.content_hash
+        and known.text != file.text
+    }
+    added = documents.add(session, files, batch, anew=moved)
+    # Under the lock that `add` took: nobody adds to this collection now.
+    states = _states(session, files, batch, kind).values()
+    return Registered(
+        Added(added.n_new, added.n_changed - len(moved), added.n_unchanged + len(moved)),
+        unread=[state.id for state in states if not state.is_read and state.failed_in is None],
+        read=[state.id for state in states if state.is_read],
+        failed={state.id: state.failed_in for state in states if state.failed_in and not state.is_read},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The latest version of a file, and whether jobs of a kind have read it."""
+
+    id: int
+    text: str
+    content_hash: bytes
+    is_read: bool
+    failed_in: int | None
+
+
+def _states(session: Session, files: int, batch: Sequence[NewDocument], kind: str) -> dict[str, _State]:
+    of_kind = exists().where(Job.id == Outcome.job_id, Job.kind == kind)
+    read = exists().where(Outcome.document_id == Document.id, Outcome.state == "ok", of_kind)
+    failed_in = (
+        select(func.max(Outcome.job_id))
+        .where(
+            Outcome.document_id == Document.id,
+            Outcome.state == "error",
+            Outcome.error_code.not_in(PASSING),
+            of_kind,
+        )
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Document.key, Document.id, Document.text, Document.content_hash, read, failed_in).where(
+            Document.collection_id == files,
+            Document.is_latest,
+            one_of(Document.key, [file.key for file in batch]),
+        )
+    )
+    return {key: _State(*rest) for key, *rest in rows}
+
+
+def planned(session: Session, files: int, kind: str) -> dict[int, int]:
+    """The files that a job of this kind which has not ended still has to read, each with that job."""
+    table, id_ = each_id(Chunk.document_ids)
+    is_done = exists().where(Outcome.job_id == Chunk.job_id, Outcome.document_id == id_)
+    query = (
+        select(id_, Chunk.job_id)
+        .select_from(Chunk)
+        .join(Job, Job.id == Chunk.job_id)
+        .join(table, true())
+        .where(
+            Job.collection_id == files,
+            Job.kind == kind,
+            Job.state.in_(("waiting", "running", "paused")),
+            Chunk.state != "closed",
+            ~is_done,
+        )
+    )
+    return {file: job for file, job in session.execute(query)}
+
+
+def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDocument]]) -> None:
+    """Store documents that were made of a collection's documents, each given with its origin's id: those made of files
+    go to the collection whose files they are. What was made of an outdated version is left out: it would undo what
+    came of the latest one."""
+    target = session.scalar(select(Collection.files_of_id).where(Collection.id == collection)) or collection
+    for batch in _batches(made):
+        # The lock comes first: no newer version can be registered from here on.
+        session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+        origins = sorted({origin for origin, _ in batch})
+        current = set(
+            session.scalars(select(Document.id).where(one_of(Document.id, origins), Document.is_latest))
+        )
+        documents.add(session, target, [document for origin, document in batch if origin in current])
+
+
+def _batches(
+    made: Iterable[tuple[int, NewDocument]],
+) -> Iterator[list[tuple[int, NewDocument]]]:
+    """Batches with no key twice."""
+    batch: dict[str, tuple[int, NewDocument]] = {}
+    for origin, document in made:
+        if len(batch) == BATCH or document.key in batch:
+            yield list(batch.values())
+            batch = {}
+        batch[document.key] = (origin, document)
+    if batch:
+        yield list(batch.values())

@@ -1,0 +1,123 @@
+"""From files to texts: the kind `extract`. Its documents are the files of a collection; the texts become documents of
+that collection.
+
+Light: the work is in `runner`, and in `readers.extraction`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.parameters import parameters
+
+
+@parameters
+class ExtractParameters:
+    """What is taken of a file, and how much it may cost."""
+
+    html: Annotated[
+        Literal["auto", "main", "whole"],
+        Field(
+            description="of a web page: its main content, the whole, or the main content where it has navigation"
+        ),
+    ] = "auto"
+    tables: Annotated[
+        Literal["apart", "inside"],
+        Field(description="tables are left out of the text, or are lines of it with tabs between the cells"),
+    ] = "apart"
+    seconds: Annotated[
+        float, Field(ge=1, le=86_400, description="time for one file", json_schema_extra={"unit": "seconds"})
+    ] = 300.0
+    megabytes: Annotated[
+        int, Field(ge=1, le=100_000, description="size of one file, and of all that is packed in it")
+    ] = 512
+    pages: Annotated[int, Field(ge=1, le=10_000_000, description="pages of one file")] = 20_000
+    chars: Annotated[
+        int, Field(ge=1_000, le=100_000_000, description="characters of one file's text and tables")
+    ] = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionRow:
+    """What came of one file: figures that show what was lost. Sums over all texts of a container."""
+
+    table: ClassVar[str] = "extraction"
+
+    title: str | None
+    #: ISO 639-1; NULL where nothing tells it, or the texts differ.
+    language: str | None
+    media_type: str
+    parser: str
+    #: The version of docmill's extractor.
+    extractor: int
+    #: Texts that became documents.
+    n_documents: int
+    n_pages: int
+    n_chars: int
+    #: Digits, signs and punctuation, of what is not blank.
+    share_non_letters: float
+    #: Characters that stand for lost ones.
+    n_replaced: int
+    n_tables_left_out: int
+    #: Of the tables and of page parts that are not main content.
+    n_chars_left_out: int
+    n_warnings: int
+    #: The first of them.
+    warnings: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionTextRow:
+    """One text of a file, and the document that it became."""
+
+    table: ClassVar[str] = "extraction_text"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
+
+    #: From 1, in the order of the file.
+    rank: int
+    text_key: str
+    title: str | None
+    language: str | None
+    media_type: str
+    parser: str
+    n_pages: int
+    n_chars: int
+    n_tables_left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionWarningRow:
+    """Something in a file that did not become text as it should have; or a member of a container that failed."""
+
+    table: ClassVar[str] = "extraction_warning"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
+
+    rank: int
+    #: Where inside a container; NULL for the file itself.
+    member: str | None
+    code: str
+    detail: str
+
+
+def _open(setup: Setup) -> Runner:
+    from nlp_tasks.extraction.runner import Extractor
+
+    return Extractor(setup)
+
+
+EXTRACT = Kind(
+    name="extract",
+    summary="Extract the texts of files: PDF, HWP, office, web pages, mail, archives",
+    parameters=ExtractParameters,
+    rows=(ExtractionRow, ExtractionTextRow, ExtractionWarningRow),
+    stages=(Stage("extract", _open),),
+    over_files=True,
+    chunk_documents=64,
+    chunk_chars=64_000_000,
+)
+
+KINDS = (EXTRACT,)

@@ -1,0 +1,111 @@
+"""A file that is registered, and whether it is still the one that was. Knows no format of files."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from nlp_tasks.errors import DocumentError, StorageError
+
+_BLOCK_BYTES = 1024 * 1024
+#: Inode, size and time of the last change.
+Mark: TypeAlias = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where a file is, and what it was when it was registered."""
+
+    path: str
+    #: The folder that was added, or the file's own: where it is missing too, the file is not to blame.
+    root: str
+    size: int
+    sha256: str
+    #: By its content.
+    media_type: str
+
+    def as_text(self) -> str:
+        """As the store keeps it."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str) -> StoredFile:
+        """The way back. DocumentError for a text that describes no file."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError):
+            raise DocumentError("NOT_A_FILE", "this document describes no file: add the file again") from None
+
+    def check(self, beat: Callable[[], None]) -> Mark:
+        """What shows later whether the file is still the registered one, which it is now; else DocumentError
+        FILE_MISSING, FILE_CHANGED or FILE_UNREADABLE. StorageError if its folder is not on this machine."""
+        try:
+            mark = _mark(Path(self.path))
+            found = digest_of(Path(self.path), beat)
+        except OSError as error:
+            raise self._blamed(error) from None
+        if found != (self.sha256, self.size):
+            raise self._changed()
+        return mark
+
+    def check_again(self, mark: Mark) -> None:
+        """The same, after it was read."""
+        try:
+            now = _mark(Path(self.path))
+        except OSError as error:
+            raise self._blamed(error) from None
+        if now != mark:
+            raise self._changed()
+
+    def _changed(self) -> DocumentError:
+        return DocumentError(
+            "FILE_CHANGED", f"{self.path} has changed since it was added: `docmill add` it again"
+        )
+
+    def _blamed(self, error: OSError) -> Exception:
+        """Who is to blame for a file that cannot be read: the file, or the machine."""
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            if not _holds_something(Path(self.root)):
+                return StorageError(
+                    f"the folder {self.root} is not there, or empty: mount it on every worker, or cancel the job"
+                )
+            return DocumentError("FILE_MISSING", f"{self.path} is not there any more")
+        if error.errno in (errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO):
+            return DocumentError("FILE_UNREADABLE", f"{self.path}: {error.strerror}")
+        return StorageError(f"{self.path} cannot be read: {error.strerror}")
+
+
+def digest_of(path: Path, beat: Callable[[], None] = lambda: None) -> tuple[str, int]:
+    """sha256 and size of a regular file that is no link; OSError if it cannot be read."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.ENXIO, "it is not a regular file")
+        digest, size = hashlib.sha256(), 0
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+            size += len(block)
+            beat()
+    return digest.hexdigest(), size
+
+
+def _mark(path: Path) -> Mark:
+    """What changes when the file is written or replaced."""
+    found = path.stat(follow_symlinks=False)
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _holds_something(folder: Path) -> bool:
+    """Whether the folder is there with something in it: a mount point without its mount is empty."""
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False

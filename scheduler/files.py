@@ -1,0 +1,182 @@
+"""Files that a job has to read: `docmill add` registers them here, and submits that job.
+
+Which files those are is decided by their content. A file that was read before, with the same bytes, is not read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db import documents, files, selection
+from db.documents import BATCH, Added, NewDocument
+from db.sql import one_of
+from db.tables import Base, Outcome
+from nlp_tasks.extraction import ExtractionRow
+from nlp_tasks.extraction.stored_file import StoredFile, digest_of
+from readers import BadRecord
+from readers.admission import read_key
+from readers.extraction import EXTRACTOR_VERSION
+from readers.extraction.supported import supported
+from readers.files import OtherFile, unreadable
+from readers.records import RefusedError, shown
+from scheduler import requests
+from scheduler.requests import JobRequest
+from scheduler.store import make_store, store
+
+KIND = "extract"
+#: What a file counts for at most when a job is cut into chunks: SQL adds these up as 32-bit numbers.
+_MOST_WEIGHT = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class FilesReport:
+    """What became of the files that a job has to read."""
+
+    n_new: int = 0
+    n_changed: int = 0
+    #: Their bytes are as they were.
+    n_unchanged: int = 0
+    #: The job that reads them, and how many it reads; None where there is nothing to read.
+    job: int | None = None
+    n_to_read: int = 0
+    #: Those that jobs which have not ended still have to read, and these jobs.
+    n_planned: int = 0
+    planned_in: tuple[int, ...] = ()
+    #: Those that failed before, and the newest job that says why.
+    n_failed_before: int = 0
+    failed_in: int | None = None
+    #: Those that were read by an older version of the extractor.
+    n_outdated: int = 0
+
+    @property
+    def n_files(self) -> int:
+        return self.n_new + self.n_changed + self.n_unchanged
+
+
+@dataclass
+class FileRegister:
+    """Takes files one by one, stores them by the batch, and submits the job at the end."""
+
+    collection: str
+    #: Of the job; names and values.
+    parameters: dict[str, Any] = field(default_factory=dict)
+    #: Read those again that an older version of the extractor has read, and those that failed.
+    again: bool = False
+    #: Told of each file that cannot be registered.
+    refuse: Callable[[BadRecord], None] = lambda bad: None  # noqa: ARG005
+
+    def __post_init__(self) -> None:
+        self._batch: dict[str, NewDocument] = {}
+        self._seen: set[str] = set()
+        self._files: int | None = None
+        self._added = Added()
+        self._unread: list[int] = []
+        self._read: list[int] = []
+        self._failed: dict[int, int] = {}
+
+    def takes(self, file: OtherFile) -> bool:
+        """Whether this is a file to be read by a job; then it is registered, or reported."""
+        try:
+            media_type = supported(file.path)
+            if media_type is None:
+                return False
+            self._take(file, media_type)
+        except OSError as error:
+            self.refuse(unreadable(error).at(file.shown))
+        except RefusedError as refused:
+            self.refuse(refused.at(file.shown))
+        return True
+
+    def _take(self, file: OtherFile, media_type: str) -> None:
+        key = read_key(file.name)
+        if key in self._seen:
+            raise RefusedError("DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken")
+        try:
+            str(file.path).encode()
+        except UnicodeEncodeError:
+            detail = "the name of its folder is not UTF-8: rename the folder"
+            raise RefusedError("UNREADABLE", detail) from None
+        sha256, size = digest_of(file.path)
+        self._seen.add(key)
+        stored = StoredFile(str(file.path), str(file.root), size, sha256, media_type)
+        self._batch[key] = NewDocument(
+            key,
+            stored.as_text(),
+            None,
+            shown(str(file.path)),
+            identity=sha256,
+            weight=min(size, _MOST_WEIGHT),
+        )
+        if len(self._batch) == BATCH:
+            self._store()
+
+    def _store(self) -> None:
+        """One transaction for a batch."""
+        if not self._batch:
+            return
+        if self._files is None:
+            make_store()
+            with store().write() as session:
+                target = documents.collection_id(session, self.collection, create=True)
+                self._files = files.collection_of(session, target, create=True)
+        assert self._files is not None
+        with store().write() as session:
+            found = files.register(session, self._files, list(self._batch.values()), KIND)
+        self._added += found.added
+        self._unread += found.unread
+        self._read += found.read
+        self._failed |= found.failed
+        self._batch = {}
+
+    def submit(self) -> FilesReport:
+        """Store the rest, and submit the job over what has to be read."""
+        self._store()
+        if self._files is None:
+            return FilesReport()
+        with store().write() as session:
+            selection.one_at_a_time(session, self._files)
+            outdated = _outdated(session, self._read)
+            wanted = {*self._unread}
+            if self.again:
+                wanted |= {*outdated, *self._failed}
+            planned = {
+                file: job for file, job in files.planned(session, self._files, KIND).items() if file in wanted
+            }
+            report = FilesReport(
+                self._added.n_new,
+                self._added.n_changed,
+                self._added.n_unchanged,
+                n_planned=len(planned),
+                planned_in=tuple(sorted({*planned.values()})),
+                n_failed_before=0 if self.again else len(self._failed),
+                failed_in=max(self._failed.values(), default=None),
+                n_outdated=0 if self.again else len(outdated),
+            )
+            return self._submitted(session, report, wanted - planned.keys())
+
+    def _submitted(self, session: Session, report: FilesReport, ids: Collection[int]) -> FilesReport:
+        if not ids:
+            return report
+        request = JobRequest(KIND, self.collection, parameters=self.parameters)
+        job = requests.submit(session, request, document_ids=tuple(sorted(ids)))
+        return replace(report, job=job.job_id, n_to_read=job.n_documents)
+
+
+def _outdated(session: Session, ids: list[int]) -> list[int]:
+    """Those of these files whose text comes from an older version of the extractor."""
+    table = Base.metadata.tables[ExtractionRow.table].c
+    newest = (
+        select(table.document_id, func.max(table.extractor).label("extractor"))
+        .join(Outcome, (Outcome.job_id == table.job_id) & (Outcome.document_id == table.document_id))
+        .group_by(table.document_id)
+    )
+    found: list[int] = []
+    for start in range(0, len(ids), BATCH):
+        rows = session.execute(newest.where(one_of(table.document_id, ids[start : start + BATCH])))
+        found += [id_ for id_, extractor in rows if extractor < EXTRACTOR_VERSION]
+    return found
