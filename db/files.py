@@ -56,13 +56,13 @@ class Registered:
 
 def register(session: Session, files: int, batch: Sequence[NewDocument], kind: str) -> Registered:
     """Store files (keys unique, at most BATCH). One that lies elsewhere now, with the same bytes, is registered anew
-    if jobs of this kind have not read it yet."""
+    if a job of this kind still has to read it."""
     before = _states(session, files, batch, kind)
     moved = {
         file.key
         for file in batch
         if (known := before.get(file.key))
-        and not known.is_read
+        and known.is_to_be_read
         and known.content_hash == file.content_hash
         and known.text != file.text
     }
@@ -71,7 +71,7 @@ def register(session: Session, files: int, batch: Sequence[NewDocument], kind: s
     states = _states(session, files, batch, kind).values()
     return Registered(
         Added(added.n_new, added.n_changed - len(moved), added.n_unchanged + len(moved)),
-        unread=[state.id for state in states if not state.is_read and state.failed_in is None],
+        unread=[state.id for state in states if state.is_to_be_read],
         read=[state.id for state in states if state.is_read],
         failed={state.id: state.failed_in for state in states if state.failed_in and not state.is_read},
     )
@@ -86,6 +86,11 @@ class _State:
     content_hash: bytes
     is_read: bool
     failed_in: int | None
+
+    @property
+    def is_to_be_read(self) -> bool:
+        """No job gave it an outcome that is about what is in it."""
+        return not self.is_read and self.failed_in is None
 
 
 def _states(session: Session, files: int, batch: Sequence[NewDocument], kind: str) -> dict[str, _State]:

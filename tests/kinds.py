@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import json
 import os
 import re
 import time
@@ -30,7 +31,18 @@ from pathlib import Path
 from typing import ClassVar
 
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Candidate, Document, Documents, Figure, Kind, Progress, Result, Setup, Stage
+from nlp_tasks.kind import (
+    Candidate,
+    Document,
+    Documents,
+    Figure,
+    Kind,
+    NewText,
+    Progress,
+    Result,
+    Setup,
+    Stage,
+)
 
 #: Of PBKDF2: a core makes about so many.
 ROUNDS_A_SECOND = 4_000_000
@@ -239,4 +251,36 @@ THREE = Kind(
     stages=tuple(Stage(f"stage {n}", partial(_step, n)) for n in (1, 2, 3)),
     chunk_documents=3,
 )
-KINDS = (ORACLE, NOTHING, GATED, THREE)
+
+
+# --- a kind over files ---------------------------------------------------------------------------------------------
+
+
+class FileReader:
+    """Its answer is the hash of the file's text. A file that begins with "!word" makes it misbehave."""
+
+    batch_documents = 32
+    batch_chars = 1_000_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        pass
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        return [self._one(document) for document in documents]
+
+    def _one(self, document: Document) -> Result:
+        found = Path(json.loads(document.text)["path"]).read_text(errors="replace")
+        if found.startswith("!"):
+            misbehave(found[1:])
+        return [OracleRow(1, answer(found), 1.0), NewText(f"{document.key}!read", answer(found), document.key)]
+
+
+READ_FILES = Kind(
+    name="read-files",
+    summary="Answers with a hash of each file.",
+    parameters=NoParameters,
+    rows=(OracleRow,),
+    stages=(Stage("read", FileReader),),
+    over_files=True,
+)
+KINDS = (ORACLE, NOTHING, GATED, THREE, READ_FILES)

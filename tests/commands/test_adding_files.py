@@ -2,32 +2,316 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
-from tests import real_files
-from tests.commands.conftest import Shell
+from db import chunks, files
+from db.chunks import Written
+from db.documents import NewDocument
+from db.errors import FencedError
+from db.store import Store
+from db.tables import Base
+from tests.commands.conftest import Said, Shell
+from tests.db.builders import LEASE, chunks_of, crash, held, job_of, let_backoffs_pass
+from tests.readers.extraction import builders
+from workers.running import chunk_run
 
-RATES = "The central bank raised its rate. Markets had expected that. The decision was unanimous."
+LINES = ("The central bank raised its rate.", "Markets had expected that.", "The decision was unanimous.")
+KOREAN = "한국은행은 기준금리를 올렸다."
 
 
-def _rows(shell: Shell, query: str) -> list[dict[str, object]]:
+def _pdf(*lines: str) -> bytes:
+    return builders.pdf(builders.pdf_text(*lines))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """One file of several sorts, three of which hold no text."""
+    made = tmp_path / "docs"
+    made.mkdir()
+    (made / "a.pdf").write_bytes(_pdf(*LINES))
+    (made / "b.docx").write_bytes(builders.docx(*LINES))
+    (made / "sub").mkdir()
+    (made / "sub" / "c.hwpx").write_bytes(builders.hwpx(KOREAN))
+    page = "".join(f"<p>{line}</p>" for line in LINES)
+    (made / "d.html").write_text(f"<!doctype html><html><head><title>Rates</title></head><body>{page}</body></html>")
+    members = {"x.pdf": _pdf(*LINES), "y.txt": b"Plain text in an archive.", "z.pdf": b"%PDF-1.4 broken"}
+    (made / "e.zip").write_bytes(builders.zipped(members))
+    (made / "broken.pdf").write_bytes(_pdf(*LINES)[:300])
+    (made / "secret.pdf").write_bytes(builders.encrypted_pdf())
+    (made / "empty.pdf").write_bytes(b"")
+    (made / "plain.txt").write_text(" ".join(LINES))
+    return made
+
+
+def _rows(shell: Shell, query: str) -> list[dict[str, Any]]:
     with shell.store.read() as session:
         return [dict(row) for row in session.execute(text(query)).mappings()]
 
 
-def test_a_pdf_becomes_a_document(shell_on_both: Shell, tmp_path: Path) -> None:
+def _documents(shell: Shell) -> dict[str, str]:
+    """The latest texts of the collection inbox, by key."""
+    query = (
+        "SELECT d.key, d.text FROM document d JOIN collection c ON c.id = d.collection_id "
+        "WHERE c.name = 'inbox' AND d.is_latest"
+    )
+    return {row["key"]: row["text"] for row in _rows(shell, query)}
+
+
+def _job(said: Said) -> int:
+    """The number of the job that `docmill add` has told of."""
+    found = re.search(r"being extracted: job (\d+)", said.out)
+    assert found, said
+    return int(found[1])
+
+
+def _states(shell: Shell) -> dict[str, str]:
+    query = "SELECT document_key, COALESCE(error_code, state) AS state FROM v_extractions WHERE collection = 'inbox'"
+    return {row["document_key"]: row["state"] for row in _rows(shell, query)}
+
+
+def test_every_file_has_one_outcome_and_its_texts_are_documents(shell_on_both: Shell, folder: Path) -> None:
     shell = shell_on_both
-    folder = tmp_path / "docs"
-    folder.mkdir()
-    (folder / "rates.pdf").write_bytes(real_files.pdf(RATES.replace(". ", ".\n"), "Second page."))
     said = shell("add", folder, "--collection", "inbox")
-    assert said.lines == ["inbox: 0 new, 0 changed, 0 unchanged", "1 file is being extracted: job 1"]
+    job = _job(said)
+    assert said.lines == ["inbox: 1 new, 0 changed, 0 unchanged", f"8 files are being extracted: job {job}"]
+    assert set(_states(shell).values()) == {"waiting"}
+
+    shell.work(job)
+    assert _states(shell) == {
+        "a.pdf": "ok", "b.docx": "ok", "sub/c.hwpx": "ok", "d.html": "ok", "e.zip": "ok",
+        "broken.pdf": "CORRUPT", "secret.pdf": "ENCRYPTED", "empty.pdf": "EMPTY",
+    }  # fmt: skip
+    documents = _documents(shell)
+    assert documents.keys() == {
+        "a.pdf", "b.docx", "sub/c.hwpx", "d.html", "e.zip!x.pdf", "e.zip!y.txt", "plain.txt",
+    }  # fmt: skip
+    assert documents["b.docx"] == "\n".join(LINES)
+    assert documents["sub/c.hwpx"] == KOREAN
+    assert all(line in documents["a.pdf"] for line in LINES)
+    shell.done("summarize", "--collection", "inbox")
+    assert len(_rows(shell, "SELECT * FROM v_latest_summary WHERE collection = 'inbox'")) == 7
+
+
+def test_figures_and_warnings_are_rows(shell: Shell, folder: Path) -> None:
+    shell("add", folder, "--collection", "inbox")
     shell.work(1)
-    [row] = _rows(shell, "SELECT * FROM v_extractions")
-    assert (row["state"], row["collection"], row["document_key"]) == ("ok", "inbox", "rates.pdf"), str(row)
-    [document] = _rows(shell, "SELECT d.* FROM document d JOIN collection c ON c.id = d.collection_id WHERE c.name = 'inbox'")
-    assert "The central bank raised its rate." in str(document["text"])
-    assert shell("add", folder, "--collection", "inbox").lines[1:] == ["1 file is extracted already"]
+    zipped = _rows(shell, "SELECT * FROM v_extractions WHERE document_key = 'e.zip'")[0]
+    assert (zipped["n_documents"], zipped["n_warnings"], zipped["warnings"]) == (2, 1, "z.pdf: CORRUPT")
+    assert zipped["path"] == str(folder / "e.zip")
+    warnings = _rows(shell, "SELECT member, code FROM extraction_warning")
+    assert warnings == [{"member": "z.pdf", "code": "CORRUPT"}]
+    shown = shell("results", "1", "--format", "csv").out
+    assert "d.html,Rates," in shown
+    assert "ENCRYPTED" in shell("results", "1", "--errors").out
+    texts = shell("results", "1", "--table", "extraction_text", "--format", "csv").out
+    assert "e.zip!y.txt" in texts
+
+
+def test_what_was_read_is_not_read_again(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    again = shell("add", folder, "--collection", "inbox")
+    assert again.lines[1:] == [f"8 files are still being extracted: job {job}"]
+    shell.work(job)
+    again = shell("add", folder, "--collection", "inbox")
+    assert again.lines == ["inbox: 0 new, 0 changed, 1 unchanged"]
+    assert f"3 failed before, and did not change: `docmill results {job} --errors` says why" in again.err
+    assert len(_rows(shell, "SELECT * FROM job")) == 1
+
+    moved = folder.rename(folder.with_name("moved"))
+    facts = shell("add", moved, "--collection", "inbox", "--json").json["files"]
+    assert (facts["job"], facts["n_unchanged"], facts["n_changed"]) == (None, 8, 0)
+
+
+def test_a_changed_file_is_a_new_version(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    shell.work(job)
+    (folder / "a.pdf").write_bytes(_pdf("Something else was decided."))
+    (folder / "broken.pdf").write_bytes(_pdf(*LINES))
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    assert job_of(shell.store, job).n_documents == 2
+    shell.work(job)
+    documents = _documents(shell)
+    assert "Something else was decided." in documents["a.pdf"]
+    assert "broken.pdf" in documents
+    versions = _rows(shell, "SELECT version FROM document WHERE key = 'a.pdf' ORDER BY collection_id, version")
+    assert [row["version"] for row in versions] == [1, 2, 1, 2]
+    assert shell("submit", "summarize", "--collection", "inbox", "--json").json["n_documents"] == 8
+
+
+def test_a_file_that_is_gone_or_changed_is_an_error_of_its_own(shell: Shell, folder: Path) -> None:
+    shell("add", folder, "--collection", "inbox")
+    (folder / "a.pdf").unlink()
+    (folder / "b.docx").write_bytes(b"something else")
+    shell.work(1)
+    states = _states(shell)
+    assert (states["a.pdf"], states["b.docx"], states["d.html"]) == ("FILE_MISSING", "FILE_CHANGED", "ok")
+    # Neither says anything about what is in the file: both are read once they are added again.
+    (folder / "a.pdf").write_bytes(_pdf(*LINES))
+    (folder / "b.docx").write_bytes(builders.docx(*LINES))
+    assert "2 files are being extracted: job 2" in shell("add", folder, "--collection", "inbox").out
+    shell.work(2)
+    assert (_states(shell)["a.pdf"], _states(shell)["b.docx"]) == ("ok", "ok")
+
+
+def test_a_folder_that_is_not_mounted_is_no_file_s_fault(shell: Shell, folder: Path) -> None:
+    shell("add", folder, "--collection", "inbox")
+    away = folder.rename(folder.with_name("away"))
+    [chunk] = chunks_of(shell.store, 1)
+    said = chunk_run.run(shell.process, chunk.id)
+    assert "put back: StorageError" in said
+    assert f"the folder {folder} is not there" in shell("status", "1", "--json").json["fault"]
+    folder.mkdir()
+    let_backoffs_pass(shell.store)
+    assert "put back" in chunk_run.run(shell.process, chunk.id), "an empty mount point"
+    folder.rmdir()
+    away.rename(folder)
+    shell.work(1)
+    assert _states(shell)["a.pdf"] == "ok"
+
+
+def test_files_that_moved_before_they_were_read(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    moved = folder.rename(folder.with_name("moved"))
+    shell("cancel", job)
+    shell.work(job)
+    again = _job(shell("add", moved, "--collection", "inbox"))
+    assert job_of(shell.store, again).n_documents == 8
+    shell.work(again)
+    assert _states(shell)["a.pdf"] == "ok"
+
+
+def test_extract_again_takes_what_an_older_extractor_has_read(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    shell.work(job)
+    extraction = Base.metadata.tables["extraction"]
+    with shell.store.write() as session:
+        session.execute(update(extraction).values(extractor=0))
+    told = shell("add", folder, "--collection", "inbox")
+    assert "5 were extracted by an older version: --extract-again extracts them again" in told.err
+    assert told.lines[1:] == []
+    again = shell("add", folder, "--collection", "inbox", "--extract-again")
+    assert again.lines[1:] == [f"8 files are being extracted: job {_job(again)}"]
+    shell.work(_job(again))
+    # The same texts: nothing is a new version.
+    assert {row["version"] for row in _rows(shell, "SELECT version FROM document")} == {1}
+    assert "older" not in shell("add", folder, "--collection", "inbox").err
+
+
+def test_people_do_not_see_the_collection_of_files(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    assert shell("collections", "--json").json == [{"collection": "inbox", "n_documents": 1}]
+    assert shell("status", job, "--json").json["collection"] == "inbox"
+    shell.work(job)
+    assert {row["collection"] for row in _rows(shell, "SELECT collection FROM v_failures")} == {"inbox"}
+    with shell.store.read() as session:
+        name = session.execute(text("SELECT name FROM collection WHERE files_of_id IS NOT NULL")).scalar_one()
+    assert "(there are: inbox)" in shell("submit", "summarize", "--collection", name, status=1).err
+    assert "no name for a collection" in shell("add", folder, "--collection", name, status=2).err
+
+
+def test_the_kind_can_be_submitted_over_all_files(shell: Shell, folder: Path) -> None:
+    shell("add", folder, "--collection", "inbox")
+    shell.work(1)
+    job = shell.done("extract", "--collection", "inbox", "-p", "html=whole")
+    assert job_of(shell.store, job).n_documents == 8
+    assert shell("submit", "extract", "--collection", "inbox", "--new", "--json").json["n_documents"] == 3
+    shell.texts("one", collection="other")
+    assert "no file of collection 'other' is read by extract" in shell("submit", "extract", "--collection", "other").out
+
+
+def test_a_wrong_parameter_is_refused_before_anything_is_stored(shell: Shell, folder: Path) -> None:
+    said = shell("add", folder, "--collection", "inbox", "-p", "html=some", status=2)
+    assert "html must be one of auto, main, whole" in said.err
+    assert shell("collections", "--json").json == []
+
+
+def test_what_is_no_document_is_reported_as_before(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "a.py").write_text("print('no document')")
+    (folder / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (folder / "c").write_bytes(_pdf(*LINES))
+    (folder / "d.txt").write_bytes(_pdf(*LINES))
+    said = shell("add", folder, "--collection", "inbox", status=3)
+    assert "1 file ending in .png was passed over" in said.err
+    assert "1 file ending in .py was passed over" in said.err
+    # Content counts, not the name.
+    assert "2 files are being extracted: job 1" in said.out
+    shell.work(1)
+    assert _documents(shell).keys() == {"c", "d.txt"}
+
+
+def test_two_files_of_one_key(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "a.pdf", other)
+    said = shell("add", folder, other, "--collection", "inbox", status=3)
+    assert "DUPLICATE_KEY: an earlier file has the same key" in said.err
+
+
+# --- the promise ----------------------------------------------------------------------------------------------
+
+
+def test_a_killed_worker_leaves_one_outcome_and_one_document_each(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    job = _job(shell("add", folder, "--collection", "inbox"))
+    [chunk] = chunks_of(shell.store, job)
+    dead = held(shell.store, chunk.id)
+    crash(shell.store)
+    shell.work(job)
+    before = _documents(shell)
+    late = Written(ok_ids=dead.document_ids, made=[(dead.document_ids[0], NewDocument("late", "x", None, "s"))])
+    with pytest.raises(FencedError), shell.store.write() as session:
+        chunks.write(session, dead, late, LEASE, close=True)
+    assert _documents(shell) == before
+    outcomes = _rows(shell, f"SELECT document_id, COUNT(*) AS n FROM outcome WHERE job_id = {job} GROUP BY document_id")
+    assert [row["n"] for row in outcomes] == [1] * 8
+
+
+def test_an_outdated_version_read_late_undoes_nothing(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    older = _job(shell("add", folder / "a.pdf", "--collection", "inbox"))
+    shell("pause", older)
+    kept = folder / "kept.pdf"
+    shutil.copy(folder / "a.pdf", kept)
+    (folder / "a.pdf").write_bytes(_pdf("The newer text."))
+    shell.work(_job(shell("add", folder / "a.pdf", "--collection", "inbox")))
+    # The older bytes are back in their place when the older job goes on.
+    kept.replace(folder / "a.pdf")
+    shell("resume", older)
+    shell.work(older)
+    assert job_of(shell.store, older).n_ok == 1
+    assert "The newer text." in _documents(shell)["a.pdf"]
+
+
+def test_made_documents_of_one_key_are_versions(store: Store) -> None:
+    from tests.db.builders import add
+
+    collection = add(store, [NewDocument("k", "t", None, "s")])
+    with store.write() as session:
+        [origin] = session.execute(text("SELECT id FROM document")).scalars()
+        twice = [(origin, NewDocument("k!m", each, None, "s")) for each in ("one", "two")]
+        files.add_made(session, collection, twice)
+        found = session.execute(text("SELECT text FROM document WHERE key = 'k!m' AND is_latest")).scalars()
+        assert list(found) == ["two"]
+
+
+def test_a_file_that_kills_workers_is_poison_and_its_neighbours_are_read(shell: Shell, folder: Path) -> None:
+    shell("add", folder, "--collection", "inbox")
+    job = shell.poison("extract", "--collection", "inbox", key=0)
+    found = {row["error_code"] for row in _rows(shell, f"SELECT error_code FROM v_failures WHERE job_id = {job}")}
+    assert "POISON" in found
+    assert job_of(shell.store, job).n_ok == 4
+    [entry] = shell("quarantine", "list", "--collection", "inbox", "--json").json
+    assert entry["collection"] == "inbox"
