@@ -119,7 +119,9 @@ def _paragraph(text: str, style: str = "") -> str:
     return f"<w:p>{properties}<w:r><w:t>{escape(text)}</w:t></w:r></w:p>"
 
 
-def docx(*paragraphs: str, heading: str = "", table: Rows = (), body: str = "", characters: int | None = None) -> bytes:
+def docx(
+    *paragraphs: str, heading: str = "", table: Rows = (), body: str = "", characters: int | None = None
+) -> bytes:
     """A Word document."""
     rows = "".join(
         f"<w:tr>{''.join(f'<w:tc>{_paragraph(cell)}</w:tc>' for cell in row)}</w:tr>" for row in table
@@ -148,7 +150,9 @@ def _relationships(kind: str, *targets: str) -> str:
 def pptx(*slides: tuple[str, str], table: Rows = ()) -> bytes:
     """A presentation of slides (title, text); the table is on the last one."""
     names = [f"slides/slide{number}.xml" for number in range(len(slides), 0, -1)]  # not in their order
-    ids = "".join(f'<p:sldId r:id="rId{number}" id="{255 + number}"/>' for number in range(1, len(slides) + 1))
+    ids = "".join(
+        f'<p:sldId r:id="rId{number}" id="{255 + number}"/>' for number in range(1, len(slides) + 1)
+    )
     parts = {
         "ppt/presentation.xml": f'<p:presentation xmlns:p="{_P}" xmlns:r="{_R}"><p:sldIdLst>{ids}</p:sldIdLst>'
         "</p:presentation>",
@@ -183,7 +187,9 @@ def xlsx(cells: str, strings: Sequence[str] = (), sheet: str = "매출") -> byte
     )
 
 
-def hwpx(*paragraphs: str, table: Rows = (), heading: str = "", preview: str | None = None, manifest: str = "") -> bytes:
+def hwpx(
+    *paragraphs: str, table: Rows = (), heading: str = "", preview: str | None = None, manifest: str = ""
+) -> bytes:
     """A HWPX document; its sections come in the order 10, 2, 1 when there are more paragraphs than one."""
 
     def shown(text: str, style: int = 0) -> str:
