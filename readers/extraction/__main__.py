@@ -16,8 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints a block for each file."""
     parser = argparse.ArgumentParser(prog="python -m readers.extraction", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--text", action="store_true", help="print the whole text with its tables, no figures")
-    parser.add_argument("--html", choices=("auto", "main", "whole"), default="auto", help="what of a web page is read")
+    parser.add_argument(
+        "--text", action="store_true", help="print the whole text with its tables, no figures"
+    )
+    parser.add_argument(
+        "--html", choices=("auto", "main", "whole"), default="auto", help="what of a web page is read"
+    )
     options = parser.parse_args(arguments)
     n_failed = 0
     for name in options.files:

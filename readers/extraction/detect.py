@@ -42,8 +42,10 @@ _DART_NAME = re.compile(r"(?:.*/)?\d{14}(?:_\d{5})?\.xml", re.IGNORECASE)
 _MAIL_HEADER = re.compile(
     r"(?:(?!From )[A-Za-z][A-Za-z0-9-]{1,60}:[ \t].*\r?\n(?:[ \t]+.*\r?\n)*){2,}", re.MULTILINE
 )
-_MAIL_FIELDS = re.compile(r"^(?:From|To|Subject|Date|Received|Message-ID|MIME-Version|Return-Path|Delivered-To|Reply-To):",
-                          re.MULTILINE | re.IGNORECASE)  # fmt: skip
+_MAIL_FIELDS = re.compile(
+    r"^(?:From|To|Subject|Date|Received|Message-ID|MIME-Version|Return-Path|Delivered-To|Reply-To):",
+    re.MULTILINE | re.IGNORECASE,
+)
 _HTML = re.compile(
     r"<(?:!doctype\s+html|html|head|body|title|meta|div|p|table|br|span|font|a\s|h[1-6])\b", re.IGNORECASE
 )

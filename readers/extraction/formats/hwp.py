@@ -199,7 +199,9 @@ def _compare(source: Source, out: Writer) -> None:
     expected = Counter(_WORDS.findall(other))
     n_missing = (expected - Counter(_WORDS.findall(out.everything()))).total()
     if n_missing > (1 - _AGREED) * expected.total() + 1:
-        detail = f"{n_missing} of {expected.total()} words that {library_version('syhwp')} finds were not found"
+        detail = (
+            f"{n_missing} of {expected.total()} words that {library_version('syhwp')} finds were not found"
+        )
         out.warn("PARSERS_DISAGREE", detail)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from readers.extraction.registry import missing
 from readers.extraction.source import Source
 from readers.extraction.writer import Writer, clean
 
+#: A blank between a digit and the Hangul that it counts.
+_GAP = re.compile(r"(?<=[0-9%]) (?=[가-힣])")
 #: pdfium's error codes.
 _PASSWORD, _SECURITY = 4, 5
 #: So many characters of a page are asked whether their font says what they mean.
@@ -63,7 +66,7 @@ def _read_document(document: Any, out: Writer, context: Context, pypdfium2: Any)
         except pypdfium2.PdfiumError:
             damaged.append(index + 1)
             continue
-        for paragraph in pdf_lines.paragraphs(text_page.get_text_range(errors="replace")):
+        for paragraph in pdf_lines.paragraphs(_text(text_page, pypdfium2)):
             out.paragraph(paragraph)
         if out.n_chars == starts[-1] and _has_pictures(page, pypdfium2):
             pictures.append(index + 1)
@@ -75,6 +78,29 @@ def _read_document(document: Any, out: Writer, context: Context, pypdfium2: Any)
     _sections(document, out, starts, pypdfium2)
     for name, data in _attachments(document, context, out, pypdfium2):
         out.members.append(context.member(Source(data, name)))
+
+
+def _text(text_page: Any, pypdfium2: Any) -> str:
+    """The page's text, without the blanks that pdfium puts between digits and Hangul, as in "1850 년".
+
+    Programs leave a gap there that is no blank. Where a page has no blanks of its own, those of pdfium stay.
+    """
+    text: str = text_page.get_text_range(errors="replace")
+    gaps = [match.start() for match in _GAP.finditer(text)]
+    if not gaps:
+        return text
+    raw = pypdfium2.raw
+    generated = [
+        at
+        for at in gaps
+        if raw.FPDFText_IsGenerated(text_page, raw.FPDFText_GetCharIndexFromTextIndex(text_page, at)) == 1
+    ]
+    n_own = text.count(" ") - len(generated)
+    if n_own < 2 * len(generated):
+        return text
+    for at in reversed(generated):
+        text = text[:at] + text[at + 1 :]
+    return text
 
 
 def _has_pictures(page: Any, pypdfium2: Any) -> bool:

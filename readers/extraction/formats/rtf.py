@@ -59,6 +59,7 @@ _SHOWN = {
 }  # fmt: skip
 _CHARSETS = {128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950", 161: "cp1253", 162: "cp1254",
              177: "cp1255", 178: "cp1256", 204: "cp1251", 222: "cp874", 238: "cp1250"}  # fmt: skip
+_HEADING = re.compile(rb"(?i)\s*heading ([1-9]);")
 _TOKENS_PER_TICK = 20_000
 _MAX_GROUPS = 1000
 
@@ -73,6 +74,8 @@ class _Group:
     n_fallback: int = 1
     font: int = -1
     hidden: bool = False
+    #: In the style sheet: the number of the style that is described.
+    style: int = -1
 
 
 def read(source: Source, out: Writer, context: Context) -> None:
@@ -100,6 +103,7 @@ class _Reader:
         self._title: list[str] = []
         self._skipped = 0
         self._level = 0
+        self._levels: dict[int, int] = {}
         self._in_table = self._table_open = False
 
     def take(self, match: re.Match[bytes]) -> None:
@@ -143,6 +147,8 @@ class _Reader:
         self._skipped -= skipped
         if not self._group.left_out or self._group.listens == "title":
             self._bytes += text[skipped:]
+        elif self._group.style >= 0 and (found := _HEADING.match(text)):
+            self._levels[self._group.style] = int(found[1])
 
     def _decode(self) -> None:
         if self._bytes:
@@ -181,7 +187,12 @@ class _Reader:
         elif word == "fcharset" and number in _CHARSETS:
             self._charsets[self._group.font] = _CHARSETS[number]
         elif word in _LEFT_OUT:
-            self._group = replace(self._group, left_out=True, listens="")
+            listens = "style" if word == "stylesheet" else ""
+            self._group = replace(self._group, left_out=True, listens=listens)
+        elif word == "ud":  # the same again in Unicode
+            self._title.clear()
+        elif word in ("s", "outlinelevel") and self._group.listens == "style":
+            self._style(word, number or 0)
         elif word == "title" and self._group.left_out:
             self._group = replace(self._group, listens="title")
         elif word == "v":
@@ -191,6 +202,12 @@ class _Reader:
         elif not self._group.left_out:
             self._structure(word, number)
 
+    def _style(self, word: str, number: int) -> None:
+        if word == "s":
+            self._group = replace(self._group, style=number)
+        elif number < 9:
+            self._levels[self._group.style] = number + 1
+
     def _structure(self, word: str, number: int | None) -> None:
         if word in ("par", "sect", "page"):
             self._paragraph()
@@ -198,6 +215,8 @@ class _Reader:
                 self._close_table()
         elif word == "pard":
             self._in_table, self._level = False, 0
+        elif word == "s" and number is not None:
+            self._level = self._levels.get(number, 0)
         elif word == "outlinelevel" and number is not None and number < 9:
             self._level = number + 1
         elif word == "intbl":

@@ -88,7 +88,7 @@ def pdf_text(*lines: str) -> str:
 
 def scanned_pdf(n_pages: int = 1) -> bytes:
     """Pages that are one picture each."""
-    image = stream_object(b"\x80" * 64, "/Type /XObject /Subtype /Image /Width 8 /Height 8 /BitsPerComponent 8 /ColorSpace /DeviceGray")  # noqa: E501  # fmt: skip
+    image = stream_object(b"\x80" * 64, "/Type /XObject /Subtype /Image /Width 8 /Height 8 /BitsPerComponent 8 /ColorSpace /DeviceGray")  # fmt: skip
     number = 4 + 2 * n_pages
     content = "q 500 0 0 700 50 50 cm /Im1 Do Q"
     return pdf(*[content] * n_pages, resources=f"/XObject << /Im1 {number} 0 R >>", objects=[image])
@@ -298,7 +298,7 @@ def ole(streams: Mapping[str, bytes]) -> bytes:
     directory = directory.ljust(512 * n_directory, b"\0")
     table = b"".join(struct.pack("<I", value) for value in fat).ljust(512 * n_fat, b"\xff")
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 16
-    header += struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, n_fat, first_directory, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)  # noqa: E501  # fmt: skip
+    header += struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, n_fat, first_directory, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)  # fmt: skip
     header += b"".join(struct.pack("<I", number) for number in range(n_fat)).ljust(436, b"\xff")
     return header + table + directory + b"".join(sectors)
 
