@@ -88,7 +88,7 @@ def pdf_text(*lines: str) -> str:
 
 def scanned_pdf(n_pages: int = 1) -> bytes:
     """Pages that are one picture each."""
-    image = stream_object(b"\x80" * 64, "/Type /XObject /Subtype /Image /Width 8 /Height 8 /BitsPerComponent 8 /ColorSpace /DeviceGray")  # noqa: E501  # fmt: skip
+    image = stream_object(b"\x80" * 64, "/Type /XObject /Subtype /Image /Width 8 /Height 8 /BitsPerComponent 8 /ColorSpace /DeviceGray")  # fmt: skip
     number = 4 + 2 * n_pages
     content = "q 500 0 0 700 50 50 cm /Im1 Do Q"
     return pdf(*[content] * n_pages, resources=f"/XObject << /Im1 {number} 0 R >>", objects=[image])
@@ -119,7 +119,9 @@ def _paragraph(text: str, style: str = "") -> str:
     return f"<w:p>{properties}<w:r><w:t>{escape(text)}</w:t></w:r></w:p>"
 
 
-def docx(*paragraphs: str, heading: str = "", table: Rows = (), body: str = "", characters: int | None = None) -> bytes:
+def docx(
+    *paragraphs: str, heading: str = "", table: Rows = (), body: str = "", characters: int | None = None
+) -> bytes:
     """A Word document."""
     rows = "".join(
         f"<w:tr>{''.join(f'<w:tc>{_paragraph(cell)}</w:tc>' for cell in row)}</w:tr>" for row in table
@@ -148,7 +150,9 @@ def _relationships(kind: str, *targets: str) -> str:
 def pptx(*slides: tuple[str, str], table: Rows = ()) -> bytes:
     """A presentation of slides (title, text); the table is on the last one."""
     names = [f"slides/slide{number}.xml" for number in range(len(slides), 0, -1)]  # not in their order
-    ids = "".join(f'<p:sldId r:id="rId{number}" id="{255 + number}"/>' for number in range(1, len(slides) + 1))
+    ids = "".join(
+        f'<p:sldId r:id="rId{number}" id="{255 + number}"/>' for number in range(1, len(slides) + 1)
+    )
     parts = {
         "ppt/presentation.xml": f'<p:presentation xmlns:p="{_P}" xmlns:r="{_R}"><p:sldIdLst>{ids}</p:sldIdLst>'
         "</p:presentation>",
@@ -183,7 +187,9 @@ def xlsx(cells: str, strings: Sequence[str] = (), sheet: str = "매출") -> byte
     )
 
 
-def hwpx(*paragraphs: str, table: Rows = (), heading: str = "", preview: str | None = None, manifest: str = "") -> bytes:
+def hwpx(
+    *paragraphs: str, table: Rows = (), heading: str = "", preview: str | None = None, manifest: str = ""
+) -> bytes:
     """A HWPX document; its sections come in the order 10, 2, 1 when there are more paragraphs than one."""
 
     def shown(text: str, style: int = 0) -> str:
@@ -292,7 +298,7 @@ def ole(streams: Mapping[str, bytes]) -> bytes:
     directory = directory.ljust(512 * n_directory, b"\0")
     table = b"".join(struct.pack("<I", value) for value in fat).ljust(512 * n_fat, b"\xff")
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 16
-    header += struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, n_fat, first_directory, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)  # noqa: E501  # fmt: skip
+    header += struct.pack("<HHHHH6xIIIIIIIII", 0x3E, 3, 0xFFFE, 9, 6, 0, n_fat, first_directory, 0, 4096, 0xFFFFFFFE, 0, 0xFFFFFFFE, 0)  # fmt: skip
     header += b"".join(struct.pack("<I", number) for number in range(n_fat)).ljust(436, b"\xff")
     return header + table + directory + b"".join(sectors)
 

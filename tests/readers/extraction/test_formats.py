@@ -24,7 +24,9 @@ EML = (
 
 
 def mail(attached: bytes) -> bytes:
-    encoded = [base64.b64encode(data).decode() for data in ("제목".encode(), make.KOREAN.encode("cp949"), attached)]
+    encoded = [
+        base64.b64encode(data).decode() for data in ("제목".encode(), make.KOREAN.encode("cp949"), attached)
+    ]
     return EML.format(subject=encoded[0], body=encoded[1], attached=encoded[2]).encode()
 
 
@@ -89,7 +91,9 @@ def test_headings_are_sections_and_tables_stand_apart() -> None:
 
 
 def _html_rows() -> str:
-    return "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}" for row in ROWS)  # no closing tags, as people write
+    return "".join(
+        f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}" for row in ROWS
+    )  # no closing tags, as people write
 
 
 def _markdown_rows() -> str:
@@ -119,11 +123,18 @@ def test_a_table_for_looks_is_prose() -> None:
 
 def test_slides_and_pages_have_their_offsets() -> None:
     found = extract(make.pptx(("첫 장", "하나"), ("둘째 장", "둘"), table=ROWS))
-    assert [found.text[page.start_char :].split("\n")[0] for page in found.parts.pages] == ["첫 장", "둘째 장"]
+    assert [found.text[page.start_char :].split("\n")[0] for page in found.parts.pages] == [
+        "첫 장",
+        "둘째 장",
+    ]
     offsets_hold(found)
 
     pages = extract(make.pdf(make.pdf_text("One."), make.pdf_text("Two."), make.pdf_text("Three.")))
-    assert [pages.text[page.start_char :].split("\n")[0] for page in pages.parts.pages] == ["One.", "Two.", "Three."]
+    assert [pages.text[page.start_char :].split("\n")[0] for page in pages.parts.pages] == [
+        "One.",
+        "Two.",
+        "Three.",
+    ]
     assert pages.figures.chars_by_page == (4, 4, 6)
 
 
@@ -184,12 +195,18 @@ def test_documents_in_archives_have_a_path() -> None:
                     make.tarred({"d/a.txt": b"Text of a.", "in.zip": inner}, "w:gz"), make.tarred({"d/a.txt": b"Text of a.", "in.zip": inner}, "w:xz"),
                     make.tarred({"d/a.txt": b"Text of a.", "in.zip": inner}, "w:bz2")):  # fmt: skip
         found = extract(archive)
-        assert [name for name, _ in found.documents("x")] == ["x/d/a.txt", "x/in.zip/b.txt", "x/in.zip/c.docx"]
+        assert [name for name, _ in found.documents("x")] == [
+            "x/d/a.txt",
+            "x/in.zip/b.txt",
+            "x/in.zip/c.docx",
+        ]
 
 
 def test_names_in_old_korean_archives_are_read() -> None:
     name = "보고서.txt"
-    data = make.zipped({"xxxxxxxx12": "Some text."}).replace(b"xxxxxxxx12", name.encode("cp949").ljust(10, b"_")[:10])
+    data = make.zipped({"xxxxxxxx12": "Some text."}).replace(
+        b"xxxxxxxx12", name.encode("cp949").ljust(10, b"_")[:10]
+    )
     assert extract(data).members[0].name == name.encode("cp949").ljust(10, b"_")[:10].decode("cp949")
 
 
@@ -202,7 +219,10 @@ def test_a_dart_report_is_read_in_its_real_encoding_though_it_is_not_well_formed
     found = extract(DART.format(name="사업보고서", text=make.KOREAN).encode("cp949"))
     assert found.title == "회사 사업보고서"
     assert "당기<주1>의 매출 & 이익은 <당기순이익>을 포함합니다." in found.text
-    assert [(section.title, section.level) for section in found.parts.sections] == [("I. 개요", 1), ("1. 현황", 2)]
+    assert [(section.title, section.level) for section in found.parts.sections] == [
+        ("I. 개요", 1),
+        ("1. 현황", 2),
+    ]
     assert found.parts.tables[0].rows == (("구분", "값"), ("매출", "10"))
 
 
@@ -256,7 +276,9 @@ PAGE = """<html><head><title>News</title></head><body><nav><a href=/>Home</a> <a
 
 def test_of_a_page_with_navigation_the_main_content_is_read_and_the_rest_counted() -> None:
     pytest.importorskip("trafilatura")
-    text = "".join(f"<p>{make.ENGLISH} Number {n} of the paragraphs says more about it.</p>" for n in range(8))
+    text = "".join(
+        f"<p>{make.ENGLISH} Number {n} of the paragraphs says more about it.</p>" for n in range(8)
+    )
     page = PAGE.format(text=text).encode()
 
     main, whole = extract(page), extract(page, html="whole")
