@@ -31,7 +31,9 @@ def collection_of(session: Session, target: int, *, create: bool = False) -> int
     if found is not None or not create:
         return found
     # Two that make it take turns.
-    name = session.scalars(select(Collection.name).where(Collection.id == target).with_for_update(key_share=True)).one()
+    name = session.scalars(
+        select(Collection.name).where(Collection.id == target).with_for_update(key_share=True)
+    ).one()
     found = session.scalar(known)
     if found is None:
         made = Collection(name=f"{name}{_SUFFIX}", files_of_id=target)
@@ -121,7 +123,7 @@ def planned(session: Session, files: int, kind: str) -> dict[int, int]:
     table, id_ = each_id(Chunk.document_ids)
     is_done = exists().where(Outcome.job_id == Chunk.job_id, Outcome.document_id == id_)
     query = (
-        select(id_, Chunk.job_id)
+        select(id_.label("id"), Chunk.job_id)
         .select_from(Chunk)
         .join(Job, Job.id == Chunk.job_id)
         .join(table, true())
@@ -133,7 +135,7 @@ def planned(session: Session, files: int, kind: str) -> dict[int, int]:
             ~is_done,
         )
     )
-    return {file: job for file, job in session.execute(query)}
+    return {row.id: row.job_id for row in session.execute(query)}
 
 
 def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDocument]]) -> None:
@@ -143,7 +145,9 @@ def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDoc
     target = session.scalar(select(Collection.files_of_id).where(Collection.id == collection)) or collection
     for batch in _batches(made):
         # The lock comes first: no newer version can be registered from here on.
-        session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+        session.execute(
+            select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True)
+        )
         origins = sorted({origin for origin, _ in batch})
         current = set(
             session.scalars(select(Document.id).where(one_of(Document.id, origins), Document.is_latest))

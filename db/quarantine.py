@@ -67,7 +67,8 @@ def entries(
     target = aliased(Collection)
     query = (
         select(
-            Outcome.job_id, Job.kind, func.coalesce(target.name, Collection.name), Document.key, Outcome.error_code, Outcome.error_detail,
+            Outcome.job_id, Job.kind, func.coalesce(target.name, Collection.name), Document.key,
+            Outcome.error_code, Outcome.error_detail,
             Document.source, Document.version, Document.id, Document.body_chars, Outcome.written_at,
         )
         .join(Job, Job.id == Outcome.job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Report:
     #: their texts look like markup.
     notices: Sequence[Notice] = ()
     #: The files that a job makes documents of.
-    files: FilesReport = FilesReport()
+    files: FilesReport = field(default_factory=FilesReport)
 
     @property
     def n_good(self) -> int:

@@ -95,7 +95,9 @@ class FileRegister:
     def _take(self, file: OtherFile, media_type: str) -> None:
         key = read_key(file.name)
         if key in self._seen:
-            raise RefusedError("DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken")
+            raise RefusedError(
+                "DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken"
+            )
         try:
             str(file.path).encode()
         except UnicodeEncodeError:

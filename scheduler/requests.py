@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import documents, evaluations, files, jobs, model_versions
@@ -47,9 +46,9 @@ def submit(
     run_id: int | None = None,
     document_ids: tuple[int, ...] | None = None,
 ) -> Submitted:
-    """Write the job; over these documents of the collection, if any are given. Raises ValueError for a bad kind or parameter, NotFoundError or ConflictError for a
-    collection, model, key or judged job, NothingToDoError when there is no document to take; the caller rolls back
-    then."""
+    """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind or
+    parameter, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError when there
+    is no document to take; the caller rolls back then."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")

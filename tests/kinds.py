@@ -272,7 +272,10 @@ class FileReader:
         found = Path(json.loads(document.text)["path"]).read_text(errors="replace")
         if found.startswith("!"):
             misbehave(found[1:])
-        return [OracleRow(1, answer(found), 1.0), NewText(f"{document.key}!read", answer(found), document.key)]
+        return [
+            OracleRow(1, answer(found), 1.0),
+            NewText(f"{document.key}!read", answer(found), document.key),
+        ]
 
 
 READ_FILES = Kind(

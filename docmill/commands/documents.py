@@ -64,7 +64,9 @@ def add(
     ] = False,
     wait: Annotated[
         bool,
-        typer.Option("--wait", help="Show progress until the files are extracted; Ctrl-C stops only the watching."),
+        typer.Option(
+            "--wait", help="Show progress until the files are extracted; Ctrl-C stops only the watching."
+        ),
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the counts and the bad records as JSON.")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.extraction import (
@@ -42,7 +41,12 @@ class Extractor:
         self._with_tables = asked.tables == "inside"
         size = asked.megabytes * _MIB
         self._limits = replace(
-            Limits(), bytes_in=size, bytes_out=size, seconds=asked.seconds, pages=asked.pages, chars=asked.chars
+            Limits(),
+            bytes_in=size,
+            bytes_out=size,
+            seconds=asked.seconds,
+            pages=asked.pages,
+            chars=asked.chars,
         )
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
@@ -60,10 +64,15 @@ class Extractor:
         return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
 
     def _extracted(self, file: StoredFile, key: str) -> Extraction | DocumentError:
+        found: Extraction | DocumentError
+        beat = _Beat(self._beat)
         try:
-            return extract(file.path, self._limits, key, html=self._html)
+            found = extract(file.path, self._limits, key, html=self._html, beat=beat)
         except ExtractionError as error:
-            return DocumentError(error.code, error.detail)
+            found = DocumentError(error.code, error.detail)
+        if beat.raised is not None:
+            raise beat.raised
+        return found
 
     def _as_result(self, key: str, file: StoredFile, found: Extraction) -> Result:
         texts = list(_texts(found, ""))
@@ -72,7 +81,9 @@ class Extractor:
             return _nothing(failed)
         keys = _Keys(key)
         named = [(keys.of(text.member), text.found) for text in texts]
-        warned = [_Warned(text.member or None, w.code, w.detail) for text in texts for w in text.found.warnings]
+        warned = [
+            _Warned(text.member or None, w.code, w.detail) for text in texts for w in text.found.warnings
+        ]
         if not found.text:
             warned = [_Warned(None, w.code, w.detail) for w in found.warnings] + warned
         warned += failed
@@ -84,12 +95,29 @@ class Extractor:
         ]
         where = shown(file.path)
         rows += [
-            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}") for each, one in named
+            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}")
+            for each, one in named
         ]
         return rows
 
     def _text(self, found: Extraction) -> str:
         return found.whole() if self._with_tables else found.text
+
+
+class _Beat:
+    """Remembers what a beat raised (the lease is lost, the worker is to stop): a parser may take it for an error of the
+    file."""
+
+    def __init__(self, beat: Callable[[], None]) -> None:
+        self._beat = beat
+        self.raised: Exception | None = None
+
+    def __call__(self) -> None:
+        try:
+            self._beat()
+        except Exception as error:
+            self.raised = error
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import stat
@@ -85,7 +86,7 @@ class StoredFile:
 def digest_of(path: Path, beat: Callable[[], None] = lambda: None) -> tuple[str, int]:
     """sha256 and size of a regular file that is no link; OSError if it cannot be read."""
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, "rb", buffering=0) as file:
+    with io.FileIO(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.ENXIO, "it is not a regular file")
         digest, size = hashlib.sha256(), 0

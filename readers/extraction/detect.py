@@ -77,14 +77,15 @@ DART_ZIP = "application/x-dart+zip"
 def media_type(source: Source, budget: Budget) -> str:
     """The media type. CORRUPT for a ZIP archive or a compound file that cannot be listed."""
     head = source.head(_HEAD_BYTES)
-    if b"%PDF-" in head[:1024]:
-        return "application/pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _of_package(source, budget)
     if head.startswith(_OLE):
         return "application/x-ole-storage"
     if head[257:262] == b"ustar":
         return "application/x-tar"
+    # After the archives: one without compression may begin with a PDF.
+    if b"%PDF-" in head[:1024]:
+        return "application/pdf"
     for magic, found in _MAGIC:
         if head.startswith(magic) and not (len(magic) == 2 and head.isascii() and magic.isalpha()):
             return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -62,8 +62,9 @@ class _Count:
 class Budget:
     """What is left of the limits. One for a file and all its members."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, beat: Callable[[], None] = lambda: None) -> None:
         self.limits = limits
+        self._beat = beat
         self._bytes_out = _Count(limits.bytes_out, "decompressed bytes")
         self._entries = _Count(limits.entries, "entries")
         self._chars = _Count(limits.chars, "characters of text")
@@ -88,7 +89,8 @@ class Budget:
         return self._entries.n > self.limits.entries + _LISTED_BEYOND
 
     def tick(self) -> None:
-        """TIMEOUT once the time is up."""
+        """A sign of life; TIMEOUT once the time is up."""
+        self._beat()
         if time.monotonic() > self._deadline:
             raise ExtractionError(
                 "TIMEOUT", f"the file takes longer than {self.limits.seconds:g} seconds: raise the limit"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -28,16 +29,18 @@ def extract(
     name: str | None = None,
     *,
     html: Html = "auto",
+    beat: Callable[[], None] = lambda: None,
 ) -> Extraction:
     """The text of a file with its structure, or ExtractionError. Parsers are not safe in threads: use processes.
 
     The type is decided by content. A document inside a container that fails is a member with an error; the others
     are read. `html` says what is taken of a web page: its main content, the whole, or ("auto") the main content
     of a page that has navigation. OSError is raised for a path that cannot be read.
+    `beat` is called between pages, parts and members, as a sign of life.
     """
     limits = limits or Limits()
     source = Source.of(path_or_bytes, name)
-    return _extract(source, Budget(limits), 0, html)
+    return _extract(source, Budget(limits, beat), 0, html)
 
 
 def _extract(source: Source, budget: Budget, depth: int, html: Html) -> Extraction:

@@ -39,7 +39,9 @@ def folder(tmp_path: Path) -> Path:
     (made / "sub").mkdir()
     (made / "sub" / "c.hwpx").write_bytes(builders.hwpx(KOREAN))
     page = "".join(f"<p>{line}</p>" for line in LINES)
-    (made / "d.html").write_text(f"<!doctype html><html><head><title>Rates</title></head><body>{page}</body></html>")
+    (made / "d.html").write_text(
+        f"<!doctype html><html><head><title>Rates</title></head><body>{page}</body></html>"
+    )
     members = {"x.pdf": _pdf(*LINES), "y.txt": b"Plain text in an archive.", "z.pdf": b"%PDF-1.4 broken"}
     (made / "e.zip").write_bytes(builders.zipped(members))
     (made / "broken.pdf").write_bytes(_pdf(*LINES)[:300])
@@ -141,7 +143,9 @@ def test_a_changed_file_is_a_new_version(shell_on_both: Shell, folder: Path) -> 
     documents = _documents(shell)
     assert "Something else was decided." in documents["a.pdf"]
     assert "broken.pdf" in documents
-    versions = _rows(shell, "SELECT version FROM document WHERE key = 'a.pdf' ORDER BY collection_id, version")
+    versions = _rows(
+        shell, "SELECT version FROM document WHERE key = 'a.pdf' ORDER BY collection_id, version"
+    )
     assert [row["version"] for row in versions] == [1, 2, 1, 2]
     assert shell("submit", "summarize", "--collection", "inbox", "--json").json["n_documents"] == 8
 
@@ -227,7 +231,10 @@ def test_the_kind_can_be_submitted_over_all_files(shell: Shell, folder: Path) ->
     assert job_of(shell.store, job).n_documents == 8
     assert shell("submit", "extract", "--collection", "inbox", "--new", "--json").json["n_documents"] == 3
     shell.texts("one", collection="other")
-    assert "no file of collection 'other' is read by extract" in shell("submit", "extract", "--collection", "other").out
+    assert (
+        "no file of collection 'other' is read by extract"
+        in shell("submit", "extract", "--collection", "other").out
+    )
 
 
 def test_a_wrong_parameter_is_refused_before_anything_is_stored(shell: Shell, folder: Path) -> None:
@@ -271,11 +278,15 @@ def test_a_killed_worker_leaves_one_outcome_and_one_document_each(shell_on_both:
     crash(shell.store)
     shell.work(job)
     before = _documents(shell)
-    late = Written(ok_ids=dead.document_ids, made=[(dead.document_ids[0], NewDocument("late", "x", None, "s"))])
+    late = Written(
+        ok_ids=dead.document_ids, made=[(dead.document_ids[0], NewDocument("late", "x", None, "s"))]
+    )
     with pytest.raises(FencedError), shell.store.write() as session:
         chunks.write(session, dead, late, LEASE, close=True)
     assert _documents(shell) == before
-    outcomes = _rows(shell, f"SELECT document_id, COUNT(*) AS n FROM outcome WHERE job_id = {job} GROUP BY document_id")
+    outcomes = _rows(
+        shell, f"SELECT document_id, COUNT(*) AS n FROM outcome WHERE job_id = {job} GROUP BY document_id"
+    )
     assert [row["n"] for row in outcomes] == [1] * 8
 
 
@@ -310,7 +321,9 @@ def test_made_documents_of_one_key_are_versions(store: Store) -> None:
 def test_a_file_that_kills_workers_is_poison_and_its_neighbours_are_read(shell: Shell, folder: Path) -> None:
     shell("add", folder, "--collection", "inbox")
     job = shell.poison("extract", "--collection", "inbox", key=0)
-    found = {row["error_code"] for row in _rows(shell, f"SELECT error_code FROM v_failures WHERE job_id = {job}")}
+    found = {
+        row["error_code"] for row in _rows(shell, f"SELECT error_code FROM v_failures WHERE job_id = {job}")
+    }
     assert "POISON" in found
     assert job_of(shell.store, job).n_ok == 4
     [entry] = shell("quarantine", "list", "--collection", "inbox", "--json").json

@@ -17,8 +17,8 @@ from nlp_tasks.kind import Document, NewText, Result, Row
 
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
-    """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result that is
-    not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
+    """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result
+    that is not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
     found: dict[Any, tuple[list[int], list[Row]]] = {}
