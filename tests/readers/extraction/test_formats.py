@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from readers.extraction import Extraction, Limits, extract
+from readers.extraction import Extraction, Limits, extract, pdf_lines
 from tests.readers.extraction import builders as make
 
 ROWS = [["구분", "2025", "2026"], ["매출액", "100", "120"], ["영업이익", "10", "15"]]
@@ -329,3 +329,10 @@ def test_headers_of_korean_mails_are_read() -> None:
     assert found.title == "회의 자료"
     assert found.text.split("\n") == ["From: 김 <a@b.kr>", "Subject: 회의 자료", make.KOREAN]
     assert [member.name for member in found.members] == ["회의 자료"]
+
+
+def test_a_hyphen_at_a_line_end_stays_where_the_word_has_one() -> None:
+    page = "a few forward-looking words stand here\nand the forward\ufffelooking ones are con\ufffetinued, AI\ufffepowered"
+    assert "".join(pdf_lines.paragraphs(page, set())).endswith(
+        "the forward-looking ones are continued, AI-powered"
+    )
