@@ -39,6 +39,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DART_NAME = re.compile(r"(?:.*/)?\d{14}(?:_\d{5})?\.xml", re.IGNORECASE)
+_CONTROL = re.compile("[\0-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _MAIL_HEADER = re.compile(
     r"(?:(?!From )[A-Za-z][A-Za-z0-9-]{1,60}:[ \t].*\r?\n(?:[ \t]+.*\r?\n)*){2,}", re.MULTILINE
 )
@@ -151,5 +152,4 @@ def _of_markup(text: str) -> str:
 
 def _is_binary(text: str) -> bool:
     """Whether control characters or lost ones show that it is no text."""
-    control = sum(char < " " and char not in "\t\n\r\f\x1b" for char in text)
-    return control > 0.01 * len(text) or text.count("\ufffd") > 0.3 * len(text)
+    return len(_CONTROL.findall(text)) > 0.01 * len(text) or text.count("\ufffd") > 0.3 * len(text)

@@ -12,13 +12,21 @@ _WIDE = re.compile("[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff00-
 _SHORT = 20
 _ENDS = re.compile(r"[.!?:;。…][”’\"')\]]*\s*$")
 _STARTS = re.compile(r"^\s*(?:[-–—•·●○■□▪◦※*]|\(?\d{1,3}[.)]\s|\(?[가-하a-zA-Z][.)]\s|제\s?\d+\s?[조장절항])")
-#: pdfium's mark of a hyphen that was put in at a line's end.
-_HYPHENS = ("\x02", "\ufffe")
+_COMPOUND = re.compile(r"\b(\w{1,60})-(?=\w)")
+#: A word that is broken at a line's end, with pdfium's mark in the place of its hyphen and mostly of the line's end.
+_BROKEN = re.compile(r"(\w{0,60})[\x02\ufffe]\n?")
 
 
-def paragraphs(page: str) -> Iterator[str]:
-    """The paragraphs of a page's text. Text is joined, never dropped."""
-    lines = page.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+def paragraphs(page: str, compounds: set[str]) -> Iterator[str]:
+    """The paragraphs of a page's text. Text is joined, never dropped.
+
+    `compounds` collects, over the pages of a document, what stands before a hyphen inside a line ("non", "forward"):
+    at the end of a line it keeps its hyphen, and any other word is joined.
+    """
+    compounds.update(match[1].lower() for match in _COMPOUND.finditer(page))
+    page = page.replace("\r\n", "\n").replace("\r", "\n")
+    page = _BROKEN.sub(lambda match: _mended(match[1], compounds), page)
+    lines = page.split("\n")
     widths = sorted(_width(line) for line in lines if line.strip())
     if not widths:
         return
@@ -47,8 +55,6 @@ def _width(line: str) -> int:
 def _goes_on(previous: str, line: str, longest: int, keeps_blanks: bool) -> bool:
     """Whether a line belongs to the one before."""
     stripped = previous.rstrip()
-    if stripped.endswith(_HYPHENS):
-        return True
     width = _width(previous)
     if _STARTS.match(line) or width < _SHORT or width < _FULL * longest:
         return False
@@ -62,8 +68,12 @@ def _goes_on(previous: str, line: str, longest: int, keeps_blanks: bool) -> bool
 def _joined(collected: str, line: str) -> str:
     if not collected:
         return line
-    if collected.endswith(_HYPHENS):
-        return collected[:-1] + line.lstrip()
     if collected.endswith((" ", "\u3000")):
         return collected + line
     return f"{collected} {line}"
+
+
+def _mended(word: str, compounds: set[str]) -> str:
+    """The first part of a broken word, with its hyphen if that belongs to it: of compounds, capitals and numbers."""
+    is_name = any(char.isdigit() for char in word) or (word.isupper() and len(word) > 1)
+    return f"{word}-" if is_name or word.lower() in compounds else word

@@ -16,6 +16,8 @@ _NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 #: A cell with more than this is prose that was put into a table for its looks.
 _PROSE_CELL_CHARS = 400
+#: Tables inside one another. What is deeper is not told apart; time would grow with the square.
+_MAX_TABLES = 32
 #: A first cell of at most so many characters is the bullet or number of what stands beside it.
 _BULLET_CHARS = 5
 
@@ -62,6 +64,7 @@ class Writer:
         self._pages: list[tuple[int, int]] = []  # (start, tables before it)
         self._tables: list[Table] = []
         self._open: list[_OpenTable] = []
+        self._n_too_deep = 0
 
     def warn(self, code: str, detail: str) -> None:
         """Notes a loss; the same one is noted once."""
@@ -113,17 +116,21 @@ class Writer:
         return "\n".join([*self._lines, *cells])
 
     def begin_table(self) -> None:
+        """A table starts, inside the open cell if there is one. Beyond a depth its text belongs to that cell."""
+        if len(self._open) >= _MAX_TABLES or self._n_too_deep:
+            self._n_too_deep += 1
+            return
         self._open.append(_OpenTable())
 
     def row(self) -> None:
         """The next row of the open table."""
-        if self._open:
+        if self._open and not self._n_too_deep:
             self._open[-1].rows.append({})
             self._open[-1].cell = None
 
     def cell(self, row: int | None = None, column: int | None = None) -> None:
         """The next cell, or the one at a place counted from 0."""
-        if not self._open:
+        if not self._open or self._n_too_deep:
             return
         self._budget.chars(1)
         table = self._open[-1]
@@ -138,13 +145,16 @@ class Writer:
 
     def close_cell(self) -> None:
         """The open cell, or an empty one, is complete: what comes next is in another."""
-        if self._open:
+        if self._open and not self._n_too_deep:
             if self._open[-1].cell is None:
                 self.cell()
             self._open[-1].cell = None
 
     def end_table(self) -> None:
         """Closes the open table: as rows, or as prose if it was a table for its looks only."""
+        if self._n_too_deep:
+            self._n_too_deep -= 1
+            return
         if not self._open:
             return
         table = self._open.pop()
@@ -176,7 +186,7 @@ class Writer:
 
     def finish(self) -> tuple[str, Parts]:
         """The text and its structure. Tables become the text of a file that has no other."""
-        while self._open:
+        while self._open or self._n_too_deep:
             self.end_table()
         if not self._length and self._tables:
             self._tables_as_text()

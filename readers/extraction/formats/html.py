@@ -24,6 +24,8 @@ _MAIN_CHARS = 5_000_000
 #: A main content with less of the text than this is none.
 _MAIN_SHARE = 0.05
 _MAIN_MIN_CHARS = 200
+#: More of the text than this left out is a warning.
+_WARNED_SHARE = 0.5
 
 
 def read(source: Source, out: Writer, context: Context) -> None:
@@ -33,20 +35,30 @@ def read(source: Source, out: Writer, context: Context) -> None:
 
 def read_text(text: str, out: Writer, context: Context) -> None:
     """The same of a page that is decoded."""
-    wants_main = context.html == "main" or (context.html == "auto" and _NAVIGATION.search(text) is not None)
+    wants_main = context.html == "main" or (context.html == "auto" and _has_navigation(text))
     if not wants_main:
         whole(text, out, context.budget)
         return
     scratch = Writer(Budget(context.budget.limits))
     whole(text, scratch, context.budget)
     main = _main(text, out, required=context.html == "main") if len(text) <= _MAIN_CHARS else None
-    if main is None or len(main) < min(_MAIN_MIN_CHARS, _MAIN_SHARE * scratch.n_chars):
+    if main is None or len(main) < max(_MAIN_MIN_CHARS, _MAIN_SHARE * scratch.n_chars):
         out.warn("WHOLE_PAGE", "no main content was found in the page: its text is whole")
         whole(text, out, context.budget)
         return
     xml.parse([main.encode()], _Main(out), context.budget, "the main content")
     out.title, out.language = scratch.title, scratch.language
-    out.chars_left_out = max(0, scratch.n_chars - out.n_chars)
+    n_whole, n_main = len(scratch.everything()), len(out.everything())
+    out.chars_left_out = max(0, n_whole - n_main)
+    if out.chars_left_out > _WARNED_SHARE * n_whole:
+        out.warn(
+            "MOSTLY_LEFT_OUT", f"{out.chars_left_out} of {n_whole} characters of the page are no main content"
+        )
+
+
+def _has_navigation(text: str) -> bool:
+    """Whether parts of the page are there for every page. A report in inline XBRL is all content."""
+    return _NAVIGATION.search(text) is not None and "xmlns:ix" not in text[:20_000]
 
 
 def whole(text: str, out: Writer, budget: Budget) -> None:

@@ -17,6 +17,8 @@ _PREVIEW = "Preview/PrvText.txt"
 #: Elements whose text is no part of what a reader reads in order.
 _LEFT_OUT = frozenset(("header", "footer", "hiddenComment", "fieldBegin"))
 
+_NOTES = frozenset(("footNote", "endNote"))
+
 
 def read(source: Source, out: Writer, context: Context) -> None:
     """The text of all sections. ENCRYPTED with a password."""
@@ -82,10 +84,15 @@ class _Section(xml.Ignore):
         self._in_text = 0
         self._left_out = 0
         self._n_tables = 0
+        #: Notes stand after the paragraph that they belong to.
+        self._in_note = 0
+        self._notes: list[str] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name in _LEFT_OUT:
             self._left_out += 1
+        elif name in _NOTES:
+            self._in_note += 1
         elif name == "p":
             level = self._levels.get(attributes.get("paraPrIDRef", ""), 0)
             self._paragraphs.append(([], 0 if self._n_tables else level))
@@ -99,7 +106,7 @@ class _Section(xml.Ignore):
             self._out.row()
         elif name == "tc":
             self._out.cell()
-        elif name == "subList":
+        elif name == "subList" and not self._in_note:
             self._flush()
         elif self._in_text:
             self._character(name)
@@ -112,10 +119,14 @@ class _Section(xml.Ignore):
     def end(self, name: str) -> None:
         if name in _LEFT_OUT:
             self._left_out -= 1
+        elif name in _NOTES:
+            self._in_note -= 1
         elif name == "p":
             self._flush()
             if self._paragraphs:
                 self._paragraphs.pop()
+            if not self._in_note:
+                self._write_notes()
         elif name == "t":
             self._in_text -= 1
         elif name == "tbl":
@@ -126,9 +137,18 @@ class _Section(xml.Ignore):
         if self._in_text and self._paragraphs and not self._left_out:
             self._paragraphs[-1][0].append(text)
 
+    def _write_notes(self) -> None:
+        notes, self._notes = self._notes, []
+        for note in notes:
+            self._out.paragraph(note)
+
     def _flush(self) -> None:
         """What the innermost paragraph holds so far stands before the object that starts."""
         if self._paragraphs:
             collected, level = self._paragraphs[-1]
+            if self._in_note:
+                self._notes.append("".join(collected))
+                collected.clear()
+                return
             self._out.paragraph("".join(collected), level)
             collected.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from email import message_from_bytes, policy
 from email.errors import MessageError
+from email.header import decode_header
 from email.message import EmailMessage
 
 from readers.extraction.context import Context
@@ -16,6 +17,7 @@ from readers.extraction.writer import Writer, clean
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _ENCRYPTED = frozenset(("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"))
 _MAX_PARTS = 1000
+_MAX_HEADER_CHARS = 20_000
 
 
 def read(source: Source, out: Writer, context: Context) -> None:
@@ -45,11 +47,21 @@ def _is_encrypted(message: EmailMessage) -> bool:
 
 def _header(message: EmailMessage, name: str) -> str:
     """A header as people read it; as it stands where the mail breaks the rules."""
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return _decoded(raw[:_MAX_HEADER_CHARS])
+
+
+def _decoded(raw: str) -> str:
+    """Words such as =?euc-kr?B?...?= as text. Bytes that the mail holds as they are count as UTF-8 or CP949."""
+    parts: list[str] = []
     try:
-        return clean(str(message.get(name, "") or "")).replace("\n", " ")
-    except (ValueError, LookupError, IndexError, AttributeError, TypeError, MessageError):
-        raw = next((value for key, value in message.raw_items() if key.lower() == name.lower()), "")
-        return clean(str(raw)).replace("\n", " ")
+        for value, charset in decode_header(raw):
+            if isinstance(value, str):
+                value = value.encode("utf-8", "surrogateescape")
+            parts.append(decode(value, charset))
+    except (ValueError, MessageError):
+        parts = [raw]
+    return " ".join("".join(parts).split())
 
 
 def _parts(message: EmailMessage) -> tuple[list[EmailMessage], list[EmailMessage]]:
@@ -106,7 +118,7 @@ def _read_body(part: EmailMessage, out: Writer, context: Context) -> None:
 
 def _attachment(part: EmailMessage, number: int, context: Context) -> Member:
     try:
-        name = part.get_filename() or ""
+        name = _decoded(part.get_filename() or "")
     except (ValueError, LookupError, IndexError, TypeError):
         name = ""
     name = clean(name).replace("\n", " ") or f"attachment {number}"

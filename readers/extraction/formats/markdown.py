@@ -18,10 +18,13 @@ _ROW = re.compile(r"\s*\|.*\|\s*$")
 _RULE = re.compile(r"\s*\|?(?:\s*:?-{2,}:?\s*\|?)+\s*$")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)\s*$")
 _QUOTE = re.compile(r"^(?:\s*>)+ ?")
-_IMAGE = re.compile(r"!\[([^\]\n]{0,500})\]\([^)\n]{0,2000}\)")
-_LINK = re.compile(r"\[([^\]\n]{1,1000})\](?:\([^)\n]{0,2000}\)|\[[^\]\n]{0,200}\])")
-_EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{1,3})(?=\S)([^*\n]{1,2000}?)(?<=\S)\1(?![\w*])")
-_STRONG = re.compile(r"\*\*(?=\S)([^*\n]{1,2000}?)(?<=\S)\*\*")
+_IMAGE = re.compile(r"!\[([^\[\]\n]{0,500})\]\([^)\n]{0,500}\)")
+_LINK = re.compile(r"\[([^\[\]\n]{1,1000})\](?:\([^)\n]{0,500}\)|\[[^\]\n]{0,200}\])")
+_EMPHASIS = (
+    re.compile(r"\*\*(?=\S)([^*\n]{1,2000}?)(?<=\S)\*\*"),
+    re.compile(r"(?<![\w*])\*(?=\S)([^*\n]{1,2000}?)(?<=\S)\*(?![\w*])"),
+    re.compile(r"(?<!\w)__?(?=[^\s_])([^_\n]{1,2000}?)(?<=\S)__?(?!\w)"),
+)
 _CODE = re.compile(r"`([^`\n]{1,1000})`")
 
 
@@ -96,7 +99,6 @@ class _Lines:
 
 
 def _inline(text: str) -> str:
-    for pattern in (_IMAGE, _LINK):
+    for pattern in (_IMAGE, _LINK, *_EMPHASIS):
         text = pattern.sub(r"\1", text)
-    text = _EMPHASIS.sub(r"\2", _STRONG.sub(r"\1", text))
     return plain(_CODE.sub(r"\1", text))

@@ -56,6 +56,7 @@ def _read_document(document: Any, out: Writer, context: Context, pypdfium2: Any)
     starts: list[int] = []
     pictures: list[int] = []
     damaged: list[int] = []
+    compounds: set[str] = set()
     n_unmapped = n_asked = 0
     for index in range(len(document)):
         out.page()
@@ -66,7 +67,7 @@ def _read_document(document: Any, out: Writer, context: Context, pypdfium2: Any)
         except pypdfium2.PdfiumError:
             damaged.append(index + 1)
             continue
-        for paragraph in pdf_lines.paragraphs(_text(text_page, pypdfium2)):
+        for paragraph in pdf_lines.paragraphs(_text(text_page, pypdfium2), compounds):
             out.paragraph(paragraph)
         if out.n_chars == starts[-1] and _has_pictures(page, pypdfium2):
             pictures.append(index + 1)

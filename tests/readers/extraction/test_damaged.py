@@ -322,3 +322,41 @@ def test_a_gigabyte_in_a_small_file_takes_little_memory(tmp_path: Path) -> None:
         outcome, peak_mib = printed.strip().split("\n")
         assert "TOO_LARGE" in outcome or "CORRUPT" in outcome  # NUL bytes are no XML
         assert int(peak_mib) < 400
+
+
+#: A piece of hostile text, of which a megabyte must not take more than linear time.
+HOSTILE = {
+    "less-than signs": "<",
+    "open tags": "<a ",
+    "open quotes": '<a b="',
+    "open comments": "<!--",
+    "open scripts": "<script>",
+    "open tables": "<table><tr><td>x",
+    "nested elements": "<div style='display:none'>",
+    "entities": "&amp",
+    "markdown links": "[a](",
+    "markdown stars": "**a *b _c __d ",
+    "headers": "A: b\n",
+    "documents": "<DOCUMENT>\n<TYPE>",
+    "rtf controls": "\\'41\\u9?{\\b ",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_takes_linear_time(name: str) -> None:
+    heads = {
+        "rtf controls": "{\\rtf1 ",
+        "markdown links": "# a\n\n[b](c) **d**\n",
+        "markdown stars": "# a\n\n[b](c) **d**\n",
+    }
+    data = heads.get(name, "<html><body><p>Text.</p>" if "<" in HOSTILE[name] else "") + HOSTILE[name] * (
+        1_000_000 // len(HOSTILE[name])
+    )
+    started = time.monotonic()
+    try:
+        found = extract(data.encode())
+    except ExtractionError as error:
+        assert not error.detail.startswith(PARSER_FAILED)
+    else:
+        assert found.text or found.members
+    assert time.monotonic() - started < 30

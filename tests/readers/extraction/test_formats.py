@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from readers.extraction import Extraction, Limits, extract
+from readers.extraction import Extraction, Limits, extract, pdf_lines
 from tests.readers.extraction import builders as make
 
 ROWS = [["구분", "2025", "2026"], ["매출액", "100", "120"], ["영업이익", "10", "15"]]
@@ -303,3 +303,36 @@ def test_pages_of_a_web_archive_are_members() -> None:
     assert [(member.name, member.extraction is not None) for member in found.members] == [
         ("http://a/", True), ("http://b/", True), ("http://c/", True)
     ]  # fmt: skip
+
+
+def test_a_footnote_stands_after_its_paragraph() -> None:
+    note = "<hp:ctrl><hp:footNote><hp:subList><hp:p><hp:run><hp:t>각주입니다.</hp:t></hp:run></hp:p></hp:subList></hp:footNote></hp:ctrl>"
+    parts = {
+        "mimetype": "application/hwp+zip",
+        "Contents/section0.xml": '<hs:sec xmlns:hs="s" xmlns:hp="p"><hp:p><hp:run><hp:t>앞 문장과</hp:t>'
+        f"{note}<hp:t> 뒤 문장.</hp:t></hp:run></hp:p></hs:sec>",
+    }
+    assert extract(make.zipped(parts)).text == "앞 문장과 뒤 문장.\n각주입니다."
+
+
+def test_headers_of_korean_mails_are_read() -> None:
+    subject = base64.b64encode("회의 자료".encode("euc-kr")).decode()
+    data = (
+        f"From: =?ks_c_5601-1987?B?{base64.b64encode('김'.encode('cp949')).decode()}?= <a@b.kr>\r\nSubject: =?euc-kr?B?{subject}?=\r\n"
+        "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/html; charset=euc-kr\r\n\r\n"
+    ).encode()
+    data += f"<p>{make.KOREAN}</p>\r\n--x\r\n".encode("euc-kr")
+    data += f'Content-Type: text/plain\r\nContent-Disposition: attachment; filename="=?euc-kr?B?{subject}?="\r\n\r\nabc\r\n--x--\r\n'.encode()
+
+    found = extract(data)
+
+    assert found.title == "회의 자료"
+    assert found.text.split("\n") == ["From: 김 <a@b.kr>", "Subject: 회의 자료", make.KOREAN]
+    assert [member.name for member in found.members] == ["회의 자료"]
+
+
+def test_a_hyphen_at_a_line_end_stays_where_the_word_has_one() -> None:
+    page = "a few forward-looking words stand here\nand the forward\ufffelooking ones are con\ufffetinued, AI\ufffepowered"
+    assert "".join(pdf_lines.paragraphs(page, set())).endswith(
+        "the forward-looking ones are continued, AI-powered"
+    )
