@@ -18,7 +18,7 @@ RUN groupadd --gid 10001 docmill \
 WORKDIR /opt/docmill
 # The dependencies first: they stay in their layer while docmill itself changes.
 COPY constraints.txt pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > requirements.txt \
+RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*project['dependencies'], *project['optional-dependencies']['files'], sep='\n')" > requirements.txt \
  && pip install --quiet --constraint constraints.txt --upgrade pip \
  && pip install --quiet --constraint constraints.txt ${TORCH_INDEX:+--extra-index-url $TORCH_INDEX} --requirement requirements.txt hatchling editables
 

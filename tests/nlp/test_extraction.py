@@ -83,7 +83,10 @@ def test_an_archive_of_which_nothing_can_be_read_is_an_error(tmp_path: Path) -> 
 def test_an_archive_without_compression_that_begins_with_a_pdf(tmp_path: Path) -> None:
     path = tmp_path / "a"
     page = builders.pdf(builders.pdf_text("A page."))
-    for archive in (_zip(("p.pdf", page), ("t.txt", b"A text.")), builders.tarred({"p.pdf": page, "t.txt": b"A text."})):
+    for archive in (
+        _zip(("p.pdf", page), ("t.txt", b"A text.")),
+        builders.tarred({"p.pdf": page, "t.txt": b"A text."}),
+    ):
         path.write_bytes(archive)
         assert _texts(_extract(path)) == {"k!p.pdf": "A page.", "k!t.txt": "A text."}
 
