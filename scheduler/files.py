@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session
 from db import documents, files, selection
 from db.documents import BATCH, Added, NewDocument
 from db.sql import one_of
-from db.tables import Base, Outcome
-from nlp_tasks.extraction import ExtractionRow
+from db.tables import Extraction
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
 from readers import BadRecord
 from readers.admission import read_key
@@ -171,14 +170,9 @@ class FileRegister:
 
 def _outdated(session: Session, ids: list[int]) -> list[int]:
     """Those of these files whose text comes from an older version of the extractor."""
-    table = Base.metadata.tables[ExtractionRow.table].c
-    newest = (
-        select(table.document_id, func.max(table.extractor).label("extractor"))
-        .join(Outcome, (Outcome.job_id == table.job_id) & (Outcome.document_id == table.document_id))
-        .group_by(table.document_id)
-    )
+    newest = select(Extraction.document_id, func.max(Extraction.extractor)).group_by(Extraction.document_id)
     found: list[int] = []
     for start in range(0, len(ids), BATCH):
-        rows = session.execute(newest.where(one_of(table.document_id, ids[start : start + BATCH])))
+        rows = session.execute(newest.where(one_of(Extraction.document_id, ids[start : start + BATCH])))
         found += [id_ for id_, extractor in rows if extractor < EXTRACTOR_VERSION]
     return found

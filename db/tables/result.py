@@ -97,6 +97,57 @@ def _check_column_type(row: type, name: str, hint: Any) -> None:
         )
 
 
+class Extraction(JobResult):
+    """What came of a file: figures over all its texts."""
+
+    __tablename__ = "extraction"
+
+    title: Mapped[str | None]
+    language: Mapped[str | None]
+    media_type: Mapped[str]
+    parser: Mapped[str]
+    #: The version of docmill's extractor.
+    extractor: Mapped[int]
+    #: Texts that became documents.
+    n_documents: Mapped[int]
+    n_pages: Mapped[int]
+    n_chars: Mapped[int]
+    share_non_letters: Mapped[float]
+    n_replaced: Mapped[int]
+    n_tables_left_out: Mapped[int]
+    n_chars_left_out: Mapped[int]
+    n_warnings: Mapped[int]
+    warnings: Mapped[str | None]
+
+
+class ExtractionText(JobResult):
+    """A text of a file; `text_key` is the key of the document that it became."""
+
+    __tablename__ = "extraction_text"
+
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    text_key: Mapped[str]
+    title: Mapped[str | None]
+    language: Mapped[str | None]
+    media_type: Mapped[str]
+    parser: Mapped[str]
+    n_pages: Mapped[int]
+    n_chars: Mapped[int]
+    n_tables_left_out: Mapped[int]
+
+
+class ExtractionWarning(JobResult):
+    """Something in a file that did not become text as it should have."""
+
+    __tablename__ = "extraction_warning"
+
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    #: Where inside a container; NULL for the file itself.
+    member: Mapped[str | None]
+    code: Mapped[str]
+    detail: Mapped[str]
+
+
 class Summary(JobResult):
     """A document's summary."""
 

@@ -40,6 +40,9 @@ COLUMNS = {
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
     "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
+    "v_extractions": "collection document_key document_version path n_bytes state error_code error_detail title "
+    "language media_type parser extractor n_documents n_pages n_chars share_non_letters n_replaced n_tables_left_out "
+    "n_chars_left_out n_warnings warnings job_id document_id written_at",
 }
 
 ABOUT_DOCUMENTS = sorted({"outcome", *results.by_job()})

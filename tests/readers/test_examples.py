@@ -12,7 +12,9 @@ DOCUMENTS = EXAMPLES / "documents"
 
 
 def test_the_collection_is_read_but_for_one_broken_line():
-    found = list(read([DOCUMENTS]))
+    others: list[str] = []
+    found = list(read([DOCUMENTS], takes=lambda file: others.append(file.name) is None))
+    assert {name.partition("/")[0] for name in others} == {"files"}
     records = [item for item in found if isinstance(item, Record)]
     assert [
         (Path(item.source).name, item.line, item.code) for item in found if not isinstance(item, Record)
