@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from db import documents
 from db.documents import Added, NewDocument
 from readers import BadRecord, Notice, ReadOptions, Record, read
+from readers.files import nobody
 from readers.markup_notices import MarkupNotices
 from scheduler.files import KIND, FileRegister, FilesReport
 from scheduler.store import make_store, store
@@ -46,12 +47,14 @@ def add(
     tell: Callable[[Added, int], None] = lambda stored, n_bad: None,  # noqa: ARG005
     extract: Mapping[str, Any] | None = None,
     extract_again: bool = False,
+    only_records: bool = False,
 ) -> Report:
     """Add the documents in files and folders to a collection, which is made with the first of them.
 
     Texts, tables and JSON are read at once. Other files (PDF, HWP, office, web pages, mail, archives) are registered,
     and a job of the kind `extract`, with the parameters `extract`, makes documents of them: `Report.files` says which.
-    With `extract_again` it takes those too that failed, or that an older version of the extractor has read.
+    With `extract_again` it takes those too that failed, or that an older version of the extractor has read. With
+    `only_records` such files are refused.
 
     Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
     interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
@@ -65,7 +68,7 @@ def add(
     markup = MarkupNotices(notices.append)
     others = FileRegister(collection, dict(extract or {}), extract_again, bad.append)
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
-    records = read([Path(path) for path in paths], options, notices.append, others.takes)
+    records = read([Path(path) for path in paths], options, notices.append, nobody if only_records else others.takes)
     good = _good(records, bad, markup)
     collection_id = None
     for batch in documents.batches(good):

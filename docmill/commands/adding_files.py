@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from docmill.commands.following import follow
+from docmill.commands.following import follow, shown_until_ended
 from docmill.commands.output import say, warn
 from docmill.commands.shell import SOME_BAD
 
@@ -32,9 +32,14 @@ def report_files(files: FilesReport, tell: Callable[[str], None] = say) -> None:
 
 
 def follow_extraction(files: FilesReport, facts: dict[str, Any] | None) -> int:
-    """Show the jobs until they have ended; returns the exit status. As JSON, the last one's end is told."""
+    """Show the jobs until they have ended; returns the exit status. As JSON, the end of the last one is told."""
     jobs = [*files.planned_in, *([files.job] if files.job is not None else [])]
-    statuses = [follow(job, facts if job == jobs[-1] else None) for job in jobs]
+    if facts is not None:
+        # One value on stdout.
+        for job in jobs[:-1]:
+            shown_until_ended(job)
+        jobs = jobs[-1:]
+    statuses = [follow(job, facts) for job in jobs]
     return max(statuses, default=0) or (SOME_BAD if files.n_failed_before else 0)
 
 

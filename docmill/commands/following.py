@@ -41,7 +41,7 @@ def follow(job_id: int, facts: dict[str, Any] | None = None) -> int:
     """Show a job's progress on stderr until it has ended, then its end on stdout (as JSON, after `facts`, if
     there are some); returns the exit status."""
     try:
-        ended = _shown_until_ended(job_id)
+        ended = shown_until_ended(job_id)
     except KeyboardInterrupt:
         warn(f"job {job_id} goes on: `docmill watch {job_id}` shows it, `docmill cancel {job_id}` ends it")
         return INTERRUPTED
@@ -54,7 +54,8 @@ def follow(job_id: int, facts: dict[str, Any] | None = None) -> int:
     return SOME_BAD if ended.n_error else 0
 
 
-def _shown_until_ended(job_id: int) -> JobProgress:
+def shown_until_ended(job_id: int) -> JobProgress:
+    """Show a job's progress on stderr until it has ended."""
     out = console(stderr=True)
     return _as_a_bar(job_id, out) if out.is_terminal else _in_lines(job_id)
 

@@ -157,7 +157,7 @@ def _add_pairs(path: Path, collection: str, kind: str, options: ReadOptions) -> 
     """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
     if kind != "train-summarizer":
         raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
-    found = add_showing_progress([path], collection, options)
+    found = add_showing_progress([path], collection, options, only_records=True)
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)
