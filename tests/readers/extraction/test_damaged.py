@@ -14,7 +14,7 @@ import pytest
 from readers.extraction import ExtractionError, Limits, extract
 from readers.extraction.read import PARSER_FAILED
 from tests.readers.extraction import builders as make
-from tests.readers.extraction.test_formats import DART, EDGAR, SOUND
+from tests.readers.extraction.test_formats import DART, EDGAR, RTF, SOUND
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _MIB = 1024 * 1024
@@ -360,3 +360,9 @@ def test_hostile_text_takes_linear_time(name: str) -> None:
     else:
         assert found.text or found.members
     assert time.monotonic() - started < 30
+
+
+def test_a_cut_mail_or_report_is_warned_of() -> None:
+    dart = DART.format(name="사업보고서", text=make.KOREAN).encode("cp949")
+    for data in (SOUND["eml"][0]()[:-200], dart[:-60], RTF.encode()[:-1], EDGAR.encode()[:-40], PDF[:-30]):
+        assert [warned.code for warned in extract(data).warnings] == ["TRUNCATED"]
