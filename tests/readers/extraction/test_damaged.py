@@ -234,6 +234,19 @@ def test_archives_that_multiply_end_and_leave_their_neighbours() -> None:
     assert found.members[1].extraction.text == "The neighbour is read."
 
 
+def test_an_archive_of_too_many_files_leaves_its_neighbours() -> None:
+    many = make.tarred({f"{n}.txt": b"x" for n in range(3000)})
+    found = extract(
+        make.zipped({"1.tar": many, "2.tar": many, "good.txt": "The neighbour is read."}),
+        Limits(entries=1000),
+    )
+    assert [member.error and member.error.code for member in found.members] == [
+        "TOO_LARGE",
+        "TOO_LARGE",
+        None,
+    ]
+
+
 def test_a_zip_with_a_password_says_so_for_each_file() -> None:
     found = extract(password_zip())
     assert [member.error and member.error.code for member in found.members] == ["ENCRYPTED"]
