@@ -132,4 +132,6 @@ def _latin(sample: str) -> str | None:
     total = words.total()
     shares = {name: sum(words[word] for word in known) / max(1, total) for name, known in _WORDS.items()}
     best = max(shares, key=lambda name: shares[name])
-    return best if total >= 5 and shares[best] >= 0.08 else None
+    n_distinct = sum(word in words for word in _WORDS[best])
+    is_sure = shares[best] >= 0.08 and n_distinct >= min(5, total // 5)
+    return best if total >= 5 and is_sure else None

@@ -81,12 +81,13 @@ class Budget:
             yield
         finally:
             for count, cap in zip(counts, caps, strict=True):
+                count.n = min(count.n, count.cap)  # what it wanted beyond its half was refused
                 count.cap = cap
 
     @property
     def is_spent(self) -> bool:
         """Whether so many more documents than allowed were found that listing them has to end."""
-        return self._entries.n > self.limits.entries + _LISTED_BEYOND
+        return self._entries.n > self._entries.cap + _LISTED_BEYOND
 
     def tick(self) -> None:
         """A sign of life; TIMEOUT once the time is up."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from email import message_from_bytes, policy
+from email import errors, message_from_bytes, policy
 from email.errors import MessageError
 from email.header import decode_header
 from email.message import EmailMessage
@@ -17,6 +17,14 @@ from readers.extraction.writer import Writer, clean
 _SHOWN = ("From", "To", "Cc", "Date", "Subject")
 _ENCRYPTED = frozenset(("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"))
 _MAX_PARTS = 1000
+#: What Python's parser notes where a mail is not whole.
+_LOSSES = (
+    errors.CloseBoundaryNotFoundDefect,
+    errors.StartBoundaryNotFoundDefect,
+    errors.InvalidBase64PaddingDefect,
+    errors.InvalidBase64LengthDefect,
+    errors.InvalidBase64CharactersDefect,
+)
 _MAX_HEADER_CHARS = 20_000
 
 
@@ -38,6 +46,13 @@ def read(source: Source, out: Writer, context: Context) -> None:
         _read_body(part, out, context)
     for number, part in enumerate(attachments, 1):
         out.members.append(_attachment(part, number, context))
+    for part in (message, *body, *attachments):
+        for defect in part.defects:
+            if isinstance(defect, _LOSSES):
+                out.warn(
+                    "TRUNCATED",
+                    f"the mail is cut or damaged ({type(defect).__name__}): a part may be missing",
+                )
 
 
 def _is_encrypted(message: EmailMessage) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from readers.extraction.__main__ import main
+from readers.extraction.records import CODES
 from tests.readers.extraction import builders as make
 
 ROOT = Path(__file__).parents[3]
@@ -40,3 +42,11 @@ def test_the_tests_have_what_the_extra_has() -> None:
     assert set(declared["project"]["optional-dependencies"]["files"]) <= set(
         declared["dependency-groups"]["dev"]
     )
+
+
+def test_every_code_stands_in_the_docs() -> None:
+    page = (ROOT / "docs/extraction.md").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "readers/extraction").rglob("*.py"))
+    warnings = set(re.findall(r'warn\(\s*"([A-Z_]+)"', source))
+    assert len(warnings) > 10
+    assert {code for code in (*warnings, *CODES) if f"`{code}`" not in page} == set()

@@ -14,7 +14,7 @@ import pytest
 from readers.extraction import ExtractionError, Limits, extract
 from readers.extraction.read import PARSER_FAILED
 from tests.readers.extraction import builders as make
-from tests.readers.extraction.test_formats import DART, EDGAR, SOUND
+from tests.readers.extraction.test_formats import DART, EDGAR, RTF, SOUND
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _MIB = 1024 * 1024
@@ -234,6 +234,19 @@ def test_archives_that_multiply_end_and_leave_their_neighbours() -> None:
     assert found.members[1].extraction.text == "The neighbour is read."
 
 
+def test_an_archive_of_too_many_files_leaves_its_neighbours() -> None:
+    many = make.tarred({f"{n}.txt": b"x" for n in range(3000)})
+    found = extract(
+        make.zipped({"1.tar": many, "2.tar": many, "good.txt": "The neighbour is read."}),
+        Limits(entries=1000),
+    )
+    assert [member.error and member.error.code for member in found.members] == [
+        "TOO_LARGE",
+        "TOO_LARGE",
+        None,
+    ]
+
+
 def test_a_zip_with_a_password_says_so_for_each_file() -> None:
     found = extract(password_zip())
     assert [member.error and member.error.code for member in found.members] == ["ENCRYPTED"]
@@ -360,3 +373,9 @@ def test_hostile_text_takes_linear_time(name: str) -> None:
     else:
         assert found.text or found.members
     assert time.monotonic() - started < 30
+
+
+def test_a_cut_mail_or_report_is_warned_of() -> None:
+    dart = DART.format(name="사업보고서", text=make.KOREAN).encode("cp949")
+    for data in (SOUND["eml"][0]()[:-200], dart[:-60], RTF.encode()[:-1], EDGAR.encode()[:-40]):
+        assert {warned.code for warned in extract(data).warnings} == {"TRUNCATED"}
