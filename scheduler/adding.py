@@ -68,7 +68,9 @@ def add(
     markup = MarkupNotices(notices.append)
     others = FileRegister(collection, dict(extract or {}), extract_again, bad.append)
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
-    records = read([Path(path) for path in paths], options, notices.append, nobody if only_records else others.takes)
+    records = read(
+        [Path(path) for path in paths], options, notices.append, nobody if only_records else others.takes
+    )
     good = _good(records, bad, markup)
     collection_id = None
     for batch in documents.batches(good):
