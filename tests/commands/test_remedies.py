@@ -184,8 +184,8 @@ CASES = [
     # files
     Case("NOT_FOUND", {}, "add a.txt --collection new", {"a.txt": b"x"}),
     Case("URL_NOT_FETCHED", {}, "add https://example.org/a.txt --collection new", {"a.txt": b"x"}, then=ADD),
-    Case("UNSUPPORTED_TYPE", {"a.xml": b"<a/>"}, ADD, {"a.txt": b"x"}, then="add a.txt --collection new"),
-    Case("UNSUPPORTED_TYPE", {"docs/a.xml": b"<a/>", "docs/b.txt": b"x"}, ADD_DOCS, {"docs/a.xml": gone}),
+    Case("UNSUPPORTED_TYPE", {"a.png": b"\x89PNG\r\n"}, ADD, {"a.txt": b"x"}, then="add a.txt --collection new"),
+    Case("UNSUPPORTED_TYPE", {"docs/a.png": b"\x89PNG\r\n", "docs/b.txt": b"x"}, ADD_DOCS, {"docs/a.png": gone}),
     Case("NOT_A_FILE", {"a.txt": fifo}, ADD, {"a.txt": b"x"}),
     Case("NOT_A_FILE", {"docs/a.txt": fifo, "docs/b.txt": b"x"}, ADD_DOCS, {"docs/a.txt": gone}),
     Case("LINK_LEAVES_FOLDER", {"docs/a.txt": link_out}, ADD_DOCS, then="add outside.txt --collection new"),
