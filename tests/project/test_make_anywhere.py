@@ -90,7 +90,7 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
     said = as_plain_user(checkout, shutil.which("make") or "make", "test", PATH=str(needed))
 
     assert said.returncode == 2, said
-    assert "missing here: redis-server" in said.stderr
+    assert "missing packages: redis-server" in said.stderr
     assert "sudo apt-get install --no-install-recommends redis-server" in said.stderr
     assert "passed" not in said.stdout
 
