@@ -8,13 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from db import bulk
 from db.errors import NotFoundError
-from db.sql import clock, one_of
+from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document
 
 #: Keys looked up and rows sent in one statement.
@@ -59,7 +57,8 @@ class Added:
 def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     """The number of a collection; made on demand, or NotFoundError with the names there are."""
     if create:
-        session.execute(_insert_or_ignore(session, name))
+        collection = insert_for(session, Collection).values(name=name)
+        session.execute(collection.on_conflict_do_nothing(index_elements=["name"]))
     found = session.scalar(select(Collection.id).where(Collection.name == name))
     if found is None:
         there_are = ", ".join(session.scalars(select(Collection.name).order_by(Collection.name).limit(20)))
@@ -171,11 +170,6 @@ def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
         n_chars += len(document.text)
     if batch:
         yield batch
-
-
-def _insert_or_ignore(session: Session, name: str):  # type: ignore[no-untyped-def]
-    insert_for = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    return insert_for(Collection).values(name=name).on_conflict_do_nothing(index_elements=["name"])
 
 
 def did_you_mean(session: Session, key: str, collection: str | None = None) -> str:

@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, Select, delete, exists, func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
-from db.sql import now
+from db.sql import insert_for, now
+from db.states import ChunkState
 from db.tables import Chunk, Job, LostClaim, Worker
 
 #: A row is refreshed at least so often.
@@ -58,9 +57,8 @@ class Lost:
 
 def beat(session: Session, members: Sequence[Member]) -> None:
     """Register, or say that these still run."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     for member in members:
-        statement = insert(Worker).values(**asdict(member), started_at=now(), last_seen_at=now())
+        statement = insert_for(session, Worker).values(**asdict(member), started_at=now(), last_seen_at=now())
         session.execute(
             statement.on_conflict_do_update(index_elements=["instance"], set_={"last_seen_at": now()})
         )
@@ -138,7 +136,7 @@ def _as_lost(session: Session, worker: Worker) -> Lost:
 def _held(instance: str) -> Select[int, int]:
     """(job, chunk's number) of what a worker's processes hold, or lost."""
     prefix = f"{instance}."
-    still = select(Chunk.id).where(Chunk.state == "leased", Chunk.instance.startswith(prefix))
+    still = select(Chunk.id).where(Chunk.state == ChunkState.LEASED, Chunk.instance.startswith(prefix))
     lost_claims = select(LostClaim.chunk_id).where(LostClaim.instance.startswith(prefix))
     return (
         select(Job.id, Chunk.seq)

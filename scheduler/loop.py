@@ -20,6 +20,7 @@ from db import chunks, jobs
 from db.database_errors import words
 from db.errors import StoreError
 from db.jobs import Count, Part
+from db.states import ENDED, ErrorCode, JobState
 from db.store import Store, is_infrastructure_error, is_lock_timeout
 from db.tables import Job
 from scheduler import cron, requests
@@ -181,9 +182,9 @@ class Scheduler:
                 break
         return bool(open_jobs)
 
-    def _open_jobs(self) -> list[tuple[int, str]]:
+    def _open_jobs(self) -> list[tuple[int, JobState]]:
         """Some jobs that have not ended, and their states: first those behind the job that was looked at last."""
-        some = select(Job.id, Job.state).where(Job.state.not_in(jobs.ENDED)).order_by(Job.id)
+        some = select(Job.id, Job.state).where(Job.state.not_in(ENDED)).order_by(Job.id)
         with self.store.read() as session:
             behind = session.execute(some.where(Job.id > self._last_job).limit(TURN_JOBS)).all()
             before = session.execute(
@@ -191,20 +192,20 @@ class Scheduler:
             ).all()
         return [(job_id, state) for job_id, state in (*behind, *before)]
 
-    def _move(self, job_id: int, state: str) -> None:
-        if state == "waiting":
+    def _move(self, job_id: int, state: JobState) -> None:
+        if state == JobState.WAITING:
             self._open_waiting(job_id)
-        elif state == "cancelling":
+        elif state == JobState.CANCELLING:
             self._stop_some(job_id)
             self._finish(job_id)
-        elif state == "running":
+        elif state == JobState.RUNNING:
             with self.store.read() as session:
-                is_open = jobs.has_open_chunks(session, job_id)
-                is_blocked = is_open and jobs.has_blocked_chunks(session, job_id)
+                is_done = chunks.is_every_chunk_closed(session, job_id)
+                is_blocked = not is_done and chunks.has_blocked_chunks(session, job_id)
             if is_blocked:
                 with self._write() as session:
-                    jobs.open_some(session, job_id)
-            elif not is_open:
+                    chunks.open_some(session, job_id)
+            elif is_done:
                 self._finish(job_id)
 
     def _stop_some(self, job_id: int) -> None:
@@ -225,7 +226,7 @@ class Scheduler:
         """Count a job's outcomes for a turn, and end it when all are counted."""
         until = self._end_of_turn()
         with self.store.read() as session:
-            if jobs.has_open_chunks(session, job_id):
+            if not chunks.is_every_chunk_closed(session, job_id):
                 return
         count = self._counts.pop(job_id, Count())
         while not count.is_whole:
@@ -244,20 +245,22 @@ class Scheduler:
         predecessor, it ends, and says so for each document."""
         with self.store.read() as session:
             after = session.get_one(Job, job_id).after_job_id or 0
-            state = jobs.job_state(session, after)
-        if state not in jobs.ENDED:
+            state = jobs.state_of(session, after)
+        if state not in ENDED:
             return
         with self._write() as session:
-            if state == "cancelled":
-                jobs.stop(session, job_id, "CANCELLED", f"job {after}, which it waited for, was cancelled")
+            if state == JobState.CANCELLED:
+                jobs.stop(
+                    session, job_id, ErrorCode.CANCELLED, f"job {after}, which it waited for, was cancelled"
+                )
                 return
             try:
                 version_id = requests.open_model(session, session.get_one(Job, job_id))
             except StoreError as error:
-                jobs.stop(session, job_id, "NO_MODEL", f"after job {after}: {error}")
+                jobs.stop(session, job_id, ErrorCode.NO_MODEL, f"after job {after}: {error}")
             else:
                 jobs.open_waiting(session, job_id, version_id)
-                jobs.open_some(session, job_id)
+                chunks.open_some(session, job_id)
 
     def fire(self) -> bool:
         """Submit the jobs of schedules whose time has come."""

@@ -44,7 +44,7 @@ def scheduler(store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening and counting in small steps too."""
-    monkeypatch.setattr(jobs.open_some, "__defaults__", (10,))
+    monkeypatch.setattr(chunks.open_some, "__defaults__", (10,))
     monkeypatch.setattr(jobs.count_some, "__defaults__", (10,))
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from db import chunks, jobs
+from db.chunks import ChunkSize
 from db.documents import NewDocument
-from db.selection import ChunkSize
 from db.store import Store
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from db.states import ErrorCode
+
 #: How faulthandler begins when its time has run out.
 _HUNG = "Timeout ("
 #: What a process leaves that was ended in order (Celery's cold shutdown): its death counts as no crash.
@@ -149,15 +151,15 @@ def _cause(lines: list[str]) -> tuple[str, str]:
     """(error code, sentence): a hang, a fatal signal, or nothing was left."""
     if not lines:
         return (
-            "POISON",
+            ErrorCode.POISON,
             "the process was killed from outside; if nobody did it, it may have run out of memory",
         )
     first = lines[0]
     if TOLD_TO_STOP in lines:
-        return "POISON", TOLD_TO_STOP
+        return ErrorCode.POISON, TOLD_TO_STOP
     # The newest thread comes first. The work is done in the oldest one.
     work = "\n".join(lines).rpartition("most recent call first")[2].splitlines()
     at = next((line.strip() for line in work if line.lstrip().startswith("File ")), "")
     if first.startswith(_HUNG):
-        return "TIMEOUT", f"the work hung {at}".strip()
-    return "POISON", f"{first[:200]} {at}".strip()
+        return ErrorCode.TIMEOUT, f"the work hung {at}".strip()
+    return ErrorCode.POISON, f"{first[:200]} {at}".strip()

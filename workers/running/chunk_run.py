@@ -18,6 +18,7 @@ from db import chunks, documents, results
 from db.chunks import Claim, Written
 from db.database_errors import is_data_error, words
 from db.errors import FencedError, NewerSchemaError
+from db.states import ErrorCode
 from db.store import newer_schema
 from nlp_tasks import pulse
 from nlp_tasks.errors import DocumentError
@@ -262,10 +263,10 @@ class ChunkRun:
             raise error
         if len(done) == 1:
             document, result = done[0]
-            if isinstance(result, DocumentError) and result.code == "BAD_RESULT":
+            if isinstance(result, DocumentError) and result.code == ErrorCode.BAD_RESULT:
                 raise error
             refused = type(getattr(error, "orig", None) or error).__name__
-            blamed = DocumentError("BAD_RESULT", f"the database refuses its result: {refused}")
+            blamed = DocumentError(ErrorCode.BAD_RESULT, f"the database refuses its result: {refused}")
             self._write([(document, blamed)], close=close)
             return
         middle = len(done) // 2

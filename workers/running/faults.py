@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database_errors import words
 from db.errors import FencedError, StoreError
+from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError, ModelFileError
 from workers.running.lease import StopRequestedError
 
@@ -66,8 +67,8 @@ def as_document_error(error: Exception) -> DocumentError:
     if isinstance(error, DocumentError):
         return error
     if is_out_of_memory(error):
-        return DocumentError("MEMORY", "this document alone needs more memory than the worker has")
-    return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")
+        return DocumentError(ErrorCode.MEMORY, "this document alone needs more memory than the worker has")
+    return DocumentError(ErrorCode.RUNNER_ERROR, f"{type(error).__name__}: {str(error)[:200]}")
 
 
 def in_words(error: BaseException) -> str:

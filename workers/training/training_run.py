@@ -23,6 +23,7 @@ from db.gates import Judgement
 from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
+from db.states import ErrorCode
 from db.store import Store
 from nlp_tasks import checkpoint, model_files, pulse
 from nlp_tasks.errors import TrainingError
@@ -134,7 +135,7 @@ def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
     """No model: that is every document's outcome."""
     shutil.rmtree(building, ignore_errors=True)
-    errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
+    errors = [(id_, ErrorCode.TRAINING_FAILED, why) for id_ in lease.claim.document_ids]
     _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
 
 
