@@ -59,7 +59,7 @@ def _work(process: Process, job_id: int) -> list[str]:
         for chunk in chunks_of(process.store, job_id):
             if chunk.state == "ready":
                 said.append(chunk_run.run(process, chunk.id))
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
     return said
 
 
