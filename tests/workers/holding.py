@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from db import chunks
-from db.chunks import Written
+from db.chunks import Holder, Written
 from db.store import Store
 from tests.kinds import misbehave
 from workers.processes.process import Process
@@ -21,7 +21,7 @@ def main(chunk_id: str, crash_file: str, what: str) -> None:
     store = Store(settings().url)
     with Path(crash_file).open("w+") as words:
         with store.write() as session:
-            claim = chunks.claim(session, int(chunk_id), "w", settings().lease_seconds)
+            claim = chunks.claim(session, int(chunk_id), Holder("w", "w.1"), settings().lease_seconds)
         assert claim is not None
         lease = Lease(Process(settings(), store, words), claim)
         with lease.kept():

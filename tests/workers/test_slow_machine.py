@@ -19,7 +19,7 @@ from db.store import Store
 from tests.db.builders import a_job, the_chunk
 from tests.servers import until
 from tests.slow import a_tenth_of_a_core
-from workers.processes.process import _last_words
+from workers.processes import crash_reports
 from workers.running.pace import Pace
 
 ROOT = Path(__file__).parents[2]
@@ -143,7 +143,7 @@ def test_what_hangs_loses_the_lease_and_ends_with_a_traceback(
         holder.process.communicate(timeout=60)
         assert holder.process.returncode == 1, "faulthandler ended it"
         until(lambda: reaped(sqlite_store), "the end of the lease", 2 * lease)
-        code, detail = _last_words(holder.crash_file)
+        _, code, detail = crash_reports.read(holder.crash_file)
         assert code == "TIMEOUT"
         assert "kinds.py" in detail or "re/__init__.py" in detail, detail
 
@@ -159,4 +159,4 @@ def test_a_busy_loop_at_a_tenth_of_a_core_is_found_by_its_cpu_time(
         with a_tenth_of_a_core([holder.process.pid]):
             holder.process.communicate(timeout=120)
         assert time.monotonic() - started > 2 * lease
-        assert _last_words(holder.crash_file)[0] == "TIMEOUT"
+        assert crash_reports.read(holder.crash_file)[1] == "TIMEOUT"

@@ -21,6 +21,9 @@ from workers.settings import Settings
 
 log = logging.getLogger("docmill.heartbeat")
 
+#: At its end, a process waits this long to remove its row. The scheduler promises to stop within two seconds.
+LEAVE_SECONDS = 1.0
+
 
 class Heartbeat:
     """Used as a context: registered inside it, gone after it."""
@@ -47,7 +50,7 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(LEAVE_SECONDS)
 
     def _run(self) -> None:
         # Never slower than leases run out: a short lease is a test's, or an impatient operator's.
