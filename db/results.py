@@ -1,4 +1,4 @@
-"""Result rows go into their typed tables, and come out again as plain dictionaries."""
+"""Result rows are written to their typed tables, and read as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Rows:
     #: document_id first.
     columns: tuple[str, ...]
     values: list[tuple[Any, ...]]
-    #: Rows that are there already stay: a stage before the last one may run a document again.
+    #: Existing rows stay: a stage before the last one may run a document again.
     skip_existing: bool = False
 
 
@@ -121,7 +121,7 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
         return
     kept = table in by_model_version()
     owner = ("model_version_id" if kept else "job_id", owner_id)
-    # Two jobs may infer the same vector at the same time: the first one stays.
+    # Two jobs may infer the same vector at the same time: the first row stays.
     bulk.insert_tuples(
         session,
         Base.metadata.tables[table],

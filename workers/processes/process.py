@@ -116,7 +116,7 @@ def _start() -> Process:
 
 
 def _die_with_the_parent() -> None:
-    """Else a process whose Celery parent was killed would go on, beside the next one, on the same device."""
+    """Without this, a process whose Celery parent was killed would go on beside the next one, on the same device."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

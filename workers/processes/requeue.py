@@ -47,7 +47,7 @@ def give_back(url: str, instances: Sequence[str]) -> None:
 
 
 def try_in_the_store(url: str, step: Callable[[Session], None], what: str) -> None:
-    """Run one transaction on a connection of its own. If the store is away, log it and go on."""
+    """Run one transaction on a separate connection. If the store is away, log it and go on."""
     store = Store(url)
     try:
         with store.write() as session:

@@ -15,10 +15,10 @@ FLUSH_SECONDS = 5.0
 
 
 class WriteBehind:
-    """Used as a context. Collects results, and has them written now and then; one write at a time."""
+    """Used as a context. Collects results and writes them from time to time, one write at a time."""
 
     def __init__(self, write: Callable[[list[tuple[Document, Result]]], None]) -> None:
-        #: What was not handed to the thread yet.
+        #: What has not been handed to the thread yet.
         self.rest: list[tuple[Document, Result]] = []
         self._write = write
         self._thread = ThreadPoolExecutor(1, "write")
