@@ -69,9 +69,9 @@ MUTANTS = (
     ),
     Mutant(
         "lease always renewed",
-        "workers/running/chunk_run.py",
-        "return DocumentsRun(process, lease, kind).run()",
-        "with lease.loading():\n                return DocumentsRun(process, lease, kind).run()",
+        "workers/running/lease.py",
+        "if (goes_on or is_loading) and",
+        "if",
         ("workers/test_chunk_run.py::test_a_lease_is_not_renewed_while_nothing_ends",),
     ),
     Mutant(

@@ -1,7 +1,7 @@
 """The heartbeat file of a long-running process: the process touches it while its main loop runs.
 
-It says nothing about other parts: a scheduler is alive while Redis is away or no worker answers. `docmill doctor` looks at
-the whole; `docmill alive` reads this, and is a container's health check.
+It says nothing about other parts: a scheduler is alive while Redis is away or no worker answers. `docmill doctor`
+looks at all of them; `docmill alive` reads this file, and is a container's health check.
 """
 
 from __future__ import annotations
