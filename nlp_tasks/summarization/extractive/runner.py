@@ -43,7 +43,7 @@ class Summarizer:
             self._parameters,
             self._query,
             self._device,
-            self._keep_lease,
+            self._beat,
         )
         results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
         for index, found in zip(filled, extracts, strict=True):
