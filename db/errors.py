@@ -1,4 +1,4 @@
-"""What the store refuses, and why. Each message says what to do about it."""
+"""The errors of the store. Each message says what to do about it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ class NotFoundError(StoreError):
     """Something named by the user does not exist."""
 
 
+class NoSuchJobError(NotFoundError):
+    """No job has this number."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"there is no job {job_id}: `docmill status` lists the jobs")
+
+
 class ConflictError(StoreError):
     """The request contradicts what is already stored."""
 
 
 class NothingToDoError(StoreError):
-    """A job would have no document, so none is made. `left_out` says why, where only new ones were asked for."""
+    """A job would have no document, so it is not made. For a job over new documents, `left_out` says why."""
 
     def __init__(self, message: str, left_out: LeftOut | None = None) -> None:
         super().__init__(message)
@@ -33,7 +40,7 @@ class FencedError(StoreError):
 
 
 class NoStoreError(NotFoundError):
-    """Nobody has made a store where it was looked for."""
+    """There is no store in this place yet."""
 
 
 class UnsafeStoreError(StoreError):
@@ -45,4 +52,4 @@ class OldSchemaError(StoreError):
 
 
 class NewerSchemaError(OldSchemaError):
-    """The database was upgraded by a newer docmill than this one: nothing is claimed or changed any more."""
+    """A newer docmill has upgraded the database: this one claims and changes nothing any more."""

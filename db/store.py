@@ -69,7 +69,7 @@ class Store:
 
     @property
     def is_made(self) -> bool:
-        """False for SQLite where there is no file yet. Asking makes none."""
+        """Whether the store exists: for SQLite, whether there is a file. This creates nothing."""
         return self.file is None or (self.file.is_file() and self.file.stat().st_size > 0)
 
     @property
@@ -102,8 +102,8 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless tables and views are this version's; SQLite is brought up to date by itself.
-        Without `create`, nothing is made where nothing is: NoStoreError."""
+        """Raise OldSchemaError unless tables and views are this version's. SQLite is upgraded automatically.
+        Without `create`, a store that does not exist is not made: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
@@ -152,7 +152,7 @@ class Store:
 
 
 def is_lock_timeout(error: BaseException) -> bool:
-    """Whether a row was held by another transaction for longer than `lock_seconds`: the database itself is well."""
+    """Whether a row was held by another transaction for longer than `lock_seconds`. The database itself works."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
@@ -206,7 +206,7 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
 
 
 def _postgres_connect(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_postgres_begin` says how each one starts.
+    # The driver must not begin transactions: `_postgres_begin` says how each one starts.
     connection.autocommit = True
 
 
@@ -217,7 +217,7 @@ def _postgres_begin(connection: Connection) -> None:
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     if url.database:
-        # On the first connection, not before: whoever only asks for a store's name makes no folder.
+        # On the first connection and not before, so that asking for a store's name makes no folder.
         event.listen(engine, "do_connect", partial(_make_folder, Path(url.database).parent))
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
@@ -231,7 +231,7 @@ def _make_folder(folder: Path, *_: Any) -> None:
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_sqlite_begin` says how each one starts.
+    # The driver must not begin transactions: `_sqlite_begin` says how each one starts.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -248,8 +248,8 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 def open_store(url: str, *, create: bool = True) -> Store:
-    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not. Where there is none,
-    SQLite's is made, or with create=False refused with NoStoreError."""
+    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not. If there is none
+    yet, SQLite's is made; with create=False, NoStoreError is raised."""
     store = Store(url)
     try:
         store.check_schema(create=create)

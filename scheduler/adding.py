@@ -18,15 +18,15 @@ from scheduler.store import make_store, store
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the files."""
+    """How many documents were added, and what could not be read."""
 
     n_new: int
     n_changed: int
     n_unchanged: int
-    #: What could not be read, with file, line and reason; it cost nothing but itself.
+    #: Records that could not be read, with file, line and reason. All others were added.
     bad: Sequence[BadRecord]
-    #: What is to be known of files that were read all the same: the encoding and delimiter that were found, or that
-    #: their texts look like markup.
+    #: Notices about files that were read: the encoding and delimiter that were found, or that their texts look like
+    #: markup.
     notices: Sequence[Notice] = ()
 
     @property
@@ -44,8 +44,8 @@ def add(
 
     Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
     interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
-    now and then with what is stored and the number of bad records so far. ValueError for a name that is none.
-    A store is made where there is none, once there is something to put in.
+    from time to time with what is stored and the number of bad records so far. ValueError for an invalid name. A store
+    is made if there is none yet, once there is something to store.
     """
     check_collection_name(collection)
     added = Added()
@@ -65,7 +65,7 @@ def add(
 
 
 def check_collection_name(name: str) -> None:
-    """Refuse names that nobody could type again."""
+    """Raise ValueError for a name that is hard to type again."""
     if not name or name != name.strip() or not name.isprintable() or len(name) > 100:
         raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
 

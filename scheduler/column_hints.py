@@ -1,4 +1,4 @@
-"""What a query's error about a column leaves out: the columns there are, those named most like it first."""
+"""Adds to a query's error about a column the columns that exist, most similar names first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISSING = re.compile(r'no such column: "?([\w.]+)|column "?([\w.]+)"? does not 
 
 @contextmanager
 def naming_columns(query: str) -> Iterator[None]:
-    """Add to a ValueError about a column that is not there what the views and tables in the query have."""
+    """Add to a ValueError about a missing column the columns of the views and tables in the query."""
     try:
         yield
     except ValueError as error:

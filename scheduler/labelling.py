@@ -25,12 +25,12 @@ SQL = "sql"
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What became of the labels of a file or a query."""
+    """How many labels of a file or a query were given, and what could not be."""
 
     n_given: int
-    #: What could not be read, or is about a document that is not there; it cost nothing but itself.
+    #: Records that could not be read, or whose document does not exist. All others were given.
     bad: Sequence[BadRecord]
-    #: How the file was read, where its name does not say it.
+    #: How the file was read, if its name does not say so.
     notices: Sequence[Notice] = ()
 
 
@@ -52,7 +52,7 @@ def set_label(key: str, label: str, collection: str | None = None) -> str:
 
 
 def remove_label(key: str, collection: str | None = None) -> str:
-    """Take back what was given to a document; returns the collection's name."""
+    """Remove the labels that a document was given; returns the collection's name."""
     with store().write() as session:
         name = collection_of(session, key, collection)
         labels.remove(session, documents.collection_id(session, name), key)
@@ -88,7 +88,7 @@ def from_query(query: str, collection: str) -> LabelReport:
 
 
 def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
-    # Not cut: some of the labels would make another model.
+    # Without a limit: a model trained on only some of the labels would be another one.
     found = queries.run(query)
     if len(found.columns) < 2:
         raise ValueError("the query for labels: its first two columns must be key and label")

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import documents, evaluations, jobs, model_versions
+from db.chunks import ChunkSize
 from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
 from db.jobs import NewJob, Submitted
-from db.selection import ChunkSize, LeftOut
+from db.selection import LeftOut
 from db.tables import Collection, Job
 from nlp_tasks.kind import JobInput, Kind
 from workers import kinds
@@ -50,7 +51,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
         raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
     parameters = kinds.parse_parameters(kind, request.parameters)
     if request.after is not None:
-        jobs.job_state(session, request.after)
+        jobs.state_of(session, request.after)
     collection = documents.collection_id(session, request.collection)
     for wanted in kind.inputs(parameters):
         if isinstance(wanted, JobInput):
@@ -100,9 +101,7 @@ def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> Store
 def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = None) -> Submitted:
     """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
     them. NothingToDoError if there are none."""
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    job = jobs.by_id(session, job_id)
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
     kind = kinds.find(job.kind)
@@ -153,9 +152,7 @@ def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, 
     job_id = getattr(parameters, wanted.parameter)
     if not job_id:
         raise ValueError(f"{kind.name}: say which {wanted.kind} job: -p {wanted.parameter}=JOB")
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    job = jobs.by_id(session, job_id)
     if job.kind != wanted.kind:
         raise ValueError(f"job {job.id} is a {job.kind} job: {kind.name} needs a {wanted.kind} job")
     if job.collection_id != collection_id:

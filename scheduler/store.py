@@ -11,7 +11,7 @@ from workers.settings import settings
 
 @cache
 def store() -> Store:
-    """The store of the settings, opened once. Where there is none yet: NoStoreError, and none is made."""
+    """The store of the settings, opened once. If there is none yet, NoStoreError; none is made."""
     try:
         return open_store(settings().url, create=False)
     except NoStoreError as error:
@@ -19,5 +19,5 @@ def store() -> Store:
 
 
 def make_store() -> None:
-    """Make the store of the settings where there is none yet: what has something to put in calls it first."""
+    """Make the store of the settings if there is none yet. Called by what is about to write to it."""
     open_store(settings().url).close()

@@ -76,7 +76,7 @@ class ModelLabelMetric(ModelFigure):
 
 
 class ModelConfusion(ModelFigure):
-    """So many documents of one label got another, or their own. Pairs without a document have no row."""
+    """How many documents of one label were given another label, or the same. Pairs without a document have no row."""
 
     __tablename__ = "model_confusion"
 

@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from db import documents, quarantine, results
+from db import documents, jobs, quarantine, results
 from db.errors import ConflictError, NotFoundError
 from db.jobs import ENDED
 from db.sql import each_id
-from db.tables import Chunk, Document, Job, Outcome
+from db.states import ErrorCode
+from db.tables import Chunk, Document, Outcome
 from docmill.verification.comparison import Difference, differences
 from nlp_tasks import kind as kinds
 from nlp_tasks.errors import DocumentError
@@ -30,7 +31,7 @@ from workers.running.foreground import PastJob
 from workers.settings import Settings, settings
 
 #: Outcomes that no runner gave: there is nothing to compare, and some of them would end this process.
-NOT_COMPARED = (*quarantine.CODES, "CANCELLED", "NO_MODEL")
+NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL)
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Checked:
 def find(job_id: int, key: str) -> Found:
     """The version of the document that the job had. NotFoundError if it had none of this key."""
     with store().read() as session:
-        job = PastJob.from_row(_job(session, job_id))
+        job = PastJob.from_row(jobs.by_id(session, job_id))
         in_chunk, id_ = each_id(Chunk.document_ids)
         version = session.scalar(
             select(Document.id)
@@ -80,7 +81,7 @@ def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | 
 def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
     """Recompute a sample of an ended job's documents and compare with what is stored."""
     with store().read() as session:
-        row = _job(session, job_id)
+        row = jobs.by_id(session, job_id)
         if row.state not in ENDED:
             raise ConflictError(f"job {job_id} is {row.state}: it can be verified once it has ended")
         job = PastJob.from_row(row)
@@ -113,13 +114,6 @@ def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
         yield beat
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def _job(session: Session, job_id: int) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
-    return job
 
 
 def _stored(session: Session, table: str, job: PastJob, ids: list[int]) -> dict[int, list[dict[str, Any]]]:

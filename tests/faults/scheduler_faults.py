@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from db import documents, jobs, schedules
+from db.chunks import ChunkSize
 from db.jobs import NewJob
-from db.selection import ChunkSize
 from scheduler.requests import JobRequest
 from tests.faults.stack import COLLECTION, Stack
 from tests.faults.trial import BOTH, Fault

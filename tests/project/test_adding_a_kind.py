@@ -36,7 +36,7 @@ with store.read() as session:
 for chunk_id in chunk_ids:
     chunk_run.run(process, chunk_id)
 process.watch_no_more()
-Scheduler(store, Broker(settings()), settings()).move_jobs()
+Scheduler(store, Broker(settings()), settings()).mover.move_jobs()
 print(job.progress().state, sorted((row["document_key"], row["lang"]) for row in job.results()))
 """
 

@@ -1,5 +1,5 @@
-"""What a stage is opened with: parameters, the checked model folder, the stored vectors. Knows no lease and no
-claim, so that a stage can be opened outside a worker too."""
+"""What a stage is opened with: parameters, the checked model folder, the stored vectors. This module knows no lease and
+no claim, so that a stage can be opened outside a worker too."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def setup_for(
     beat: Callable[[], None],
     as_of: datetime | None = None,
 ) -> Setup:
-    """The set-up of a stage. Raises ModelFileError when a model's files are not whole. The vectors are those of the
-    documents that are the latest now, or were at `as_of`."""
+    """The set-up of a stage. Raises ModelFileError when a model's files are missing or damaged. The vectors are
+    those of the documents that are the latest now, or were at `as_of`."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
     return Setup(

@@ -1,7 +1,7 @@
 """A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
 
-A training is one piece of work: when it has to end early (stopped, cancelled, killed), the process ends with it.
-The next one goes on from the last checkpoint, if its kind saves any, and else starts anew.
+A training cannot be interrupted from inside: when it has to end early (stopped, cancelled, killed), the process ends
+with it. The next process goes on from the last checkpoint, or starts again if the kind saves none.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from db.gates import Judgement
 from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
+from db.states import ErrorCode
 from db.store import Store
 from nlp_tasks import checkpoint, model_files, pulse
 from nlp_tasks.errors import TrainingError
@@ -39,14 +40,14 @@ from workers.training import judging
 
 log = logging.getLogger("docmill.worker")
 
-#: A training whose own code raises is given up after so many tries.
+#: A training whose own code raises is given up after this many tries.
 MOST_TRIES = 4
 
 
 @dataclass(frozen=True)
 class StoredDocuments:
-    """The documents of a training job, read from the store a batch at a time, as often as wanted. A label that
-    somebody gave goes before the one that came with the document."""
+    """The documents of a training job, read from the store a batch at a time, as often as wanted. A given
+    label takes precedence over the one that came with the document."""
 
     store: Store
     ids: Sequence[int]
@@ -78,7 +79,7 @@ class Made:
 
 
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
-    """Train, register, close. Training data that cannot make a model is every document's outcome."""
+    """Train, register, close. If no model can be made of the documents, each of them gets this error."""
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _building_folder(process.settings.models_path / ".building", claim)
@@ -88,7 +89,7 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         _fail(process, lease, building, str(error))
         return Failed(f"no model: {error}")
     except Exception as error:
-        # It may be a passing fault; what fails so often will fail tomorrow too, and the job has to end.
+        # It may be a temporary fault. After MOST_TRIES it is not, and the job has to end.
         if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
             raise
         log.error("training of job %d: %s", claim.job_id, faults.where(error))
@@ -134,7 +135,7 @@ def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
     """No model: that is every document's outcome."""
     shutil.rmtree(building, ignore_errors=True)
-    errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
+    errors = [(id_, ErrorCode.TRAINING_FAILED, why) for id_ in lease.claim.document_ids]
     _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
 
 
@@ -201,8 +202,8 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
 
 
 def _building_folder(parent: Path, claim: Claim) -> Path:
-    """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
-    still works has a folder of its own too, and touches no later claim's."""
+    """A folder for this claim only, with the checkpoint of the claim before. A worker that was taken for dead and still
+    works has its own folder, and does not touch this one."""
     building = parent / f"job-{claim.job_id}-{claim.fence}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from nlp_tasks import addresses, sentences
@@ -17,7 +16,6 @@ from readers.markup import Plain
 
 #: Longer sentences are running text without full stops, or noise: they are cut.
 _LONGEST_SENTENCE = 1000
-_BEAT_SECONDS = 1.0
 
 
 class Summarizer:
@@ -30,7 +28,6 @@ class Summarizer:
         self._parameters: SummarizeParameters = setup.parameters
         self._device = setup.device
         self._beat = setup.beat
-        self._beaten = time.monotonic()
         self._query = tokens(self._parameters.query)
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
@@ -46,7 +43,7 @@ class Summarizer:
             self._parameters,
             self._query,
             self._device,
-            self._keep_lease,
+            self._beat,
         )
         results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
         for index, found in zip(filled, extracts, strict=True):
@@ -65,15 +62,10 @@ class Summarizer:
         return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
 
     def _split(self, text: str) -> list[Span]:
-        self._keep_lease()
+        self._beat()
         return sentences.split(text, _LONGEST_SENTENCE)
 
     def _tokens(self, sentence: str) -> list[str]:
-        self._keep_lease()
+        self._beat()
         # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
         return tokens(" ".join(addresses.masked(sentence).split()))
-
-    def _keep_lease(self) -> None:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
