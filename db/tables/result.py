@@ -102,7 +102,9 @@ class Summary(JobResult):
 
     __tablename__ = "summary"
 
+    #: The chosen sentences in document order, separated by spaces; or what the model wrote.
     summary: Mapped[str]
+    #: The value of the parameter `method`.
     method: Mapped[str]
     #: Sentences in the document.
     n_sentences: Mapped[int]
@@ -115,8 +117,9 @@ class SummarySentence(JobDetail):
 
     #: From 1, in document order.
     position: Mapped[int] = mapped_column(primary_key=True)
-    #: text[start_char:end_char] is the sentence.
+    #: `text[start_char:end_char]` is the sentence.
     start_char: Mapped[int]
+    #: The first character after the sentence.
     end_char: Mapped[int]
     score: Mapped[float]
 
@@ -139,10 +142,15 @@ class SummaryScore(JobResult):
 
     #: The job that made the summary.
     summary_job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
+    #: Single tokens: morphemes or words.
     rouge_1: Mapped[float]
+    #: Pairs of adjacent tokens.
     rouge_2: Mapped[float]
+    #: The longest common subsequence.
     rouge_l: Mapped[float]
+    #: Tokens of the summary.
     n_tokens: Mapped[int]
+    #: Tokens of the reference.
     n_reference_tokens: Mapped[int]
 
 
@@ -162,9 +170,11 @@ class Classification(JobResult):
     __tablename__ = "classification"
 
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: NULL if the model abstained.
     label: Mapped[str | None]
     #: Calibrated probability.
     score: Mapped[float]
+    #: Why the model abstained; NULL if there is a label.
     reason: Mapped[str | None]
 
 
@@ -173,7 +183,9 @@ class ShadowLabel(JobDetail):
 
     __tablename__ = "shadow_label"
 
+    #: NULL if the model abstained.
     label: Mapped[str | None]
+    #: Calibrated probability.
     score: Mapped[float]
 
 
@@ -183,14 +195,16 @@ class LabelTerm(JobDetail):
     __tablename__ = "label_term"
 
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: The label that the document got.
     label: Mapped[str]
+    #: A word, a character n-gram or a morpheme.
     term: Mapped[str]
     #: What it added to the label's score, above what it added to the other labels' on average.
     weight: Mapped[float]
 
 
 class Neighbour(JobResult):
-    """A document near another one; rank 1 is the nearest, score is their cosine."""
+    """A document near another one; rank 1 is the nearest."""
 
     __tablename__ = "neighbour"
 
@@ -204,8 +218,10 @@ class NeighbourTerm(JobDetail):
 
     __tablename__ = "neighbour_term"
 
+    #: `rank` of the neighbour in table `neighbour`.
     neighbour_rank: Mapped[int] = mapped_column(primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: The word.
     term: Mapped[str]
     #: Its share of the tf-idf cosine of the two documents.
     weight: Mapped[float]

@@ -133,6 +133,7 @@ class LabelRow:
     """One label for one document, or a documented abstention."""
 
     table: ClassVar[str] = "classification"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
     #: 1 for the most probable label.
     rank: int
     #: None when the model abstains.
@@ -148,6 +149,7 @@ class TermRow:
     """A term that weighed for the best label of a document."""
 
     table: ClassVar[str] = "label_term"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
     #: 1 for the one that weighed most.
     rank: int
     label: str

@@ -132,6 +132,7 @@ class NeighbourTermRow:
     """A word that a document shares with a neighbour."""
 
     table: ClassVar[str] = "neighbour_term"
+    key: ClassVar[tuple[str, ...]] = ("neighbour_rank", "rank")
 
     neighbour_rank: int
     #: From 1, the word that weighs most.
