@@ -18,7 +18,7 @@ _TAKEN = frozenset({"metadata", "registry"})
 _COLUMN_TYPES = frozenset({int, float, str, bool, bytes})
 #: Indexes and triggers are named after the table; PostgreSQL cuts names after 63 characters.
 _LONGEST = 40
-_QUOTED_BY = [dialect.dialect().identifier_preparer for dialect in (sqlite, postgresql)]  # type: ignore[no-untyped-call]
+_QUOTED_BY = [dialect.dialect().identifier_preparer for dialect in (sqlite, postgresql)]
 
 
 def check_row(row: type) -> None:
@@ -47,7 +47,7 @@ def check_fits(row: type, columns: set[str] | None) -> None:
 def column_types(row: type) -> Mapping[str, Any]:
     """The annotation of each field, in order."""
     hints = typing.get_type_hints(row)
-    return {field.name: hints[field.name] for field in fields(row)}  # type: ignore[arg-type]
+    return {field.name: hints[field.name] for field in fields(row)}
 
 
 def key_of(row: type) -> tuple[str, ...]:
