@@ -117,5 +117,5 @@ env: .env ## write .env for docker compose, with fresh passwords
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the embedded store
-	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
