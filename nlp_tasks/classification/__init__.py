@@ -108,7 +108,9 @@ class TrainParameters:
     hypothesis: Annotated[
         str,
         Field(
-            max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name"
+            max_length=1_000,
+            description="for arch zero-shot: the sentence of a label, with {} for its name",
+            json_schema_extra={"pattern": r"\{\}"},
         ),
     ] = "This text is about {}."
     gate: Annotated[
