@@ -14,6 +14,10 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 PROGRESS := $(PYTHON) deploy/progress
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 2
+# What no server, no model and no giant file is needed for. On SQLite only.
+QUICK := tests/db/test_chunks.py tests/db/test_documents.py tests/db/test_jobs.py tests/readers \
+	--ignore tests/readers/test_sizes.py --ignore tests/readers/test_any_input.py \
+	$(addprefix tests/nlp/test_,addresses.py keywords.py rouge.py sentences.py text.py)
 
 .PHONY: help
 help: ## list the commands
@@ -57,7 +61,8 @@ check: venv ## the quick checks: lint, format, types, direction of imports
 
 .PHONY: quick
 quick: check ## the quick checks and the tests that start no server (under 30 seconds)
-	$(BIN)/pytest --quiet -m "not stack and not slow" tests/nlp tests/readers
+	$(BIN)/pytest --quiet --numprocesses $(JOBS) -m "not stack and not slow" -k "not postgresql and not linear" \
+		$(QUICK)
 
 .PHONY: test
 test: system venv check ## every check and every test
