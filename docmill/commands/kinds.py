@@ -48,7 +48,7 @@ def kinds(
         print_table(
             [{"kind": one.name, "summary": one.summary} for one in chosen], ("kind", "summary"), "none"
         )
-        say("docmill kinds KIND shows the parameters of one")
+        say(_wrapped("docmill kinds KIND shows the parameters of one"))
     else:
         _show(chosen[0])
 
