@@ -14,6 +14,10 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 PROGRESS := $(PYTHON) deploy/progress
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 2
+# What no server, no model and no giant file is needed for. On SQLite only.
+QUICK := tests/db/test_chunks.py tests/db/test_documents.py tests/db/test_jobs.py tests/readers \
+	--ignore tests/readers/test_sizes.py --ignore tests/readers/test_any_input.py \
+	$(addprefix tests/nlp/test_,addresses.py keywords.py rouge.py sentences.py text.py)
 
 .PHONY: help
 help: ## list the commands
@@ -57,7 +61,8 @@ check: venv ## run the static checks: lint, format, types, import layers, genera
 
 .PHONY: quick
 quick: check ## run the static checks and the tests that start no server (under 30 seconds)
-	$(BIN)/pytest --quiet -m "not stack and not slow" tests/nlp tests/readers
+	$(BIN)/pytest --quiet --numprocesses $(JOBS) -m "not stack and not slow" -k "not postgresql and not linear" \
+		$(QUICK)
 
 .PHONY: test
 test: system venv check ## run all checks and all tests
@@ -117,5 +122,5 @@ env: .env ## write .env for Docker Compose, with new passwords
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the embedded store
-	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

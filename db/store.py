@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import migrations, views
+from db import migrations, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
@@ -102,12 +102,13 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless tables and views are this version's. SQLite is upgraded automatically.
+        """Raise OldSchemaError unless tables and views are this version's. SQLite is upgraded automatically;
+        views of a newer docmill are accepted.
         Without `create`, a store that does not exist is not made: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
-        if found == SCHEMA and self.has_these_views():
+        if found == SCHEMA and self.has_usable_views():
             return
         if self.is_sqlite and (found is None or found <= SCHEMA):
             migrations.upgrade(self)
@@ -116,7 +117,7 @@ class Store:
         if found is None:
             state = "has no docmill tables yet"
         elif found == SCHEMA:
-            state = "has the views of another docmill"
+            state = "has views of an older docmill"
         else:
             state = f"is at schema {found}, this docmill at {SCHEMA}"
         raise OldSchemaError(
@@ -128,10 +129,10 @@ class Store:
         if found is not None and found > SCHEMA:
             raise NewerSchemaError(f"{self.name} {_newer(found)}")
 
-    def has_these_views(self) -> bool:
-        """Whether the store's views are as this version has them."""
+    def has_usable_views(self) -> bool:
+        """Whether the store's views are this version's or newer (db.view_digest)."""
         with self.engine.connect() as connection:
-            return views.stored_digest(connection) == views.digest()
+            return view_digest.are_usable(connection)
 
     def check_durability(self) -> None:
         """Raise UnsafeStoreError if a power cut could lose what was committed."""

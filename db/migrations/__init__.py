@@ -19,11 +19,12 @@ LOCK = 0x646F636D
 
 def upgrade(store: Store, *, only_migrations: bool = False) -> None:
     """Run the migrations that are missing, in one transaction, and make the tables of kinds from other packages
-    unless `only_migrations`. Raises NewerSchemaError, and changes nothing, on tables that a newer docmill made."""
+    unless `only_migrations`. Views are created anew, unless a newer docmill made them. Raises NewerSchemaError, and
+    changes nothing, on tables that a newer docmill made."""
     from alembic import command
     from sqlalchemy import text
 
-    from db import views
+    from db import view_digest
 
     # Its plugins announce themselves at every start; what matters is raised.
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -33,11 +34,14 @@ def upgrade(store: Store, *, only_migrations: bool = False) -> None:
         store.refuse_newer(_schema(connection))
         config = alembic_config()
         config.attributes["connection"] = connection
-        views.drop(connection)
+        keep_views = view_digest.are_newer(connection)
+        if not keep_views:
+            view_digest.drop(connection)
         command.upgrade(config, "head")
         if not only_migrations:
             _create_tables_of_other_packages(connection)
-        views.create(connection)
+        if not keep_views:
+            view_digest.create(connection)
 
 
 def _schema(connection: Connection) -> str | None:

@@ -108,7 +108,9 @@ class TrainParameters:
     hypothesis: Annotated[
         str,
         Field(
-            max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name"
+            max_length=1_000,
+            description="for arch zero-shot: the sentence of a label, with {} for its name",
+            json_schema_extra={"pattern": r"\{\}"},
         ),
     ] = "This text is about {}."
     gate: Annotated[
@@ -133,6 +135,7 @@ class LabelRow:
     """One label for one document, or a documented abstention."""
 
     table: ClassVar[str] = "classification"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
     #: 1 for the most probable label.
     rank: int
     #: None when the model abstains.
@@ -148,6 +151,7 @@ class TermRow:
     """A term that weighed for the best label of a document."""
 
     table: ClassVar[str] = "label_term"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
     #: 1 for the one that weighed most.
     rank: int
     label: str

@@ -21,6 +21,7 @@ class LabelFigures:
     """How well the model does on one label."""
 
     table: ClassVar[str] = "model_label_metric"
+    key: ClassVar[tuple[str, ...]] = ("label",)
     label: str
     precision: float
     recall: float
@@ -37,6 +38,7 @@ class Confusion:
     """So many held-out documents of one label got the other."""
 
     table: ClassVar[str] = "model_confusion"
+    key: ClassVar[tuple[str, ...]] = ("true_label", "predicted_label")
     true_label: str
     predicted_label: str
     n_documents: int
@@ -47,6 +49,7 @@ class Reliability:
     """Decisions of about the same confidence, and how often they were right."""
 
     table: ClassVar[str] = "model_reliability"
+    key: ClassVar[tuple[str, ...]] = ("bin",)
     bin: int
     n_decisions: int
     confidence: float

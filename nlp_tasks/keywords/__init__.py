@@ -31,6 +31,7 @@ class KeywordRow:
     """One keyword of a document."""
 
     table: ClassVar[str] = "keyword"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
 
     #: 1 for the most important.
     rank: int

@@ -86,6 +86,7 @@ class TrainSimilarityParameters:
             le=0.5,
             description="words with a larger share of the text are thinned out; 0 for none, -1 to choose by the "
             "size of the text",
+            json_schema_extra={"anyOf": [{"const": -1}, {"minimum": 0}]},
         ),
     ] = -1.0
     alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the start")] = 0.025
@@ -132,6 +133,7 @@ class NeighbourTermRow:
     """A word that a document shares with a neighbour."""
 
     table: ClassVar[str] = "neighbour_term"
+    key: ClassVar[tuple[str, ...]] = ("neighbour_rank", "rank")
 
     neighbour_rank: int
     #: From 1, the word that weighs most.

@@ -136,6 +136,7 @@ class SummarySentenceRow:
     """One sentence of a summary, and where in the document it stands. There is none in new words."""
 
     table: ClassVar[str] = "summary_sentence"
+    key: ClassVar[tuple[str, ...]] = ("position",)
 
     #: Its place in the summary, from 1, in document order.
     position: int
