@@ -189,7 +189,7 @@ def million(url: str, n: int) -> dict[str, float]:
         environment = {
             "DOCMILL_DATABASE_URL": url,
             "DOCMILL_HOME": str(home),
-            "DOCMILL_KIND_MODULES": "benchmarks.nothing",
+            "DOCMILL_KIND_MODULES": "benchmarks.no_op_kind",
         }
         me = [sys.executable, "-m", "docmill.cli"]
         added = _timed([*me, "add", str(path), "--collection", "million"], environment)
@@ -217,7 +217,7 @@ def _environment(url: str, home: Path, socket: str) -> dict[str, str]:
         "DOCMILL_DATABASE_URL": url,
         "DOCMILL_HOME": str(home),
         "DOCMILL_REDIS_URL": f"unix://{socket}",
-        "DOCMILL_KIND_MODULES": "benchmarks.nothing",
+        "DOCMILL_KIND_MODULES": "benchmarks.no_op_kind",
     }
 
 

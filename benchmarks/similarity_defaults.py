@@ -20,9 +20,9 @@ from benchmarks.similarity_data import Gold, Texts, cosines
 from benchmarks.similarity_quality import term_cosines
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.corpus import Corpus, read
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.search import TFIDF_SHARE
+from nlp_tasks.similarity.search_runner import TFIDF_SHARE
 from nlp_tasks.similarity.trainer import fit
 from nlp_tasks.text import morphemes, tokens
 
@@ -49,7 +49,7 @@ class Choice:
     name: str
     #: Makes what cuts a text, from the training texts.
     cut: Callable[[Texts], Cut] = lambda _: tokens
-    infer: Infer = lambda model, words: Flow(model)(words)
+    infer: Infer = lambda model, words: DbowInference(model)(words)
     prepare: Callable[[Corpus], Corpus] = lambda corpus: corpus
     parameters: TrainSimilarityParameters = field(default_factory=TrainSimilarityParameters)
     #: Only for sets of these names; empty for all.
@@ -104,7 +104,7 @@ def in_windows(corpus: Corpus) -> Corpus:
 
 def mean_of_windows(model: Model, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
     """Each document's windows are inferred one by one, and their directions averaged  # (B, D)."""
-    flow = Flow(model)
+    flow = DbowInference(model)
     found = []
     for words in documents:
         windows = [words[start : start + WINDOW_WORDS] for start in range(0, len(words), WINDOW_WORDS)]

@@ -14,9 +14,9 @@ from benchmarks import report
 from benchmarks.similarity_data import Gold, cosines
 from benchmarks.similarity_speed import CHANCE, by_gensim, train
 from nlp_tasks.similarity import TrainSimilarityParameters
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model, as_gensim
-from nlp_tasks.similarity.search import TFIDF_SHARE
+from nlp_tasks.similarity.search_runner import TFIDF_SHARE
 from nlp_tasks.similarity.shared_terms import Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
@@ -47,7 +47,7 @@ def _ours(gold: Gold, device: str) -> dict[str, float]:
     """As a search compares: vectors less their mean, and all pairs instead of the candidates."""
     model = train(gold, DEFAULT)
     words = gold.test.words()
-    vectors = cosines(Flow(model, device)(words) - model.mean)
+    vectors = cosines(DbowInference(model, device)(words) - model.mean)
     mixed = TFIDF_SHARE * term_cosines(model, words) + (1 - TFIDF_SHARE) * vectors
     theirs = by_gensim(as_gensim(model), words, model.infer_epochs, 0)
     return {

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from benchmarks import report
 from benchmarks.similarity_data import Gold, cosines
 from nlp_tasks.similarity import TrainSimilarityParameters, model, trainer
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.gensim_descent import SLICE_WORDS
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import SLICE_WORDS
 
 if TYPE_CHECKING:
     from gensim.models.doc2vec import Doc2Vec
@@ -93,7 +93,7 @@ def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict
     """Speed and nearness. The documents timed are spread evenly over the set for both sides."""
     epochs = trained.infer_epochs
     sample = words[:: max(len(words) // n_averaged, 1)][:n_averaged]
-    gensim, flow = model.as_gensim(trained), Flow(trained, device)
+    gensim, flow = model.as_gensim(trained), DbowInference(trained, device)
     timed, runs = [], []
     for seed in range(RUNS):
         started = time.process_time()
@@ -116,7 +116,7 @@ def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict
 
 def _found(gold: Gold, words: Words, trained: Model, device: str) -> tuple[float, float]:
     theirs = by_gensim(model.as_gensim(trained), words, trained.infer_epochs, 0)
-    return gold.quality(cosines(theirs)), gold.quality(cosines(Flow(trained, device)(words)))
+    return gold.quality(cosines(theirs)), gold.quality(cosines(DbowInference(trained, device)(words)))
 
 
 def by_gensim(gensim: Doc2Vec, documents: Words, epochs: int, seed: int) -> NDArray[np.float32]:

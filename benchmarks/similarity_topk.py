@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import report
-from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity.exact_search import Index
 
 K = 10
 DIMENSIONS = 128

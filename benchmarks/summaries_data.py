@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nlp_tasks import sentences
-from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
 
 #: Folder -> how many sentences a summary has; None: as many as the reference (one a line).

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(PIECE):
-            pulse.beat()
+            heartbeat.beat()
             digest.update(piece)
     return digest.hexdigest()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from readers.markup import plain
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ def tokens(text: str) -> list[str]:
     Korean verbs and adjectives come in dictionary form ("아름다운" gives "아름답다"); particles, endings
     and light verbs are left out, and so is markup. Never raises, whatever the text; time is linear in its length.
     """
-    pulse.beat()
+    heartbeat.beat()
     text = _unsafe.sub(" ", plain(text)).lower()
     if not _hangul.search(text):
         return _word.findall(text)
     words: list[str] = []
-    for piece in pulse.beating(_piece.findall(text)):
+    for piece in heartbeat.beating(_piece.findall(text)):
         words += _korean(piece) if _hangul.search(piece) else _word.findall(piece)
     return words
 
@@ -74,7 +74,7 @@ def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
     """(start, end, part of speech) of each morpheme of a Korean text, by mecab-ko-dic's tags; the first one of
     an inflected form. `text[start:end]` is the morpheme as it is written."""
     text = _unsafe.sub(" ", text)
-    for match in pulse.beating(_piece.finditer(text)):
+    for match in heartbeat.beating(_piece.finditer(text)):
         position = match.start()
         for surface, feature in _morphemes(match.group()):
             position = text.index(surface, position)

@@ -6,7 +6,7 @@ import re
 from typing import Protocol, TypeVar
 
 from readers import label_text
-from readers.normal import nfc
+from readers.normalization import nfc
 from readers.options import ReadOptions
 from readers.records import Record, RefusedError
 

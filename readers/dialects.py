@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from readers.normal import nfc
+from readers.normalization import nfc
 
 MARKS = (",", ";", "\t", "|")
 #: As messages say them.

@@ -15,7 +15,7 @@ from typing import Any
 
 from readers.admission import Admits, T
 from readers.files import DocumentFile
-from readers.objects import DECODER, Objects, check, key_in, not_json, number_too_long, too_deep
+from readers.json_objects import DECODER, Objects, check, key_in, not_json, number_too_long, too_deep
 from readers.options import ReadOptions
 from readers.records import BadRecord, RefusedError
 from readers.streams import Stream

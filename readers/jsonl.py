@@ -10,8 +10,8 @@ from readers import encodings, json_values
 from readers.admission import Admits, T
 from readers.decoding import decode
 from readers.files import DocumentFile
+from readers.json_objects import DECODER, Objects, key_in, loads
 from readers.lines import Line, lines, too_long
-from readers.objects import DECODER, Objects, key_in, loads
 from readers.options import ReadOptions
 from readers.records import BadRecord, Notice, RefusedError
 from readers.streams import Stream

@@ -6,7 +6,7 @@ import codecs
 from dataclasses import dataclass
 from typing import Literal
 
-from readers import paths
+from readers import field_paths
 
 MIB = 1024 * 1024
 
@@ -66,7 +66,7 @@ class ReadOptions:
         for name in ("max_text_bytes", "max_line_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        paths.check(self.key_field, self.text_field)
+        field_paths.check(self.key_field, self.text_field)
 
     @property
     def key_is_needed(self) -> bool:

@@ -10,11 +10,11 @@ from readers import dialects, encodings
 from readers.admission import Admits, T
 from readers.dialects import Dialect
 from readers.files import DocumentFile
-from readers.normal import nfc
+from readers.normalization import nfc
 from readers.options import DEFAULT_KEY_FIELD, DEFAULT_LABEL_FIELD, ReadOptions
 from readers.records import BadRecord, Notice, RefusedError, shown
-from readers.rows import Row, rows
 from readers.streams import Stream
+from readers.table_rows import Row, rows
 
 
 def read_table(

@@ -372,7 +372,7 @@ MUTANTS = (
     ),
     Mutant(
         "no beat from inside the steps after the counting of n-grams",
-        "nlp_tasks/pulse.py",
+        "nlp_tasks/heartbeat.py",
         "before, _listener = _listener, listener",
         "before = _listener",
         ("nlp/test_beats.py::test_a_training_of_a_classifier_is_never_silent[linear]",),
@@ -400,7 +400,7 @@ MUTANTS = (
     ),
     Mutant(
         "advice names an option that is not there",
-        "readers/objects.py",
+        "readers/json_objects.py",
         '"MISSING_KEY", "--key-field"',
         '"MISSING_KEY", "--key"',
         ("commands/test_remedies.py::test_what_a_message_advises_works",),
@@ -435,7 +435,7 @@ MUTANTS = (
     ),
     Mutant(
         "single jamo are words",
-        "nlp_tasks/keywords/words.py",
+        "nlp_tasks/keywords/phrases.py",
         "    for pattern in (_jamo, _notice):",
         "    for pattern in (_notice,):",
         ("nlp/test_keywords.py",),

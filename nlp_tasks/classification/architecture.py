@@ -80,25 +80,32 @@ class Fitted:
     tune_logits: NDArray[np.float32]  # (T, K)
 
 
+@dataclass(frozen=True)
+class Training:
+    """What an architecture is fitted with, beside the examples."""
+
+    parameters: TrainParameters
+    device: str
+    progress: Progress
+    #: Where a long training saves its state from time to time, and resumes; None for no checkpoints.
+    checkpoint: Checkpoint | None = None
+
+
 class Architecture(Protocol):
     """The module of an architecture."""
 
-    def fit(
-        self,
-        examples: Examples,
-        parameters: TrainParameters,
-        device: str,
-        progress: Progress,
-        checkpoint: Checkpoint | None = None,
-    ) -> Fitted:
-        """Learn. What takes long saves its state in the checkpoint now and then, and goes on from there."""
+    def fit(self, examples: Examples, training: Training) -> Fitted:
+        """Learn from the examples. Must call `training.progress` every few seconds."""
         ...
 
     def load(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> Classifier: ...
 
 
 def get(name: str) -> Architecture:
-    """The architecture of that name; its module is imported now. ModelFileError for one that was given up."""
+    """The architecture of that name; its module is imported now. ModelFileError if this version of docmill
+    has no such architecture."""
     if name not in ARCHITECTURES:
-        raise ModelFileError(f"its architecture {name!r} is none of this docmill's: train the model anew")
+        raise ModelFileError(
+            f"the model was trained by another version of docmill (architecture {name!r}): train it again"
+        )
     return cast(Architecture, importlib.import_module(ARCHITECTURES[name]))

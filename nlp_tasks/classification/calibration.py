@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.metrics import log_loss, probabilities_for
 
 #: Temperatures tried: from far too modest to far too sure, on a log scale.
@@ -51,7 +51,7 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
         return 1.0
     low, high = np.log(LOWEST), np.log(HIGHEST)
     golden = (np.sqrt(5) - 1) / 2
-    for _ in pulse.beating(range(STEPS)):
+    for _ in heartbeat.beating(range(STEPS)):
         left, right = high - golden * (high - low), low + golden * (high - low)
         if _loss(logits, labels, left) <= _loss(logits, labels, right):
             high = right
@@ -63,7 +63,7 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
 def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
     """For each label (K,) the probability from which on it is given: the one of best F1 on labels (N, K)."""
     has = labels > 0
-    given = (probabilities >= threshold for threshold in pulse.beating(THRESHOLDS))  # (N, K) at a time
+    given = (probabilities >= threshold for threshold in heartbeat.beating(THRESHOLDS))  # (N, K) at a time
     counts = np.array([((each & has).sum(axis=0), each.sum(axis=0)) for each in given])  # (T, 2, K)
     hits, sizes = counts[:, 0], counts[:, 1] + labels.sum(axis=0)
     together = _best(2 * hits.sum(axis=1) / np.maximum(sizes.sum(axis=1), 1))

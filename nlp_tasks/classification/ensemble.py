@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, architecture
-from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
+from nlp_tasks.classification import architecture
+from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.kind import Progress
 
 MEMBERS = ("linear", "morphemes", "cnn")
 #: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
@@ -69,7 +67,8 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     """The classifier that `state` described."""
     if set(config["members"]) != set(MEMBERS):
         raise ModelFileError(
-            f"an ensemble of {', '.join(config['members'])} is of an older docmill: train it anew"
+            "the model was trained by another version of docmill "
+            f"(an ensemble of {', '.join(config['members'])}): train it again"
         )
     members = []
     for name in MEMBERS:
@@ -79,20 +78,12 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return EnsembleClassifier(members, config["factors"])
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Fit the members one after the other, then choose their shares by the tune examples."""
-    fitted = []
-    for place, name in enumerate(MEMBERS):
-        chosen = parameters if name == "cnn" else replace(parameters, epochs=0)  # their passes are others
-        heard = _part_of(progress, place, name)
-        own = None if checkpoint is None else checkpoint.part(name)
-        fitted.append(architecture.get(name).fit(examples, chosen, device, heard, own))
+    fitted = [
+        architecture.get(name).fit(examples, _of_member(training, place))
+        for place, name in enumerate(MEMBERS)
+    ]
     tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
     calibrated = [each.logits for each in tuned]
 
@@ -116,10 +107,17 @@ def _mixed(scores: Sequence[NDArray[np.float32]], factors: Sequence[float]) -> N
     return np.asarray(mixed, np.float32)
 
 
-def _part_of(progress: Progress, place: int, name: str) -> Progress:
-    """Progress of one member as a part of the whole."""
+def _of_member(training: Training, place: int) -> Training:
+    """The training of one member: its progress is a part of the whole. `epochs` is for the cnn only, since the passes
+    of a linear member are something else."""
+    name, parameters, checkpoint = MEMBERS[place], training.parameters, training.checkpoint
 
-    def heard(done: int, total: int, note: str) -> None:
-        progress(place * total + done, total * len(MEMBERS), f"{name}: {note}")
+    def progress(done: int, total: int, note: str) -> None:
+        training.progress(place * total + done, total * len(MEMBERS), f"{name}: {note}")
 
-    return heard
+    return Training(
+        parameters if name == "cnn" else replace(parameters, epochs=0),
+        training.device,
+        progress,
+        None if checkpoint is None else checkpoint.part(name),
+    )

@@ -15,18 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks import heartbeat
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
-from nlp_tasks.kind import Document, Progress
+from nlp_tasks.kind import Document
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity import trainer as similarity
-from nlp_tasks.similarity.runner import inference
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.text import tokens
 
 #: Neighbours asked; the number is chosen among these by the tune examples.
@@ -95,7 +93,7 @@ class NearestClassifier:
         the odds."""
         parts = [
             self._votes(vectors[first : first + VOTES_TOGETHER])
-            for first in pulse.beating(range(0, len(vectors), VOTES_TOGETHER))
+            for first in heartbeat.beating(range(0, len(vectors), VOTES_TOGETHER))
         ]
         return np.concatenate([np.zeros((0, self.n_labels), np.float32), *parts])
 
@@ -144,18 +142,12 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return found
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Choose the number of neighbours by the tune examples; then all examples are neighbours."""
-    model = _doc2vec(examples, parameters, device, progress)
+    model, device = _doc2vec(examples, training), training.device
 
     def beat() -> None:
-        progress(1, 1, "inferring vectors")
+        training.progress(1, 1, "inferring vectors")
 
     nobody = np.zeros((0, model.output.shape[1]), np.float32)
     infers = NearestClassifier(model, nobody, examples.labels[:0], examples.n_labels, device)
@@ -184,9 +176,8 @@ def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
-def _doc2vec(
-    examples: Examples, parameters: TrainParameters, device: str, progress: Progress
-) -> models.Model:
+def _doc2vec(examples: Examples, training: Training) -> models.Model:
+    parameters = training.parameters
     if parameters.pretrained:
         try:
             return models.load(Path(parameters.pretrained))
@@ -199,5 +190,5 @@ def _doc2vec(
         if parameters.epochs:
             chosen = replace(chosen, epochs=parameters.epochs)
         texts = _Texts([*examples.texts, *examples.tune_texts])
-        similarity.train(texts, chosen, device, Path(folder), progress)
+        similarity.train(texts, chosen, training.device, Path(folder), training.progress)
         return models.load(Path(folder))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 
 def held_out(keys: Sequence[str], labels: Sequence[str], share: float, salt: str = "held-out") -> list[bool]:
@@ -27,7 +27,7 @@ def held_out(keys: Sequence[str], labels: Sequence[str], share: float, salt: str
 
 
 def _rank(key: str, salt: str) -> float:
-    pulse.beat()
+    heartbeat.beat()
     digest = hashlib.blake2b(f"{salt}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 

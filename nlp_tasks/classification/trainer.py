@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import model_files, pulse
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.checkpoint import FOLDER, Checkpoint
 from nlp_tasks.classification import (
     ONE_LABEL_ONLY,
@@ -29,7 +29,7 @@ from nlp_tasks.classification import (
     metrics,
     split,
 )
-from nlp_tasks.classification.architecture import Classifier, Examples
+from nlp_tasks.classification.architecture import Classifier, Examples, Training
 from nlp_tasks.classification.figures import EVALUATION
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Documents, Progress
@@ -38,8 +38,6 @@ from readers import label_text as label_texts
 #: Share of the documents that are not held out which choose (when to stop, how smooth) and calibrate: of few
 #: documents a tenth would choose by chance.
 TUNE_SHARE, TUNE_SHARE_OF_FEW, FEW = 0.1, 0.2, 5_000
-#: How often progress is told.
-TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def train(
     examples = _examples(parts, parameters.class_weights)
     chosen = architecture.get(parameters.arch)
     checkpoint = Checkpoint(model_dir / FOLDER, _fingerprint(examples, parts.labels, parameters))
-    fitted = chosen.fit(examples, parameters, device, _paced(progress), checkpoint)
+    fitted = chosen.fit(examples, Training(parameters, device, progress, checkpoint))
     decision = _decide(fitted.tune_logits, examples)
     evaluation = _measure(fitted.classifier, decision, parts, progress)
     evaluation["seconds_to_train"] = time.perf_counter() - started
@@ -92,7 +90,9 @@ def divide(documents: Documents, share: float) -> Parts:
     Documents have several labels as soon as the label of one is a list. A label with a single document is learned
     but not measured: evaluation.json shows it with 0 documents.
     """
-    usable = [document for document in pulse.beating(documents) if document.label and document.text.strip()]
+    usable = [
+        document for document in heartbeat.beating(documents) if document.label and document.text.strip()
+    ]
     several = any(label_texts.several(str(document.label)) is not None for document in usable)
     counts = Counter(label for document in usable for label in labels_of(document))
     _check(usable, counts, several=several)
@@ -155,7 +155,7 @@ def _truth(documents: Sequence[Document], parts: Parts) -> NDArray[np.int64]:
     if not parts.several:
         return np.array([index[str(document.label)] for document in documents], np.int64)
     truth = np.zeros((len(documents), len(index)), np.int64)
-    for row, document in enumerate(pulse.beating(documents)):
+    for row, document in enumerate(heartbeat.beating(documents)):
         truth[row, [index[label] for label in labels_of(document)]] = 1
     return truth
 
@@ -165,7 +165,7 @@ def _fingerprint(examples: Examples, labels: list[str], parameters: TrainParamet
     digest = hashlib.sha256(json.dumps([asdict(parameters), labels]).encode())
     for texts, truth in ((examples.texts, examples.labels), (examples.tune_texts, examples.tune_labels)):
         digest.update(truth.tobytes())
-        for text in pulse.beating(texts):
+        for text in heartbeat.beating(texts):
             digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()
 
@@ -209,17 +209,3 @@ def _save(
     text = json.dumps(evaluation, ensure_ascii=False, indent=1)
     (model_dir / EVALUATION).write_text(text, encoding="utf-8")
     model_files.seal(model_dir)
-
-
-def _paced(progress: Progress) -> Progress:
-    """At most one call in TELL_SECONDS goes through, and always the first and those that reach the end."""
-    last = float("-inf")
-
-    def paced(done: int, total: int, note: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= TELL_SECONDS or done >= total:
-            last = now
-            progress(done, total, note)
-
-    return paced

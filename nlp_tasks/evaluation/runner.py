@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EvaluateParameters, SummaryScoreRow
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 from nlp_tasks.kind import Document, Result, Setup
-
-_BEAT_SECONDS = 1.0
 
 
 class Judge:
@@ -25,7 +22,6 @@ class Judge:
         self._parameters: EvaluateParameters = setup.parameters
         self._judged = setup.judged
         self._beat = setup.beat
-        self._beaten = time.monotonic()
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """A SummaryScoreRow per document; an error for one without a summary or a reference."""
@@ -33,9 +29,7 @@ class Judge:
         return [self._one(document, *judged.get(document.id, (None, None))) for document in documents]
 
     def _one(self, document: Document, summary: str | None, reference: str | None) -> Result:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
+        self._beat()
         if summary is None:
             return DocumentError(
                 "NO_SUMMARY", f"job {self._parameters.job} has no summary of this version of the document"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
@@ -10,15 +9,14 @@ from itertools import chain
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
 from nlp_tasks.keywords.candidates import ranked
+from nlp_tasks.keywords.phrases import phrases
 from nlp_tasks.keywords.word import Word
-from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
-from nlp_tasks.summarization.extractive import rank, term_matrix
+from nlp_tasks.summarization.extractive import ranking, term_matrix
 from readers.markup import plain
 
 #: Words that stand this near to each other are joined, the nearer the more.
 WINDOW_WORDS = 4
-_BEAT_SECONDS = 1.0
 
 
 class KeywordFinder:
@@ -31,7 +29,6 @@ class KeywordFinder:
         self._parameters: KeywordsParameters = setup.parameters
         self._device = setup.device
         self._beat = setup.beat
-        self._beaten = time.monotonic()
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """KeywordRows per document; none for one without a noun or a content word; an error for a blank one."""
@@ -44,20 +41,15 @@ class KeywordFinder:
         ]
 
     def _rows(self, text: str, runs: Sequence[Sequence[Word]], scores: dict[str, float]) -> list[KeywordRow]:
-        self._keep_lease()
+        self._beat()
         found = ranked(text, runs, scores, self._parameters.top, self._parameters.max_words)
         return [
             KeywordRow(place, term, score / found[0][1]) for place, (term, score) in enumerate(found, start=1)
         ]
 
     def _phrases(self, text: str) -> list[list[Word]]:
-        self._keep_lease()
+        self._beat()
         return phrases(text)
-
-    def _keep_lease(self) -> None:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
 
 
 def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cpu") -> list[dict[str, float]]:
@@ -72,7 +64,7 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
     if not filled:
         return scores
     batch = term_matrix.count([list(windows[index].values()) for index in filled], device=device)
-    importance = iter(rank.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
+    importance = iter(ranking.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
     for index in filled:
         scores[index] = {name: next(importance) for name in windows[index]}
     return scores

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nlp_tasks.sentences import glued
+from nlp_tasks.sentences import missing_spaces
 from nlp_tasks.sentences.lines import after_blanks
-from nlp_tasks.sentences.words import (
+from nlp_tasks.sentences.word_lists import (
     BEFORE_NAMES,
     BEFORE_NUMBERS,
     BOUND_QUOTING,
@@ -88,7 +88,7 @@ def _ends_without_blank(text: str, at: Candidate) -> bool:
         return not _hangul(after) or not closed
     if _hangul(before) and (_hangul(after) or after in "“\"'‘「『" or after.isupper() or after.isdigit()):
         return not closed and _korean_word_ends(text, at)
-    return glued.is_end(text, at.start, at.stops, at.end)
+    return missing_spaces.is_end(text, at.start, at.stops, at.end)
 
 
 def _korean_word_ends(text: str, at: Candidate) -> bool:

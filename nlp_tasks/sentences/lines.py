@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from nlp_tasks.sentences.words import KOREAN_OPEN
+from nlp_tasks.sentences.word_lists import KOREAN_OPEN
 from nlp_tasks.sentences.wrapping import Line, judge
 
 #: What ends a line: \r\n, \n, \r, vertical tab, form feed, NEL, and Unicode's line and paragraph separators.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from nlp_tasks.sentences.words import BEFORE_NAMES, KOREAN_OPEN, OPEN_WORDS
+from nlp_tasks.sentences.word_lists import BEFORE_NAMES, KOREAN_OPEN, OPEN_WORDS
 
 Line = tuple[int, int]
 

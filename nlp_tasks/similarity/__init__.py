@@ -142,13 +142,13 @@ class NeighbourTermRow:
 
 
 def _open_infer(setup: Setup) -> Runner:
-    from nlp_tasks.similarity.runner import Inferrer
+    from nlp_tasks.similarity.infer_runner import Inferrer
 
     return Inferrer(setup)
 
 
 def _open_search(setup: Setup) -> Runner:
-    from nlp_tasks.similarity.search import Searcher
+    from nlp_tasks.similarity.search_runner import Searcher
 
     return Searcher(setup)
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents
 from nlp_tasks.text import tokens
@@ -46,7 +46,7 @@ class Corpus:
     def document_counts(self) -> NDArray[np.int64]:
         """In how many documents each word occurs  # (V,)."""
         counts = np.zeros(len(self.words), dtype=np.int64)
-        for start, stop in pulse.beating(pairwise(self.starts.tolist())):
+        for start, stop in heartbeat.beating(pairwise(self.starts.tolist())):
             numbers = np.unique(self.numbers[start:stop])
             counts[numbers[numbers >= 0]] += 1
         return counts
@@ -105,4 +105,4 @@ def _counts(numbers: NDArray[np.int32], n_words: int) -> NDArray[np.int64]:
 
 def _pieces(numbers: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
     """Views of 4 MiB, which bounds what a copy of them takes."""
-    return (numbers[start : start + 2**20] for start in pulse.beating(range(0, len(numbers), 2**20)))
+    return (numbers[start : start + 2**20] for start in heartbeat.beating(range(0, len(numbers), 2**20)))

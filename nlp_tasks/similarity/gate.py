@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from nlp_tasks.kind import Candidate, Documents, Figure
 from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.exact_search import Index
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.nearest import Index
-from nlp_tasks.similarity.runner import inference
 from nlp_tasks.text import tokens
 
 #: Training documents that are looked at, spread evenly over all.

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity.noise import Noise, draw
+from nlp_tasks.similarity.noise_sample import Noise, draw
 
 #: gamma of the L-stable two-stage SDIRK method (Alexander 1977), and how often it is applied within a step.
 GAMMA = 1 - 0.5**0.5

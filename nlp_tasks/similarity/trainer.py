@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
+from nlp_tasks.similarity.gensim_descent import Descent
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.runner import inference
-from nlp_tasks.similarity.sampled import Descent
 
 #: How often progress is told.
 REPORT_SECONDS = 1.0
@@ -108,9 +108,9 @@ def _self_rank(model: Model, corpus: Corpus, vectors: NDArray[np.float32], devic
     """The share of a sample of the training documents whose inferred vector is nearest to their trained one."""
     rows = np.unique(np.linspace(0, len(corpus) - 1, SELF_RANK_DOCUMENTS).astype(int))
     texts = [(row, words) for row in rows.tolist() if (words := corpus.document(row))]
-    inferred = inference(model, device, pulse.beat)([words for _, words in texts])  # (S, D)
+    inferred = inference(model, device, heartbeat.beat)([words for _, words in texts])  # (S, D)
     trained = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    few = pulse.beating(np.array_split(inferred, 50))
+    few = heartbeat.beating(np.array_split(inferred, 50))
     nearest = np.concatenate([(trained @ block.T).argmax(axis=0) for block in few])
     return float(np.mean(nearest == [row for row, _ in texts]))
 

@@ -27,8 +27,8 @@ from nlp_tasks.summarization.abstractive import (
     trainer,
 )
 from nlp_tasks.summarization.abstractive.decoding import Decoding, cut, write
+from nlp_tasks.summarization.abstractive.encoder_input import Source, Sources
 from nlp_tasks.summarization.abstractive.network import Network, Size
-from nlp_tasks.summarization.abstractive.sources import Source, Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
 
 # Two threads that wait for each other on a busy machine take minutes for what one does in seconds.

@@ -19,7 +19,7 @@ from db.chunks import Claim, Written
 from db.database_errors import is_data_error, words
 from db.errors import FencedError, NewerSchemaError
 from db.store import newer_schema
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Result, Runner, Stage
 from workers import kinds
@@ -56,7 +56,7 @@ def run(process: Process, chunk_id: int) -> str:
     process.holds(claim)
     lease = Lease(process, claim)
     try:
-        with lease.kept(), pulse.heard_by(lease.beat):
+        with lease.kept(), heartbeat.heard_by(lease.beat):
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:

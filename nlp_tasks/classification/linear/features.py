@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear import ngrams
 from nlp_tasks.classification.linear.hashing import slices
 from nlp_tasks.classification.linear.ngrams import Counts, NgramConfig, concatenate
@@ -67,7 +67,7 @@ def learn(counts: Counts, config: NgramConfig) -> Vocabulary:
     min_documents = RARE if len(counts) >= MANY_DOCUMENTS else 1
     frequency = np.zeros(1 << config.bits, np.int64)
     together = max(TOGETHER, len(frequency))
-    for first in pulse.beating(range(0, len(counts.buckets), together)):
+    for first in heartbeat.beating(range(0, len(counts.buckets), together)):
         frequency += np.bincount(counts.buckets[first : first + together], minlength=len(frequency))
     buckets = np.flatnonzero(frequency >= min_documents).astype(np.int32)
     idf = np.log((len(counts) + 1) / (frequency[buckets] + 1)) + 1
@@ -94,7 +94,7 @@ def blocks(starts: NDArray[np.int64], together: int = TOGETHER) -> Iterator[slic
     while first < len(starts) - 1:
         last = int(np.searchsorted(starts, starts[first] + together, side="right")) - 1
         last = max(last, first + 1)
-        pulse.beat()
+        heartbeat.beat()
         yield slice(first, last)
         first = last
 

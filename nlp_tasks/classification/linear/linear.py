@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, metrics
-from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification import metrics
+from nlp_tasks.classification.architecture import Examples, Fitted, Training
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear import cross_fit, features
-from nlp_tasks.classification.linear.cross_fit import Unseen
+from nlp_tasks.classification.linear import cross_validation, features
+from nlp_tasks.classification.linear.cross_validation import Unseen
 from nlp_tasks.classification.linear.linear_model import LinearClassifier, load
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 from nlp_tasks.classification.linear.solver import Problem
@@ -64,27 +63,20 @@ class Choice:
     merit: float
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
-    config: NgramConfig | None = None,
-) -> Fitted:
+def fit(examples: Examples, training: Training, config: NgramConfig | None = None) -> Fitted:
     """Choose C, naive Bayes' share and the offsets by texts that were left out, then fit on all with them."""
     config = config or _config_for(examples.texts)
-    watch = _Watch(progress)
+    watch = _Watch(training.progress)
     n_tune = len(examples.tune_texts)
     counts = features.count([*examples.texts, *examples.tune_texts], config, watch.counting)
     labels = np.concatenate([examples.labels, examples.tune_labels])
     vocabulary = features.learn(counts, config)
-    problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, device)
+    problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, training.device)
 
-    passes = parameters.epochs or PASSES
-    fold = cross_fit.folds(labels, n_tune)
+    passes = training.parameters.epochs or PASSES
+    fold = cross_validation.folds(labels, n_tune)
     watch.expect((int(fold.max()) + 1) * len(STRENGTHS) + 1, passes)
-    unseen = cross_fit.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch)
+    unseen = cross_validation.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch)
     choice = _choose(unseen, labels[unseen.places], watch.choosing)
 
     svm = problem.fit(choice.strength, passes, watch.fitting)

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.classification.architecture import State, Terms
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.linear import features, ngrams, sparse
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.classification.linear.features import Rows, Vocabulary
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 

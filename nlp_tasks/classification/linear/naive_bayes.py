@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification.architecture import Examples, Fitted, Training
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.linear import features
 from nlp_tasks.classification.linear.linear_model import LinearClassifier, load
 from nlp_tasks.classification.linear.ngrams import NgramConfig, concatenate
 from nlp_tasks.classification.linear.solver import Problem
-from nlp_tasks.kind import Progress
 
 __all__ = ["fit", "load"]
 
@@ -23,18 +20,12 @@ __all__ = ["fit", "load"]
 SMOOTHINGS = (0.01, 0.1, 1.0)
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,  # noqa: ARG001 (it has no use for epochs and seed)
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in seconds)
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Choose the smoothing by the tune examples, then sum up all examples."""
-    config = NgramConfig()
+    config, device = NgramConfig(), training.device
 
     def beat() -> None:
-        progress(0, 1, "counting n-grams")
+        training.progress(0, 1, "counting n-grams")
 
     counts = features.count(examples.texts, config, beat)
     tune_counts = features.count(examples.tune_texts, config, beat)

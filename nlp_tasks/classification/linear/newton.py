@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 #: A label is done when its gradient is this much of the one at the start, times the share of the rarer side: a rare
 #: label has most of its gradient in its bias. LIBLINEAR's rule and number.
@@ -70,7 +70,7 @@ def minimise(hinges: Hinges, weights: torch.Tensor, passes: Passes) -> torch.Ten
             break
         step, change = _newton_step(hinges, gradient, short > 0, is_open, passes)
         size = _step_size(hinges, weights, scores, gradient, step, change)
-        pulse.beat()
+        heartbeat.beat()
         weights = weights + size * step
         scores = scores + size * change
     return weights
@@ -96,7 +96,7 @@ def _newton_step(
     enough = STEP_TOLERANCE**2 * size
     while passes.left > 0 and (goes_on := is_open & (size > enough)).any():
         way_scores = hinges.scores(way)
-        pulse.beat()
+        heartbeat.beat()
         bent = hinges.pulled(curvature * way_scores) + _free(way)
         passes.spend()
         length = torch.where(goes_on, size / (way * bent).sum(dim=0), 0)
@@ -122,7 +122,7 @@ def _step_size(
     slope = (gradient * step).sum(dim=0)
     before = hinges.total(scores)
     size = torch.ones_like(slope)
-    for _ in pulse.beating(range(HALVINGS)):
+    for _ in heartbeat.beating(range(HALVINGS)):
         gain = before - hinges.total(scores + size * change) - size * along - size.square() * square / 2
         too_far = gain < -LEAST_GAIN * size * slope
         if not too_far.any():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear.hashing import (
     CHAR_MULTIPLIER,
     SPACE,
@@ -113,7 +113,7 @@ def _words(
     morphemes."""
     yield *read, config.words, np.uint64(0)
     if config.morphemes[1] >= 1:
-        cut = [segmented(text) if has_hangul(text) else "" for text in pulse.beating(texts)]
+        cut = [segmented(text) if has_hangul(text) else "" for text in heartbeat.beating(texts)]
         yield *code_points(cut, config.longest_run), config.morphemes, MORPHEME
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.classification.linear import gram, newton, sparse
+from nlp_tasks import heartbeat
+from nlp_tasks.classification.linear import gram_matrix, newton, sparse
 from nlp_tasks.classification.linear.features import Rows
 from nlp_tasks.classification.linear.linear_model import Weights
 
@@ -68,7 +68,7 @@ class Problem:
         """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
         members = self.members * self.class_weights
         totals = self.columns @ members + smoothing  # (F, K)
-        pulse.beat()
+        heartbeat.beat()
         matrix = (totals / totals.sum(dim=0)).log()
         prior = (members.sum(dim=0) / members.sum()).log()
         return Weights(matrix, prior)
@@ -79,16 +79,16 @@ class Problem:
         such row has weighs nothing."""
         totals = self.columns @ (self.members * self.class_weights * self._used(used))
         total = totals.sum(dim=1, keepdim=True)
-        pulse.beat()
+        heartbeat.beat()
         others = total - totals + smoothing  # (F, K)
-        pulse.beat()
+        heartbeat.beat()
         matrix = torch.where(total > 0, -(others / others.sum(dim=0)).log(), 0)
         return Weights(matrix, torch.zeros_like(self.class_weights))
 
     @cached_property
     def _turned(self) -> torch.Tensor | None:
         """What is solved in the place of the rows where that is quicker: (N, N), with weights of their own."""
-        return gram.turned(self.given, self.device) if gram.pays(self.given) else None
+        return gram_matrix.turned(self.given, self.device) if gram_matrix.pays(self.given) else None
 
     def _nothing(self) -> torch.Tensor:
         n_weights = self.rows.shape[1] if self._turned is None else len(self._turned)
@@ -100,7 +100,7 @@ class Problem:
 
     def _for_rows(self, matrix: torch.Tensor) -> torch.Tensor:
         if self._turned is not None:
-            return gram.back(self._turned, self.columns, matrix)
+            return gram_matrix.back(self._turned, self.columns, matrix)
         return matrix.clone()
 
     def _used(self, used: NDArray[np.bool_] | None) -> torch.Tensor:

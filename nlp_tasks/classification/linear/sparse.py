@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear.features import TOGETHER, Rows, blocks
 
 
@@ -28,7 +28,7 @@ class Matrix:
             return self.blocks[0] @ other
         product = other.new_empty((self.shape[0], other.shape[1]))
         first = 0
-        for block in pulse.beating(self.blocks):
+        for block in heartbeat.beating(self.blocks):
             product[first : first + len(block)] = block @ other
             first += len(block)
         return product

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlp_tasks.classification.neural.units import NOTHING, Units
+from nlp_tasks.classification.neural.word_ngrams import NOTHING, WordNgrams
 
 #: Words read together; the next window goes on where this one ends.
 WINDOW_WORDS = 256
@@ -85,7 +85,7 @@ class Network(nn.Module):
         return logits
 
 
-def windows(units: Units, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def windows(units: WordNgrams, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All windows of the documents: (B, 2) first word and the one after the last; (B,) whose they are."""
     found, owner = [], []
     for place, document in enumerate(documents.tolist()):
@@ -97,7 +97,7 @@ def windows(units: Units, documents: NDArray[np.int64]) -> tuple[NDArray[np.int6
 
 
 def batch(
-    units: Units, bounds: NDArray[np.int64], owner: NDArray[np.int64], n_documents: int, device: str
+    units: WordNgrams, bounds: NDArray[np.int64], owner: NDArray[np.int64], n_documents: int, device: str
 ) -> Batch:
     """Tensors of some windows: (B, 2) word bounds and (B,) whose they are, out of `n_documents`."""
     lengths = bounds[:, 1] - bounds[:, 0]

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural import classifier
 from nlp_tasks.classification.neural.network import WIDTH, Encoder
 from nlp_tasks.classification.neural.pooling import maximum_and_mean
 
@@ -41,4 +41,4 @@ def _positions(windows: Tensor) -> Tensor:
     return torch.cat([torch.sin(places * rates), torch.cos(places * rates)], dim=1)
 
 
-fit, load = partial(neural.fit, TransformerEncoder), partial(neural.load, TransformerEncoder)
+fit, load = partial(classifier.fit, TransformerEncoder), partial(classifier.load, TransformerEncoder)

@@ -18,14 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
-from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks import heartbeat
+from nlp_tasks.batching import by_length
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
-from nlp_tasks.kind import Progress
 from nlp_tasks.local_transformers import OFFLINE, library
+from nlp_tasks.torch_device import mixed_precision, seeded
 
 #: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
 #: as fast as a large one: it stays in the cache, and its windows are of one length.
@@ -83,7 +82,7 @@ class PretrainedClassifier(PretrainedModel):
         self.model.eval()
         sums = np.zeros((windows.n_texts, self.model.config.num_labels))
         with torch.inference_mode():
-            for chosen in by_length(windows.lengths, self.device):
+            for chosen in batches(windows, self.device):
                 scores = forward(self, [windows.inputs[place] for place in chosen]).float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], scores * windows.lengths[chosen, None])
                 beat()
@@ -140,25 +139,20 @@ def restore(
     return model.to(device).eval(), tokenizer
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Fine-tune the model in the folder `parameters.pretrained`."""
     from nlp_tasks.classification.transformers import fine_tuning
 
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(parameters.seed)  # the layer of labels is new
-        classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
-        fine_tuning.run(classifier, examples, parameters, progress, checkpoint)
-    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
+    with seeded(training.parameters.seed, training.device):  # the layer of labels starts at random
+        folder = Path(training.parameters.pretrained)
+        classifier = open_folder(folder, examples.n_labels, training.device)
+        fine_tuning.run(classifier, examples, training)
+    tune_logits = classifier.logits(examples.tune_texts, lambda: training.progress(1, 1, "calibrating"))
+    return Fitted(classifier, tune_logits)
 
 
 def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
-    """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
+    """The model of a local folder, ready to be fine-tuned to `n_labels` labels, or with its own; TrainingError if it
     cannot be read."""
     options = {} if n_labels is None else {"num_labels": n_labels}
     return PretrainedClassifier(*read_folder(folder, AUTO, device, **options), device)
@@ -201,7 +195,7 @@ def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = 
     """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
     inputs: list[dict[str, list[int]]] = []
     owner: list[int] = []
-    for first in pulse.beating(range(0, len(texts), CUT_TOGETHER)):
+    for first in heartbeat.beating(range(0, len(texts), CUT_TOGETHER)):
         some, whose = _cut(tokenizer, config, texts[first : first + CUT_TOGETHER], second)
         inputs += some
         owner += [first + place for place in whose]
@@ -243,17 +237,10 @@ def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]])
 def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
     """What the model makes of some windows, in one batch, in bfloat16 on a GPU."""
     padded = model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
-    kind = model.device.split(":")[0]
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+    with mixed_precision(model.device):
         return model.model(**padded)
 
 
-def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.int64]]:
-    """Indexes, short ones first, in groups of about BATCH_TOKENS tokens with padding."""
-    most = BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > most:
-            yield order[start:end]
-            start = end
+def batches(windows: Windows, device: str) -> Iterator[NDArray[np.int64]]:
+    """Indexes of all windows, in batches of similar length."""
+    return by_length(windows.lengths, BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS)

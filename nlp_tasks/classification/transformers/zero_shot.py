@@ -17,14 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
 from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Progress
+from nlp_tasks.torch_device import seeded
 
 ENTAILMENT = "entailment"
 
@@ -50,7 +48,7 @@ class ZeroShotClassifier:
         sums = np.zeros(windows.n_texts)
         self.model.model.eval()
         with torch.inference_mode():
-            for chosen in pretrained.by_length(windows.lengths, self.model.device):
+            for chosen in pretrained.batches(windows, self.model.device):
                 scores = pretrained.forward(self.model, [windows.inputs[place] for place in chosen])
                 found = scores[:, entailment].float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])
@@ -83,22 +81,16 @@ def load(
     return ZeroShotClassifier(pretrained.load(config, tensors, device), config["sentences"])
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (nothing is trained)
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Open the model in the folder `parameters.pretrained`; TrainingError if it is for neither inference nor
     embeddings."""
+    parameters = training.parameters
     sentences = [parameters.hypothesis.replace("{}", label) for label in examples.label_names]
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(
-            parameters.seed
-        )  # weights that the folder lacks, and that nothing here uses, are drawn
-        classifier = _open(Path(parameters.pretrained), sentences, device)
-    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(0, 1, "reading")))
+    # Weights that the folder lacks, none of which is used here, are drawn at random.
+    with seeded(parameters.seed, training.device):
+        classifier = _open(Path(parameters.pretrained), sentences, training.device)
+    tune_logits = classifier.logits(examples.tune_texts, lambda: training.progress(0, 1, "reading"))
+    return Fitted(classifier, tune_logits)
 
 
 def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:

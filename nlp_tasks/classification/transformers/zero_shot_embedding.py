@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.architecture import State, Terms
-from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.transformers import pretrained
 from nlp_tasks.classification.transformers.pretrained import PretrainedModel, Windows
 
@@ -37,7 +37,7 @@ class EmbeddingClassifier:
     batch_chars: int = 200_000
 
     def __post_init__(self) -> None:
-        directions = embed(self.model, self.sentences, pulse.beat)  # (K, D)
+        directions = embed(self.model, self.sentences, heartbeat.beat)  # (K, D)
         #: Less their mean, which is what they are alike in: a label's score is above or below the others'.
         self.directions = SCALE * (
             directions - directions.mean(axis=0) if len(directions) > 1 else directions
@@ -101,7 +101,7 @@ def _token_vectors(
 ) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
     """(text, window, the last vectors of its tokens (S, D)) of every window, in batches of similar length."""
     model.model.eval()
-    for chosen in pretrained.by_length(windows.lengths, model.device):
+    for chosen in pretrained.batches(windows, model.device):
         with torch.inference_mode():
             output = pretrained.run(model, [windows.inputs[place] for place in chosen])
         vectors = output.last_hidden_state.float().cpu().numpy().astype(np.float64)  # (B, S, D)

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nlp_tasks.summarization.abstractive.encoder_input import Sources
 from nlp_tasks.summarization.abstractive.network import Memory, Network
-from nlp_tasks.summarization.abstractive.sources import Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN
 
 #: A long text is not worse for having more tokens: scores are divided by length to this power (Wu et al. 2016).

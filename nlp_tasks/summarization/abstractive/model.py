@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from nlp_tasks import model_files
-from nlp_tasks.summarization.abstractive import sources
+from nlp_tasks.summarization.abstractive import encoder_input
 from nlp_tasks.summarization.abstractive.decoding import Decoding, write
 from nlp_tasks.summarization.abstractive.network import Network, Size
 from nlp_tasks.summarization.abstractive.subwords import Subwords
@@ -34,13 +34,13 @@ class OwnSummarizer:
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
     ) -> list[str]:
         """One text for each of `texts`, none of which is blank; similar lengths go together."""
-        read = [sources.read(text, self.subwords) for text in texts]
+        read = [encoder_input.read(text, self.subwords) for text in texts]
         order = sorted(range(len(texts)), key=lambda index: -len(read[index]))
         written: dict[int, str] = {}
         while order:
             n = max(1, BATCH_PLACES // (how.beams * len(read[order[0]])))
             chosen, order = order[:n], order[n:]
-            batch = sources.batch([read[index] for index in chosen], self.device)
+            batch = encoder_input.batch([read[index] for index in chosen], self.device)
             seeds = [seed_of(texts[index], seed) for index in chosen]
             for index, ids in zip(chosen, write(self.network, batch, how, seeds, beat), strict=True):
                 written[index] = self.subwords.decode(ids)

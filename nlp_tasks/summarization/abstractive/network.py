@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks.summarization.abstractive.sources import N_BUCKETS, Sources
+from nlp_tasks.summarization.abstractive.encoder_input import N_BUCKETS, Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, PAD
 
 #: What a probability is raised to before its logarithm is taken.

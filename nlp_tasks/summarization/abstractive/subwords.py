@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 PAD, BEGIN, END, UNKNOWN = range(4)
 _SPECIAL = ["<pad>", "<begin>", "<end>", "<unknown>"]
@@ -97,7 +97,7 @@ def learn(texts: Iterable[str], n_merges: int, beat: Callable[[], None] = lambda
         words.update(match.group() for match in _word.finditer(_spaced(text)))
         beat()
     chars: Counter[str] = Counter()
-    for word, n in pulse.beating(words.items()):
+    for word, n in heartbeat.beating(words.items()):
         for char in word:
             chars[char] += n
     alphabet = sorted({char for char, n in chars.items() if n >= _FEWEST} | {_BLANK})
@@ -110,7 +110,7 @@ def _merges(words: Sequence[tuple[str, int]], n_merges: int, beat: Callable[[], 
     spelled = [list(word) for word, _ in words]
     counts: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
-    for index, (word, n) in enumerate(pulse.beating(words)):
+    for index, (word, n) in enumerate(heartbeat.beating(words)):
         for pair in pairwise(word):
             counts[pair] += n
             where[pair].add(index)

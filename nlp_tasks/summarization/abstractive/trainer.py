@@ -19,19 +19,20 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlp_tasks import model_files, sentences
+from nlp_tasks.batching import shuffled
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 from nlp_tasks.kind import Document, Documents, Progress
-from nlp_tasks.summarization.abstractive import TrainSummarizerParameters, embeddings, sources, subwords
+from nlp_tasks.summarization.abstractive import TrainSummarizerParameters, embeddings, encoder_input, subwords
 from nlp_tasks.summarization.abstractive.decoding import Decoding
+from nlp_tasks.summarization.abstractive.encoder_input import Source
 from nlp_tasks.summarization.abstractive.model import OwnSummarizer
 from nlp_tasks.summarization.abstractive.network import Network, Size
-from nlp_tasks.summarization.abstractive.sources import Source
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
+from nlp_tasks.torch_device import mixed_precision, seeded
 
 EVALUATION = "evaluation.json"
 #: Tokens beside the single characters.
@@ -42,6 +43,8 @@ FEWEST_PAIRS = 20
 TARGET_TOKENS = 60
 #: So many pairs choose the epoch, and no more than this share.
 TUNE_PAIRS, TUNE_SHARE = 150, 0.1
+#: Batches whose pairs are sorted by length together.
+SORTED_TOGETHER = 20
 EPOCHS, BATCH_PAIRS, LEARNING_RATE, WARM_UP = 6, 32, 2e-3, 0.05
 #: Share of the given tokens hidden in training, so that what to write is looked for in the document.
 HIDDEN = 0.15
@@ -81,8 +84,7 @@ def train(
     vocabulary = subwords.learn(_texts(parts.fit), N_MERGES, preparing)
     pairs = [_pair(document, vocabulary, preparing) for document in parts.fit]
     size = Size(len(vocabulary), parameters.width)
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(parameters.seed)
+    with seeded(parameters.seed, device):
         summarizer = OwnSummarizer(Network(size), size, vocabulary, device)
         embeddings.learn(summarizer.network.tokens, parts.fit, vocabulary, parameters.seed, progress)
         epochs = _fit(summarizer, pairs, parts.tune, parameters, progress)
@@ -131,11 +133,12 @@ def _fit(
         optimizer, lambda done: min((done + 1) / (WARM_UP * total), (total - done) / (total * (1 - WARM_UP)))
     )
     random = np.random.default_rng(parameters.seed)
+    lengths = np.array([len(pair.source) for pair in pairs])
     best, best_state, figures, note, done = -1.0, network.state_dict(), [], "", 0
     for epoch in range(1, n_epochs + 1):
         network.train()
         sums = np.zeros(2)  # of losses, and of tokens
-        for chosen in _batches(pairs, random):
+        for chosen in shuffled(lengths, BATCH_PAIRS, random, SORTED_TOGETHER):
             losses, n = _step(network, [pairs[index] for index in chosen], random, device)
             (losses / n).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -196,7 +199,7 @@ def _step(
     network: Network, pairs: Sequence[Pair], random: np.random.Generator, device: str
 ) -> tuple[Tensor, int]:
     """The sum of a batch's losses, and of how many tokens."""
-    batch = sources.batch([pair.source for pair in pairs], device)
+    batch = encoder_input.batch([pair.source for pair in pairs], device)
     longest = max(len(pair.target) for pair in pairs) + 1
     given = np.full((len(pairs), longest), PAD, np.int64)
     wanted = np.full((len(pairs), longest), PAD, np.int64)
@@ -205,29 +208,17 @@ def _step(
         wanted[row, : len(pair.target) + 1] = [*pair.target, END]
     hidden = random.random(given.shape) < HIDDEN
     given = np.where(hidden & (given > UNKNOWN), UNKNOWN, given)
-    with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=device.startswith("cuda")):
+    with mixed_precision(device):
         losses = network.losses(
             batch, torch.from_numpy(given).to(device), torch.from_numpy(wanted).to(device)
         )
     return losses.float().sum(), int((wanted != PAD).sum())
 
 
-def _batches(pairs: Sequence[Pair], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """All pairs once, in random batches of similar length."""
-    lengths = np.array([len(pair.source) for pair in pairs])
-    order = random.permutation(len(pairs))
-    near = BATCH_PAIRS * 20
-    parts = np.split(order, range(near, len(order), near))
-    order = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
-    batches = np.split(order, range(BATCH_PAIRS, len(order), BATCH_PAIRS))
-    for place in random.permutation(len(batches)):
-        yield batches[place]
-
-
 def _pair(document: Document, vocabulary: Subwords, beat: Callable[[], None]) -> Pair:
     beat()
     target = vocabulary.encode(document.label or "")[:TARGET_TOKENS]
-    return Pair(sources.read(document.text, vocabulary), target)
+    return Pair(encoder_input.read(document.text, vocabulary), target)
 
 
 def _texts(documents: Sequence[Document]) -> Iterator[str]:

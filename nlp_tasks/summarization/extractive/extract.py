@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from nlp_tasks.summarization import SummarizeParameters
-from nlp_tasks.summarization.extractive import rank, term_matrix
-from nlp_tasks.summarization.extractive.choose import choose
+from nlp_tasks.summarization.extractive import ranking, term_matrix
+from nlp_tasks.summarization.extractive.selection import choose
 from nlp_tasks.summarization.extractive.term_matrix import Sentences, Terms
 
 
@@ -43,10 +43,10 @@ def extract(
     if not documents:
         return []
     batch = term_matrix.count(documents, query, device)
-    edges = term_matrix.graph(batch, rank.edge_values(batch, parameters.method))
-    scores = rank.importance(batch, edges, parameters.method, asked=bool(query))
+    edges = term_matrix.graph(batch, ranking.edge_values(batch, parameters.method))
+    scores = ranking.importance(batch, edges, parameters.method, asked=bool(query))
     if parameters.method != "lead" and not query:
-        scores = rank.raised(batch, scores, parameters.position)
+        scores = ranking.raised(batch, scores, parameters.position)
     chosen = choose(
         batch,
         edges,

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity import noise
+from nlp_tasks.similarity import noise_sample
+from nlp_tasks.similarity.gensim_descent import learning_rates
 from nlp_tasks.similarity.integrators import Problem, mild, stiff
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import learning_rates
 from nlp_tasks.similarity.word_counts import WordCounts, blocks, count
 
 #: Numbers in a block's word vectors: 4 MB stay in a CPU's cache; a GPU wants more at a time.
@@ -51,7 +51,7 @@ SCHEMES = (
 )
 
 
-class Flow:
+class DbowInference:
     """A PV-DBOW model loaded for inference. Words to vectors."""
 
     def __init__(self, model: Model, device: str = "cpu", beat: Callable[[], None] = lambda: None) -> None:
@@ -59,7 +59,7 @@ class Flow:
         self._device = torch.device(device)
         self._vocabulary = model.numbers
         self._negative = model.parameters.negative
-        self._p = noise.probabilities(model.counts)
+        self._p = noise_sample.probabilities(model.counts)
         self._keep = keep_chances(model.counts, model.parameters.sample)
         rates = learning_rates(model.parameters.alpha, model.parameters.min_alpha, model.infer_epochs)
         self._time = float(rates.sum())
@@ -76,7 +76,7 @@ class Flow:
         rotated = output @ self._basis
         typical = torch.from_numpy(model.typical).to(self._device) @ self._basis
         sizes = {scheme.noise_size for scheme in SCHEMES}
-        self._noise = noise.fit(rotated, self._p, typical, sorted(sizes))
+        self._noise = noise_sample.fit(rotated, self._p, typical, sorted(sizes))
         self._squares = np.append(rotated.square().sum(dim=1).cpu().numpy(), 0.0)  # (V + 1,)
         self._vectors = torch.cat([rotated, rotated.new_zeros(1, rotated.shape[1])])  # the last row pads
 

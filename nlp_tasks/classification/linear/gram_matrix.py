@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear import sparse
 from nlp_tasks.classification.linear.features import Rows
 from nlp_tasks.classification.linear.sparse import Matrix
@@ -54,7 +54,7 @@ def back(turned_rows: torch.Tensor, columns: Matrix, matrix: torch.Tensor) -> to
 
 def products(rows: Rows, device: str) -> torch.Tensor:
     """The products of all pairs of rows (N, N)."""
-    pulse.beat()
+    heartbeat.beat()
     sizes = np.bincount(rows.columns, minlength=rows.n_columns)
     is_common = sizes > DENSE_SHARE * len(rows)
     total = torch.zeros((len(rows), len(rows)), device=device)
@@ -64,7 +64,7 @@ def products(rows: Rows, device: str) -> torch.Tensor:
     shared = sparse.only(rows, is_shared)
     (across,) = sparse.of(sparse.turned(shared), device, len(shared.values) + 1).blocks
     first = 0
-    for there in pulse.beating(sparse.of(shared, device, SPARSE_TOGETHER).blocks):
+    for there in heartbeat.beating(sparse.of(shared, device, SPARSE_TOGETHER).blocks):
         total[first : first + len(there)] += (there @ across).to_dense()
         first += len(there)
     alone = sparse.only(rows, (sizes == 1) & ~is_common)
@@ -76,7 +76,7 @@ def products(rows: Rows, device: str) -> torch.Tensor:
 def _add_products(total: torch.Tensor, block: torch.Tensor) -> None:
     """Add the products of all pairs of the block's rows; each pair is multiplied once."""
     together = max(PANEL, PRODUCT // block.numel())
-    for first in pulse.beating(range(0, len(block), together)):
+    for first in heartbeat.beating(range(0, len(block), together)):
         last = min(first + together, len(block))
         found = block[first:last] @ block[:last].T
         total[first:last, :last] += found
@@ -94,7 +94,7 @@ def _cholesky(square: torch.Tensor) -> torch.Tensor | None:
         square[first:last, first:last] = factor
         below = square[last:, first:last]
         below.copy_(torch.linalg.solve_triangular(factor.T, below, upper=True, left=False))
-        for row in pulse.beating(range(last, n, PANEL)):
+        for row in heartbeat.beating(range(last, n, PANEL)):
             end = min(row + PANEL, n)
             square[row:end, last:end].addmm_(below[row - last : end - last], below[: end - last].T, alpha=-1)
     return square.tril_()
@@ -106,7 +106,7 @@ def _dense(rows: Rows, columns: np.ndarray, device: str) -> Iterator[torch.Tenso
     place[columns] = np.arange(len(columns))
     common = sparse.only(rows, place >= 0)
     at, owner = place[common.columns], sparse.owners(common)
-    for first in pulse.beating(range(0, len(columns), DENSE_TOGETHER)):
+    for first in heartbeat.beating(range(0, len(columns), DENSE_TOGETHER)):
         here = (at >= first) & (at < first + DENSE_TOGETHER)
         block = np.zeros((len(rows), min(DENSE_TOGETHER, len(columns) - first)), np.float32)
         block[owner[here], at[here] - first] = common.values[here]

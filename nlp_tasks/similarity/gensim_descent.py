@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.similarity.model import Model, as_gensim
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Descent:
 
         learn = {"learn_words": self.learn_model, "learn_hidden": self.learn_model}
         targets = {"doctag_vectors": self.vectors, "doctags_lockf": self._lock}
-        for start in pulse.beating(range(0, len(words), SLICE_WORDS)):
+        for start in heartbeat.beating(range(0, len(words), SLICE_WORDS)):
             part = words[start : start + SLICE_WORDS]
             if self.model.dm:
                 train_document_dm(self.model, part, [row], alpha, self._work, self._neu1, **learn, **targets)
@@ -48,7 +48,7 @@ class Descent:
                 train_document_dbow(self.model, part, [row], alpha, self._work, **learn, **targets)
 
 
-class Sampled:
+class DescentInference:
     """A model loaded for inference by descent, one document after the other."""
 
     def __init__(self, model: Model, beat: Callable[[], None] = lambda: None) -> None:

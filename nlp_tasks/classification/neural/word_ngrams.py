@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear.features import blocks
 from nlp_tasks.classification.linear.hashing import (
     CHAR_MULTIPLIER,
@@ -35,7 +35,7 @@ NOTHING = 0
 
 
 @dataclass(frozen=True)
-class Units:
+class WordNgrams:
     """Words of N texts, as ids of their n-grams; every word has one id or more."""
 
     text_starts: NDArray[np.int64]  # (N + 1,) into the words
@@ -46,7 +46,7 @@ class Units:
         return len(self.text_starts) - 1
 
 
-def split(texts: Sequence[str], beat: Callable[[], None]) -> Units:
+def split(texts: Sequence[str], beat: Callable[[], None]) -> WordNgrams:
     """The words of every text, their n-grams as buckets."""
     parts = []
     for part in slices(texts):
@@ -63,27 +63,27 @@ def spelled(text: str) -> list[str]:
     return [chars[int(start) : int(end)] for start, end in zip(starts, ends, strict=True)]
 
 
-def learn(units: Units, most: int, least: int = 2) -> NDArray[np.int64]:
+def learn(units: WordNgrams, most: int, least: int = 2) -> NDArray[np.int64]:
     """The buckets that occur most often: at most `most`, each `least` times or more; ascending."""
     frequency = np.zeros(1 << BITS, np.int64)
-    for first in pulse.beating(range(0, len(units.ids), len(frequency))):
+    for first in heartbeat.beating(range(0, len(units.ids), len(frequency))):
         frequency += np.bincount(units.ids[first : first + len(frequency)], minlength=len(frequency))
     common = np.argsort(-frequency, kind="stable")[:most]
     return np.sort(common[frequency[common] >= least])
 
 
-def index(units: Units, buckets: NDArray[np.int64]) -> Units:
+def index(units: WordNgrams, buckets: NDArray[np.int64]) -> WordNgrams:
     """The same words with ids from 1 to len(buckets); a word none of whose n-grams is known is NOTHING."""
     id_of = np.zeros(1 << BITS, np.int64)
     id_of[buckets] = np.arange(1, len(buckets) + 1)
     parts = [_known(units, words, id_of) for words in blocks(units.word_starts)]
     sizes = np.concatenate([np.zeros(1, np.int64), *(part[0] for part in parts)])
     ids = np.concatenate([np.zeros(0, np.int64), *(part[1] for part in parts)])
-    return Units(units.text_starts, np.cumsum(sizes), ids)
+    return WordNgrams(units.text_starts, np.cumsum(sizes), ids)
 
 
 def _known(
-    units: Units, words: slice, id_of: NDArray[np.int64]
+    units: WordNgrams, words: slice, id_of: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """How many ids each of some words has, and the ids."""
     word_starts = units.word_starts[words.start : words.stop + 1]
@@ -96,17 +96,17 @@ def _known(
     return np.maximum(known_per_word, 1), ids[known]
 
 
-def _split_slice(texts: Sequence[str]) -> Units:
+def _split_slice(texts: Sequence[str]) -> WordNgrams:
     points, owner = code_points(texts, LONGEST_RUN)
     starts, ends = word_spans(points)
     text_starts = np.searchsorted(owner[starts], np.arange(len(texts) + 1))
     if not len(starts):
-        return Units(text_starts, np.zeros(1, np.int64), np.zeros(0, np.int64))
+        return WordNgrams(text_starts, np.zeros(1, np.int64), np.zeros(0, np.int64))
     marked, word = _marked(points, starts, ends)
     keys = np.sort(np.concatenate([*_keys(marked, word), _whole(points, starts, ends)]))
     words = (keys >> np.uint64(BITS)).astype(np.int64)
     ids = (keys & np.uint64((1 << BITS) - 1)).astype(np.int64)
-    return Units(text_starts, np.searchsorted(words, np.arange(len(starts) + 1)), ids)
+    return WordNgrams(text_starts, np.searchsorted(words, np.arange(len(starts) + 1)), ids)
 
 
 def _marked(points: U64, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> tuple[U64, U64]:
@@ -137,8 +137,10 @@ def _whole(points: U64, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> U
     return (words << np.uint64(BITS)) | bucket(word_hashes(points, starts, ends), BITS)
 
 
-def _concatenate(parts: Sequence[Units]) -> Units:
+def _concatenate(parts: Sequence[WordNgrams]) -> WordNgrams:
     zero = np.zeros(1, np.int64)
     words = np.concatenate([zero, *(np.diff(part.text_starts) for part in parts)])
     ids = np.concatenate([zero, *(np.diff(part.word_starts) for part in parts)])
-    return Units(np.cumsum(words), np.cumsum(ids), np.concatenate([zero[:0], *(part.ids for part in parts)]))
+    return WordNgrams(
+        np.cumsum(words), np.cumsum(ids), np.concatenate([zero[:0], *(part.ids for part in parts)])
+    )

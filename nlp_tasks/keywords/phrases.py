@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from nlp_tasks import addresses
-from nlp_tasks.keywords import ideographs, stop_words
+from nlp_tasks.keywords import chinese_japanese, stop_words
 from nlp_tasks.keywords.word import Word
 from nlp_tasks.text import morphemes
 
@@ -22,7 +22,7 @@ _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"}
 #: Foreign letters inside Korean text are found as English words, for MeCab cuts them otherwise.
 _korean = re.compile(r"[가-힣]")
 #: Letters of no script that is cut elsewhere: neither Hangul nor Han and kana. Single jamo are masked before.
-_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + ideographs.LETTERS
+_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + chinese_japanese.LETTERS
 _english = re.compile(
     rf"&\w+;|\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
 )
@@ -50,7 +50,7 @@ def phrases(text: str) -> list[list[Word]]:
     words = english(masked)
     if _korean.search(masked):
         words += korean(addresses.masked(spoken, "x"))  # a noun to the particle that is written to it
-    words = sorted(words + ideographs.words(masked), key=lambda word: word.start)
+    words = sorted(words + chinese_japanese.words(masked), key=lambda word: word.start)
     runs: list[list[Word]] = []
     for word in words:
         if runs and _JOINT.fullmatch(text, runs[-1][-1].end, word.start):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity.groups import best_groups, members
+from nlp_tasks.similarity.candidate_search import best_groups, members
 
 #: Queries that are searched together: enough for the matrix product to run at the processor's full speed.
 QUERY_ROWS = 1024

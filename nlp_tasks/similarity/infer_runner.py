@@ -12,9 +12,9 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import VectorRow
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.gensim_descent import DescentInference
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import Sampled
 from nlp_tasks.similarity.shared_terms import packed
 from nlp_tasks.similarity.word_counts import count
 from nlp_tasks.text import tokens
@@ -26,8 +26,8 @@ Inference: TypeAlias = Callable[[Sequence[Sequence[str]]], NDArray[np.float32]]
 def inference(model: Model, device: str, beat: Callable[[], None] = lambda: None) -> Inference:
     """The way to infer with this model: in batches for PV-DBOW, gensim's own, one by one, for PV-DM."""
     if model.parameters.architecture == "dbow":
-        return Flow(model, device, beat)
-    return Sampled(model, beat)
+        return DbowInference(model, device, beat)
+    return DescentInference(model, beat)
 
 
 class Inferrer:

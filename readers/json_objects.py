@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from readers import paths
+from readers import field_paths
 from readers.admission import Admits, T
 from readers.files import DocumentFile
 from readers.options import DEFAULT_KEY_FIELD, ReadOptions
@@ -30,7 +30,7 @@ class Objects:
         #: Fields that an earlier object had: an object without one is odd, not the field's name.
         self._seen: set[str] = set()
         #: The array whose elements are documents; the object itself is one if the key is in no array.
-        self._array = paths.array_of(options.key_field)
+        self._array = field_paths.array_of(options.key_field)
 
     def documents(
         self, fields: dict[str, Any], line: int, number: int, admission: Admits[T]
@@ -40,7 +40,7 @@ class Objects:
         if self._numbered is None:
             self._numbered = not self.options.key_is_needed and key_field not in fields
         is_array = bool(self._array) and key_field not in fields
-        for inside in paths.elements(fields, self._array) or [fields] if is_array else (fields,):
+        for inside in field_paths.elements(fields, self._array) or [fields] if is_array else (fields,):
             key: object = None
             try:
                 if self._numbered and key_field not in fields:
@@ -54,7 +54,7 @@ class Objects:
 
     def _field(self, fields: dict[str, Any], inside: Any, name: str, code: str, option: str) -> object:
         try:
-            found = paths.value(inside, name if inside is fields else self._within(name))
+            found = field_paths.value(inside, name if inside is fields else self._within(name))
         except KeyError:
             raise RefusedError(code, self._no_field(fields, name, option)) from None
         self._seen.add(name)
@@ -65,7 +65,11 @@ class Objects:
         name = self.options.label_field
         is_inside = inside is not fields and name != self._within(name)
         try:
-            return paths.value(inside, self._within(name)) if is_inside else paths.value(fields, name)
+            return (
+                field_paths.value(inside, self._within(name))
+                if is_inside
+                else field_paths.value(fields, name)
+            )
         except KeyError:
             return None
 
@@ -74,7 +78,7 @@ class Objects:
         return name.removeprefix(self._array + ".")
 
     def _no_field(self, fields: dict[str, Any], name: str, option: str) -> str:
-        there = paths.texts(fields)
+        there = field_paths.texts(fields)
         names = ", ".join(shown(path, 60) for path in there) or "none"
         missing = (
             f"the object has no field {shown(json.dumps(name, ensure_ascii=False), 80)} (it has: {names})"

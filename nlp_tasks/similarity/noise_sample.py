@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 #: gensim's `ns_exponent`: noise words are drawn by count to this power.
 NOISE_EXPONENT = 0.75
@@ -86,7 +86,7 @@ def _expectation(at: torch.Tensor, vectors: torch.Tensor, weights: torch.Tensor)
     return torch.cat(
         [
             torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors
-            for block in pulse.beating(torch.split(at, 64))
+            for block in heartbeat.beating(torch.split(at, 64))
         ]
     )
 

@@ -11,7 +11,7 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.shared_terms import Terms, idf
 
 #: Documents near by Doc2Vec among which `hybrid` looks for the best, or twice k if that is more.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from nlp_tasks.addresses import EXTENSIONS
-from nlp_tasks.sentences.words import (
+from nlp_tasks.sentences.word_lists import (
     BEFORE_NAMES,
     BEFORE_NUMBERS,
     DAYS_AND_MONTHS,

@@ -16,19 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from nlp_tasks import pulse
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
-from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear.evidence import heaviest
-from nlp_tasks.classification.metrics import are_right
-from nlp_tasks.classification.neural import network, units
+from nlp_tasks import heartbeat
+from nlp_tasks.batching import by_length, shuffled
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
+from nlp_tasks.classification.neural import epochs, network, word_ngrams
 from nlp_tasks.classification.neural.losses import measure_for
 from nlp_tasks.classification.neural.network import Batch, MakeEncoder, Network
 from nlp_tasks.classification.neural.training_state import Course
-from nlp_tasks.classification.neural.units import Units
-from nlp_tasks.kind import Progress
+from nlp_tasks.classification.neural.word_ngrams import WordNgrams
+from nlp_tasks.torch_device import mixed_precision, seeded
 
 #: At most so many n-grams have a vector, the most frequent ones.
 MOST_IDS = 150_000
@@ -40,6 +37,8 @@ DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 4, 30
 PATIENCE = 3
 #: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
 TRAINED_WINDOWS = 4
+#: Batches whose documents are sorted by length together.
+SORTED_TOGETHER = 50
 LEARNING_RATE, WARM_UP, SMOOTHING = 1e-3, 0.1, 0.05
 
 
@@ -55,7 +54,9 @@ class NeuralClassifier:
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K)."""
-        return score(self.network, units.index(units.split(texts, beat), self.buckets), self.device, beat)
+        return score(
+            self.network, word_ngrams.index(word_ngrams.split(texts, beat), self.buckets), self.device, beat
+        )
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
@@ -63,20 +64,20 @@ class NeuralClassifier:
         """Each word's vector times the score's gradient by it (Shrikumar et al. 2016), over all its places."""
         found = []
         for text, label in zip(texts, labels, strict=True):
-            words = units.index(units.split([text], beat), self.buckets)
+            words = word_ngrams.index(word_ngrams.split([text], beat), self.buckets)
             found.append(
-                heaviest(zip(units.spelled(text), self._pulls(words, label, beat), strict=True), most)
+                heaviest(zip(word_ngrams.spelled(text), self._pulls(words, label, beat), strict=True), most)
             )
         return found
 
-    def _pulls(self, words: Units, label: int, beat: Callable[[], None]) -> list[float]:
+    def _pulls(self, words: WordNgrams, label: int, beat: Callable[[], None]) -> list[float]:
         """What each word of one text adds to the score (W,), to first order."""
         weight = self.network.labels.weight.detach()
         direction = weight[label] - weight.mean(dim=0)  # (H,)
         bounds, owner = network.windows(words, np.arange(1))
         pulls = np.zeros(len(words.word_starts) - 1)
         self.network.eval()
-        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+        for chosen in by_length(bounds[:, 1] - bounds[:, 0], BATCH_WORDS):
             part = network.batch(words, bounds[chosen], owner[chosen], 1, self.device)
             vectors = self.network.words(part.ids, part.word_starts).detach().requires_grad_()
             # cuDNN differentiates recurrent networks in training mode only.
@@ -105,40 +106,33 @@ def load(
     return NeuralClassifier(model.to(device).eval(), buckets, device)
 
 
-def fit(
-    make_encoder: MakeEncoder,
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
-    """Train until the tune loss stops falling; the best epoch's weights win."""
+def fit(make_encoder: MakeEncoder, examples: Examples, training: Training) -> Fitted:
+    """Train until the tune loss stops falling; the weights of the best epoch win."""
+    device = training.device
 
     def preparing() -> None:
-        progress(0, 1, "splitting texts into words")
+        training.progress(0, 1, "splitting texts into words")
 
-    words = units.split(examples.texts, preparing)
-    buckets = units.learn(words, MOST_IDS)
-    words = units.index(words, buckets)
-    tune = units.index(units.split(examples.tune_texts, preparing), buckets)
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(parameters.seed)
+    words = word_ngrams.split(examples.texts, preparing)
+    buckets = word_ngrams.learn(words, MOST_IDS)
+    words = word_ngrams.index(words, buckets)
+    tune = word_ngrams.index(word_ngrams.split(examples.tune_texts, preparing), buckets)
+    with seeded(training.parameters.seed, device):
         model = Network(len(buckets), examples.n_labels, make_encoder).to(device)
-        _train(model, words, tune, examples, parameters, device, progress, checkpoint)
-    tune_logits = score(model, tune, device, pulse.beat)
+        _train(model, words, tune, examples, training)
+    tune_logits = score(model, tune, device, heartbeat.beat)
     return Fitted(NeuralClassifier(model, buckets, device), tune_logits)
 
 
-def score(model: Network, words: Units, device: str, beat: Callable[[], None]) -> NDArray[np.float32]:
+def score(model: Network, words: WordNgrams, device: str, beat: Callable[[], None]) -> NDArray[np.float32]:
     """Logits (N, K) of indexed texts. Windows of similar length go together, a few at a time."""
     model.eval()
     bounds, owner = network.windows(words, np.arange(len(words)))
     sums = torch.zeros(len(words), model.encoder.out_width + 1, device=device)
     with torch.inference_mode():
-        for chosen in _by_length(bounds[:, 1] - bounds[:, 0]):
+        for chosen in by_length(bounds[:, 1] - bounds[:, 0], BATCH_WORDS):
             part = network.batch(words, bounds[chosen], owner[chosen], len(words), device)
-            with _mixed_precision(device):
+            with mixed_precision(device):
                 sums += model.pool(part)
             beat()
         logits: NDArray[np.float32] = model.decide(sums).float().cpu().numpy()
@@ -146,50 +140,35 @@ def score(model: Network, words: Units, device: str, beat: Callable[[], None]) -
 
 
 def _train(
-    model: Network,
-    words: Units,
-    tune: Units,
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None,
+    model: Network, words: WordNgrams, tune: WordNgrams, examples: Examples, training: Training
 ) -> None:
-    n = len(words)
-    epochs = parameters.epochs or int(np.clip(DOCUMENTS_READ // n, FEWEST_EPOCHS, MOST_EPOCHS))
+    n, device = len(words), training.device
+    n_epochs = training.parameters.epochs or int(np.clip(DOCUMENTS_READ // n, FEWEST_EPOCHS, MOST_EPOCHS))
     batch_documents = int(np.clip(n // 100, 16, 256))
+    n_steps = n_epochs * -(-n // batch_documents)
     labels = torch.from_numpy(examples.labels).to(device)
     measure = measure_for(examples, device, SMOOTHING)
-    steps_per_epoch = -(-n // batch_documents)
-    steps = _Steps(model, epochs * steps_per_epoch)
-    random = np.random.default_rng(parameters.seed)
-    course = Course(model, steps.optimizers, random, device, checkpoint)
-    course.restore()
-    steps.done = course.steps
-    while course.epoch < epochs:
-        model.train()
+    random = np.random.default_rng(training.parameters.seed)
+    steps = _Steps(model, n_steps)
+    course = Course(model, steps.optimizers, random, device, training.checkpoint)
+
+    def epoch() -> Iterator[float]:
         for documents, batch in _batches(words, batch_documents, random, device):
-            with _mixed_precision(device):
+            with mixed_precision(device):
                 logits = model(batch)
             loss = measure(logits.float(), labels[documents])
-            steps.take(loss)
-            note = f"epoch {course.epoch + 1} of {epochs}, loss {loss.item():.3f}{course.note}"
-            progress(steps.done, steps.total, note)
-        tune_logits = score(model, tune, device, lambda: progress(steps.done, steps.total, "tuning"))
-        accuracy = float(are_right(examples.tune_labels, tune_logits).mean()) if len(tune) else 0.0
-        course.note = f", tune accuracy {accuracy:.4f}"
-        course.epoch, course.steps = course.epoch + 1, steps.done
-        is_better = course.judge(
-            calibrate(tune_logits, examples.tune_labels).loss if len(tune) else -course.epoch
-        )
-        if not is_better and course.epoch - course.best_epoch >= PATIENCE:
-            course.epoch = epochs  # also for whoever goes on from here
-        course.save()
-    model.load_state_dict(course.best_state)
+            steps.take(loss, course.steps)
+            yield loss.item()
+
+    def tune_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
+        return score(model, tune, device, beat)
+
+    loop = epochs.Loop(n_epochs, n_steps, epoch, tune_logits, examples.tune_labels, PATIENCE)
+    epochs.run(loop, course, training.progress)
 
 
 class _Steps:
-    """Two optimizers, one for the embedding's sparse gradients, under one schedule of learning rates."""
+    """Two optimizers, one for the embedding's sparse gradients, with one schedule of learning rates."""
 
     def __init__(self, model: Network, total: int) -> None:
         dense = [weight for name, weight in model.named_parameters() if name != "words.weight"]
@@ -197,11 +176,11 @@ class _Steps:
             torch.optim.SparseAdam([model.words.weight], lr=LEARNING_RATE),
             torch.optim.AdamW(dense, lr=LEARNING_RATE, weight_decay=0.01),
         ]
-        self.dense, self.done, self.total = dense, 0, total
+        self.dense, self.total = dense, total
 
-    def take(self, loss: torch.Tensor) -> None:
-        """One step down the loss."""
-        share = self.done / self.total
+    def take(self, loss: torch.Tensor, done: int) -> None:
+        """One step down the loss, after `done` others."""
+        share = done / self.total
         factor = min((share + 1 / self.total) / WARM_UP, (1 - share) / (1 - WARM_UP))
         for optimizer in self.optimizers:
             optimizer.zero_grad()
@@ -211,25 +190,13 @@ class _Steps:
         nn.utils.clip_grad_norm_(self.dense, 1.0)
         for optimizer in self.optimizers:
             optimizer.step()
-        self.done += 1
 
 
 def _batches(
-    words: Units, batch_documents: int, random: np.random.Generator, device: str
+    words: WordNgrams, batch_documents: int, random: np.random.Generator, device: str
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
     """All documents once, in random batches of similar length."""
-    order = random.permutation(len(words))
-    lengths = np.diff(words.text_starts)
-    near = batch_documents * 50
-    order = np.concatenate(
-        [
-            part[np.argsort(lengths[part], kind="stable")]
-            for part in np.split(order, range(near, len(order), near))
-        ]
-    )
-    batches = np.split(order, range(batch_documents, len(order), batch_documents))
-    for place in random.permutation(len(batches)):
-        documents = batches[place]
+    for documents in shuffled(np.diff(words.text_starts), batch_documents, random, SORTED_TOGETHER):
         bounds, owner = network.windows(words, documents)
         kept = _sampled(owner, random)
         yield documents, network.batch(words, bounds[kept], owner[kept], len(documents), device)
@@ -243,17 +210,3 @@ def _sampled(owner: NDArray[np.int64], random: np.random.Generator) -> NDArray[n
     mixed = mixed[np.argsort(owner[mixed], kind="stable")]
     first = np.searchsorted(owner[mixed], owner[mixed])
     return np.sort(mixed[np.arange(len(mixed)) - first < TRAINED_WINDOWS])
-
-
-def _by_length(lengths: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Indexes, short ones first, in groups of about BATCH_WORDS words with padding."""
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > BATCH_WORDS:
-            yield order[start:end]
-            start = end
-
-
-def _mixed_precision(device: str) -> torch.autocast:
-    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=device.startswith("cuda"))
