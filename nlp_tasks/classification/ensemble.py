@@ -1,6 +1,6 @@
-"""`ensemble`: `linear`, `morphemes` and `cnn` together. They err on different documents, so their mean errs on fewer.
+"""`ensemble`: the weighted mean of `linear`, `morphemes` and `cnn`, which make different errors.
 
-The most exact of the architectures that need no download, at the price of the slower member.
+The most accurate architecture that needs no download. It takes as long as its members together.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.errors import ModelFileError
 
 MEMBERS = ("linear", "morphemes", "cnn")
-#: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
+#: Each member is asked for this many times the number of terms wanted, since other terms may rank first in the sum.
 ASKED = 4
-#: Shares are tried in steps of a tenth.
+#: Shares are tried in steps of 1 / STEPS.
 STEPS = 10
 
 
 @dataclass
 class EnsembleClassifier:
-    """Its members, and the factor of each one's scores."""
+    """Trained members, and the factor of each member's scores."""
 
     members: Sequence[Classifier]
     factors: Sequence[float]
@@ -38,14 +38,14 @@ class EnsembleClassifier:
         self.batch_chars = min(member.batch_chars for member in self.members)
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K): the weighted sum of the members'."""
+        """Scores (N, K): the weighted sum of the members' scores."""
         scores = [member.logits(texts, beat) for member in self.members]
         return _mixed(scores, self.factors)
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """The members' terms, with each member's weight."""
+        """The terms of all members, weighted by each member's factor."""
         together: list[Terms] = [[] for _ in texts]
         for member, factor in zip(self.members, self.factors, strict=True):
             if factor > 0:
@@ -79,16 +79,16 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 
 
 def fit(examples: Examples, training: Training) -> Fitted:
-    """Fit the members one after the other, then choose their shares by the tune examples."""
+    """Fit the members one after the other, then choose their shares by the validation examples."""
     fitted = [
         architecture.get(name).fit(examples, _of_member(training, place))
         for place, name in enumerate(MEMBERS)
     ]
-    tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
+    tuned = [calibrate(member.validation_logits, examples.validation_labels) for member in fitted]
     calibrated = [each.logits for each in tuned]
 
     def loss(shares: Sequence[float]) -> float:
-        return calibrate(_mixed(calibrated, shares), examples.tune_labels).loss
+        return calibrate(_mixed(calibrated, shares), examples.validation_labels).loss
 
     shares = min(_shares(len(MEMBERS)), key=loss)
     factors = [share / each.temperature for share, each in zip(shares, tuned, strict=True)]
@@ -97,7 +97,7 @@ def fit(examples: Examples, training: Training) -> Fitted:
 
 
 def _shares(n: int) -> list[tuple[float, ...]]:
-    """Every way to share one among n members."""
+    """All combinations of n shares that sum to 1."""
     ways = itertools.product(range(STEPS + 1), repeat=n)
     return [tuple(part / STEPS for part in way) for way in ways if sum(way) == STEPS]
 

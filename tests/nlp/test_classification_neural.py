@@ -119,7 +119,7 @@ def test_progress_names_the_epoch(tmp_path: Path) -> None:
     notes: list[str] = []
     train(tmp_path / "model", "cnn", labelled(60), notes, epochs=2)
     # of fast steps only the last is sure to be told
-    assert any(note.startswith("epoch 2 of 2, loss") and "tune accuracy" in note for note in notes)
+    assert any(note.startswith("epoch 2 of 2, loss") and "validation accuracy" in note for note in notes)
 
 
 def test_words_are_the_same_alone_and_in_company() -> None:

@@ -114,7 +114,7 @@ def test_a_label_of_no_used_row_has_an_answer() -> None:
 
 
 def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
-    fold = cross_validation.folds(LABELS, n_tune=0)
+    fold = cross_validation.folds(LABELS, n_validation=0)
     told = np.where(fold == 2, (LABELS + 1) % 3, LABELS)
     for turned in (False, True):
         honest, lied = (
@@ -129,7 +129,7 @@ def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
 
 
 def test_scores_of_a_fold_are_those_of_texts_that_come_later() -> None:
-    fold = cross_validation.folds(LABELS, n_tune=0)
+    fold = cross_validation.folds(LABELS, n_validation=0)
     found = cross_validation.scores(problem(turned=False), fold, (1.0,), 0.01, 500, Silent())
     before = [text for text, number in zip(TEXTS, fold, strict=True) if number]
     later = [text for text, number in zip(TEXTS, fold, strict=True) if not number]
@@ -145,14 +145,14 @@ def test_scores_of_a_fold_are_those_of_texts_that_come_later() -> None:
 
 def test_every_label_is_in_every_fold() -> None:
     labels = np.repeat([0, 1, 2], [40, 5, 15])
-    fold = cross_validation.folds(labels, n_tune=0)
+    fold = cross_validation.folds(labels, n_validation=0)
     assert all(set(labels[fold == number]) == {0, 1, 2} for number in range(cross_validation.FOLDS))
 
 
 def test_of_many_texts_only_those_to_choose_by_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_validation, "MANY", 30)
     assert (
-        cross_validation.folds(np.zeros(30, np.int64), n_tune=4).tolist()
+        cross_validation.folds(np.zeros(30, np.int64), n_validation=4).tolist()
         == [cross_validation.ALWAYS_USED] * 26 + [0] * 4
     )
 
@@ -200,7 +200,7 @@ def test_a_training_tells_how_far_it_is_to_its_end() -> None:
 
 def test_documents_with_the_same_labels_are_dealt_to_all_folds() -> None:
     several = np.tile(np.eye(5, dtype=np.int64), (20, 1))
-    fold = cross_validation.folds(several, n_tune=0)
+    fold = cross_validation.folds(several, n_validation=0)
     for label in range(5):
         assert np.bincount(fold[several[:, label] > 0]).tolist() == [4] * 5
 

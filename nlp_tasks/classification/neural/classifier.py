@@ -1,8 +1,8 @@
-"""Trains and runs the neural architectures: the same recipe whatever the encoder.
+"""Training and prediction of the neural architectures, the same for every encoder.
 
-AdamW with a linear warm-up and decay, batches of documents of similar length, early stopping by the tune
-examples, bfloat16 on a GPU. The same seed makes the same model on the same machine, also when the training was
-interrupted after an epoch and went on.
+AdamW with a linear warm-up and decay, batches of documents of similar length, early stopping by the validation loss,
+bfloat16 on a GPU. The same seed gives the same model on the same machine, even if the training was interrupted and
+resumed from a checkpoint.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from nlp_tasks.classification.neural.training_state import Course
 from nlp_tasks.classification.neural.word_ngrams import WordNgrams
 from nlp_tasks.torch_device import mixed_precision, seeded
 
-#: At most so many n-grams have a vector, the most frequent ones.
+#: The number of n-grams that have a vector, at most: the most frequent ones.
 MOST_IDS = 150_000
-#: Words that go through the network together when labelling, padding included.
+#: Words in a batch when labelling, including padding.
 BATCH_WORDS = 16_384
-#: So many documents are read in training unless `epochs` says otherwise: few documents, many epochs.
+#: The default number of epochs is the number that reads about this many documents, within these limits.
 DOCUMENTS_READ, FEWEST_EPOCHS, MOST_EPOCHS = 150_000, 4, 30
-#: Stop when the tune loss has not improved for so many epochs.
+#: Stop when the validation loss has not improved for this many epochs.
 PATIENCE = 3
-#: Of a long document, training reads so many windows in each epoch, chosen anew. Labelling reads all.
+#: Training reads at most this many windows of a document, drawn at random in each epoch. Labelling reads all.
 TRAINED_WINDOWS = 4
 #: Batches whose documents are sorted by length together.
 SORTED_TOGETHER = 50
@@ -44,7 +44,7 @@ LEARNING_RATE, WARM_UP, SMOOTHING = 1e-3, 0.1, 0.05
 
 @dataclass
 class NeuralClassifier:
-    """A trained network and the buckets its embedding knows."""
+    """A trained network, and the buckets that have a row in its embedding."""
 
     network: Network
     buckets: NDArray[np.int64]
@@ -61,7 +61,8 @@ class NeuralClassifier:
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """Each word's vector times the score's gradient by it (Shrikumar et al. 2016), over all its places."""
+        """Gradient times input (Shrikumar et al. 2016): the vector of each word times the gradient of the score, summed
+        over its occurrences."""
         found = []
         for text, label in zip(texts, labels, strict=True):
             words = word_ngrams.index(word_ngrams.split([text], beat), self.buckets)
@@ -71,7 +72,7 @@ class NeuralClassifier:
         return found
 
     def _pulls(self, words: WordNgrams, label: int, beat: Callable[[], None]) -> list[float]:
-        """What each word of one text adds to the score (W,), to first order."""
+        """What each word of a text adds to the score (W,), to first order."""
         weight = self.network.labels.weight.detach()
         direction = weight[label] - weight.mean(dim=0)  # (H,)
         bounds, owner = network.windows(words, np.arange(1))
@@ -80,7 +81,7 @@ class NeuralClassifier:
         for chosen in by_length(bounds[:, 1] - bounds[:, 0], BATCH_WORDS):
             part = network.batch(words, bounds[chosen], owner[chosen], 1, self.device)
             vectors = self.network.words(part.ids, part.word_starts).detach().requires_grad_()
-            # cuDNN differentiates recurrent networks in training mode only.
+            # cuDNN can differentiate recurrent networks in training mode only.
             with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
                 sums = self.network.pool_words(vectors, part)[0, :-1]
                 (gradient,) = torch.autograd.grad(sums @ direction / max(1, len(pulls)), vectors)
@@ -90,7 +91,7 @@ class NeuralClassifier:
         return [float(pull) for pull in pulls]
 
     def state(self) -> State:
-        """Every weight of the network by its name, and the buckets."""
+        """The weights of the network by name, and the buckets."""
         tensors = {f"network.{name}": w.cpu().numpy() for name, w in self.network.state_dict().items()}
         return {"n_labels": self.network.labels.out_features}, tensors | {"buckets": self.buckets}
 
@@ -107,7 +108,7 @@ def load(
 
 
 def fit(make_encoder: MakeEncoder, examples: Examples, training: Training) -> Fitted:
-    """Train until the tune loss stops falling; the weights of the best epoch win."""
+    """Train until the validation loss stops improving, and keep the weights of the best epoch."""
     device = training.device
 
     def preparing() -> None:
@@ -116,16 +117,16 @@ def fit(make_encoder: MakeEncoder, examples: Examples, training: Training) -> Fi
     words = word_ngrams.split(examples.texts, preparing)
     buckets = word_ngrams.learn(words, MOST_IDS)
     words = word_ngrams.index(words, buckets)
-    tune = word_ngrams.index(word_ngrams.split(examples.tune_texts, preparing), buckets)
+    validation = word_ngrams.index(word_ngrams.split(examples.validation_texts, preparing), buckets)
     with seeded(training.parameters.seed, device):
         model = Network(len(buckets), examples.n_labels, make_encoder).to(device)
-        _train(model, words, tune, examples, training)
-    tune_logits = score(model, tune, device, heartbeat.beat)
-    return Fitted(NeuralClassifier(model, buckets, device), tune_logits)
+        _train(model, words, validation, examples, training)
+    validation_logits = score(model, validation, device, heartbeat.beat)
+    return Fitted(NeuralClassifier(model, buckets, device), validation_logits)
 
 
 def score(model: Network, words: WordNgrams, device: str, beat: Callable[[], None]) -> NDArray[np.float32]:
-    """Logits (N, K) of indexed texts. Windows of similar length go together, a few at a time."""
+    """Logits (N, K) of indexed texts, in batches of windows of similar length."""
     model.eval()
     bounds, owner = network.windows(words, np.arange(len(words)))
     sums = torch.zeros(len(words), model.encoder.out_width + 1, device=device)
@@ -140,7 +141,7 @@ def score(model: Network, words: WordNgrams, device: str, beat: Callable[[], Non
 
 
 def _train(
-    model: Network, words: WordNgrams, tune: WordNgrams, examples: Examples, training: Training
+    model: Network, words: WordNgrams, validation: WordNgrams, examples: Examples, training: Training
 ) -> None:
     n, device = len(words), training.device
     n_epochs = training.parameters.epochs or int(np.clip(DOCUMENTS_READ // n, FEWEST_EPOCHS, MOST_EPOCHS))
@@ -160,10 +161,10 @@ def _train(
             steps.take(loss, course.steps)
             yield loss.item()
 
-    def tune_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
-        return score(model, tune, device, beat)
+    def validation_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
+        return score(model, validation, device, beat)
 
-    loop = epochs.Loop(n_epochs, n_steps, epoch, tune_logits, examples.tune_labels, PATIENCE)
+    loop = epochs.Loop(n_epochs, n_steps, epoch, validation_logits, examples.validation_labels, PATIENCE)
     epochs.run(loop, course, training.progress)
 
 
@@ -195,7 +196,7 @@ class _Steps:
 def _batches(
     words: WordNgrams, batch_documents: int, random: np.random.Generator, device: str
 ) -> Iterator[tuple[NDArray[np.int64], Batch]]:
-    """All documents once, in random batches of similar length."""
+    """All documents once, in random batches of documents of similar length."""
     for documents in shuffled(np.diff(words.text_starts), batch_documents, random, SORTED_TOGETHER):
         bounds, owner = network.windows(words, documents)
         kept = _sampled(owner, random)

@@ -1,4 +1,4 @@
-"""`cnn`: convolutions over one, two and three words, pooled by maximum (Kim 2014)."""
+"""`cnn`: convolutions over one, two and three words, with max pooling (Kim 2014)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gru`: a bidirectional gated recurrent network over words (Cho et al. 2014), pooled by maximum and mean."""
+"""`gru`: a bidirectional gated recurrent network over words (Cho et al. 2014), with max and mean pooling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), pooled by maximum and mean."""
+"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), with max and mean pooling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fine-tunes a transformers model on windows of documents: AdamW, linear warm-up and decay, the best epoch wins."""
+"""Fine-tunes a transformers model on windows of documents: AdamW, linear warm-up and decay; keeps the best epoch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nlp_tasks.classification.neural.losses import measure_for
 from nlp_tasks.classification.neural.training_state import Course
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, Windows, cut, forward
 
-#: Devlin et al. (2019), section A.3, and what KoELECTRA's authors use.
+#: Devlin et al. (2019), section A.3, and the values that the authors of KoELECTRA use.
 EPOCHS, BATCH_WINDOWS, LEARNING_RATE, WARM_UP = 3, 32, 5e-5, 0.1
-#: Training reads at most so many windows of a document, each with the document's label. Labelling reads all.
+#: Training reads at most this many windows of a document, each with the document's label. Labelling reads all.
 TRAINED_WINDOWS = 4
 
 
@@ -36,10 +36,10 @@ def run(classifier: PretrainedClassifier, examples: Examples, training: Training
         for chosen in np.split(order, range(BATCH_WINDOWS, len(order), BATCH_WINDOWS)):
             yield step.take(chosen, course.steps)
 
-    def tune_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
-        return classifier.logits(examples.tune_texts, beat)
+    def validation_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
+        return classifier.logits(examples.validation_texts, beat)
 
-    loop = epochs.Loop(n_epochs, n_steps, epoch, tune_logits, examples.tune_labels)
+    loop = epochs.Loop(n_epochs, n_steps, epoch, validation_logits, examples.validation_labels)
     epochs.run(loop, course, training.progress)
 
 
@@ -50,7 +50,7 @@ def _first_of_each(windows: Windows) -> NDArray[np.int64]:
 
 
 class _Step:
-    """The optimizer with its schedule, and what a step needs of the data."""
+    """The optimizer with its schedule, and the data that a step needs."""
 
     def __init__(
         self, classifier: PretrainedClassifier, windows: Windows, examples: Examples, total: int

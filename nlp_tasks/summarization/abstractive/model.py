@@ -1,4 +1,4 @@
-"""A trained summarizer of our own: its network with its vocabulary, on disk and at work."""
+"""docmill's own summarizer: its network with its vocabulary, on disk and at work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nlp_tasks.summarization.abstractive.decoding import Decoding, write
 from nlp_tasks.summarization.abstractive.network import Network, Size
 from nlp_tasks.summarization.abstractive.subwords import Subwords
 
-#: Token places (documents x beams x tokens read) that go through the network together, padding included.
+#: Token positions (documents x beams x input tokens) in a batch, including padding.
 BATCH_PLACES = 64_000
 
 
@@ -33,7 +33,7 @@ class OwnSummarizer:
     def summarize(
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
     ) -> list[str]:
-        """One text for each of `texts`, none of which is blank; similar lengths go together."""
+        """One summary for each of `texts`, none of which may be blank; in batches of similar length."""
         read = [encoder_input.read(text, self.subwords) for text in texts]
         order = sorted(range(len(texts)), key=lambda index: -len(read[index]))
         written: dict[int, str] = {}
@@ -47,14 +47,14 @@ class OwnSummarizer:
         return [written[index] for index in range(len(texts))]
 
     def save(self, model_dir: Path) -> None:
-        """As JSON and safetensors, sealed."""
+        """Write the model as JSON and safetensors, and seal it."""
         tensors = {name: weight.cpu().numpy() for name, weight in self.network.state_dict().items()}
         config = {"size": asdict(self.size), "subwords": self.subwords.as_json()}
         model_files.save(model_dir, config, tensors)
 
 
 def load(model_dir: Path, device: str) -> OwnSummarizer:
-    """What `save` wrote; ModelFileError if a file is not as it was."""
+    """The model that `save` wrote; ModelFileError if a file was changed."""
     config, tensors = model_files.load(model_dir)
     size = Size(**config["size"])
     network = Network(size)
@@ -63,6 +63,6 @@ def load(model_dir: Path, device: str) -> OwnSummarizer:
 
 
 def seed_of(text: str, seed: int) -> int:
-    """A number for drawing that depends on the text and on what was asked for, and on nothing else."""
+    """A seed for sampling that depends only on the text and on the seed asked for."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, salt=seed.to_bytes(16))
     return int.from_bytes(digest.digest())

@@ -1,4 +1,4 @@
-"""Documents in, summaries out, a batch at a time."""
+"""The stage of `summarize` for extractive methods, a batch of documents at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
 from readers.markup import Plain
 
-#: Longer sentences are running text without full stops, or noise: they are cut.
+#: Longer sentences are running text without full stops, or noise: they are split.
 _LONGEST_SENTENCE = 1000
 
 
@@ -31,7 +31,7 @@ class Summarizer:
         self._query = tokens(self._parameters.query)
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """A SummaryRow and its SummarySentenceRows per document, or a DocumentError for a blank one."""
+        """A SummaryRow with its SummarySentenceRows for each document, or a DocumentError if it is blank."""
         seen = [Plain(document.text) for document in documents]
         texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
