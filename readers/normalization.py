@@ -1,4 +1,4 @@
-"""One spelling for each character: Unicode NFC (files from macOS spell Hangul in single letters, NFD)."""
+"""Unicode normalisation to NFC (files from macOS may have Hangul in NFD, as single letters)."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def nfc(text: str) -> str:
-    """The text in NFC; most text is, and is handed back as it is."""
+    """The text in NFC; returned as it is if it already is in NFC, as most text is."""
     return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
