@@ -384,7 +384,7 @@ MUTANTS = (
     ),
     Mutant(
         "no beat from inside the steps after the counting of n-grams",
-        "nlp_tasks/pulse.py",
+        "nlp_tasks/heartbeat.py",
         "before, _listener = _listener, listener",
         "before = _listener",
         ("nlp/test_beats.py::test_a_training_of_a_classifier_is_never_silent[linear]",),
@@ -412,7 +412,7 @@ MUTANTS = (
     ),
     Mutant(
         "advice names an option that is not there",
-        "readers/objects.py",
+        "readers/json_objects.py",
         '"MISSING_KEY", "--key-field"',
         '"MISSING_KEY", "--key"',
         ("commands/test_remedies.py::test_what_a_message_advises_works",),
@@ -427,8 +427,8 @@ MUTANTS = (
     Mutant(
         "number of sentences without a limit",
         "nlp_tasks/summarization/__init__.py",
-        "if not 1 <= self.sentences <= MOST_SENTENCES:",
-        "if self.sentences < 1:",
+        '            le=10_000,\n            description="sentences to keep',
+        '            description="sentences to keep',
         ("commands/test_parameter_bounds.py::test_a_value_is_refused_in_a_line_or_kept_in_bounds",),
     ),
     Mutant(
@@ -447,7 +447,7 @@ MUTANTS = (
     ),
     Mutant(
         "single jamo are words",
-        "nlp_tasks/keywords/words.py",
+        "nlp_tasks/keywords/phrases.py",
         "    for pattern in (_jamo, _notice):",
         "    for pattern in (_notice,):",
         ("nlp/test_keywords.py",),

@@ -1,4 +1,4 @@
-"""Summaries and references in, scores out."""
+"""The stage of `evaluate`: from summaries and references to scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Judge:
 
     def __init__(self, setup: Setup) -> None:
         if setup.judged is None:
-            raise ValueError("evaluate reads summaries from the store, and none was given")
+            raise ValueError("evaluate needs Setup.judged, which reads summaries from the store")
         self._parameters: EvaluateParameters = setup.parameters
         self._judged = setup.judged
         self._beat = setup.beat
@@ -37,7 +37,7 @@ class Judge:
         if not self._parameters.references:
             reference = document.label
         if not reference:
-            return DocumentError("NO_REFERENCE", "there is no summary of this document to compare with")
+            return DocumentError("NO_REFERENCE", "there is no reference summary of this document")
         found, wanted = rouge_tokens(summary), rouge_tokens(reference)
         scores = rouge(found, wanted)
         return [SummaryScoreRow(self._parameters.job, *scores, len(found), len(wanted))]

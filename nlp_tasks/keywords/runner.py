@@ -1,4 +1,4 @@
-"""Documents in, keywords out, a batch at a time: TextRank over words (Mihalcea and Tarau 2004)."""
+"""The stage of `keywords`: TextRank over words (Mihalcea and Tarau 2004), a batch of documents at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import chain
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
 from nlp_tasks.keywords.candidates import ranked
+from nlp_tasks.keywords.phrases import phrases
 from nlp_tasks.keywords.word import Word
-from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
-from nlp_tasks.summarization.extractive import rank, term_matrix
+from nlp_tasks.summarization.extractive import ranking, term_matrix
 from readers.markup import plain
 
-#: Words that stand this near to each other are joined, the nearer the more.
+#: Words within a window of this many words are connected; the nearer they are, the more windows they share.
 WINDOW_WORDS = 4
 
 
@@ -31,7 +31,7 @@ class KeywordFinder:
         self._beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """KeywordRows per document; none for one without a noun or a content word; an error for a blank one."""
+        """KeywordRows for each document; none if it has no noun or content word; an error if it is blank."""
         texts = [plain(document.text) for document in documents]
         runs = [self._phrases(text) for text in texts]
         scores = word_scores(runs, self._device)
@@ -53,10 +53,10 @@ class KeywordFinder:
 
 
 def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cpu") -> list[dict[str, float]]:
-    """The importance of each word of each document, by name, all documents at once.
+    """The importance of each word of each document, by name, for all documents at once.
 
-    The graph of the summaries with words for sentences and windows for terms: the weight of an edge is how many
-    windows of WINDOW_WORDS words, moved on word by word, the two share.
+    PageRank on a graph of words. The weight of an edge is the number of sliding windows of WINDOW_WORDS words that
+    contain both words.
     """
     windows = [_windows([word.name for word in chain.from_iterable(runs)]) for runs in documents]
     filled = [index for index, of_words in enumerate(windows) if of_words]
@@ -64,14 +64,14 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
     if not filled:
         return scores
     batch = term_matrix.count([list(windows[index].values()) for index in filled], device=device)
-    importance = iter(rank.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
+    importance = iter(ranking.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
     for index in filled:
         scores[index] = {name: next(importance) for name in windows[index]}
     return scores
 
 
 def _windows(names: Sequence[str]) -> dict[str, list[str]]:
-    """The numbers of the windows that each word stands in; a window once, however often the word is in it."""
+    """The numbers of the windows that contain each word; each window once."""
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
     numbers = [str(number) for number in range(len(names) + WINDOW_WORDS - 1)]
     for place, name in enumerate(names):

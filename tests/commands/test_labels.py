@@ -59,7 +59,7 @@ def test_a_key_in_two_collections_needs_the_collections_name(shell: Shell) -> No
         (("set", "nokey", "x"), 1, "no collection has a document 'nokey'"),
         (("set", "nokey", "x", "--collection", "inbox"), 1, "collection 'inbox' has no document 'nokey'"),
         (("set", "k0", " "), 2, "the label is blank"),
-        (("set", "k0", "a\x07"), 2, "the label holds the control character U+0007"),
+        (("set", "k0", "a\x07"), 2, "the label contains the control character U+0007"),
         (("remove", "k0"), 1, "document 'k0' was given no label"),
     ],
 )

@@ -14,7 +14,7 @@ from db import chunks
 from db.chunks import Claim
 from db.database_errors import words
 from db.errors import FencedError, NewerSchemaError
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from workers import kinds
 from workers.processes.process import Process
 from workers.running import faults
@@ -43,7 +43,7 @@ def run(process: Process, chunk_id: int) -> str:
     process.holds(claim)
     lease = Lease(process, claim)
     try:
-        with lease.kept(), pulse.heard_by(lease.beat):
+        with lease.kept(), heartbeat.heard_by(lease.beat):
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from db import evaluations, model_versions, results
 from db.store import Store
-from nlp_tasks import model_files, pulse
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
@@ -114,7 +114,7 @@ def stored_vectors(
     terms: list[bytes] = []
     with store.read() as session:
         found = results.vectors(session, version_id, collection_id, as_of, with_terms=with_terms)
-        for id_, key, vector, words in pulse.beating(found):
+        for id_, key, vector, words in heartbeat.beating(found):
             ids.append(id_)
             keys.append(key)
             blocks.append(vector)

@@ -25,7 +25,7 @@ from db.progress import note_of
 from db.results import Rows
 from db.states import ErrorCode
 from db.store import Store
-from nlp_tasks import checkpoint, model_files, pulse
+from nlp_tasks import checkpoint, heartbeat, model_files
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Document, Kind, ModelInput, Progress, Train
 from readers import label_text as label_texts
@@ -60,7 +60,7 @@ class StoredDocuments:
             given = labels.of_documents(session, self.ids)
             for row in documents.stream(session, self.ids):
                 label = _text_of(given[row.id]) if row.id in given else row.label
-                pulse.beat()
+                heartbeat.beat()
                 yield Document(row.id, row.key, row.text, label)
 
 
@@ -107,7 +107,7 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
-    with pulse.heard_by(partial(_go_on, process, lease)):
+    with heartbeat.heard_by(partial(_go_on, process, lease)):
         metrics = train(stored, parameters, process.settings.device, building, progress)
         figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
         judgement = None
@@ -193,7 +193,7 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
     target = process.settings.models_path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     for file in building.rglob("*"):
-        pulse.beat()
+        heartbeat.beat()
         if file.is_file():
             _sync(file)
     building.rename(target)

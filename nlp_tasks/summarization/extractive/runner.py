@@ -1,4 +1,4 @@
-"""Documents in, summaries out, a batch at a time."""
+"""The stage of `summarize` for extractive methods, a batch of documents at a time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.sentences import Span
 from nlp_tasks.summarization import SummarizeParameters, SummaryRow, SummarySentenceRow
 from nlp_tasks.summarization.extractive.extract import Extract, extract
-from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
 from readers.markup import Plain
 
-#: Longer sentences are running text without full stops, or noise: they are cut.
+#: Longer sentences are running text without full stops, or noise: they are split.
 _LONGEST_SENTENCE = 1000
 
 
@@ -31,14 +31,14 @@ class Summarizer:
         self._query = tokens(self._parameters.query)
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """A SummaryRow and its SummarySentenceRows per document, or a DocumentError for a blank one."""
+        """A SummaryRow with its SummarySentenceRows for each document, or a DocumentError if it is blank."""
         seen = [Plain(document.text) for document in documents]
         texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
         candidates = [[s[i] for i in prose(text, s)] for text, s in zip(texts, spans, strict=True)]
         filled = [index for index, found in enumerate(candidates) if found]
         extracts = extract(
-            [[self._tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
+            [[_tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
             [[end - start for start, end in candidates[i]] for i in filled],
             self._parameters,
             self._query,
@@ -65,7 +65,7 @@ class Summarizer:
         self._beat()
         return sentences.split(text, _LONGEST_SENTENCE)
 
-    def _tokens(self, sentence: str) -> list[str]:
-        self._beat()
-        # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
-        return tokens(" ".join(addresses.masked(sentence).split()))
+
+def _tokens(sentence: str) -> list[str]:
+    # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
+    return tokens(" ".join(addresses.masked(sentence).split()))

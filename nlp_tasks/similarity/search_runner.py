@@ -1,4 +1,4 @@
-"""The stage `search`: documents in, their nearest neighbours and what they share out. Reads vectors, no text."""
+"""The stage `search`: from documents to their nearest neighbours and shared words. Reads vectors, no text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.shared_terms import Terms, idf
 
-#: Documents near by Doc2Vec among which `hybrid` looks for the best, or twice k if that is more.
+#: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
 CANDIDATES = 100
-#: The share of the tf-idf cosine in a hybrid score; the rest is Doc2Vec's. Found by measuring: docs/similarity.md.
+#: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
 TFIDF_SHARE = 0.8
 
 
 class Searcher:
-    """Runner of the stage `search`. Loads the vectors with the first batch."""
+    """Runner of the stage `search`. Loads the vectors at the first batch."""
 
     batch_documents = 1024
     batch_chars = 4_000_000
@@ -35,8 +35,8 @@ class Searcher:
         self._terms: Terms | None = None
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """At most k NeighbourRows and their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
-        latest of its key."""
+        """At most k NeighbourRows with their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
+        latest version of its key."""
         index = self._index or self._load()
         wanted = self._parameters
         n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
@@ -79,7 +79,7 @@ class Searcher:
     def _rescored(
         self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best of the candidates by both cosines, best first, equal ones by key."""
+        """The k best candidates by both cosines, best first, ties ordered by key."""
         assert self._terms is not None
         mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
         values, rows = mixed.tolist(), others.tolist()

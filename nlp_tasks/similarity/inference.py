@@ -1,12 +1,12 @@
-"""Inference of PV-DBOW with negative sampling without chance, in batches, in torch.
+"""Deterministic inference for PV-DBOW with negative sampling, in batches, in torch.
 
-gensim's stochastic descent follows, in expectation, the gradient flow from v = 0 of
+The stochastic gradient descent of gensim follows, in expectation, the gradient flow from v = 0 of
 
     L(v) = sum over words w of c_w log s(u_w.v)  +  k N E[log s(-u_n.v)],   n from the noise distribution,
 
-for a time T, the sum of its learning rates; c_w are the counts after down-sampling and N their sum. (A word
-drawn as its own noise is skipped, as gensim does.) Word order does not matter, so equal words fold into one
-count. A document's steps and samples depend on nothing but itself, so that its vector does not depend on its batch.
+for a time T, the sum of its learning rates; c_w are the counts after down-sampling and N is their sum. (A word that is
+drawn as its own noise is skipped, as in gensim.) Word order does not matter, so that equal words are one count. The
+steps and samples of a document depend on that document alone, so that its vector does not depend on its batch.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity import noise
+from nlp_tasks.similarity import noise_sample
+from nlp_tasks.similarity.gensim_descent import learning_rates
 from nlp_tasks.similarity.integrators import Problem, mild, stiff
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import learning_rates
 from nlp_tasks.similarity.word_counts import WordCounts, blocks, count
 
-#: Numbers in a block's word vectors: 4 MB stay in a CPU's cache; a GPU wants more at a time.
+#: Numbers in the word vectors of a block: 4 MB stay in the cache of a CPU; a GPU needs more at a time.
 BLOCK_NUMBERS = {"cpu": 2**20, "cuda": 2**27}
-#: Documents whose words are looked up together.
+#: Documents whose words are looked up at a time.
 COUNT_DOCUMENTS = 256
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How documents up to a stiffness are solved."""
+    """How documents up to a given stiffness are solved."""
 
     #: k N T times the largest eigenvalue of the noise words' second moment, over 4.
     stiffness: float
@@ -41,7 +41,7 @@ class Scheme:
     solve: Callable[[Problem], torch.Tensor]
 
 
-#: Found by measuring against means of 30 gensim runs; see docs/similarity.md.
+#: Chosen by comparison with the mean of 30 runs of gensim; see docs/similarity.md.
 SCHEMES = (
     Scheme(15.0, 256, partial(mild, n_steps=4)),
     Scheme(30.0, 512, partial(mild, n_steps=4)),
@@ -51,22 +51,23 @@ SCHEMES = (
 )
 
 
-class Flow:
-    """A PV-DBOW model loaded for inference. Words to vectors."""
+class DbowInference:
+    """A PV-DBOW model loaded for inference: from words to vectors."""
 
     def __init__(self, model: Model, device: str = "cpu", beat: Callable[[], None] = lambda: None) -> None:
         self._beat = beat
         self._device = torch.device(device)
         self._vocabulary = model.numbers
         self._negative = model.parameters.negative
-        self._p = noise.probabilities(model.counts)
+        self._p = noise_sample.probabilities(model.counts)
         self._keep = keep_chances(model.counts, model.parameters.sample)
         rates = learning_rates(model.parameters.alpha, model.parameters.min_alpha, model.infer_epochs)
         self._time = float(rates.sum())
         self._load_vectors(model)
 
     def _load_vectors(self, model: Model) -> None:
-        """The output vectors in the eigenbasis of their second moment under the noise, and the noise samples."""
+        """The output vectors in the eigenbasis of their second moment under the noise distribution, and the noise
+        samples."""
         output = torch.from_numpy(model.output).to(self._device)  # (V, D)
         p = torch.from_numpy(self._p).to(self._device)
         moment = (output.double() * p[:, None]).T @ output.double()
@@ -76,12 +77,14 @@ class Flow:
         rotated = output @ self._basis
         typical = torch.from_numpy(model.typical).to(self._device) @ self._basis
         sizes = {scheme.noise_size for scheme in SCHEMES}
-        self._noise = noise.fit(rotated, self._p, typical, sorted(sizes))
+        self._noise = noise_sample.fit(rotated, self._p, typical, sorted(sizes))
         self._squares = np.append(rotated.square().sum(dim=1).cpu().numpy(), 0.0)  # (V + 1,)
-        self._vectors = torch.cat([rotated, rotated.new_zeros(1, rotated.shape[1])])  # the last row pads
+        self._vectors = torch.cat(
+            [rotated, rotated.new_zeros(1, rotated.shape[1])]
+        )  # the last row is padding
 
     def __call__(self, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        """One vector per document, not normalised  # (B, D). Without a known word it is 0."""
+        """One vector per document, not normalised  # (B, D). It is 0 for a document without a known word."""
         vectors = np.zeros((len(documents), self._vectors.shape[1]), dtype=np.float32)
         for start in range(0, len(documents), COUNT_DOCUMENTS):
             part = documents[start : start + COUNT_DOCUMENTS]
@@ -132,7 +135,7 @@ class Flow:
 
 
 def keep_chances(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
-    """The probability that gensim's down-sampling keeps an occurrence of each word  # (V,)."""
+    """The probability that down-sampling, as in gensim, keeps an occurrence of each word  # (V,)."""
     if not sample:
         return np.ones(len(counts))
     ratio = sample * float(counts.sum()) / counts

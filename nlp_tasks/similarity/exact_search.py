@@ -1,8 +1,8 @@
 """Exact nearest neighbours by cosine, in tiles, on any torch device.
 
-Where the processor multiplies bfloat16 twice as fast as float32, candidates are found with it, and what its
-rounding could have lost is searched again with float32: the answer is the same. Beside the vectors, memory is
-bounded, whatever their number. Knows vectors and rows only.
+If the processor multiplies bfloat16 twice as fast as float32, candidates are found with bfloat16, and queries whose
+neighbours could have been lost in rounding are searched again with float32: the result is the same. Memory, beside the
+vectors, is bounded, whatever their number. Knows vectors and rows only.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity.groups import best_groups, members
+from nlp_tasks.similarity.candidate_search import best_groups, members
 
-#: Queries that are searched together: enough for the matrix product to run at the processor's full speed.
+#: Queries that are searched at a time: enough for matrix products to run at full speed.
 QUERY_ROWS = 1024
-#: Queries whose candidates are compared together: their vectors stay in the cache.
+#: Queries whose candidates are compared at a time: their vectors stay in the cache.
 REFINED_ROWS = 32
-#: Candidates beyond k and the query itself, so that rounding can hardly cost a place.
+#: Candidates beyond k and the query itself, so that rounding rarely loses a neighbour.
 SLACK = 4
-#: More than rounding can move a product of unit vectors in float32 ...
+#: An upper bound of the rounding error of a product of unit vectors in float32 ...
 ROUNDING = 1e-5
 #: ... and in bfloat16: 2^-8 by the two factors, 2^-9 by the product.
 ROUGH_ROUNDING = 2**-8 + 2**-9 + 1e-4
-#: Where every vector is compared: so many at a time, and so many cosines are held (64 MiB).
+#: For comparisons with every vector: vectors at a time, and the cosines that are kept (64 MiB).
 FULL_ROWS = 16_384
 FULL_SCORES = 2**24
-#: bfloat16 pays from so many vectors on, and until so many of the queries had to be searched again.
+#: bfloat16 is used with at least this many vectors, and until this share of the queries had to be searched again.
 ROUGH_FROM = 8192
 UNSURE_SHARE = 0.4
 
 
 class Index:
-    """Vectors ready to be searched. They are normalised; a zero vector stays zero (all its cosines are 0)."""
+    """Normalised vectors to search in. A zero vector stays zero: all its cosines are 0."""
 
     def __init__(
         self,
@@ -43,8 +43,8 @@ class Index:
         device: str = "cpu",
         rough: bool | None = None,
     ) -> None:
-        """`rough` says whether bfloat16 may find the candidates; None, where the processor is fast at it."""
-        #: Place in the order of keys -> row of `matrix`, and back.
+        """`rough`: whether to find candidates with bfloat16; None to do so if the processor is fast at it."""
+        #: From the place in the order of keys to the row of `matrix`, and back.
         self._rows = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
         self._places = np.empty_like(self._rows)
         self._places[self._rows] = np.arange(len(self._rows))
@@ -59,7 +59,7 @@ class Index:
     def neighbours(
         self, rows: NDArray[np.int64], k: int, beat: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """For each of these rows: its k nearest other rows and the cosines, nearest first, equal ones by key.
+        """For each of these rows, its k nearest other rows and the cosines, nearest first, ties ordered by key.
 
         Fewer than k if there are no more. `beat` is called often.
         """
@@ -87,7 +87,7 @@ class Index:
     def _surely(
         self, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same in float32; where even that cannot tell them apart, with every vector in float64."""
+        """The same in float32; in float64, with every vector, if float32 cannot distinguish the neighbours."""
         found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
         n_together = max(FULL_SCORES // len(self), 1)
         for part in torch.split(unsure, n_together):
@@ -97,7 +97,7 @@ class Index:
         return found, scores
 
     def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
-        """The n best places of all for each query, equal ones in the order of keys  # (Q, n)."""
+        """The n best places of all vectors for each query, ties in the order of keys  # (Q, n)."""
         wanted = self._vectors[queries].double()
         scores = torch.cat(
             [self._products(wanted, part, beat) for part in torch.split(self._vectors, FULL_ROWS)], dim=1
@@ -122,8 +122,8 @@ class Index:
         rounding: float,
         beat: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The k best of n groups of `vectors`, and which queries may have lost a neighbour: those whose k-th is
-        not clearly above what was left out  # (Q, k), (Q, k), (U,)."""
+        """The k best in n groups of `vectors`, and the queries that may have lost a neighbour: those whose k-th
+        neighbour is not clearly above the groups that were left out  # (Q, k), (Q, k), (U,)."""
         maxima, groups = best_groups(vectors, vectors[queries], n, beat)
         n_places = min(n, len(self))
         found = queries.new_empty(len(queries), k)
@@ -137,14 +137,14 @@ class Index:
         if k == 0 or n_places == len(self):
             return found, scores, queries.new_empty(0)
         bound = lowest + ROUNDING
-        if maxima.shape[1] == n:  # else every group was looked into
+        if maxima.shape[1] == n:  # otherwise every group was searched
             bound = torch.maximum(bound, maxima[:, -1] + rounding)
         return found, scores, torch.nonzero(bound >= scores[:, -1]).flatten()
 
     def _best_places(
         self, queries: torch.Tensor, groups: torch.Tensor, n: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The n best places in each query's groups, and the lowest of their products  # (Q, n), (Q,)."""
+        """The n best places in the groups of each query, and the lowest of their products  # (Q, n), (Q,)."""
         every = members(groups)  # (Q, n * GROUP)
         places = every.clamp_max(len(self) - 1)
         products = torch.bmm(self._vectors[queries][:, None], _rows(self._vectors, places).transpose(1, 2))
@@ -155,7 +155,7 @@ class Index:
     def _exact(
         self, queries: torch.Tensor, places: torch.Tensor, k: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The best k of the candidate places, by cosines that do not depend on where a vector stands in a tile."""
+        """The best k of the candidate places, by cosines that do not depend on the place of a vector in a tile."""
         places = places.sort(dim=1).values  # so that a stable sort by score keeps ties in the order of keys
         vectors = _rows(self._vectors, places).double()  # (Q, C, D)
         scores = (vectors * self._vectors[queries][:, None]).sum(dim=2).float()  # (Q, C)
@@ -165,11 +165,11 @@ class Index:
 
 
 def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-    """vectors[places], by the faster way  # (Q, n, D)."""
+    """vectors[places], in the faster of two ways  # (Q, n, D)."""
     return vectors.index_select(0, places.flatten()).view(*places.shape, -1)
 
 
 def _has_fast_bfloat16() -> bool:
-    """Whether this processor has instructions for products of bfloat16; without them it is slower than float32."""
+    """Whether this processor has instructions for bfloat16 products; without them bfloat16 is slower than float32."""
     supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(supported())

@@ -1,7 +1,8 @@
-"""What the SVM and naive Bayes say of texts that they did not learn from, to choose settings by.
+"""Scores of texts by models that were not fitted on them (cross-validation), to choose settings by.
 
-Few texts are cut into folds, and each fold is scored by what was learned from the others: a choice by all texts is
-less of a gamble than one by a tenth of them. Of many, one part says enough. Knows nothing of what is chosen.
+Small sets are divided into folds, and each fold is scored by models fitted on the other folds: a choice based on all
+texts has less variance than one based on a tenth of them. For large sets the validation texts are the only fold. Knows
+nothing of what is chosen.
 """
 
 from __future__ import annotations
@@ -18,37 +19,37 @@ from nlp_tasks.classification.linear.features import Rows, blocks
 from nlp_tasks.classification.linear.solver import Problem
 
 FOLDS = 5
-#: From so many texts on, the tune texts are the only fold.
+#: With at least this many texts, the validation texts are the only fold.
 MANY = 20_000
-#: The fold of texts that every model learns from.
+#: The fold of texts that every model is fitted on.
 ALWAYS_USED = -1
 
 
 class Watch(Protocol):
-    """Who is told how it goes."""
+    """Receives the progress."""
 
     def fitting(self, loss: float) -> None:
-        """The mean loss, at each pass over the rows."""
+        """Called with the mean loss at each pass over the rows."""
 
     def fitted(self) -> None:
-        """One fit has ended."""
+        """Called at the end of each fit."""
 
 
 @dataclass(frozen=True)
 class Unseen:
-    """Scores (M, K) of the texts at these places, by models that did not see them."""
+    """Scores (M, K) of the texts at these places, by models that were not fitted on them."""
 
     places: NDArray[np.int64]  # (M,) ascending
     bayes: NDArray[np.float32]
-    #: C -> the SVM's.
+    #: C -> the scores of the SVM.
     svm: dict[float, NDArray[np.float32]]
 
 
-def folds(labels: NDArray[np.int64], n_tune: int) -> NDArray[np.int64]:
-    """The fold of each text (N,), the last `n_tune` of which are to choose by: all labels in all folds."""
+def folds(labels: NDArray[np.int64], n_validation: int) -> NDArray[np.int64]:
+    """The fold of each text (N,), stratified by label. The last `n_validation` texts are the validation texts."""
     if len(labels) >= MANY:
-        return np.where(np.arange(len(labels)) < len(labels) - n_tune, ALWAYS_USED, 0)
-    # Of lists of labels those with the same labels are dealt out in turn, whatever order they came in.
+        return np.where(np.arange(len(labels)) < len(labels) - n_validation, ALWAYS_USED, 0)
+    # Texts with the same list of labels are assigned to the folds in turn, whatever their order.
     sets = labels if labels.ndim == 1 else np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     order = np.argsort(sets, kind="stable")
     fold = np.empty(len(labels), np.int64)
@@ -64,7 +65,7 @@ def scores(
     passes: int,
     watch: Watch,
 ) -> Unseen:
-    """Every fold's scores by the other folds, for every strength, by `problem` of all rows."""
+    """The scores of every fold by models fitted on the other folds, for every strength. `problem` has all rows."""
     shape = tuple(problem.members.shape)
     bayes = np.zeros(shape, np.float32)
     svm = {strength: np.zeros(shape, np.float32) for strength in strengths}
@@ -73,7 +74,7 @@ def scores(
         lengths = known_lengths(problem.given, used)[out, np.newaxis]
         learned = problem.complement_bayes(smoothing, used)
         bayes[out] = (problem.rows @ learned.matrix).cpu().numpy()[out] / lengths
-        solution = None  # going on from another fold's, which saw these labels, would tell them
+        solution = None  # starting from the solution of another fold would leak the labels of this one
         for strength in strengths:
             solution = problem.solve(strength, passes, watch.fitting, solution, used)
             watch.fitted()
@@ -84,8 +85,8 @@ def scores(
 
 
 def known_lengths(rows: Rows, used: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """The length (N,) of each row without the columns that no `used` row has: a text that comes later has none of
-    them, and is scaled to length one without them. 1 for a row that has no other."""
+    """The length (N,) of each row without the columns that no `used` row has. A new text is scaled to length one
+    without those columns, too. 1 for a row that has no other columns."""
     is_known = np.zeros(rows.n_columns, np.bool_)
     for block in blocks(rows.starts):
         part = sparse.some(rows, block)

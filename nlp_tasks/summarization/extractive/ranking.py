@@ -1,7 +1,7 @@
-"""How important each sentence is: TextRank, LexRank, centroid, lead.
+"""The importance of sentences: TextRank, LexRank, centroid, lead.
 
-Knows terms and graphs, not text. All functions work on a whole batch; what they say of a document does not
-depend on the others.
+Knows terms and graphs, not text. All functions work on a whole batch; the results for a document do not depend on the
+others.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from torch import Tensor
 
 from nlp_tasks.summarization.extractive.term_matrix import Graph, Terms
 
-#: The chance to follow an edge rather than to start anew (Brin and Page 1998).
+#: The damping factor: the probability of following an edge instead of restarting (Brin and Page 1998).
 DAMPING = 0.85
-#: The same when starting anew means going back to what a query asks for.
+#: The same for walks that restart at the sentences that match a query.
 DAMPING_ASKED = 0.3
-#: Sentence graphs mix fast: after 10 the choice changes no more (measured). A fixed number, so that a document's scores
-#: do not depend on how slowly another one converges.
+#: Sentence graphs converge fast: after 10 iterations the choice no longer changes (measured). The number is fixed, so
+#: that the scores of a document do not depend on the convergence of another one.
 ITERATIONS = 15
-#: How much of a sentence's own length counts against it, rather than the document's mean (Singhal, Buckley
-#: and Mitra 1996). With 1 (cosine) one-word utterances win transcripts, with 0 the longest sentences win.
+#: The slope of pivoted length normalisation (Singhal, Buckley and Mitra 1996). With 1 (cosine) one-word utterances win
+#: in transcripts; with 0 the longest sentences win.
 SLOPE = 0.85
-#: Sentences with fewer words than this count for less, in proportion: "Yes." sums up nothing.
+#: The scores of sentences with fewer words are reduced in proportion: "Yes." is not a summary.
 FULL_WORDS = 10
-#: This share of a document is its beginning, and one sentence at least.
+#: The beginning of a document is this share of its sentences, at least one.
 BEGINNING = 0.06
 
 
 def edge_values(terms: Terms, method: str) -> Tensor:
-    """The entries (E,) of the matrix A whose product A Aᵀ holds the weights of the edges.
+    """The entries (E,) of the matrix A; the edge weights are A Aᵀ.
 
-    lexrank (and whatever needs no graph): tf-idf cosine, continuous LexRank (Erkan and Radev 2004, 3.3).
-    textrank: words in common over a measure of the sentences' lengths, as in Mihalcea and Tarau 2004, but
-    words weigh by idf (Barrios et al. 2016) and lengths enter as a product, so that the graph stays factored.
+    lexrank (and methods without a graph): tf-idf cosine, continuous LexRank (Erkan and Radev 2004, 3.3).
+    textrank: common words divided by a measure of the sentences' lengths, as in Mihalcea and Tarau 2004, but words are
+    weighted by idf (Barrios et al. 2016), and the lengths are multiplied, so that the graph stays factored.
     """
     idf = _idf(terms)[terms.columns]
     if method != "textrank":
@@ -45,10 +45,10 @@ def edge_values(terms: Terms, method: str) -> Tensor:
 
 
 def importance(terms: Terms, edges: Graph, method: str, asked: bool = False) -> Tensor:
-    """The score of each sentence by its content, (S,), 1.0 for the best of its document.
+    """The score of each sentence by its content, (S,); 1.0 for the best one of its document.
 
-    `asked`: walks start anew at what the query asks for (biased LexRank, Otterbacher et al. 2005), centroids
-    move to it. The lead is what it is.
+    `asked`: random walks restart at the sentences that match the query (biased LexRank, Otterbacher et al. 2005), and
+    centroids move towards it. It does not affect `lead`.
     """
     if method == "lead":
         return 1 / (1 + terms.place.to(torch.float32))
@@ -63,7 +63,7 @@ def importance(terms: Terms, edges: Graph, method: str, asked: bool = False) -> 
 
 
 def raised(terms: Terms, scores: Tensor, position: float) -> Tensor:
-    """The scores with those of the document's beginning raised, up to 1 + `position` times, (S,)."""
+    """The scores with those at the beginning of the document multiplied by up to 1 + `position`, (S,)."""
     reach = (BEGINNING * terms.lengths).clamp(min=1)[terms.document]
     return terms.scaled(scores * (1 + position * torch.exp(-terms.place / reach)))
 
@@ -71,12 +71,14 @@ def raised(terms: Terms, scores: Tensor, position: float) -> Tensor:
 def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tensor:
     """The stationary probability of each sentence in its document's graph, (S,).
 
-    `restart` (S,) says where to start anew and need not be normalised: everywhere alike by default.
+    `restart` (S,) is the restart distribution, which need not be normalised; uniform by default.
     """
     start = torch.ones_like(edges.loops) if restart is None else restart
     start = start / terms.document_sums(start)[terms.document]
     degree = edges.neighbours(torch.ones_like(edges.loops))
-    joined = degree > 1e-5 * edges.loops  # less is what rounding leaves of a sentence that shares no word
+    joined = (
+        degree > 1e-5 * edges.loops
+    )  # a smaller degree is the rounding error of a sentence that shares no word
     outward = torch.where(joined, 1 / degree, 0)
     damping = DAMPING if restart is None else DAMPING_ASKED
     rank = start
@@ -86,7 +88,7 @@ def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tenso
 
 
 def _answers(terms: Terms, edges: Graph) -> Tensor:
-    """How much each sentence says of what the query asks for, (S,); never 0, for then a walk could not start."""
+    """The relevance of each sentence to the query, (S,); never 0, because a walk must be able to restart."""
     return terms.scaled(edges.forward @ (_idf(terms) * terms.asked)) + 1e-3
 
 
@@ -96,6 +98,6 @@ def _centroid(terms: Terms, edges: Graph) -> Tensor:
 
 
 def _idf(terms: Terms) -> Tensor:
-    """Per column, how rare the term is among the document's sentences; above 0 for a term in all of them."""
+    """For each column, the idf of the term among the sentences of its document; above 0 even if all have the term."""
     frequency = terms.column_sums(torch.ones_like(terms.counts))
     return torch.log1p(terms.lengths[terms.column_document] / frequency)

@@ -1,8 +1,8 @@
-"""Signs of life from deep inside long work.
+"""Heartbeats from deep inside long work.
 
-Whoever runs the work may listen (a worker keeps its lease by them); whoever works calls `beat` between any two pieces
-of it that can take longer than a moment. A beat says that work went on, nothing else. It costs next to nothing, so
-it belongs into loops.
+Long work calls `beat` between any two steps that may take more than a moment. The caller of the work may listen: a
+worker keeps its lease this way. A heartbeat says that the work makes progress, nothing else. It costs almost nothing,
+so that it can be called in loops.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _listener: Callable[[], None] = _nobody
 
 
 def beat() -> None:
-    """Work has gone on. Raises what the listener raises: the work is to end."""
+    """Say that the work makes progress. Raises what the listener raises, to stop the work."""
     _listener()
 
 
 def beating(things: Iterable[T]) -> Iterator[T]:
-    """The same things, with a beat before each."""
+    """The same items, with a heartbeat before each."""
     for thing in things:
         _listener()
         yield thing
@@ -35,7 +35,7 @@ def beating(things: Iterable[T]) -> Iterator[T]:
 
 @contextmanager
 def heard_by(listener: Callable[[], None]) -> Iterator[None]:
-    """Have `listener` hear every beat of the work inside. One at a time in a process."""
+    """Call `listener` at every heartbeat inside the context. One listener at a time in a process."""
     global _listener
     before, _listener = _listener, listener
     try:

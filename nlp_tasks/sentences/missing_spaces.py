@@ -1,7 +1,8 @@
-"""Latin sentences with no blank between them: "met on Monday.Members voted".
+"""Latin sentences without a space between them: "met on Monday.Members voted".
 
-The dot inside a name looks the same: Node.js, Console.Write, example.com, v1.2.Next. So the word after the stop must
-be a whole word with one capital, its first; and the word before it a small one, unless other signs speak for an end.
+A dot inside a name looks the same: Node.js, Console.Write, example.com, v1.2.Next. So the word after the stop must be a
+whole word with an initial capital and no other; and the word before it must be lower case, unless other signs indicate
+an end.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 
 from nlp_tasks.addresses import EXTENSIONS
-from nlp_tasks.sentences.words import (
+from nlp_tasks.sentences.word_lists import (
     BEFORE_NAMES,
     BEFORE_NUMBERS,
     DAYS_AND_MONTHS,
@@ -19,15 +20,15 @@ from nlp_tasks.sentences.words import (
 )
 
 _BOUND = 40
-#: What stands before the stop up to a blank or an opening mark, and what follows it.
+#: The text before the stop, back to a blank or an opening mark.
 _BEFORE = re.compile(r"[^\s(\[“\"‘']*\Z")
 _PLAIN = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*\Z")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?%?\Z")
-#: A word that starts a sentence, and where it stops: a blank, a comma, an apostrophe. No bracket, dot or sign.
+#: A word that starts a sentence, and ends at a blank, a comma or an apostrophe; not at a bracket, a dot or a sign.
 _AFTER = re.compile(r"[\"“‘']?(?:[A-Z][a-z]+(?:['’-][A-Za-z]+)*|[AI])(?=[ \n\t,’']|$)")
-#: The same with a small word after it: then a sentence goes on, and no name does.
+#: The same with a lower-case word after it, as in a sentence but not in a name.
 _GOES_ON = re.compile(r"[\"“‘']?[A-Z][a-z]*(?:['’-][A-Za-z]+)*,?[ \n]+[a-z]")
-#: Other places in the text near by where a small word and a capital are glued.
+#: Other places nearby where a lower-case word and a capitalised one have no space between them.
 _STYLE = re.compile(r"(?<=\s)[a-z]{2,}[.!?][A-Z][a-z]+[ ,]")
 _STYLE_CHARS = 600
 _LETTERS = re.compile(r"[A-Za-z]+")
@@ -37,7 +38,7 @@ _CLOSED = "”\"’')]"
 
 
 def is_end(text: str, stop: int, stops: str, end: int) -> bool:
-    """Whether a sentence ends at `stop` though no blank follows `end`, the end of the stops and closing marks."""
+    """Whether a sentence ends at `stop`, although no blank follows `end`, the end of the stops and closing marks."""
     after = _AFTER.match(text, end)
     if after is None or len(stops) > 3:
         return False
@@ -54,7 +55,7 @@ def is_end(text: str, stop: int, stops: str, end: int) -> bool:
 
 
 def _word_ends(text: str, before: str, stops: str, stop: int, end: int, starts: bool) -> bool:
-    """Whether a plain word ends a sentence before a whole word with a capital."""
+    """Whether a plain word ends a sentence before a whole capitalised word."""
     name = before.lower()
     if name in BEFORE_NAMES or name in MAY_END or (name in BEFORE_NUMBERS and name not in DAYS_AND_MONTHS):
         return starts and name in MAY_END and stops == "." and len(name) > 2
@@ -71,6 +72,6 @@ def _word_ends(text: str, before: str, stops: str, stop: int, end: int, starts: 
 
 
 def _is_style(text: str, stop: int, end: int) -> bool:
-    """Whether sentences are glued near by, too."""
+    """Whether spaces are missing between other sentences nearby, too."""
     near = (max(0, stop - _STYLE_CHARS), stop), (end, end + _STYLE_CHARS)
     return any(_STYLE.search(text, *part) for part in near)

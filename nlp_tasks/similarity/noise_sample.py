@@ -1,8 +1,8 @@
-"""The noise term of negative sampling, E[s(u_n.v) u_n] over the noise words n, by a small fixed sample.
+"""The noise term of negative sampling, E[s(u_n.v) u_n] over the noise words n, estimated from a small fixed sample.
 
-Rows are drawn systematically (Madow 1949) with probability proportional to p_n |u_n|, and weighted by the
-inverse of it. What the sample misses is nearly linear in v where document vectors lie: a linear map, fitted
-once on vectors of training documents, takes its place (a control variate) and cuts the error five times.
+Rows are drawn by systematic sampling (Madow 1949) with probability proportional to p_n |u_n|, and weighted by its
+inverse. The error of the sample is nearly linear in v in the region of document vectors: a linear map, fitted once on
+vectors of training documents, corrects it (a control variate) and reduces it to a fifth.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
-#: gensim's `ns_exponent`: noise words are drawn by count to this power.
+#: Noise words are drawn in proportion to count to this power (`ns_exponent` in gensim).
 NOISE_EXPONENT = 0.75
-#: The fit looks at typical vectors at these fractions of their length: an inference starts from 0.
+#: The fit uses typical vectors at these fractions of their length, since an inference starts from 0.
 FRACTIONS = (0.05, 0.3, 0.65, 1.0)
 
 
@@ -33,7 +33,7 @@ class Noise:
 
 
 def probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How often each word is drawn as noise  # (V,)."""
+    """The probability that each word is drawn as noise  # (V,)."""
     powers = counts.astype(np.float64) ** NOISE_EXPONENT
     return np.asarray(powers / powers.sum())
 
@@ -41,7 +41,7 @@ def probabilities(counts: NDArray[np.int64]) -> NDArray[np.float64]:
 def fit(
     output: torch.Tensor, p: NDArray[np.float64], typical: torch.Tensor, sizes: Iterable[int]
 ) -> dict[int, Noise]:
-    """Samples of these sizes of the rows of `output` (V, D), fitted on typical document vectors (S, D)."""
+    """Samples of these sizes from the rows of `output` (V, D), fitted on typical document vectors (S, D)."""
     importance = p * output.norm(dim=1).cpu().numpy()
     at = torch.cat([typical * fraction for fraction in FRACTIONS])  # (4 S, D)
     exact = _expectation(at, output, torch.from_numpy(p).to(output))
@@ -56,7 +56,7 @@ def fit(
 
 
 def draw(importance: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Up to `size` rows in rising order, and the probability that each had to be drawn; without chance."""
+    """At most `size` rows, ascending, with the inclusion probability of each; deterministic."""
     if size >= len(importance):
         return np.arange(len(importance)), np.ones(len(importance))
     chances = _chances(importance, size)
@@ -67,7 +67,7 @@ def draw(importance: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64],
 
 
 def _chances(importance: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """min(1, a * importance), with a such that they add up to `size`; nothing is left without a chance."""
+    """Inclusion probabilities: min(1, a * importance), never 0, with a such that they sum to `size`."""
     importance = np.maximum(importance, importance.max() * 1e-9)
     chances = np.minimum(1.0, importance * (size / importance.sum()))
     for _ in range(30):
@@ -82,11 +82,11 @@ def _chances(importance: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
 
 def _expectation(at: torch.Tensor, vectors: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """E[s(u.v) u] for each v of `at`, in blocks: the vocabulary can be large  # (A, D)."""
+    """E[s(u.v) u] for each v in `at`, in blocks, since the vocabulary can be large  # (A, D)."""
     return torch.cat(
         [
             torch.sigmoid(block @ vectors.T).mul_(weights) @ vectors
-            for block in pulse.beating(torch.split(at, 64))
+            for block in heartbeat.beating(torch.split(at, 64))
         ]
     )
 

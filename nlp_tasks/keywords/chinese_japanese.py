@@ -1,8 +1,8 @@
-"""Chinese and Japanese words, cut without a dictionary: by script, at function words, and by what comes again.
+"""Chinese and Japanese terms, found without a dictionary: by script, by function words, and by repetition.
 
-Japanese writes its particles and endings in hiragana, so what stands between them are the words: 電気バス, 計画.
-Chinese has words of one or two characters that say little (的, 宣布, 将); what stands between those are the terms:
-北京市政府, 交通计划. A longer stretch is cut at what the text has twice or more.
+Japanese particles and endings are written in hiragana; the terms are between them: 電気バス, 計画. Chinese function
+words have one or two characters (的, 宣布, 将); the terms are between them: 北京市政府, 交通计划. A longer stretch is
+split at parts that occur in the text at least twice.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from nlp_tasks.keywords.word import Word
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff々〆"
 _KANA = "\u3041-\u309f\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
-#: Letters of these scripts, for a class of characters.
+#: The letters of these scripts, for a character class.
 LETTERS = _HAN + _KANA
-#: Terms are of at least and at most so many characters.
+#: The minimum and maximum length of a term, in characters.
 _SHORTEST, _LONGEST = 2, 8
-#: Longer ones may be several words: they are cut at what comes again.
+#: Longer stretches may be several words: they are split at repeated parts.
 _ONE_WORD = 4
-#: What comes again is looked for up to this length.
+#: The maximum length of a repeated part.
 _LONGEST_REPEATED = 6
 _ideographs = re.compile(f"[{LETTERS}]")
 _kana = re.compile("[\u3041-\u309f]")
@@ -31,14 +31,14 @@ _scripts = re.compile(f"[{_HAN}]+|[^{_HAN}]+")
 _chinese = re.compile(f"[{_HAN}]+")
 
 _NUMERALS = "一二三四五六七八九十百千万萬亿億兆两兩零〇"
-#: Japanese: numbers with what is counted, days and months, and nouns that only join clauses.
+#: Japanese: numbers with their counters, days and months, and nouns that only connect clauses.
 _JAPANESE_LITTLE = re.compile(
     rf"[{_NUMERALS}]+(?:台|人|年|月|日|回|件|個|本|枚|円|歳|度|割|番|位|時|分|秒|倍|社|校|名)?|[月火水木金土日]曜日?"
     "|(?:昨|今|来|同|翌|先|前)(?:年度?|月|日|週)|場合|必要|可能|以上|以下|以外|以内|一部|全体|自分|問題|方法|今回|今後|現在"
     "|最近|今日|昨日|明日|時間|結果|理由|発表|予定|関係|部分|多数|同様|実施|説明|指摘"
 )
 #: Chinese, simplified and traditional: particles, pronouns, prepositions, conjunctions, adverbs, measure words, and
-#: verbs of saying, thinking and being. Two characters first, for 因为 is not 因 + 为.
+#: verbs of saying, thinking and being. Words of two characters come first: 因为 is not 因 + 为.
 _CHINESE_LITTLE = re.compile(
     "因为|因為|所以|但是|然而|而且|并且|並且|如果|虽然|雖然|由于|由於|对于|對於|关于|關於|根据|根據|通过|通過|为了|為了|以及|"
     "或者|还是|還是|不是|就是|只是|都是|也是|这是|這是|这些|這些|那些|这个|這個|那个|那個|一个|一個|这样|這樣|那样|那樣|这种|"
@@ -59,7 +59,7 @@ _CHINESE_LITTLE = re.compile(
 
 
 def words(text: str) -> list[Word]:
-    """The terms of a text's Chinese and Japanese stretches, with their places, in order."""
+    """The terms of the Chinese and Japanese stretches of a text, with their places, in order."""
     if not _ideographs.search(text):
         return []
     spans = list(_japanese_spans(text) if _kana.search(text) else _chinese_spans(text))
@@ -79,7 +79,7 @@ def _chinese_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _between(text: str, span: tuple[int, int], little: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """The parts of a stretch between what says little."""
+    """The parts of a stretch between function words."""
     start, end = span
     for match in little.finditer(text, start, end):
         if match.start() > start:
@@ -90,7 +90,7 @@ def _between(text: str, span: tuple[int, int], little: re.Pattern[str]) -> Itera
 
 
 def _repeated(parts: Iterator[str]) -> Counter[str]:
-    """How often each sequence of characters stands in the parts."""
+    """How often each sequence of characters occurs in the parts."""
     counts: Counter[str] = Counter()
     for part in parts:
         for length in range(_SHORTEST, min(_LONGEST_REPEATED, len(part)) + 1):
@@ -99,7 +99,7 @@ def _repeated(parts: Iterator[str]) -> Counter[str]:
 
 
 def _fitting(text: str, span: tuple[int, int], counts: Counter[str]) -> Iterator[tuple[int, int]]:
-    """A short stretch as it is; of a longer one the parts that come again, and what they leave."""
+    """A short stretch as it is; a longer one split into its repeated parts and the rest between them."""
     start, end = span
     if end - start <= _ONE_WORD:
         yield span
@@ -118,6 +118,6 @@ def _fitting(text: str, span: tuple[int, int], counts: Counter[str]) -> Iterator
 
 
 def _rest(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """What is left between terms; too long a rest is no term."""
+    """The rest between terms; it is dropped if it is too long for a term."""
     if end - start <= _LONGEST:
         yield start, end

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.similarity import TrainSimilarityParameters, integrators
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity.flow import SCHEMES, Flow, keep_chances
+from nlp_tasks.similarity.gensim_descent import Descent, infer
+from nlp_tasks.similarity.inference import SCHEMES, DbowInference, keep_chances
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.noise import draw
-from nlp_tasks.similarity.sampled import Descent, infer
+from nlp_tasks.similarity.noise_sample import draw
 from nlp_tasks.similarity.word_counts import blocks, count
 
 N_WORDS, N_TOPICS, SIZE = 600, 6, 16
@@ -62,7 +62,7 @@ def test_vectors_are_near_the_mean_of_many_gensim_runs(length: int, epochs: int)
     model = _with_epochs(epochs)
     documents = [_document(topic, length, np.random.default_rng(100 + topic)) for topic in range(3)]
     runs = 100 if length < 100 else 20
-    for ours, document in zip(Flow(model)(documents), documents, strict=True):
+    for ours, document in zip(DbowInference(model)(documents), documents, strict=True):
         theirs = _mean_of_gensim(model, document, runs)
         cosine = ours @ theirs / np.linalg.norm(ours) / np.linalg.norm(theirs)
         assert cosine > 0.98
@@ -75,7 +75,7 @@ def test_blocks_of_the_jacobian_give_what_the_whole_gives(
 ) -> None:
     assert integrators.BLOCK_DIRECTIONS >= SIZE
     documents = [_document(topic, 4000, np.random.default_rng(100 + topic)) for topic in range(3)]
-    flow = Flow(_with_epochs(10))
+    flow = DbowInference(_with_epochs(10))
     whole = flow(documents)
     monkeypatch.setattr(integrators, "BLOCK_DIRECTIONS", directions)
     in_blocks = flow(documents)
@@ -90,7 +90,7 @@ def test_a_vector_is_the_same_alone_and_among_documents_of_all_lengths() -> None
         _document(i % N_TOPICS, length, random)
         for i, length in enumerate([1, 3, 20, 80, 90, 300, 2000, 5000])
     ]
-    flow = Flow(_with_epochs(10))
+    flow = DbowInference(_with_epochs(10))
     together = flow(documents)
     for row, document in enumerate(documents):
         np.testing.assert_allclose(flow([document])[0], together[row], atol=1e-5)
@@ -99,13 +99,13 @@ def test_a_vector_is_the_same_alone_and_among_documents_of_all_lengths() -> None
 
 def test_long_documents_use_all_their_words_in_any_order() -> None:
     document = _document(0, 6000, np.random.default_rng(4)) + _document(1, 6000, np.random.default_rng(5))
-    flow = Flow(_with_epochs(5))
+    flow = DbowInference(_with_epochs(5))
     np.testing.assert_allclose(flow([document]), flow([document[::-1]]), atol=1e-6)
     assert np.abs(flow([document]) - flow([document[:10_000]])).max() > 1e-3
 
 
 def test_documents_of_all_schemes_are_tested() -> None:
-    flow = Flow(_with_epochs(10))
+    flow = DbowInference(_with_epochs(10))
     kept = [
         5 * flow._time * float(flow._eigenvalues[-1]) / 4 * length for length in (5, 80, 400, 4000, 20_000)
     ]
@@ -114,7 +114,7 @@ def test_documents_of_all_schemes_are_tested() -> None:
 
 def test_a_document_without_known_words_is_zero_and_disturbs_none() -> None:
     good = _document(2, 50, np.random.default_rng(6))
-    flow = Flow(MODEL)
+    flow = DbowInference(MODEL)
     vectors = flow([["낯선"], good, [], good])
     assert not vectors[[0, 2]].any()
     np.testing.assert_allclose(vectors[1], flow([good])[0], atol=1e-5)
@@ -122,7 +122,7 @@ def test_a_document_without_known_words_is_zero_and_disturbs_none() -> None:
 
 
 def test_no_documents_give_no_vectors() -> None:
-    assert Flow(MODEL)([]).shape == (0, SIZE)
+    assert DbowInference(MODEL)([]).shape == (0, SIZE)
 
 
 @pytest.mark.parametrize("architecture", ["dbow", "dm"])

@@ -1,4 +1,4 @@
-"""A kind whose runner does nothing: what is left is the cost of the queue."""
+"""A kind whose runner does nothing, to measure the cost of the queue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NoParameters:
 
 
 class Nothing:
-    """Every document is fine, at once."""
+    """Returns an empty result for every document at once."""
 
     batch_documents = 1000
     batch_chars = 1_000_000_000

@@ -1,5 +1,5 @@
-"""The words of a text that may be part of a keyword, with their places: Korean nouns, English content words,
-Chinese and Japanese compounds.
+"""The words of a text that may be part of a keyword, in phrases: Korean nouns, English content words, Chinese and
+Japanese compounds.
 
 Knows parts of speech and stop words, not how important a word is.
 """
@@ -9,39 +9,39 @@ from __future__ import annotations
 import re
 
 from nlp_tasks import addresses
-from nlp_tasks.keywords import ideographs, stop_words
+from nlp_tasks.keywords import chinese_japanese, stop_words
 from nlp_tasks.keywords.word import Word
 from nlp_tasks.text import morphemes
 
 #: Common and proper nouns.
 _NOUNS = frozenset({"NNG", "NNP"})
-#: A suffix or a prefix belongs to the noun it is written with: 경쟁 + 력, 신 + 기술.
+#: Prefixes and suffixes belong to the noun that they are written with: 경쟁 + 력, 신 + 기술.
 _PREFIX, _SUFFIX = "XPN", "XSN"
-#: Suffixes that make no new thing: plurals, "-like", "each", honorifics.
+#: Suffixes that do not make a new term: plurals, "-like", "each", honorifics.
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
-#: Foreign letters inside Korean text are found as English words, for MeCab cuts them otherwise.
+#: Foreign letters inside Korean text are found as English words, since MeCab splits them differently.
 _korean = re.compile(r"[가-힣]")
-#: Letters of no script that is cut elsewhere: neither Hangul nor Han and kana. Single jamo are masked before.
-_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + ideographs.LETTERS
+#: Not in words of other scripts: Hangul, Han and kana, which are found elsewhere. Single jamo are masked before.
+_other = r"가-힣\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff" + chinese_japanese.LETTERS
 _english = re.compile(
     rf"&\w+;|\d[^\W_{_other}]*|[^\W\d_{_other}]+(?:[-'’][^\W_{_other}]+|\.(?:js|NET|com|io)\b)*[0-9]*"
 )
-#: Laughter, tears and short forms that are written in single jamo.
+#: Laughter, crying and abbreviations that are written in single jamo.
 _jamo = re.compile("[\u3130-\u318f\uffa0-\uffdc]+")
-#: Who may print the text again.
+#: Copyright notices.
 _notice = re.compile(
     r"(?:[ⓒ©][^\n.ⓒ©]{0,30}|저작권자[^\n.]{0,30})?무단\s?(?:전재|복제|배포)[^\n.]{0,20}금지|[Aa]ll rights reserved"
 )
-#: Longer ones are no words of any language but noise, or clauses of a script without blanks.
+#: Longer sequences are not words but noise, or clauses in a script without blanks.
 _LONGEST_CHARS = 40
-#: What may stand between two words of one term: blanks on a line.
+#: What may be between two words of a term: blanks, or a line end.
 _JOINT = re.compile(r"[ \t\u00a0]*|\r?\n?")
 
 
 def phrases(text: str) -> list[list[Word]]:
-    """The words of a text, in runs: words that follow each other with nothing but a blank between them.
+    """The words of a text in phrases: words that follow each other with only blanks between them.
 
-    Links, addresses and file names are no words and part what stands around them; neither is single jamo.
+    Links, addresses, file names and single jamo are not words, and end a phrase.
     """
     spoken = text
     for pattern in (_jamo, _notice):
@@ -49,8 +49,8 @@ def phrases(text: str) -> list[list[Word]]:
     masked = addresses.masked(spoken, ",")
     words = english(masked)
     if _korean.search(masked):
-        words += korean(addresses.masked(spoken, "x"))  # a noun to the particle that is written to it
-    words = sorted(words + ideographs.words(masked), key=lambda word: word.start)
+        words += korean(addresses.masked(spoken, "x"))  # looks like a noun to the particle that follows it
+    words = sorted(words + chinese_japanese.words(masked), key=lambda word: word.start)
     runs: list[list[Word]] = []
     for word in words:
         if runs and _JOINT.fullmatch(text, runs[-1][-1].end, word.start):
@@ -61,7 +61,7 @@ def phrases(text: str) -> list[list[Word]]:
 
 
 def english(text: str) -> list[Word]:
-    """Words of Latin (or any other but Korean) letters that are no stop words."""
+    """Words in Latin (or other non-Korean) letters, without stop words."""
     found = []
     for match in _english.finditer(text):
         start, end = match.span()
@@ -78,16 +78,16 @@ def english(text: str) -> list[Word]:
 
 
 def _says_little(name: str) -> bool:
-    """Stop words, contractions of them, and adverbs."""
+    """Whether a word is a stop word, a contraction of one, or an adverb."""
     if name in stop_words.ENGLISH or name.partition("'")[0] in stop_words.ENGLISH:
         return True
     return len(name) > 4 and name.endswith("ly") and name not in stop_words.NO_ADVERBS
 
 
 def korean(text: str) -> list[Word]:
-    """Nouns with the suffixes and prefixes written with them, but for those that say little."""
+    """Nouns with the prefixes and suffixes that are written with them, without stop words."""
     found: list[Word] = []
-    prefix = -1  # where a prefix begins that waits for its noun
+    prefix = -1  # start of a prefix that is waiting for its noun
     for start, end, tag in morphemes(text):
         if tag == _SUFFIX and found and found[-1].end == start:
             if text[start:end] not in _LIGHT_SUFFIXES:

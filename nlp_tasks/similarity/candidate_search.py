@@ -1,4 +1,4 @@
-"""Where large products are, without keeping all of them: only the largest of each small group of vectors.
+"""Finds candidates for the largest products of queries and vectors, keeping only the maximum of each group of vectors.
 
 Knows vectors and places only. Memory is bounded by Q x SPAN_ROWS / GROUP numbers for Q queries.
 """
@@ -9,21 +9,22 @@ from collections.abc import Callable
 
 import torch
 
-#: Vectors that meet the queries in one matrix product.
+#: Vectors in one matrix product with the queries.
 TILE_ROWS = 1024
-#: Products of which only the largest is kept. Divides TILE_ROWS.
+#: Vectors in a group, of whose products only the largest is kept. Divides TILE_ROWS.
 GROUP = 8
-#: Tiles whose groups at the same place are looked at together, level by level, when the best are chosen.
+#: The branching factor of the tournament in `_largest`: the groups at the same place in this many tiles are compared.
 TILES = 8
-#: Vectors whose groups are held before the best are chosen.
+#: Vectors whose groups are kept before the best ones are chosen.
 SPAN_ROWS = TILES**2 * TILE_ROWS
 
 
 def best_groups(
     vectors: torch.Tensor, queries: torch.Tensor, n: int, beat: Callable[[], None]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each query's n groups with the largest products, or all, and their maxima, falling  # (Q, n), (Q, n)."""
-    # Written into the same memory again and again: fresh pages cost as much as the products.
+    """The n groups with the largest products for each query, or all, and their maxima in descending order
+    # (Q, n), (Q, n)."""
+    # The same memory is used again and again: allocating new pages would take as long as the products.
     maxima = queries.new_empty(_n_tiles(len(vectors)), len(queries), TILE_ROWS // GROUP)
     products = queries.new_empty(len(queries), TILE_ROWS)
     best = queries.new_empty(len(queries), 0)
@@ -41,7 +42,7 @@ def best_groups(
 
 
 def members(groups: torch.Tensor) -> torch.Tensor:
-    """The places of each group's vectors, some past the end: every (TILE_ROWS / GROUP)th of a tile
+    """The places of the vectors in each group, every (TILE_ROWS / GROUP)th of a tile; some may be past the end
     # (Q, n) -> (Q, n * GROUP)."""
     per_tile = TILE_ROWS // GROUP
     first = groups // per_tile * TILE_ROWS + groups % per_tile
@@ -49,7 +50,7 @@ def members(groups: torch.Tensor) -> torch.Tensor:
 
 
 def _n_tiles(n_vectors: int) -> int:
-    """Tiles that hold so many vectors, up to a span: a power of TILES, so that every level divides."""
+    """The number of tiles for `n_vectors`, at most a span, rounded up to a power of TILES."""
     n_tiles = 1
     while n_tiles * TILE_ROWS < min(n_vectors, SPAN_ROWS):
         n_tiles *= TILES
@@ -63,7 +64,7 @@ def _fill(
     queries: torch.Tensor,
     beat: Callable[[], None],
 ) -> None:
-    """Write each group's largest product; -inf where there are no vectors."""
+    """Write the largest product of each group; -inf for a group without vectors."""
     for tile, of_tile in enumerate(maxima):  # (Q, TILE_ROWS / GROUP)
         part = vectors[tile * TILE_ROWS : (tile + 1) * TILE_ROWS]
         if not len(part):
@@ -73,14 +74,14 @@ def _fill(
             torch.mm(queries, part.T, out=products)
         else:
             products.fill_(-torch.inf)[:, : len(part)] = queries @ part.T
-        # Groups are spread over a tile, so that the maxima are taken of whole rows of numbers at once.
+        # Groups are spread over a tile, so that maxima are computed for whole rows at once.
         torch.amax(products.view(len(queries), GROUP, -1), dim=1, out=of_tile)
         beat()
 
 
 def _largest(maxima: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Each query's n largest maxima, or all, falling, and their groups: those with the best of every TILES maxima
-    are found first, and only they are looked into  # (Q, n), (Q, n)."""
+    """The n largest maxima of each query, or all, in descending order, and their groups. The best of every TILES maxima
+    are found first, and only those are expanded  # (Q, n), (Q, n)."""
     n_tiles, n_queries, per_tile = maxima.shape
     if n_tiles < TILES:
         every = maxima.transpose(0, 1).flatten(1)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_tasks.similarity import groups
-from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity import candidate_search
+from nlp_tasks.similarity.exact_search import Index
 
 
 def _plain(matrix: np.ndarray, keys: list[str], row: int, k: int) -> list[int]:
@@ -56,7 +56,7 @@ def test_bfloat16_loses_no_neighbour_however_close_they_are(spread: float) -> No
 
 
 def test_more_equal_vectors_than_candidates_are_still_ordered_by_key() -> None:
-    n = 3 * groups.TILE_ROWS + 500
+    n = 3 * candidate_search.TILE_ROWS + 500
     matrix = np.ones((n, 4), dtype=np.float32)
     keys = [f"{number:06}" for number in np.random.default_rng(1).permutation(n)]
     first = sorted(range(n), key=keys.__getitem__)

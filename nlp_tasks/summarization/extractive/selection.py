@@ -1,4 +1,4 @@
-"""The sentences of each summary: the best ones, less what they repeat, within its limits."""
+"""Selects the sentences of each summary: the best ones that do not repeat each other, within its limits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from nlp_tasks.summarization.extractive.term_matrix import Graph, Terms
 
-#: Values closer than this are equal, and the earlier sentence wins: rounding must not choose.
+#: Values closer than this count as equal, and the earlier sentence is chosen, so that rounding does not decide.
 _TIE = 1e-5
 
 
@@ -23,10 +23,10 @@ def choose(
     diversity: float,
     beat: Callable[[], None],
 ) -> Tensor:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998) in all documents at once; a mask, (S,).
+    """Maximal marginal relevance (Carbonell and Goldstein 1998) for all documents at once. Returns a mask (S,).
 
-    `sizes` are the sentences' characters (S,), `limits` the most sentences of each document (D,). The first
-    sentence of a summary may be longer than `max_chars` (0 for no limit).
+    `sizes` are the lengths of the sentences in characters (S,), `limits` the maximum number of sentences of each
+    document (D,). The first sentence of a summary may be longer than `max_chars` (0 for no limit).
     """
     chosen = torch.zeros_like(scores, dtype=torch.bool)  # (S,)
     repeated = torch.zeros_like(scores)  # (S,)
@@ -48,7 +48,7 @@ def choose(
 
 
 def _best(terms: Terms, value: Tensor) -> Tensor:
-    """The sentence of each document's greatest value, the first of several; none for one that is all -inf."""
+    """The sentence with the largest value in each document, the first of equals; none if all values are -inf."""
     greatest = torch.full_like(terms.lengths, -torch.inf, dtype=value.dtype)
     greatest.scatter_reduce_(0, terms.document, value, "amax")
     near = torch.nonzero((value >= greatest[terms.document] - _TIE) & (value > -torch.inf))[:, 0]

@@ -1,7 +1,7 @@
-"""Names of fields inside JSON objects: `content.body`, `document[].paragraph[].form`.
+"""Paths of fields inside JSON objects: `content.body`, `document[].paragraph[].form`.
 
-A dot goes into an object, `[]` to each element of an array. A field whose own name holds dots or brackets is
-found under that name first. Knows objects; knows nothing of files.
+A dot enters an object, `[]` each element of an array. A field whose own name has dots or brackets takes precedence.
+Knows objects, not files.
 """
 
 from __future__ import annotations
@@ -9,31 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-#: Objects are looked into so deep, and so many fields and elements are looked at, to list what there is.
+#: Limits for listing the fields of an object: the depth, and the number of fields and elements.
 _MAX_DEPTH = 8
 _MAX_LISTED = 20
 _MAX_ELEMENTS = 50
 
 
 def check(key_field: str, text_field: str) -> None:
-    """ValueError for a path that cannot be followed, or for keys of something else than the texts."""
+    """Raise ValueError for an invalid path, or if the keys and the texts are in different arrays."""
     for field in (key_field, text_field):
         if is_path(field) and not all(step.removesuffix("[]") for step in field.split(".")):
-            raise ValueError(f"{field!r} is no path of a field: write it as content.body or document[].text")
+            raise ValueError(
+                f"{field!r} is not the path of a field: write it as content.body or document[].text"
+            )
     if not text_field.startswith(array_of(key_field)):
         raise ValueError(
             f"there is a key for each {array_of(key_field)}, and the text {text_field!r} is not in it: "
-            f"name a text in {array_of(key_field)}, or keys that are not"
+            f"name a text in {array_of(key_field)}, or a key outside of it"
         )
 
 
 def is_path(field: str) -> bool:
-    """Whether the name can be read as a path."""
+    """Whether the name is a valid path."""
     return "." in field or field.endswith("[]")
 
 
 def array_of(field: str) -> str:
-    """The path of the array whose elements each have this field: "a[].b[]" of "a[].b[].c"; empty if none."""
+    """The path of the array whose elements have this field: "a[].b[]" for "a[].b[].c"; empty if there is none."""
     before, bracket, _ = field.rpartition("[]")
     return before + bracket
 
@@ -44,7 +46,7 @@ def elements(record: dict[str, Any], array: str) -> list[Any]:
 
 
 def value(inside: Any, field: str) -> Any:
-    """The field's value; KeyError if there is none. Texts of several array elements are joined by line feeds."""
+    """The value of the field; KeyError if there is none. Texts of several array elements are joined by line feeds."""
     if not isinstance(inside, dict):
         raise KeyError(field)
     if field in inside:
@@ -77,7 +79,7 @@ def _values(inside: Any, steps: list[str]) -> Iterator[Any]:
 
 
 def texts(record: dict[str, Any]) -> dict[str, tuple[int, int]]:
-    """The paths of the strings and numbers in a record, and their blanks and characters; numbers have none."""
+    """The paths of the strings and numbers in a record, with their numbers of blanks and characters (0 for numbers)."""
     found: dict[str, tuple[int, int]] = {}
     for path, leaf in _leaves(record, "", 0):
         if path in found or len(found) < _MAX_LISTED:
@@ -93,7 +95,7 @@ def _leaves(inside: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
     if isinstance(inside, dict):
         for name, each in list(inside.items())[:_MAX_ELEMENTS]:
             if path and is_path(name):
-                continue  # no path leads there
+                continue  # not reachable by a path
             yield from _leaves(each, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(inside, list) and path.endswith("[]"):
         return

@@ -1,9 +1,8 @@
-"""CSV and TSV cut into rows of fields. Knows how to go on after a row that is broken; knows no columns.
+"""Splits CSV and TSV into rows of fields. Knows how to continue after a broken row; knows no columns.
 
-In .csv a field may stand in double quotes, hold line ends, and write a quote as two (RFC 4180). In .tsv a
-quote is a character like any other (IANA text/tab-separated-values): people's text is full of unpaired ones,
-and reading them as CSV would silently join two documents into one. A field that Excel wrote as ="001", so that
-it stays a text, is that text.
+In .csv a field may be in double quotes, may contain line ends, and quotes in it are doubled (RFC 4180). In .tsv a quote
+is an ordinary character (IANA text/tab-separated-values): texts contain many unpaired quotes, and reading them as CSV
+would silently join documents. A field that Excel wrote as ="001", to keep it a text, is read as that text.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from readers.options import ReadOptions
 from readers.records import RefusedError, shown
 from readers.streams import Stream
 
-#: A quoted field that runs on for so long has lost its closing quote ...
+#: A quoted field of more lines has lost its closing quote ...
 _MAX_ROW_LINES = 100_000
-#: ... and a file in which this happens so often is not worth looking further: each costs `max_line_bytes`.
+#: ... and a file is given up if this happens more often: each time costs `max_line_bytes`.
 _MAX_RUNAWAYS = 100
 
 _EXCEL_TEXT = re.compile('="((?:[^"]|"")*)"')
@@ -31,7 +30,7 @@ _EXCEL_TEXT = re.compile('="((?:[^"]|"")*)"')
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The fields of a row and the line it starts on, or why there are none (it may have both)."""
+    """The fields of a row and the line on which it starts, or the reason for a refusal, or both."""
 
     line: int
     fields: list[str]
@@ -39,9 +38,9 @@ class Row:
 
 
 def rows(stream: Stream, dialect: Dialect, options: ReadOptions) -> Iterator[Row]:
-    """The rows of a table, but for blank ones. The header is the first.
+    """The rows of a table, without blank ones. The first one is the header.
 
-    RefusedError BROKEN_QUOTING if its quotes are beyond sense.
+    Raises RefusedError BROKEN_QUOTING if too many quotes are never closed.
     """
     found = lines(stream.buffer, options.max_line_bytes)
     if dialect.has_sep_line:
@@ -60,7 +59,7 @@ def _unquoted(found: Iterator[Line], stream: Stream, dialect: Dialect, options: 
 
 
 def _decoded(line: Line, stream: Stream, options: ReadOptions) -> tuple[str, RefusedError | None]:
-    """A line's text; where it cannot be decoded, what can be made of it (for the key), and why."""
+    """The text of a line. If it cannot be decoded: as much as possible (for the key), and the reason."""
     if line.data is None:
         return "", too_long(options.max_line_bytes)
     try:
@@ -79,7 +78,7 @@ def _text(field: str) -> str:
 
 
 class _Csv:
-    """The rows of a CSV file. The parser pulls the lines that a row needs; a broken row gives back all but one."""
+    """The rows of a CSV file. The parser pulls the lines that a row needs; a broken row returns all but the first."""
 
     def __init__(self, found: Iterator[Line], stream: Stream, dialect: Dialect, options: ReadOptions) -> None:
         self._lines, self._stream, self._dialect, self._options = found, stream, dialect, options
@@ -87,7 +86,7 @@ class _Csv:
         self._pulled: list[Line] = []  # by the row that is being read
         self._pulled_bytes = 0
         self._refused: RefusedError | None = None
-        # The parser's own limit is one number for the whole process; ours is max_line_bytes.
+        # The limit of the parser is global to the process; ours is max_line_bytes.
         csv.field_size_limit(2**31 - 1)
 
     def rows(self) -> Iterator[Row]:
@@ -99,7 +98,7 @@ class _Csv:
                 fields = next(parser)
             except StopIteration:
                 return
-            except RefusedError as refused:  # out of _pull: too long, or running on
+            except RefusedError as refused:  # raised by _pull: too long, or never closed
                 n_runaways += refused.code == "UNCLOSED_QUOTE"
                 yield self._broken(refused)
                 parser = self._parser()
@@ -144,7 +143,7 @@ class _Csv:
         return Row(first.number, self._fields_before_quote(first), refused)
 
     def _fields_before_quote(self, line: Line) -> list[str]:
-        """The plain fields with which a broken row begins: the key is often among them."""
+        """The unquoted fields at the beginning of a broken row: the key is often one of them."""
         text, _ = _decoded(line, self._stream, self._options)
         return _cells(text.partition('"')[0].split(self._dialect.delimiter)[:-1])
 
@@ -157,6 +156,6 @@ def _unclosed(where: str) -> RefusedError:
 def _malformed(error: csv.Error) -> RefusedError:
     if "new-line" in str(error):
         return RefusedError(
-            "BAD_LINE_END", "a carriage return stands in a field without quotes: put it in quotes"
+            "BAD_LINE_END", "a field without quotes contains a carriage return: put the field in quotes"
         )
     return RefusedError("BAD_QUOTE", f'{shown(str(error))} (a quote in the text is written "")')

@@ -1,4 +1,4 @@
-"""The stage `infer`: documents in, their vectors out."""
+"""The stage `infer`: from documents to vectors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import VectorRow
 from nlp_tasks.similarity import model as models
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.gensim_descent import DescentInference
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import Sampled
 from nlp_tasks.similarity.shared_terms import packed
 from nlp_tasks.similarity.word_counts import count
 from nlp_tasks.text import tokens
 
-#: Words of some documents -> their vectors  # (B, D).
+#: From the words of some documents to their vectors  # (B, D).
 Inference: TypeAlias = Callable[[Sequence[Sequence[str]]], NDArray[np.float32]]
 
 
 def inference(model: Model, device: str, beat: Callable[[], None] = lambda: None) -> Inference:
-    """The way to infer with this model: in batches for PV-DBOW, gensim's own, one by one, for PV-DM."""
+    """The inference for a model: in batches for PV-DBOW; for PV-DM by gensim, one document at a time."""
     if model.parameters.architecture == "dbow":
-        return Flow(model, device, beat)
-    return Sampled(model, beat)
+        return DbowInference(model, device, beat)
+    return DescentInference(model, beat)
 
 
 class Inferrer:
@@ -44,8 +44,8 @@ class Inferrer:
         self._beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """A VectorRow for each document, EMPTY_TEXT for a blank one, NO_KNOWN_WORDS if the model knows none,
-        NO_VECTOR should its inference diverge."""
+        """A VectorRow for each document; EMPTY_TEXT if it is blank, NO_KNOWN_WORDS if the model knows none of its
+        words, NO_VECTOR if the inference diverges."""
         words = [self._words(document) for document in documents]
         usable = [each for each in words if isinstance(each, list)]
         found = zip(self._infer(usable).astype("<f4"), packed(count(usable, self._known)), strict=True)
@@ -58,11 +58,13 @@ class Inferrer:
         words = tokens(document.text)
         known = [word for word in words if word in self._known]
         if not known:
-            return DocumentError("NO_KNOWN_WORDS", f"the model knows none of the text's {len(words)} words")
+            return DocumentError(
+                "NO_KNOWN_WORDS", f"the model knows none of the {len(words)} words of the text"
+            )
         return known
 
 
 def _row_or_error(vector: NDArray[np.float32], terms: bytes) -> Sequence[VectorRow] | DocumentError:
     if not np.isfinite(vector).all():
-        return DocumentError("NO_VECTOR", "its inference diverged: train the model with other parameters")
+        return DocumentError("NO_VECTOR", "the inference diverged: train the model with other parameters")
     return [VectorRow(vector.tobytes(), terms)]

@@ -1,4 +1,4 @@
-"""Weighted terms put in order: equal ones count together, what speaks against a label is left out."""
+"""The terms that contribute most to a score. Contributions of equal terms are added up; negative sums are left out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nlp_tasks.classification.architecture import Terms
 
 
 def heaviest(weighted: Iterable[tuple[str, float]], most: int) -> Terms:
-    """The terms of the largest sums of weights; equals by the alphabet."""
+    """The terms with the largest sums of weights, in descending order; ties in alphabetical order."""
     sums: dict[str, float] = {}
     for term, weight in weighted:
         sums[term] = sums.get(term, 0.0) + weight

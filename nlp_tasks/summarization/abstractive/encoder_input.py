@@ -1,4 +1,4 @@
-"""Texts as the network reads them: token ids, where each token stands, how often the document says it."""
+"""The input of the encoder: token ids, the position of each token, and its frequency in the document."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor
 
 from nlp_tasks.summarization.abstractive.subwords import PAD, Subwords
 
-#: The network reads so many tokens from the beginning of a document ...
+#: The network reads this many tokens from the beginning of a document ...
 SOURCE_TOKENS = 256
-#: ... and so many characters count for how often a token is said.
+#: ... and the frequencies of tokens are counted in this many characters.
 COUNTED_CHARS = 10_000
-#: Places and counts are told apart in powers of two, up to so many.
+#: Positions and frequencies are bucketed by powers of two, into this many buckets.
 N_BUCKETS = 10
 
 
@@ -44,7 +44,7 @@ class Sources:
 
 
 def read(text: str, subwords: Subwords) -> Source:
-    """The source of a text that is not blank."""
+    """The input for a text, which must not be blank."""
     said = subwords.encode(text.lstrip()[:COUNTED_CHARS])
     often = Counter(said)
     ids = np.array(said[:SOURCE_TOKENS], np.int64)

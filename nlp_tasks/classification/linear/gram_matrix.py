@@ -1,8 +1,8 @@
-"""Few rows of many columns, turned so that they have as many columns as there are rows. Nothing is lost.
+"""Reduces N rows of many columns to N rows of N columns, without loss.
 
-The best weights are a sum of rows (the representer theorem; Schoelkopf et al. 2001), so N rows of F columns pose a
-problem of N numbers a label. With the products of all pairs of rows X @ X.T = L @ L.T (Cholesky), the rows of L have
-the same lengths and angles as those of X: a solver takes the same steps on either. Knows nothing of labels.
+The optimal weights are a linear combination of the rows (the representer theorem; Schoelkopf et al. 2001), so the
+problem has N unknowns per label. With the Gram matrix X @ X.T = L @ L.T (Cholesky), the rows of L have the same lengths
+and angles as those of X: a solver takes the same steps on either. Knows nothing of labels.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear import sparse
 from nlp_tasks.classification.linear.features import Rows
 from nlp_tasks.classification.linear.sparse import Matrix
 
-#: Where this share of the rows has a column, a dense product is quicker than a sparse one. So many columns are
-#: made dense at a time, which bounds the memory.
+#: For columns that at least this share of the rows has, a dense product is faster than a sparse one. DENSE_TOGETHER
+#: columns are made dense at a time, which bounds the memory.
 DENSE_SHARE, DENSE_TOGETHER = 0.03, 4096
-#: Turning more rows than this would take minutes: it grows as N^2 * F.
+#: Reducing more rows than this would take minutes: the time grows as N^2 * F.
 MOST_ROWS = 8_000
-#: So many numbers go into one product at most, and so many rows into one step of the Cholesky factor: it is a tenth of
-#: a second, and a sign of life follows.
+#: The largest product, in numbers, and the rows in one step of the Cholesky factorisation: each takes about a tenth of
+#: a second, and a heartbeat follows.
 PRODUCT, PANEL = 1_500_000_000, 256
-#: Entries of sparse rows that are multiplied with the others together.
+#: Entries of sparse rows that are multiplied at a time.
 SPARSE_TOGETHER = 50_000
-#: Added to the square of each row's length: equal rows, or an empty one, would leave no Cholesky factor.
+#: Added to the diagonal: with equal rows, or an empty one, there would be no Cholesky factor.
 RIDGE = 1e-5
 
 
 def pays(rows: Rows) -> bool:
-    """Whether the turned rows are fewer numbers than the rows themselves, and made within seconds."""
+    """Whether the reduced rows are smaller than the rows themselves, and take seconds to compute."""
     return len(rows) <= MOST_ROWS and len(rows) ** 2 <= len(rows.values)
 
 
 def turned(rows: Rows, device: str) -> torch.Tensor | None:
-    """The turned rows (N, N); None where rows are so alike (forms that were filled in) that rounding hides how they
-    differ."""
+    """The reduced rows (N, N); None if rows are so similar (forms that were filled in) that their differences are lost
+    in rounding."""
     squared = products(rows, device).double()
     squared.diagonal().add_(RIDGE)
     factor = _cholesky(squared)
@@ -46,15 +46,15 @@ def turned(rows: Rows, device: str) -> torch.Tensor | None:
 
 
 def back(turned_rows: torch.Tensor, columns: Matrix, matrix: torch.Tensor) -> torch.Tensor:
-    """The weights (F, K) that score the rows, of which these are the columns (F, N), as the weights `matrix`
-    (N, K) score the turned rows."""
+    """The weights (F, K) that give the rows the same scores as the weights `matrix` (N, K) give the reduced rows.
+    `columns` (F, N) is the transpose of the rows."""
     shares: torch.Tensor = torch.linalg.solve_triangular(turned_rows.T.double(), matrix.double(), upper=True)
     return columns @ shares.float()
 
 
 def products(rows: Rows, device: str) -> torch.Tensor:
-    """The products of all pairs of rows (N, N)."""
-    pulse.beat()
+    """The Gram matrix (N, N): the products of all pairs of rows."""
+    heartbeat.beat()
     sizes = np.bincount(rows.columns, minlength=rows.n_columns)
     is_common = sizes > DENSE_SHARE * len(rows)
     total = torch.zeros((len(rows), len(rows)), device=device)
@@ -64,7 +64,7 @@ def products(rows: Rows, device: str) -> torch.Tensor:
     shared = sparse.only(rows, is_shared)
     (across,) = sparse.of(sparse.turned(shared), device, len(shared.values) + 1).blocks
     first = 0
-    for there in pulse.beating(sparse.of(shared, device, SPARSE_TOGETHER).blocks):
+    for there in heartbeat.beating(sparse.of(shared, device, SPARSE_TOGETHER).blocks):
         total[first : first + len(there)] += (there @ across).to_dense()
         first += len(there)
     alone = sparse.only(rows, (sizes == 1) & ~is_common)
@@ -74,9 +74,9 @@ def products(rows: Rows, device: str) -> torch.Tensor:
 
 
 def _add_products(total: torch.Tensor, block: torch.Tensor) -> None:
-    """Add the products of all pairs of the block's rows; each pair is multiplied once."""
+    """Add the products of all pairs of rows in the block; each pair is multiplied once."""
     together = max(PANEL, PRODUCT // block.numel())
-    for first in pulse.beating(range(0, len(block), together)):
+    for first in heartbeat.beating(range(0, len(block), together)):
         last = min(first + together, len(block))
         found = block[first:last] @ block[:last].T
         total[first:last, :last] += found
@@ -84,7 +84,7 @@ def _add_products(total: torch.Tensor, block: torch.Tensor) -> None:
 
 
 def _cholesky(square: torch.Tensor) -> torch.Tensor | None:
-    """The lower factor (N, N) of a symmetric matrix, which it overwrites; None where there is none."""
+    """The lower Cholesky factor (N, N) of a symmetric matrix, computed in place; None if there is none."""
     n = len(square)
     for first in range(0, n, PANEL):
         last = min(first + PANEL, n)
@@ -94,7 +94,7 @@ def _cholesky(square: torch.Tensor) -> torch.Tensor | None:
         square[first:last, first:last] = factor
         below = square[last:, first:last]
         below.copy_(torch.linalg.solve_triangular(factor.T, below, upper=True, left=False))
-        for row in pulse.beating(range(last, n, PANEL)):
+        for row in heartbeat.beating(range(last, n, PANEL)):
             end = min(row + PANEL, n)
             square[row:end, last:end].addmm_(below[row - last : end - last], below[: end - last].T, alpha=-1)
     return square.tril_()
@@ -106,7 +106,7 @@ def _dense(rows: Rows, columns: np.ndarray, device: str) -> Iterator[torch.Tenso
     place[columns] = np.arange(len(columns))
     common = sparse.only(rows, place >= 0)
     at, owner = place[common.columns], sparse.owners(common)
-    for first in pulse.beating(range(0, len(columns), DENSE_TOGETHER)):
+    for first in heartbeat.beating(range(0, len(columns), DENSE_TOGETHER)):
         here = (at >= first) & (at < first + DENSE_TOGETHER)
         block = np.zeros((len(rows), min(DENSE_TOGETHER, len(columns) - first)), np.float32)
         block[owner[here], at[here] - first] = common.values[here]
