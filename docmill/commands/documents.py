@@ -107,6 +107,7 @@ def add_showing_progress(
 
     from db.documents import Added
     from scheduler import adding
+    from scheduler.store import make_store
 
     stored = Added()
 
@@ -121,7 +122,7 @@ def add_showing_progress(
         bar = progress.add_task("reading", total=None)
         try:
             with telling_of_a_new_store():
-                return adding.add(*paths, collection=collection, options=options, tell=tell)
+                return adding.add(make_store, *paths, collection=collection, options=options, tell=tell)
         except KeyboardInterrupt:
             progress.stop()
             warn(_interrupted(collection, stored))

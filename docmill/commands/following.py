@@ -96,14 +96,19 @@ def _in_lines(job_id: int) -> JobProgress:
 
 def _looks(job_id: int) -> Iterator[tuple[JobProgress, str]]:
     """Where the job stands, again and again until it has ended, with what keeps it from moving when that is new."""
-    from docmill.client import JobHandle
-
-    handle = JobHandle(job_id, 0)
     obstacles = Obstacles()
-    while not (now := handle.progress()).ended:
+    while not (now := _now(job_id)).ended:
         yield now, obstacles.news(now, time.monotonic(), partial(_why_still, now))
         time.sleep(LOOK_SECONDS)
     yield now, ""
+
+
+def _now(job_id: int) -> JobProgress:
+    from db import progress
+    from scheduler.store import store
+
+    with store().read() as session:
+        return progress.of(session, job_id)
 
 
 def _why_still(now: JobProgress) -> str:

@@ -35,8 +35,9 @@ def set_(
     Example: docmill label set report-7 complaint --collection inbox
     """
     from scheduler import labelling
+    from scheduler.store import store
 
-    name = labelling.set_label(key, label, collection)
+    name = labelling.set_label(store(), key, label, collection)
     say(f"{name}: {key} is {label}")
 
 
@@ -77,6 +78,7 @@ def remove(key: Key, collection: Where = None) -> None:
     Example: docmill label remove report-7
     """
     from scheduler import labelling
+    from scheduler.store import store
 
-    name = labelling.remove_label(key, collection)
+    name = labelling.remove_label(store(), key, collection)
     say(f"{name}: the label given to {key} is removed")

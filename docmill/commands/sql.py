@@ -25,8 +25,9 @@ def sql(
     Example: docmill sql "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'inbox'"
     """
     from scheduler import queries
+    from scheduler.store import store
 
-    found = queries.run(query, limit or None)
+    found = queries.run(store(), query, limit or None)
     rows = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
     if format is Format.CSV:
         print_csv(rows)

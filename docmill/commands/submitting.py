@@ -214,9 +214,10 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
 def _give_labels(file: Path | None, query: str | None, collection: str, options: ReadOptions) -> None:
     """Store the labels of a file and of a query. What is bad is told; nothing good at all is an error."""
     from scheduler import labelling
+    from scheduler.store import store
 
-    found = [labelling.from_file(file, collection, options)] if file is not None else []
-    found += [labelling.from_query(query, collection)] if query is not None else []
+    found = [labelling.from_file(store(), file, collection, options)] if file is not None else []
+    found += [labelling.from_query(store(), query, collection)] if query is not None else []
     for given in found:
         say_notices(given.notices)
         warn(

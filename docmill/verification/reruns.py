@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from db import documents, quarantine, results
+from db import documents, jobs, quarantine, results
 from db.errors import ConflictError, NotFoundError
 from db.jobs import ENDED
 from db.sql import each_id
@@ -116,10 +116,8 @@ def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
 
 
 def _job(session: Session, job_id: int) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
-    return job
+    jobs.job_state(session, job_id)
+    return session.get_one(Job, job_id)
 
 
 def _stored(session: Session, table: str, job: PastJob, ids: list[int]) -> dict[int, list[dict[str, Any]]]:

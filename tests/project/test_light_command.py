@@ -18,7 +18,7 @@ HELP_SECONDS = 0.5
 def test_help_loads_nothing_heavy() -> None:
     script = (
         "import sys, json\n"
-        "from scheduler import cli\n"
+        "from docmill import cli\n"
         "sys.argv = ['docmill', '--help']\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         "print(json.dumps(sorted(sys.modules)))"
