@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -24,3 +24,12 @@ def job_rows(session: Session, job: JobProgress, table: str | None = None) -> It
     if table is not None and table not in tables:
         raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
     return results.rows_of(session, job.job_id, table or tables[0])
+
+
+def headings(kind: str) -> Mapping[str, str]:
+    """What tables for people call some columns of a kind's rows."""
+    known = kinds.all_kinds().get(kind)
+    found: dict[str, str] = {}
+    for row in known.rows if known is not None else ():
+        found |= getattr(row, "headings", {})
+    return found

@@ -33,7 +33,8 @@ class Row(Protocol):
     """A frozen dataclass whose fields (int, float, str, bool, bytes, or one of them | None) are the columns of the
     result table `table`, less job_id and document_id. A document that may have several rows tells them apart by the
     fields that a class variable `key` names: `key: ClassVar[tuple[str, ...]] = ("rank",)`. Where rows are ordered by
-    `score` and equal ones may change places, a class variable `tied` names the field that then differs.
+    `score` and equal ones may change places, a class variable `tied` names the field that then differs. A class
+    variable `headings` renames columns in tables for people, where the name of the field alone would mislead.
     """
 
     table: ClassVar[str]
@@ -238,6 +239,12 @@ class Kind:
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Only documents that carry a label are selected (training a classifier).
     labelled_only: bool = False
+    #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
+    #: empty if a model of this kind is not trained on such pairs.
+    pairs_field: str = ""
+    #: Writes a trained model for other programs, from its folder into another one that exists. Returns the file's
+    #: path and how to read it.
+    export: Callable[[Path, Path], tuple[Path, str]] | None = None
     #: A chunk holds at most so many documents, and about so many characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

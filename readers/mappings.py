@@ -34,7 +34,9 @@ def read_mappings(
 
 def _fields(given: object) -> dict[str, Any]:
     if not isinstance(given, Mapping):
-        detail = f'a record must be a dictionary such as {{"id": "a", "text": "..."}}, not {type(given).__name__}'
+        detail = (
+            f'a record must be a dictionary such as {{"id": "a", "text": "..."}}, not {type(given).__name__}'
+        )
         raise RefusedError("NOT_AN_OBJECT", detail)
     return dict(given)
 

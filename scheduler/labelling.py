@@ -76,9 +76,7 @@ def _hint(session: Session, key: str, collection: str | None = None) -> str:
     return f": {hint}" if hint else ""
 
 
-def from_file(
-    store: Store, path: Path, collection: str, options: ReadOptions | None = None
-) -> LabelReport:
+def from_file(store: Store, path: Path, collection: str, options: ReadOptions | None = None) -> LabelReport:
     """Give the labels of a file with the fields key and label, in one transaction."""
     notices: list[Notice] = []
     return replace(_give(store, read_labels(path, options, notices.append), collection), notices=notices)

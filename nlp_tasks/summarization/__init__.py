@@ -124,6 +124,9 @@ class SummaryRow:
 
     table: ClassVar[str] = "summary"
 
+    #: In a table with the summary, n_sentences would read as the summary's own length.
+    headings: ClassVar[dict[str, str]] = {"n_sentences": "n_document_sentences"}
+
     #: The chosen sentences in document order, a blank between them; or what the model wrote.
     summary: str
     method: str

@@ -106,7 +106,9 @@ def test_bad_records_are_reported_with_their_number(shell_on_both: Shell) -> Non
         (6, "NOT_AN_OBJECT"),
         (7, "LABEL_TYPE"),
     ]
-    assert str(report.bad[0]) == "records:2: MISSING_TEXT: the record has no field 'text' (it has: id) (key b)"
+    assert (
+        str(report.bad[0]) == "records:2: MISSING_TEXT: the record has no field 'text' (it has: id) (key b)"
+    )
     client.close()
 
 
@@ -137,7 +139,10 @@ def test_the_errors_are_of_one_tree(tmp_path: Path) -> None:
         (InvalidRequestError, lambda: client.submit("summarize", collection="inbox", parameters={"x": 1})),
         (InvalidRequestError, lambda: client.sql("DELETE FROM document")),
         (InvalidRequestError, lambda: client.add_records([], collection=" ")),
-        (InvalidRequestError, lambda: list(client.submit("summarize", collection="inbox").results("keyword"))),
+        (
+            InvalidRequestError,
+            lambda: list(client.submit("summarize", collection="inbox").results("keyword")),
+        ),
         (NotFoundError, lambda: client.submit("summarize", collection="outbox")),
         (NotFoundError, lambda: client.job(99)),
         (StoreError, lambda: Client("mysql://there")),

@@ -177,7 +177,7 @@ def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> 
     page = reviews("models", "show", "reviews@2", "--html", "-").out
     root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
     rows = {cells[0]: cells[1:] for row in root.iter("tr") if (cells := [cell.text or "" for cell in row])}
-    assert rows["figure"] == ["value", "bar", ""]
+    assert rows["figure"] == ["value", "threshold", ""]
     assert rows["n_gold_documents"][1:] == ["at least 1", "passed"]
     assert rows["macro_f1_gain_high"][1:] == ["at least 0", "passed"]
     assert rows["champion_macro_f1"][1:] == ["none", ""]
