@@ -17,7 +17,7 @@ SHOWN = 20
 
 Encoding = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ...; detected if not given."),
+    typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ...; else detected."),
 ]  # fmt: skip
 Delimiter = Annotated[
     str | None,
@@ -49,7 +49,7 @@ def say_notices(notices: Sequence[Notice]) -> None:
     for notice in notices[:SHOWN]:
         warn(f"  {notice}")
     if len(notices) > SHOWN:
-        warn(f"  and {len(notices) - SHOWN:,} more notices of this kind")
+        warn(f"  and {len(notices) - SHOWN:,} more files were read in such ways")
 
 
 def say_bad(bad: Sequence[BadRecord], rest: str = "") -> None:

@@ -33,7 +33,7 @@ def add(
         list[str],
         typer.Option(
             metavar="JOB",
-            help="The arguments of submit, or `train` and those of train. May be repeated: the jobs run one after the other.",
+            help="The arguments of submit, or `train` and those of train. If repeated, the jobs run one by one.",
         ),
     ],
     tz: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",

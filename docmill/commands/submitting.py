@@ -52,7 +52,7 @@ def submit(
         bool,
         typer.Option(
             "--new",
-            help="Only documents without a result from a job like this one, not in one that is running, not in quarantine.",
+            help="Only documents that no job like this one has done or still has to do, and none in quarantine.",
         ),
     ] = False,
     wait: Wait = False,

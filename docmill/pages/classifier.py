@@ -96,8 +96,9 @@ def tables(version: dict[str, Any]) -> Iterator[Table]:
     wrong = [row for row in version["model_confusion"] if row["true_label"] != row["predicted_label"]]
     if wrong:
         wrong.sort(key=lambda row: -row["n_documents"])
-        columns = ("true_label", "predicted_label", "n_documents")
-        yield Table("most frequent confusions:", wrong[:CONFUSIONS], columns)
+        yield Table(
+            "most frequent confusions:", wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents")
+        )
 
 
 PAGE = VersionPage("train-classify", "a classifier", page, tables)

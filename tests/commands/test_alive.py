@@ -16,7 +16,7 @@ from tests.commands.conftest import Shell
 from tests.commands.test_up_anywhere import DOCMILL
 from tests.servers import until
 from workers.processes import liveness
-from workers.processes.liveness import Heartbeat, path_of
+from workers.processes.liveness import SignOfLife, path_of
 from workers.settings import settings
 
 
@@ -47,7 +47,7 @@ def test_nothing_that_ever_ran_is_not_alive(shell: Shell, part: str) -> None:
 
 @pytest.mark.parametrize("part", ["scheduler", "worker"])
 def test_an_old_sign_of_life_is_none(shell: Shell, part: str) -> None:
-    Heartbeat(settings(), part).beat()
+    SignOfLife(settings(), part).beat()
     assert f"{part}: alive, last sign of life" in shell("alive", part).out
     path = path_of(settings(), part)
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 91))

@@ -53,7 +53,7 @@ def test_repro_shows_the_traceback_of_an_error(shell: Shell) -> None:
     shell.texts("!raise", "")
     job_id = shell.job(*SUBMIT)
     said = shell("repro", job_id, "k0", status=3)
-    assert "in _misbehave" in said.err
+    assert "in misbehave" in said.err
     assert "RUNNER_ERROR: ValueError: asked to raise" in said.out
     assert "EMPTY_TEXT: the document is blank" in shell("repro", job_id, "k1", status=3).out
 
@@ -70,7 +70,7 @@ def test_repro_shows_where_a_document_crashes_or_hangs(
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert said.returncode == status
     assert words in said.stderr
-    assert "in _misbehave" in said.stderr
+    assert "in misbehave" in said.stderr
 
 
 def test_repro_of_what_is_not_there(shell: Shell) -> None:

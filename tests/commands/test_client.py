@@ -21,6 +21,7 @@ from docmill.errors import (
     StoreError,
     UnreachableStoreError,
     WaitTimeoutError,
+    only_docmill_errors,
 )
 from tests.commands.conftest import Shell
 
@@ -160,13 +161,11 @@ def test_a_database_that_goes_away_is_an_error_of_ours(empty_postgres_store: Sto
 
     client = Client(url(empty_postgres_store))
     client.jobs()
-    with pytest.raises(UnreachableStoreError, match="does not answer"), client._store().read() as session:
+    with client._store().read() as session:
         pid = session.scalar(text("SELECT pg_backend_pid()"))
         with empty_postgres_store.write() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-        from docmill.errors import only_docmill_errors
-
-        with only_docmill_errors():
+        with pytest.raises(UnreachableStoreError, match="does not answer"), only_docmill_errors():
             session.execute(text("SELECT 1"))
     client.close()
 

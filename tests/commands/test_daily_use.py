@@ -412,7 +412,7 @@ def test_an_interrupted_add_says_what_is_stored_and_how_to_go_on(shell: Shell, t
     assert adding.returncode == 130
     assert "docmill: interrupted: " in said
     assert "documents of these files are in inbox" in said
-    assert "the same command again goes on" in said
+    assert "run the same command again to continue" in said
     assert "Traceback" not in said
 
 

@@ -84,7 +84,7 @@ def test_labels_from_a_file_are_stored_and_bad_rows_are_listed(shell: Shell, tmp
     file = tmp_path / "labels.csv"
     file.write_text("\n".join(["key,label", *rows, "nokey,sport", "k1, ", "k2"]) + "\n", encoding="utf-8")
     said = shell("train", "classify", "--collection", "inbox", "--labels", file, "--json")
-    assert "32 documents were given labels, 3 bad" in said.err
+    assert "the labels of 32 documents were set, 3 bad" in said.err
     assert f"{file}:34: NO_DOCUMENT: collection inbox has no document of this key (key nokey)" in said.err
     assert f"{file}:35: EMPTY_LABEL" in said.err
     assert f"{file}:36: RAGGED_ROW" in said.err
@@ -191,6 +191,6 @@ def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
     with shell.store.write() as session:
         model_versions.register(session, job_id, "near/1", "ab" * 32, {})
     assert (
-        "only classifiers have a page"
+        "only a classifier has a page"
         in shell("models", "show", "near", "--html", tmp_path / "p", status=2).err
     )

@@ -100,7 +100,7 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
     refusal = shell("models", "promote", "inbox@2", status=1).err
     assert "the gate refuses inbox@2" in refusal
     assert "unknown_share" in refusal
-    assert "inbox@champion is version 2 now" in shell("models", "promote", "inbox@2", "--force").out
+    assert "inbox@champion is now version 2" in shell("models", "promote", "inbox@2", "--force").out
     shell("models", "promote", "inbox@1")
     assert [row["aliases"] for row in shell("models", "show", "inbox", "--json").json] == [[], ["champion"]]
     assert "version 2 again" in shell("models", "rollback", "inbox").out

@@ -122,6 +122,6 @@ def test_another_cause_is_told_and_the_same_after_another_try_is_not() -> None:
 def test_a_part_alone_says_who_starts_the_redis_that_it_misses(shell: Shell, part: str) -> None:
     with subprocess.Popen([*DOCMILL, part], stderr=PIPE, text=True) as started:
         assert started.stderr is not None
-        assert "`docmill up` runs one with all the rest" in started.stderr.readline()
+        assert "`docmill up` starts one with everything else" in started.stderr.readline()
         started.terminate()
         started.communicate(timeout=60)
