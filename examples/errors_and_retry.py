@@ -12,7 +12,7 @@ from docmill.errors import NothingToDoError, WaitTimeoutError
 
 TEXTS = [
     {"id": "prose", "text": "The mill grinds. The river flows."},
-    {"id": "signs", "text": "...! --- ***"},
+    {"id": "page", "text": "<p></p>"},
 ]
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         for row in job.errors():
             print(f"{row['document_key']}: {row['error_code']}: {row['error_detail']}")
 
-        client.add_records([{"id": "signs", "text": "Now it says something."}], collection="example-retry")
+        client.add_records([{"id": "page", "text": "Now it says something."}], collection="example-retry")
         try:
             again = job.retry()
         except NothingToDoError as error:

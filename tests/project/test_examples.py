@@ -22,10 +22,10 @@ EXPECTED: dict[str, tuple[list[str], str]] = {
         [],
         r"2 new, 0 unchanged, 2 bad\n  records:3: EMPTY_TEXT.*\n  records:4: DUPLICATE_KEY",
     ),
-    "correct_labels.py": ([], r"corrected@1\ncorrected@2\n\[\{'corrections': 1\}\]"),
+    "correct_labels.py": ([], r"corrected@1\ncorrected@\S+\n\[\{'corrections': 1\}\]"),
     "errors_and_retry.py": (
         [],
-        r"not yet: job \d+(.|\n)*1 ok, 1 failed\nsigns: (.|\n)*the retry of 1 document: 1 ok",
+        r"not yet: job \d+(.|\n)*1 ok, 1 failed\npage: (.|\n)*the retry of 1 document: 1 ok",
     ),
     "keywords_to_csv.py": (["{tmp}/keywords.csv"], r"wrote .*keywords\.csv"),
     "nightly_schedule.sh": ([], r"submitted jobs \d+\n(.|\n)*nothing to do"),
