@@ -50,7 +50,7 @@ def test_a_key_in_two_collections_needs_the_collections_name(shell: Shell) -> No
     shell("label", "set", "k0", '["x", "y"]', "--collection", "two")
     listed = shell("label", "list", "--collection", "two", "--format", "csv").out
     assert [line.split(",")[2:4] for line in listed.splitlines()[1:]] == [["1", "x"], ["2", "y"]]
-    assert "no label was given yet" in shell("label", "list", "--collection", "one").out
+    assert "no label was set yet" in shell("label", "list", "--collection", "one").out
 
 
 @pytest.mark.parametrize(

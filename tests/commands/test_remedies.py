@@ -97,7 +97,7 @@ NESTED = b'{"id": "n", "a": {"b": [{"c": "words in here"}]}}'
 
 CASES = [
     # while the store has none of it
-    Case("no label was given yet", {}, "label list", then="label set k0 x"),
+    Case("no label was set yet", {}, "label list", then="label set k0 x"),
     Case("no models yet", {}, "models list", then="train classify --collection inbox"),
     # encodings
     line("INVALID_ENCODING", b'{"id": "k", "text": "\xbe\xc8\xb3\xe7"}'),

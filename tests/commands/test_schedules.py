@@ -73,7 +73,7 @@ def test_a_run_of_a_schedule_with_nothing_new_makes_no_job(shell_on_both: Shell)
     first = shell("schedule", "run", "nightly", "--json").json["jobs"]
     assert len(first) == 2
     said = shell("schedule", "run", "nightly").out
-    assert said == "schedule nightly: there is nothing to do, so no job was made\n"
+    assert said == "schedule nightly: nothing to do, so no job was made\n"
     for job_id in first:
         shell.work(job_id)
     assert shell("schedule", "run", "nightly", "--json").json["jobs"] == []
