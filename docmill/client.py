@@ -52,7 +52,7 @@ class Job:
             return progress.of(session, self.id)
 
     def wait(self, timeout_seconds: float | None = None, poll_seconds: float = 0.5) -> JobProgress:
-        """Return once the job has ended. WaitTimeoutError after `timeout_seconds`; the job goes on then."""
+        """Return once the job has ended. WaitTimeoutError after `timeout_seconds`; the job continues."""
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while not (now := self.progress()).ended:
             if until is not None and time.monotonic() > until:

@@ -57,7 +57,7 @@ class InvalidRequestError(DocmillError, ValueError):
 
 
 class WaitTimeoutError(DocmillError, TimeoutError):
-    """A job has not ended within the time given. It goes on."""
+    """A job has not ended within the time given. It continues."""
 
 
 class UnreachableStoreError(StoreError):

@@ -16,7 +16,9 @@ from docmill import Client
 
 def train(client: Client) -> None:
     parameters = {"arch": "naive-bayes"}  # quick to train; the default is more accurate
-    job = client.submit("train-classify", collection="example-corrected", model="corrected", parameters=parameters)
+    job = client.submit(
+        "train-classify", collection="example-corrected", model="corrected", parameters=parameters
+    )
     ended = job.wait(timeout_seconds=600)
     print(f"corrected@{ended.model_version}")
 

@@ -19,7 +19,9 @@ def main() -> None:
     with Client() as client:
         client.add(Path(__file__).parent / "documents" / "news.jsonl", collection="example-sql")
         client.submit("summarize", collection="example-sql", key="example-sql").wait(timeout_seconds=600)
-        query = "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'example-sql' ORDER BY 1"
+        query = (
+            "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'example-sql' ORDER BY 1"
+        )
         for row in client.sql(query, limit=3):
             print(f"{row['document_key']}: {row['summary'][:60]}")
         try:

@@ -45,12 +45,12 @@ def add(
     from datetime import UTC, datetime
 
     from db import schedules
-    from scheduler import cron as nightly
+    from scheduler import cron as cron_times
     from scheduler.store import store
 
     requests = [parse_job(text) for text in job]
-    nightly.check(cron, tz)
-    next_at = nightly.next_after(cron, tz, datetime.now(UTC))
+    cron_times.check(cron, tz)
+    next_at = cron_times.next_after(cron, tz, datetime.now(UTC))
     with store().write() as session:
         _check(session, requests)
         schedules.add(session, name, cron, tz, [request.as_json() for request in requests], next_at)
@@ -102,10 +102,10 @@ def run(name: Name, json: Json = False) -> None:
 
     Example: docmill schedule run nightly
     """
-    from scheduler import cron as nightly
+    from scheduler import cron as cron_times
     from scheduler.store import store
 
-    submitted = nightly.run_now(store(), name)
+    submitted = cron_times.run_now(store(), name)
     numbers = [job.job_id for job in submitted]
     if json:
         print_json({"schedule": name, "jobs": numbers})

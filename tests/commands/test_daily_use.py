@@ -135,7 +135,9 @@ def test_an_unknown_setting_is_told_with_the_nearest(shell: Shell, monkeypatch: 
     monkeypatch.setenv("DOCMILL_DATABSE_URL", "sqlite:///x")
     monkeypatch.setenv("DOCMILL_ZZZ", "1")
     said = shell("collections").err
-    assert "DOCMILL_DATABSE_URL is not a setting, so it is ignored: did you mean DOCMILL_DATABASE_URL?" in said
+    assert (
+        "DOCMILL_DATABSE_URL is not a setting, so it is ignored: did you mean DOCMILL_DATABASE_URL?" in said
+    )
     assert "DOCMILL_ZZZ is not a setting" in said
     assert "DOCMILL_HOME" not in said
 
