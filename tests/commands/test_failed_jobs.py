@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from db.chunks import WHOLE_CHUNK
+from db.chunks import MAX_LOST, WHOLE_CHUNK
 from db.progress import note_of
 from docmill import job
 from tests.commands.conftest import Shell
@@ -13,7 +13,7 @@ from tests.db.builders import held, let_backoffs_pass, let_leases_expire, reap, 
 from workers.running.lease import Lease
 
 COUNTING = note_of(0, 1, "counting n-grams")
-LOST = "CRASHED: 4 workers died over this chunk: its worker stopped renewing the lease"
+LOST = f"CRASHED: {MAX_LOST} workers that ran this chunk were lost in a row: its worker stopped renewing the lease"
 
 
 def training(shell: Shell) -> int:
@@ -31,7 +31,7 @@ def lost(shell: Shell) -> int:
     job_id = training(shell)
     let_leases_expire(shell.store)
     reap(shell.store)
-    for _ in range(4):
+    for _ in range(MAX_LOST):
         let_backoffs_pass(shell.store)
         suspect(shell.store, held(shell.store, the_chunk(shell.store, job_id).id), WHOLE_CHUNK)
         let_leases_expire(shell.store)
