@@ -22,7 +22,7 @@ def similar(
     ] = 10,
     json: Json = False,
 ) -> None:
-    """Show a document's nearest neighbours and the words they share.
+    """Show a document's nearest neighbours and shared words.
 
     The words are those with the most weight in both documents, from the newest similarity job.
 

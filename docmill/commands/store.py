@@ -56,7 +56,7 @@ def show(json: Json = False) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """Check what is reachable and what is stuck, and say how to fix it.
+    """Find what is unreachable or stuck, and how to fix it.
 
     The exit status is 0 if all is well, 1 if something needs attention.
 
