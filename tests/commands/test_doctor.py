@@ -152,7 +152,7 @@ def test_two_workers_of_one_name_are_said_and_a_quick_restart_is_none(shell_on_b
     _registered(shell, "worker", "cpu-0@h", "a")
     found = _finding(shell("doctor", "--json", status=1), "worker cpu-0@h")
     assert not found["ok"]
-    assert "2 workers of this name run at once (pid 7 on" in found["detail"]
+    assert "2 workers have this name at once (pid 7 on" in found["detail"]
     assert "hostname" in found["fix"]
 
 
