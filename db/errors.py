@@ -8,8 +8,12 @@ if TYPE_CHECKING:
     from db.selection import LeftOut
 
 
-class StoreError(Exception):
-    """Root of the errors that the store raises on purpose."""
+class DocmillError(Exception):
+    """Root of the errors that docmill raises on purpose."""
+
+
+class StoreError(DocmillError):
+    """The store refuses a request, or cannot be used."""
 
 
 class NotFoundError(StoreError):

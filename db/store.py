@@ -253,11 +253,17 @@ def open_store(url: str, *, create: bool = True) -> Store:
     yet, SQLite's is made; with create=False, NoStoreError is raised."""
     store = Store(url)
     try:
-        store.check_schema(create=create)
-    except OperationalError as error:
-        store.close()
-        raise StoreError(f"cannot reach {store.name}: {words(error)}") from error
+        check(store, create=create)
     except StoreError:
         store.close()
         raise
     return store
+
+
+def check(store: Store, *, create: bool = True) -> None:
+    """Raise StoreError with the fix unless the store is reachable and up to date; what `open_store` does with its
+    own."""
+    try:
+        store.check_schema(create=create)
+    except OperationalError as error:
+        raise StoreError(f"cannot reach {store.name}: {words(error)}") from error

@@ -34,6 +34,7 @@ class Row(Protocol):
     result table `table`, beside job_id and document_id. If a document may have several rows, a class variable `key`
     names the fields that distinguish them: `key: ClassVar[tuple[str, ...]] = ("rank",)`. If rows are ordered by `score`
     and rows with equal scores may change places, a class variable `tied` names the field that then differs.
+    A class variable `headings` renames columns in tables for people, if the name of the field alone would mislead.
     """
 
     table: ClassVar[str]
@@ -238,6 +239,12 @@ class Kind:
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Select only documents that have a label.
     labelled_only: bool = False
+    #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
+    #: empty if a model of this kind is not trained on such pairs.
+    pairs_field: str = ""
+    #: Writes a trained model for other programs, from its folder into another one that exists. Returns the file's
+    #: path and how to read it.
+    export: Callable[[Path, Path], tuple[Path, str]] | None = None
     #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

@@ -7,17 +7,17 @@ import re
 
 from db import ad_hoc, views
 from db.ad_hoc import Found, QueryError
+from db.store import Store
 from db.tables import Base
 from scheduler.column_hints import naming_columns
-from scheduler.store import store
 from workers.settings import settings
 
 
-def run(query: str, limit: int | None = None) -> Found:
-    """The columns and the first `limit` rows of a SELECT. ValueError if it is no SELECT, or the database refuses it."""
-    with naming_columns(query):
+def run(store: Store, query: str, limit: int | None = None) -> Found:
+    """The columns and the first `limit` rows of a SELECT. ValueError if it is none, or the database refuses it."""
+    with naming_columns(store, query):
         try:
-            return ad_hoc.run(store(), query, seconds=settings().query_seconds, limit=limit)
+            return ad_hoc.run(store, query, seconds=settings().query_seconds, limit=limit)
         except QueryError as error:
             raise ValueError(f"the query: {error}{_did_you_mean(str(error))}") from None
 

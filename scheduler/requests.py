@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from db import documents, evaluations, jobs, model_versions
 from db.chunks import ChunkSize
-from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
+from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
 from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
+from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
 from workers import kinds
 
@@ -50,6 +51,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
     parameters = kinds.parse_parameters(kind, request.parameters)
+    _check_tables(session, kind)
     if request.after is not None:
         jobs.state_of(session, request.after)
     collection = documents.collection_id(session, request.collection)
@@ -85,6 +87,16 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
         )
     except NothingToDoError as error:
         raise _nothing(kind, request, error.left_out) from None
+
+
+def _check_tables(session: Session, kind: Kind) -> None:
+    """Refuse a kind of another package whose tables nobody has created."""
+    rows = (*kind.rows, *kind.figure_rows)
+    for table in sorted({row.table for row in rows} & from_rows()):
+        if not inspect(session.connection()).has_table(table):
+            raise OldSchemaError(
+                f"the store has no table {table!r} for results of the kind {kind.name!r}: run `docmill db upgrade`"
+            )
 
 
 def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> StoreError:

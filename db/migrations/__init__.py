@@ -59,6 +59,15 @@ def newest() -> str:
     return max(name.split("_")[3] for name in names)
 
 
+def missing_tables(store: Store) -> list[str]:
+    """The result tables that the store lacks, of the kinds that are loaded."""
+    from sqlalchemy import inspect
+
+    from db.tables import result
+
+    return sorted(result.from_rows() - set(inspect(store.engine).get_table_names()))
+
+
 def _create_tables_of_other_packages(connection: Connection) -> None:
     """Kinds that other packages bring have no migration here: their tables are made from their row classes."""
     from alembic.migration import MigrationContext

@@ -1,4 +1,4 @@
-"""docmill kinds: which kinds of jobs there are, and what they can be asked for."""
+"""docmill kinds: the kinds of jobs and their parameters."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def kinds(
         print_table(
             [{"kind": one.name, "summary": one.summary} for one in chosen], ("kind", "summary"), "none"
         )
-        say(_wrapped("docmill kinds KIND shows the parameters of one"))
+        say("docmill kinds KIND shows parameters")
     else:
         _show(chosen[0])
 

@@ -1,6 +1,6 @@
-"""A job's documents run again in this process, for `docmill repro` and `docmill verify`. Writes nothing.
+"""Runs documents of a job again in this process, for `docmill repro` and `docmill verify`. Writes nothing.
 
-Imports no torch: the kind's runner does, when it is opened.
+Imports no torch; the kind's runner does when it is opened.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL)
 
 @dataclass(frozen=True)
 class Found:
-    """A document as a job had it."""
+    """A document in the version that a job processed."""
 
     job: PastJob
     document: kinds.Document
@@ -44,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Checked:
-    """What verifying found."""
+    """The result of a verification."""
 
     n_checked: int
     n_left_out: int
@@ -52,7 +52,7 @@ class Checked:
 
 
 def find(job_id: int, key: str) -> Found:
-    """The version of the document that the job had. NotFoundError if it had none of this key."""
+    """The version of the document that the job processed. NotFoundError if it had none with this key."""
     with store().read() as session:
         job = PastJob.from_row(jobs.by_id(session, job_id))
         in_chunk, id_ = each_id(Chunk.document_ids)
@@ -74,7 +74,7 @@ def find(job_id: int, key: str) -> Found:
 
 
 def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | DocumentError:
-    """All stages on this one document; what the runner raises comes through."""
+    """Run all stages on this document; exceptions of the runner are not caught."""
     return foreground.run_one(store(), _on(device), found.job, found.document, beat)
 
 
@@ -101,7 +101,7 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
 
 @contextmanager
 def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
-    """A crash or a hang inside leaves a traceback on stderr. What is yielded puts the hang off."""
+    """A crash or a hang inside prints a traceback on stderr. Call what is yielded to restart the time limit."""
     limit = settings().lease_seconds if seconds is None else seconds
     stderr: Any = sys.__stderr__
     faulthandler.enable(file=stderr)

@@ -177,6 +177,15 @@ def _gate(candidate: Candidate) -> Sequence[Figure]:
     return judge(candidate)
 
 
+def _export(model_dir: Path, folder: Path) -> tuple[Path, str]:
+    """As gensim's Doc2Vec."""
+    from nlp_tasks.similarity.model import rebuild
+
+    target = folder / "doc2vec.model"
+    rebuild(model_dir).save(str(target))
+    return target, f"gensim.models.doc2vec.Doc2Vec.load({str(target)!r})"
+
+
 SIMILARITY = Kind(
     name="similarity",
     summary="Find the most similar documents of each document by Doc2Vec, and the words they share",
@@ -198,6 +207,7 @@ TRAIN_SIMILARITY = Kind(
     train=_train,
     gate=_gate,
     headline={"self_rank": "self-rank {:.3f}"},
+    export=_export,
 )
 
 KINDS = (SIMILARITY, TRAIN_SIMILARITY)

@@ -125,6 +125,9 @@ class SummaryRow:
 
     table: ClassVar[str] = "summary"
 
+    #: In a table with the summary, n_sentences would read as the summary's own length.
+    headings: ClassVar[dict[str, str]] = {"n_sentences": "n_document_sentences"}
+
     #: The chosen sentences in document order, separated by blanks; or the text that the model wrote.
     summary: str
     method: str

@@ -34,9 +34,9 @@ def test_a_job_from_submit_to_results(shell_on_both: Shell) -> None:
         (
             "oracle --collection inbox -p batches=2",
             2,
-            "oracle has no parameter 'batches': did you mean 'batch'?",
+            "oracle: no parameter 'batches': did you mean 'batch'?",
         ),
-        ("oracle --collection inbox -p batch=many", 2, "oracle: batch: Input should be a valid integer"),
+        ("oracle --collection inbox -p batch=many", 2, "oracle: batch must be a whole number, not 'many'"),
         ("oracle --collection inbox -p batch", 2, "-p 'batch': write NAME=VALUE, as in -p sentences=2"),
         (
             "oracel --collection inbox",

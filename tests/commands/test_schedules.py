@@ -73,7 +73,7 @@ def test_a_run_of_a_schedule_with_nothing_new_makes_no_job(shell_on_both: Shell)
     first = shell("schedule", "run", "nightly", "--json").json["jobs"]
     assert len(first) == 2
     said = shell("schedule", "run", "nightly").out
-    assert said == "schedule nightly: there is nothing to do, so no job was made\n"
+    assert said == "schedule nightly: nothing to do, so no job was made\n"
     for job_id in first:
         shell.work(job_id)
     assert shell("schedule", "run", "nightly", "--json").json["jobs"] == []
@@ -100,7 +100,7 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
     refusal = shell("models", "promote", "inbox@2", status=1).err
     assert "the gate refuses inbox@2" in refusal
     assert "unknown_share" in refusal
-    assert "inbox@champion is version 2 now" in shell("models", "promote", "inbox@2", "--force").out
+    assert "inbox@champion is now version 2" in shell("models", "promote", "inbox@2", "--force").out
     shell("models", "promote", "inbox@1")
     assert [row["aliases"] for row in shell("models", "show", "inbox", "--json").json] == [[], ["champion"]]
     assert "version 2 again" in shell("models", "rollback", "inbox").out

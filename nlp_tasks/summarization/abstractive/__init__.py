@@ -55,6 +55,7 @@ TRAIN_SUMMARIZER = Kind(
     train=_train,
     headline={"rouge_l": "ROUGE-L {:.1f}", "lead_rouge_l": "first sentences' {:.1f}"},
     labelled_only=True,
+    pairs_field="summary",
 )
 
 KINDS = (TRAIN_SUMMARIZER,)

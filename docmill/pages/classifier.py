@@ -1,13 +1,17 @@
-"""A classifier's version as one HTML file: its figures in numbers and pictures. Nothing is loaded from the net."""
+"""A classifier's version as one HTML file: its figures in numbers and charts. Nothing is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from db import held_out
 from docmill.pages import charts
 from docmill.pages.markup import Markup, element, joined
+from docmill.pages.registry import Table, VersionPage
+
+#: A terminal shows the most frequent confusions, at most this many.
+CONFUSIONS = 10
 
 #: Metrics shown large, in this order, with how each is written.
 LARGE = {
@@ -50,7 +54,7 @@ td, th { padding: .25rem .9rem .25rem 0; text-align: left; border-bottom: 1px so
 
 
 def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
-    """The page of one version, with a table of them all (as `docmill models show --json` gives them)."""
+    """The page of one version, with a table of all versions."""
     name = f"{version['model']}@{version['version']}"
     metrics = version["metrics"]
     arch = version["parameters"].get("arch", "")
@@ -72,7 +76,7 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
         Markup(
             '<meta charset="utf-8"/><meta name="viewport" content="width=device-width, initial-scale=1"/>'
         ),
-        # Nothing may be loaded or run, whatever a label is called.
+        # Whatever a label is called, nothing is loaded or run.
         Markup(
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>"
         ),
@@ -81,6 +85,23 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
     return (
         "<!DOCTYPE html>\n" + element("html", element("head", head), element("body", body), lang="en") + "\n"
     )
+
+
+def tables(version: dict[str, Any]) -> Iterator[Table]:
+    """The figures by label, and the most frequent confusions."""
+    if by_label := version["model_label_metric"]:
+        columns = ("label", "precision", "recall", "f1", "support", "n_predicted", "threshold")
+        some = columns if any(row["threshold"] is not None for row in by_label) else columns[:-1]
+        yield Table(f"{version['model']}@{version['version']}, by label:", by_label, some)
+    wrong = [row for row in version["model_confusion"] if row["true_label"] != row["predicted_label"]]
+    if wrong:
+        wrong.sort(key=lambda row: -row["n_documents"])
+        yield Table(
+            "most frequent confusions:", wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents")
+        )
+
+
+PAGE = VersionPage("train-classify", "a classifier", page, tables)
 
 
 def _tiles(metrics: dict[str, float]) -> list[Markup]:
@@ -118,7 +139,7 @@ def _confusion(rows: charts.Rows) -> list[Markup]:
     if not rows:
         return []
     n = len({row["true_label"] for row in rows} | {row["predicted_label"] for row in rows})
-    words = f"Rows are the true labels, columns what the model said. {_first(n)}"
+    words = f"Rows are the true labels, columns the labels that the model gave. {_first(n)}"
     return [
         element("h2", "Confusion"),
         element("p", words),
@@ -130,11 +151,11 @@ def _reliability(rows: charts.Rows) -> list[Markup]:
     if not rows:
         return []
     words = (
-        "How often decisions of each confidence were right. On the dashed line the model means what it says; "
+        "How often decisions of each confidence were right. On the dashed line the model is well calibrated; "
     )
     return [
         element("h2", "Calibration"),
-        element("p", words, "a larger dot stands for more decisions."),
+        element("p", words, "larger dots stand for more decisions."),
         element("div", charts.reliability(rows), class_="fits"),
     ]
 
@@ -143,14 +164,14 @@ def _gate(gate: dict[str, Any] | None) -> list[Markup]:
     if gate is None:
         return []
     beside = f" beside version {gate['beside_version']}" if gate["beside_version"] else ""
-    head = element("tr", *(element("th", word) for word in ("figure", "value", "bar", "")))
+    head = element("tr", *(element("th", word) for word in ("figure", "value", "threshold", "")))
     rows = [element("tr", *(element("td", cell) for cell in _judged(figure))) for figure in gate["figures"]]
     title = element("h2", f"Gate: {'passed' if gate['passed'] else 'refused'}{beside}")
     return [title, element("div", element("table", head, *rows), class_="scroll")]
 
 
 def _judged(figure: dict[str, Any]) -> tuple[str, str, str, str]:
-    """A figure, its value, its bar, and what came of it; without a bar nothing does."""
+    """A figure, its value, its threshold, and whether it passed; empty without a threshold."""
     bars = [
         f"{words.replace('_', ' ')} {figure[words]:.4g}"
         for words in ("at_least", "at_most")
@@ -189,4 +210,4 @@ def _key(words: str, colour: str) -> list[Markup]:
 
 def _first(n: int) -> str:
     more = n > charts.MOST_LABELS
-    return f"The {charts.MOST_LABELS} labels of the most documents, of {n}." if more else ""
+    return f"The {charts.MOST_LABELS} labels with the most documents, of {n}." if more else ""
