@@ -70,7 +70,7 @@ with store.read() as session:
 for chunk in chunks:
     chunk_run.run(process, chunk)
 process.watch_no_more()
-Scheduler(store, Broker(settings()), settings()).move_jobs()
+Scheduler(store, Broker(settings()), settings()).mover.move_jobs()
 print(job.progress().state, [(r["document_key"], r["vowel"], r["n"]) for r in job.results()])
 """
 
