@@ -15,6 +15,8 @@ standard library only. Memory is bounded by `ReadOptions.max_line_bytes`, whatev
     normalization.py        Unicode NFC
     label_files.py, label_text.py   labels in files, and a label as text
     markup.py, markup_notices.py    HTML and XML in texts
+
+`extraction` reads office files, PDF, HTML, mail and archives; docs/extraction.md says what it finds.
 """
 
 from readers.options import ReadOptions

@@ -1,0 +1,127 @@
+"""Web pages and other XML: the whole by tags, or the main content by trafilatura."""
+
+from __future__ import annotations
+
+import re
+
+from readers.extraction import tags, xml
+from readers.extraction.context import Context
+from readers.extraction.encoded import decode
+from readers.extraction.limits import Budget
+from readers.extraction.markup_handler import MarkupHandler
+from readers.extraction.registry import missing
+from readers.extraction.source import Source
+from readers.extraction.writer import Writer
+
+#: Signs of a page whose text is surrounded by navigation.
+_NAVIGATION = re.compile(
+    r"<(?:nav|header|footer|aside)\b|role\s*=\s*[\"']?(?:navigation|banner|contentinfo)|"
+    r"(?:class|id)\s*=\s*[\"'][^\"'>]{0,80}\b(?:nav|navbar|menu|sidebar|footer|breadcrumbs?|cookie)\b",
+    re.IGNORECASE,
+)
+#: trafilatura builds a tree: larger pages are read whole.
+_MAIN_CHARS = 5_000_000
+#: A main content with less of the text than this is none.
+_MAIN_SHARE = 0.05
+_MAIN_MIN_CHARS = 200
+#: More of the text than this left out is a warning.
+_WARNED_SHARE = 0.5
+
+
+def read(source: Source, out: Writer, context: Context) -> None:
+    """The whole page, or its main content; the figures say how much was left out."""
+    read_text(decode(source.read()), out, context)
+
+
+def read_text(text: str, out: Writer, context: Context) -> None:
+    """The same of a page that is decoded."""
+    wants_main = context.html == "main" or (context.html == "auto" and _has_navigation(text))
+    if not wants_main:
+        whole(text, out, context.budget)
+        return
+    scratch = Writer(Budget(context.budget.limits))
+    whole(text, scratch, context.budget)
+    main = _main(text, out, required=context.html == "main") if len(text) <= _MAIN_CHARS else None
+    if main is None or len(main) < max(_MAIN_MIN_CHARS, _MAIN_SHARE * scratch.n_chars):
+        out.warn("WHOLE_PAGE", "no main content was found in the page: its text is whole")
+        whole(text, out, context.budget)
+        return
+    xml.parse([main.encode()], _Main(out), context.budget, "the main content")
+    out.title, out.language = scratch.title, scratch.language
+    n_whole, n_main = len(scratch.everything()), len(out.everything())
+    out.chars_left_out = max(0, n_whole - n_main)
+    if out.chars_left_out > _WARNED_SHARE * n_whole:
+        out.warn(
+            "MOSTLY_LEFT_OUT", f"{out.chars_left_out} of {n_whole} characters of the page are no main content"
+        )
+
+
+def _has_navigation(text: str) -> bool:
+    """Whether parts of the page are there for every page. A report in inline XBRL is all content."""
+    return _NAVIGATION.search(text) is not None and "xmlns:ix" not in text[:20_000]
+
+
+def whole(text: str, out: Writer, budget: Budget) -> None:
+    """Everything that a reader of the page would see."""
+    handler = MarkupHandler(out)
+    tags.parse(text, handler, budget)
+    handler.finish()
+
+
+def _main(text: str, out: Writer, *, required: bool) -> str | None:
+    """trafilatura's XML of the main content; None without the library or without a content."""
+    try:
+        import trafilatura
+    except ImportError:
+        if required:
+            raise missing("trafilatura") from None
+        out.warn("WHOLE_PAGE", f"the page has navigation: {missing('trafilatura').detail} to leave it out")
+        return None
+    out.parser = f"trafilatura {trafilatura.__version__}"
+    try:
+        return trafilatura.extract(
+            text, output_format="xml", include_comments=False, include_tables=True, favor_recall=True
+        )
+    except Exception as error:
+        out.warn("WHOLE_PAGE", f"trafilatura failed ({type(error).__name__}): the text of the page is whole")
+        return None
+
+
+class _Main(xml.Ignore):
+    """trafilatura's few elements: head, p, item, quote, code, table, row, cell."""
+
+    _BLOCKS = frozenset(("head", "p", "item", "quote", "code", "cell", "lb", "list"))
+
+    def __init__(self, out: Writer) -> None:
+        self._out = out
+        self._text: list[str] = []
+        self._level = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name in self._BLOCKS or name in ("table", "row"):
+            self._flush()
+        if name == "head":
+            rend = attributes.get("rend", "h2")
+            self._level = int(rend[1:]) if rend[1:].isdigit() else 2
+        if name == "table":
+            self._out.begin_table()
+        elif name == "row":
+            self._out.row()
+        elif name == "cell":
+            self._out.cell()
+
+    def end(self, name: str) -> None:
+        if name in self._BLOCKS:
+            self._flush()
+        if name == "table":
+            self._flush()
+            self._out.end_table()
+
+    def text(self, text: str) -> None:
+        self._text.append(text)
+
+    def _flush(self) -> None:
+        text, self._text = " ".join("".join(self._text).split()), []
+        if text:
+            self._out.paragraph(text, self._level)
+        self._level = 0

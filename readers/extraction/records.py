@@ -1,0 +1,148 @@
+"""What comes of a file: its text with its structure, figures that show what was lost, or an error. Knows no formats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Code = Literal[
+    "ENCRYPTED",
+    "SCANNED_NO_TEXT",
+    "CORRUPT",
+    "TOO_LARGE",
+    "UNSUPPORTED",
+    "TIMEOUT",
+    "MEMORY",
+    "EMPTY",
+    "GARBLED",
+]
+CODES: tuple[Code, ...] = get_args(Code)
+
+
+class ExtractionError(Exception):
+    """The text of a file cannot be had."""
+
+    def __init__(self, code: Code, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code: Code = code
+        #: What was found, and what to do.
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading: level 1 is the highest. `text[start_char:]` starts with the title, or with the page it names (PDF)."""
+
+    title: str
+    level: int
+    start_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, slide or sheet: its text starts at `start_char` and ends where the next one starts."""
+
+    start_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: it stands before `text[start_char]`. `in_text` says that its rows are lines of the text as well."""
+
+    start_char: int
+    rows: tuple[tuple[str, ...], ...]
+    in_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The structure of a text. Each list is in the order of the text."""
+
+    sections: tuple[Section, ...] = ()
+    pages: tuple[Page, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something in a file that did not become text as it should have."""
+
+    code: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Measures of one extraction. Shares are of the characters that are not blanks."""
+
+    media_type: str
+    #: Name and version of what read it, as in "pypdfium2 5.15.2".
+    parser: str
+    n_bytes: int
+    n_chars: int
+    n_pages: int
+    #: Empty for a file without pages.
+    chars_by_page: tuple[int, ...]
+    share_non_letters: float
+    #: U+FFFD and characters of the private use areas.
+    n_replaced: int
+    #: Tables that are apart from the text, and what they hold.
+    n_tables_left_out: int
+    chars_in_tables: int
+    #: Text of a page that is not its main content (navigation, footers).
+    chars_left_out: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A document inside a container: its text or why there is none."""
+
+    name: str
+    extraction: Extraction | None = None
+    error: ExtractionError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The text of a file: paragraphs separated by line feeds, in NFC. Tables stand apart, see `parts`.
+
+    A container (ZIP, TAR, MBOX, WARC) has members and no text; a mail and a PDF may have both.
+    """
+
+    text: str
+    title: str | None
+    #: ISO 639-1, or None where nothing tells it.
+    language: str | None
+    parts: Parts
+    figures: Figures
+    warnings: tuple[Warned, ...] = ()
+    members: tuple[Member, ...] = field(default=())
+
+    def whole(self) -> str:
+        """The text with the tables where they stand: a line for each row, cells separated by tabs."""
+        pieces: list[str] = []
+        after = 0
+        for table in self.parts.tables:
+            if table.in_text:
+                continue
+            pieces.append(self.text[after : table.start_char].strip("\n"))
+            pieces.append("\n".join(map("\t".join, table.rows)))
+            after = table.start_char
+        pieces.append(self.text[after:].strip("\n"))
+        return "\n".join(filter(None, pieces))
+
+    def documents(self, name: str = "") -> Iterator[tuple[str, Extraction]]:
+        """This text and those of the members, at any depth, with a path such as "mails.zip/1.eml"."""
+        if self.text:
+            yield name, self
+        for member in self.members:
+            if member.extraction is not None:
+                yield from member.extraction.documents(f"{name}/{member.name}" if name else member.name)
