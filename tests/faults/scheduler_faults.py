@@ -77,7 +77,7 @@ def term_while_feeding(stack: Stack, job_id: int) -> int:
 def term_while_reaping(stack: Stack, job_id: int) -> int:
     stack.busy_child()
     stack.kill_everything()
-    reaped = "SELECT id FROM chunk WHERE state = 'ready' AND n_crashes > 0"
+    reaped = "SELECT id FROM chunk WHERE state = 'ready' AND n_lost + n_crashes > 0"
     until(lambda: stack.rows(reaped) or stack.state(job_id) == "finished", "a reaped chunk")
     n = _term(stack)
     stack.heal()

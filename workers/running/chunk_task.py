@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import billiard
+import billiard.pool
 from celery import signals
 
 from workers.app import app
@@ -32,8 +33,14 @@ def run_chunk(chunk_id: int) -> str:
     return said
 
 
+#: At its end, a child waits up to 300 times 0.1 s until its parent has read every result, and a parent that is
+#: stopping reads none. Nothing is lost: results are in the store.
+_TRIES_TO_HAND_OVER = 10
+
+
 @signals.worker_process_init.connect
 def _start(**_: Any) -> None:
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _TRIES_TO_HAND_OVER
     process.start()
 
 
