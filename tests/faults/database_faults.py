@@ -127,7 +127,8 @@ from db import chunks
 from db.store import Store
 with Store(sys.argv[1]).write() as session:
     ids = session.execute(text("SELECT id FROM chunk WHERE state = 'ready' ORDER BY id DESC")).scalars().all()
-    claim = next((c for c in (chunks.claim(session, i, chunks.Holder("stopped", "stopped.1"), 60) for i in ids) if c), None)
+    me = chunks.Holder("stopped", "stopped.1")
+    claim = next((c for c in (chunks.claim(session, i, me, 60) for i in ids) if c), None)
     print("claimed" if claim else "nothing left", flush=True)
     time.sleep(600)
 """
