@@ -17,10 +17,12 @@ def job_rows(session: Session, job: JobProgress, table: str | None = None) -> It
     ValueError if the kind has no such table, or makes a model."""
     kind = kinds.find(job.kind)
     if kind.train is not None:
-        raise ValueError(f"{kind.name} makes a model, and no rows: docmill models show {job.model}")
+        raise ValueError(
+            f"{kind.name} trains a model and has no result rows: see docmill models show {job.model}"
+        )
     tables = [row.table for row in kind.rows if row.table in results.by_job()]
     if not tables:
-        raise ValueError(f"{kind.name} makes no result rows")
+        raise ValueError(f"{kind.name} has no result rows")
     if table is not None and table not in tables:
         raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
     return results.rows_of(session, job.job_id, table or tables[0])

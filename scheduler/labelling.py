@@ -91,7 +91,7 @@ def _found_by(store: Store, query: str) -> Iterator[LabelRecord | BadRecord]:
     # Without a limit: a model trained on only some of the labels would be another one.
     found = queries.run(store, query)
     if len(found.columns) < 2:
-        raise ValueError("the query for labels: its first two columns must be key and label")
+        raise ValueError("the label query must return key and label as its first two columns")
     for number, (key, label, *_) in enumerate(found.rows, start=1):
         try:
             checked = read_label(label)

@@ -29,7 +29,7 @@ class JobRequest:
     model: str | None = None
     #: Names and values; text is read as the parameter's type.
     parameters: dict[str, Any] = field(default_factory=dict)
-    #: 0 (whenever) to 9 (at once).
+    #: 0 (lowest) to 9 (highest).
     priority: int = 5
     #: The same key twice is one job.
     key: str | None = None
@@ -49,7 +49,7 @@ def submit(session: Session, request: JobRequest, run_id: int | None = None) -> 
     then."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
-        raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
+        raise ValueError(f"priority {request.priority} is out of range: 0 (lowest) to 9 (highest)")
     parameters = kinds.parse_parameters(kind, request.parameters)
     _check_tables(session, kind)
     if request.after is not None:
@@ -106,7 +106,7 @@ def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> Store
         return ConflictError(
             f"collection {request.collection!r} has no {missing}: there is nothing to train on"
         )
-    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: `docmill add` brings some"
+    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: add some with `docmill add`"
     return NothingToDoError(f"nothing to do: collection {request.collection!r} {why}", left_out)
 
 
@@ -187,11 +187,11 @@ def _model(
         return name, None
     if kind.model_from is None:
         if request.model is not None:
-            raise ValueError(f"{kind.name} uses no model: leave --model out")
+            raise ValueError(f"{kind.name} uses no model: omit --model")
         return None, None
     if not kind.needs_model(parameters):
         if request.model is not None:
-            raise ValueError(f"{kind.name} uses no model with these parameters: leave --model out")
+            raise ValueError(f"{kind.name} uses no model with these parameters: omit --model")
         return None, None
     if request.after is not None:
         return request.model, None

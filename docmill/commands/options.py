@@ -24,7 +24,7 @@ Parameters = Annotated[
         "-p", "--parameter", metavar="NAME=VALUE", help="One of the kind's parameters; may be repeated."
     ),
 ]
-Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (whenever) to 9 (at once).")]
+Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (lowest) to 9 (highest).")]
 SubmitKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key twice is one job.")]
 After = Annotated[int | None, typer.Option(metavar="JOB", help="Start once that job has finished.")]
 Devices = Annotated[

@@ -76,7 +76,7 @@ def _store(store: Store) -> Finding:
             "store",
             False,
             f"{store.name}: {words(error)}",
-            "check DOCMILL_DATABASE_URL, and that the database runs",
+            "check DOCMILL_DATABASE_URL, and that the database is running",
         )
     return Finding("store", True, store.name)
 
@@ -93,7 +93,9 @@ def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
             name = f"{version['model']}@{version['version']}"
             fix = "mount the models folder (DOCMILL_MODELS_DIR), restore it, or train again"
             yield Finding(f"model {name}", False, f"{missing} is missing", fix)
-    yield Finding("models", True, f"{len(versions) - n_bad} of {len(versions)} versions complete in {folder}")
+    yield Finding(
+        "models", True, f"{len(versions) - n_bad} of {len(versions)} versions are complete in {folder}"
+    )
 
 
 def _missing_file(folder: Path) -> Path | None:

@@ -33,7 +33,7 @@ def no_scheduler(session: Session, what: str, sign: str, now_settings: Settings)
     """A finding about work that a scheduler should have done by now."""
     alive = registry.alive(session, "scheduler")
     if not alive:
-        return Finding(what, False, f"{sign}: no scheduler runs", start_with(now_settings, "scheduler"))
+        return Finding(what, False, f"{sign}: no scheduler is running", start_with(now_settings, "scheduler"))
     busy = session.scalar(select(func.min(Job.id)).where(Job.state == "cancelling"))
     doing = f"is cancelling job {busy}" if busy else "is behind, or cannot do it"
     return Finding(what, False, f"{sign}: {alive[0].name} runs and {doing}", "see the scheduler's log")

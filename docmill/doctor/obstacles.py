@@ -23,7 +23,7 @@ def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
 
     found = list(jobs)
     said = {
-        job_id: f"nobody has worked on it for {_about(still.seconds)}: {still.why}"
+        job_id: f"no worker has worked on it for {_about(still.seconds)}: {still.why}"
         for job_id, still in standstill.of(session, found, settings(), STILL_SECONDS).items()
     }
     for job in found:
@@ -53,9 +53,9 @@ class Obstacles:
         if now.n_chunks_leased or moved != self.seen:
             self.seen, self.moved_at = moved, seconds
         if now.fault and now.state != "paused":
-            cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it is tried again"
+            cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it will be retried"
         elif now.state in ("running", "cancelling") and seconds - self.moved_at > STILL_SECONDS:
-            cause = words = f"nobody has worked on it for {STILL_SECONDS:.0f} s"
+            cause = words = f"no worker has worked on it for {STILL_SECONDS:.0f} s"
         else:
             return ""
         if cause in self.said:
@@ -63,4 +63,4 @@ class Obstacles:
         self.said.add(cause)
         if not now.fault and (reason := why()):
             words = f"{words}: {reason}"
-        return f"job {now.job_id}: {words} (`docmill doctor` says what is wrong)"
+        return f"job {now.job_id}: {words} (run `docmill doctor` to find the cause)"

@@ -144,7 +144,7 @@ def find_redis_server() -> str:
         bundled = Path(spec.origin).parent / "bin" / "redis-server"
         if bundled.is_file():
             return str(bundled)
-    raise StoreError("there is no redis-server: apt-get install redis-server, or set DOCMILL_REDIS_URL")
+    raise StoreError("redis-server was not found: apt-get install redis-server, or set DOCMILL_REDIS_URL")
 
 
 def free_port(wanted: int) -> int:

@@ -188,7 +188,7 @@ def test_status_says_what_is_missing(redis_url: str, shell_on_both: Shell) -> No
     rested(shell.store)
     missing = note(shell, job_id)
     assert missing is not None
-    assert missing.startswith("nobody has worked on it for 1 min ")
+    assert missing.startswith("no worker has worked on it for 1 min ")
     assert "no scheduler seems to run: start `docmill scheduler`" in missing
     sent(shell.store)
     assert "no worker takes its chunks: start `docmill worker`" in (note(shell, job_id) or "")

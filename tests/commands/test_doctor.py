@@ -82,7 +82,7 @@ def test_leases_that_nobody_frees_mean_that_no_scheduler_runs(shell: Shell) -> N
     claim(shell.store, the_chunk(shell.store, shell.job(*SUBMIT)).id)
     sql(shell.store, "UPDATE chunk SET lease_until = '2020-01-01 00:00:00.000000' RETURNING 1")
     found = _finding(shell("doctor", "--json", status=1), "scheduler")
-    assert found["detail"] == "1 leases expired and were not requeued: no scheduler runs"
+    assert found["detail"] == "1 leases expired and were not requeued: no scheduler is running"
     assert found["fix"] == "docmill up"
 
 
@@ -113,9 +113,9 @@ def test_a_scheduler_that_is_cancelling_is_not_said_to_be_missing(shell_on_both:
     sql(shell.store, "UPDATE job SET state = 'cancelling' RETURNING 1")
     found = _finding(shell("doctor", "--json", status=1), "scheduler")
     assert f"scheduler@here runs and is cancelling job {job_id}" in found["detail"]
-    assert "no scheduler runs" not in found["detail"]
+    assert "no scheduler is running" not in found["detail"]
     sql(shell.store, "UPDATE worker SET last_seen_at = '2020-01-01 00:00:00.000000+00:00' RETURNING 1")
-    assert "no scheduler runs" in _finding(shell("doctor", "--json", status=1), "scheduler")["detail"]
+    assert "no scheduler is running" in _finding(shell("doctor", "--json", status=1), "scheduler")["detail"]
 
 
 def test_a_lost_host_is_named_with_what_it_held_and_since_when(shell_on_both: Shell) -> None:

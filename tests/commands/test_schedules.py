@@ -93,7 +93,10 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
     for min_count in (2, 3):
         words = ("similarity", "--collection", "inbox", "-p", "vector_size=4", "-p", "epochs=1", "--json")
         job_id = shell.work(shell("train", *words, "-p", f"min_count={min_count}").json["job"])
-    assert "makes a model, and no rows: docmill models show inbox" in shell("results", job_id, status=2).err
+    assert (
+        "trains a model and has no result rows: see docmill models show inbox"
+        in shell("results", job_id, status=2).err
+    )
     # The second knows two of the words no more: the gate refuses what would replace the first version.
     assert [row["aliases"] for row in shell("models", "list", "--json").json] == [[], ["champion"]]
     assert "refused beside version 1: unknown_share" in shell("models", "list").out

@@ -98,7 +98,7 @@ def test_a_job_that_nobody_takes_up_is_worth_a_word_once() -> None:
     obstacles = Obstacles()
     assert obstacles.news(progress(), 0) == ""
     assert obstacles.news(progress(), STILL_SECONDS) == ""
-    assert "nobody has worked on it for 10 s" in obstacles.news(progress(), STILL_SECONDS + 1)
+    assert "no worker has worked on it for 10 s" in obstacles.news(progress(), STILL_SECONDS + 1)
     assert obstacles.news(progress(), STILL_SECONDS + 2) == ""
 
 
