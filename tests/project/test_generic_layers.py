@@ -24,7 +24,14 @@ GENERIC = [
     for folder in ("docmill", "scheduler", "workers")
     for path in sorted((ROOT / folder).rglob("*.py"))
     if not {"pages", "demo"} & set(path.parts) and path.relative_to(ROOT).as_posix() not in PARTICULAR
-] + ["db/results.py", "db/chunks.py", "db/jobs.py"]
+] + [
+    "db/results.py",
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("db/chunks", "db/jobs")
+        for path in (ROOT / folder).glob("*.py")
+    ),
+]
 #: Words that mean something without any kind: "the summary of a kind", "the query of a user".
 PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
