@@ -99,7 +99,8 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
 def test_the_quick_checks_and_the_house_tests_run_there(checkout: Path) -> None:
     """What `make test` runs, as far as it is quick."""
     said = as_plain_user(
-        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not stack", "tests/project", "tests/readers/test_files.py",
+        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not stack",
+        "tests/project", "tests/readers/test_files.py",
         "--deselect", "tests/project/test_make_anywhere.py", "--deselect", "tests/project/test_readme.py",
         "--basetemp", str(checkout / "temp folder"),
     )  # fmt: skip
