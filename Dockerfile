@@ -1,8 +1,8 @@
-# One image for every service: the docmill command, the scheduler, the workers, Flower, the migrations.
+# One image for all services: the docmill command, scheduler, workers, Flower, migrations.
 FROM python:3.11-slim
 
-# Where else pip looks for torch. PyPI's build brings CUDA, several gigabytes of it; for machines without a GPU
-# https://download.pytorch.org/whl/cpu has a small one of the same version.
+# An additional index for torch. The build on PyPI includes CUDA, several gigabytes. For machines without a GPU,
+# https://download.pytorch.org/whl/cpu has a small build of the same version.
 ARG TORCH_INDEX=""
 
 ENV PYTHONUNBUFFERED=1 \
@@ -10,13 +10,13 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 
-# Fixed numbers, so that a volume keeps its owner when the image is built anew.
+# Fixed ids, so that files in volumes keep their owner when the image is rebuilt.
 RUN groupadd --gid 10001 docmill \
  && useradd --uid 10001 --gid docmill --home-dir /var/lib/docmill --create-home docmill \
  && install --directory --owner docmill --group docmill /models
 
 WORKDIR /opt/docmill
-# The dependencies first: they stay in their layer while docmill itself changes.
+# Dependencies first, so that their layer is cached while docmill itself changes.
 COPY constraints.txt pyproject.toml ./
 RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; print(*project['dependencies'], *project['optional-dependencies']['files'], sep='\n')" > requirements.txt \
  && pip install --quiet --constraint constraints.txt --upgrade pip \

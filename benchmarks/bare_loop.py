@@ -2,8 +2,8 @@
 
     python -m benchmarks.bare_loop MODEL_DIR TEXTS.jsonl
 
-Prints the seconds that `run` took over all the texts, in batches as a worker makes them; the model is loaded
-and warm before the clock starts.
+Prints the seconds that `run` takes for all texts, in the batches that a worker makes. The model is loaded and warmed up
+before the clock starts.
 """
 
 from __future__ import annotations

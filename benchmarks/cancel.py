@@ -1,10 +1,11 @@
-"""What cancelling a giant job costs the others: the time from submitting a small job to its last outcome, while a job
-of a million documents is cancelled, beside the same without it.
+"""The effect of cancelling a large job on other jobs: the time from submitting a small job to its last outcome, while a
+job of a million documents is being cancelled, compared with the time without it.
 
     python -m benchmarks.cancel [--documents 1000000] [--small 500]
 
-On each store: the giant job is submitted at priority 0 and cancelled; until it has ended, small jobs are submitted one
-after the other, each of two chunks, and worked off by a real worker through a real Redis. Then as many without it.
+On each database, the large job is submitted with priority 0 and cancelled. Until it has ended, small jobs of two chunks
+are submitted one after the other, and processed by a real worker through a real Redis. Before that, the same is
+measured without the large job.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from sqlalchemy import text
 from benchmarks import report, servers
 from benchmarks.queue import KIND, _add, _environment, background, wait_for_end
 
-#: Small jobs of which the time is taken, at least.
+#: The minimum number of small jobs that are measured.
 LEAST = 20
 
 
 def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> dict[str, Any]:
-    """Seconds of small jobs beside the cancelling, and without it."""
+    """The seconds of small jobs during the cancelling, and without it."""
     environment = _environment(url, home, socket)
     os.environ.update(environment)
     from workers.settings import settings
@@ -77,7 +78,9 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
         took = time.perf_counter() - began
     store.close()
     if ended != "cancelled" or len(beside) < 3:
-        raise SystemExit(f"{len(beside)} small jobs while the giant job was cancelled: give more --documents")
+        raise SystemExit(
+            f"only {len(beside)} small jobs ran while the large job was cancelled: use more --documents"
+        )
     return {
         "alone": _of(alone),
         "beside": _of(beside),
@@ -104,11 +107,13 @@ def _state(store: Any, job_id: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
-    parser.add_argument("--documents", type=int, default=1_000_000, help="of the job that is cancelled")
+    parser.add_argument(
+        "--documents", type=int, default=1_000_000, help="documents of the job that is cancelled"
+    )
     parser.add_argument("--small", type=int, default=500, help="documents of each small job")
     options = parser.parse_args()
     figures: dict[str, Any] = {"machine": report.machine(), "documents": options.documents}
-    print(f"{options.documents:,} documents are cancelled on {figures['machine']}")
+    print(f"Cancelling {options.documents:,} documents on {figures['machine']}")
     with (
         servers.folder() as home,
         servers.redis(home / "r") as (socket, _),
@@ -136,7 +141,7 @@ def _show(figures: dict[str, Any]) -> None:
         }  # fmt: skip
     columns = ["seconds of a small job", "median alone", "median beside it", "worst alone", "worst beside it",
                "jobs beside it", "cancelled in s"]  # fmt: skip
-    report.table(f"While {figures['documents']:,} documents are cancelled", columns, rows)
+    report.table(f"While {figures['documents']:,} documents are being cancelled", columns, rows)
     report.end(figures, bars)
 
 

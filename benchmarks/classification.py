@@ -1,14 +1,14 @@
-"""Classifiers beside fastText and scikit-learn: accuracy, macro F1, and documents labelled per second.
+"""Classifiers compared with fastText and scikit-learn: accuracy, macro F1, and documents labelled per second.
 
     pip install fasttext scikit-learn
     python -m benchmarks.classification --data DIR [--device cpu] [--arch linear ...] [--set NAME ...] [--folds 5]
 
-Without --arch: the default and naive-bayes, and on the set of short reviews the ensemble.
+Without --arch, the default and naive-bayes are measured, and on the set of short reviews the ensemble.
 
-DIR holds the labelled sets, each a folder with *.jsonl.gz of {id, text, label}. Each is cut into fifths by a
-stable hash of the id; small sets are measured on several fifths, the large one on one, and fastText, which takes
-longest to train, on the first one of every set. Seconds are processor seconds of one thread, so that a busy machine
-does not change them.
+DIR contains the labelled sets, each a folder with *.jsonl.gz of {id, text, label}. Each set is divided into five folds
+by a stable hash of the id. Small sets are measured on several folds, the large one on one; fastText, which takes the
+longest to train, on the first fold of every set. Times are CPU seconds of one thread, so that they hardly depend on the
+load of the machine.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from nlp_tasks.classification import (
 )
 from nlp_tasks.kind import Document, Setup
 
-#: The default architecture: the bars are its.
+#: The default architecture, to which the thresholds apply.
 DEFAULT = TrainParameters().arch
-#: The peers hold nothing out of what they are given, so ours holds out as little as it can.
+#: The peers train on all documents that they are given, so docmill holds out as few as possible.
 HELD_OUT = 0.01
 
 
 def main() -> None:
-    """Measure, print, and exit 1 when a bar is missed."""
+    """Measure, print, and exit with 1 if a threshold is missed."""
     arguments = _arguments()
     torch.set_num_threads(1)
     machine = report.machine()
@@ -65,9 +65,9 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--device", default="cpu", help="a torch device, for our part")
+    parser.add_argument("--device", default="cpu", help="the torch device of docmill's part")
     parser.add_argument("--arch", nargs="+", choices=sorted(ARCHITECTURES))
-    parser.add_argument("--set", nargs="+", choices=classification_data.SETS, help="all when not given")
+    parser.add_argument("--set", nargs="+", choices=classification_data.SETS, help="default: all")
     parser.add_argument("--folds", type=int, default=classification_data.FOLDS)
     return parser.parse_args()
 
@@ -125,7 +125,7 @@ def _both_forms(documents: list[Document], name: str) -> dict[str, list[str]]:
 
 
 def _score(fold: Fold, predict: Callable[[], list[Any]], seconds_to_train: float) -> Measured:
-    predict()  # once to warm up
+    predict()  # warm-up
     start = time.process_time()
     predicted = predict()
     seconds = time.process_time() - start

@@ -1,4 +1,4 @@
-"""The labelled data sets that classifiers are compared on, and how each is cut into folds."""
+"""The labelled data sets for the comparison of classifiers, and their folds."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ SETS = (
     "en_topic_reuters_r8",
     "en_news_bbc",
 )
-#: A fold holds a fifth of a set. Small sets are measured on several, for one would say little.
+#: Five-fold cross-validation. Small sets are measured on several folds, since one would not be enough.
 FOLDS = 5
 LARGE = 50_000
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One way to cut a set into documents to train on and documents to measure on."""
+    """A division of a set into documents to train on and documents to measure on."""
 
     train: list[Document]
     test: list[Document]
@@ -45,7 +45,7 @@ def load(folder: Path, name: str) -> list[Document]:
 
 
 def folds(documents: list[Document], most: int) -> Iterator[Fold]:
-    """At most `most` folds by a stable hash of the key; one of a large set."""
+    """At most `most` folds by a stable hash of the key; one for a large set."""
     numbers = [_number(document.key) for document in documents]
     for fold in range(1 if len(documents) >= LARGE else min(most, FOLDS)):
         pairs = list(zip(documents, numbers, strict=True))

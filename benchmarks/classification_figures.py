@@ -1,6 +1,6 @@
-"""What classifiers were measured to do, fold by fold, and the bars of the default beside its peers.
+"""The results of classifiers, fold by fold, and the thresholds of the default compared with its peers.
 
-A peer is compared with the default on the folds it was measured on, fold against fold.
+A peer is compared with the default on the same folds.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import numpy as np
 
 from benchmarks import classification_peers, report
 
-#: The set of short reviews, and how many of them are to be labelled in a second on one core (issue 5).
+#: The set of short reviews, and the minimum number labelled per second on one core (issue 5).
 REVIEWS, LEAST_SPEED = "ko_sentiment_nsmc", 10_000
-#: The best architecture that needs no download, and what it has to reach on the reviews: within 20 minutes of
-#: training on two cores, of which one is given.
+#: The best architecture that needs no download, and the accuracy it must reach on the reviews, within 20 minutes of
+#: training (here on one core).
 BEST, LEAST_BEST, MOST_SECONDS = "ensemble", 0.882, 1200
-#: Peers whose accuracy is at least ours less this are of equal accuracy.
+#: Peers whose accuracy is at most this much below docmill's count as equally accurate.
 EQUAL = 0.005
 COLUMNS = [
     "model",
@@ -32,22 +32,22 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Measured:
-    """One model on one fold."""
+    """The result of one model on one fold."""
 
     accuracy: float
     macro_f1: float
-    #: Of the processor.
+    #: CPU seconds.
     seconds_to_train: float
-    #: Documents per processor second.
+    #: Documents per CPU second.
     documents_per_second: float
 
 
-#: Model -> what it did on each fold.
+#: From a model to its results on each fold.
 Models = dict[str, list[Measured]]
 
 
 def table(name: str, models: Models, default: str) -> None:
-    """Print what was measured on a set."""
+    """Print the results on a set."""
     rows = []
     for model, folds in models.items():
         mean = _mean(folds)
@@ -65,7 +65,7 @@ def table(name: str, models: Models, default: str) -> None:
 
 
 def means(found: dict[str, Models]) -> dict[str, dict[str, dict[str, float]]]:
-    """Set -> model -> its figures, the mean over its folds, and how many these are."""
+    """Set -> model -> its mean figures over the folds, and the number of folds."""
     return {
         name: {model: _mean(folds) | {"folds": len(folds)} for model, folds in models.items()}
         for name, models in found.items()
@@ -73,7 +73,7 @@ def means(found: dict[str, Models]) -> dict[str, dict[str, dict[str, float]]]:
 
 
 def bars(found: dict[str, Models], default: str) -> dict[str, dict[str, float]]:
-    """What the default has to reach: on every set the best peer, and the speeds."""
+    """The thresholds of the default: the best peer on every set, and the speeds."""
     asked: dict[str, dict[str, float]] = {}
     for name, models in found.items():
         peers = [peer for peer in classification_peers.PEERS if peer in models]
@@ -105,13 +105,13 @@ def _mean(folds: list[Measured]) -> dict[str, float]:
 
 
 def _leads(models: Models, default: str, other: str, figure: str) -> list[float]:
-    """How far the default is above another model on each fold that both were measured on."""
+    """The lead of the default over another model on each fold that both were measured on."""
     pairs = zip(models[default], models[other], strict=False)
     return [float(getattr(ours, figure) - getattr(theirs, figure)) for ours, theirs in pairs]
 
 
 def _spread(models: Models, default: str, other: str, figure: str) -> str:
-    """The mean lead, and the least and the largest of a fold."""
+    """The mean lead, and the smallest and largest lead on a fold."""
     if default not in models or other == default:
         return ""
     leads = _leads(models, default, other, figure)

@@ -1,7 +1,7 @@
-"""The peers: scikit-learn's linear SVM and naive Bayes on tf-idf, and fastText, text in to label out.
+"""The peers: linear SVM and naive Bayes of scikit-learn on tf-idf, and fastText, from text to label.
 
-All on the same documents; where a peer needs words, these are all of MeCab's morphemes for Korean and words
-and signs for English, cut outside of the clock, which is in the peers' favour.
+All get the same documents. If a peer needs words, they are the morphemes of MeCab for Korean, and words and punctuation
+for English. Splitting is not timed, which is in the peers' favour.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, Protocol
 
 from mecab import MeCab
 
-#: fastText's (learning rate, epochs), the better of which on a tenth of the training part is used.
+#: (learning rate, epochs) of fastText; the better pair on a tenth of the training set is used.
 FASTTEXT_LARGE = ((0.1, 5), (0.5, 10))
 FASTTEXT_SMALL = ((0.5, 25), (1.0, 50))
 LARGE = 20_000
 
 
 class Peer(Protocol):
-    """Trained on texts and labels, gives labels."""
+    """Learns from texts and labels, and predicts labels."""
 
     def fit(self, texts: list[str], labels: list[str]) -> None: ...
     def predict(self, texts: list[str]) -> list[str]: ...
@@ -43,7 +43,7 @@ class Sklearn:
 
 
 class FastText:
-    """fastText's supervised classifier with word bigrams, its rate and epochs chosen on held-back texts."""
+    """The supervised classifier of fastText with word bigrams; rate and epochs are chosen on a validation set."""
 
     def __init__(self, **options: int) -> None:
         self.options = options
@@ -94,7 +94,7 @@ class Entry:
     #: Words, or the text as it is.
     reads: str
     make: Callable[[], Peer]
-    #: Or on the first fold only, for its training takes long.
+    #: False: on the first fold only, since its training takes long.
     every_fold: bool = True
 
 
@@ -108,7 +108,7 @@ PEERS = {
 
 
 def words(texts: Sequence[str], *, korean: bool) -> list[str]:
-    """The texts with a space between any two words."""
+    """The texts with a space between words."""
     if korean:
         mecab = MeCab()
         return [

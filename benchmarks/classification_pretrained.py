@@ -1,11 +1,11 @@
-"""Labelling with a transformers model beside transformers' own pipeline: the same weights, the same documents.
+"""Labelling with a transformers model, compared with the pipeline of transformers: same weights, same documents.
 
     pip install transformers
     python -m benchmarks.classification_pretrained --data DIR [--documents 400]
 
-The model has the shape of KoELECTRA-small and random weights, for which speed does not care; its tokenizer is trained
-on the documents. These are short reviews and petitions of mixed length, in random order, none longer than the model
-reads at once (the pipeline would cut it). Seconds are processor seconds of one thread, both sides by turns.
+The model has the shape of KoELECTRA-small and random weights, which do not affect the speed; its tokenizer is trained
+on the documents. These are short reviews and petitions of mixed length, in random order, none longer than the model's
+input (the pipeline would truncate it). Times are CPU seconds of one thread, of both sides in turn.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import torch
 from benchmarks import classification_data, report
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, cut
 
-#: Short reviews, and petitions of at most so many characters.
+#: Shares of short reviews and of petitions; and the maximum length of a petition in characters.
 SETS, LONGEST = {"ko_sentiment_nsmc": 0.6, "ko_topic_petitions": 0.4}, 700
 VOCABULARY, TOKENS = 8_000, 512
-#: The pipeline's batch, and the least ratio of speeds (issue 5).
+#: The batch size of the pipeline, and the minimum ratio of speeds (issue 5).
 BATCH, LEAST_RATIO = 32, 2.0
 ROUNDS = 3
 
 
 def main() -> None:
-    """Measure, print, and exit 1 when a bar is missed."""
+    """Measure, print, and exit with 1 if a threshold is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -125,7 +125,7 @@ def _pipeline(classifier: PretrainedClassifier) -> Any:
 
 
 def _read_at_once(classifier: PretrainedClassifier, texts: list[str]) -> list[int]:
-    """Texts of one window."""
+    """The texts that fit into one window."""
     owner = cut(classifier.tokenizer, classifier.model.config, texts).owner
     return [int(place) for place in np.flatnonzero(np.bincount(owner) == 1)]
 

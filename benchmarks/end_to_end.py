@@ -1,10 +1,10 @@
-"""What docmill adds to a model's own time: 150,000 short reviews classified by a bare loop, and through docmill.
+"""The overhead of docmill: 150,000 short reviews classified by a bare loop, and through docmill.
 
     python -m benchmarks.end_to_end --data ../shared/data
 
-The bare loop feeds the same runner the same batches in one process. docmill takes the documents from SQL, in
-chunks, through Redis and one worker on the same processors, and writes every label durably. Both are warm:
-the model is loaded. docmill's clock runs from submission to the finished job.
+The bare loop feeds the same batches to the same runner in one process. docmill reads the documents from SQL in chunks,
+through Redis and one worker on the same processors, and writes every label durably. In both cases the model is already
+loaded. The time of docmill is from submission to the end of the job.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks import report, servers
 from benchmarks.queue import background, wait_for_end
 
 COLLECTION = "reviews"
-#: The model is trained on these: its speed is what matters here.
+#: The collection that the model is trained on; only its speed matters here.
 WARM_UP = "some-reviews"
 
 
@@ -32,13 +32,13 @@ def reviews(data: Path, limit: int) -> list[dict[str, str]]:
     """Short Korean reviews with their labels."""
     path = data / "ko_sentiment_nsmc" / "train.jsonl.gz"
     if not path.exists():
-        raise SystemExit(f"{path} is not there: give --data a folder that has it")
+        raise SystemExit(f"{path} does not exist: --data must be a folder that contains it")
     with gzip.open(path, "rt", encoding="utf-8") as file:
         return [json.loads(line) for _, line in zip(range(limit), file, strict=False)]
 
 
 def measure(url: str, home: Path, socket: str, rows: list[dict[str, str]], rounds: int) -> dict[str, Any]:
-    """Train once, then classify everything by turns: bare, docmill, bare, docmill, ..."""
+    """Train once, then classify everything in turn: bare loop, docmill, bare loop, docmill, ..."""
     os.environ |= {
         "DOCMILL_DATABASE_URL": url,
         "DOCMILL_HOME": str(home),
@@ -88,7 +88,7 @@ def _add(store: Any, rows: list[dict[str, str]]) -> None:
 
 
 def _run(store: Any, kind: str, collection: str) -> float:
-    """Seconds from submission to the finished job, all of whose documents must have succeeded."""
+    """Seconds from submission to the end of the job. All documents must succeed."""
     from db import progress
     from scheduler import requests
     from scheduler.requests import JobRequest
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=150_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--store", choices=("SQLite", "PostgreSQL"), help="only this one")
+    parser.add_argument("--store", choices=("SQLite", "PostgreSQL"), help="only this database")
     options = parser.parse_args()
     rows = reviews(options.data, options.documents)
     figures: dict[str, Any] = {"machine": report.machine(), "documents": len(rows)}

@@ -1,9 +1,9 @@
-"""Whether jamo runs, addresses and markup help or harm classification and similarity: each variant side by side.
+"""The effect of jamo runs, addresses and markup on classification and similarity, with and without them.
 
     python -m benchmarks.odd_tokens --data DIR [--documents 20000] [--folds 2]
 
-DIR holds the folders ko_sentiment_nsmc, ko_topic_petitions, ko_toxicity_beep and en_topic_agnews, each with one
-*.jsonl.gz of {id, text, label}. Every variant changes the texts of training and test alike; the folds are the same.
+DIR contains the folders ko_sentiment_nsmc, ko_topic_petitions, ko_toxicity_beep and en_topic_agnews, each with one
+*.jsonl.gz of {id, text, label}. Every variant changes training and test texts alike; the folds are the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--documents", type=int, default=20_000, help="the most documents of a set")
+    parser.add_argument("--documents", type=int, default=20_000, help="maximum number of documents of a set")
     parser.add_argument("--folds", type=int, default=2)
     parser.add_argument("--arch", default=DEFAULT)
     arguments = parser.parse_args()
@@ -73,7 +73,7 @@ def _measure(name: str, arguments: argparse.Namespace) -> list[list[object]]:
 def _changed(fold: Fold, change: Callable[[str], str]) -> Fold:
     def changed(documents: list[Document]) -> list[Document]:
         texts = [(document, change(document.text)) for document in documents]
-        # a document that is nothing but such tokens keeps them: every variant is measured on all documents
+        # a document of such tokens only keeps them, so that every variant is measured on all documents
         return [replace(document, text=text) if text.strip() else document for document, text in texts]
 
     return Fold(changed(fold.train), changed(fold.test))

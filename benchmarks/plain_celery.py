@@ -1,4 +1,4 @@
-"""Celery as its documentation starts: one message a document, results in Redis."""
+"""Celery as in its tutorial: one message per document, results in Redis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from celery import Celery
 _broker = f"redis+socket://{os.environ.get('PLAIN_REDIS', '')}"
 app = Celery("plain", broker=_broker, backend=_broker)
 app.conf.broker_connection_retry_on_startup = True
-#: Sends without subscribing to each result, which would cost plain Celery most of its time.
+#: Sends without subscribing to each result, which would take most of the time.
 sender = Celery("plain", broker=_broker)
 
 

@@ -1,10 +1,10 @@
-"""What the queue costs: documents per second through Redis and SQL, beside plain Celery.
+"""The cost of the queue: documents per second through Redis and SQL, compared with plain Celery.
 
     python -m benchmarks.queue [--documents 100000] [--million 1000000]
 
-docmill: a job over the documents, fed, claimed, run by a runner that does nothing, written as outcomes into
-SQL (durably), by two workers. Plain Celery: one message a document, a task that does nothing, results in
-Redis, by two workers of the same kind. The clock runs from submission to the last result.
+docmill: a job over the documents is fed, claimed, run by a runner that does nothing, and its outcomes are written to
+SQL (durably), by two workers. Plain Celery: one message per document, a task that does nothing, results in Redis, by
+two workers of the same kind. The time is from submission to the last result.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KIND = "nothing"
 
 
 class Watcher(threading.Thread):
-    """Samples Redis and the processes until stopped; keeps the peaks."""
+    """Samples Redis and the processes until it is stopped; keeps the peaks."""
 
     def __init__(self, socket: str, processes: dict[str, int], queue: str) -> None:
         super().__init__(daemon=True)
@@ -61,7 +61,7 @@ class Watcher(threading.Thread):
 
 
 def _tree_rss(pid: int) -> int:
-    """The largest process of a tree."""
+    """The memory of the largest process in a tree."""
     process = psutil.Process(pid)
     return int(max(p.memory_info().rss for p in [process, *process.children(recursive=True)]))
 
@@ -81,7 +81,7 @@ def background(
 
 
 def docmill(url: str, home: Path, socket: str, n: int) -> dict[str, Any]:
-    """Run a job over n documents; returns figures."""
+    """Run a job over n documents; returns its figures."""
     environment = _environment(url, home, socket)
     os.environ.update(environment)
     from workers.settings import settings
@@ -123,12 +123,12 @@ def docmill(url: str, home: Path, socket: str, n: int) -> dict[str, Any]:
         ).scalar_one()
     store.close()
     if ok != n:
-        raise SystemExit(f"{ok} of {n} documents have their outcome")
+        raise SystemExit(f"only {ok} of {n} documents have an outcome")
     return _figures(n, seconds, submitted, watcher) | {"window": settings().window}
 
 
 def plain_celery(home: Path, socket: str, n: int) -> dict[str, Any]:
-    """One message a document, Redis as result backend, two prefork workers with one process each."""
+    """One message per document, Redis as result backend, two prefork workers with one process each."""
     environment = {"PLAIN_REDIS": socket}
     os.environ.update(environment)
     from benchmarks.plain_celery import nothing, sender
@@ -149,7 +149,7 @@ def plain_celery(home: Path, socket: str, n: int) -> dict[str, Any]:
             for i in range(n):
                 sender.send_task("nothing", (i,), producer=producer)
         submitted = time.perf_counter() - started
-        # Results are keys: done when there is one for each document.
+        # Results are keys: the run has ended when there is one for each document.
         while _results(client) < n + 20:
             time.sleep(0.2)
         seconds = time.perf_counter() - started
@@ -170,7 +170,7 @@ def _figures(n: int, seconds: float, submit_seconds: float, watcher: Watcher) ->
 
 
 def _results(client: Any) -> int:
-    """Keys that hold results: all but the handful that the transport keeps."""
+    """The number of keys with results: all except the few of the transport."""
     return (
         int(client.dbsize())
         - len(client.keys("_kombu*"))
@@ -180,7 +180,7 @@ def _results(client: Any) -> int:
 
 
 def million(url: str, n: int) -> dict[str, float]:
-    """Adding n short documents through the command, and submitting a job over them; seconds and peak memory."""
+    """Seconds and peak memory of adding n short documents by the command, and of submitting a job over them."""
     with servers.folder() as home:
         path = home / "million.jsonl"
         with path.open("w", encoding="utf-8") as file:
@@ -189,7 +189,7 @@ def million(url: str, n: int) -> dict[str, float]:
         environment = {
             "DOCMILL_DATABASE_URL": url,
             "DOCMILL_HOME": str(home),
-            "DOCMILL_KIND_MODULES": "benchmarks.nothing",
+            "DOCMILL_KIND_MODULES": "benchmarks.no_op_kind",
         }
         me = [sys.executable, "-m", "docmill.cli"]
         added = _timed([*me, "add", str(path), "--collection", "million"], environment)
@@ -203,7 +203,7 @@ def million(url: str, n: int) -> dict[str, float]:
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """(seconds, peak resident GB) of a command."""
+    """(seconds, peak resident memory in GB) of a command."""
     started = time.perf_counter()
     process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -217,7 +217,7 @@ def _environment(url: str, home: Path, socket: str) -> dict[str, str]:
         "DOCMILL_DATABASE_URL": url,
         "DOCMILL_HOME": str(home),
         "DOCMILL_REDIS_URL": f"unix://{socket}",
-        "DOCMILL_KIND_MODULES": "benchmarks.nothing",
+        "DOCMILL_KIND_MODULES": "benchmarks.no_op_kind",
     }
 
 
@@ -234,7 +234,7 @@ def _add(store: Any, collection: str, n: int) -> None:
 
 
 def _run(store: Any, request: Any) -> None:
-    """A job that is only there to have the workers up and warm."""
+    """Run a job to the end; for warming up the workers."""
     from scheduler import requests
 
     with store.write() as session:
@@ -257,7 +257,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument(
-        "--million", type=int, default=1_000_000, help="documents for adding and submitting; 0 skips"
+        "--million", type=int, default=1_000_000, help="documents for adding and submitting; 0 to skip"
     )
     options = parser.parse_args()
     n = options.documents

@@ -1,4 +1,4 @@
-"""How every benchmark ends: the machine, a table, one JSON line, and an exit status."""
+"""The output of every benchmark: the machine, tables, one line of JSON, and the exit status."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine that the figures were measured on."""
     model = "?"
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123
@@ -28,7 +28,7 @@ def machine() -> str:
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
-    """Print a table; numbers to the right."""
+    """Print a table, with numbers aligned to the right."""
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for i, column in enumerate(columns):
         shown.add_column(column, justify="left" if i == 0 else "right")
@@ -47,7 +47,7 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
 
 
 def end(figures: dict[str, Any], bars: dict[str, dict[str, float]]) -> None:
-    """Print the bars, then the JSON line; exits 1 when one is missed."""
+    """Print the thresholds, then the line of JSON; exit with 1 if a threshold is missed."""
     missed = []
     for what, bar in bars.items():
         least, most = bar.get("at_least"), bar.get("at_most")

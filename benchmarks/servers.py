@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL for a benchmark: on unix sockets in a folder of its own, ended with it."""
+"""Redis and PostgreSQL for a benchmark: on Unix sockets in a temporary folder, stopped at its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from docmill.local.embedded import find_redis_server
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A folder with a short path (sockets need one) that other users may enter, removed at the end."""
+    """A folder with a short path, as sockets need it, that other users may enter; removed at the end."""
     path = Path(tempfile.mkdtemp(prefix="dmb-"))
     path.chmod(0o755)
     try:
@@ -29,7 +29,7 @@ def folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def redis(home: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Redis as docmill runs it (AOF, noeviction); yields its socket and process."""
+    """A Redis with docmill's settings (AOF, noeviction); yields its socket and process."""
     home.mkdir(parents=True, exist_ok=True)
     path = home / "redis.sock"
     command = [find_redis_server(), "--port", "0", "--unixsocket", str(path), "--dir", str(home),
@@ -79,5 +79,5 @@ def _pg(name: str) -> str:
     found = shutil.which(name)
     newest = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     if found is None and not newest:
-        raise SystemExit(f"there is no {name}: apt-get install postgresql")
+        raise SystemExit(f"{name} is missing: apt-get install postgresql")
     return str(newest[-1]) if newest else str(found)

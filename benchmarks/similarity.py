@@ -1,11 +1,11 @@
-"""Similarity beside gensim, faiss, tf-idf and LSA: speed and nearness of inference, search, quality.
+"""Similarity compared with gensim, faiss, tf-idf and LSA: speed and accuracy of inference, search, quality.
 
     pip install faiss-cpu scikit-learn
     python -m benchmarks.similarity --data DIR [--device cpu] [--only speed topk quality end-to-end] [--threads 1]
     python -m benchmarks.similarity --data DIR --only defaults [--seeds 2]
 
-DIR holds en_similarity_lee, ko_similarity_wikihalves, ko_longdoc_law and ko_throughput_wiki. Without faiss the
-search is shown alone. The part `defaults` takes half an hour, and is measured only where it is named.
+DIR contains en_similarity_lee, ko_similarity_wikihalves, ko_longdoc_law and ko_throughput_wiki. Without faiss the
+search is measured alone. The part `defaults` takes half an hour, and is measured only if it is named.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from benchmarks import (
 )
 
 PARTS = ("speed", "topk", "quality", "end-to-end")
-#: Parts that are measured only where they are named.
+#: Parts that are measured only if they are named.
 SLOW_PARTS = ("defaults",)
 
 
 def main() -> None:
-    """Measure, print, and exit 1 if a bar is missed."""
+    """Measure, print, and exit with 1 if a threshold is missed."""
     options = _options()
     torch.set_num_threads(options.threads)
     device = options.device
@@ -67,11 +67,13 @@ def _options() -> argparse.Namespace:
         nargs="+",
         choices=PARTS + SLOW_PARTS,
         default=list(PARTS),
-        help="parts to measure; defaults, which takes half an hour, only where it is named",
+        help="parts to measure; defaults, which takes half an hour, only if it is named",
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of torch and faiss")
     parser.add_argument("--documents", type=int, default=100_000, help="documents of the part end-to-end")
-    parser.add_argument("--seeds", type=int, default=2, help="trainings of each choice of the part defaults")
+    parser.add_argument(
+        "--seeds", type=int, default=2, help="number of trainings for each choice in the part defaults"
+    )
     return parser.parse_args()
 
 

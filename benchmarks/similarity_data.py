@@ -1,4 +1,4 @@
-"""The document sets of the similarity benchmark, and how well vectors find what belongs together."""
+"""The document sets of the similarity benchmark, and how well vectors find related documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nlp_tasks.text import tokens
 
 @dataclass(frozen=True)
 class Texts:
-    """A set of documents, as a training job sees them."""
+    """A set of documents in the form that a training job reads."""
 
     documents: list[Document]
 
@@ -35,7 +35,7 @@ class Texts:
         return [tokens(document.text) for document in self.documents]
 
     def words(self) -> list[list[str]]:
-        """Every document's words, cut once."""
+        """The words of every document, tokenized once."""
         return self._words
 
 
@@ -53,7 +53,7 @@ def texts(records: list[dict[str, Any]]) -> Texts:
 
 @dataclass(frozen=True)
 class Gold:
-    """What belongs together: `pairs` of rows with a similarity, or `groups`, a group's number for each row."""
+    """The gold standard: `pairs` of rows with a similarity, or `groups`, the number of the group of each row."""
 
     name: str
     train: Texts
@@ -62,7 +62,7 @@ class Gold:
     pairs: list[tuple[int, int, float]] | None = None
 
     def quality(self, cosines: NDArray[np.float32]) -> float:
-        """Pearson correlation with the people's similarities, or the share of nearest rows in the own group."""
+        """Pearson correlation with human similarities, or the share of nearest rows in the same group."""
         if self.pairs is not None:
             left, right, gold = (np.array(column) for column in zip(*self.pairs, strict=True))
             return float(np.corrcoef(cosines[left.astype(int), right.astype(int)], gold)[0, 1])

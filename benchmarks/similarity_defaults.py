@@ -1,7 +1,8 @@
-"""What the defaults of a training were chosen among: words, windows of long documents, size, epochs.
+"""The alternatives from which the defaults of a training were chosen: words, windows of long documents, size, epochs.
 
-Each row changes one thing of the default; figures are the mean over some seeds and how far these lie apart. The
-other half of an article, the family of a statute: top-1; lee: correlation with people. Subwords need tokenizers.
+Each row changes one setting; figures are the mean over several seeds, and their range. Top-1 accuracy for the other
+half of an article and the family of a statute; for lee, correlation with human ratings. Subwords need the package
+tokenizers.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from benchmarks.similarity_data import Gold, Texts, cosines
 from benchmarks.similarity_quality import term_cosines
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.corpus import Corpus, read
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.search import TFIDF_SHARE
+from nlp_tasks.similarity.search_runner import TFIDF_SHARE
 from nlp_tasks.similarity.trainer import fit
 from nlp_tasks.text import morphemes, tokens
 
 COLUMNS = ["set", "what", "words", "doc2vec", "apart", "hybrid", "apart"]
 #: Words of a window, and of a document's beginning.
 WINDOW_WORDS = 1000
-#: Parts of speech of nouns: common, proper, numerals, and what the dictionary lacks, mostly names.
+#: Parts of speech of nouns: common, proper, numerals, and unknown words, which are mostly names.
 NOUNS = frozenset({"NNG", "NNP", "NR", "UNKNOWN"})
 SUBWORDS = 16_000
 
-#: Cuts a text into words.
+#: Splits a text into words.
 Cut: TypeAlias = Callable[[str], Sequence[str]]
-#: The vectors of some documents, by their words  # (B, D).
+#: From the words of some documents to their vectors  # (B, D).
 Infer: TypeAlias = Callable[[Model, Sequence[Sequence[str]]], NDArray[np.float32]]
 
 _hangul = re.compile("[\uac00-\ud7a3]")
@@ -44,25 +45,25 @@ _words = re.compile(r"\w+")
 
 @dataclass(frozen=True)
 class Choice:
-    """One thing that is not as the default has it."""
+    """One setting that differs from the default."""
 
     name: str
-    #: Makes what cuts a text, from the training texts.
+    #: Makes the function that splits a text, from the training texts.
     cut: Callable[[Texts], Cut] = lambda _: tokens
-    infer: Infer = lambda model, words: Flow(model)(words)
+    infer: Infer = lambda model, words: DbowInference(model)(words)
     prepare: Callable[[Corpus], Corpus] = lambda corpus: corpus
     parameters: TrainSimilarityParameters = field(default_factory=TrainSimilarityParameters)
-    #: Only for sets of these names; empty for all.
+    #: The sets that it is measured on; empty for all.
     sets: frozenset[str] = frozenset()
 
 
 def nouns(text: str) -> list[str]:
-    """Korean nouns; other words and numbers as `tokens` has them."""
+    """Korean nouns; other words and numbers as in `tokens`."""
     return _of_morphemes(text, lambda kind: kind in NOUNS)
 
 
 def every_morpheme(text: str) -> list[str]:
-    """Korean morphemes as they are written, particles and endings too; other words and numbers."""
+    """Korean morphemes as written, including particles and endings; other words and numbers."""
     return _of_morphemes(text, lambda _: True)
 
 
@@ -73,12 +74,12 @@ def _of_morphemes(text: str, wanted: Callable[[str], bool]) -> list[str]:
 
 
 def written(text: str) -> list[str]:
-    """Words as they are written (eojeol), lower-cased, without punctuation."""
+    """Words as written (eojeol), in lower case, without punctuation."""
     return _words.findall(text.lower())
 
 
 def subwords(texts: Texts) -> Cut:
-    """Byte pairs learnt from these texts (Sennrich, Haddow and Birch 2016), within words."""
+    """Byte pairs learned from these texts (Sennrich, Haddow and Birch 2016), within words."""
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     learnt = Tokenizer(models.BPE(unk_token="?"))
@@ -96,15 +97,15 @@ def beginnings(_: Texts) -> Cut:
 
 
 def in_windows(corpus: Corpus) -> Corpus:
-    """The same words, every window a document of its own."""
+    """The same words, with every window as a document of its own."""
     bounds = zip(corpus.starts[:-1].tolist(), corpus.starts[1:].tolist(), strict=True)
     starts = [range(start, stop, WINDOW_WORDS) for start, stop in bounds]
     return replace(corpus, starts=np.array([*chain.from_iterable(starts), corpus.starts[-1]]))
 
 
 def mean_of_windows(model: Model, documents: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-    """Each document's windows are inferred one by one, and their directions averaged  # (B, D)."""
-    flow = Flow(model)
+    """The mean of the normalised vectors of each document's windows  # (B, D)."""
+    flow = DbowInference(model)
     found = []
     for words in documents:
         windows = [words[start : start + WINDOW_WORDS] for start in range(0, len(words), WINDOW_WORDS)]
@@ -129,7 +130,7 @@ CHOICES = (
 
 
 def measure(golds: list[Gold], n_seeds: int) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Figures, no bars; prints a line for each training, and the table: half an hour of processor time."""
+    """Figures without thresholds; prints a line for each training, and the table. Takes half an hour of CPU time."""
     rows = []
     figures: dict[str, float] = {}
     for gold in golds:

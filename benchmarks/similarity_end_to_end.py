@@ -1,8 +1,8 @@
-"""100,000 documents from nothing to neighbours in SQL: how much of the time is not training, inference or search.
+"""From 100,000 documents to neighbours in SQL: the share of the time that is not training, inference or search.
 
-The documents are pieces of Korean Wikipedia articles. Two jobs, `train similarity` and `submit similarity`, with their
-defaults; one worker of one processor, SQLite. Training and runners note how long they worked
-(`benchmarks.timed_similarity`); the rest of the wall time from submission to the finished job is docmill's: reading,
+The documents are pieces of Korean Wikipedia articles. Two jobs, `train similarity` and `submit similarity`, run with
+their defaults on one worker with one processor and SQLite. The training and the runners record their times
+(`benchmarks.timed_similarity`); the rest of the wall time from submission to the end of the job is overhead: reading,
 writing, the queue, waiting.
 """
 
@@ -28,7 +28,7 @@ COLLECTION, MODEL = "pieces", "wiki"
 def measure(
     data: Path, n_documents: int, device: str
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Figures and bars; prints the table."""
+    """Figures and thresholds; prints the table."""
     with servers.folder() as home, servers.redis(home / "r") as (socket, _):
         seconds = _run(home, socket, _pieces(data, n_documents), "cpu:1" if device == "cpu" else "cuda:0")
     row = {
@@ -49,7 +49,7 @@ def measure(
 
 
 def _pieces(data: Path, n_documents: int) -> list[str]:
-    """Pieces of articles: each time through the articles they begin elsewhere, so that no two are the same."""
+    """Pieces of articles. Each pass over the articles starts at another offset, so that no two pieces are the same."""
     texts = [record["text"] for record in read(data / "ko_throughput_wiki" / "documents.jsonl.gz")]
     pieces = (
         text[start : start + PIECE_CHARS]
@@ -105,7 +105,7 @@ def _add(store: Any, pieces: list[str]) -> None:
 
 
 def _job(store: Any, kind: str) -> float:
-    """Seconds from submission to the finished job, all of whose documents must have succeeded."""
+    """Seconds from submission to the end of the job. All documents must succeed."""
     from db import progress
     from scheduler import requests
     from scheduler.requests import JobRequest

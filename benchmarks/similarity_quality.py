@@ -1,8 +1,8 @@
-"""What our default model finds, alone and with tf-idf, beside gensim, tf-idf and LSA, each on the same words.
+"""The quality of the default model, alone and with tf-idf, compared with gensim, tf-idf and LSA on the same words.
 
-gensim twice: `infer_vector` on our trained model, compared as ours, which shows the inference alone; and a Doc2Vec as a
-user of gensim trains it, of our size, epochs and rarest words, all else gensim's own. The share of tf-idf, the power
-of counts and the thinning of words were chosen on wikihalves and law; lee was only looked at.
+gensim is measured twice: `infer_vector` on docmill's trained model, which compares inference alone; and a Doc2Vec model
+as a user of gensim would train it, with the same size, epochs and minimum count, and otherwise its own defaults. The
+weight of tf-idf, the power of counts and the down-sampling were chosen on wikihalves and law, not on lee.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from benchmarks import report
 from benchmarks.similarity_data import Gold, cosines
 from benchmarks.similarity_speed import CHANCE, by_gensim, train
 from nlp_tasks.similarity import TrainSimilarityParameters
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model, as_gensim
-from nlp_tasks.similarity.search import TFIDF_SHARE
+from nlp_tasks.similarity.search_runner import TFIDF_SHARE
 from nlp_tasks.similarity.shared_terms import Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 COLUMNS = ["set", "doc2vec", "hybrid", "by infer_vector", "gensim", "tf-idf", "LSA-200"]
-#: What a training takes that is not told otherwise.
+#: The default parameters of a training.
 DEFAULT = TrainSimilarityParameters()
-#: The issue's bars, top-1.
+#: The thresholds for top-1 accuracy.
 LEAST = {"wikihalves": {"doc2vec": 0.83, "hybrid": 0.93}, "law": {"doc2vec": 0.90, "hybrid": 0.97}}
 
 
 def measure(golds: list[Gold], device: str) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Figures and bars; prints the table. tf-idf and LSA need scikit-learn. gensim alone takes some minutes."""
+    """Figures and thresholds; prints the table. tf-idf and LSA need scikit-learn. gensim alone takes some minutes."""
     rows, bars = [], {}
     figures: dict[str, float] = {}
     for gold in golds:
@@ -44,10 +44,10 @@ def measure(golds: list[Gold], device: str) -> tuple[dict[str, float], dict[str,
 
 
 def _ours(gold: Gold, device: str) -> dict[str, float]:
-    """As a search compares: vectors less their mean, and all pairs instead of the candidates."""
+    """The scores of a search: vectors minus their mean, for all pairs instead of the candidates only."""
     model = train(gold, DEFAULT)
     words = gold.test.words()
-    vectors = cosines(Flow(model, device)(words) - model.mean)
+    vectors = cosines(DbowInference(model, device)(words) - model.mean)
     mixed = TFIDF_SHARE * term_cosines(model, words) + (1 - TFIDF_SHARE) * vectors
     theirs = by_gensim(as_gensim(model), words, model.infer_epochs, 0)
     return {
@@ -58,7 +58,7 @@ def _ours(gold: Gold, device: str) -> dict[str, float]:
 
 
 def _gensim(gold: Gold) -> float:
-    """A model trained and asked as gensim's documentation does it."""
+    """A model trained and queried as in the documentation of gensim."""
     from gensim.models.doc2vec import Doc2Vec, TaggedDocument
 
     model = Doc2Vec(
@@ -74,7 +74,7 @@ def _gensim(gold: Gold) -> float:
 
 
 def term_cosines(model: Model, words: list[list[str]]) -> NDArray[np.float32]:
-    """The tf-idf cosine of every two of these documents  # (B, B)."""
+    """The tf-idf cosines of all pairs of these documents  # (B, B)."""
     known = packed(count(words, model.numbers))
     terms = Terms(known, idf(model.document_counts, model.n_documents))
     every = np.arange(len(words))

@@ -1,7 +1,7 @@
-"""Inference beside gensim's, with one model: documents per second, how near, and whether they find the same.
+"""Inference compared with gensim, with the same model: documents per second, cosines of the vectors, and quality.
 
-Seconds are processor seconds of one thread from lists of words to vectors, the best of some repetitions, so that
-a busy machine changes them less. gensim ignores words past 10,000, so the documents compared end there.
+Times are CPU seconds of one thread, from lists of words to vectors, the best of several repetitions, to reduce the
+effect of a busy machine. gensim ignores words after the first 10,000, so the compared documents are truncated there.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from numpy.typing import NDArray
 from benchmarks import report
 from benchmarks.similarity_data import Gold, cosines
 from nlp_tasks.similarity import TrainSimilarityParameters, model, trainer
-from nlp_tasks.similarity.flow import Flow
+from nlp_tasks.similarity.gensim_descent import SLICE_WORDS
+from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.sampled import SLICE_WORDS
 
 if TYPE_CHECKING:
     from gensim.models.doc2vec import Doc2Vec
 
 COLUMNS = ["set", "words", "epochs", "gensim docs/s", "docs/s", "times", "cosine", "lowest", "gensim's own"]
 FOUND_COLUMNS = ["set", "gensim finds", "we find"]
-#: The issue's bars: set -> epochs -> times gensim's speed; and the least mean cosine.
+#: The thresholds: set -> epochs -> speed relative to gensim; and the minimum mean cosine.
 LEAST_TIMES = {"lee": {10: 2.0, 40: 5.0}, "law": {10: 6.0, 40: 12.0}}
 LEAST_COSINE = {"lee": 0.99, "wikihalves": 0.98, "law": 0.98}
-#: gensim runs that are averaged, and over how many documents of each set.
+#: The number of gensim runs that are averaged, and of documents of each set.
 RUNS = 30
 AVERAGED = {"lee": 50, "wikihalves": 30, "law": 8}
-#: Our vectors find no less than gensim's, up to what one gensim run differs from the next.
+#: The tolerance in quality: the difference between two runs of gensim.
 CHANCE = 0.01
 
 Words = Sequence[Sequence[str]]
 
 
 def measure(golds: list[Gold], device: str) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Figures and bars; prints two tables."""
+    """Figures and thresholds; prints two tables."""
     rows, found_rows = [], []
     figures: dict[str, float] = {}
     bars: dict[str, dict[str, float]] = {}
@@ -90,17 +90,17 @@ def _with_epochs(trained: Model, epochs: int) -> Model:
 
 
 def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict[str, float]:
-    """Speed and nearness. The documents timed are spread evenly over the set for both sides."""
+    """Speed, and cosines of the vectors. The timed documents are spread evenly over the set for both sides."""
     epochs = trained.infer_epochs
     sample = words[:: max(len(words) // n_averaged, 1)][:n_averaged]
-    gensim, flow = model.as_gensim(trained), Flow(trained, device)
+    gensim, flow = model.as_gensim(trained), DbowInference(trained, device)
     timed, runs = [], []
     for seed in range(RUNS):
         started = time.process_time()
         runs.append(by_gensim(gensim, sample, epochs, seed))
         timed.append(time.process_time() - started)
     mean, near = np.mean(runs, axis=0), flow(sample)
-    # A worker's batch holds hundreds of documents of similar length: the sample, repeated.
+    # A batch in a worker has hundreds of documents of similar length: here the sample, repeated.
     batch = list(sample) * max(256 // len(sample), 1)
     theirs, ours = len(sample) / min(timed), len(batch) / _seconds(lambda: flow(batch), device)
     cosine = _cosine(near, mean)
@@ -116,17 +116,17 @@ def _compare(words: Words, n_averaged: int, trained: Model, device: str) -> dict
 
 def _found(gold: Gold, words: Words, trained: Model, device: str) -> tuple[float, float]:
     theirs = by_gensim(model.as_gensim(trained), words, trained.infer_epochs, 0)
-    return gold.quality(cosines(theirs)), gold.quality(cosines(Flow(trained, device)(words)))
+    return gold.quality(cosines(theirs)), gold.quality(cosines(DbowInference(trained, device)(words)))
 
 
 def by_gensim(gensim: Doc2Vec, documents: Words, epochs: int, seed: int) -> NDArray[np.float32]:
-    """gensim's own inference  # (B, D)."""
+    """The inference of gensim  # (B, D)."""
     gensim.random.seed(seed)
     return np.stack([gensim.infer_vector(words, epochs=epochs) for words in documents])
 
 
 def _seconds(run: Callable[[], object], device: str) -> float:
-    """The best of some runs: processor time, or wall time where a GPU does the work."""
+    """The best of several runs: CPU time, or wall time on a GPU."""
     clock = time.process_time if device == "cpu" else time.perf_counter
     run()
     seconds = []

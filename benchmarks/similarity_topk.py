@@ -1,4 +1,4 @@
-"""Exact nearest neighbours beside faiss's flat index (if installed): every vector's 10 nearest, in the same threads."""
+"""Exact nearest neighbours compared with the flat index of faiss (if installed): the 10 nearest of every vector."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks import report
-from nlp_tasks.similarity.nearest import Index
+from nlp_tasks.similarity.exact_search import Index
 
 K = 10
 DIMENSIONS = 128
-#: Vectors searched, and how many of them are asked for. With fewer than 1,000 queries at a time faiss 1.15 takes
-#: another way that is ten times slower, which would flatter us: both get 2,048.
+#: From the number of vectors to the number of queries. With fewer than 1,000 queries at a time, faiss 1.15 uses an
+#: algorithm that is ten times slower: both sides get 2,048, to be fair.
 SIZES = {100_000: 2048, 1_000_000: 2048}
 COLUMNS = [
     "vectors",
@@ -34,7 +34,7 @@ COLUMNS = [
 
 
 def measure(device: str) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """Figures and bars; prints the table."""
+    """Figures and thresholds; prints the table."""
     rows, bars = [], {}
     figures: dict[str, float] = {}
     for n, n_queries in SIZES.items():
@@ -86,7 +86,7 @@ def _ids(index: Index, queries: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _faiss(matrix: NDArray[np.float32], queries: NDArray[np.int64]) -> Callable[[], NDArray[np.int64]] | None:
-    """faiss's search for the same, itself included; None without faiss."""
+    """The search of faiss for the same, including the query itself; None without faiss."""
     try:
         import faiss
     except ImportError:
@@ -99,13 +99,13 @@ def _faiss(matrix: NDArray[np.float32], queries: NDArray[np.int64]) -> Callable[
 
 
 def _shared(ours: NDArray[np.int64], theirs: NDArray[np.int64]) -> float:
-    """The share of our ids that are theirs too."""
+    """The share of ids that both results have."""
     same = [len(set(one) & set(other)) for one, other in zip(ours.tolist(), theirs.tolist(), strict=True)]
     return float(np.mean(same)) / K
 
 
 def _seconds(runs: dict[str, Callable[[], object]], device: str) -> dict[str, float]:
-    """The best of three runs each, by turns: processor time, or wall time where a GPU does the work."""
+    """The best of three runs each, in turn: CPU time, or wall time on a GPU."""
     clock = time.process_time if device == "cpu" else time.perf_counter
     seconds = dict.fromkeys(runs, float("inf"))
     for _ in range(3):
@@ -117,17 +117,17 @@ def _seconds(runs: dict[str, Callable[[], object]], device: str) -> dict[str, fl
 
 
 def _forget_peak(device: str) -> float:
-    """What is held now; the peak is counted from here on."""
+    """The memory in use; the peak is measured from here on."""
     if device != "cpu":
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated() / 1e6
-    ctypes.CDLL(None).malloc_trim(0)  # what was freed must not hide what is taken
+    ctypes.CDLL(None).malloc_trim(0)  # freed memory must not hide new allocations
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # resets VmHWM (proc(5))
     return _status_mb("VmRSS")
 
 
 def _peak_mb(device: str) -> float:
-    """The most memory that this process, or the GPU, has held since `_forget_peak`."""
+    """The peak memory of this process, or of the GPU, since `_forget_peak`."""
     return torch.cuda.max_memory_allocated() / 1e6 if device != "cpu" else _status_mb("VmHWM")
 
 

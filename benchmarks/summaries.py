@@ -1,13 +1,13 @@
-"""Summaries: the sentence splitter; extractive ones beside sumy and textrankr; those in new words beside plain
-transformers and the first sentence.
+"""Summaries: the sentence splitter; extractive summaries compared with sumy and textrankr; abstractive ones compared
+with plain transformers and the first sentence.
 
     pip install sumy textrankr transformers
     python -m benchmarks.summaries --data DIR [--device cpu] [--seed 7] [--share 1.0] [--parts speed,quality]
 
-DIR holds the folders en_news_bbc, ko_summ_wikilead, en_summ_scisummnet, en_summ_qmsum, ko_longdoc_law and
-ko_topic_petitions, each with one *.jsonl.gz of {text, summary or title}. The extractive ones run side by side, on
-the same sentences and tokens. Most of the time (about ten minutes on two cores) is the peers' on long documents,
-and the training of `headlines`; --share 0.2 is for a look.
+DIR contains the folders en_news_bbc, ko_summ_wikilead, en_summ_scisummnet, en_summ_qmsum, ko_longdoc_law and
+ko_topic_petitions, each with one *.jsonl.gz of {text, summary or title}. Extractive summarizers get the same sentences
+and tokens. Most of the time (about ten minutes on two cores) is spent in the peers on long documents, and in the
+training of `headlines`; use --share 0.2 for a quick run.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ Bars = dict[str, dict[str, float]]
 
 
 def main() -> None:
-    """Measure, print, and exit 1 when a bar is missed."""
+    """Measure, print, and exit with 1 if a threshold is missed."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--device", default="cpu", help="a torch device, for our part of the speed")
-    parser.add_argument("--seed", type=int, default=7, help="which documents are drawn")
-    parser.add_argument("--share", type=float, default=1.0, help="scales the documents of the quality part")
+    parser.add_argument("--device", default="cpu", help="the torch device of docmill's part of the speed")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the sample of documents")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="scales the number of documents in the quality part"
+    )
     parser.add_argument("--parts", default=",".join(PARTS), help="which parts to run, separated by commas")
     arguments = parser.parse_args()
     data, seed, device = arguments.data, arguments.seed, arguments.device

@@ -1,4 +1,4 @@
-"""Documents with references, split and tokenised once for all summarizers."""
+"""Documents with references, split and tokenized once for all summarizers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from nlp_tasks import sentences
-from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
 
-#: Folder -> how many sentences a summary has; None: as many as the reference (one a line).
+#: From a folder to the number of sentences of a summary; None: as many as in the reference (one per line).
 KEEP: dict[str, int | None] = {
     "en_news_bbc": None,
     "ko_summ_wikilead": 3,
@@ -26,7 +26,7 @@ KEEP: dict[str, int | None] = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document as every summarizer gets it."""
+    """A document in the form that every summarizer gets."""
 
     text: str
     reference: str
@@ -36,11 +36,11 @@ class Prepared:
 
     @property
     def sizes(self) -> list[int]:
-        """The sentences' characters."""
+        """The lengths of the sentences in characters."""
         return [len(sentence) for sentence in self.sentences]
 
     def cut(self, n: int) -> Prepared:
-        """The document up to the end of its n-th sentence."""
+        """The document truncated after its n-th sentence."""
         last = self.sentences[:n][-1]
         text = self.text[: self.text.index(last) + len(last)]
         return replace(self, text=text, sentences=self.sentences[:n], tokens=self.tokens[:n])
@@ -56,7 +56,7 @@ def records(data: Path, folder: str, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def prepare(folder: str, record: dict[str, Any]) -> Prepared:
-    """Split into sentences, headings and tables left out, and tokenise."""
+    """Split into sentences, without headings and tables, and tokenize."""
     text = record["text"]
     spans = sentences.split(text, 1000)
     kept = [text[start:end] for start, end in (spans[place] for place in prose(text, spans))]
@@ -68,7 +68,7 @@ def prepare(folder: str, record: dict[str, Any]) -> Prepared:
 def sample(
     data: Path, folder: str, n: int, seed: int, n_sentences: range = range(1, 10**9)
 ) -> list[Prepared]:
-    """n random documents that have so many sentences (fewer if there are not enough)."""
+    """n random documents with a number of sentences in this range (fewer if there are not enough)."""
     found: list[Prepared] = []
     for record in records(data, folder, seed):
         document = prepare(folder, record)

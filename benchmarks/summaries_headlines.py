@@ -1,4 +1,4 @@
-"""Our own encoder-decoder, trained on petitions with their titles, beside the first sentence at the same length."""
+"""docmill's own summarizer, trained on petitions and their titles, compared with the first sentence, truncated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Bars = dict[str, dict[str, float]]
 
 
 def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
-    """Figures and bars. A tenth of the pairs is held out by `train`; one thread."""
+    """Figures and thresholds. `train` holds out a tenth of the pairs. One thread."""
     import torch
 
     from nlp_tasks.kind import Document
@@ -52,7 +52,7 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
 
 
 class _Epochs:
-    """Says how each epoch ended."""
+    """Prints the result of each epoch."""
 
     def __init__(self) -> None:
         self.last = ""

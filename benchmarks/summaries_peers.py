@@ -1,9 +1,9 @@
-"""Other summarizers of sentences, given the same sentences and tokens: sumy 0.13 and textrankr 1.1.
+"""Other extractive summarizers with the same sentences and tokens: sumy 0.13 and textrankr 1.1.
 
     pip install sumy textrankr
 
-Their own code does all the ranking. sumy's tokenizers need a download (nltk's punkt) and textrankr splits at
-every full stop, so both are handed our sentences and tokens.
+Their own code does all the ranking. The tokenizers of sumy need a download (punkt of nltk), and textrankr splits at
+every full stop, so both get docmill's sentences and tokens.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 Sentences: TypeAlias = Sequence[Sequence[str]]
-#: Tokens of a document's sentences, and how many to keep -> the places of those kept, in order.
+#: From the tokens of a document's sentences and the number to keep, to the indexes of those kept, in order.
 Summarizer: TypeAlias = Callable[[Sentences, int], list[int]]
 
 
 class SumySentence:
-    """What sumy's summarizers use of a sentence: its words, and itself as a dictionary key."""
+    """The parts of a sentence that sumy uses: its words, and the object as a dictionary key."""
 
     def __init__(self, place: int, words: Sequence[str]) -> None:
         self.place = place
@@ -26,7 +26,7 @@ class SumySentence:
 
 
 class SumyDocument:
-    """What sumy's summarizers use of a document."""
+    """The parts of a document that sumy uses."""
 
     def __init__(self, sentences: Sentences) -> None:
         self.sentences = tuple(SumySentence(place, words) for place, words in enumerate(sentences))
@@ -34,7 +34,7 @@ class SumyDocument:
 
 
 def sumy(summarizer: Any) -> Summarizer:
-    """One of sumy's summarizers as a Summarizer."""
+    """A summarizer of sumy as a Summarizer."""
 
     def summarize(sentences: Sentences, keep: int) -> list[int]:
         return [sentence.place for sentence in summarizer(SumyDocument(sentences), keep)]
@@ -43,7 +43,7 @@ def sumy(summarizer: Any) -> Summarizer:
 
 
 def textrankr(sentences: Sentences, keep: int) -> list[int]:
-    """textrankr.TextRank.summarize, from after its parsing of the text."""
+    """textrankr.TextRank.summarize, after the text has been parsed."""
     from networkx import pagerank
     from textrankr.sentence import Sentence
     from textrankr.utils import build_sentence_graph
@@ -57,7 +57,7 @@ def textrankr(sentences: Sentences, keep: int) -> list[int]:
 
 
 def peers() -> dict[str, Summarizer]:
-    """By name. Raises ImportError with the line that installs them."""
+    """The peers by name. Raises ImportError with the command that installs them."""
     try:
         import textrankr as _  # noqa: F401
         from sumy.summarizers.lex_rank import LexRankSummarizer
@@ -77,7 +77,7 @@ def peers() -> dict[str, Summarizer]:
 
 
 def sumy_kl(sentences: Sentences, keep: int) -> list[int]:
-    """sumy's KLSummarizer, stopped after the sentences that are kept: it would go on to rank all the others."""
+    """KLSummarizer of sumy, stopped after the sentences that are kept: otherwise it ranks all the others, too."""
     from sumy.summarizers.kl import KLSummarizer
 
     kl = KLSummarizer()

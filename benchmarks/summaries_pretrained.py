@@ -1,7 +1,7 @@
-"""Summaries by a transformers model: greedy texts and their speed beside a plain loop over `model.generate`.
+"""Summaries by a transformers model, compared with a plain loop over `model.generate`: greedy texts and speed.
 
-The model is a small untrained BART with a tokenizer of whole words, made and saved here. The documents fit its
-window. One thread, processor time, both sides in turn.
+The model is a small untrained BART with a tokenizer of whole words, which is made and saved here. The documents fit
+into its window. CPU time of one thread, both sides in turn.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Bars = dict[str, dict[str, float]]
 
 
 def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
-    """Figures and bars."""
+    """Figures and thresholds."""
     import torch
 
     from nlp_tasks.summarization.abstractive import pretrained
@@ -63,7 +63,7 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
 
 
 def _texts(data: Path, seed: int) -> list[str]:
-    """Documents of both languages in a random order, of any length up to the model's window."""
+    """Documents of both languages in random order, of any length up to the model's window."""
     found = [
         _cut(record["text"])
         for folder in FOLDERS
@@ -74,7 +74,7 @@ def _texts(data: Path, seed: int) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    """The beginning of a text that has more words and marks than the window holds."""
+    """The text, truncated to the number of words and marks that fit into the window."""
     pieces = _pieces(text)
     return text if len(pieces) <= WINDOW - 2 else text[: pieces[WINDOW - 2][1][0]]
 
@@ -113,7 +113,7 @@ def _save_bart(folder: Path, texts: list[str], seed: int) -> None:
 
 
 def _in_order(ours: Any, texts: list[str], how: Any, size: int) -> list[str]:
-    """As a plain loop over `model.generate` does it: so many documents together, in the order they come."""
+    """A plain loop over `model.generate`, in batches of a fixed size, in the order of the documents."""
     import torch
 
     written: list[str] = []

@@ -1,4 +1,4 @@
-"""ROUGE of the default beside its peers: same sentences, same tokens, same number of sentences kept."""
+"""ROUGE of the default compared with its peers: same sentences, same tokens, same number of sentences kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.summaries_data import Prepared, sample
 from benchmarks.summaries_peers import peers
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 
-#: Folder -> documents, and the most sentences that the slowest peer is given.
+#: From a folder to the number of documents, and the maximum number of sentences for the slowest peer.
 DOCUMENTS = {
     "en_news_bbc": (200, 10**9),
     "ko_summ_wikilead": (120, 10**9),
@@ -29,7 +29,7 @@ Scores = dict[str, tuple[float, ...]]
 
 
 def measure(data: Path, seed: int, share: float) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """Figures and bars; `share` scales the number of documents."""
+    """Figures and thresholds; `share` scales the number of documents."""
     figures: dict[str, Any] = {}
     bars: dict[str, dict[str, float]] = {}
     for folder, (n, most) in DOCUMENTS.items():
@@ -48,7 +48,7 @@ def measure(data: Path, seed: int, share: float) -> tuple[dict[str, Any], dict[s
 
 
 def _means(documents: list[Prepared]) -> Scores:
-    """The mean scores of each summarizer; documents are spread over the machine's cores."""
+    """The mean scores of each summarizer; documents are distributed over the cores of the machine."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         scores = list(pool.map(_scores, documents))
     return {

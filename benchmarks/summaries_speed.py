@@ -1,5 +1,5 @@
-"""Speed of extractive summaries beside sumy and textrankr, on one core, in processor time; time and memory of
-long documents."""
+"""Speed of extractive summaries compared with sumy and textrankr, in CPU time of one core; time and memory of long
+documents."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from benchmarks.summaries_peers import peers
 
 Bars = dict[str, dict[str, float]]
 
-#: Folder -> documents and how many sentences they have; the encyclopedia's are cut after their tenth.
+#: From a folder to the number of documents and their number of sentences; those of the encyclopedia are truncated after
+#: the tenth.
 SHORT = {"en_news_bbc": (128, range(8, 13)), "ko_summ_wikilead": (128, range(10, 10**9))}
 LONG = {name: (4, range(300, 500)) for name in ("en_summ_scisummnet", "en_summ_qmsum", "ko_longdoc_law")}
-#: The peers whose speed the bars speak of.
+#: The peers that the thresholds refer to.
 RIVALS = ("sumy TextRank", "sumy LexRank", "textrankr")
 SENTENCES = 3
 
 
 def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
-    """Figures and bars of both lengths."""
+    """Figures and thresholds for short and long documents."""
     import torch
 
     torch.set_num_threads(1)
@@ -53,7 +54,7 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
 
 
 def _compare(folder: str, documents: list[Prepared], device: str) -> dict[str, Any]:
-    """Milliseconds a document of each summarizer, from tokens and from text."""
+    """Milliseconds per document of each summarizer, from tokens and from text."""
     from nlp_tasks.summarization import SummarizeParameters
     from nlp_tasks.summarization.extractive.extract import extract
 
@@ -103,7 +104,7 @@ def _prepared(documents: list[Prepared]) -> None:
 
 
 def _best(work: Callable[[], object], times: int) -> float:
-    """The least processor seconds of several runs: what a shared machine adds is not the work's."""
+    """The minimum CPU seconds of several runs: the rest comes from the shared machine."""
     seconds = []
     for _ in range(times):
         start = time.process_time()
@@ -132,7 +133,7 @@ def _rank_five_thousand() -> dict[str, float]:
     words = [f"word{int(random.paretovariate(0.7)) % 20_000}" for _ in range(100_000)]
     document = [words[i : i + 20] for i in range(0, len(words), 20)]
     extract([document[:100]], [[100] * 100], SummarizeParameters())
-    Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = _peak_kib()
     start = time.process_time()
     extract([document], [[100] * len(document)], SummarizeParameters())
@@ -141,6 +142,6 @@ def _rank_five_thousand() -> dict[str, float]:
 
 
 def _peak_kib() -> int:
-    """The most memory that this process held (Linux)."""
+    """The peak memory of this process (Linux)."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0])

@@ -19,7 +19,7 @@ TEXTS = {"en_news_bbc": "English news", "ko_summ_wikilead": "Korean encyclopedia
 
 
 def measure(data: Path, seed: int) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """Figures and bars."""
+    """Figures and thresholds."""
     cases = _gold()
     right = {
         "docmill": sum(_ours(text) == want for text, want in cases) / len(cases),
@@ -54,7 +54,7 @@ def _ours(text: str) -> list[str]:
 
 
 def _textrankr(text: str) -> list[str]:
-    """The expression of textrankr 1.1, with the stops left on for a fair comparison."""
+    """The regular expression of textrankr 1.1, which here keeps the stops, for a fair comparison."""
     return _parts(r"(?<=[^0-9]\.)|(?<=[\n!?])", text)
 
 
@@ -67,7 +67,7 @@ def _parts(expression: str, text: str) -> list[str]:
 
 
 def _prose(data: Path, folder: str, seed: int) -> str:
-    """10 MB of a folder's texts, from its start again when it has less."""
+    """10 MB of the texts in a folder, repeated if it has less."""
     parts: list[str] = []
     length = 0
     for text in cycle([record["text"] for record in records(data, folder, seed)]):

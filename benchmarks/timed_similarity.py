@@ -1,5 +1,5 @@
-"""The kinds `similarity` and `train-similarity` under other names, which note how long they worked: one line for a
-training and for each batch in DOCMILL_HOME/timed.txt. For `benchmarks.similarity_end_to_end`."""
+"""The kinds `similarity` and `train-similarity` under other names, with timing: they write one line for a training and
+for each batch to DOCMILL_HOME/timed.txt. For `benchmarks.similarity_end_to_end`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ TRAIN = "timed-train-similarity"
 
 
 def note(name: str, started: float) -> None:
-    """Write down how long it is since `started`."""
+    """Record the time since `started`."""
     with (Path(os.environ["DOCMILL_HOME"]) / FILE).open("a", encoding="ascii") as file:
         file.write(f"{name} {time.perf_counter() - started}\n")
 
 
 class Timed:
-    """A runner that notes the seconds of opening it and of each batch."""
+    """A runner that records the seconds of its opening and of each batch."""
 
     def __init__(self, stage: Stage, setup: Setup) -> None:
         self._name = stage.name

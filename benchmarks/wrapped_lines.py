@@ -1,10 +1,10 @@
-"""Whether the sentence splitter finds the same sentences in texts that were wrapped at random widths.
+"""Whether the sentence splitter finds the same sentences in texts after wrapping them at random widths.
 
     python -m benchmarks.wrapped_lines --data DIR [--seed 3]
 
-DIR holds the folders below. Documents of four paragraphs are wrapped at words, by characters (English) or columns
-(Korean, a syllable is two), or cut at any character; F1 is that of sentence ends, against the splitter's own on the
-unwrapped paragraphs. Lines of petition titles and reviews, one each, are to stay split.
+DIR contains the folders below. Documents of four paragraphs are wrapped at words, by characters (English) or columns
+(Korean: a syllable takes two), or broken at any character. F1 compares the sentence ends with those of the unwrapped
+paragraphs. Lists of petition titles and reviews, one per line, must stay split.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _paragraphs(data: Path, folder: str, seed: int) -> list[str]:
 
 
 def _at_words(text: str, width: int) -> str:
-    """Wrapped at `width` characters, or twice as many columns where most are wide."""
+    """Wrapped at `width` characters, or at twice as many columns if most characters are wide."""
     is_wide = len(_WIDE.findall(text)) * 2 > len(text)
     lines: list[str] = []
     room = 0
@@ -98,7 +98,7 @@ def _f1(
 
 
 def _ends(text: str) -> set[int]:
-    """Where sentences end, in characters that are not blank."""
+    """The sentence ends, counted in non-blank characters."""
     return {len("".join(text[:end].split())) for _, end in split(text)}
 
 

@@ -1,11 +1,11 @@
-"""A user's own SQL: one query that can change nothing, for so long and so many rows at most.
+"""A user's own SQL: one query that can change nothing, with a limit on time and rows.
 
 PostgreSQL: the query is declared as a cursor, in a message that holds one statement. So it is a SELECT (or VALUES) and
 nothing else, in a transaction that is read-only before it begins and that no query can make writable. It runs as the
 role `reader`, where docmill's user is a member of it. Functions that are VOLATILE are refused by name unless they are
 known to be harmless: they could give back the role, hold locks, end other sessions, or reach files and other servers.
 
-SQLite: a connection of its own to a file that is opened for reading, which asks before each thing that it does.
+SQLite: a separate connection to a file that is opened for reading, with an authorizer that allows each action.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TELLING_PRAGMAS = {
 }  # fmt: skip
 #: Functions that reach beyond the store.
 _FORBIDDEN_FUNCTIONS = {"load_extension", "readfile", "writefile", "edit", "fts3_tokenizer"}
-#: Steps of SQLite's machine between two looks at the clock.
+#: Steps of SQLite's virtual machine between two checks of the time limit.
 _STEPS = 20_000
 
 
@@ -133,7 +133,7 @@ def _limit_time(cursor: Any, until: float) -> None:
 
 def _refuse_functions(query: str, volatile: Iterable[str]) -> None:
     """Refuse a query that calls one of these functions. Found by name in the bare text, so that no way of quoting
-    hides one; a column of that name is none, since no bracket follows it."""
+    hides one. A column of that name is allowed, since no bracket follows it."""
     if re.search(r"u&\s*[\"']", query, re.IGNORECASE):
         raise QueryError("names and texts written as U&'...' are refused: write the characters themselves")
     # A comment may stand between a name and its bracket: then the name alone is enough.
@@ -171,8 +171,8 @@ def _as_sqlalchemy(error: psycopg.Error, connection: Connection, driver: Any) ->
 
 
 def _on_sqlite(store: Store, query: str, seconds: float, limit: int | None) -> Found:
-    """In a thread of its own: one step of SQLite can take for ever (a pattern over a long text), and no look at the
-    clock comes before its end. Then the thread is left to itself."""
+    """Runs in a separate thread. One step of SQLite can take very long (a pattern over a long text), and the time limit
+    is checked only between steps. Such a thread is abandoned."""
     until = time.monotonic() + seconds
     found: list[Found | BaseException] = []
 
@@ -218,13 +218,13 @@ def _read_only(store: Store) -> sqlite3.Connection:
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    # Their first use declares them, which looks like a change of the schema: so they are used before anybody asks.
+    # Their first use declares them, which looks like a change of the schema: so it comes before the authorizer.
     connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]'), pragma_table_info('job')").fetchall()
     return connection
 
 
 def _may(action: int, first: str | None, second: str | None, _database: str | None, _via: str | None) -> int:
-    """SQLite asks this before each thing that a statement would do."""
+    """SQLite calls this before each action of a statement."""
     is_allowed = action in _ALLOWED
     if action == sqlite3.SQLITE_FUNCTION:
         is_allowed = (second or "").lower() not in _FORBIDDEN_FUNCTIONS

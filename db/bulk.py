@@ -1,4 +1,4 @@
-"""Many rows at once, the fastest way each database has: COPY on PostgreSQL, many rows a statement on SQLite."""
+"""Inserting many rows in the fastest way of each database: COPY on PostgreSQL, many rows per statement on SQLite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from db.database_errors import strip
 
-#: Below so many rows, COPY's own round trips cost more than it saves.
+#: With fewer rows, the round trips of COPY cost more than it saves.
 COPY_FROM_ROWS = 50
 #: Rows in one statement of SQLite, and the parameters that any build of it takes.
 MOST_ROWS, MOST_PARAMETERS = 500, 32_766
@@ -59,8 +59,8 @@ def _insert_together(
     *,
     skip_existing: bool,
 ) -> None:
-    """Many rows in one statement. The driver gives up Python's lock at each step, which executemany has for
-    each row; in a worker whose other thread works it would wait milliseconds to have it back."""
+    """Many rows in one statement. The driver releases Python's lock at each step, and executemany has a step for each
+    row. In a worker whose other thread is busy, getting the lock back takes milliseconds."""
     connection = session.connection()
     per_statement = min(MOST_ROWS, MOST_PARAMETERS // len(names))
     one = f"(?1{', ?' * (len(names) - 1)})"

@@ -1,6 +1,6 @@
-"""What the database says when it fails: whose fault it is, and words for people.
+"""Errors of the database: whose fault they are, and words for people.
 
-People never read a statement or its values: SQLAlchemy's own messages repeat them, and so do the drivers' second
+People never see a statement or its values: SQLAlchemy's own messages repeat them, and so do the drivers' second
 lines (DETAIL, CONTEXT, LINE 1). Each engine of `db.store` takes them away where the error arises, so that no log, no
 traceback and no message of Celery can hold them.
 """
@@ -74,7 +74,7 @@ def is_infrastructure_error(error: BaseException) -> bool:
 
 def is_data_error(error: BaseException) -> bool:
     """Whether the database refuses a value that it was given, so that the result which holds the value is at fault.
-    An error of the connection, the protocol, the tables or the queue's own rows is none."""
+    Errors of the connection, the protocol, the tables or the queue's own rows are not."""
     if isinstance(error, UnicodeEncodeError | OverflowError | DataError):
         # Drivers raise the first two themselves: a lone surrogate, a number beyond 64 bits.
         return True

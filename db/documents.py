@@ -1,4 +1,4 @@
-"""Documents go in by the batch: new ones are stored, changed ones become a new version, the rest is left alone."""
+"""Documents are stored in batches: new ones are added, changed ones become a new version, the rest stays as it is."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from db import bulk
 from db.errors import NotFoundError
-from db.sql import clock, one_of
+from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
-#: A key with a slip in it is compared with so many at most, and up to so many characters.
+#: A mistyped key is compared with at most this many keys, up to this many characters.
 _KEYS_LOOKED_AT, _KEY_CHARS = 2_000, 200
 
 
@@ -45,7 +43,7 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of a batch."""
+    """How many documents of a batch were new, changed or unchanged."""
 
     n_new: int = 0
     n_changed: int = 0
@@ -64,7 +62,8 @@ class Added:
 def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     """The number of a collection; made on demand, or NotFoundError with the names there are."""
     if create:
-        session.execute(_insert_or_ignore(session, name))
+        collection = insert_for(session, Collection).values(name=name)
+        session.execute(collection.on_conflict_do_nothing(index_elements=["name"]))
     people_know = Collection.files_of_id.is_(None)
     found = session.scalar(select(Collection.id).where(Collection.name == name, people_know))
     if found is None:
@@ -80,9 +79,9 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
 def add(
     session: Session, collection: int, documents: Sequence[NewDocument], *, anew: Container[str] = ()
 ) -> Added:
-    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing, but
-    for the keys in `anew`, which get a new version in any case. Two that add to one collection take turns, a batch
-    each; submitting a job over it does not wait for them."""
+    """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing,
+    except that the keys in `anew` get a new version in any case. Two processes that add to one collection take turns,
+    batch by batch. Submitting a job over it does not wait."""
     session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
     stored = {
         row.key: row
@@ -128,7 +127,7 @@ def texts(
     session: Session, ids: Sequence[int], *, with_text: bool = True
 ) -> Sequence[Row[int, str, str, str | None]]:
     """(id, key, text, label) of the documents of these ids, in the order of their ids."""
-    # The plain table: of many rows, the mapper's own work would be a good part of the whole.
+    # The plain table, not the mapped class: with many rows, the mapper would take a large part of the time.
     document = Document.__table__.c
     body: ColumnElement[str] = document.text if with_text else literal("").label("text")
     query = select(document.id, document.key, body, document.label).order_by(document.id)
@@ -136,7 +135,7 @@ def texts(
 
 
 def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
-    """Ids that follow each other, as a chunk's mostly do, are a range: one walk along the table."""
+    """Consecutive ids, which most chunks have, are read as a range."""
     low, high = min(ids, default=0), max(ids, default=-1)
     if high - low + 1 == len(set(ids)):
         return id_.between(low, high)
@@ -146,7 +145,7 @@ def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
 def stream(
     session: Session, ids: Sequence[int], batch: int = 500
 ) -> Iterator[Row[int, str, str, str | None]]:
-    """The same for any number of ids, a batch at a time."""
+    """The same for any number of ids, loaded batch by batch."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), batch):
         yield from texts(session, ordered[start : start + batch])
@@ -182,11 +181,6 @@ def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
         n_chars += len(document.text)
     if batch:
         yield batch
-
-
-def _insert_or_ignore(session: Session, name: str):  # type: ignore[no-untyped-def]
-    insert_for = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    return insert_for(Collection).values(name=name).on_conflict_do_nothing(index_elements=["name"])
 
 
 def did_you_mean(session: Session, key: str, collection: str | None = None) -> str:

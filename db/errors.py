@@ -1,4 +1,4 @@
-"""What the store refuses, and why. Each message says what to do about it."""
+"""The errors of the store. Each message says what to do about it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ if TYPE_CHECKING:
     from db.selection import LeftOut
 
 
-class StoreError(Exception):
-    """Root of the errors that the store raises on purpose."""
+class DocmillError(Exception):
+    """Root of the errors that docmill raises on purpose."""
+
+
+class StoreError(DocmillError):
+    """The store refuses a request, or cannot be used."""
 
 
 class NotFoundError(StoreError):
     """Something named by the user does not exist."""
+
+
+class NoSuchJobError(NotFoundError):
+    """No job has this number."""
+
+    def __init__(self, job_id: int) -> None:
+        super().__init__(f"there is no job {job_id}: `docmill status` lists the jobs")
 
 
 class ConflictError(StoreError):
@@ -21,7 +32,7 @@ class ConflictError(StoreError):
 
 
 class NothingToDoError(StoreError):
-    """A job would have no document, so none is made. `left_out` says why, where only new ones were asked for."""
+    """A job would have no document, so it is not made. For a job over new documents, `left_out` says why."""
 
     def __init__(self, message: str, left_out: LeftOut | None = None) -> None:
         super().__init__(message)
@@ -33,7 +44,7 @@ class FencedError(StoreError):
 
 
 class NoStoreError(NotFoundError):
-    """Nobody has made a store where it was looked for."""
+    """There is no store in this place yet."""
 
 
 class UnsafeStoreError(StoreError):
@@ -45,4 +56,4 @@ class OldSchemaError(StoreError):
 
 
 class NewerSchemaError(OldSchemaError):
-    """The database was upgraded by a newer docmill than this one: nothing is claimed or changed any more."""
+    """A newer docmill has upgraded the database: this one claims and changes nothing any more."""

@@ -1,4 +1,4 @@
-"""What the gate said of a model version when it was trained: figures and bars as rows, and in words."""
+"""The gate's judgement of a model version after its training: figures and thresholds as rows, and in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.tables import ModelGate
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One figure, its bar, and whether it passed."""
+    """One figure, its threshold, and whether it passed."""
 
     name: str
     value: float
@@ -52,7 +52,7 @@ def write(session: Session, version_id: int, judgement: Judgement) -> None:
 
 
 def of(session: Session, version_id: int) -> Judgement | None:
-    """What was said of a version; None if it was not judged: its kind has no gate."""
+    """The judgement of a version; None if it was not judged, because its kind has no gate."""
     query = select(ModelGate).where(ModelGate.model_version_id == version_id).order_by(ModelGate.name)
     rows = session.scalars(query).all()
     if not rows:

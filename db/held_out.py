@@ -1,10 +1,10 @@
-"""What a model's figures rest on: how many held-out documents are enough to tell. Of the figures it knows no more."""
+"""Whether a model was measured on enough held-out documents to trust its figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: On so many the 95% interval of an accuracy still reaches up to 18 points to either side; fewer tell next to nothing.
+#: With 30 documents, the 95% interval of an accuracy reaches up to 18 points to either side. Fewer tell almost nothing.
 ENOUGH_DOCUMENTS = 30
 
 

@@ -1,4 +1,4 @@
-"""Labels that somebody gave: stored by document key, read by training and by the views."""
+"""Given labels: stored by document key, read by training and by the views."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Given:
 
 
 def give(session: Session, collection: int, given: Sequence[Given]) -> list[str]:
-    """Store labels, in place of those that were given to these documents before; of two for one key the last
+    """Store labels, in place of those that these documents were given before. If a key comes twice, the last one
     counts. Returns the keys that the collection does not have, for which nothing is stored."""
     unknown: list[str] = []
     for start in range(0, len(given), BATCH):
@@ -41,7 +41,7 @@ def give(session: Session, collection: int, given: Sequence[Given]) -> list[str]
 
 
 def remove(session: Session, collection: int, key: str) -> None:
-    """Take back what was given to a document. NotFoundError if nothing was."""
+    """Remove the labels that a document was given. NotFoundError if there are none."""
     mine = (GivenLabel.collection_id == collection, GivenLabel.document_key == key)
     if not session.scalar(select(func.count()).select_from(GivenLabel).where(*mine)):
         raise NotFoundError(

@@ -24,7 +24,7 @@ from db.tables import (
 from db.tables.base import tables_of
 from db.tables.model import ModelFigure
 
-#: What a job gets that asks for a name without a version.
+#: The alias that a job gets if it asks for a name without a version.
 CHAMPION = "champion"
 
 
@@ -48,7 +48,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of a model that was built."""
+    """A model that was built, and whether it is the champion."""
 
     version: int
     is_champion: bool
@@ -146,7 +146,7 @@ def figures(session: Session, version_id: int) -> dict[str, list[dict[str, Any]]
 
 
 def champion(session: Session, name: str) -> Version | None:
-    """The version that jobs which ask for this name get; None without such a model."""
+    """The version that jobs get for this name; None if there is no such model."""
     query = (
         _versions()
         .join(ModelAlias, ModelAlias.model_version_id == ModelVersion.id)
@@ -157,7 +157,7 @@ def champion(session: Session, name: str) -> Version | None:
 
 
 def metrics(session: Session, version_id: int) -> dict[str, float]:
-    """What the training of a version said of it, by name."""
+    """The metrics of a version from its training, by name."""
     query = select(ModelMetric.name, ModelMetric.value).where(ModelMetric.model_version_id == version_id)
     return {row.name: row.value for row in session.execute(query)}
 
@@ -172,8 +172,8 @@ def register(
     figures: dict[str, Rows] | None = None,
 ) -> Registered:
     """Store what a training job built as the next version of its model. It becomes the champion if there is
-    none, or if the gate, where there is one, let it pass beside the champion of now; the job's note says which, and
-    whether it was measured on too few documents. Call it in the transaction that closes the job's chunk, so that a
+    none yet, if its kind has no gate, or if the gate passed it beside the current champion. The job's note says which,
+    and whether it was measured on too few documents. Call it in the transaction that closes the job's chunk, so that a
     job makes one version."""
     job = session.execute(select(Job.kind, Job.model_ref, Job.parameters).where(Job.id == job_id)).one()
     model = _model(session, job.model_ref or job.kind, job.kind)
@@ -225,8 +225,8 @@ def _refusal(session: Session, model: Model, judgement: Judgement | None) -> str
 
 
 def promote(session: Session, ref: str, alias: str = CHAMPION, *, force: bool = False) -> Version:
-    """Let an alias stand for a version; what it stood for before is kept for `rollback`. A version that the gate
-    refused becomes champion by force only, else ConflictError tells its figures and bars."""
+    """Point an alias to a version; the version before is kept for `rollback`. A version that the gate refused becomes
+    champion only with `force`; else ConflictError gives its figures and thresholds."""
     name, _, which = ref.partition("@")
     model = _by_name(session, name)
     if not which:
@@ -243,7 +243,7 @@ def promote(session: Session, ref: str, alias: str = CHAMPION, *, force: bool = 
 
 
 def rollback(session: Session, name: str, alias: str = CHAMPION) -> Version:
-    """Let an alias stand again for what it stood for before."""
+    """Point an alias to the version before again."""
     model = _by_name(session, name)
     row = session.get(ModelAlias, (model.id, alias))
     if row is None or row.previous_version_id is None:

@@ -1,4 +1,4 @@
-"""Where jobs stand, for people and for waiting."""
+"""The progress of jobs, for people and for commands that wait."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from db.errors import NotFoundError
-from db.sql import UtcDateTime
+from db.errors import NoSuchJobError
+from db.sql import StateText, UtcDateTime
+from db.states import ENDED, JobState
 
-#: How the note of a training begins that is going on.
+#: The beginning of the note of a training that is going on.
 _TOLD = re.compile(r"(\d+) %: ")
-#: How the note of a job begins that has ended without a single result; the first document's error follows.
+#: The beginning of the note of a job that has ended without a single result; the first document's error follows.
 FAILED = "failed: "
 
 
 def note_of(done: int, total: int, words: str) -> str:
-    """The note of a training that is so many steps on: "45 %: epoch 3 of 6". Until its end it is 99 % at most: after
-    the last step the model is measured and judged."""
+    """The note of a training that has done `done` of `total` steps: "45 %: epoch 3 of 6". It is 99 % at most, since
+    the model is measured and judged after the last step."""
     return f"{min(99, 100 * done // max(1, total))} %: {words}"
 
 
 def share_and_words(note: str) -> tuple[float, str]:
-    """What `note_of` was made from, the share from 0 to 1; other notes have the share 0."""
+    """The share done, from 0 to 1, and the words of a note that `note_of` made; other notes have the share 0."""
     told = _TOLD.match(note)
     return (int(told[1]) / 100, note[told.end() :]) if told else (0.0, note)
 
 
 def is_underway(note: str | None) -> bool:
-    """Whether a note tells how far a training is."""
+    """Whether a note reports the progress of a training."""
     return note is not None and _TOLD.match(note) is not None
 
 
@@ -43,16 +44,16 @@ class JobProgress:
     job_id: int
     kind: str
     collection: str
-    state: str
+    state: JobState
     n_documents: int
     n_ok: int
-    #: Every document without a result, those of a cancelled job too.
+    #: Every document without a result, including those of a cancelled job.
     n_error: int
-    #: Of those: what nobody tried, because the job was cancelled.
+    #: Of those, the documents that were never tried, because the job was cancelled.
     n_cancelled: int
     n_chunks: int
     n_chunks_closed: int
-    #: What workers are at now.
+    #: Chunks that workers hold now.
     n_chunks_leased: int
     priority: int
     model: str | None
@@ -63,7 +64,7 @@ class JobProgress:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
-    #: Why a chunk waits that no worker could see through: "chunk 1 of 1 was put back 3 times: ...".
+    #: Why a chunk waits that no worker could finish: "chunk 1 of 1 was put back 3 times: ...".
     fault: str | None
 
     @property
@@ -77,23 +78,23 @@ class JobProgress:
 
     @property
     def ended(self) -> bool:
-        return self.state in ("finished", "cancelled")
+        return self.state in ENDED
 
     @property
     def failed(self) -> bool:
-        """It has ended by itself, and no document has a result; the note says why. The state is "finished": every
-        document has its outcome."""
-        return self.state == "finished" and self.n_documents > 0 and not self.n_ok
+        """Whether it has ended by itself and no document has a result; the note says why. Its state is finished, since
+        every document has its outcome."""
+        return self.state == JobState.FINISHED and self.n_documents > 0 and not self.n_ok
 
     @property
     def shown_state(self) -> str:
-        """The state for people: a job that failed is not called finished."""
+        """The state for people: a failed job is not called finished."""
         return "failed" if self.failed else self.state
 
     @property
     def share(self) -> float:
-        """0 to 1: chunks count too, since the first stages of a kind give no document an outcome, and what a training
-        says of itself, whose documents are done all at once."""
+        """The share done, 0 to 1: the largest of three shares. Chunks count, since the first stages of a kind give no
+        document an outcome. The note counts, since the documents of a training are all done at once."""
         if self.ended or not self.n_documents:
             return 1.0 if self.ended else 0.0
         told, _ = share_and_words(self.note or "")
@@ -101,14 +102,16 @@ class JobProgress:
 
 
 _COLUMNS = tuple(JobProgress.__slots__)
-_TIMES = {name: UtcDateTime() for name in ("created_at", "started_at", "finished_at")}
+_TYPES = {name: UtcDateTime() for name in ("created_at", "started_at", "finished_at")} | {
+    "state": StateText(JobState)
+}
 
 
 def of(session: Session, job_id: int) -> JobProgress:
-    """One job's progress, or NotFoundError."""
+    """One job's progress, or NoSuchJobError."""
     found = _select(session, "WHERE job_id = :job_id", {"job_id": job_id})
     if not found:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+        raise NoSuchJobError(job_id)
     return found[0]
 
 
@@ -118,5 +121,5 @@ def newest(session: Session, limit: int = 20) -> list[JobProgress]:
 
 
 def _select(session: Session, tail: str, values: dict[str, Any]) -> list[JobProgress]:
-    query = text(f"SELECT {', '.join(_COLUMNS)} FROM v_job_progress {tail}").columns(**_TIMES)  # noqa: S608
+    query = text(f"SELECT {', '.join(_COLUMNS)} FROM v_job_progress {tail}").columns(**_TYPES)  # noqa: S608
     return [JobProgress(**row) for row in session.execute(query, values).mappings()]

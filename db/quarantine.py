@@ -1,9 +1,9 @@
-"""Documents that harm whoever works on them: their last outcome in a kind of jobs is a death, a hang, or more
-memory than there is.
+"""Documents that harm the workers that run them: their last outcome in a kind of jobs was a crash, a hang, or a lack
+of memory.
 
-A document is in quarantine for a kind until its text changes, a later job of that kind succeeds with it, or
-somebody releases it. Jobs over new documents only leave it out; every other job takes it. Outcomes are never
-changed: a release is a row of its own.
+A document stays in quarantine for a kind until its text changes, a later job of that kind succeeds with it, or
+somebody releases it. Jobs with only_new leave it out; every other job takes it. Outcomes never change: a release is a
+separate row.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
 from db.errors import NotFoundError
-from db.sql import clock, each_id, one_of
+from db.sql import clock, each_id, insert_for, one_of
+from db.states import HARMFUL, OutcomeState
 from db.tables import Chunk, Collection, Document, Job, Outcome, Release
 
 #: The outcomes that put a document into quarantine.
-CODES = ("POISON", "TIMEOUT", "MEMORY", "CRASHED")
+CODES = HARMFUL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def entries(
     keys: Sequence[str] = (),
     limit: int | None = None,
 ) -> list[Entry]:
-    """What is in quarantine, newest first."""
+    """The documents in quarantine, newest first."""
     target = aliased(Collection)
     query = (
         select(
@@ -90,7 +89,7 @@ def entries(
 
 
 def of_job(session: Session, job_id: int, keys: Sequence[str] = ()) -> list[Entry]:
-    """A job's documents in quarantine, all or those of these keys; NotFoundError names the ones that are not."""
+    """A job's documents in quarantine, all or those with these keys. NotFoundError names one that is not in it."""
     found = entries(session, job_id=job_id, keys=keys)
     missing = set(keys) - {entry.document_key for entry in found}
     if missing or not found:
@@ -103,11 +102,12 @@ def of_job(session: Session, job_id: int, keys: Sequence[str] = ()) -> list[Entr
 
 
 def release(session: Session, found: Sequence[Entry]) -> None:
-    """Let these out: jobs over new documents take them again. Releasing twice is one release."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    """Release these documents: jobs with only_new take them again. Releasing twice is one release."""
     moment = clock(session)
     for entry in found:
-        statement = insert(Release).values(document_id=entry.document_id, kind=entry.kind, released_at=moment)
+        statement = insert_for(session, Release).values(
+            document_id=entry.document_id, kind=entry.kind, released_at=moment
+        )
         session.execute(
             statement.on_conflict_do_update(
                 index_elements=["document_id", "kind"], set_={"released_at": moment}
@@ -116,7 +116,7 @@ def release(session: Session, found: Sequence[Entry]) -> None:
 
 
 def chunk_facts(session: Session, entry: Entry) -> dict[str, Any]:
-    """What is known of the chunk that met the document."""
+    """What is known about the chunk that had the document."""
     table, id_ = each_id(Chunk.document_ids)
     query = (
         select(
@@ -138,7 +138,7 @@ def chunk_facts(session: Session, entry: Entry) -> dict[str, Any]:
 
 
 def failed_in(job_id: int, document_ids: Sequence[int]) -> Select[int, int]:
-    """The chosen documents of a job, to be run again."""
+    """The given documents of a job, to be run again."""
     return select(Document.id, Document.body_chars).where(
         one_of(Document.id, list(document_ids)),
         exists().where(Outcome.job_id == job_id, Outcome.document_id == Document.id),
@@ -146,12 +146,12 @@ def failed_in(job_id: int, document_ids: Sequence[int]) -> Select[int, int]:
 
 
 def _not_over(harmful: Any, job: Any) -> tuple[ColumnElement[bool], ...]:
-    """No later job of the kind succeeded, and nobody released the document since."""
+    """The conditions that no later job of the kind succeeded, and that nobody has released the document since."""
     later, its_job = aliased(Outcome), aliased(Job)
     succeeded = exists().where(
         later.document_id == harmful.document_id,
         later.written_at > harmful.written_at,
-        later.state == "ok",
+        later.state == OutcomeState.OK,
         its_job.id == later.job_id,
         its_job.kind == job.kind,
     )

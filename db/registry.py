@@ -1,7 +1,7 @@
-"""Which workers and schedulers run on this store: each keeps a row fresh, and removes it when it ends in order.
+"""Which workers and schedulers run on this store: each refreshes its row, and removes it when it stops.
 
-A row that is not refreshed any more is a process that was lost with its machine. Nothing here frees chunks: leases
-do that. Times are the database's.
+A row that is no longer refreshed belongs to a process that was lost with its machine. Nothing here requeues chunks:
+leases do. Times are from the database's clock.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, Select, delete, exists, func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
-from db.sql import now
+from db.sql import insert_for, now
+from db.states import ChunkState
 from db.tables import Chunk, Job, LostClaim, Worker
 
-#: A row is refreshed at least so often.
+#: Every row is refreshed at least this often.
 BEAT_SECONDS = 10.0
-#: Whoever was not seen for so long is lost.
+#: A process that was not seen for this long is lost.
 LOST_SECONDS = 60.0
-#: A lost one is told of for so long, and then forgotten.
+#: A lost process is reported for this long, and then its row is deleted.
 FORGET_SECONDS = 86_400.0
 
 
@@ -44,7 +43,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """One that was lost, and what it held."""
+    """A lost process, and what it held."""
 
     role: str
     name: str
@@ -57,22 +56,21 @@ class Lost:
 
 
 def beat(session: Session, members: Sequence[Member]) -> None:
-    """Register, or say that these still run."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    """Register these members, or refresh their rows."""
     for member in members:
-        statement = insert(Worker).values(**asdict(member), started_at=now(), last_seen_at=now())
+        statement = insert_for(session, Worker).values(**asdict(member), started_at=now(), last_seen_at=now())
         session.execute(
             statement.on_conflict_do_update(index_elements=["instance"], set_={"last_seen_at": now()})
         )
 
 
 def leave(session: Session, instances: Sequence[str]) -> None:
-    """These have ended in order, or are known to be replaced."""
+    """Remove the rows of instances that have stopped, or are known to be replaced."""
     session.execute(delete(Worker).where(Worker.instance.in_(instances)))
 
 
 def prune(session: Session, limit: int = 100) -> int:
-    """Forget what was lost long ago, some rows of each table at a time. Returns how many."""
+    """Delete the rows of what was lost long ago, some rows of each table at a time. Returns how many."""
     long_ago = now(-FORGET_SECONDS)
     workers = select(Worker.instance).where(Worker.last_seen_at < long_ago).limit(limit)
     claims = select(LostClaim.chunk_id, LostClaim.fence).where(LostClaim.lost_at < long_ago).limit(limit)
@@ -91,14 +89,14 @@ def prune(session: Session, limit: int = 100) -> int:
 
 
 def alive(session: Session, role: str) -> list[Worker]:
-    """Those that were seen of late."""
+    """The members of this role that were seen recently."""
     query = select(Worker).where(Worker.role == role, _is_alive(Worker))
     return list(session.scalars(query.order_by(Worker.name, Worker.started_at)))
 
 
 def duplicates(session: Session) -> list[tuple[str, list[tuple[str, int]]]]:
-    """(name, [(host, pid), ...]) of workers that run at the same time under one name. One that has just been
-    replaced is not among them: it was not seen after the other's start."""
+    """(name, [(host, pid), ...]) of workers that run at the same time under the same name. A worker that has just
+    been replaced does not count: it was not seen after the other's start."""
     other = aliased(Worker)
     at_once = exists().where(
         other.name == Worker.name,
@@ -116,7 +114,7 @@ def duplicates(session: Session) -> list[tuple[str, list[tuple[str, int]]]]:
 
 
 def lost(session: Session, limit: int = 20) -> list[Lost]:
-    """Those that were not seen for long, and that nobody of the same name and role has replaced since."""
+    """The processes that were not seen for long, and that no other of the same name and role has replaced."""
     successor = aliased(Worker)
     replaced = exists().where(
         successor.role == Worker.role,
@@ -138,7 +136,7 @@ def _as_lost(session: Session, worker: Worker) -> Lost:
 def _held(instance: str) -> Select[int, int]:
     """(job, chunk's number) of what a worker's processes hold, or lost."""
     prefix = f"{instance}."
-    still = select(Chunk.id).where(Chunk.state == "leased", Chunk.instance.startswith(prefix))
+    still = select(Chunk.id).where(Chunk.state == ChunkState.LEASED, Chunk.instance.startswith(prefix))
     lost_claims = select(LostClaim.chunk_id).where(LostClaim.instance.startswith(prefix))
     return (
         select(Job.id, Chunk.seq)
@@ -148,7 +146,7 @@ def _held(instance: str) -> Select[int, int]:
 
 
 def outdated(session: Session, schema: str) -> list[Worker]:
-    """Those that run with code which does not know this schema yet: they claim nothing."""
+    """Members whose code does not know this schema yet: they claim nothing."""
     query = select(Worker).where(_is_alive(Worker), Worker.schema_revision < schema)
     return list(session.scalars(query.order_by(Worker.name)))
 

@@ -1,4 +1,4 @@
-"""Result rows go into their typed tables, and come out again as plain dictionaries."""
+"""Result rows are written to their typed tables, and read as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, aliased
 
 from db import bulk
-from db.sql import each_id, now, one_of
+from db.sql import each_id, insert_for, now, one_of
+from db.states import OutcomeState
 from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
@@ -38,7 +37,7 @@ def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None
     session.execute(
         insert(Outcome.__table__).from_select(  # type: ignore[arg-type]
             ["job_id", "document_id", "state", "written_at"],
-            select(literal(job_id), id_, literal("ok"), now()).select_from(table),
+            select(literal(job_id), id_, _state(OutcomeState.OK), now()).select_from(table),
             include_defaults=False,
         )
     )
@@ -51,7 +50,7 @@ def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str,
             {
                 "job_id": job_id,
                 "document_id": id_,
-                "state": "error",
+                "state": OutcomeState.ERROR,
                 "error_code": code,
                 "error_detail": detail,
             }
@@ -69,12 +68,19 @@ def write_error_for(
     table, id_ = each_id(literal(list(document_ids), Chunk.document_ids.type))
     # SQLite needs the WHERE, to tell ON CONFLICT from the ON of a join.
     errors = (
-        select(literal(job_id), id_, literal("error"), literal(code), literal(detail), now())
+        select(
+            literal(job_id),
+            id_,
+            literal(OutcomeState.ERROR, Outcome.state.type),
+            literal(str(code)),
+            literal(detail),
+            now(),
+        )
         .select_from(table)
         .where(true())
     )
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
-        _insert_for(session, Outcome.__table__)
+        insert_for(session, Outcome.__table__)
         .from_select(
             ["job_id", "document_id", "state", "error_code", "error_detail", "written_at"],
             errors,
@@ -84,6 +90,10 @@ def write_error_for(
         execution_options={"preserve_rowcount": True},
     )
     return int(result.rowcount)
+
+
+def _state(state: OutcomeState) -> ColumnElement[Any]:
+    return literal(state, Outcome.state.type)
 
 
 def with_outcome(session: Session, job_id: int, document_ids: Sequence[int]) -> set[int]:
@@ -101,7 +111,7 @@ class Rows:
     #: document_id first.
     columns: tuple[str, ...]
     values: list[tuple[Any, ...]]
-    #: Rows that are there already stay: a stage before the last one may run a document again.
+    #: Existing rows stay: a stage before the last one may run a document again.
     skip_existing: bool = False
 
 
@@ -111,7 +121,7 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
         return
     kept = table in by_model_version()
     owner = ("model_version_id" if kept else "job_id", owner_id)
-    # Two jobs may infer the same vector at the same time: the first one stays.
+    # Two jobs may infer the same vector at the same time: the first row stays.
     bulk.insert_tuples(
         session,
         Base.metadata.tables[table],
@@ -220,14 +230,9 @@ def errors_of(session: Session, job_id: int, limit: int | None = None) -> Iterat
     query = (
         select(Document.key.label("document_key"), Outcome.error_code, Outcome.error_detail, Document.source)
         .join(Document, Document.id == Outcome.document_id)
-        .where(Outcome.job_id == job_id, Outcome.state == "error")
+        .where(Outcome.job_id == job_id, Outcome.state == OutcomeState.ERROR)
         .order_by(Outcome.document_id)
         .limit(limit)
     )
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
         yield dict(row)
-
-
-def _insert_for(session: Session, table: Any) -> Any:
-    """INSERT that can skip rows which are there already."""
-    return (sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert)(table)

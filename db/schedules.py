@@ -16,7 +16,7 @@ from db.tables import Run, Schedule
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A schedule whose time has come."""
+    """A schedule that is due."""
 
     id: int
     name: str
@@ -47,7 +47,7 @@ def add(
 
 
 def remove(session: Session, name: str) -> None:
-    """Fire it no more."""
+    """Remove a schedule: it does not fire any more."""
     by_name(session, name).removed_at = clock(session)
 
 
@@ -68,7 +68,7 @@ def active(session: Session) -> list[Schedule]:
 
 
 def due(session: Session) -> list[Due]:
-    """The schedules whose time has come, by the database's clock."""
+    """The schedules that are due, by the database's clock."""
     rows = session.execute(
         select(Schedule.id, Schedule.name, Schedule.cron, Schedule.time_zone, Schedule.next_at).where(
             Schedule.removed_at.is_(None), Schedule.next_at <= now()
@@ -78,8 +78,8 @@ def due(session: Session) -> list[Due]:
 
 
 def take(session: Session, schedule: Due, latest_due: datetime, next_at: datetime) -> int | None:
-    """Win the firing: of all the schedulers that try, one moves `next_at` and gets the number of a new run.
-    Times missed while nobody was there are one firing, the latest of them."""
+    """Win the firing: only one of the schedulers that try moves `next_at`, and gets the id of a new run. Times
+    that were missed while no scheduler ran become one firing, for the latest of them."""
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         update(Schedule)
         .where(
@@ -99,7 +99,7 @@ def start_run(session: Session, schedule_id: int, due_at: datetime) -> int:
 
 
 def record_fault(session: Session, run_id: int, fault: str) -> None:
-    """Keep why a firing could submit nothing."""
+    """Store why a firing could not submit its jobs."""
     session.execute(update(Run).where(Run.id == run_id).values(fault=fault))
 
 

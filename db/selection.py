@@ -1,21 +1,16 @@
-"""Which documents a job takes, and how they are cut into chunks: inside the database, so that submitting a
-million documents moves none of them."""
+"""Which documents a job takes, as queries: choosing a million documents moves none of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    Integer,
     Select,
     Subquery,
     case,
-    cast,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -24,16 +19,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from db.quarantine import held
-from db.sql import each_id, json_ids
+from db.sql import each_id
+from db.states import UNFINISHED, ChunkState, OutcomeState
 from db.tables import Chunk, Collection, Document, GivenLabel, Job, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkSize:
-    """At most so many documents, and about so many characters, in a chunk. None: everything in one chunk."""
-
-    documents: int
-    chars: int
 
 
 def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
@@ -52,14 +40,14 @@ def _is_given_one() -> ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How many documents a job over new ones did not take, each counted once, and why."""
+    """How many documents a job over new ones left out, each counted once, and why."""
 
-    #: A job like it gave them a result.
+    #: They have a result from a job like it.
     done: int = 0
-    #: A job like it that has not ended holds them: these jobs, and how many.
+    #: They are in a job like it that has not ended, and these are the jobs.
     planned: int = 0
     planned_in: tuple[int, ...] = ()
-    #: They would kill workers every night.
+    #: They have killed workers, and might do so every night.
     quarantined: int = 0
 
     @property
@@ -81,11 +69,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class NewOnly:
-    """Of some documents, those that are new to a job: no job like it has given them a result, none that has not
-    ended holds them, and they are not in quarantine."""
+    """Of some documents, those that are new to a job: they have no result from a job like it, they are in no job like
+    it that has not ended, and they are not in quarantine."""
 
     job: Job
-    #: The job's model version is settled when it starts.
+    #: The job's model version is decided when it starts.
     model_comes_later: bool = False
 
     def of(self, query: Select[int, int]) -> Select[int, int]:
@@ -118,14 +106,14 @@ class NewOnly:
     def _done(self) -> ColumnElement[bool]:
         alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
         return exists().where(
-            Outcome.document_id == Document.id, Outcome.state == "ok", Outcome.job_id.in_(alike)
+            Outcome.document_id == Document.id, Outcome.state == OutcomeState.OK, Outcome.job_id.in_(alike)
         )
 
     def _quarantined(self) -> ColumnElement[bool]:
         return held(self.job.kind, Document.id)
 
     def _planned(self) -> Subquery:
-        """(id, job_id) of each document that a job like this one still has to do."""
+        """(id, job_id) of each document that another job like this one still has to run."""
         table, id_ = each_id(Chunk.document_ids)
         is_done = exists().where(Outcome.job_id == Chunk.job_id, Outcome.document_id == id_)
         return (
@@ -134,11 +122,11 @@ class NewOnly:
             .join(Job, Job.id == Chunk.job_id)
             .join(table, true())
             .where(
-                Job.state.in_(("waiting", "running", "paused")),
+                Job.state.in_(UNFINISHED),
                 Job.collection_id == self.job.collection_id,
                 *self._alike(Job),
                 *self._same_later_model(),
-                Chunk.state != "closed",
+                Chunk.state != ChunkState.CLOSED,
                 ~is_done,
             )
             .group_by(id_)
@@ -154,7 +142,7 @@ class NewOnly:
         )
 
     def _same_later_model(self) -> tuple[ColumnElement[bool], ...]:
-        """Two jobs whose model is not known yet will use the same one if they wait for the same job."""
+        """Two jobs whose model is not decided yet will use the same one if they wait for the same job."""
         if not self.model_comes_later:
             return ()
         return (
@@ -164,58 +152,17 @@ class NewOnly:
 
 
 def one_at_a_time(session: Session, collection: int) -> None:
-    """Wait for others who choose new documents of this collection now, so that no two of them take the same. SQLite
-    has one writer anyway."""
+    """Wait for other transactions that choose new documents of this collection, so that no two of them choose the same.
+    SQLite has only one writer anyway."""
     session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
 
 
 def failed_in(job_id: int) -> Select[int, int]:
-    """The latest versions of the documents that ended in an error in a job."""
+    """The latest versions of the documents that failed in a job."""
     before = aliased(Document)
     return (
         select(Document.id, Document.body_chars)
         .join(before, (before.collection_id == Document.collection_id) & (before.key == Document.key))
         .join(Outcome, Outcome.document_id == before.id)
-        .where(Outcome.job_id == job_id, Outcome.state == "error", Document.is_latest)
+        .where(Outcome.job_id == job_id, Outcome.state == OutcomeState.ERROR, Document.is_latest)
     )
-
-
-def cut(session: Session, job: Job, documents: Select[int, int], size: ChunkSize | None, state: str) -> int:
-    """Write the job's first-stage chunks over these documents, in the order of their ids; returns how many
-    documents they hold."""
-    chosen = documents.subquery("chosen")
-    if size is None:
-        slot = literal(0).label("slot")
-    else:
-        # A running sum of costs, cut at every `chars`: a document costs its characters, and no less than
-        # would let more than `documents` of them share a chunk.
-        floor = -(-size.chars // size.documents)
-        cost = case((chosen.c.body_chars < floor, floor), else_=chosen.c.body_chars)
-        # PostgreSQL's sum of bigint is a numeric, which is slow; its sum of integer is a bigint.
-        position = cast(func.sum(cast(cost, Integer)).over(order_by=chosen.c.id) - 1, BigInteger)
-        slot = position.op("/")(literal(size.chars, Integer)).label("slot")
-    placed = select(chosen.c.id, slot).order_by(chosen.c.id).subquery("placed")
-    session.execute(
-        insert(Chunk.__table__).from_select(  # type: ignore[arg-type]
-            ["job_id", "stage", "seq", "queue", "priority", "n_documents", "state", "document_ids"],
-            select(
-                literal(job.id), literal(0), func.row_number().over(order_by=placed.c.slot), literal(job.kind),
-                literal(job.priority), func.count(), literal(state), json_ids(placed.c.id),
-            ).group_by(placed.c.slot),
-        )
-    )  # fmt: skip
-    n_documents = session.scalar(select(func.sum(Chunk.n_documents)).where(Chunk.job_id == job.id))
-    return int(n_documents or 0)
-
-
-def add_stage(session: Session, job: Job, stage: int) -> None:
-    """Copy the first stage's chunks for a later one."""
-    session.execute(
-        insert(Chunk.__table__).from_select(  # type: ignore[arg-type]
-            ["job_id", "stage", "seq", "queue", "priority", "n_documents", "state", "document_ids"],
-            select(
-                Chunk.job_id, literal(stage), Chunk.seq, Chunk.queue, Chunk.priority, Chunk.n_documents,
-                literal("blocked"), Chunk.document_ids,
-            ).where(Chunk.job_id == job.id, Chunk.stage == 0),
-        )
-    )  # fmt: skip

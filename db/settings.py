@@ -17,11 +17,11 @@ class StoreSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DOCMILL_", extra="ignore", hide_input_in_errors=True)
 
-    #: Folder of everything embedded: the SQLite store, the Redis socket, models, logs.
+    #: The folder of everything that docmill keeps here: the SQLite store, the Redis socket, models, logs.
     home: Path = Path(HOME)
     #: Empty means SQLite inside `home`.
     database_url: str = Field(default="", repr=False)
-    #: A user's own query (`docmill sql`, `--labels-sql`) is ended after so long.
+    #: The time limit of a user's own query (`docmill sql`, `--labels-sql`).
     query_seconds: float = Field(default=60, gt=0)
     #: Folder of model versions; shared by all workers. Empty means `home`/models.
     models_dir: Path | None = None

@@ -1,12 +1,13 @@
-"""The few SQL expressions that SQLite and PostgreSQL spell differently.
+"""The few SQL expressions and statements that SQLite and PostgreSQL spell differently.
 
-All times come from the database's clock, so that no machine's clock can shorten or lengthen a lease.
+All times come from the database's clock, so that a machine whose clock is wrong cannot shorten or lengthen a lease.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +23,10 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -49,8 +54,30 @@ class UtcDateTime(TypeDecorator[Any]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class StateText(TypeDecorator[StrEnum]):
+    """A column of text whose values are the members of an enum."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+
+    @property
+    def python_type(self) -> type[str]:
+        return str
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        # A plain string, so that no driver has to know the enum.
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
+        return None if value is None else self.enum(value)
+
+
 class now(FunctionElement[Any]):  # noqa: N801 (reads as the SQL function it is)
-    """The database's clock, now (not at the start of the transaction), plus `seconds`."""
+    """The database's clock at this moment (not at the start of the transaction), plus `seconds`."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -114,12 +141,11 @@ def each_id(ids: Any) -> tuple[TableValuedAlias, ColumnElement[int]]:
 
 
 class one_of(FunctionElement[bool]):  # noqa: N801
-    """Whether a text or number is one of many: one parameter however many they are, where IN (...) would have
-    as many."""
+    """Whether a text or number is one of many. All of them are one parameter, where IN (...) would have one each."""
 
     type = Boolean()
     inherit_cache = True
-    #: Else SQLite gets `... IN (...) = 1`, for which it reads the whole table.
+    #: Without this, SQLite gets `... IN (...) = 1`, for which it reads the whole table.
     _is_implicitly_boolean = True
 
     def __init__(self, value: Any, values: Sequence[str] | Sequence[int]) -> None:
@@ -139,3 +165,9 @@ def _one_of_sqlite(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _one_of_postgresql(element: one_of, compiler: SQLCompiler, **kw: Any) -> str:
     value, _, as_array = element.clauses
     return f"{compiler.process(value, **kw)} = ANY({compiler.process(as_array, **kw)})"
+
+
+def insert_for(session: Session, table: Any) -> SqliteInsert | PostgresInsert:
+    """An INSERT in the database's own dialect, which has ON CONFLICT."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    return sqlite_insert(table) if is_sqlite else postgres_insert(table)

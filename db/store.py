@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import migrations, views
+from db import migrations, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
@@ -69,7 +69,7 @@ class Store:
 
     @property
     def is_made(self) -> bool:
-        """False for SQLite where there is no file yet. Asking makes none."""
+        """Whether the store exists: for SQLite, whether there is a file. This creates nothing."""
         return self.file is None or (self.file.is_file() and self.file.stat().st_size > 0)
 
     @property
@@ -102,12 +102,13 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless tables and views are this version's; SQLite is brought up to date by itself.
-        Without `create`, nothing is made where nothing is: NoStoreError."""
+        """Raise OldSchemaError unless tables and views are this version's. SQLite is upgraded automatically;
+        views of a newer docmill are accepted.
+        Without `create`, a store that does not exist is not made: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
-        if found == SCHEMA and self.has_these_views():
+        if found == SCHEMA and self.has_usable_views():
             return
         if self.is_sqlite and (found is None or found <= SCHEMA):
             migrations.upgrade(self)
@@ -116,7 +117,7 @@ class Store:
         if found is None:
             state = "has no docmill tables yet"
         elif found == SCHEMA:
-            state = "has the views of another docmill"
+            state = "has views of an older docmill"
         else:
             state = f"is at schema {found}, this docmill at {SCHEMA}"
         raise OldSchemaError(
@@ -128,10 +129,10 @@ class Store:
         if found is not None and found > SCHEMA:
             raise NewerSchemaError(f"{self.name} {_newer(found)}")
 
-    def has_these_views(self) -> bool:
-        """Whether the store's views are as this version has them."""
+    def has_usable_views(self) -> bool:
+        """Whether the store's views are this version's or newer (db.view_digest)."""
         with self.engine.connect() as connection:
-            return views.stored_digest(connection) == views.digest()
+            return view_digest.are_usable(connection)
 
     def check_durability(self) -> None:
         """Raise UnsafeStoreError if a power cut could lose what was committed."""
@@ -152,7 +153,7 @@ class Store:
 
 
 def is_lock_timeout(error: BaseException) -> bool:
-    """Whether a row was held by another transaction for longer than `lock_seconds`: the database itself is well."""
+    """Whether a row was held by another transaction for longer than `lock_seconds`. The database itself works."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
@@ -206,7 +207,7 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
 
 
 def _postgres_connect(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_postgres_begin` says how each one starts.
+    # The driver must not begin transactions: `_postgres_begin` says how each one starts.
     connection.autocommit = True
 
 
@@ -217,7 +218,7 @@ def _postgres_begin(connection: Connection) -> None:
 def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     if url.database:
-        # On the first connection, not before: whoever only asks for a store's name makes no folder.
+        # On the first connection and not before, so that asking for a store's name makes no folder.
         event.listen(engine, "do_connect", partial(_make_folder, Path(url.database).parent))
     event.listen(engine, "connect", _sqlite_connect)
     event.listen(engine, "begin", _sqlite_begin)
@@ -231,7 +232,7 @@ def _make_folder(folder: Path, *_: Any) -> None:
 
 
 def _sqlite_connect(connection: Any, _record: Any) -> None:
-    # The driver must not begin transactions by itself: `_sqlite_begin` says how each one starts.
+    # The driver must not begin transactions: `_sqlite_begin` says how each one starts.
     connection.isolation_level = None
     for pragma in (
         "journal_mode=WAL",
@@ -248,15 +249,21 @@ def _sqlite_begin(connection: Connection) -> None:
 
 
 def open_store(url: str, *, create: bool = True) -> Store:
-    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not. Where there is none,
-    SQLite's is made, or with create=False refused with NoStoreError."""
+    """A store that is reachable, up to date and safe; raises StoreError with the fix if it is not. If there is none
+    yet, SQLite's is made; with create=False, NoStoreError is raised."""
     store = Store(url)
     try:
-        store.check_schema(create=create)
-    except OperationalError as error:
-        store.close()
-        raise StoreError(f"cannot reach {store.name}: {words(error)}") from error
+        check(store, create=create)
     except StoreError:
         store.close()
         raise
     return store
+
+
+def check(store: Store, *, create: bool = True) -> None:
+    """Raise StoreError with the fix unless the store is reachable and up to date; what `open_store` does with its
+    own."""
+    try:
+        store.check_schema(create=create)
+    except OperationalError as error:
+        raise StoreError(f"cannot reach {store.name}: {words(error)}") from error

@@ -1,14 +1,13 @@
 """The public contract for analysts: plain columns, no JSON, names instead of numbers.
 
-Views may gain columns and never lose one. They are dropped before every migration and created after it; a store
-whose views are not these is brought up to date by `docmill db upgrade` (SQLite: when it is opened).
+Views may gain columns and never lose one. Each one is declared here with its query and a description of every
+column; docs/sql.md is generated from this (`make docs`). A test compares the declared columns with the real ones.
 """
 
 from __future__ import annotations
 
-import hashlib
-
-from sqlalchemy import Connection, text
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 #: Of all the results for a key, the newest version's from the newest job come first.
 _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
@@ -177,47 +176,262 @@ LEFT JOIN extraction r ON r.job_id = o.job_id AND r.document_id = d.id
 WHERE d.is_latest
 """
 
-VIEWS = {
-    "v_job_progress": _JOB_PROGRESS,
-    "v_latest_summary": _LATEST_SUMMARY,
-    "v_evaluation": _EVALUATION,
-    "v_keywords": _KEYWORDS,
-    "v_latest_label": _LATEST_LABEL,
-    "v_given_labels": _GIVEN_LABELS,
-    "v_model_metrics": _MODEL_METRICS,
-    "v_model_labels": _MODEL_LABELS,
-    "v_model_confusion": _MODEL_CONFUSION,
-    "v_shadow_agreement": _SHADOW_AGREEMENT,
-    "v_similar": _SIMILAR,
-    "v_similar_terms": _SIMILAR_TERMS,
-    "v_failures": _FAILURES,
-    "v_extractions": _EXTRACTIONS,
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view and what people read about it. The texts may hold Markdown."""
+
+    #: One sentence: what the view shows.
+    about: str
+    query: str
+    #: A description of every column, in the query's order.
+    columns: Mapping[str, str]
+    #: What else there is to know.
+    notes: str = ""
+
+
+_DOCUMENT = {
+    "collection": "name of the document's collection",
+    "document_key": "the document's key in its collection",
+}
+_ORIGIN = {
+    "job_id": "the job that made this row",
+    "document_id": "the version of the document that it was made from (`document.id`)",
+}
+_VERSION = {"document_version": "number of that version; the first one is 1"}
+_CURRENT = {"is_current": "false if the document's text has changed since"}
+_MODEL = {"model": "name of the model", "model_version": "number of its version"}
+_NEIGHBOUR = {
+    "neighbour_key": "key of the similar document",
+    "neighbour_collection": "collection of the similar document",
+    "rank": "1 for the most similar document",
+}
+_NEIGHBOUR_ID = {"neighbour_id": "the version of the similar document (`document.id`)"}
+
+VIEWS: Mapping[str, View] = {
+    "v_latest_summary": View(
+        about="The newest summary of each document.",
+        query=_LATEST_SUMMARY,
+        columns={
+            **_DOCUMENT,
+            "summary": "the summary",
+            "method": "how it was made: the value of the parameter `method`",
+            "n_sentences": "older name of `n_document_sentences`",
+            **_ORIGIN,
+            **_VERSION,
+            **_CURRENT,
+            "n_document_sentences": "number of sentences in the document, not in the summary",
+        },
+        notes="Table `summary_sentence` has one row for each sentence of a summary.",
+    ),
+    "v_evaluation": View(
+        about="How well the summaries of a job agree with reference summaries (`docmill evaluate`).",
+        query=_EVALUATION,
+        columns={
+            "job_id": "the evaluation job",
+            "summary_job_id": "the job that made the summaries",
+            "collection": "name of the collection",
+            "n_documents": "number of documents compared",
+            "rouge_1": "mean ROUGE-1 (F1, 0 to 100)",
+            "rouge_2": "mean ROUGE-2 (F1, 0 to 100)",
+            "rouge_l": "mean ROUGE-L (F1, 0 to 100)",
+            "mean_tokens": "mean length of the summaries, in tokens (morphemes or words)",
+            "mean_reference_tokens": "mean length of the references, in tokens",
+        },
+        notes="Table `summary_score` has the scores of each document.",
+    ),
+    "v_keywords": View(
+        about="The keywords of each document, from the newest `keywords` job.",
+        query=_KEYWORDS,
+        columns={
+            **_DOCUMENT,
+            "rank": "1 for the most important keyword",
+            "term": "the keyword: a word or several words",
+            "score": "importance relative to the document's first keyword, which has 1",
+            **_ORIGIN,
+            **_VERSION,
+            **_CURRENT,
+        },
+    ),
+    "v_latest_label": View(
+        about="The label of each document: the one that a person gave, otherwise the newest one from a model.",
+        query=_LATEST_LABEL,
+        columns={
+            **_DOCUMENT,
+            "label": "the label; NULL if the model abstained",
+            "score": "older name of `probability`",
+            "reason": "why the model abstained; NULL if there is a label",
+            **_MODEL,
+            "job_id": "the job that labelled the document; NULL if no model did",
+            "document_id": _ORIGIN["document_id"],
+            **_VERSION,
+            **_CURRENT,
+            "label_source": "`model`; for a label that a person gave `human` (`docmill label set`), `file:line` "
+            "(`train --labels`) or `sql` (`train --labels-sql`)",
+            "model_label": "the label from the model, also where a person gave another one",
+            "probability": "calibrated probability of the label; 1 for a label that a person gave",
+        },
+        notes="A document with several labels appears with its first label; table `classification` has all of them, "
+        "by `rank`.",
+    ),
+    "v_given_labels": View(
+        about="Every label that a person gave.",
+        query=_GIVEN_LABELS,
+        columns={
+            **_DOCUMENT,
+            "rank": "1 for the first label of the document, 2 for the second, and so on",
+            "label": "the label; NULL means that no label applies",
+            "source": "where it comes from, as `label_source` of `v_latest_label`",
+            "given_at": "when it was given",
+        },
+    ),
+    "v_model_metrics": View(
+        about="Every metric of every model version.",
+        query=_MODEL_METRICS,
+        columns={**_MODEL, "metric": "name of the metric", "value": "its value"},
+    ),
+    "v_model_labels": View(
+        about="How well a classifier predicts each label, measured on held-out documents.",
+        query=_MODEL_LABELS,
+        columns={
+            **_MODEL,
+            "label": "the label",
+            "precision": "share of the documents that got the label and have it",
+            "recall": "share of the documents that have the label and got it",
+            "f1": "harmonic mean of precision and recall",
+            "support": "number of documents that have the label",
+            "n_predicted": "number of documents that got the label",
+            "threshold": "probability from which the label is given; NULL where a document has one label",
+        },
+    ),
+    "v_model_confusion": View(
+        about="Number of held-out documents by their true and their predicted label.",
+        query=_MODEL_CONFUSION,
+        columns={
+            **_MODEL,
+            "true_label": "the label that the documents have",
+            "predicted_label": "the label that they got",
+            "n_documents": "number of documents; pairs of labels without any have no row",
+        },
+    ),
+    "v_shadow_agreement": View(
+        about="How often the labels of a `shadow-classify` job agree with the labels in use.",
+        query=_SHADOW_AGREEMENT,
+        columns={
+            "job_id": "the `shadow-classify` job",
+            "collection": "name of the collection",
+            **_MODEL,
+            "n_documents": "number of documents compared: those that also have a label in use",
+            "n_agreeing": "number of documents with the same label from both",
+            "agreement": "`n_agreeing / n_documents`",
+        },
+        notes="In use is the newest label that `classify` gave the document with another version of the same model. "
+        "Labels given by people are not compared. Table `shadow_label` has the labels of the job.",
+    ),
+    "v_similar": View(
+        about="The most similar documents of each document, from the newest `similarity` job.",
+        query=_SIMILAR,
+        columns={
+            **_DOCUMENT,
+            **_NEIGHBOUR,
+            "score": "cosine similarity; with `method=hybrid` the mean of it and the tf-idf cosine",
+            **_ORIGIN,
+            **_NEIGHBOUR_ID,
+            **_CURRENT,
+        },
+    ),
+    "v_similar_terms": View(
+        about="The words that a document and a similar document share, the most important ones.",
+        query=_SIMILAR_TERMS,
+        columns={
+            **_DOCUMENT,
+            **_NEIGHBOUR,
+            "term_rank": "1 for the word with the largest weight",
+            "term": "the word",
+            "weight": "the word's share of the tf-idf cosine of the two documents",
+            **_ORIGIN,
+            **_NEIGHBOUR_ID,
+            **_CURRENT,
+        },
+    ),
+    "v_failures": View(
+        about="Every document that failed in a job.",
+        query=_FAILURES,
+        columns={
+            "job_id": "the job",
+            "kind": "the job's kind",
+            **_DOCUMENT,
+            "error_code": "what went wrong; see the error codes below",
+            "error_detail": "what was seen, in a sentence",
+            "source": "where the document came from: file and line",
+            **_VERSION,
+            "document_id": "the version of the document that failed (`document.id`)",
+            "written_at": "when the error was recorded",
+        },
+    ),
+    "v_job_progress": View(
+        about="Every job and how far it is.",
+        query=_JOB_PROGRESS,
+        columns={
+            "job_id": "number of the job",
+            "kind": "kind of the job",
+            "collection": "name of the collection",
+            "state": "`waiting`, `running`, `paused`, `cancelling`, `finished` or `cancelled`",
+            "n_documents": "number of documents in the job",
+            "n_ok": "number of documents with a result",
+            "n_error": "number of documents with an error; `n_ok + n_error` are done",
+            "n_cancelled": "how many of `n_error` were not tried, because the job was cancelled (error code "
+            "CANCELLED); `n_error - n_cancelled` failed",
+            "n_chunks": "number of chunks in the job",
+            "n_chunks_closed": "number of chunks that are done",
+            "n_chunks_leased": "number of chunks that workers are working on now",
+            "priority": "0 (lowest) to 9 (highest)",
+            "model": "the model as it was asked for: `NAME`, `NAME@3` or `NAME@alias`",
+            "model_version": "number of the version that is used; NULL until the job starts",
+            "note": "what a worker last reported about its progress",
+            "job_key": "key that the submitter chose; NULL if none",
+            "run_id": "the run of the schedule that submitted the job; NULL if none",
+            "after_job_id": "the job that has to finish first; NULL if none",
+            "created_at": "when the job was submitted",
+            "started_at": "when it started",
+            "finished_at": "when it ended",
+            "fault": "why a chunk is waiting after its worker failed; NULL if none is",
+        },
+    ),
+    "v_extractions": View(
+        about="Every [file](files.md) of which documents are made, and its last outcome.",
+        query=_EXTRACTIONS,
+        columns={
+            "collection": "name of the collection that its documents belong to",
+            "document_key": "the file's key: its path relative to what was added",
+            "document_version": "number of this version of the file; the first one is 1",
+            "path": "where the file was when it was added",
+            "n_bytes": "its size in bytes",
+            "state": "`ok`, `error`, or `waiting` if it has no outcome yet",
+            "error_code": "what went wrong; see [Files](files.md)",
+            "error_detail": "what was seen, in a sentence",
+            "title": "title of the document",
+            "language": "`ko`, `en` or another language that was found",
+            "media_type": "type of the file by its content",
+            "parser": "library or reader that read it, with its version",
+            "extractor": "version of docmill's extractor",
+            "n_documents": "number of texts that became documents; the figures below are sums over them",
+            "n_pages": "number of pages",
+            "n_chars": "number of characters",
+            "share_non_letters": "share of the characters that are no letters",
+            "n_replaced": "number of characters that stand for lost ones",
+            "n_tables_left_out": "number of tables that are not in the text",
+            "n_chars_left_out": "number of characters in these tables",
+            "n_warnings": "number of warnings",
+            "warnings": "the warnings, in words; NULL if none",
+            "job_id": "the extract job",
+            "document_id": "the file's own row (`document.id`)",
+            "written_at": "when the outcome was recorded",
+        },
+        notes="Table `extraction_text` has each text, `extraction_warning` each warning.",
+    ),
 }
 
-
-def digest() -> str:
-    """A fingerprint of all views as this version has them. It is stored beside them, so that a store with older
-    ones is noticed."""
-    return hashlib.sha256(repr(sorted(VIEWS.items())).encode()).hexdigest()[:16]
-
-
-def stored_digest(connection: Connection) -> str | None:
-    """The fingerprint of the views that a store has; None before it kept one."""
-    if not connection.dialect.has_table(connection, "view_digest"):
-        return None
-    found: str | None = connection.scalar(text("SELECT digest FROM view_digest"))
-    return found
-
-
-def drop(connection: Connection) -> None:
-    """Drop every view, so that the tables under them can change."""
-    for name in VIEWS:
-        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
-
-
-def create(connection: Connection) -> None:
-    """Create every view as this version has it, and store their fingerprint."""
-    for name, query in VIEWS.items():
-        connection.execute(text(f"CREATE VIEW {name} AS {query}"))
-    connection.execute(text("DELETE FROM view_digest"))
-    connection.execute(text("INSERT INTO view_digest (digest) VALUES (:digest)"), {"digest": digest()})
+#: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
+#: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
+DIGESTS = ("cafcbab6a89ca69f",)

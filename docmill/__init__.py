@@ -1,4 +1,4 @@
-"""docmill, for scripts: add documents, submit jobs, read results.
+"""docmill for scripts: add documents, submit jobs, read results.
 
 from docmill import add, submit
 
@@ -7,24 +7,33 @@ job = submit("summarize", collection="inbox", parameters={"sentences": 2})
 job.wait()
 for row in job.results():
     print(row["document_key"], row["summary"])
+
+`Client` does the same for a store of your choice. `docmill.errors` has the errors.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from docmill.client import JobHandle, submit
-    from scheduler.adding import Report, add
+from docmill import shadowed
 
-__all__ = ["JobHandle", "Report", "add", "submit"]
+shadowed.check()
+
+if TYPE_CHECKING:
+    from docmill.client import Client, Job, add, job, submit
+    from docmill.errors import DocmillError
+    from readers import ReadOptions
+    from scheduler.adding import Report
+
+__all__ = ["Client", "DocmillError", "Job", "ReadOptions", "Report", "add", "job", "submit"]
+
+_MODULES = {"DocmillError": "docmill.errors", "ReadOptions": "readers", "Report": "scheduler.adding"}
 
 
 def __getattr__(name: str) -> Any:
     # On demand, so that `docmill --help` does not wait for SQLAlchemy.
     if name in __all__:
-        from docmill import client
-        from scheduler import adding
+        from importlib import import_module
 
-        return getattr(client if hasattr(client, name) else adding, name)
+        return getattr(import_module(_MODULES.get(name, "docmill.client")), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

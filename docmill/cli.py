@@ -1,4 +1,4 @@
-"""The docmill command. It loads what a command needs when that command runs: --help is instant."""
+"""The docmill command. What a command needs is imported when it runs, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def docmill(
     ] = False,
     verbose: Annotated[
         bool,
-        typer.Option("--verbose", "-v", help="Say on stderr which store and which Redis the command uses."),
+        typer.Option("--verbose", "-v", help="Print on stderr which store and which Redis the command uses."),
     ] = False,
 ) -> None:
     # No docstring: the help of docmill itself is above.

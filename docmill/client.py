@@ -1,67 +1,263 @@
-"""For job submission scripts: submit a job, wait for it, read what came of it.
+"""The Python client: add documents, submit jobs, wait for them, read their results.
 
-    from scheduler import submit
+    from docmill import Client
 
-    job = submit("summarize", collection="news", parameters={"sentences": 2})
-    job.wait()
-    for row in job.results():
-        print(row["document_key"], row["summary"])
+    with Client() as client:
+        client.add("filings/", collection="inbox")
+        job = client.submit("summarize", collection="inbox", parameters={"sentences": 2})
+        job.wait()
+        for row in job.results():
+            print(row["document_key"], row["summary"])
 
-A client talks to the store alone: neither Redis nor a worker has to run, and torch is never imported.
+A client talks to the store only: neither Redis nor a worker has to run on its machine, and it never imports torch.
+The errors it raises are in `docmill.errors`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from types import TracebackType
 from typing import Any
 
-from db import progress, results
+from db import jobs, progress, results
 from db.progress import JobProgress
-from scheduler import requests
+from db.store import Store, check
+from docmill.errors import WaitTimeoutError, only_docmill_errors
+from docmill.job_rows import job_rows
+from readers import ReadOptions
+from scheduler import adding, labelling, queries, requests
+from scheduler import store as settings_store
+from scheduler.adding import Report, Tell
 from scheduler.requests import JobRequest
-from scheduler.store import store
 from workers import kinds
+from workers.settings import settings
 
 
 @dataclass(frozen=True)
-class JobHandle:
-    """A job that has been submitted."""
+class Job:
+    """A job in the store. Made by `submit` and `job`."""
 
     id: int
     n_documents: int
-    #: False when the same key had been submitted before.
-    created: bool = True
+    #: False if the same key had been submitted before.
+    created: bool = field(default=True, compare=False)
+    _store: Callable[[], Store] = field(default=settings_store.store, repr=False, compare=False)
 
     def progress(self) -> JobProgress:
-        """Where the job stands now."""
-        with store().read() as session:
+        """How far the job is now."""
+        with only_docmill_errors(), self._store().read() as session:
             return progress.of(session, self.id)
 
     def wait(self, timeout_seconds: float | None = None, poll_seconds: float = 0.5) -> JobProgress:
-        """Return once the job has ended; TimeoutError after `timeout_seconds`."""
+        """Return once the job has ended. WaitTimeoutError after `timeout_seconds`; the job continues."""
         until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         while not (now := self.progress()).ended:
             if until is not None and time.monotonic() > until:
                 why = f"; {now.fault}" if now.fault else ""
-                raise TimeoutError(
+                raise WaitTimeoutError(
                     f"job {self.id} is {now.state} after {timeout_seconds} s: "
-                    f"{now.n_done} of {now.n_documents}{why}"
+                    f"{now.n_done} of {now.n_documents} documents{why}"
                 )
             time.sleep(poll_seconds)
         return now
 
-    def results(self) -> Iterator[dict[str, Any]]:
-        """The rows of the job's main result table, as dictionaries with `document_key`."""
-        with store().read() as session:
-            kind = kinds.find(progress.of(session, self.id).kind)
-            yield from results.rows_of(session, self.id, main_table(kind.name))
+    def results(self, table: str | None = None) -> Iterator[dict[str, Any]]:
+        """The rows of a result table as dictionaries with `document_key`; of the kind's main table if none is named.
+        Rows of a running job are there as soon as their documents are done. InvalidRequestError if the kind has no
+        such table."""
+        with only_docmill_errors(), self._store().read() as session:
+            yield from job_rows(session, progress.of(session, self.id), table)
 
     def errors(self) -> Iterator[dict[str, Any]]:
         """The documents that failed, with `error_code` and `error_detail`."""
-        with store().read() as session:
+        with only_docmill_errors(), self._store().read() as session:
             yield from results.errors_of(session, self.id)
+
+    def cancel(self) -> None:
+        """End the job early. Results that are there stay; the other documents get the outcome CANCELLED.
+        ConflictError if it has ended."""
+        with only_docmill_errors(), self._store().write() as session:
+            jobs.stop(session, self.id, "CANCELLED", "the job was cancelled")
+
+    def retry(self) -> Job:
+        """A new job over the latest versions of the documents that failed. NothingToDoError if none did,
+        ConflictError if this job has not ended."""
+        with only_docmill_errors(), self._store().write() as session:
+            found = requests.retry(session, self.id)
+        return Job(found.job_id, found.n_documents, found.created, self._store)
+
+
+class Client:
+    """A connection to one store. Cheap to make: it connects on first use. Threads may share it."""
+
+    def __init__(self, database_url: str | None = None) -> None:
+        """`database_url` is a URL such as `postgresql://user:password@host/database` or
+        `sqlite:////full/path/docmill.db`; the store of DOCMILL_DATABASE_URL and DOCMILL_HOME if not given."""
+        with only_docmill_errors():
+            self._own = Store(database_url if database_url is not None else settings().url)
+        self._is_checked = False
+
+    def add(
+        self,
+        *paths: str | PathLike[str],
+        collection: str,
+        options: ReadOptions | None = None,
+        tell: Tell | None = None,
+        extract: Mapping[str, Any] | None = None,
+        extract_again: bool = False,
+    ) -> Report:
+        """Add the documents in files and folders to a collection, which is created if it does not exist.
+
+        Files that have to be parsed (PDF, HWP, office files, web pages, mail, archives) are registered, and an extract
+        job with the parameters `extract` makes documents of them: `Report.files.job` is its number. With
+        `extract_again` it also takes those that failed or that an older extractor read.
+
+        Unchanged documents are skipped; changed ones become a new version. What cannot be read is in `Report.bad`
+        with file and line. `tell` is called after each batch with what is stored and the number of bad records. The
+        store is created if there is none.
+        """
+        with only_docmill_errors():
+            return adding.add(
+                self._made,
+                *paths,
+                collection=collection,
+                options=options,
+                tell=tell,
+                extract=extract,
+                extract_again=extract_again,
+            )
+
+    def add_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        *,
+        collection: str,
+        options: ReadOptions | None = None,
+        tell: Tell | None = None,
+    ) -> Report:
+        """As `add`, for dictionaries with `id`, `text` and, for training, `label`; `options` names other fields.
+        What cannot be stored is in `Report.bad` with the number of the record, from 1."""
+        with only_docmill_errors():
+            return adding.add_records(self._made, records, collection=collection, options=options, tell=tell)
+
+    def submit(
+        self,
+        kind: str,
+        *,
+        collection: str,
+        model: str | None = None,
+        parameters: dict[str, Any] | None = None,
+        priority: int = 5,
+        key: str | None = None,
+        after: int | None = None,
+        only_new: bool = False,
+    ) -> Job:
+        """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
+        exactly one outcome. The same `key` twice is one job.
+
+        `model` is NAME, NAME@VERSION or NAME@ALIAS; for a kind that trains, the name of the new model. `after` is
+        the number of a job that has to finish first. `only_new` takes only documents that no job like this one has
+        given a result.
+
+        Raises InvalidRequestError for an unknown kind or parameter, NotFoundError for an unknown collection or
+        model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
+        take.
+        """
+        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
+        with only_docmill_errors(), self._store().write() as session:
+            found = requests.submit(session, request)
+        return Job(found.job_id, found.n_documents, found.created, self._store)
+
+    def job(self, job_id: int) -> Job:
+        """A job by its number. NotFoundError if there is none."""
+        with only_docmill_errors(), self._store().read() as session:
+            found = progress.of(session, job_id)
+        return Job(found.job_id, found.n_documents, created=False, _store=self._store)
+
+    def jobs(self, limit: int = 20) -> list[JobProgress]:
+        """How far the latest jobs are, newest first."""
+        with only_docmill_errors(), self._store().read() as session:
+            return progress.newest(session, limit)
+
+    def sql(self, query: str, limit: int | None = None) -> list[dict[str, Any]]:
+        """The rows of a SELECT, at most `limit`. The query can change nothing and ends after DOCMILL_QUERY_SECONDS.
+        InvalidRequestError if the database refuses it."""
+        with only_docmill_errors():
+            found = queries.run(self._store(), query, limit)
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def set_label(self, key: str, label: str, *, collection: str | None = None) -> None:
+        """Give a document a label, which then overrides a model's and is used by the next training. `collection` is
+        needed only if several have a document with this key."""
+        with only_docmill_errors():
+            labelling.set_label(self._store(), key, label, collection)
+
+    def close(self) -> None:
+        """Close the connections. The next call opens new ones."""
+        self._own.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _store(self) -> Store:
+        """The store, checked once. NoStoreError if there is none; none is made."""
+        if not self._is_checked:
+            check(self._own, create=False)
+            self._is_checked = True
+        return self._own
+
+    def _made(self) -> Store:
+        """The same, made if there is none."""
+        if not self._own.is_made:
+            kinds.all_kinds()
+        check(self._own)
+        return self._store()
+
+
+class _Default(Client):
+    """A client of the store that this process shares, which is looked up at every call."""
+
+    def __init__(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """Nothing: others use that store too."""
+
+    def _store(self) -> Store:
+        return settings_store.store()
+
+    def _made(self) -> Store:
+        return settings_store.make_store()
+
+
+_default = _Default()
+
+
+def add(
+    *paths: str | PathLike[str],
+    collection: str,
+    options: ReadOptions | None = None,
+    tell: Tell | None = None,
+    extract: Mapping[str, Any] | None = None,
+    extract_again: bool = False,
+) -> Report:
+    """`Client.add` on the store of the settings."""
+    return _default.add(
+        *paths,
+        collection=collection,
+        options=options,
+        tell=tell,
+        extract=extract,
+        extract_again=extract_again,
+    )
 
 
 def submit(
@@ -74,24 +270,20 @@ def submit(
     key: str | None = None,
     after: int | None = None,
     only_new: bool = False,
-) -> JobHandle:
-    """Submit a job over the latest documents of a collection. Once this returns, every one of them will have
-    exactly one outcome. The same `key` twice is one job.
+) -> Job:
+    """`Client.submit` on the store of the settings."""
+    return _default.submit(
+        kind,
+        collection=collection,
+        model=model,
+        parameters=parameters,
+        priority=priority,
+        key=key,
+        after=after,
+        only_new=only_new,
+    )
 
-    Raises ValueError for an unknown kind or parameter, db.errors.NotFoundError for an unknown collection or
-    model, db.errors.ConflictError for a key that another request has used, db.errors.NothingToDoError when there is
-    no document to take, such as with `only_new` after a day without news.
-    """
-    request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
-    with store().write() as session:
-        submitted = requests.submit(session, request)
-    return JobHandle(submitted.job_id, submitted.n_documents, submitted.created)
 
-
-def main_table(kind: str) -> str:
-    """The table that holds what a kind is asked for: the last of its row types' that belongs to jobs and comes
-    first (a summary, not its sentences)."""
-    tables = [row.table for row in kinds.find(kind).rows if row.table in results.by_job()]
-    if not tables:
-        raise ValueError(f"{kind} makes no result rows")
-    return tables[0]
+def job(job_id: int) -> Job:
+    """`Client.job` on the store of the settings."""
+    return _default.job(job_id)

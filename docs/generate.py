@@ -1,4 +1,4 @@
-"""Write the parts of docs/*.md that follow from the code: commands, parameters of kinds, columns of views.
+"""Write the parts of docs/*.md that follow from the code: commands, parameters of kinds, views and tables.
 
     python docs/generate.py [--check]
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,78 @@ def parameters(kind: str) -> str:
     return "\n".join(lines)
 
 
-PARTS: dict[str, Callable[[str], str]] = {"commands": commands, "parameters": parameters}
+# --- the store --------------------------------------------------------------------------------------------------
+
+
+def views(_: str) -> str:
+    """Every view with its columns."""
+    from db.views import VIEWS
+
+    return "\n\n".join(_view(name, view) for name, view in VIEWS.items())
+
+
+def _view(name: str, view: Any) -> str:
+    rows = [f"| `{column}` | {words} |" for column, words in view.columns.items()]
+    table = "\n".join(["| column | what it is |", "|---|---|", *rows])
+    return "\n\n".join(filter(None, [f"### {name}", view.about, table, view.notes]))
+
+
+def tables(which: str) -> str:
+    """The result tables with their columns: "results" by job and document, or "figures" by model version."""
+    from db.tables import Base
+    from db.tables.model import ModelFigure
+    from db.tables.result import JobDetail, JobResult, VersionResult
+    from nlp_tasks.registry import KINDS
+    from workers.kinds import all_kinds
+
+    all_kinds()
+    bases = (ModelFigure,) if which == "figures" else (JobResult, JobDetail, VersionResult)
+    about = _column_notes(row for kind in KINDS.values() for row in (*kind.rows, *kind.figure_rows))
+    mappers = sorted(Base.registry.mappers, key=lambda mapper: str(mapper.class_.__tablename__))
+    ours = [mapper.class_ for mapper in mappers if issubclass(mapper.class_, bases)]
+    return "\n\n".join(_table(one, about[one.__tablename__]) for one in ours if one.__tablename__ in about)
+
+
+def _table(table: Any, about: dict[str, str]) -> str:
+    about = about | _comments(inspect.getsource(table)) if table.__module__.startswith("db.") else about
+    rows = [
+        f"| `{column.name}` | {_sql_type(column)}{', key' if column.primary_key else ''} | {_about(column, about)} |"
+        for column in table.__table__.c
+    ]
+    head = ["| column | type | what it is |", "|---|---|---|"]
+    return "\n\n".join(
+        [f"### {table.__tablename__}", inspect.cleandoc(table.__doc__), "\n".join([*head, *rows])]
+    )
+
+
+def _sql_type(column: Any) -> str:
+    types = {int: "integer", float: "number", str: "text", bool: "boolean", bytes: "bytes"}
+    return types[column.type.python_type] + (" or NULL" if column.nullable else "")
+
+
+def _about(column: Any, about: dict[str, str]) -> str:
+    referred = "; ".join(f"`{key.target_fullname}`" for key in column.foreign_keys)
+    words = about.get(column.name, "")
+    return f"{words} ({referred})" if words and referred else words or referred
+
+
+def _column_notes(rows: Iterable[Any]) -> dict[str, dict[str, str]]:
+    """What the row classes say of their fields, by table."""
+    return {row.table: _comments(inspect.getsource(row)) for row in rows}
+
+
+def _comments(source: str) -> dict[str, str]:
+    """The `#:` comments of a class, by the field that follows them."""
+    found = re.findall(r"((?:^ +#: .*\n)+) +(\w+): ", source, flags=re.M)
+    return {name: " ".join(re.findall(r"#: (.*)", comment)).rstrip(".") for comment, name in found}
+
+
+PARTS: dict[str, Callable[[str], str]] = {
+    "commands": commands,
+    "parameters": parameters,
+    "views": views,
+    "tables": tables,
+}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Add a folder of texts, summarize what is new in it, print the summaries.
 
-    docmill up &
+With `docmill up` running in another terminal:
+
     python examples/submit_folder.py examples/documents/filings
 
-Run again, it finds the same job by its key and prints the same summaries; after a change in the folder it is a
+Run again, it finds the same job by its key and prints the same summaries; after a change in the folder it submits a
 new job. `docmill up` (or a scheduler and a worker on the same store) does the work.
 """
 
@@ -22,7 +23,7 @@ def main(folder: Path) -> int:
     for record in added.bad:
         print(record, file=sys.stderr)
 
-    # The same key is the same job: made of what is in the folder, so that a change makes another one.
+    # The key depends on the contents of the folder: the same key is the same job, and a change makes a new one.
     names = sorted(f"{path}:{path.stat().st_mtime_ns}" for path in folder.rglob("*") if path.is_file())
     key = f"{collection}-{hashlib.sha256('|'.join(names).encode()).hexdigest()[:12]}"
     job = submit("summarize", collection=collection, parameters={"sentences": 2}, key=key)

@@ -1,7 +1,7 @@
-"""A training's state on disk, from which a later call goes on when the one before was killed.
+"""The state of a training on disk, from which a later run resumes if this one is killed.
 
-One safetensors file for each part of a training, replaced as a whole: there is the old one or the new one, never
-half of either. Knows nothing of models; what is saved is arrays and JSON.
+Each part of a training has one safetensors file, which is replaced atomically. Knows nothing of models: it saves
+arrays and JSON.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: The folder for checkpoints in the folder of the model that is being built. Whoever ran the training before left
-#: it there; it has to be gone when the model is sealed.
+#: The folder of checkpoints, inside the folder of the model that is being built. An interrupted run leaves it there;
+#: it must be removed before the model is sealed.
 FOLDER = "checkpoint"
-#: Saving may take this share of the time.
+#: Saving takes at most about this share of the time.
 SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What was saved last."""
+    """The last saved state."""
 
     facts: dict[str, Any]
     arrays: dict[str, NDArray[Any]]
@@ -34,8 +34,8 @@ class Saved:
 
 @dataclass
 class Checkpoint:
-    """Where a part of a training keeps its state. The fingerprint says of which training it is: with other
-    documents or parameters it is as if there were none."""
+    """Where one part of a training saves its state. The fingerprint identifies the training: state that was saved
+    with other documents or parameters is ignored."""
 
     folder: Path
     fingerprint: str
@@ -51,7 +51,7 @@ class Checkpoint:
         return Checkpoint(self.folder, self.fingerprint, name)
 
     def load(self) -> Saved | None:
-        """What was saved last; None if nothing was, or by another training."""
+        """The last saved state; None if there is none, or if it belongs to another training."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -59,17 +59,17 @@ class Checkpoint:
                 told = file.metadata() or {}
                 if told.get("fingerprint") != self.fingerprint:
                     return None
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (FileNotFoundError, SafetensorError):
             return None
         return Saved(json.loads(told["facts"]), arrays)
 
     def is_due(self) -> bool:
-        """Whether saving now would leave most of the time to the training itself."""
+        """Whether enough time has passed since the last save."""
         return time.monotonic() >= self._next
 
     def save(self, facts: dict[str, Any], arrays: dict[str, NDArray[np.generic]]) -> None:
-        """Put this in the place of what was saved before, on the disk."""
+        """Replace the saved state, and sync it to disk."""
         from safetensors.numpy import save_file
 
         started = time.monotonic()

@@ -1,15 +1,15 @@
-"""What can go wrong in the NLP, sorted by who is to blame: a document, the training data, or a model's files."""
+"""The errors of nlp_tasks, by their cause: a document, the training data, or the files of a model."""
 
 
 class NlpError(Exception):
-    """Root of the errors that nlp_tasks raises on purpose."""
+    """Base class of the errors that nlp_tasks raises."""
 
 
 class DocumentError(NlpError):
-    """One document cannot be worked on. It becomes that document's outcome, by `code`; it is not retried.
+    """A document cannot be processed. The error is the outcome of the document; it is not retried.
 
-    `code` is a short UPPER_SNAKE word that people filter by; `detail` says in a sentence what was seen
-    (never the text itself).
+    `code` is a short UPPER_SNAKE word to filter by; `detail` describes the problem in a sentence (without the text
+    itself).
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -19,7 +19,7 @@ class DocumentError(NlpError):
 
 
 class TrainingError(NlpError):
-    """The documents of a training job cannot make a model; the message says why and what would help."""
+    """No model can be trained on the documents of a job; the message says why, and what to do about it."""
 
 
 class StorageError(NlpError):
@@ -27,4 +27,4 @@ class StorageError(NlpError):
 
 
 class ModelFileError(NlpError):
-    """A model's file is missing, truncated or altered: the machine's fault, never the document's. Retried."""
+    """A file of a model is missing, truncated or changed. Never the fault of a document; the chunk is retried."""

@@ -1,8 +1,8 @@
-"""What a kind of work is: its parameters, the rows it makes, the stages that make them, its trainer.
+"""The contract of a kind of job: its parameters, its result rows, the stages that make them, its training.
 
-Knows the shapes only. A kind lives in a module or package of its own and stands in `registry.KINDS`; its
-module imports no torch and no gensim at import time (a client reads it to check parameters): heavy
-imports belong in the functions that `Stage.open` and `Kind.train` name.
+A kind has a module or package of its own and is listed in `registry.KINDS`. Its module must not import torch or gensim
+at import time, because clients import it to check parameters: heavy imports belong into the functions in `Stage.open`
+and `Kind.train`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One text as a runner sees it. `id` is the store's number of this version of the text."""
+    """A document as a runner gets it. `id` identifies this version of the text in the store."""
 
     id: int
     key: str
@@ -30,10 +30,11 @@ class Document:
 
 
 class Row(Protocol):
-    """A frozen dataclass whose fields (int, float, str, bool, bytes, or one of them | None) are the columns of the
-    result table `table`, less job_id and document_id. A document that may have several rows tells them apart by the
-    fields that a class variable `key` names: `key: ClassVar[tuple[str, ...]] = ("rank",)`. Where rows are ordered by
-    `score` and equal ones may change places, a class variable `tied` names the field that then differs.
+    """A frozen dataclass. Its fields (int, float, str, bool, bytes, or one of them | None) are the columns of the
+    result table `table`, beside job_id and document_id. If a document may have several rows, a class variable `key`
+    names the fields that distinguish them: `key: ClassVar[tuple[str, ...]] = ("rank",)`. If rows are ordered by `score`
+    and rows with equal scores may change places, a class variable `tied` names the field that then differs.
+    A class variable `headings` renames columns in tables for people, if the name of the field alone would mislead.
     """
 
     table: ClassVar[str]
@@ -56,19 +57,19 @@ Result: TypeAlias = "Sequence[Row | NewText] | DocumentError"
 
 
 class Runner(Protocol):
-    """A loaded model, or a method without one, ready to work on batches. One per process, used by one thread."""
+    """A loaded model, or a method without one, that processes batches. One per process, used by one thread."""
 
-    #: At most so many documents go through together ...
+    #: Maximum number of documents in a batch ...
     batch_documents: int
-    #: ... and at most so many characters, unless one document alone has more.
+    #: ... and of characters, unless a single document has more.
     batch_chars: int
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
         """One result per document, in the order given.
 
-        A batch holds documents of similar length. Any exception makes the worker halve the batch until the
-        document at fault stands alone; prefer a DocumentError in that document's place. The results do not
-        depend on how documents are batched (up to rounding).
+        A batch consists of documents of similar length. On any exception the worker halves the batch until the faulty
+        document is alone; return a DocumentError for that document instead. The results must not depend on how
+        documents are batched (up to rounding).
         """
         ...
 
@@ -80,27 +81,27 @@ class Vectors:
     ids: NDArray[np.int64]  # (N,)
     keys: Sequence[str]  # (N,)
     matrix: NDArray[np.float32]  # (N, D)
-    #: What else the kind keeps with a vector; empty unless wanted.
+    #: What the kind stores beside a vector; empty unless asked for.
     terms: Sequence[bytes] = ()  # (N,) or none
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a stage is opened with: once per process, model version and parameters."""
+    """What a stage is opened with, once per process, model version and parameters."""
 
     #: An instance of the kind's parameters dataclass.
     parameters: Any
-    #: A torch device: "cpu" or "cuda:0" (the launcher shows each worker one GPU only).
+    #: A torch device: "cpu" or "cuda:0" (each worker process sees only one GPU).
     device: str = "cpu"
     #: The folder of the model version; None for a kind without a model.
     model_dir: Path | None = None
-    #: Loads the stored vectors; given to stages that want vectors.
+    #: Loads the stored vectors; set for stages that want vectors.
     corpus: Callable[[], Vectors] | None = None
-    #: Of each of some documents (by id), what the job of `JobInput` made of it and the reference it is compared
-    #: with; given to kinds that have such an input.
+    #: For some documents (by id), the result of the job in `JobInput`, and the reference to compare it with; set for
+    #: kinds that have such an input.
     judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
-    #: To be called now and then (every second or so) in work that takes long inside one batch: it keeps the
-    #: lease. Work that uses more CPU time than the lease has seconds and never calls it is taken for hung.
+    #: The heartbeat: call it about every second during long work inside one batch. It keeps the lease; calling it often
+    #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
 
 
@@ -108,42 +109,43 @@ class Setup:
 class VectorsWanted:
     """Which stored vectors a stage reads."""
 
-    #: With what else the kind keeps with a vector.
+    #: With what the kind stores beside a vector.
     with_terms: bool = False
-    #: Of all collections, not of the job's own.
+    #: Of all collections, not only that of the job.
     all_collections: bool = False
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One pass over the documents of a job. Outcomes are written in the last one, errors in any."""
+    """One pass over the documents of a job. Errors are written in any stage, other outcomes in the last one."""
 
     name: str
     open: Callable[[Setup], Runner]
-    #: Stages that read "nothing" get documents with an empty text, which spares the store the reading.
+    #: A stage that reads "nothing" gets documents with an empty text; the texts are not read from the store.
     reads: Literal["text", "nothing"] = "text"
-    #: From the parameters, the stored vectors of the model version that the stage reads; None for none. The rows
-    #: that an earlier stage keeps with the model version then have the fields `vector` and `terms`.
+    #: From the parameters, which stored vectors of the model version the stage reads; None for none. The rows that an
+    #: earlier stage stores with the model version must then have the fields `vector` and `terms`.
     vectors: Callable[[Any], VectorsWanted] | None = None
 
 
 class Documents(Protocol):
-    """The documents of a training job; each iteration reads them anew, in the order of their ids."""
+    """The documents of a training job. Each iteration reads them again from the store, in the order of their ids."""
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Document]: ...
 
 
-#: Called with (steps done, steps in all, what a person would like to read: "epoch 3 of 10, loss 0.41").
+#: Called with (steps done, total steps, a note for people: "epoch 3 of 10, loss 0.41"). It is a heartbeat, too.
 Progress: TypeAlias = Callable[[int, int, str], None]
 
 
 class Train(Protocol):
-    """Builds a model from documents into `model_dir` (exists, empty but for a checkpoint) and returns its metrics.
+    """Trains a model on documents, writes it into `model_dir` and returns its metrics.
 
-    Raises TrainingError if these documents cannot make a model. Must call `progress` at least every few
-    seconds, which keeps the lease. The same documents, parameters and seed make the same model. It may keep its
-    state in `model_dir/checkpoint`, from which it goes on if its worker was killed; it removes that at its end.
+    The folder exists, and is empty except for a checkpoint. Raises TrainingError if no model can be trained on these
+    documents. Must call `progress` at least every few seconds, which keeps the lease. The same documents, parameters
+    and seed give the same model. It may save its state in `model_dir/checkpoint`, to resume if its worker is killed,
+    and must remove that at the end.
     """
 
     def __call__(
@@ -153,9 +155,9 @@ class Train(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure that a gate judges a new model by, with its bar."""
+    """A figure by which a gate judges a new model, with its threshold."""
 
-    #: Snake case, as metrics are named: "self_rank".
+    #: In snake case, like metrics: "self_rank".
     name: str
     value: float
     at_least: float | None = None
@@ -170,28 +172,27 @@ class Figure:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that has just been trained, as its gate sees it."""
+    """A model that has just been trained, for the gate to judge."""
 
-    #: What it was trained on.
+    #: The documents that it was trained on.
     documents: Documents
     model_dir: Path
-    #: What `Kind.train` returned.
+    #: The metrics that `Kind.train` returned.
     metrics: Mapping[str, float]
-    #: The folder of the version in use, checked; None when there is none, and then the candidate is taken.
+    #: The folder of the version in use, already verified; None if there is none, and then the candidate is accepted.
     champion_dir: Path | None
     device: str
-    #: What `Kind.train` returned of the version in use; empty when there is none.
+    #: The metrics that `Kind.train` returned for the version in use; empty if there is none.
     champion_metrics: Mapping[str, float] = field(default_factory=dict)
-    #: To be called every second or so: it keeps the lease.
+    #: The heartbeat: call it about every second to keep the lease.
     beat: Callable[[], None] = lambda: None
 
 
 class Gate(Protocol):
-    """Judges a candidate, beside the champion where there is one. Runs in the worker that trained it.
+    """Judges a candidate, compared with the champion if there is one. Runs in the worker that trained it.
 
-    Every figure is stored; the candidate becomes the champion when all have passed. Without a champion there is
-    nothing to compare with and no bar to miss: the candidate is taken. The same models and documents give the same
-    figures.
+    All figures are stored; the candidate becomes the champion if all of them pass. Without a champion there is nothing
+    to compare with, and the candidate is accepted. The same models and documents give the same figures.
     """
 
     def __call__(self, candidate: Candidate) -> Sequence[Figure]: ...
@@ -199,17 +200,17 @@ class Gate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A text parameter that names a model which another kind has trained. It is replaced by the version's full
-    name when the job is submitted, and by the model's folder in the worker."""
+    """A text parameter that names a model trained by another kind. It is replaced by the full name of the version when
+    the job is submitted, and by the folder of the model in the worker."""
 
     parameter: str
-    #: The kind that trains it.
+    #: The name of the kind that trains it.
     trained_by: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobInput:
-    """A number parameter that names an earlier job over the same collection, whose results are read."""
+    """A number parameter that names an earlier job over the same collection; its results are read."""
 
     parameter: str
     kind: str
@@ -222,35 +223,41 @@ Input: TypeAlias = "ModelInput | JobInput"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of job. Either `stages` (work on documents) or `train` (makes a model of them), not both."""
+    """A kind of job. It has either `stages` (processes documents) or `train` (trains a model on them), not both."""
 
     name: str
     #: One line for --help and the docs.
     summary: str
-    #: A class made by `nlp_tasks.parameters.parameters`: what a job of this kind can be asked for.
+    #: A class decorated with `nlp_tasks.parameters.parameters`: the parameters of a job of this kind.
     parameters: type
-    #: The result row classes that the stages make; each has a table of its own.
+    #: The classes of the result rows; each has a table of its own.
     rows: tuple[type[Row], ...] = ()
     stages: tuple[Stage, ...] = ()
     train: Train | None = None
-    #: What a trained model's folder tells of it beside its metrics, as rows of these classes, each with a table of
-    #: its own whose rows belong to a model version.
+    #: The figures of a trained model beside its metrics, read from its folder as rows of these classes. Each class has
+    #: a table of its own, whose rows belong to a model version.
     figure_rows: tuple[type[Row], ...] = ()
     figures: Callable[[Path], Sequence[Row]] | None = None
-    #: What a new model has to pass before it replaces the champion; None for nothing.
+    #: Judges a new model before it replaces the champion; None to accept every model.
     gate: Gate | None = None
-    #: The kind of model it needs, as the name of the kind that trains it: "train-classify"; None for none.
+    #: The name of the kind that trains the model that this kind needs, such as "train-classify"; None for no model.
     model_from: str | None = None
-    #: Whether a job with these parameters needs that model; without one, `--model` is refused.
+    #: Whether a job with these parameters needs that model; if not, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
-    #: From the parameters, what else of the store the job reads.
+    #: From the parameters, what else the job reads from the store.
     inputs: Callable[[Any], Sequence[Input]] = lambda parameters: ()  # noqa: ARG005
-    #: The metrics of a trained model that tell most, each with how it is written: {"accuracy": "accuracy {:.3f}"}.
+    #: The most important metrics of a trained model, each with its format: {"accuracy": "accuracy {:.3f}"}.
     headline: Mapping[str, str] = field(default_factory=dict)
-    #: Only documents that carry a label are selected (training a classifier).
+    #: Select only documents that have a label.
     labelled_only: bool = False
-    #: Its documents are the files of a collection, whose text says where a file is, in place of its documents.
+    #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
+    #: empty if a model of this kind is not trained on such pairs.
+    pairs_field: str = ""
+    #: Writes a trained model for other programs, from its folder into another one that exists. Returns the file's
+    #: path and how to read it.
+    export: Callable[[Path, Path], tuple[Path, str]] | None = None
+    #: Its documents are the files of a collection; the text of each says where the file is.
     over_files: bool = False
-    #: A chunk holds at most so many documents, and about so many characters (of files, bytes).
+    #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

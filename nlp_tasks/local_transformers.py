@@ -1,4 +1,4 @@
-"""The package transformers, as far as docmill lets it go: imported on use, and from local folders only."""
+"""The package transformers: imported on use, and limited to local folders."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from types import ModuleType
 
 from nlp_tasks.errors import NlpError
 
-#: For every `from_pretrained`: nothing is downloaded, and code that comes with a model is never run.
+#: Arguments of every `from_pretrained`: nothing is downloaded, and code that comes with a model is never run.
 OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 
 
 def library(wanted_by: str, error: type[NlpError]) -> ModuleType:
-    """The package; `error` says who needs it and how to install it, where it is missing."""
+    """The package. Raises `error`, which says who needs it and how to install it, if it is missing."""
     try:
         import transformers  # type: ignore[import-not-found, unused-ignore]
     except ImportError as missing:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
-#: Bytes hashed between two signs of life.
+#: Bytes hashed between two heartbeats.
 PIECE = 1 << 20
 
 
@@ -29,7 +29,7 @@ def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(PIECE):
-            pulse.beat()
+            heartbeat.beat()
             digest.update(piece)
     return digest.hexdigest()
 
@@ -45,7 +45,7 @@ def save(model_dir: Path, config: dict[str, Any], tensors: dict[str, NDArray[Any
 
 
 def seal(model_dir: Path) -> str:
-    """(Re)write the manifest over every file of the folder; returns the manifest's own sha256."""
+    """Write, or rewrite, the manifest of all files in the folder; returns the sha256 of the manifest itself."""
     files = sorted(p for p in model_dir.rglob("*") if p.is_file() and p.name != MANIFEST)
     digests = {str(p.relative_to(model_dir)): sha256_of(p) for p in files}
     (model_dir / MANIFEST).write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
@@ -53,7 +53,7 @@ def seal(model_dir: Path) -> str:
 
 
 def check(model_dir: Path) -> None:
-    """Raise ModelFileError, naming the file, unless every file is there and is what was saved."""
+    """Raise ModelFileError, which names the file, unless every file exists and is as it was saved."""
     for name, digest in _manifest(model_dir).items():
         path = model_dir / name
         if not path.is_file():
@@ -62,12 +62,12 @@ def check(model_dir: Path) -> None:
             )
         if sha256_of(path) != digest:
             raise ModelFileError(
-                f"{path} is damaged (its sha256 is not the manifest's): restore it or train again"
+                f"{path} is damaged (its sha256 differs from the manifest): restore it or train the model again"
             )
 
 
 def read_config(model_dir: Path) -> dict[str, Any]:
-    """The config of a saved model, without its tensors, and unchecked: for files that `check` has passed."""
+    """The config of a saved model, without its tensors, and without a check: call `check` first."""
     config: dict[str, Any] = json.loads((model_dir / CONFIG).read_text(encoding="utf-8"))
     return config
 

@@ -1,11 +1,11 @@
-"""The parameters of a kind, declared once: type, range, unit and help stand in the annotation of the field.
+"""The parameters of a kind, declared once: type, range, unit and help are in the annotation of the field.
 
     @parameters
     class KeywordsParameters:
         top: Annotated[int, Field(ge=1, le=100, description="keywords for each document")] = 10
 
-Validation, error messages, `docmill kinds`, the tables in docs/kinds.md and the JSON Schema are all read from
-there. Knows no particular kind.
+Validation, error messages, `docmill kinds`, the tables in docs/kinds.md and the JSON Schema are derived from it. Knows
+no particular kind.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOCAL_FOLDER = Field(json_schema_extra={"folder": True})
 
 @dataclass(frozen=True)
 class OneOf:
-    """Marks a text parameter that has to be one of these, where the choices are names of things in the code."""
+    """Marks a text parameter with a fixed set of values, if these are computed (otherwise use Literal)."""
 
     choices: Iterable[str]
 
@@ -49,22 +49,22 @@ HeldOut = Annotated[
 
 @dataclass_transform(frozen_default=True)
 def parameters(cls: type[T]) -> type[T]:
-    """Class decorator: a frozen dataclass whose values are checked when it is made.
+    """Class decorator that makes a frozen dataclass whose values are validated.
 
-    Every field needs a default. `__post_init__` may raise ValueError for what depends on several fields.
+    Every field needs a default. `__post_init__` may raise ValueError for conditions on several fields.
     """
     return cast(type[T], validated(frozen=True, config=ConfigDict(allow_inf_nan=False))(cls))
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter, as people read about it."""
+    """The description of a parameter, for people."""
 
     name: str
     #: "whole number", "number", "text", "yes or no" or "one of a, b".
     type: str
     default: Any
-    #: "1 to 100", "more than 0, at most 0.5"; empty where any value is allowed.
+    #: "1 to 100", "more than 0, at most 0.5"; empty if any value is allowed.
     range: str
     #: What the number counts or measures; empty for none.
     unit: str
@@ -74,7 +74,7 @@ class Parameter:
 
 
 def describe(declared: type) -> list[Parameter]:
-    """The parameters that a dataclass declares, in its order."""
+    """The parameters of a dataclass, in its order."""
     properties = schema(declared).get("properties", {})
     return [_parameter(field.name, properties[field.name]) for field in fields(declared)]
 
@@ -85,8 +85,8 @@ def schema(declared: type) -> dict[str, Any]:
 
 
 def parse(declared: type, given: Mapping[str, Any]) -> Any:
-    """An instance from names and values; text is read as the field's type. ValueError says which parameter is
-    unknown or out of range, and what is allowed."""
+    """An instance from names and values; text is converted to the type of the field. ValueError says which parameter
+    is unknown or out of range, and which values are allowed."""
     known = [field.name for field in fields(declared)]
     for name in given:
         if name not in known:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from nlp_tasks.kind import Kind
 
-#: Each of these modules has `KINDS`, a tuple of `Kind`.
+#: Modules that have a tuple `KINDS`.
 MODULES = (
     "nlp_tasks.extraction",
     "nlp_tasks.summarization",

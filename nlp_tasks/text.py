@@ -1,8 +1,8 @@
-"""Text into words, Korean and English alike: what similarity, summaries and classification count.
+"""Splits Korean and English text into words, for similarity, summaries and classification.
 
-Expects text as the store keeps it (Unicode NFC). Knows nothing of vocabularies, models or sentences.
-Korean is cut into morphemes by python-mecab-ko; everything else, also inside Korean text, by one regular
-expression, so that "GDP" is the same word wherever it stands.
+Expects text in Unicode NFC, as the store keeps it. Knows nothing of vocabularies, models or sentences. Korean is split
+into morphemes by python-mecab-ko; everything else, even inside Korean text, by one regular expression, so that "GDP" is
+the same word everywhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from readers.markup import plain
 
 if TYPE_CHECKING:
@@ -20,61 +20,63 @@ if TYPE_CHECKING:
 
 Language: TypeAlias = Literal["ko", "en"]
 
-#: Parts of speech that carry content: nouns, numerals, roots, verbs, adjectives, adverbs. Particles and endings go.
+#: Parts of speech that are kept: nouns, numerals, roots, verbs, adjectives, adverbs. Not particles and endings.
 CONTENT = frozenset({"NNG", "NNP", "NR", "XR", "VV", "VA", "MAG", "UNKNOWN"})
-#: Verbs that mean little alone: to do, become, be, not be, not do, be like, because of.
+#: Verbs that mean little by themselves: to do, become, be, not be, not do, be like, because of.
 LIGHT_VERBS = frozenset(
     {"하다", "되다", "있다", "없다", "않다", "같다", "이다", "따르다", "위하다", "대하다", "의하다"}
 )
-#: A text is Korean when Hangul is at least this share of its letters (one syllable says what 2-3 Latin letters do).
+#: A text is Korean if at least this share of its letters is Hangul (a syllable corresponds to 2-3 Latin letters).
 KOREAN_SHARE = 0.2
 
-#: MeCab's time grows with the square of the piece it is given (1 s for 50,000 characters, 4 min for 1,000,000).
+#: MeCab gets pieces of this length: its time grows with the square of the length (1 s for 50,000 characters, 4 min for
+#: 1,000,000).
 _PIECE_CHARS = 400
-#: Longer words hardly come again.
+#: Longer words are not cached: they rarely occur again.
 _CACHED_CHARS = 30
 _HANGUL = "\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f"
 _hangul = re.compile(f"[{_HANGUL}]")
 _hangul_runs = re.compile(f"[{_HANGUL}]+")
 _letters = re.compile(r"[^\W\d_]+")
-#: Numbers with their separators, else letters and digits, with an inner apostrophe; a possessive 's is no word.
+#: Numbers with their separators, or letters and digits with an inner apostrophe; not the possessive 's.
 _word = re.compile(
     rf"\d+(?:[.,]\d+)+(?![^\W{_HANGUL}_])|(?!(?<=['’])s\b)[^\W{_HANGUL}_]+(?:['’](?!s\b)[^\W{_HANGUL}_]+)?"
 )
-#: A line, cut at spaces when long, and anywhere when it has none.
+#: A line; a long one is split at spaces, or anywhere if it has none.
 _piece = re.compile(rf"[^\n]{{1,{_PIECE_CHARS}}}(?=\s|$)|[^\n]{{{_PIECE_CHARS}}}|[^\n]+")
-#: What MeCab refuses (lone surrogates), stops at (NUL) or takes for a line end; and the middle dot ㆍ
+#: Characters that MeCab rejects (lone surrogates), stops at (NUL) or takes for a line end; and the middle dot ㆍ
 _unsafe = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u318d\ud800-\udfff]")
 
 
 def tokens(text: str) -> list[str]:
-    """The words of `text` in their order: Korean content morphemes and lower-cased other words and numbers.
+    """The words of `text`, in order: Korean content morphemes, and other words and numbers in lower case.
 
-    Korean verbs and adjectives come in dictionary form ("아름다운" gives "아름답다"); particles, endings
-    and light verbs are left out, and so is markup. Never raises, whatever the text; time is linear in its length.
+    Korean verbs and adjectives are in dictionary form ("아름다운" gives "아름답다"). Particles, endings, light verbs
+    and markup are left out. Never raises; time is linear in the length of the text.
     """
-    pulse.beat()
+    heartbeat.beat()
     text = _unsafe.sub(" ", plain(text)).lower()
     if not _hangul.search(text):
         return _word.findall(text)
     words: list[str] = []
-    for piece in pulse.beating(_piece.findall(text)):
+    for piece in heartbeat.beating(_piece.findall(text)):
         words += _korean(piece) if _hangul.search(piece) else _word.findall(piece)
     return words
 
 
 def language(text: str) -> Language:
-    """The language that `text` is worked on as: Korean if a fifth of its letters is Hangul, else English."""
+    """The language that `text` is processed as: Korean if at least a fifth of its letters is Hangul, otherwise
+    English."""
     n_letters = sum(map(len, _letters.findall(text)))
     n_hangul = sum(map(len, _hangul_runs.findall(text)))
     return "ko" if n_letters and n_hangul / n_letters >= KOREAN_SHARE else "en"
 
 
 def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, part of speech) of each morpheme of a Korean text, by mecab-ko-dic's tags; the first one of
-    an inflected form. `text[start:end]` is the morpheme as it is written."""
+    """(start, end, part of speech) of each morpheme of a Korean text. Parts of speech are the tags of mecab-ko-dic; of
+    an inflected form, the first one. `text[start:end]` is the morpheme as written."""
     text = _unsafe.sub(" ", text)
-    for match in pulse.beating(_piece.finditer(text)):
+    for match in heartbeat.beating(_piece.finditer(text)):
         position = match.start()
         for surface, feature in _morphemes(match.group()):
             position = text.index(surface, position)
@@ -83,15 +85,15 @@ def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def has_hangul(text: str) -> bool:
-    """Whether any of it is Korean."""
+    """Whether the text has any Hangul."""
     return _hangul.search(text) is not None
 
 
 def segmented(text: str) -> str:
-    """`text` with one space between any two words, and between the morphemes of those with some Hangul.
+    """`text` with a space between words, and between the morphemes of words with Hangul.
 
-    Each word is cut by itself: the same word is cut the same way wherever it stands, which n-grams like better than
-    what its neighbours would make of it, and most words have been cut before.
+    Each word is analysed by itself, so that it is split in the same way everywhere: n-grams need that more than the
+    context, and most words are in the cache.
     """
     return " ".join(
         (_cut if len(word) <= _CACHED_CHARS else _cut.__wrapped__)(word) if _hangul.search(word) else word
@@ -105,7 +107,7 @@ def _cut(word: str) -> str:
 
 
 def _korean(piece: str) -> list[str]:
-    """The words of a short text with some Hangul in it."""
+    """The words of a short text that has Hangul."""
     found = [(match.start(), match.group()) for match in _word.finditer(piece)]
     n_other, position = len(found), 0
     for surface, feature in _morphemes(piece):
@@ -119,7 +121,7 @@ def _korean(piece: str) -> list[str]:
 
 
 def _morphemes(piece: str) -> list[tuple[str, str]]:
-    """MeCab's (surface, feature) pairs. Its text form, since making node objects takes longer than the analysis."""
+    """The (surface, feature) pairs of MeCab, from its text output: node objects take longer than the analysis."""
     from mecab.utils import create_lattice
 
     lattice = create_lattice(piece)
@@ -130,10 +132,10 @@ def _morphemes(piece: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=200_000)
 def _content(surface: str, feature: str) -> str | None:
-    """The word that a morpheme counts as, if it carries content.
+    """The word for a content morpheme; None for other morphemes.
 
-    mecab-ko-dic's features: part of speech (joined by + if inflected), meaning, final consonant, reading,
-    type, first and last part of speech, expression ("아름답/VA/*+ᆫ/ETM/*").
+    The features of mecab-ko-dic: part of speech (joined by + if inflected), meaning, final consonant, reading, type,
+    first and last part of speech, expression ("아름답/VA/*+ᆫ/ETM/*").
     """
     fields = feature.split(",")
     kind = fields[0].partition("+")[0]
@@ -148,7 +150,7 @@ def _content(surface: str, feature: str) -> str | None:
 
 @cache
 def _mecab() -> MeCab:
-    """One analyser per process: loading the dictionary takes a while, and it is not for two threads at once."""
+    """One analyser per process: loading the dictionary takes time. It is not thread-safe."""
     from mecab import MeCab
 
     return MeCab()

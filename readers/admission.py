@@ -1,4 +1,4 @@
-"""Which documents may be stored: their keys, texts and labels. Knows no file formats."""
+"""Which keys, texts and labels may be stored. Knows no file formats."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from typing import Protocol, TypeVar
 
 from readers import label_text
-from readers.normal import nfc
+from readers.normalization import nfc
 from readers.options import ReadOptions
 from readers.records import Record, RefusedError
 
 MAX_KEY_CHARS = 512
-#: Labels of one document.
+#: Maximum number of labels of a document.
 MAX_LABELS = 200
 
-#: Control characters (ANSI codes start with one), line and paragraph separators, and the marks that turn the
-#: direction of writing: a key that holds them does not look like what it is. Zero-width joiners are letters.
+#: Control characters (ANSI codes start with one), line and paragraph separators, and marks that change the direction of
+#: writing: a key with such characters does not look like what it is. Zero-width joiners are allowed: words need them.
 _NOT_IN_KEYS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -23,27 +23,27 @@ T = TypeVar("T", covariant=True)
 
 
 class Admits(Protocol[T]):
-    """What a reader does with a record it has found: a document, or a document's label, comes of it."""
+    """Turns a record that a reader has found into a document, or into the label of a document."""
 
     def record(self, key: object, text: object, label: object, source: str) -> T:
-        """What is made of it, or RefusedError."""
+        """The result; raises RefusedError."""
 
 
 class Admission:
-    """Checks documents one by one and remembers their keys, in about 60 bytes each."""
+    """Checks documents one by one, and remembers their keys in about 60 bytes each."""
 
     def __init__(self, options: ReadOptions) -> None:
         self._max_text_bytes = options.max_text_bytes
-        # 64-bit hashes, keyed anew in each process: among a million keys, two meet with a chance of 1 in 30
-        # million, and the later document would be reported, not lost in silence.
+        # 64-bit hashes with a random key per process: among a million keys, the probability of a collision is 1 in 30
+        # million, and then the later document is reported, not lost silently.
         self._seen: set[int] = set()
 
     def record(self, key: object, text: object, label: object, source: str) -> Record:
-        """The document, normalised, or RefusedError."""
+        """The document, normalised; raises RefusedError."""
         checked = Record(read_key(key), self._text(text), read_label(label), source)
         digest = hash(checked.key)
         if digest in self._seen:
-            detail = "an earlier document has the same key: only the first one is taken"
+            detail = "an earlier document has the same key: only the first one is used"
             raise RefusedError("DUPLICATE_KEY", detail)
         self._seen.add(digest)
         return checked
@@ -60,17 +60,17 @@ class Admission:
 
 
 def too_long(max_bytes: int) -> RefusedError:
-    """The refusal of a text of more than so many bytes."""
+    """The refusal of a text of more than `max_bytes` bytes."""
     return RefusedError("TEXT_TOO_LONG", f"the text is longer than {max_bytes} bytes of UTF-8: split it")
 
 
 def read_key(key: object) -> str:
-    """A key as it is stored, without blanks around it, or RefusedError."""
+    """A key as it is stored, without surrounding blanks; raises RefusedError."""
     return check_key(key.strip() if isinstance(key, str) else key)
 
 
 def check_key(key: object) -> str:
-    """A key as it stands, in NFC, or RefusedError."""
+    """A key in NFC, otherwise unchanged; raises RefusedError."""
     if isinstance(key, int) and not isinstance(key, bool):
         key = str(key)
     if not isinstance(key, str):
@@ -79,30 +79,33 @@ def check_key(key: object) -> str:
     if not key or key.isspace():
         raise RefusedError("EMPTY_KEY", "the key is empty or blank")
     if len(key) > MAX_KEY_CHARS:
-        raise RefusedError("KEY_TOO_LONG", f"the key has {len(key)} characters; {MAX_KEY_CHARS} are allowed")
+        raise RefusedError(
+            "KEY_TOO_LONG", f"the key has {len(key)} characters; at most {MAX_KEY_CHARS} are allowed"
+        )
     if found := _NOT_IN_KEYS.search(key):
-        raise RefusedError("KEY_CONTROL", f"the key holds the control character {_code_point(found[0])}")
+        raise RefusedError("KEY_CONTROL", f"the key contains the control character {_code_point(found[0])}")
     return key
 
 
 def read_label(label: object) -> str | None:
-    """A label as it is stored, or RefusedError. Several labels, as an array or as its JSON, are a canonical list."""
+    """A label as it is stored; raises RefusedError. Several labels, as an array or as its JSON, become a canonical
+    list."""
     if isinstance(label, str) and (text := label.strip()).startswith("["):
         listed = label_text.several(text)
         if listed is not None:
             label = list(listed)
         elif text.startswith(('["', "['")):
-            detail = 'the label looks like a list and is no JSON list of strings: write ["news", "sport"]'
+            detail = 'the label looks like a list but is not a JSON list of strings: write ["news", "sport"]'
             raise RefusedError("LABEL_TYPE", detail)
     if not isinstance(label, list):
         return _label(label)
     if len(label) > MAX_LABELS:
-        detail = f"the document has {len(label)} labels; {MAX_LABELS} are allowed"
+        detail = f"the document has {len(label)} labels; at most {MAX_LABELS} are allowed"
         raise RefusedError("TOO_MANY_LABELS", detail)
     found = [_label(each) for each in label]
     if None in found:
         raise RefusedError(
-            "LABEL_TYPE", "one of the document's labels is empty: leave it out, or write [] for none"
+            "LABEL_TYPE", "one of the document's labels is empty: leave it out, or write [] for no label"
         )
     return label_text.canonical(filter(None, found))
 
@@ -118,15 +121,17 @@ def _label(label: object) -> str | None:
         raise RefusedError("LABEL_TYPE", detail)
     label = _storable(label, "label").strip()
     if len(label) > MAX_KEY_CHARS:
-        detail = f"the label has {len(label)} characters; {MAX_KEY_CHARS} are allowed"
+        detail = f"the label has {len(label)} characters; at most {MAX_KEY_CHARS} are allowed"
         raise RefusedError("LABEL_TOO_LONG", detail)
     if found := _NOT_IN_KEYS.search(label):
-        raise RefusedError("LABEL_CONTROL", f"the label holds the control character {_code_point(found[0])}")
+        raise RefusedError(
+            "LABEL_CONTROL", f"the label contains the control character {_code_point(found[0])}"
+        )
     return label or None
 
 
 def _storable(text: str, what: str) -> str:
-    """The text in NFC. PostgreSQL can store neither NUL nor half of a surrogate pair."""
+    """The text in NFC. PostgreSQL can store neither NUL nor lone surrogates."""
     if "\0" in text:
         place = f"character {text.index(chr(0)) + 1} of the {what} is NUL"
         raise RefusedError("NUL", f"{place}, which cannot be stored")
@@ -137,7 +142,7 @@ def _storable(text: str, what: str) -> str:
     except UnicodeEncodeError as error:
         place = f"character {error.start + 1} of the {what} is {_code_point(text[error.start])}"
         raise RefusedError(
-            "LONE_SURROGATE", f"{place}, half of a surrogate pair: it stands for nothing"
+            "LONE_SURROGATE", f"{place}, half of a surrogate pair, which is not a character"
         ) from None
     return nfc(text)
 

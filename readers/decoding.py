@@ -1,4 +1,4 @@
-"""Bytes to text, and a helpful word when they are not what they were said to be. Knows no file formats."""
+"""Bytes to text, with helpful messages if they are not in the expected encoding. Knows no file formats."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from readers.encodings import is_utf8, looks_like_cp949
 from readers.records import RefusedError
 from readers.streams import Stream
 
-#: What a guess is made from.
+#: The number of bytes from which other encodings are guessed.
 _SAMPLE_BYTES = 64 * 1024
 
-#: What text may be in that is neither UTF-8 nor Korean, the most frequent first.
+#: Encodings of text that is neither UTF-8 nor Korean, the most frequent first.
 _OTHERS = ("cp1252", "cp932", "gb18030")
 
 
 def decode(data: bytes, stream: Stream, unit: str) -> str:
-    """The text, or RefusedError INVALID_ENCODING that names the byte, counted from 1 in its `unit`."""
+    """The text. Raises RefusedError INVALID_ENCODING, which names the byte, counted from 1 in its `unit`."""
     encoding = stream.encoding
     try:
         text = data.decode(encoding)
@@ -28,7 +28,7 @@ def decode(data: bytes, stream: Stream, unit: str) -> str:
 
 
 def _is_rather_utf8(data: bytes, encoding: str) -> bool:
-    """Whether text that can be decoded as asked is UTF-8 all the same: 1 short Korean text of 150 can be both."""
+    """Whether text that can be decoded as requested is really UTF-8: 1 in 150 short Korean texts can be both."""
     return is_utf8(data) and not (encoding == "cp949" and looks_like_cp949(data[:_SAMPLE_BYTES]))
 
 
@@ -40,13 +40,13 @@ def _help(data: bytes, stream: Stream, unit: str) -> str:
     if stream.encoding != "utf-8":
         if is_utf8(data):
             return "leave --encoding out"
-        return f"mend the {unit}, or leave --encoding out to have the encoding found"
+        return f"fix the {unit}, or leave --encoding out to detect the encoding"
     if looks_like_cp949(data[:_SAMPLE_BYTES]):
         return "it looks like CP949: add --encoding cp949"
     for other in _OTHERS:
         if _can_be(data, other):
-            return f"convert the {unit} to UTF-8, or name its encoding, as in --encoding {other}"
-    return f"mend the {unit}, or leave it out" if unit == "line" else "save the file as UTF-8"
+            return f"convert the {unit} to UTF-8, or give its encoding, as in --encoding {other}"
+    return f"fix the {unit}, or leave it out" if unit == "line" else "save the file as UTF-8"
 
 
 def _can_be(data: bytes, encoding: str) -> bool:

@@ -1,7 +1,7 @@
-"""How a table separates its fields: found from its first rows, among , ; tab and |. Knows no encodings.
+"""How a table separates its fields: detected from its first rows, among , ; tab and |. Knows no encodings.
 
-The format's own mark is kept wherever its header has the fields that are wanted. Another is taken if its header
-has them, or if nearly all rows have as many fields as the header.
+The delimiter of the format is kept if the header has the requested fields with it. Another one is chosen if the header
+has the requested fields with that, or if nearly all rows have as many fields as the header.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from readers.normal import nfc
+from readers.normalization import nfc
 
 MARKS = (",", ";", "\t", "|")
-#: As messages say them.
+#: The names of delimiters in messages.
 NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a vertical bar"}
 
-#: So many rows are looked at ...
+#: The number of rows that are examined ...
 _MAX_ROWS = 100
-#: ... and such a share of them has to agree with the header.
+#: ... and the share of them that must have as many fields as the header.
 _ENOUGH = 0.9
 
 _SEP_LINE = re.compile(r'\A\s*"?sep=(.)"?\r?\n', re.IGNORECASE)
@@ -29,21 +29,22 @@ _SEP_LINE = re.compile(r'\A\s*"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Dialect:
-    """How to cut lines into fields."""
+    """How to split lines into fields."""
 
     delimiter: str
-    #: Quotes surround fields, as in CSV; else they are characters like others.
+    #: Quotes surround fields, as in CSV; otherwise they are ordinary characters.
     quoted: bool
-    #: Excel's first line `sep=;` is there: no header.
+    #: The first line is `sep=;` of Excel, not the header.
     has_sep_line: bool = False
-    #: Its first row has the fields that are wanted.
+    #: The first row has the requested fields.
     has_fields: bool = False
 
 
 def find(sample: str, own_mark: str, wanted: Sequence[str], given: str | None = None) -> Dialect:
-    """The dialect of a table that starts with this text, cut after a line end. `own_mark` is the format's own.
+    """The dialect of a table that starts with this text, which ends with a line end. `own_mark` is the delimiter of the
+    format.
 
-    `given` is the delimiter that was asked for, and wins.
+    `given` is the delimiter that the user asked for; it takes precedence.
     """
     sep = _SEP_LINE.match(sample)
     if sep:
@@ -63,7 +64,7 @@ def header(sample: str, dialect: Dialect) -> list[str]:
 
 
 def is_even(sample: str, dialect: Dialect, at_least: int) -> bool:
-    """Whether there are so many rows, all with as many fields as the first one, and more than one."""
+    """Whether there are enough rows, all with as many fields as the first one, and with more than one field."""
     rows = _rows(sample, dialect.delimiter, dialect.quoted)
     return len(rows) >= at_least and len(rows[0]) > 1 and len({len(row) for row in rows}) == 1
 
@@ -73,7 +74,7 @@ def _in_order(first: str) -> list[str]:
 
 
 def _with_quoting(mark: str, own_mark: str) -> tuple[str, bool]:
-    """In a .tsv with tabs a quote is a character like any other: people's text is full of unpaired ones."""
+    """In a .tsv with tabs a quote is an ordinary character: texts contain many unpaired ones."""
     return mark, not (mark == own_mark == "\t")
 
 

@@ -1,7 +1,7 @@
-"""Which encoding a file without a byte order mark has, from its bytes. Careful: in doubt it is UTF-8.
+"""Detects the encoding of a file without a byte order mark from its bytes. If in doubt, it is UTF-8.
 
-In this order: UTF-16 by its NUL bytes, ISO-2022 by its escapes, valid UTF-8, and CP949 where nearly every line
-that is not ASCII is valid CP949, not valid UTF-8, and reads as common Hangul. Knows no file formats.
+The tests, in order: UTF-16 by its NUL bytes, ISO-2022 by its escapes, valid UTF-8, and CP949 if nearly every line that
+is not ASCII is valid CP949, not valid UTF-8, and consists of common Hangul. Knows no file formats.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ import io
 
 from readers.records import RefusedError
 
-#: A guess is made from the first block that is not ASCII; so many bytes are searched for one.
+#: The encoding is detected from the first block that is not ASCII; this is the size of a block.
 _BLOCK_BYTES = 256 * 1024
 _SEARCHED_BYTES = 16 * 1024 * 1024
-#: A guess about Korean looks at so much of it.
+#: The number of bytes in which Korean is detected.
 _KOREAN_BYTES = 64 * 1024
-#: The share of lines that have to be in an encoding for the file to be.
+#: The share of lines that must be in an encoding for the file to be in it.
 _ENOUGH = 0.9
 
 _ESCAPES = {b"\x1b$)C": "iso2022_kr", b"\x1b$B": "iso2022_jp", b"\x1b$@": "iso2022_jp"}
 
-#: The most frequent syllables of Korean: a fifth to a third of any text.
+#: The most frequent syllables of Korean: a fifth to a third of the syllables in any text.
 _FREQUENT = frozenset("이다는에의을가하고로한지사도은기를어아리자나그서시인대정해있라보일들부것수했으니면요")
 
 
 def find(stream: io.BufferedReader) -> tuple[str, bool]:
-    """The encoding, and whether that is sure; "utf-8" if nothing is. Reads into the stream."""
+    """The encoding, and whether it is certain; "utf-8" if nothing else was detected. Peeks into the stream."""
     block = _first_block(stream)
     if guess := utf16_without_mark(block[: 16 * 1024]):
         return guess, True
@@ -40,12 +40,12 @@ def find(stream: io.BufferedReader) -> tuple[str, bool]:
 
 
 def shown(name: str) -> str:
-    """The name as people write it."""
+    """The usual spelling of the name."""
     return name.upper().replace("ISO2022_", "ISO-2022-")
 
 
 def _first_block(stream: io.BufferedReader) -> bytes:
-    """The first bytes that tell something, from the start of a line; the first ones of all if none do."""
+    """The first block that is not ASCII, from the start of a line; the first block of the file if all are ASCII."""
     first = block = _read(stream, _BLOCK_BYTES)
     n_read = len(block)
     while block and n_read < _SEARCHED_BYTES:
@@ -59,12 +59,12 @@ def _first_block(stream: io.BufferedReader) -> bytes:
 def _read(stream: io.BufferedReader, n_bytes: int) -> bytes:
     try:
         return stream.read(n_bytes)
-    except RefusedError:  # a broken archive: the reader comes to that place, and reports it
+    except RefusedError:  # a broken archive: the reader reports it when it gets there
         return b""
 
 
 def _of_lines(block: bytes, is_whole: bool) -> tuple[str, bool]:
-    """The same of bytes that are not UTF-8 as a whole."""
+    """The same for bytes that are not UTF-8 as a whole."""
     lines = block.replace(b"\r", b"\n").split(b"\n")
     if not is_whole and len(lines) > 1:
         lines.pop()
@@ -81,7 +81,7 @@ def _text(lines: list[bytes]) -> str:
 
 
 def _is_korean(text: str) -> bool:
-    """Whether it is Korean, not Chinese or Japanese that CP949 happens to hold: a stricter test than the next."""
+    """Whether it is Korean, not Chinese or Japanese that is valid CP949 by chance: a stricter test than the next."""
     letters = [char for char in text if char > "\x7f" and not _is_jamo(char)]
     jamo = sum(map(_is_jamo, text))
     common = [char for char in letters if _is_common(char)]
@@ -93,9 +93,9 @@ def _is_korean(text: str) -> bool:
 
 
 def looks_like_cp949(data: bytes) -> bool:
-    """Whether most of what is not ASCII reads as common Hangul (KS X 1001) in CP949.
+    """Whether most of the non-ASCII text is common Hangul (KS X 1001) in CP949.
 
-    UTF-8 that was cut in the middle can also be decoded as CP949, but into Hanja and rare syllables.
+    UTF-8 that is truncated inside a character can also be decoded as CP949, but into Hanja and rare syllables.
     """
     text = data.decode("cp949", "ignore")
     beyond_ascii = [char for char in text if char > "\x7f"]
@@ -110,15 +110,15 @@ def _is_jamo(char: str) -> bool:
 
 
 def _is_common(char: str) -> bool:
-    """Whether KS X 1001 has the syllable; the others of CP949 are rare."""
+    """Whether the syllable is in KS X 1001; the other syllables of CP949 are rare."""
     return "가" <= char <= "힣" and min(char.encode("cp949")) > 0xA0
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """The UTF-16 byte order that these first bytes of a file seem to have, or None.
+    """The UTF-16 byte order that the first bytes of a file seem to have, or None.
 
-    Half of each space, digit and line end is a NUL byte: at odd places if little-endian, else at even ones.
-    Few other characters have one, among them 가 (U+AC00), at the other places.
+    One byte of each space, digit and line end is NUL: at odd offsets if little-endian, at even ones if big-endian. Few
+    other characters have a NUL byte at the other offsets, 가 (U+AC00) among them.
     """
     n_even, n_odd = head[::2].count(0), head[1::2].count(0)
     share = (n_even + n_odd) / max(1, len(head))
@@ -134,7 +134,7 @@ def utf16_without_mark(head: bytes) -> str | None:
 
 
 def is_utf8(data: bytes, *, cut: bool = False) -> bool:
-    """Whether it is; if it was cut, but for half a character at the end."""
+    """Whether it is UTF-8; if the data was truncated, except for an incomplete character at the end."""
     return _decodes(data, "utf-8", cut=cut)
 
 

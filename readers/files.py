@@ -1,4 +1,4 @@
-"""Which files there are to read under the paths given. Opens none; follows no link out of a folder."""
+"""Finds the files under given paths. Opens none of them, and follows no link out of a folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from readers.records import BadRecord, RefusedError, shown
 
-#: File name ending -> format. Each may be followed by .gz.
+#: From file name extension to format. Each extension may be followed by .gz.
 FORMATS = {
     ".txt": "txt",
     ".jsonl": "jsonl",
@@ -30,15 +30,15 @@ _MAX_SUFFIXES = 20
 
 @dataclass(frozen=True)
 class DocumentFile:
-    """A file that looks readable."""
+    """A file with a known extension."""
 
-    #: What to open: never a link.
+    #: The file to open: never a link.
     path: Path
-    #: The folder that was given; the file's own where it was given itself.
+    #: The folder that was given; the file's own folder if the file itself was given.
     root: Path
-    #: Its path in the folder that was given, or its name where it was given itself; "/" between the parts.
+    #: Its path relative to the given folder, or its name if the file itself was given; with "/" between the parts.
     name: str
-    #: What to call it in reports.
+    #: Its name in reports.
     shown: str
     #: One of the values of FORMATS.
     format: str
@@ -70,8 +70,8 @@ def nobody(_: OtherFile) -> bool:
 def find(path: Path, takes: Takes = nobody) -> Iterator[DocumentFile | BadRecord]:
     """The file, or the files of the folder and its folders, in the order of their names.
 
-    Hidden files (a dot first) are passed over; files of other types that nobody takes are counted and reported at the
-    end.
+    Hidden files (with a leading dot) are skipped; files of other types that nobody takes are counted and reported at
+    the end.
     """
     name = shown(str(path))
     try:
@@ -92,7 +92,7 @@ def find(path: Path, takes: Takes = nobody) -> Iterator[DocumentFile | BadRecord
 
 
 def unreadable(error: OSError | ValueError) -> RefusedError:
-    """What the operating system said, as a report."""
+    """An error of the operating system as a report."""
     if isinstance(error, FileNotFoundError):
         return RefusedError("NOT_FOUND", "there is no such file")
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -101,7 +101,7 @@ def unreadable(error: OSError | ValueError) -> RefusedError:
 
 def _missing(path: Path, error: OSError | ValueError) -> RefusedError:
     if _URL.match(str(path)):
-        return RefusedError("URL_NOT_FETCHED", "docmill fetches no URLs: download it and add the file")
+        return RefusedError("URL_NOT_FETCHED", "docmill does not fetch URLs: download it and add the file")
     return unreadable(error)
 
 
@@ -132,23 +132,23 @@ def _walk(root: Path, takes: Takes) -> Iterator[DocumentFile | BadRecord]:
             skipped[_suffix(entry.name, skipped)] += 1
     for suffix, n_files in sorted(skipped.items()):
         files = f"1 file {suffix} was" if n_files == 1 else f"{n_files} files {suffix} were"
-        detail = f"{files} passed over; docmill reads {_READABLE}"
+        detail = f"{files} skipped; docmill reads {_READABLE}"
         yield RefusedError("UNSUPPORTED_TYPE", detail).at(shown(str(root)))
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
-    """Its visible entries, the last name first: they go on a stack."""
+    """Its visible entries in reverse order, to be put on a stack."""
     with os.scandir(folder) as entries:
         visible = [entry for entry in entries if not entry.name.startswith(".")]
     return sorted(visible, key=lambda entry: entry.name, reverse=True)
 
 
 def _inside(entry: os.DirEntry[str], real_root: str) -> Path | None:
-    """The regular file behind an entry, or None for a link to a folder that is walked anyway."""
+    """The regular file behind an entry, or None for a link to a folder that is read anyway."""
     real = os.path.realpath(entry.path, strict=True)
     if entry.is_symlink() and os.path.commonpath([real, real_root]) != real_root:
         raise RefusedError(
-            "LINK_LEAVES_FOLDER", "it is a link to a place outside the folder: add that place itself"
+            "LINK_LEAVES_FOLDER", "it is a link to a place outside the folder: add the target itself"
         )
     mode = Path(real).stat().st_mode
     if stat.S_ISDIR(mode):

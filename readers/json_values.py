@@ -1,7 +1,7 @@
-"""JSON that is not in lines: an array of objects, or objects over several lines, one after the other.
+"""JSON that is not JSON Lines: an array of objects, or objects that span several lines.
 
-Read through a window that holds one object and what was read beyond it; it grows to `max_line_bytes` characters.
-A broken object is skipped to its closing bracket, or to the next line that starts as the first object's did.
+The file is read through a window that holds one object and grows to at most `max_line_bytes` characters. A broken
+object is skipped up to its closing bracket, or to the next line that starts like the line of the first object.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from typing import Any
 
 from readers.admission import Admits, T
 from readers.files import DocumentFile
-from readers.objects import DECODER, Objects, check, key_in, not_json, number_too_long, too_deep
+from readers.json_objects import DECODER, Objects, check, key_in, not_json, number_too_long, too_deep
 from readers.options import ReadOptions
 from readers.records import BadRecord, RefusedError
 from readers.streams import Stream
 
 _CHUNK_BYTES = 64 * 1024
-#: What stands between objects: the brackets of the array that they are in, too.
+#: What may be between objects, including the brackets of the array that contains them.
 _BETWEEN = re.compile(r"[\s,\[\]\ufeff]*")
 _MARK = re.compile(r'"(?:[^"\\\n]|\\.)*+"|[{}\[\]]')
 _AFTER = re.compile(r"\s*(?:[,\]{]|\Z)")
-#: The end of a broken object is looked for so far.
+#: How far the end of a broken object is searched for.
 _SKIPPED_CHARS = 4 * 1024 * 1024
-#: A decoder's complaint so near to the window's end may be about what is not read yet.
+#: An error of the decoder this close to the end of the window may only mean that more must be read.
 _MARGIN = 16
-#: What follows an object that cannot be told from its neighbours is looked for so often.
+#: The maximum number of objects without a recognisable end, before the file is given up.
 _MAX_LOST = 100
 
 
 def read(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
 ) -> Iterator[T | BadRecord]:
-    """A document or a report for every object. Reports name the line on which it starts."""
+    """A document or a report for every object. Reports name the line on which the object starts."""
     window = _Window(stream.as_utf8(), options.max_line_bytes)
     objects = Objects(file, options)
     number = n_lost = 0
@@ -49,7 +49,7 @@ def read(
             yield refused.at(file.shown, line, key_in(window.text_here(), options.key_field))
             n_lost += not window.skip()
             if n_lost > _MAX_LOST:
-                detail = f"more than {_MAX_LOST} objects have no end: the rest of the file was not read"
+                detail = f"the end of more than {_MAX_LOST} objects was not found: the rest of the file was not read"
                 raise RefusedError("BROKEN_JSON", detail) from None
         else:
             yield from objects.documents(fields, line, number, admission)
@@ -58,7 +58,7 @@ def read(
 
 
 class _Window:
-    """A piece of the file's text, and the place in it where the next object starts."""
+    """A window of the file's text, and the offset in it of the next object."""
 
     def __init__(self, stream: io.BufferedReader, max_chars: int) -> None:
         self._stream, self._max_chars = stream, max_chars
@@ -68,11 +68,11 @@ class _Window:
         self._indent: str | None = None
         #: Where what stands here ends, once it was decoded.
         self._end: int | None = None
-        #: The line of the next object.
+        #: The line number of the next object.
         self.line = 1
 
     def to_next_object(self) -> bool:
-        """Go to the next object or whatever stands in the place of one; False at the end."""
+        """Move to the next object, or to whatever is in its place; False at the end."""
         while True:
             found = _BETWEEN.match(self._text, self._at)
             assert found is not None
@@ -87,7 +87,7 @@ class _Window:
                 return False
 
     def take(self) -> dict[str, Any]:
-        """The object, left behind; RefusedError, and still there."""
+        """The object; the window moves past it. On RefusedError the window stays."""
         self._end = None
         while True:
             try:
@@ -107,9 +107,9 @@ class _Window:
                 return fields
             if not self._more():
                 if self._at_end:
-                    detail = "the file ends in the middle of an object: it seems to be cut off"
+                    detail = "the file ends in the middle of an object: it seems to be truncated"
                     raise RefusedError("NOT_JSON", detail)
-                detail = f"the object is longer than {self._max_chars} characters; it was passed over"
+                detail = f"the object is longer than {self._max_chars} characters; it was skipped"
                 raise RefusedError("LINE_TOO_LONG", detail)
 
     def text_here(self) -> str:
@@ -118,10 +118,10 @@ class _Window:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
     def skip(self) -> bool:
-        """Leave a broken object behind; False if it could not be told where it ends."""
+        """Skip a broken object; False if its end was not found."""
         next_one = re.compile("\n" + re.escape(self._indent or "") + r"(?=\{)")
         end = self._end or self._closing_bracket()
-        # A bracket that is missing here may be found beyond the next object, which is not to be lost.
+        # A bracket that is missing here may be found after the next object, which must not be lost.
         if end is not None and (self._end or not next_one.search(self._text, self._at + 1, end)):
             self._go(end)
             return True
@@ -138,7 +138,7 @@ class _Window:
             start = 0
 
     def _closing_bracket(self) -> int | None:
-        """Where the object ends, by its brackets alone; None if they do not match."""
+        """The end of the object, by its brackets alone; None if they do not match."""
         if self._text.startswith("}", self._at):
             return self._at + 1
         if not self._text.startswith(("{", "["), self._at):
@@ -151,7 +151,7 @@ class _Window:
                 return None
 
     def _matching(self, until: int) -> int | None:
-        """The end of the bracket that opens here; None if another one is closed, -1 if it is not closed so far."""
+        """The end of the bracket that opens here; None if another one is closed instead, -1 if it is not closed yet."""
         open_ones: list[str] = []
         for found in _MARK.finditer(self._text, self._at, until):
             mark = found[0]
@@ -174,11 +174,13 @@ class _Window:
         try:
             text.encode("utf-8")
         except UnicodeEncodeError as error:
-            detail = f"character {error.start + 1} of the object is not UTF-8: mend it, or leave it out"
+            detail = (
+                f"character {error.start + 1} of the object is not UTF-8: fix it, or leave the object out"
+            )
             raise RefusedError("INVALID_ENCODING", detail) from None
 
     def _more(self) -> bool:
-        """Read on, twice as far each time; False at the end of the file, and of what may be held."""
+        """Read more, twice as much each time; False at the end of the file, or at the maximum size of the window."""
         held = len(self._text) - self._at
         if self._at_end or held > self._max_chars:
             return False

@@ -1,4 +1,4 @@
-"""JSON Lines: one JSON object a line, ended by a line feed. Anything else that is JSON goes to `json_values`."""
+"""JSON Lines: one JSON object per line, ended by a line feed. Any other JSON is passed on to `json_values`."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from readers import encodings, json_values
 from readers.admission import Admits, T
 from readers.decoding import decode
 from readers.files import DocumentFile
+from readers.json_objects import DECODER, Objects, key_in, loads
 from readers.lines import Line, lines, too_long
-from readers.objects import DECODER, Objects, key_in, loads
 from readers.options import ReadOptions
 from readers.records import BadRecord, Notice, RefusedError
 from readers.streams import Stream
 
 _BOM = b"\xef\xbb\xbf"
 
-#: With these a line of JSON can end in the middle of an object, and the next one begin.
+#: Characters at which a line can end in the middle of an object.
 _OPEN_ENDS = (b"{", b"[", b",", b":")
 
 
 def read_jsonl(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
 ) -> Iterator[T | BadRecord | Notice]:
-    """A document or a report for every object; in JSON Lines, for every line that is not blank."""
+    """A document or a report for every object; for JSON Lines, for every line that is not blank."""
     if stream.found:
         yield Notice(file.shown, f"read as {encodings.shown(stream.found)}")
     if not _is_in_lines(stream.head()):
@@ -56,7 +56,8 @@ def _fields(line: Line, stream: Stream, options: ReadOptions) -> dict[str, Any]:
 
 
 def _is_in_lines(head: bytes) -> bool:
-    """Whether each line has an object of its own, by the first lines: an array, or an object over several, has not."""
+    """Whether each line has an object of its own, judged by the first lines. Not so for an array or for objects that
+    span several lines."""
     head = head.lstrip()
     if head.startswith(b"["):
         return not head[1:].lstrip().startswith((b"{", b"]")) and head[1:].strip() != b""
@@ -73,7 +74,7 @@ def _is_json(line: bytes) -> bool:
     try:
         DECODER.decode(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        # One that ends in the middle may go on in the next line; any other slip is the line's own.
+        # An incomplete object may continue in the next line; any other error belongs to the line itself.
         return not (
             isinstance(error, json.JSONDecodeError)
             and (error.pos >= len(error.doc.rstrip()) or line.rstrip().endswith(_OPEN_ENDS))

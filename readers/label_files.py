@@ -1,4 +1,4 @@
-"""Labels for documents that are in the store already: a table, or JSON, with the fields key and label."""
+"""Labels for documents that are already in the store: a table, or JSON, with the fields key and label."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from readers.options import DEFAULT_LABEL_FIELD, ReadOptions
 from readers.reading import records
 from readers.records import BadRecord, Notice, RefusedError
 
-#: Where the keys are, if nothing else is asked for.
+#: The default field of the keys.
 KEY_FIELD = "key"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRecord:
-    """A document's label as it was read; a list where it has several."""
+    """The label of a document as it was read; a list if it has several."""
 
     key: str
     label: str
@@ -26,7 +26,7 @@ class LabelRecord:
 
 
 class _Labels:
-    """What the readers do with a record of a label file: its text is the label."""
+    """Turns a record of a label file into a label: the text of the record is the label."""
 
     def record(self, key: object, text: object, _label: object, source: str) -> LabelRecord:
         label = read_label(text)
@@ -38,17 +38,17 @@ class _Labels:
 def read_labels(
     path: Path, options: ReadOptions | None = None, notice: Callable[[Notice], None] | None = None
 ) -> Iterator[LabelRecord | BadRecord]:
-    """The labels of a file, and reports of what is none. Raises nothing for whatever the file holds."""
+    """The labels in a file, and reports of invalid records. Never raises because of the content of the file."""
     yield from records([path], _label_options(options or ReadOptions(key_field=KEY_FIELD)), _Labels(), notice)
 
 
 def _label_options(options: ReadOptions) -> ReadOptions:
-    """How to read labels: the label is the text of a record, and needs a key."""
+    """How to read labels: the label is the text of a record, and a key is required."""
     return replace(
         options,
         needs_key=True,
         text_field=options.label_field,
-        # No field that is in the file: a label has no label.
+        # Not a field of the file: a label has no label of its own.
         label_field=DEFAULT_LABEL_FIELD,
         txt_tables="always",
         text_option="--label-field",

@@ -1,6 +1,6 @@
-"""A document's label as one piece of text: a plain label, or several as a JSON list (`["news", "sport"]`).
+"""The label of a document as text: a plain label, or several as a JSON list (`["news", "sport"]`).
 
-Knows how the two are told apart and written. Which labels there may be, nobody says.
+Knows how to distinguish and to write the two forms. Any label is allowed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 
 def several(text: str) -> tuple[str, ...] | None:
-    """The labels of a JSON list of strings, none or more; None where the text is a plain label."""
+    """The labels of a JSON list of strings, which may be empty; None if the text is a plain label."""
     if not text.startswith("["):
         return None
     try:
@@ -29,5 +29,5 @@ def each(text: str) -> tuple[str, ...]:
 
 
 def canonical(labels: Iterable[str]) -> str:
-    """The list of these labels, each once, in order: equal for equal sets of labels."""
+    """The labels as a canonical list, sorted and without duplicates: equal sets give equal lists."""
     return json.dumps(sorted(set(labels)), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A stream of bytes cut into lines at the line feed, and nowhere else. U+2028 and a bare CR end no line."""
+"""Splits a stream of bytes into lines at line feeds only. U+2028 and a carriage return alone do not end a line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from readers.records import RefusedError
 
 
 class Line(NamedTuple):
-    """A line without its line end; `data` is None if it was too long to be kept."""
+    """A line without its line end; `data` is None if it was too long."""
 
     number: int  # from 1
     data: bytes | None
@@ -20,7 +20,7 @@ class Line(NamedTuple):
 
 
 def lines(stream: io.BufferedReader, max_bytes: int) -> Iterator[Line]:
-    """Every line, in memory of about `max_bytes`; what is longer is read past."""
+    """Every line, in memory of about `max_bytes`; the content of longer lines is skipped."""
     number = 0
     while data := stream.readline(max_bytes + 1):
         number += 1
@@ -42,5 +42,5 @@ def _pass_over(stream: io.BufferedReader) -> bool:
 
 
 def too_long(max_bytes: int) -> RefusedError:
-    """The refusal of a line of more than so many bytes."""
-    return RefusedError("LINE_TOO_LONG", f"the line is longer than {max_bytes} bytes; it was passed over")
+    """The refusal of a line of more than `max_bytes` bytes."""
+    return RefusedError("LINE_TOO_LONG", f"the line is longer than {max_bytes} bytes; it was skipped")

@@ -1,8 +1,8 @@
-"""Markup in a text (HTML, XML, SGML filings): what a reader would see of it, and where that stands in the text.
+"""Markup in a text (HTML, XML, SGML filings): the visible text, and its offsets in the stored text.
 
-Knows tags and entities by name, and no more of a page than they tell. A text is markup when something in it can be
-nothing else: a closing tag, a line break, a tag with attributes, a comment. In any other text only entities are
-read: `a < b`, `<3`, `vector<int>`, `R&D` and code between backticks stay as they are. Time is linear in the text.
+Knows tags and entities by name only. A text is markup if something in it can be nothing else: a closing tag, a line
+break, a tag with attributes, a comment. In any other text only entities are replaced: `a < b`, `<3`, `vector<int>`,
+`R&D` and code between backticks stay as they are. Time is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: Tags that end a line: what follows is another sentence, heading or cell.
+#: Tags that end a line: another sentence, heading or cell follows.
 _BLOCK = _set(
     "address article aside base blockquote body br button caption center col colgroup dd details dialog dir div dl dt "
     "fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html iframe isindex "
@@ -31,11 +31,11 @@ _INLINE = _set(
     "a abbr acronym b bdi bdo big cite code data del dfn em embed font i img input ins kbd map area mark nobr output "
     "picture progress q rp rt ruby s samp small span strike strong sub sup time tt u var wbr"
 )
-#: What stands between these and their closing tags is no text.
+#: Tags whose content is not visible text.
 _HIDDEN = _set("script style template svg")
-#: Attributes that need no value. Any other word in a tag makes it none: "if a <b and c> d".
+#: Attributes without a value. With any other word it is not a tag: "if a <b and c> d".
 _FLAGS = _set("nowrap noshade checked selected disabled compact hidden async defer reversed open required")
-#: Signs of mathematics and Greek letters: as likely the names of variables in code (&sum;).
+#: Entities that are mathematical signs or Greek letters, but may as well be variables in code (&sum;).
 _SIGNS = _set("not image real part prop lang rang")
 
 _TOKEN = re.compile(
@@ -50,7 +50,7 @@ _TOKEN = re.compile(
 _PAGE = re.compile(r"<(?:!doctype|html|body|\?xml)\b", re.IGNORECASE)
 _ATTRIBUTE_VALUE = re.compile(r"[\w:.-]\s*=\s*\S")
 _BREAK = "\n\n"
-#: A text with a block tag for at most so many line ends is a page: its line ends are blanks.
+#: A text with at least one block tag for this many line ends is a page: its line ends are blanks.
 _LINES_PER_TAG = 4
 
 
@@ -64,13 +64,13 @@ class Piece:
 
 
 class Plain:
-    """A text without its markup, and the way back to the text as it is stored."""
+    """A text without its markup, with a mapping to offsets in the stored text."""
 
     def __init__(self, text: str) -> None:
         pieces = list(_pieces(text))
-        #: What a reader sees.
+        #: The visible text.
         self.text = text
-        self._starts: list[int] = []  # in the plain text, of each piece, and of what follows it
+        self._starts: list[int] = []  # in the plain text, of each piece and of the text after it
         self._origins: list[
             tuple[int, int]
         ] = []  # (start, end) of each; an end of -1: as long as it is shown
@@ -91,13 +91,13 @@ class Plain:
         return "".join(parts)
 
     def origin(self, start: int, end: int) -> tuple[int, int]:
-        """Where `self.text[start:end]`, which is not empty, stands in the text as it is stored."""
+        """The offsets in the stored text of `self.text[start:end]`, which must not be empty."""
         if not self._starts:
             return start, end
         return self._original(start)[0], self._original(end - 1)[1]
 
     def _original(self, offset: int) -> tuple[int, int]:
-        """Start and end of what one character stands for."""
+        """Start and end in the stored text of the source of one character."""
         index = bisect_right(self._starts, offset) - 1
         start, end = self._origins[index]
         if end >= 0:
@@ -107,17 +107,17 @@ class Plain:
 
 
 def looks_like_markup(text: str) -> bool:
-    """Whether a text has tags that are not to be read: a page, or a part of one."""
+    """Whether a text contains markup: a page, or a part of one."""
     return "<" in text and _has_tags(text)
 
 
 def plain(text: str) -> str:
-    """What a reader sees of a text; the text itself when it holds no markup."""
+    """The visible text; the text itself if it contains no markup."""
     return Plain(text).text
 
 
 def _pieces(text: str) -> Iterator[Piece]:
-    """What is to be replaced, from left to right; none overlap."""
+    """The replacements, from left to right, without overlaps."""
     if "&" not in text and "<" not in text:
         return
     tagged, page = looks_like_markup(text), _PAGE.search(text) is not None
@@ -138,7 +138,7 @@ def _pieces(text: str) -> Iterator[Piece]:
 
 
 def _has_tags(text: str) -> bool:
-    """Whether anything in a text can be nothing but markup."""
+    """Whether something in a text can only be markup."""
     for match in _TOKEN.finditer(text):
         if match["declaration"] or match["comment"]:
             return True
@@ -151,7 +151,7 @@ def _has_tags(text: str) -> bool:
 
 
 def _entity(match: re.Match[str], tagged: bool) -> str | None:
-    """The character of an entity; None for what is none."""
+    """The character of an entity; None if it is not an entity."""
     name = match["entity"]
     code = 0 if name.startswith("#") else name2codepoint.get(name, 0)
     if not name.startswith("#") and name != "apos":
@@ -161,12 +161,12 @@ def _entity(match: re.Match[str], tagged: bool) -> str | None:
     shown = unescape(f"&{name};")
     if shown in ("\xa0", "\u2002", "\u2003", "\u2009"):
         return " "
-    # unescape gives "" or U+FFFD for numbers that are no characters; soft hyphens and joiners are not seen
+    # unescape returns "" or U+FFFD for numbers that are not characters; soft hyphens and joiners are invisible
     return "" if shown in ("\xad", "\u200b", "\ufffd", "\0") else shown
 
 
 def _tag(match: re.Match[str], tagged: bool, page: bool) -> str | None:
-    """What stands in the place of a tag, a comment or a declaration; None for what is none."""
+    """The replacement of a tag, a comment or a declaration; None if it is none of these."""
     if match["comment"]:
         return ""
     if match["declaration"]:
@@ -180,7 +180,7 @@ def _tag(match: re.Match[str], tagged: bool, page: bool) -> str | None:
 
 
 def _hidden_end(text: str, match: re.Match[str], unclosed: set[str]) -> int:
-    """Where what a tag hides ends: its own end, unless it is a comment, a script or the like that is closed."""
+    """The end of the hidden part: the end of the tag, or of the element for a closed script, style or comment."""
     name = "--" if match["comment"] else match["name"].lower()
     if name in unclosed or (name != "--" and name not in _HIDDEN) or match.group().endswith("/>"):
         return match.end()
@@ -193,6 +193,6 @@ def _hidden_end(text: str, match: re.Match[str], unclosed: set[str]) -> int:
 
 
 def _is_page(text: str, pieces: list[Piece]) -> bool:
-    """Whether line ends mean nothing: blocks are tagged, as they are not in SGML filings and in notes."""
+    """Whether line ends are blanks, because blocks are tagged (unlike in SGML filings and notes)."""
     n_breaks = sum(piece.shown == _BREAK for piece in pieces)
     return _PAGE.search(text) is not None or n_breaks * _LINES_PER_TAG > text.count("\n") > 0 < n_breaks

@@ -1,4 +1,4 @@
-"""Says once per file that its texts look like markup."""
+"""Reports once per file that its texts look like markup."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from readers.markup import looks_like_markup
 from readers.records import Notice, Record
 
 _DETAIL = (
-    "looks like markup (HTML, XML): it is stored as it is; tags count as the ends of lines or as nothing, entities as "
-    "characters, and scripts and styles are left out"
+    "looks like markup (HTML, XML): it is stored unchanged; in jobs, tags count as line ends or as nothing, entities "
+    "as characters, and scripts and styles are left out"
 )
-#: Of a file, so many records are looked at.
+#: The number of records of a file that are examined.
 _LOOKED_AT = 1000
 
 
 class MarkupNotices:
-    """Looks at the records of an `add`, one file after the other."""
+    """Examines the records of an `add`, one file after the other."""
 
     def __init__(self, tell: Callable[[Notice], None]) -> None:
         self._tell = tell
@@ -24,7 +24,7 @@ class MarkupNotices:
         self._left = 0
 
     def look(self, record: Record) -> None:
-        """Tell when this is the first record of its file that looks like markup."""
+        """Send a notice if this is the first record of its file that looks like markup."""
         file, _, line = record.source.rpartition(":")
         if not file or not line.isdigit():
             file = record.source

@@ -1,4 +1,4 @@
-"""What a user may say about the files to read, checked before the first one is opened."""
+"""The options for reading files, checked before the first file is opened."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import codecs
 from dataclasses import dataclass
 from typing import Literal
 
-from readers import paths
+from readers import field_paths
 
 MIB = 1024 * 1024
 
-#: The encodings that may be asked for. All but UTF-16 and ISO-2022 keep ASCII bytes for ASCII characters and
-#: never use the line feed's byte in another character, so that lines can be split before they are decoded.
+#: The supported encodings. All except UTF-16 and ISO-2022 encode ASCII characters as ASCII bytes, and never use the
+#: byte of the line feed in another character, so that lines can be split before they are decoded.
 ENCODINGS = (
     "utf-8", "cp949", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "cp932", "gb18030",
     "iso2022_kr", "iso2022_jp",
 )  # fmt: skip
 
-#: Names that mean one of these. Files called EUC-KR hold CP949 in practice, which is a superset of it.
+#: Other names of these encodings. Files labelled EUC-KR are CP949 in practice, which is a superset.
 _MEANT = {"euc_kr": "cp949", "utf-8-sig": "utf-8", "shift_jis": "cp932", "gbk": "gb18030", "gb2312": "gb18030",
           "iso8859-1": "cp1252", "ascii": "utf-8"}  # fmt: skip
 
@@ -25,34 +25,34 @@ DEFAULT_KEY_FIELD = "id"
 DEFAULT_TEXT_FIELD = "text"
 DEFAULT_LABEL_FIELD = "label"
 
-#: What a delimiter may be called, beside the character itself: a tab is hard to type.
+#: Names of delimiters that may be used instead of the character: a tab is hard to type.
 _DELIMITER_NAMES = {"\\t": "\t", "tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read. ValueError, with the choices there are, on a value that cannot work.
+    """How to read. Raises ValueError, which lists the choices, for an invalid value.
 
-    A field other than the default one that is asked for by name must be in the file; without the default
-    key field, the keys are "<file>#<line>" unless keys are needed.
+    A field that is named explicitly must be in the file. If the default key field is missing, the keys are
+    "<file>#<line>", unless keys are required.
     """
 
-    #: The encoding of files without a byte order mark; None to find out (`encodings.find`). A mark always wins.
+    #: The encoding of files without a byte order mark, which takes precedence; None to detect it (`encodings.find`).
     encoding: str | None = None
     key_field: str = DEFAULT_KEY_FIELD
     text_field: str = DEFAULT_TEXT_FIELD
     label_field: str = DEFAULT_LABEL_FIELD
-    #: A longer text, counted in UTF-8, is refused.
+    #: Longer texts, counted in bytes of UTF-8, are refused.
     max_text_bytes: int = 10 * MIB
-    #: A longer line of JSON, or row of CSV, is passed over: it bounds the memory.
+    #: Longer lines of JSON or rows of CSV are skipped. This bounds the memory.
     max_line_bytes: int = 32 * MIB
-    #: Between the fields of a table; None to find out (`dialects.find`).
+    #: The delimiter of a table; None to detect it (`dialects.find`).
     delimiter: str | None = None
-    #: Whether a .txt file is a table: "auto" if fields or a delimiter were asked for and its header has them.
+    #: Whether a .txt file is a table; "auto": if fields or a delimiter were given and its header has them.
     txt_tables: Literal["auto", "always"] = "auto"
-    #: Whether every record must have a key of its own; else one without gets "<file>#<line>".
+    #: Whether every record must have a key; otherwise one without a key gets "<file>#<line>".
     needs_key: bool = False
-    #: The command's option for the text field, for messages.
+    #: The option of the command for the text field, for messages.
     text_option: str = "--text-field"
 
     def __post_init__(self) -> None:
@@ -66,7 +66,7 @@ class ReadOptions:
         for name in ("max_text_bytes", "max_line_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        paths.check(self.key_field, self.text_field)
+        field_paths.check(self.key_field, self.text_field)
 
     @property
     def key_is_needed(self) -> bool:
@@ -75,7 +75,7 @@ class ReadOptions:
 
     @property
     def names_fields(self) -> bool:
-        """Whether anything was asked for that a text file without fields cannot answer."""
+        """Whether an option was given that a text file without fields cannot satisfy."""
         return self.delimiter is not None or (self.key_field, self.text_field, self.label_field) != (
             DEFAULT_KEY_FIELD,
             DEFAULT_TEXT_FIELD,
@@ -88,7 +88,7 @@ def _delimiter(name: str) -> str:
     if len(mark) != 1 or mark in '"\r\n\0':
         raise ValueError(
             f"the delimiter must be one character such as ; or |, or the word tab, not {name!r}: "
-            "leave --delimiter out, and it is found"
+            "leave --delimiter out to detect it"
         )
     return mark
 
@@ -102,6 +102,6 @@ def _encoding(name: str) -> str:
     if meant not in ENCODINGS:
         raise ValueError(
             f"cannot read the encoding {name!r}; choose one of {', '.join(ENCODINGS)}, "
-            "or leave --encoding out, and it is found"
+            "or leave --encoding out to detect it"
         )
     return meant

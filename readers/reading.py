@@ -1,4 +1,4 @@
-"""Every document under the given paths, one after the other. Knows which reader reads which file."""
+"""Reads every document under the given paths. Knows which reader reads which format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from readers.streams import opened
 from readers.tables import read_table
 from readers.txt import read_txt
 
-#: A format is one function here and its file name endings in `files.FORMATS`.
+#: A format is one function here, and its file name extensions in `files.FORMATS`.
 READERS = {
     "txt": read_txt,
     "jsonl": read_jsonl,
@@ -29,11 +29,11 @@ def read(
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
 ) -> Iterator[Record | BadRecord]:
-    """Documents, and reports of what is none, in the order of the paths, file names and lines.
+    """Documents, and reports of invalid records, in the order of the paths, file names and lines.
 
-    Raises nothing for whatever the files hold. No two records have the same key: a later one is reported.
-    `notice` is told how a file was read where its name does not say it. `takes` is asked about each file that is none
-    of the formats here, whatever its name says.
+    Never raises because of the content of a file. No two documents have the same key: a later one is reported. `notice`
+    is called with how a file was read, if that is not obvious from its name. `takes` is
+    asked about each file that has none of the formats here, whatever its name.
     """
     options = options or ReadOptions()
     return records(paths, options, Admission(options), notice, takes)
@@ -46,7 +46,7 @@ def records(
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
 ) -> Iterator[T | BadRecord]:
-    """What `admission` makes of the records in the files; every command that takes a file reads it here."""
+    """The results of `admission` for the records in the files. Every command that takes files reads them here."""
     for path in paths:
         for found in find(path, takes):
             if isinstance(found, BadRecord):

@@ -1,4 +1,4 @@
-"""What reading makes: a record that can be stored, a report of one that cannot, a notice; and how to show odd text."""
+"""The results of reading: a record that can be stored, a report of one that cannot, a notice; and how to print text."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One document as it was read: Unicode in NFC, without NUL and lone surrogates, not blank."""
+    """A document as it was read: Unicode in NFC, without NUL and lone surrogates, not blank."""
 
-    #: 1 to 512 characters, none of them a control character; unique in one call of `read`.
+    #: 1 to 512 characters without control characters; unique in one call of `read`.
     key: str
     text: str
     label: str | None
-    #: "file:line", or "file" where the file is the document; safe to print.
+    #: "file:line", or "file" if the file is the document; safe to print.
     source: str
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """What could not be read, and why. It costs nothing but itself. Every field is safe to print."""
+    """A record that could not be read, and why. Other records are not affected. Every field is safe to print."""
 
     #: The file, as it was given or found.
     source: str
-    #: The line on which the record starts, from 1; None where the file as a whole is meant.
+    #: The line on which the record starts, from 1; None if the report is about the file as a whole.
     line: int | None
-    #: The document's key where it could be made out, cut to 80 characters.
+    #: The key of the document, if it was found, truncated to 80 characters.
     key: str | None
-    #: A short UPPER_SNAKE word that people filter by.
+    #: A short UPPER_SNAKE word to filter by.
     code: str
-    #: What was seen and what helps, in a sentence; never the text itself.
+    #: The problem and the fix, in a sentence; never the text itself.
     detail: str
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """How a file was read, where that is not plain from its name. Nothing is lost; safe to print."""
+    """How a file was read, if that is not obvious from its name. Nothing was lost. Safe to print."""
 
     source: str
     detail: str
@@ -49,7 +49,7 @@ class Notice:
 
 
 class RefusedError(Exception):
-    """A record, or the file as a whole, cannot be taken; becomes a BadRecord where its place is known."""
+    """A record, or a file as a whole, is refused. It becomes a BadRecord where its place is known."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -57,13 +57,13 @@ class RefusedError(Exception):
         self.detail = detail
 
     def at(self, source: str, line: int | None = None, key: object = None) -> BadRecord:
-        """The report. A key that is neither text nor a whole number is left out."""
+        """The report. A key that is neither text nor an integer is left out."""
         known = isinstance(key, str | int) and not isinstance(key, bool) and key != ""
         return BadRecord(source, line, shown(str(key), 80) if known else None, self.code, self.detail)
 
 
 def shown(text: str, max_chars: int = 0) -> str:
-    r"""The text fit for a terminal or a log: what cannot be printed is escaped as \n, \x1b, \u2028, \udc80."""
+    r"""The text made safe for a terminal or a log: unprintable characters are escaped as \n, \x1b, \u2028, \udc80."""
     if max_chars and len(text) > max_chars:
         text = text[:max_chars] + "…"
     if text.isprintable():

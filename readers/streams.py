@@ -1,7 +1,7 @@
-"""From an open file to a buffered stream of bytes: size fixed when opened, unpacked, UTF-16 turned into UTF-8,
-lines that end in a carriage return ended by a line feed.
+"""From an open file to a buffered stream of bytes: its size is fixed at opening, gzip is unpacked, UTF-16 is converted
+to UTF-8, and carriage returns as line ends to line feeds.
 
-Knows nothing of lines and records. Each layer is an `io.RawIOBase`; each holds a bounded amount of data.
+Knows nothing of lines and records. Each layer is an `io.RawIOBase` with bounded memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from readers.records import RefusedError
 _BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 16 * 1024
 
-#: Text packs to a tenth, a log to a hundredth. Beyond this ratio, and this size, it is a bomb.
+#: Text compresses to a tenth, a log to a hundredth. A file above this ratio and size is a decompression bomb.
 _MAX_RATIO = 200
 _BOMB_BYTES = 64 * MIB
 
@@ -39,29 +39,29 @@ class Stream:
 
     buffer: io.BufferedReader
     encoding: str
-    #: What the file itself was in, if that was found and is worth a word; None for UTF-8 and what was asked for.
+    #: The detected encoding of the file, if it is worth a notice; None for UTF-8 and for a requested encoding.
     found: str | None = None
-    #: Most of the file is in this encoding: what is not is odd there. False where it is a guess, or was asked for.
+    #: Most of the file is in this encoding, so that anything else is an error. False if it is a guess or was requested.
     sure: bool = False
-    #: Lines ended in a carriage return alone.
+    #: Lines ended with a carriage return alone.
     had_cr: bool = False
 
     def head(self) -> bytes:
-        """The first bytes; they stay to be read."""
+        """The first bytes, without consuming them."""
         return self.buffer.peek(1)[:_HEAD_BYTES]
 
     def as_utf8(self) -> io.BufferedReader:
-        """The bytes in UTF-8; what cannot be decoded becomes bytes that are not UTF-8."""
+        """The bytes in UTF-8; bytes that cannot be decoded become bytes that are not UTF-8."""
         return self.buffer if self.encoding == "utf-8" else _as_utf8(self.buffer, self.encoding)
 
 
 @contextmanager
 def opened(file: DocumentFile, encoding: str | None) -> Iterator[Stream]:
-    """Open a regular file; read no more than it holds now. Without an encoding, it is found.
+    """Open a regular file, limited to its current size. If no encoding is given, it is detected.
 
-    RefusedError CHANGED_WHILE_READ when left, if it changed meanwhile: what was read may be half old, half new.
+    Raises RefusedError CHANGED_WHILE_READ on exit if the file was changed: what was read may be half old, half new.
     """
-    # Not following links and not blocking: the file may have become a link or a FIFO since it was found.
+    # No links and no blocking: the file may have been replaced by a link or a FIFO since it was found.
     fd = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with io.FileIO(fd, "rb") as raw:
         before = os.fstat(fd)
@@ -85,7 +85,7 @@ def _decoded(from_start: Callable[[], io.BufferedReader], asked: str | None) -> 
     for magic, name in _OTHER_FORMATS.items():
         if head.startswith(magic):
             raise RefusedError(
-                "WRONG_FORMAT", f"it holds {name}, not what its name says: unpack or convert it"
+                "WRONG_FORMAT", f"it contains {name}, not what its name says: unpack or convert it"
             )
     if head.startswith(codecs.BOM_UTF8):
         stream.read(len(codecs.BOM_UTF8))
@@ -103,14 +103,14 @@ def _decoded(from_start: Callable[[], io.BufferedReader], asked: str | None) -> 
 
 
 def _in_lines(stream: io.BufferedReader, encoding: str) -> Stream:
-    """The stream, in UTF-8 if lines could not be told in its own encoding."""
+    """The stream, converted to UTF-8 if lines cannot be split in its own encoding."""
     if encoding.startswith(("utf-16", "iso2022")):
         return Stream(_as_utf8(stream, "utf-16-le" if encoding == "utf-16" else encoding), "utf-8")
     return Stream(stream, encoding)
 
 
 def _one_line_end(stream: Stream) -> Stream:
-    """Old Macintosh files, and Excel's "CSV (Macintosh)", have carriage returns alone."""
+    """Old Macintosh files, and "CSV (Macintosh)" of Excel, have carriage returns as line ends."""
     head = stream.head()
     if b"\r" not in head or b"\n" in head:
         return stream
@@ -122,7 +122,7 @@ def _as_utf8(stream: io.BufferedReader, encoding: str) -> io.BufferedReader:
 
 
 class _Capped(io.RawIOBase):
-    """A file as long as it was when it was opened, so that one that grows for ever has an end."""
+    """A file limited to its size at opening, so that a growing file has an end."""
 
     def __init__(self, raw: io.FileIO, n_bytes: int) -> None:
         self._raw, self._left, self.n_read = raw, n_bytes, 0
@@ -138,7 +138,7 @@ class _Capped(io.RawIOBase):
 
 
 class _Layer(io.RawIOBase):
-    """A stream made of another; its `some` makes the bytes."""
+    """A stream made from another one; `some` produces the bytes."""
 
     def readable(self) -> bool:
         return True
@@ -150,11 +150,11 @@ class _Layer(io.RawIOBase):
 
     @abstractmethod
     def some(self, n_bytes: int) -> bytes:
-        """At most so many bytes; none at the end."""
+        """At most `n` bytes; empty at the end."""
 
 
 class _Unpacked(_Layer):
-    """What a gzip file holds."""
+    """The content of a gzip file."""
 
     def __init__(self, packed: _Capped) -> None:
         self._packed, self._n_bytes = packed, 0
@@ -164,7 +164,7 @@ class _Unpacked(_Layer):
         try:
             data = self._gzip.read1(n_bytes)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            reason = f"it cannot be unpacked to its end ({error}): what comes after that place was not read"
+            reason = f"it cannot be unpacked to its end ({error}): the rest was not read"
             raise RefusedError("BAD_GZIP", reason) from None
         self._n_bytes += len(data)
         if self._n_bytes > max(_BOMB_BYTES, _MAX_RATIO * self._packed.n_read):
@@ -176,7 +176,7 @@ class _Unpacked(_Layer):
 
 
 def _as_surrogate(error: UnicodeError) -> tuple[str, int]:
-    """Half a surrogate pair, which is no UTF-8, for bytes that cannot be decoded: its line is refused, not the file."""
+    """A lone surrogate, which is not UTF-8, for bytes that cannot be decoded: the line is refused, not the file."""
     assert isinstance(error, UnicodeDecodeError)
     return "\udcff", error.end
 
@@ -185,7 +185,7 @@ codecs.register_error("docmill-surrogate", _as_surrogate)
 
 
 class _AsUtf8(_Layer):
-    """Another encoding as UTF-8. Half a character and unpaired surrogates become bytes that are not UTF-8."""
+    """Another encoding as UTF-8. Incomplete characters and lone surrogates become bytes that are not UTF-8."""
 
     def __init__(self, stream: io.BufferedReader, encoding: str) -> None:
         self._stream = stream
@@ -205,7 +205,7 @@ class _AsUtf8(_Layer):
 
 
 class _CrAsLf(_Layer):
-    """Carriage returns as line feeds. One that comes with a line feed after all stays one line end."""
+    """Carriage returns as line feeds. A carriage return with a line feed is still one line end."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""CSV and TSV: a header, then a row a document. Knows which column holds what."""
+"""CSV and TSV: a header, then one row per document. Knows which column is which."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from readers import dialects, encodings
 from readers.admission import Admits, T
 from readers.dialects import Dialect
 from readers.files import DocumentFile
-from readers.normal import nfc
+from readers.normalization import nfc
 from readers.options import DEFAULT_KEY_FIELD, DEFAULT_LABEL_FIELD, ReadOptions
 from readers.records import BadRecord, Notice, RefusedError, shown
-from readers.rows import Row, rows
 from readers.streams import Stream
+from readers.table_rows import Row, rows
 
 
 def read_table(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
 ) -> Iterator[T | BadRecord | Notice]:
-    """A document or a report for every row. A header that cannot be used is one report for the file."""
+    """A document or a report for every row. An unusable header is one report for the file."""
     dialect = dialect_of(stream, file, options)
     if notice := _how_read(stream, file, options, dialect):
         yield Notice(file.shown, notice)
@@ -44,7 +44,7 @@ def read_table(
 
 
 def sample(stream: Stream) -> str:
-    """The first lines as text; they stay to be read."""
+    """The first lines as text, without consuming them."""
     head = stream.head()
     head = head[: head.rfind(b"\n") + 1] or head
     return head.decode(stream.encoding, "replace")
@@ -60,20 +60,20 @@ def dialect_of(stream: Stream, file: DocumentFile, options: ReadOptions) -> Dial
 
 
 def _how_read(stream: Stream, file: DocumentFile, options: ReadOptions, dialect: Dialect) -> str | None:
-    """What was found out about the file and is not what its name says, in a line for people."""
+    """A line that describes how the file was read, if that is not obvious from its name."""
     found = [f"as {encodings.shown(stream.found)}"] if stream.found else []
     if dialect.delimiter != ("," if file.format == "csv" else "\t") and options.delimiter is None:
         found.append(f"with {dialects.NAMES[dialect.delimiter]} between the fields")
     if file.format == "txt":
         found.append("as a table")
     if stream.had_cr:
-        found.append("with carriage returns for line ends")
+        found.append("with carriage returns as line ends")
     return f"read {', '.join(found)}" if found else None
 
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where the fields stand."""
+    """The columns of the fields."""
 
     n: int
     key: int | None
@@ -122,6 +122,6 @@ def _no_field(name: str, option: str, names: list[str], options: ReadOptions) ->
     taken |= set() if option == "--key-field" else {options.key_field, DEFAULT_KEY_FIELD}
     example = next((each for each in names if each not in taken), next(filter(None, names), None))
     if example is None:
-        return f"the header has no field {shown(name, 80)}, nor any other: the first row must name the fields"
+        return f"the header has no field {shown(name, 80)}, or any other: the first row must name the fields"
     say = f"as in {option} {shown(shlex.quote(example), 80)}"
     return f"the header has no field {shown(name, 80)} (it has: {seen}): name the right one, {say}"

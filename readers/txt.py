@@ -1,4 +1,4 @@
-"""Plain text: one document a file, its key the path. Some .txt files are tables: those that are asked for fields."""
+"""Plain text: one document per file, with the path as its key. A .txt file is a table if fields are requested."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from readers.records import BadRecord, Notice, RefusedError, shown
 from readers.streams import Stream
 from readers.tables import dialect_of, read_table, sample
 
-#: Lines with equally many tabs that make a text look like a table.
+#: A text looks like a table if this many lines have the same number of tabs.
 _TABLE_LINES = 4
 
 
 def read_txt(
     stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
 ) -> Iterator[T | BadRecord | Notice]:
-    """One document or one report, or those of a table. Line ends become line feeds."""
+    """One document or report, or those of a table. Line ends become line feeds."""
     dialect = dialect_of(stream, file, options)
     if options.txt_tables == "always" or (options.names_fields and dialect.has_fields):
         yield from read_table(stream, file, options, admission)
@@ -41,12 +41,12 @@ def read_txt(
 
 
 def _words(stream: Stream, options: ReadOptions, dialect: Dialect) -> Iterator[str]:
-    """What is not plain about a text that is read as one document."""
+    """Notices about a text that is read as one document."""
     if stream.found:
         yield f"read as {encodings.shown(stream.found)}"
     if options.names_fields:
         yield (
-            f"read as one document: no table with a field {shown(options.text_field, 80)} starts it, "
+            f"read as one document: it does not start with a table that has a field {shown(options.text_field, 80)}, "
             "so the options for fields are not used"
         )
     elif dialect.delimiter == "\t" and dialects.is_even(sample(stream), dialect, _TABLE_LINES):
@@ -55,5 +55,5 @@ def _words(stream: Stream, options: ReadOptions, dialect: Dialect) -> Iterator[s
         if others:
             yield (
                 f"read as one document, but it looks like a table of {shown(', '.join(names[:20]), 200)}: "
-                f"to read it so, name the text, as in {options.text_option} {shown(shlex.quote(others[0]), 80)}"
+                f"to read it as one, name the text, as in {options.text_option} {shown(shlex.quote(others[0]), 80)}"
             )

@@ -1,9 +1,9 @@
-"""From files to stored documents: what `docmill add` does, and `from scheduler import add`."""
+"""From files or records to stored documents: what `docmill add` and `Client.add` do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,26 @@ from sqlalchemy.exc import IntegrityError
 
 from db import documents
 from db.documents import Added, NewDocument
+from db.store import Store
 from readers import BadRecord, Notice, ReadOptions, Record, read
 from readers.files import nobody
+from readers.mappings import read_mappings
 from readers.markup_notices import MarkupNotices
 from scheduler.files import KIND, FileRegister, FilesReport
-from scheduler.store import make_store, store
 from workers import kinds
 
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the files."""
+    """What became of the files or records."""
 
     n_new: int
     n_changed: int
     n_unchanged: int
-    #: What could not be read, with file, line and reason; it cost nothing but itself.
+    #: Records that could not be read, each with its place and the reason. The others are stored.
     bad: Sequence[BadRecord]
-    #: What is to be known of files that were read all the same: the encoding and delimiter that were found, or that
-    #: their texts look like markup.
+    #: Remarks about files that were read: the encoding and delimiter that were detected, or texts that look like
+    #: markup.
     notices: Sequence[Notice] = ()
     #: The files that a job makes documents of.
     files: FilesReport = field(default_factory=FilesReport)
@@ -40,59 +41,86 @@ class Report:
         return self.n_new + self.n_changed + self.n_unchanged + self.files.n_files
 
 
+#: Called after each batch with what is stored and the number of bad records so far.
+Tell = Callable[[Added, int], None]
+
+
 def add(
+    make: Callable[[], Store],
     *paths: str | PathLike[str],
     collection: str,
     options: ReadOptions | None = None,
-    tell: Callable[[Added, int], None] = lambda stored, n_bad: None,  # noqa: ARG005
+    tell: Tell | None = None,
     extract: Mapping[str, Any] | None = None,
     extract_again: bool = False,
     only_records: bool = False,
 ) -> Report:
-    """Add the documents in files and folders to a collection, which is made with the first of them.
+    """Add the documents in files and folders to a collection, which is created if it does not exist.
 
     Texts, tables and JSON are read at once. Other files (PDF, HWP, office, web pages, mail, archives) are registered,
-    and a job of the kind `extract`, with the parameters `extract`, makes documents of them: `Report.files` says which.
-    With `extract_again` it takes those too that failed, or that an older version of the extractor has read. With
-    `only_records` such files are refused.
+    and a job of the kind `extract`, with the parameters `extract`, makes documents of them (`Report.files`).
+    With `extract_again`, it also takes those that failed or that an older extractor read. With `only_records`, such
+    files are refused.
 
-    Unchanged documents are skipped, changed ones become a new version. Each batch is a transaction: an
-    interrupted add loses nothing it counted, and running it again goes on where it stopped. `tell` is called
-    now and then with what is stored and the number of bad records so far. ValueError for a name that is none.
-    A store is made where there is none, once there is something to put in.
+    Unchanged documents are skipped; changed ones become a new version. Each batch is a transaction: an interrupted
+    add loses nothing that it counted, and running it again continues. `make` opens the store, creating it if needed;
+    it is called with the first document. ValueError for an invalid collection name.
     """
-    check_collection_name(collection)
-    added = Added()
-    bad: list[BadRecord] = []
     notices: list[Notice] = []
-    markup = MarkupNotices(notices.append)
-    others = FileRegister(collection, dict(extract or {}), extract_again, bad.append)
+    bad: list[BadRecord] = []
+    options = options or ReadOptions()
+    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append)
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
-    records = read(
-        [Path(path) for path in paths], options, notices.append, nobody if only_records else others.takes
-    )
-    good = _good(records, bad, markup)
-    collection_id = None
-    for batch in documents.batches(good):
-        if collection_id is None:
-            make_store()
-            with store().write() as session:
-                collection_id = documents.collection_id(session, collection, create=True)
-        added += _store(collection_id, batch)
-        tell(added, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices, others.submit())
+    takes = nobody if only_records else others.takes
+    found = read([Path(path) for path in paths], options, notices.append, takes)
+    report = _add(make, found, collection, notices, tell, bad)
+    return replace(report, files=others.submit())
+
+
+def add_records(
+    make: Callable[[], Store],
+    records: Iterable[Mapping[str, Any]],
+    *,
+    collection: str,
+    options: ReadOptions | None = None,
+    tell: Tell | None = None,
+) -> Report:
+    """As `add`, for records from Python. Their fields are checked like those of a file."""
+    return _add(make, read_mappings(records, options or ReadOptions()), collection, [], tell, [])
 
 
 def check_collection_name(name: str) -> None:
-    """Refuse names that nobody could type again."""
+    """Raise ValueError for a name that is hard to type again."""
     if not name or name != name.strip() or not name.isprintable() or len(name) > 100:
-        raise ValueError(f"{name!r} is no name for a collection: use up to 100 printable characters")
+        raise ValueError(f"{name!r} is not a valid collection name: use up to 100 printable characters")
+
+
+def _add(
+    make: Callable[[], Store],
+    found: Iterable[Record | BadRecord],
+    collection: str,
+    notices: list[Notice],
+    tell: Tell | None,
+    bad: list[BadRecord],
+) -> Report:
+    check_collection_name(collection)
+    added = Added()
+    store: Store | None = None
+    for batch in documents.batches(_good(found, bad, MarkupNotices(notices.append))):
+        if store is None:
+            store = make()
+            with store.write() as session:
+                collection_id = documents.collection_id(session, collection, create=True)
+        added += _store(store, collection_id, batch)
+        if tell is not None:
+            tell(added, len(bad))
+    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
 
 
 def _good(
-    records: Iterable[Record | BadRecord], bad: list[BadRecord], markup: MarkupNotices
+    found: Iterable[Record | BadRecord], bad: list[BadRecord], markup: MarkupNotices
 ) -> Iterator[NewDocument]:
-    for record in records:
+    for record in found:
         if isinstance(record, Record):
             markup.look(record)
             yield NewDocument(record.key, record.text, record.label, record.source)
@@ -100,11 +128,11 @@ def _good(
             bad.append(record)
 
 
-def _store(collection_id: int, batch: list[NewDocument]) -> Added:
-    """One transaction. When another `add` stored one of these keys in between, look again once."""
+def _store(store: Store, collection_id: int, batch: list[NewDocument]) -> Added:
+    """One transaction. If another `add` stored one of these keys in between, it is tried once more."""
     try:
-        with store().write() as session:
+        with store.write() as session:
             return documents.add(session, collection_id, batch)
     except IntegrityError:
-        with store().write() as session:
+        with store.write() as session:
             return documents.add(session, collection_id, batch)

@@ -1,4 +1,4 @@
-"""The scheduler's side of Redis: how many messages are there, and sending more."""
+"""The scheduler's connection to Redis: it counts the waiting messages, and sends more."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Broker:
         self._connection: Any = None
 
     def depth(self, kind: str, priority: int) -> int:
-        """Messages of a kind and priority that wait in Redis. Those a worker holds do not count: entries of
-        dead workers would stay among them."""
+        """The messages of a kind and priority that wait in Redis. Those that workers hold do not count, since the
+        entries of dead workers would stay among them."""
         channel = self._channel()
         return int(channel.client.llen(channel._q_for_pri(queue_of(kind), _celery_priority(priority))))
 
     def send(self, messages: Iterable[Message], kinds: dict[str, Kind]) -> None:
-        """Send messages, each with words for people (Flower shows them)."""
+        """Send messages, each with a description that Flower shows."""
         connection = self._channel().connection.client
         with self._app.amqp.Producer(connection) as producer:
             for message in messages:
@@ -45,7 +45,7 @@ class Broker:
                 )
 
     def ping(self) -> None:
-        """Raises what the client raises when Redis does not answer."""
+        """Raise the client's error if Redis does not answer."""
         self._channel().client.ping()
 
     def close(self) -> None:

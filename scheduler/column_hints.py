@@ -1,4 +1,4 @@
-"""What a query's error about a column leaves out: the columns there are, those named most like it first."""
+"""Adds to a query's error about a column the columns that exist, most similar names first."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from sqlalchemy import inspect
 from db import views
 from db.store import Store
 from db.tables import Base
-from scheduler.store import store
 
 #: As SQLite and PostgreSQL say it: `no such column: l.scoer`, `column "scoer" does not exist`.
 _MISSING = re.compile(r'no such column: "?([\w.]+)|column "?([\w.]+)"? does not exist')
 
 
 @contextmanager
-def naming_columns(query: str) -> Iterator[None]:
-    """Add to a ValueError about a column that is not there what the views and tables in the query have."""
+def naming_columns(store: Store, query: str) -> Iterator[None]:
+    """Add to a ValueError about a missing column the columns of the views and tables in the query."""
     try:
         yield
     except ValueError as error:
@@ -28,7 +27,7 @@ def naming_columns(query: str) -> Iterator[None]:
         if found is None:
             raise
         name = (found[1] or found[2]).rpartition(".")[2]
-        raise ValueError(f"{error}{columns_like(store(), query, name)}") from None
+        raise ValueError(f"{error}{columns_like(store, query, name)}") from None
 
 
 def columns_like(where: Store, query: str, name: str) -> str:

@@ -1,7 +1,7 @@
-"""Schedules: when they are due in their time zone, and the firing itself.
+"""Schedules: when they are due in their time zone, and how they fire.
 
-Times follow Debian's cron at the changes of the clock: a fixed time that a spring night skips fires right
-after the gap, one that an autumn night repeats fires once. Times missed while no scheduler ran are one firing.
+When the clocks change, times follow Debian's cron: a fixed time that is skipped in spring fires right after the gap,
+and one that is repeated in autumn fires once. Times that were missed while no scheduler ran become one firing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from scheduler.requests import JobRequest, submit
 log = logging.getLogger("docmill.scheduler")
 
 
-#: The words that cron knows for common times.
+#: The names that cron has for common times.
 WORDS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -64,7 +64,7 @@ def next_after(cron: str, time_zone: str, moment: datetime) -> datetime:
 
 def latest_due(due: Due, moment: datetime) -> datetime:
     """The last due time not after `moment`: what is fired when several were missed."""
-    # Backwards, CronSim leaves out the time that it starts from.
+    # Backwards, CronSim does not return the time that it starts from.
     from_here = (moment + timedelta(seconds=1)).astimezone(_zone(due.time_zone))
     backwards = (found.astimezone(UTC) for found in CronSim(_fields(due.cron), from_here, reverse=True))
     return max(next(found for found in backwards if found <= moment), due.next_at)
@@ -79,8 +79,8 @@ def _fields(cron: str) -> str:
 
 
 def fire_due(store: Store, stopping: threading.Event | None = None) -> bool:
-    """Fire every schedule that is due, until told to stop; each firing and its jobs are one transaction. Whether
-    there was one."""
+    """Fire every schedule that is due, until told to stop. Each firing and its jobs are one transaction. Returns
+    whether a schedule was due."""
     with store.read() as session:
         waiting = schedules.due(session)
     for schedule in waiting:
@@ -118,7 +118,7 @@ def _fire(store: Store, due: Due) -> None:
 
 
 def _skip(store: Store, due: Due, fault: str) -> None:
-    """A firing that cannot submit is kept with its reason, and the schedule goes on to its next time."""
+    """Store a firing that could not submit, with its reason; the schedule goes on to its next time."""
     with store.write() as session:
         moment = clock(session)
         run_id = schedules.take(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from db import documents, files, selection
 from db.documents import BATCH, Added, NewDocument
 from db.sql import one_of
+from db.store import Store
 from db.tables import Extraction
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
 from readers import BadRecord
@@ -25,7 +26,6 @@ from readers.files import OtherFile, unreadable
 from readers.records import RefusedError, shown
 from scheduler import requests
 from scheduler.requests import JobRequest
-from scheduler.store import make_store, store
 
 KIND = "extract"
 #: What a file counts for at most when a job is cut into chunks: SQL adds these up as 32-bit numbers.
@@ -61,6 +61,8 @@ class FilesReport:
 class FileRegister:
     """Takes files one by one, stores them by the batch, and submits the job at the end."""
 
+    #: Opens the store, creating it if needed; called with the first file.
+    make: Callable[[], Store]
     collection: str
     #: Of the job; names and values.
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -73,10 +75,16 @@ class FileRegister:
         self._batch: dict[str, NewDocument] = {}
         self._seen: set[str] = set()
         self._files: int | None = None
+        self._opened: Store | None = None
         self._added = Added()
         self._unread: list[int] = []
         self._read: list[int] = []
         self._failed: dict[int, int] = {}
+
+    @property
+    def _store_made(self) -> Store:
+        assert self._opened is not None
+        return self._opened
 
     def takes(self, file: OtherFile) -> bool:
         """Whether this is a file to be read by a job; then it is registered, or reported."""
@@ -121,12 +129,12 @@ class FileRegister:
         if not self._batch:
             return
         if self._files is None:
-            make_store()
-            with store().write() as session:
+            self._opened = self.make()
+            with self._opened.write() as session:
                 target = documents.collection_id(session, self.collection, create=True)
                 self._files = files.collection_of(session, target, create=True)
         assert self._files is not None
-        with store().write() as session:
+        with self._store_made.write() as session:
             found = files.register(session, self._files, list(self._batch.values()), KIND)
         self._added += found.added
         self._unread += found.unread
@@ -139,7 +147,7 @@ class FileRegister:
         self._store()
         if self._files is None:
             return FilesReport()
-        with store().write() as session:
+        with self._store_made.write() as session:
             selection.one_at_a_time(session, self._files)
             outdated = _outdated(session, self._read)
             wanted = {*self._unread}

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from db import documents, labels
 from db.errors import ConflictError, NotFoundError
 from db.labels import Given
+from db.store import Store
 from readers.admission import check_key, read_label
 from readers.label_files import LabelRecord, read_labels
 from readers.label_text import each
 from readers.options import ReadOptions
 from readers.records import BadRecord, Notice, RefusedError
 from scheduler import queries
-from scheduler.store import store
 
 #: The source of labels that a query found.
 SQL = "sql"
@@ -25,16 +25,16 @@ SQL = "sql"
 
 @dataclass(frozen=True)
 class LabelReport:
-    """What became of the labels of a file or a query."""
+    """How many labels of a file or a query were given, and what could not be."""
 
     n_given: int
-    #: What could not be read, or is about a document that is not there; it cost nothing but itself.
+    #: Records that could not be read, or whose document does not exist. All others were given.
     bad: Sequence[BadRecord]
-    #: How the file was read, where its name does not say it.
+    #: How the file was read, if its name does not say so.
     notices: Sequence[Notice] = ()
 
 
-def set_label(key: str, label: str, collection: str | None = None) -> str:
+def set_label(store: Store, key: str, label: str, collection: str | None = None) -> str:
     """Give a document a label by hand (a JSON list for several); returns the collection's name."""
     try:
         checked = read_label(label)
@@ -42,7 +42,7 @@ def set_label(key: str, label: str, collection: str | None = None) -> str:
         raise ValueError(f"the label {label[:80]!r}: {refused.detail}") from None
     if checked is None:
         raise ValueError("the label is blank: write '[]' for a document to which no label applies")
-    with store().write() as session:
+    with store.write() as session:
         name = collection_of(session, key, collection)
         number = documents.collection_id(session, name)
         if labels.give(session, number, [Given(key, each(checked), labels.HUMAN)]):
@@ -51,9 +51,9 @@ def set_label(key: str, label: str, collection: str | None = None) -> str:
     return name
 
 
-def remove_label(key: str, collection: str | None = None) -> str:
-    """Take back what was given to a document; returns the collection's name."""
-    with store().write() as session:
+def remove_label(store: Store, key: str, collection: str | None = None) -> str:
+    """Remove the labels that a document was given; returns the collection's name."""
+    with store.write() as session:
         name = collection_of(session, key, collection)
         labels.remove(session, documents.collection_id(session, name), key)
     return name
@@ -76,22 +76,22 @@ def _hint(session: Session, key: str, collection: str | None = None) -> str:
     return f": {hint}" if hint else ""
 
 
-def from_file(path: Path, collection: str, options: ReadOptions | None = None) -> LabelReport:
+def from_file(store: Store, path: Path, collection: str, options: ReadOptions | None = None) -> LabelReport:
     """Give the labels of a file with the fields key and label, in one transaction."""
     notices: list[Notice] = []
-    return replace(_give(read_labels(path, options, notices.append), collection), notices=notices)
+    return replace(_give(store, read_labels(path, options, notices.append), collection), notices=notices)
 
 
-def from_query(query: str, collection: str) -> LabelReport:
+def from_query(store: Store, query: str, collection: str) -> LabelReport:
     """The same from a SELECT whose first two columns are key and label."""
-    return _give(_found_by(query), collection)
+    return _give(store, _found_by(store, query), collection)
 
 
-def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
-    # Not cut: some of the labels would make another model.
-    found = queries.run(query)
+def _found_by(store: Store, query: str) -> Iterator[LabelRecord | BadRecord]:
+    # Without a limit: a model trained on only some of the labels would be another one.
+    found = queries.run(store, query)
     if len(found.columns) < 2:
-        raise ValueError("the query for labels: its first two columns must be key and label")
+        raise ValueError("the label query must return key and label as its first two columns")
     for number, (key, label, *_) in enumerate(found.rows, start=1):
         try:
             checked = read_label(label)
@@ -101,7 +101,7 @@ def _found_by(query: str) -> Iterator[LabelRecord | BadRecord]:
             yield refused.at("the query, row", number, key)
 
 
-def _give(records: Iterable[LabelRecord | BadRecord], collection: str) -> LabelReport:
+def _give(store: Store, records: Iterable[LabelRecord | BadRecord], collection: str) -> LabelReport:
     bad: list[BadRecord] = []
     given: list[Given] = []
     for record in records:
@@ -110,7 +110,7 @@ def _give(records: Iterable[LabelRecord | BadRecord], collection: str) -> LabelR
         else:
             bad.append(record)
     sources = {each.key: each.source for each in given}
-    with store().write() as session:
+    with store.write() as session:
         unknown = labels.give(session, documents.collection_id(session, collection), given)
     for key in unknown:
         place, _, line = sources[key].rpartition(":")

@@ -1,4 +1,4 @@
-"""A user's own query, run on the store so that it can change nothing."""
+"""A user's own query, run so that it can change nothing."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import re
 
 from db import ad_hoc, views
 from db.ad_hoc import Found, QueryError
+from db.store import Store
 from db.tables import Base
 from scheduler.column_hints import naming_columns
-from scheduler.store import store
 from workers.settings import settings
 
 
-def run(query: str, limit: int | None = None) -> Found:
-    """The columns and the first `limit` rows of a SELECT. ValueError where it is none, or the database refuses it."""
-    with naming_columns(query):
+def run(store: Store, query: str, limit: int | None = None) -> Found:
+    """The columns and the first `limit` rows of a SELECT. ValueError if it is none, or the database refuses it."""
+    with naming_columns(store, query):
         try:
-            return ad_hoc.run(store(), query, seconds=settings().query_seconds, limit=limit)
+            return ad_hoc.run(store, query, seconds=settings().query_seconds, limit=limit)
         except QueryError as error:
             raise ValueError(f"the query: {error}{_did_you_mean(str(error))}") from None
 
 
 def _did_you_mean(said: str) -> str:
-    """The view or table that is named like the one which the database does not have."""
+    """The view or table whose name is most like the missing one."""
     missing = re.search(r'no such table: (\S+)|relation "(\S+)" does not exist', said)
     if missing is None:
         return ""

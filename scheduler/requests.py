@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from db import documents, evaluations, files, jobs, model_versions
-from db.errors import ConflictError, NotFoundError, NothingToDoError, StoreError
+from db.chunks import ChunkSize
+from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
 from db.jobs import NewJob, Submitted
-from db.selection import ChunkSize, LeftOut
+from db.selection import LeftOut
 from db.tables import Collection, Job
+from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
 from workers import kinds
 
@@ -26,7 +29,7 @@ class JobRequest:
     model: str | None = None
     #: Names and values; text is read as the parameter's type.
     parameters: dict[str, Any] = field(default_factory=dict)
-    #: 0 (whenever) to 9 (at once).
+    #: 0 (lowest) to 9 (highest).
     priority: int = 5
     #: The same key twice is one job.
     key: str | None = None
@@ -51,10 +54,11 @@ def submit(
     is no document to take; the caller rolls back then."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
-        raise ValueError(f"priority {request.priority} is out of range: 0 (whenever) to 9 (at once)")
+        raise ValueError(f"priority {request.priority} is out of range: 0 (lowest) to 9 (highest)")
     parameters = kinds.parse_parameters(kind, request.parameters)
+    _check_tables(session, kind)
     if request.after is not None:
-        jobs.job_state(session, request.after)
+        jobs.state_of(session, request.after)
     collection = documents.collection_id(session, request.collection)
     if kind.over_files:
         collection = _files_of(session, collection, request)
@@ -103,6 +107,16 @@ def _files_of(session: Session, collection: int, request: JobRequest) -> int:
     return found
 
 
+def _check_tables(session: Session, kind: Kind) -> None:
+    """Refuse a kind of another package whose tables nobody has created."""
+    rows = (*kind.rows, *kind.figure_rows)
+    for table in sorted({row.table for row in rows} & from_rows()):
+        if not inspect(session.connection()).has_table(table):
+            raise OldSchemaError(
+                f"the store has no table {table!r} for results of the kind {kind.name!r}: run `docmill db upgrade`"
+            )
+
+
 def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> StoreError:
     missing = "documents with a label" if kind.labelled_only else "files" if kind.over_files else "documents"
     words = left_out.words if left_out is not None else ""
@@ -110,16 +124,14 @@ def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> Store
         return ConflictError(
             f"collection {request.collection!r} has no {missing}: there is nothing to train on"
         )
-    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: `docmill add` brings some"
+    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: add some with `docmill add`"
     return NothingToDoError(f"nothing to do: collection {request.collection!r} {why}", left_out)
 
 
 def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = None) -> Submitted:
     """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
     them. NothingToDoError if there are none."""
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    job = jobs.by_id(session, job_id)
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
     kind = kinds.find(job.kind)
@@ -171,9 +183,7 @@ def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, 
     job_id = getattr(parameters, wanted.parameter)
     if not job_id:
         raise ValueError(f"{kind.name}: say which {wanted.kind} job: -p {wanted.parameter}=JOB")
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
+    job = jobs.by_id(session, job_id)
     if job.kind != wanted.kind:
         raise ValueError(f"job {job.id} is a {job.kind} job: {kind.name} needs a {wanted.kind} job")
     if job.collection_id != collection_id:
@@ -196,11 +206,11 @@ def _model(
         return name, None
     if kind.model_from is None:
         if request.model is not None:
-            raise ValueError(f"{kind.name} uses no model: leave --model out")
+            raise ValueError(f"{kind.name} uses no model: omit --model")
         return None, None
     if not kind.needs_model(parameters):
         if request.model is not None:
-            raise ValueError(f"{kind.name} uses no model with these parameters: leave --model out")
+            raise ValueError(f"{kind.name} uses no model with these parameters: omit --model")
         return None, None
     if request.after is not None:
         return request.model, None

@@ -120,6 +120,20 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
     return store
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A database without tables."""
+    if request.param == "sqlite":
+        store = Store(f"sqlite:///{tmp_path}/fresh.db")
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        server.execute("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
+        server.execute("CREATE DATABASE fresh")
+        store = Store(server.url("fresh"))
+    yield store
+    store.close()
+
+
 @pytest.fixture
 def sqlite_store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:
     path = tmp_path / "docmill.db"

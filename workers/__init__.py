@@ -1,1 +1,1 @@
-"""The workers: the Celery app, the chunk task, lease keeping, one worker process for each device."""
+"""The workers: the Celery app and its task, running chunks under leases, and one worker process for each device."""

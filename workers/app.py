@@ -46,12 +46,12 @@ def make_app() -> Celery:
         worker_pool_start_method="spawn",
         # The default of 4 s takes a child that is importing torch for dead.
         worker_proc_alive_timeout=600,
-        # A message of the wrong shape is refused, and ends no worker.
+        # A malformed message is refused, and does not end the worker.
         worker_consumer="workers.processes.consumer:Consumer",
         worker_prefetch_multiplier=1,
         # Early acknowledgement would hoard one message beside the one that runs.
         worker_disable_prefetch=True,
-        # The lease in the store brings lost work back, Redis does not.
+        # The lease in the store requeues lost work, not Redis.
         task_acks_late=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,

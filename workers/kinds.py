@@ -23,7 +23,7 @@ ENTRY_POINTS = "docmill.kinds"
 @cache
 def all_kinds() -> dict[str, Kind]:
     """Every kind by name; the tables of their rows are known from then on. A module that cannot be imported, has no
-    KINDS, or repeats a name raises ValueError."""
+    KINDS, repeats a name or has a row that can be no table raises ValueError."""
     from nlp_tasks.registry import KINDS
 
     kinds = dict(KINDS)
@@ -33,11 +33,18 @@ def all_kinds() -> dict[str, Kind]:
                 raise ValueError(f"{source} repeats the kind {kind.name!r}")
             kinds[kind.name] = kind
     for kind in kinds.values():
+        _make_tables(kind)
+    return kinds
+
+
+def _make_tables(kind: Kind) -> None:
+    try:
         for row in kind.rows:
             result.from_row(row)
         for row in kind.figure_rows:
             result.from_row(row, ModelFigure)
-    return kinds
+    except TypeError as error:
+        raise ValueError(f"kind {kind.name}: {error}") from error
 
 
 def _from_others() -> Iterator[tuple[str, Sequence[Kind]]]:

@@ -1,5 +1,5 @@
-"""How workers and schedulers talk to Redis and treat chunks. The only file of this package that reads the
-environment; every variable is described in .env.example."""
+"""The settings of workers and schedulers. The only file of this package that reads the environment; every variable is
+described in .env.example."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Settings(StoreSettings):
 
     #: Empty means the embedded Redis of `docmill up`.
     redis_url: str = Field(default="", repr=False)
-    #: A worker that uses no CPU time for so long, or so much of it without a sign of life, is taken for dead or hung.
+    #: A worker that uses no CPU time for this long, or this much of it without a heartbeat, is taken for dead or hung.
     lease_seconds: float = Field(default=60, gt=0)
-    #: A model may take so long to load.
+    #: How long a model may take to load.
     load_seconds: float = Field(default=600, gt=0)
-    #: A worker that is told to stop may end its batch for so long.
+    #: How long a worker that is told to stop may take to end its batch.
     grace_seconds: float = Field(default=30, gt=0)
-    #: Messages that Redis holds for each kind and priority.
+    #: At most this many messages of each kind and priority are in Redis.
     window: int = Field(default=64, gt=0)
-    #: The scheduler looks at everything at least so often.
+    #: How often the scheduler looks for lost leases and due schedules (at least once a second).
     tick_seconds: float = Field(default=2, gt=0)
-    #: A message that was not claimed after so long is sent again.
+    #: A chunk that was not claimed this long after its message is sent again.
     resend_seconds: float = Field(default=10, gt=0)
     #: Modules, separated by commas, whose KINDS are kinds of jobs beside docmill's own.
     kind_modules: str = ""

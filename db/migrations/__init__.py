@@ -19,11 +19,12 @@ LOCK = 0x646F636D
 
 def upgrade(store: Store, *, only_migrations: bool = False) -> None:
     """Run the migrations that are missing, in one transaction, and make the tables of kinds from other packages
-    unless `only_migrations`. Raises NewerSchemaError, and changes nothing, on tables that a newer docmill made."""
+    unless `only_migrations`. Views are created anew, unless a newer docmill made them. Raises NewerSchemaError, and
+    changes nothing, on tables that a newer docmill made."""
     from alembic import command
     from sqlalchemy import text
 
-    from db import views
+    from db import view_digest
 
     # Its plugins announce themselves at every start; what matters is raised.
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -33,11 +34,14 @@ def upgrade(store: Store, *, only_migrations: bool = False) -> None:
         store.refuse_newer(_schema(connection))
         config = alembic_config()
         config.attributes["connection"] = connection
-        views.drop(connection)
+        keep_views = view_digest.are_newer(connection)
+        if not keep_views:
+            view_digest.drop(connection)
         command.upgrade(config, "head")
         if not only_migrations:
             _create_tables_of_other_packages(connection)
-        views.create(connection)
+        if not keep_views:
+            view_digest.create(connection)
 
 
 def _schema(connection: Connection) -> str | None:
@@ -53,6 +57,15 @@ def newest() -> str:
     """The revision of the newest migration, from its file's name: a check needs no alembic."""
     names = (path.name for path in (Path(__file__).parent / "versions").glob("*_*.py"))
     return max(name.split("_")[3] for name in names)
+
+
+def missing_tables(store: Store) -> list[str]:
+    """The result tables that the store lacks, of the kinds that are loaded."""
+    from sqlalchemy import inspect
+
+    from db.tables import result
+
+    return sorted(result.from_rows() - set(inspect(store.engine).get_table_names()))
 
 
 def _create_tables_of_other_packages(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from db.tables.base import BigId
 
 OWNED_BY_JOB = {"job_id": "job", "document_id": "document"}
 OWNED_BY_VERSION = {"model_version_id": "model_version"}
+NOTHING: Mapping[str, str] = {}
 
 
 def create_result_table(
@@ -23,12 +24,16 @@ def create_result_table(
     *columns: sa.Column[object],
     key: Sequence[str] = (),
     owner: Mapping[str, str] = OWNED_BY_JOB,
+    refers: Mapping[str, str] = NOTHING,
+    index: bool = True,
 ) -> None:
     """Create a table whose rows belong to a job and a document (or to a model version), with the given columns
     after these. `op` is alembic's module of that name, or its Operations; `key` names the columns that tell the rows
-    of one owner apart."""
+    of one owner apart; `refers` maps other columns to the tables they refer to; `index` is for finding the rows of a
+    document."""
     is_postgres = op.get_bind().dialect.name == "postgresql"
-    foreign = [] if is_postgres and "job_id" in owner else _foreign_keys(op, name, owner)
+    references = {**owner, **refers}
+    foreign = [] if is_postgres and "job_id" in owner else _foreign_keys(op, name, references)
     op.create_table(
         name,
         *(sa.Column(column, BigId, nullable=False) for column in owner),
@@ -37,9 +42,10 @@ def create_result_table(
         sa.PrimaryKeyConstraint(*owner, *key, name=op.f(f"pk_{name}")),
     )
     if "document_id" in owner:
-        op.create_index(op.f(f"ix_{name}_document_id"), name, ["document_id"], unique=False)
+        if index:
+            op.create_index(op.f(f"ix_{name}_document_id"), name, ["document_id"], unique=False)
         if is_postgres:
-            check_references_by_statement(op, name, owner)
+            check_references_by_statement(op, name, references)
 
 
 def check_references_by_statement(op: Any, table: str, columns: Mapping[str, str]) -> None:

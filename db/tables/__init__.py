@@ -2,7 +2,7 @@
 
 from db.tables.base import Base
 from db.tables.document import Collection, Document
-from db.tables.job import CHUNK_STATES, JOB_STATES, Chunk, Job, Outcome
+from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
 from db.tables.model import (
     Model,
@@ -36,8 +36,6 @@ from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
 
 __all__ = [
-    "CHUNK_STATES",
-    "JOB_STATES",
     "Base",
     "Chunk",
     "Classification",

@@ -9,7 +9,8 @@ from sqlalchemy import JSON, BigInteger, Integer, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
-from db.sql import UtcDateTime, now
+from db.sql import StateText, UtcDateTime, now
+from db.states import ChunkState, JobState, OutcomeState
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -39,6 +40,9 @@ class Base(DeclarativeBase):
         dict[str, Any]: Json,
         list[int]: Json,
         list[Any]: Json,
+        JobState: StateText(JobState),
+        ChunkState: StateText(ChunkState),
+        OutcomeState: StateText(OutcomeState),
     }
 
 

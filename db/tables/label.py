@@ -12,7 +12,7 @@ from db.tables.base import Base
 
 
 class GivenLabel(Base):
-    """A label of a document key, whichever version of its text is the latest. It goes before the label of the
+    """A label of a document key, whichever version of its text is the latest. It takes precedence over the label of the
     document's file and before every model's. Several labels have ranks from 1; a NULL label says: none applies."""
 
     __tablename__ = "given_label"

@@ -64,24 +64,32 @@ class ModelLabelMetric(ModelFigure):
 
     __tablename__ = "model_label_metric"
 
+    #: The label.
     label: Mapped[str] = mapped_column(primary_key=True)
+    #: Share of the documents that got the label and have it.
     precision: Mapped[float]
+    #: Share of the documents that have the label and got it.
     recall: Mapped[float]
+    #: Harmonic mean of precision and recall.
     f1: Mapped[float]
-    #: Documents that have the label, and documents that got it.
+    #: Documents that have the label.
     support: Mapped[int]
+    #: Documents that got the label.
     n_predicted: Mapped[int]
     #: The probability from which on it is given, where documents may have several labels.
     threshold: Mapped[float | None]
 
 
 class ModelConfusion(ModelFigure):
-    """So many documents of one label got another, or their own. Pairs without a document have no row."""
+    """How many documents of one label were given another label, or the same. Pairs without a document have no row."""
 
     __tablename__ = "model_confusion"
 
+    #: The label that the documents have.
     true_label: Mapped[str] = mapped_column(primary_key=True)
+    #: The label that they got.
     predicted_label: Mapped[str] = mapped_column(primary_key=True)
+    #: Number of documents.
     n_documents: Mapped[int]
 
 
@@ -92,8 +100,11 @@ class ModelReliability(ModelFigure):
 
     #: From 0 (least sure).
     bin: Mapped[int] = mapped_column(primary_key=True)
+    #: Number of decisions.
     n_decisions: Mapped[int]
+    #: Their mean probability.
     confidence: Mapped[float]
+    #: Share of them that were right.
     share_right: Mapped[float]
 
 

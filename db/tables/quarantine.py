@@ -1,4 +1,4 @@
-"""Who was let out of quarantine. Outcomes are final, so a release is a row of its own."""
+"""Documents that were released from quarantine. Outcomes never change, so a release is a separate row."""
 
 from __future__ import annotations
 

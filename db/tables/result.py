@@ -8,13 +8,12 @@ A table that docmill's own queries name is a class here. The table of any other 
 from __future__ import annotations
 
 import types
-import typing
-from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from db.tables import row_checks
 from db.tables.base import Base, tables_of
 from db.tables.model import ModelFigure
 
@@ -65,21 +64,22 @@ def from_rows() -> set[str]:
 
 
 def from_row(row: type, owner: type[JobResult | ModelFigure] = JobResult) -> None:
-    """Make the table of a row dataclass, unless there is one of its name: `row.table`, its fields, and `row.key`,
-    the fields that tell the rows of one owner apart. TypeError for a field that is no column."""
+    """Make the table of a row dataclass: `row.table`, its fields, and `row.key`, the fields that tell the rows of one
+    owner apart. If there is a result table of that name with the same columns, it is the row's. TypeError with a
+    sentence if the row can be no table (db.tables.row_checks)."""
+    row_checks.check_row(row)
     name: str = row.table  # type: ignore[attr-defined]
     if name in Base.metadata.tables:
+        siblings = tables_of(ModelFigure) if owner is ModelFigure else by_job() | by_model_version()
+        row_checks.check_fits(row, set(Base.metadata.tables[name].c.keys()) if name in siblings else None)
         return
-    hints = typing.get_type_hints(row)
-    key: tuple[str, ...] = getattr(row, "key", ())
+    key = row_checks.key_of(row)
     columns: dict[str, Any] = {}
     annotations: dict[str, Any] = {}
     mapped: Any = Mapped
-    for field in fields(row):
-        hint = hints[field.name]
-        _check_column_type(row, field.name, hint)
-        columns[field.name] = mapped_column(primary_key=field.name in key)
-        annotations[field.name] = mapped[hint]
+    for field, hint in row_checks.column_types(row).items():
+        columns[field] = mapped_column(primary_key=field in key)
+        annotations[field] = mapped[hint]
     body = columns | {"__tablename__": name, "__annotations__": annotations, "__doc__": row.__doc__}
     _made[name] = types.new_class(
         f"{row.__name__}Table", (owner,), exec_body=lambda space: space.update(body)
@@ -87,14 +87,6 @@ def from_row(row: type, owner: type[JobResult | ModelFigure] = JobResult) -> Non
 
 
 _made: dict[str, type[Base]] = {}
-
-
-def _check_column_type(row: type, name: str, hint: Any) -> None:
-    parts = set(typing.get_args(hint)) - {type(None)} or {hint}
-    if len(parts) != 1 or not parts <= {int, float, str, bool, bytes}:
-        raise TypeError(
-            f"{row.__name__}.{name}: {hint} is no column type: use int, float, str, bool or bytes, or one | None"
-        )
 
 
 class Extraction(JobResult):
@@ -153,7 +145,9 @@ class Summary(JobResult):
 
     __tablename__ = "summary"
 
+    #: The chosen sentences in document order, separated by spaces; or what the model wrote.
     summary: Mapped[str]
+    #: The value of the parameter `method`.
     method: Mapped[str]
     #: Sentences in the document.
     n_sentences: Mapped[int]
@@ -166,8 +160,9 @@ class SummarySentence(JobDetail):
 
     #: From 1, in document order.
     position: Mapped[int] = mapped_column(primary_key=True)
-    #: text[start_char:end_char] is the sentence.
+    #: `text[start_char:end_char]` is the sentence.
     start_char: Mapped[int]
+    #: The first character after the sentence.
     end_char: Mapped[int]
     score: Mapped[float]
 
@@ -190,10 +185,15 @@ class SummaryScore(JobResult):
 
     #: The job that made the summary.
     summary_job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), index=True)
+    #: Single tokens: morphemes or words.
     rouge_1: Mapped[float]
+    #: Pairs of adjacent tokens.
     rouge_2: Mapped[float]
+    #: The longest common subsequence.
     rouge_l: Mapped[float]
+    #: Tokens of the summary.
     n_tokens: Mapped[int]
+    #: Tokens of the reference.
     n_reference_tokens: Mapped[int]
 
 
@@ -213,9 +213,11 @@ class Classification(JobResult):
     __tablename__ = "classification"
 
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: NULL if the model abstained.
     label: Mapped[str | None]
     #: Calibrated probability.
     score: Mapped[float]
+    #: Why the model abstained; NULL if there is a label.
     reason: Mapped[str | None]
 
 
@@ -224,7 +226,9 @@ class ShadowLabel(JobDetail):
 
     __tablename__ = "shadow_label"
 
+    #: NULL if the model abstained.
     label: Mapped[str | None]
+    #: Calibrated probability.
     score: Mapped[float]
 
 
@@ -234,14 +238,16 @@ class LabelTerm(JobDetail):
     __tablename__ = "label_term"
 
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: The label that the document got.
     label: Mapped[str]
+    #: A word, a character n-gram or a morpheme.
     term: Mapped[str]
     #: What it added to the label's score, above what it added to the other labels' on average.
     weight: Mapped[float]
 
 
 class Neighbour(JobResult):
-    """A document near another one; rank 1 is the nearest, score is their cosine."""
+    """A document near another one; rank 1 is the nearest."""
 
     __tablename__ = "neighbour"
 
@@ -255,8 +261,10 @@ class NeighbourTerm(JobDetail):
 
     __tablename__ = "neighbour_term"
 
+    #: `rank` of the neighbour in table `neighbour`.
     neighbour_rank: Mapped[int] = mapped_column(primary_key=True)
     rank: Mapped[int] = mapped_column(primary_key=True)
+    #: The word.
     term: Mapped[str]
     #: Its share of the tf-idf cosine of the two documents.
     weight: Mapped[float]

@@ -8,7 +8,7 @@ from db.tables.base import Base
 
 
 class ViewDigest(Base):
-    """One row: the fingerprint of the views as they were created (db.views.digest)."""
+    """One row: the fingerprint of the views as they were created (db.view_digest)."""
 
     __tablename__ = "view_digest"
 

@@ -1,5 +1,5 @@
-"""Who works on this store: a row for each running worker and scheduler, kept fresh by its heartbeat; and the claims
-that were lost with a worker."""
+"""The registry: a row for each running worker and scheduler, refreshed by its heartbeat; and the claims that were lost
+with a worker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROLES = ("worker", "scheduler")
 
 class Worker(Base):
     """One instance: a worker of one device, or a scheduler, from its start to its end. It is removed when the
-    process ends in order; a row that is no longer refreshed is a lost one."""
+    process stops as it should. A row that is no longer refreshed belongs to a lost process."""
 
     __tablename__ = "worker"
     __table_args__ = (
@@ -42,13 +42,13 @@ class Worker(Base):
 
 
 class LostClaim(Base):
-    """A claim whose lease ran out, or whose worker was killed with its whole machine. No evidence about any
-    document; but who died a moment later is found here."""
+    """A claim whose lease ran out, or whose worker was killed as a whole. This is no evidence about a document. If the
+    process is reported dead later, its claim is found here, and the loss becomes a crash."""
 
     __tablename__ = "lost_claim"
     __table_args__ = (Index("ix_lost_claim_lost_at", "lost_at"),)
 
-    #: No reference: rows live for days, and a chunk is never needed for them.
+    #: Not a foreign key: rows live for days, and never need their chunk.
     chunk_id: Mapped[int] = mapped_column(primary_key=True)
     fence: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[int]

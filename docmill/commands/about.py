@@ -1,4 +1,4 @@
-"""What docmill this is, and which store it works on."""
+"""docmill --version and --verbose: the version, and which store and Redis a command uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docmill.commands.output import say, warn
 
 
 def version(wanted: bool) -> None:
-    """Print the version, and leave."""
+    """Print the version and exit."""
     if wanted:
         from importlib.metadata import version as installed
 
@@ -23,12 +23,12 @@ def version(wanted: bool) -> None:
 def say_where() -> None:
     """The store and the Redis of this command, on stderr."""
     facts = where()
-    warn(f"store: {facts['store']}" + ("" if facts["exists"] else ": there is none yet"))
+    warn(f"store: {facts['store']}" + ("" if facts["exists"] else ": does not exist yet"))
     warn(f"redis: {facts['redis']}")
 
 
 def where() -> dict[str, Any]:
-    """What the settings lead to; nothing is made, and no password is in it."""
+    """What the settings stand for, without passwords; nothing is created."""
     from db.store import Store
     from workers.settings import settings
 
@@ -44,7 +44,7 @@ def where() -> dict[str, Any]:
 
 @contextmanager
 def telling_of_a_new_store() -> Iterator[None]:
-    """For what makes a store where there is none: it says so on stderr, since it may be in the wrong folder."""
+    """Print on stderr that a store was created inside: it may be in the wrong folder."""
     from db.store import Store
     from workers.settings import settings
 

@@ -12,7 +12,7 @@ from docmill.commands.shell import FAILED
 
 
 class Part(StrEnum):
-    """What runs until it is told to stop."""
+    """What runs until it is stopped."""
 
     SCHEDULER = "scheduler"
     WORKER = "worker"
@@ -21,11 +21,11 @@ class Part(StrEnum):
 def alive(
     part: Annotated[Part, typer.Argument(metavar="PART", help="scheduler or worker.")],
 ) -> None:
-    """Say whether the scheduler or worker here is alive.
+    """Check whether the scheduler or worker here is alive.
 
-    Here means in this DOCMILL_HOME. It is alive while its own loop turns and, for a worker, its processes stay up.
-    Redis, the store and others do not count: `docmill doctor` looks at all of it. The exit status is 1 after 90
-    seconds without a sign of life.
+    Here means in this DOCMILL_HOME. It is alive while its loop runs and, for a worker, its processes stay up. Redis,
+    the store and other machines are not checked; `docmill doctor` does that. The exit status is 1 after 90 seconds
+    without a sign of life.
 
     Example: docmill alive scheduler
     """

@@ -1,4 +1,4 @@
-"""docmill repro, docmill verify: a job's documents run again, here, writing nothing."""
+"""docmill repro, docmill verify: run documents of a job again, here, without writing anything."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ def repro(
         typer.Option(
             metavar="SECONDS",
             min=0.1,
-            help="Then say where it hangs, and leave; as a worker if not given.",
+            help="After this time, print where it hangs and exit; a worker's limit if not given.",
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run one document of a job here, and show what happens.
+    """Run one document of a job here and show what happens.
 
-    It runs alone, in this process, and nothing is written to the store. The result is printed; an error with
-    its whole traceback, and so is what a segmentation fault or a hang was doing. The exit status is 0 for a
-    result, 3 for an error.
+    It runs alone in this process, and nothing is written to the store. The result is printed; for an error, a
+    segmentation fault or a hang, the traceback is printed. The exit status is 0 for a result, 3 for an error.
 
     Example: docmill repro 42 report-7
     """
@@ -59,7 +58,7 @@ def repro(
 
 
 def _tried(run: Callable[[], Any]) -> Any:
-    """The result; an error that a worker would blame on the document shows where it came from first."""
+    """The result. For an error that a worker would blame on the document, the traceback is printed first."""
     import traceback
 
     from workers.running import faults
@@ -67,7 +66,7 @@ def _tried(run: Callable[[], Any]) -> Any:
     try:
         return run()
     except KeyboardInterrupt:
-        # Where it was is what somebody who interrupts a hanging document wants to know.
+        # Whoever interrupts a hanging document wants to know where it was.
         traceback.print_exc()
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:
@@ -80,16 +79,16 @@ def _tried(run: Callable[[], Any]) -> Any:
 def verify(
     job: JobId,
     sample: Annotated[
-        int, typer.Option(metavar="N", min=1, help="So many documents, chosen at random.")
+        int, typer.Option(metavar="N", min=1, help="The number of documents, chosen at random.")
     ] = 100,
-    seed: Annotated[int, typer.Option(metavar="N", help="Another seed, another sample.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the random sample.")] = 0,
     device: Device = "cpu",
     json: Json = False,
 ) -> None:
     """Recompute a sample of a finished job, and compare.
 
-    Numbers may differ by a thousandth, as they do between devices. Documents that killed or hung a worker are
-    left out. Nothing is written. The exit status is 1 when anything differs.
+    Numbers may differ by a thousandth, as they do between devices. Documents that killed or blocked a worker are
+    left out. Nothing is written. The exit status is 1 if anything differs.
 
     Example: docmill verify 42 --sample 500
     """

@@ -1,4 +1,4 @@
-"""docmill devices: what a worker here would run on, and why. Needs neither torch nor a store."""
+"""docmill devices: which devices a worker here would use, and why. Needs neither torch nor a store."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from docmill.commands.tables import print_table
 
 
 def devices(devices: Devices = "auto", json: Json = False) -> None:
-    """Say which devices a worker here would use, and why.
+    """Show which devices a worker here would use, and why.
 
-    It asks nvidia-smi and reads CUDA_VISIBLE_DEVICES, and starts nothing. The exit status is 1 when something
-    needs attention: nvidia-smi fails, a GPU is lost, CUDA_VISIBLE_DEVICES names one that is not there.
+    It asks nvidia-smi and reads CUDA_VISIBLE_DEVICES, and starts nothing. The exit status is 1 if something needs
+    attention: nvidia-smi fails, a GPU is lost, or CUDA_VISIBLE_DEVICES names a GPU that does not exist.
 
     Example: docmill devices --devices cuda
     """

@@ -17,6 +17,7 @@ from docmill.commands.file_options import (
     LabelField,
     TextField,
     read_options,
+    say_bad,
     say_notices,
 )
 from docmill.commands.options import Json, parse
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from readers import ReadOptions
     from scheduler.adding import Report
 
-#: So many bad records are shown; the rest is counted.
-SHOWN = 20
-
 
 def add(
     paths: Annotated[
@@ -42,7 +40,7 @@ def add(
         ),
     ],
     collection: Annotated[
-        str, typer.Option(metavar="NAME", help="The collection to add to; made if it is not there.")
+        str, typer.Option(metavar="NAME", help="The collection to add to; created if it does not exist.")
     ],
     encoding: Encoding = None,
     key_field: KeyField = None,
@@ -77,9 +75,9 @@ def add(
     Texts (.txt), JSON (.json, .jsonl) and tables (.csv, .tsv), also with .gz, are read at once. PDF, HWP, office files,
     web pages, mails and archives are registered, and workers make documents of them: an extract job is submitted over
     those that were not extracted before.
-    Unchanged ones are skipped, changed ones become a new version. A bad record is listed by file and line,
-    costs only itself, and makes the exit status 3; when nothing at all could be read it is 1. How a file was read is
-    said where its name does not tell: the encoding and the delimiter that were found.
+    Unchanged documents are skipped; changed ones become a new version. Bad records are listed with file and line, and
+    the others are added; the exit status is then 3, or 1 if nothing could be added. The encoding and the delimiter of
+    a file are printed if they were detected.
 
     Example: docmill add filings/ reviews.jsonl --collection inbox
     """
@@ -91,8 +89,9 @@ def add(
         delimiter=delimiter,
     )
     from docmill.commands.adding_files import follow_extraction, report_files
+    from scheduler.files import KIND
 
-    extract = {"extract": parse(parameter), "extract_again": extract_again}
+    extract = {"extract": parse(parameter, KIND), "extract_again": extract_again}
     found = add_showing_progress(paths, collection, options, quiet=json, **extract)
     if json and not (wait and (found.files.job or found.files.planned_in)):
         print_json(_as_json(collection, found))
@@ -119,7 +118,7 @@ def _as_json(collection: str, found: Report) -> dict[str, Any]:
 def collections(
     json: Json = False,
 ) -> None:
-    """List the collections and how many documents each has.
+    """List the collections with their numbers of documents.
 
     Example: docmill collections
     """
@@ -139,11 +138,12 @@ def collections(
 def add_showing_progress(
     paths: list[Path], collection: str, options: ReadOptions, *, quiet: bool = False, **how: Any
 ) -> Report:
-    """Add files. Ctrl-C ends it with what is stored and how to go on."""
+    """Add files. Ctrl-C ends it with a message that says what is stored and how to continue."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from db.documents import Added
     from scheduler import adding
+    from scheduler.store import make_store
 
     stored = Added()
 
@@ -158,7 +158,9 @@ def add_showing_progress(
         bar = progress.add_task("reading", total=None)
         try:
             with telling_of_a_new_store():
-                return adding.add(*paths, collection=collection, options=options, tell=tell, **how)
+                return adding.add(
+                    make_store, *paths, collection=collection, options=options, tell=tell, **how
+                )
         except KeyboardInterrupt:
             progress.stop()
             warn(_interrupted(collection, stored))
@@ -169,17 +171,13 @@ def _interrupted(collection: str, stored: Added) -> str:
     return (
         f"docmill: interrupted: {stored.n_good:,} documents of these files are in {collection} "
         f"({stored.n_new:,} new, {stored.n_changed:,} changed, {stored.n_unchanged:,} unchanged); "
-        "the same command again goes on, and stores nothing twice"
+        "run the same command again to continue; nothing is stored twice"
     )
 
 
 def report(collection: str, found: Report, tell: Callable[[str], None] = say) -> None:
-    """Say what became of the files, and which records are bad."""
+    """Print the counts, the notices and the bad records."""
     parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
     say_notices(found.notices)
     tell(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
-    # What is about a whole file comes first: that its rest was not read must not be among the "more".
-    for record in sorted(found.bad, key=lambda record: record.line is not None)[:SHOWN]:
-        warn(f"  {record}")
-    if len(found.bad) > SHOWN:
-        warn(f"  and {len(found.bad) - SHOWN:,} more; --json lists them all")
+    say_bad(found.bad, "; --json lists them all")

@@ -1,4 +1,4 @@
-"""docmill evaluate: a job's summaries beside those that people wrote."""
+"""docmill evaluate: compare a job's summaries with those that people wrote."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from docmill.commands.file_options import Delimiter, Encoding, KeyField, read_options, say_notices
+from docmill.commands.file_options import Delimiter, Encoding, KeyField, read_options, say_bad, say_notices
 from docmill.commands.following import follow
 from docmill.commands.options import JobId, Json, Priority, Wait
 from docmill.commands.output import say, warn
@@ -18,9 +18,6 @@ from docmill.commands.submitting import report
 if TYPE_CHECKING:
     from readers import ReadOptions
 
-#: So many bad records of a file are shown; the rest is counted.
-SHOWN = 20
-
 
 def evaluate(
     job: JobId,
@@ -28,7 +25,7 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="A file with keys and summaries that people wrote, as for add; the documents' labels if not given.",
+            help="A file with keys and summaries that people wrote, as for `add`; the documents' labels if not given.",
         ),
     ] = None,
     key_field: KeyField = None,
@@ -43,8 +40,8 @@ def evaluate(
 ) -> None:
     """Compare a job's summaries with references (ROUGE).
 
-    It is a job of its own over the same collection: a row for each document, and an error for one without a
-    summary or a reference. With --wait the means are printed at the end, and exit statuses are those of submit.
+    This is a job of its own over the same collection. It has a row for each document, and an error for each one
+    without a summary or a reference. With --wait the means are printed at the end. Exit statuses are those of submit.
 
     Example: docmill evaluate 42 --references gold.jsonl --wait
     """
@@ -96,7 +93,7 @@ def _say_means(job_id: int) -> None:
 
 
 def _stored(path: Path, options: ReadOptions, collection: str) -> str:
-    """The name of the set that now holds the file's references. The same file again is the same set."""
+    """Store the references of a file; returns the name of the set. The same file again is the same set."""
     from db import documents, evaluations
     from readers import BadRecord, Notice, Record, read
     from scheduler.store import store
@@ -105,8 +102,7 @@ def _stored(path: Path, options: ReadOptions, collection: str) -> str:
     records = list(read([path], options, notices.append))
     say_notices(notices)
     bad = [record for record in records if isinstance(record, BadRecord)]
-    for record in bad[:SHOWN]:
-        warn(f"  {record}")
+    say_bad(bad)
     good = [(record.key, record.text) for record in records if isinstance(record, Record)]
     digest = hashlib.sha256(repr(good).encode()).hexdigest()
     name = f"{path.name}@{digest[:12]}"
@@ -116,12 +112,10 @@ def _stored(path: Path, options: ReadOptions, collection: str) -> str:
     warn(f"{path.name}: {len(good):,} references, {n_known:,} of documents in {collection}, {len(bad):,} bad")
     if not n_known:
         if good:
-            warn(
-                f"docmill: no key of {path.name} is a document's: name the field that has them with --key-field"
-            )
+            warn(f"docmill: no key of {path.name} is the key of a document: name the field with --key-field")
         else:
             warn(
-                f"docmill: no reference in {path.name}: mend what is listed, or name the field with --summary-field"
+                f"docmill: no reference in {path.name}: fix what is listed, or name the field with --summary-field"
             )
         raise typer.Exit(FAILED)
     return name

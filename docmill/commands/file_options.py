@@ -1,4 +1,4 @@
-"""The options of every command that reads a file, and how it says what was found out about the files."""
+"""The options of every command that reads a file, and how notices and bad records are printed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typer
 from docmill.commands.output import warn
 
 if TYPE_CHECKING:
-    from readers import Notice, ReadOptions
+    from readers import BadRecord, Notice, ReadOptions
 
-#: So many notices are shown; the rest is counted.
+#: Notices and bad records that are listed; the rest is counted.
 SHOWN = 20
 
 Encoding = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ...; else found."),
+    typer.Option(metavar="NAME", help="Of text files: utf-8, cp949 (also EUC-KR), utf-16, cp1252, ...; else detected."),
 ]  # fmt: skip
 Delimiter = Annotated[
     str | None,
-    typer.Option(metavar="CHAR", help="Between the columns of tables: , ; | or tab; else found."),
+    typer.Option(metavar="CHAR", help="Between the columns of tables: , ; | or tab; detected if not given."),
 ]
 KeyField = Annotated[
     str | None, typer.Option(metavar="NAME", help="Field or column with the document's key; id if not given.")
@@ -38,15 +38,24 @@ LabelField = Annotated[
 
 
 def read_options(**given: Any) -> ReadOptions:
-    """How to read, from what was given on the command line; None is the default."""
+    """How to read, from the options of a command; None stands for the default."""
     from readers import ReadOptions
 
     return ReadOptions(**{name: value for name, value in given.items() if value is not None})
 
 
 def say_notices(notices: Sequence[Notice]) -> None:
-    """How files were read, a line each, on stderr."""
+    """How files were read, one line for each, on stderr."""
     for notice in notices[:SHOWN]:
         warn(f"  {notice}")
     if len(notices) > SHOWN:
         warn(f"  and {len(notices) - SHOWN:,} more files were read in such ways")
+
+
+def say_bad(bad: Sequence[BadRecord], rest: str = "") -> None:
+    """The first bad records, one line for each, on stderr; `rest` says how to see the others."""
+    # What is about a whole file comes first: that the rest of it was not read must not be left out.
+    for record in sorted(bad, key=lambda record: record.line is not None)[:SHOWN]:
+        warn(f"  {record}")
+    if len(bad) > SHOWN:
+        warn(f"  and {len(bad) - SHOWN:,} more{rest}")

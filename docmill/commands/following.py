@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from db.progress import JobProgress
 
 LOOK_SECONDS = 0.3
-#: In a file or a pipe, progress is told so often at most.
+#: In a file or a pipe, seconds between two lines of progress, at least.
 LINE_SECONDS = 10.0
 
 
 def watch(job: JobId, json: Json = False) -> None:
     """Show a job's progress until it has ended.
 
-    Documents per second, time left, errors and how far a training says that it is are shown, and why nothing moves
-    when nothing does; into a file or a pipe, a line every 10 seconds at most. Ctrl-C stops the watching, not the
-    job. The exit status is 0 when every document succeeded, 3 when some failed, 4 when the job was cancelled.
+    It shows documents per second, time left, errors and the progress of a training, and the reason if the job does
+    not progress. In a file or a pipe, there is at most one line every 10 seconds. Ctrl-C stops the watching, not the
+    job. The exit status is 0 if every document succeeded, 3 if some failed, 4 if the job was cancelled.
 
     Example: docmill watch 42
     """
@@ -38,12 +38,12 @@ def watch(job: JobId, json: Json = False) -> None:
 
 
 def follow(job_id: int, facts: dict[str, Any] | None = None) -> int:
-    """Show a job's progress on stderr until it has ended, then its end on stdout (as JSON, after `facts`, if
-    there are some); returns the exit status."""
+    """Show a job's progress on stderr until it has ended, then its end on stdout (as JSON together with `facts`, if
+    they are given); returns the exit status."""
     try:
         ended = shown_until_ended(job_id)
     except KeyboardInterrupt:
-        warn(f"job {job_id} goes on: `docmill watch {job_id}` shows it, `docmill cancel {job_id}` ends it")
+        warn(f"job {job_id} continues: `docmill watch {job_id}` shows it, `docmill cancel {job_id}` ends it")
         return INTERRUPTED
     if facts is None:
         say(_ending(ended))
@@ -75,7 +75,7 @@ def _as_a_bar(job_id: int, out: Console) -> JobProgress:
     with Progress(*columns, console=out) as shown:
         bar = shown.add_task(f"job {job_id}", total=1.0, words="")
         for now, obstacle in _looks(job_id):
-            # The bar shows the share that the note of a training begins with.
+            # The bar shows the share with which the note of a training begins.
             _, words = share_and_words(_words(now))
             shown.update(bar, description=f"job {job_id}, {now.kind}", completed=now.share, words=words)
             if obstacle:
@@ -84,7 +84,7 @@ def _as_a_bar(job_id: int, out: Console) -> JobProgress:
 
 
 def _in_lines(job_id: int) -> JobProgress:
-    """For a file or a pipe: a line now and then, when there is something new."""
+    """For a file or a pipe: a line from time to time, if there is something new."""
     said, said_at = "", time.monotonic()
     for now, obstacle in _looks(job_id):
         if obstacle:
@@ -96,15 +96,20 @@ def _in_lines(job_id: int) -> JobProgress:
 
 
 def _looks(job_id: int) -> Iterator[tuple[JobProgress, str]]:
-    """Where the job stands, again and again until it has ended, with what keeps it from moving when that is new."""
-    from docmill.client import JobHandle
-
-    handle = JobHandle(job_id, 0)
+    """The job's progress, again and again until it has ended, and what stops it, if that is new."""
     obstacles = Obstacles()
-    while not (now := handle.progress()).ended:
+    while not (now := _now(job_id)).ended:
         yield now, obstacles.news(now, time.monotonic(), partial(_why_still, now))
         time.sleep(LOOK_SECONDS)
     yield now, ""
+
+
+def _now(job_id: int) -> JobProgress:
+    from db import progress
+    from scheduler.store import store
+
+    with store().read() as session:
+        return progress.of(session, job_id)
 
 
 def _why_still(now: JobProgress) -> str:
@@ -125,7 +130,7 @@ def _words(p: JobProgress) -> str:
     if p.state in ("paused", "cancelling"):
         return p.state
     if p.note and not p.n_done and not p.fault:
-        # A training: its documents are done all at once, at its end.
+        # A training: all its documents are done at its end.
         return p.note
     parts = [f"{p.n_done:,} of {p.n_documents:,} documents"]
     if p.fault:

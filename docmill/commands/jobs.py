@@ -1,8 +1,8 @@
-"""docmill status, results, cancel, pause, resume, kinds: looking at jobs, and holding or ending them."""
+"""docmill status, results, cancel, pause, resume: show jobs, and hold or end them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,21 +30,19 @@ if TYPE_CHECKING:
 TABLE_ROWS = 50
 #: Documents of a page, if no limit is given.
 PAGE_DOCUMENTS = 100
-#: What a table for people calls a column whose name alone misleads.
-HEADINGS = {"n_sentences": "n_document_sentences"}
 
 
 def status(
     job: Annotated[
-        int | None, typer.Argument(metavar="[JOB]", help="One job; the last ones if not given.")
+        int | None, typer.Argument(metavar="[JOB]", help="The job's number; the latest jobs if not given.")
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The last so many jobs.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show the latest N jobs.")] = 20,
     json: Json = False,
 ) -> None:
-    """Show jobs and how far they are.
+    """Show jobs and their progress.
 
-    The note of a job that does not move says what is in the way: a fault, another job that it waits for, or that no
-    scheduler or no worker runs. Documents that nobody tried, because the job was cancelled, are no errors.
+    If a job makes no progress, its note says why: a fault, a job that it waits for, or no running scheduler or
+    worker. Documents that were not tried because the job was cancelled do not count as errors.
 
     Example: docmill status
     """
@@ -71,22 +69,22 @@ def results(
     job: JobId,
     format: Annotated[Format, typer.Option(help="csv is safe to open in a spreadsheet.")] = Format.TABLE,
     table: Annotated[
-        str | None, typer.Option(metavar="TABLE", help="Another of the kind's tables: summary_sentence, ...")
+        str | None, typer.Option(metavar="TABLE", help="Another of the kind's result tables.")
     ] = None,
-    errors: Annotated[bool, typer.Option("--errors", help="The documents that failed, and why.")] = False,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Print the documents that failed, and why.")
+    ] = False,
     limit: Limit = None,
     html: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Of summaries: write a page with documents and summaries side by side."
-        ),
+        typer.Option(metavar="FILE", help="Write an HTML page instead, if the kind has one; - for stdout."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON array.")] = False,
 ) -> None:
-    """Print what a job found, row by row.
+    """Print the result rows of a job.
 
-    What a running job has found so far is there too. With --html, a page of the first 100 documents (or --limit)
-    is written instead: the chosen sentences are marked, and nothing is fetched from the net.
+    For a running job, the rows so far are printed. With --html, a page of the first 100 documents (or --limit) is
+    written instead: one file that loads nothing else. `summarize` has such a page, with the chosen sentences marked.
 
     Example: docmill results 42 --format csv > summaries.csv
     """
@@ -94,6 +92,7 @@ def results(
 
     from db import progress
     from db import results as stored
+    from docmill.job_rows import headings, job_rows
     from scheduler.store import store
 
     with store().read() as session:
@@ -101,12 +100,13 @@ def results(
         if html is not None:
             _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
             return
-        rows = stored.errors_of(session, job) if errors else _rows(session, found, table)
+        rows = stored.errors_of(session, job) if errors else job_rows(session, found, table)
         if json:
             print_json_array(islice(rows, limit))
             return
         for_people = format is Format.TABLE and limit is None
-        print_rows(islice(rows, TABLE_ROWS if for_people else limit), format, _no_rows(found, errors=errors))
+        shown = islice(rows, TABLE_ROWS if for_people else limit)
+        print_rows(shown, format, _no_rows(found, errors=errors), headings(found.kind))
         if for_people and next(rows, None) is not None:
             warn(f"there are more rows: --limit N, or --format csv for all of job {job}")
 
@@ -114,8 +114,8 @@ def results(
 def cancel(job: JobId) -> None:
     """End a job early.
 
-    What is done stays; every other document gets the outcome CANCELLED. A running `docmill scheduler` or `up`
-    does the work.
+    Results that are there stay; every other document gets the outcome CANCELLED. A running `docmill scheduler` or
+    `docmill up` does the work.
 
     Example: docmill cancel 42
     """
@@ -126,27 +126,27 @@ def cancel(job: JobId) -> None:
 
 
 def pause(job: JobId) -> None:
-    """Hold a job.
+    """Pause a job.
 
-    Chunks that are being worked on end, and no other begins.
+    Chunks that are being processed finish, and no other chunk starts.
 
     Example: docmill pause 42
     """
     from db import jobs
 
     _change(lambda session: jobs.pause(session, job))
-    say(f"job {job} is paused: docmill resume {job} goes on")
+    say(f"job {job} is paused: docmill resume {job} continues it")
 
 
 def resume(job: JobId) -> None:
-    """Go on with a paused job.
+    """Continue a paused job.
 
     Example: docmill resume 42
     """
     from db import jobs
 
     _change(lambda session: jobs.resume(session, job))
-    say(f"job {job} goes on")
+    say(f"job {job} continues")
 
 
 def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
@@ -159,56 +159,25 @@ def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def print_rows(rows: Iterator[dict[str, Any]], format_: Format, empty: str) -> None:
-    """Rows in the format asked for; `empty` is what a person reads when there are none."""
+def print_rows(
+    rows: Iterator[dict[str, Any]], format_: Format, empty: str, headings: Mapping[str, str] | None = None
+) -> None:
+    """Rows in the given format; `empty` is printed instead of an empty table, and `headings` renames columns of a
+    table."""
     if format_ is Format.CSV:
         print_csv(rows)
     elif format_ is Format.JSONL:
         print_jsonl(rows)
     else:
-        # In a table with the summary, n_sentences reads as the summary's own length.
-        found = [{HEADINGS.get(name, name): value for name, value in row.items()} for row in rows]
+        headings = headings or {}
+        found = [{headings.get(name, name): value for name, value in row.items()} for row in rows]
         print_table(found, tuple(found[0]) if found else (), empty)
 
 
-def _rows(session: Session, job: JobProgress, table: str | None) -> Iterator[dict[str, Any]]:
-    from db import results as stored
-    from docmill.client import main_table
-    from workers.kinds import find
-
-    kind = find(job.kind)
-    if kind.train is not None:
-        raise ValueError(f"{kind.name} makes a model, and no rows: docmill models show {job.model}")
-    tables = [row.table for row in kind.rows if row.table in stored.by_job()]
-    if table is not None and table not in tables:
-        raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
-    return stored.rows_of(session, job.job_id, table or main_table(kind.name))
-
-
-def _other_page(job: JobProgress) -> str:
-    """What has a page, for a job that has none; of a job with a classifier, that classifier."""
-    model = "NAME"
-    if job.model and job.kind in ("train-classify", "classify", "shadow-classify"):
-        name = job.model.partition("@")[0]
-        model = f"{name}@{job.model_version}" if job.model_version else name
-    return f"--html shows summaries; a classifier has a page by `docmill models show {model} --html FILE`"
-
-
 def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
-    from db import summaries
-    from docmill.pages.summaries import Sentence, Summarized, page
+    from docmill.pages.registry import job_page
 
-    if job.kind != "summarize":
-        raise ValueError(f"job {job.job_id} is of the kind {job.kind}: {_other_page(job)}")
-    documents = (
-        Summarized(*row, [Sentence(one["start_char"], one["end_char"], one["score"]) for one in chosen])
-        for row, chosen in summaries.of_job(session, job.job_id, limit)
-    )
-    shown = f"the first {limit:,} of " if limit < job.n_ok else ""
-    facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_failed:,} failed"
-    facts += f", {job.n_cancelled:,} cancelled" if job.n_cancelled else ""
-
-    pieces = page(f"Summaries of job {job.job_id}", facts, documents)
+    pieces = job_page(job).write(session, job, limit)
     if str(path) == "-":
         for piece in pieces:
             say(piece.rstrip("\n"))
@@ -216,7 +185,7 @@ def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> N
         with users_umask(), path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(pieces)
         say(f"{path}: {min(limit, job.n_ok):,} documents")
-    if shown:
+    if limit < job.n_ok:
         warn(f"there are more: --limit {job.n_ok} for all of job {job.job_id}")
 
 

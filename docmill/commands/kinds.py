@@ -1,13 +1,14 @@
-"""docmill kinds: which kinds of jobs there are, and what they can be asked for."""
+"""docmill kinds: the kinds of jobs and their parameters."""
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from docmill.commands.options import Json
-from docmill.commands.output import print_json, say
+from docmill.commands.output import console, print_json, say
 from docmill.commands.tables import print_table
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def kinds(
 ) -> None:
     """List the kinds of jobs, or the parameters of one.
 
-    Each parameter is shown with its type, its range, its default and what it does.
+    Each parameter is shown with its default, what is allowed, and what it does.
+
+    With --json: a list of kinds, each with `kind`, `summary`, `parameters` (name and default) and `described` (a list
+    with `name`, `type`, `default`, `range`, `unit`, `help` and `is_folder` for each parameter). With --schema: one
+    object, with the JSON Schema of the parameters for each kind.
 
     Example: docmill kinds summarize
     """
@@ -43,7 +48,7 @@ def kinds(
         print_table(
             [{"kind": one.name, "summary": one.summary} for one in chosen], ("kind", "summary"), "none"
         )
-        say("docmill kinds KIND shows the parameters of one")
+        say("docmill kinds KIND shows parameters")
     else:
         _show(chosen[0])
 
@@ -51,12 +56,17 @@ def kinds(
 def _show(kind: Kind) -> None:
     from nlp_tasks.parameters import describe
 
-    say(kind.summary)
+    say(_wrapped(kind.summary))
     rows = [
-        {"parameter": one.name, "default": one.default, "allowed": _allowed(one), "what it is": one.help}
+        {"parameter": one.name, "default": str(one.default), "allowed": _allowed(one), "what it is": one.help}
         for one in describe(kind.parameters)
     ]
     print_table(rows, ("parameter", "default", "allowed", "what it is"), "no parameters")
+
+
+def _wrapped(text: str) -> str:
+    """As wide as the terminal, between words; whole into a file or a pipe."""
+    return "\n".join(textwrap.wrap(text, console().width))
 
 
 def _allowed(one: Parameter) -> str:

@@ -1,4 +1,4 @@
-"""docmill label set, list, remove: what people say a document is."""
+"""docmill label set, list, remove: labels that people give to documents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from docmill.commands.options import Format, Key, Limit
 from docmill.commands.output import print_json_array, say
 from docmill.commands.shell import Commands
 
-app = Commands(help="Labels that people give; they go before a model's.")
+app = Commands(help="Labels that people set; they override a model's.")
 
 Where = Annotated[
     str | None,
@@ -28,15 +28,16 @@ def set_(
     ],
     collection: Where = None,
 ) -> None:
-    """Give a document a label, in place of what a model says.
+    """Set the label of a document, in place of a model's.
 
-    It stays when the document's text changes, and takes the place of a label that was given before.
+    It stays when the text of the document changes. It replaces a label that was set before.
 
     Example: docmill label set report-7 complaint --collection inbox
     """
     from scheduler import labelling
+    from scheduler.store import store
 
-    name = labelling.set_label(key, label, collection)
+    name = labelling.set_label(store(), key, label, collection)
     say(f"{name}: {key} is {label}")
 
 
@@ -51,7 +52,7 @@ def list_(
     limit: Limit = None,
     json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON array.")] = False,
 ) -> None:
-    """List the labels that were given.
+    """List the labels that were set.
 
     Example: docmill label list --collection inbox
     """
@@ -67,16 +68,17 @@ def list_(
         if json:
             print_json_array(rows)
             return
-        print_rows(rows, format, "no label was given yet: docmill label set KEY LABEL")
+        print_rows(rows, format, "no label was set yet: docmill label set KEY LABEL")
 
 
 @app.command()
 def remove(key: Key, collection: Where = None) -> None:
-    """Take back the label that was given to a document.
+    """Remove the label that was set for a document.
 
     Example: docmill label remove report-7
     """
     from scheduler import labelling
+    from scheduler.store import store
 
-    name = labelling.remove_label(key, collection)
-    say(f"{name}: the label given to {key} is removed")
+    name = labelling.remove_label(store(), key, collection)
+    say(f"{name}: the label of {key} is removed")

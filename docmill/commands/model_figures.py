@@ -1,4 +1,4 @@
-"""A model's figures in words: the few that tell most on a line, and all of them, one a line."""
+"""A model's figures in words: the most important on one line, and all of them, one on each line."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from db import held_out
 
-#: Of a kind without a headline, this many metrics are shown, by name.
+#: The number of metrics that are shown of a kind without a headline, in the order of their names.
 SHOWN = 2
-#: Columns for a figure's name.
+#: Characters for the name of a figure.
 NAME_WIDTH = 24
 
 
@@ -25,7 +25,7 @@ def in_short(version: dict[str, Any]) -> str:
 
 
 def _headline(kind: str) -> Mapping[str, str]:
-    """The kind may be one of a module that is not named any more."""
+    """Empty for a kind whose module is no longer configured."""
     from workers.kinds import all_kinds
 
     known = all_kinds().get(kind)
@@ -41,7 +41,7 @@ def gate_in_short(gate: dict[str, Any] | None) -> str:
 
 
 def in_full(version: dict[str, Any]) -> Iterator[str]:
-    """Lines of at most 80 columns: whose figures, what to think of them, each of them, and what the gate said."""
+    """Lines of at most 80 columns: the version, a warning if too few documents were held out, each figure, the gate."""
     aliases = f" ({', '.join(version['aliases'])})" if version["aliases"] else ""
     when = version["created_at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
     yield f"{version['model']}@{version['version']}{aliases}, {version['kind']}, {when}"
@@ -71,5 +71,5 @@ def _bar(figure: dict[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    """Counts whole, the rest with four digits."""
+    """Counts as whole numbers, others with four digits."""
     return f"{value:,.0f}" if value.is_integer() or abs(value) >= 1000 else f"{value:.4g}"

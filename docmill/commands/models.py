@@ -15,9 +15,6 @@ from docmill.commands.tables import print_table
 
 app = Commands(help="Trained models, their versions and champions.")
 
-#: So many confusions are shown.
-CONFUSIONS = 10
-
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
 Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
 
@@ -26,8 +23,8 @@ Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
 def list_(json: Json = False) -> None:
     """List every version of every model.
 
-    Each with the figures that tell most, on how many held-out documents they were measured, and what its gate
-    refused; `docmill models show` has them all.
+    Each is listed with its most important figures, the number of held-out documents that they were measured on, and
+    the decision of its gate. `docmill models show` prints all figures.
 
     Example: docmill models list
     """
@@ -42,7 +39,7 @@ def list_(json: Json = False) -> None:
         print_json(rows)
         return
     columns = ("model", "kind", "aliases", "created", "figures", "gate")
-    print_table(map(_row, rows), columns, "no models yet: docmill train classify --collection NAME")
+    print_table(map(_row, rows), columns, "no models yet: docmill train KIND --collection NAME")
 
 
 @app.command()
@@ -50,22 +47,22 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The model's name.")],
     html: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write a classifier's figures as a page with pictures; - for stdout."
-        ),
+        typer.Option(metavar="FILE", help="Write a page with charts, if the kind has one; - for stdout."),
     ] = None,
     json: Json = False,
 ) -> None:
     """Show one model's versions with all their figures.
 
-    Where they were measured on fewer than 30 documents, a line says that this is too few to tell. Of the champion, or
-    of the version named, a classifier's figures by label and its most frequent confusions follow.
+    If they were measured on fewer than 30 documents, a line says that this is too few to judge the model. For the
+    champion, or the version that is named, the figures by label and the most frequent confusions follow, if the kind
+    has them (classifiers do).
 
-    With --html they are a page in one file, which needs nothing else.
+    With --html they are written as a page: one file that loads nothing else.
 
     Example: docmill models show sentiment --html sentiment.html
     """
     from db import model_versions
+    from docmill.pages.registry import version_tables
     from scheduler.store import store
 
     model, _, which = name.partition("@")
@@ -87,7 +84,9 @@ def show(
         print_json(versions)
         return
     say(shown("\n\n".join("\n".join(model_figures.in_full(version)) for version in versions)))
-    _print_by_label(champion)
+    for table in version_tables(champion):
+        say(f"\n{table.title}")
+        print_table(table.rows, table.columns, "")
 
 
 @app.command()
@@ -98,9 +97,9 @@ def promote(
     alias: Alias = "champion",
     force: Annotated[bool, typer.Option("--force", help="Promote what the gate refused.")] = False,
 ) -> None:
-    """Let jobs that ask for NAME use this version.
+    """Make a version the one that jobs with --model NAME use.
 
-    A version that its gate refused becomes champion with --force only; the message gives each figure and bar.
+    A version that its gate refused becomes champion only with --force; the message lists each figure and threshold.
 
     Example: docmill models promote sentiment@2
     """
@@ -110,7 +109,7 @@ def promote(
     with store().write() as session:
         promoted = model_versions.promote(session, version, alias, force=force)
         judgement = gates.of(session, promoted.id)
-    say(f"{promoted.model}@{alias} is version {promoted.version} now")
+    say(f"{promoted.model}@{alias} is now version {promoted.version}")
     say(f"its gate: {judgement}" if judgement is not None else "no gate has judged it")
 
 
@@ -119,7 +118,7 @@ def rollback(
     name: Name,
     alias: Alias = "champion",
 ) -> None:
-    """Let an alias stand for the version it stood for before.
+    """Move an alias back to the version that had it before.
 
     Example: docmill models rollback sentiment
     """
@@ -134,46 +133,43 @@ def rollback(
 @app.command()
 def export(
     model: Annotated[
-        str, typer.Argument(metavar="NAME[@VERSION]", help="A similarity model; else its champion.")
+        str, typer.Argument(metavar="NAME[@VERSION]", help="The model; its champion if no version is given.")
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where to write; made if it is not there.")
+        Path, typer.Argument(metavar="FOLDER", help="Where to write; created if it does not exist.")
     ],
 ) -> None:
-    """Write a similarity model as gensim's Doc2Vec.
+    """Write a model for use in other programs.
 
-    FOLDER/doc2vec.model is what `Doc2Vec.load` reads: with gensim's inference and the same seed it gives, bit for
-    bit, the vectors of the model that was trained. gensim's files are pickles: load them only where you trust them.
+    A similarity model becomes FOLDER/doc2vec.model, which gensim's `Doc2Vec.load` reads: with gensim's inference and
+    the same seed, its vectors are bit for bit those of the trained model. gensim's files are pickles: load them only
+    if you trust their source. Models of other kinds cannot be exported.
 
     Example: docmill models export news@2 exported/
     """
     from db import model_versions
     from scheduler.store import store
+    from workers.kinds import find
     from workers.running.opening import model_folder
     from workers.settings import settings
 
     with store().read() as session:
-        version = model_versions.resolve(session, model, "train-similarity")
+        trained_by = model_versions.listing(session, model.partition("@")[0])[0]["kind"]
+        version = model_versions.resolve(session, model, trained_by)
+    write = find(trained_by).export
+    if write is None:
+        raise ValueError(f"{version.ref} was made by {trained_by}, whose models cannot be exported")
     source = model_folder(store(), settings(), version.id)
-    # torch and gensim take seconds to load, and no other command of a client needs them.
-    from nlp_tasks.similarity.model import rebuild
-
-    target = folder / "doc2vec.model"
     with users_umask():
         folder.mkdir(parents=True, exist_ok=True)
-        rebuild(source).save(str(target))
-    say(f"{version.ref} is in {target}: gensim.models.doc2vec.Doc2Vec.load({str(target)!r}) reads it")
+        target, how = write(source, folder)
+    say(f"{version.ref} is in {target}: {how} reads it")
 
 
 def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, Any]]) -> None:
-    from docmill.pages import model
+    from docmill.pages.registry import version_page
 
-    if not version["model_label_metric"]:
-        raise ValueError(
-            f"{version['model']}@{version['version']} was made by {version['kind']} and has no figures by label: "
-            f"only classifiers have a page; `docmill models show {version['model']}` prints all its figures"
-        )
-    text = model.page(version, versions)
+    text = version_page(version).write(version, versions)
     if str(file) == "-":
         say(text.rstrip("\n"))
     else:
@@ -191,17 +187,3 @@ def _row(version: dict[str, Any]) -> dict[str, str]:
         "figures": model_figures.in_short(version),
         "gate": model_figures.gate_in_short(version["gate"]),
     }
-
-
-def _print_by_label(version: dict[str, Any]) -> None:
-    """A classifier's figures by label, and its most frequent confusions."""
-    if by_label := version["model_label_metric"]:
-        say(f"\n{version['model']}@{version['version']}, by label:")
-        columns = ("label", "precision", "recall", "f1", "support", "n_predicted", "threshold")
-        some = columns if any(row["threshold"] is not None for row in by_label) else columns[:-1]
-        print_table(by_label, some, "")
-    wrong = [row for row in version["model_confusion"] if row["true_label"] != row["predicted_label"]]
-    if wrong:
-        say("\nmost frequent confusions:")
-        wrong.sort(key=lambda row: -row["n_documents"])
-        print_table(wrong[:CONFUSIONS], ("true_label", "predicted_label", "n_documents"), "")

@@ -16,7 +16,7 @@ Wait = Annotated[
     typer.Option("--wait", help="Show progress until the job has ended; Ctrl-C stops only the watching."),
 ]
 Collection = Annotated[
-    str, typer.Option(metavar="NAME", help="The collection whose latest documents are taken.")
+    str, typer.Option(metavar="NAME", help="The collection whose latest documents are used.")
 ]
 Parameters = Annotated[
     list[str] | None,
@@ -24,40 +24,49 @@ Parameters = Annotated[
         "-p", "--parameter", metavar="NAME=VALUE", help="One of the kind's parameters; may be repeated."
     ),
 ]
-Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (whenever) to 9 (at once).")]
+Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (lowest) to 9 (highest).")]
 SubmitKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key twice is one job.")]
-After = Annotated[int | None, typer.Option(metavar="JOB", help="Run once that job has finished.")]
+After = Annotated[int | None, typer.Option(metavar="JOB", help="Start once that job has finished.")]
 Devices = Annotated[
     str,
     typer.Option(
         metavar="DEVICES", help="auto (every GPU, else one worker a core), cpu:2, cuda:0,1 or cuda:0+cpu:1."
     ),
 ]
-Limit = Annotated[int | None, typer.Option(metavar="N", min=0, help="At most so many rows; 50 for a table.")]
+Limit = Annotated[
+    int | None, typer.Option(metavar="N", min=0, help="At most N rows; 50 for a table if not given.")
+]
 
 
 class Format(StrEnum):
-    """How rows are printed."""
+    """The format of printed rows."""
 
     TABLE = "table"
     CSV = "csv"
     JSONL = "jsonl"
 
 
-def parse(pairs: list[str] | None) -> dict[str, Any]:
-    """NAME=VALUE pairs as a dictionary. A folder is named as seen from here; workers stand elsewhere."""
+def parse(pairs: list[str] | None, kind: str) -> dict[str, Any]:
+    """NAME=VALUE pairs as a dictionary. Paths of folders are made absolute: workers have another current folder.
+    ValueError for an unknown kind."""
+    if not pairs:
+        return {}
+    from nlp_tasks.parameters import describe
+    from workers.kinds import find
+
+    folders = {one.name for one in describe(find(kind).parameters) if one.is_folder}
     found: dict[str, Any] = {}
-    for pair in pairs or []:
+    for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name.strip():
             raise ValueError(f"-p {pair!r}: write NAME=VALUE, as in -p sentences=2")
-        is_folder = name.strip() == "pretrained" and _is_models_folder(value)
+        is_folder = name.strip() in folders and _is_models_folder(value)
         found[name.strip()] = str(Path(value).absolute()) if is_folder else value
     return found
 
 
 def _is_models_folder(value: str) -> bool:
-    """Whether it is a path, or a model lies there: a folder of documents may be called as a model is."""
+    """Whether it is a path, or the folder of a model: a folder of documents may have a model's name."""
     try:
         return "/" in value or (bool(value) and (Path(value) / "config.json").is_file())
     except (OSError, ValueError):

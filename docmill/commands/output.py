@@ -22,13 +22,12 @@ if TYPE_CHECKING:
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 #: What the user's umask was before `keep_private`; None in processes that are not the command.
 USERS_UMASK: int | None = None
-#: Spreadsheets take a cell that starts so for a formula.
+#: Spreadsheets treat a cell that starts with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def survive_any_encoding() -> None:
-    """Let characters that the terminal's or the pipe's encoding lacks be printed as \\uXXXX: a name or a text must not
-    end a command."""
+    """Print characters that the encoding of the terminal or pipe lacks as \\uXXXX, so that no text ends a command."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -41,35 +40,35 @@ def console(*, stderr: bool = False) -> Console:
     width: int | None
     height: int | None
     if not (sys.stderr if stderr else sys.stdout).isatty():
-        # A file or a pipe has no width: one that holds most lines without a fold.
+        # A file or a pipe has no width: this one fits most lines without wrapping.
         width, height = 200, 50
     elif stderr:
-        # What is drawn there follows the terminal when its size changes.
+        # Follows the terminal when its size changes.
         width, height = None, None
     else:
-        # Asked for here, since rich takes 80 where TERM is dumb.
+        # Set here, since rich uses 80 if TERM is dumb.
         width, height = shutil.get_terminal_size()
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=width, height=height)
 
 
 def say(text: str) -> None:
-    """A line for people, on stdout, at once even into a pipe."""
+    """Print a line for people on stdout, at once even into a pipe."""
     print(text, flush=True)
 
 
 def warn(text: str) -> None:
-    """A line for people, on stderr."""
+    """Print a line for people on stderr."""
     print(text, file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on one line; times as ISO 8601. Control characters are escaped, also those that JSON
-    would leave as they are and a terminal would obey."""
+    """Print one JSON value on one line; times as ISO 8601. Control characters are escaped, also those that JSON
+    allows and a terminal would execute."""
     print(_json(value))
 
 
 def print_json_array(rows: Iterable[dict[str, Any]]) -> None:
-    """The same of many values, one after the other, so that they need not be held at once."""
+    """Print a JSON array of many values without holding all of them in memory."""
     separator = "["
     for row in rows:
         print(separator + _json(row), end="")
@@ -78,7 +77,7 @@ def print_json_array(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _json(value: Any) -> str:
-    # An encoding that lacks characters gets them escaped as JSON does it, which loses nothing.
+    # Characters that the encoding lacks are escaped as in JSON, which loses nothing.
     in_ascii = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
     text = json.dumps(value, ensure_ascii=in_ascii, default=_plain)
     return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
@@ -102,7 +101,7 @@ def print_jsonl(rows: Iterable[dict[str, Any]]) -> None:
 
 @contextmanager
 def users_umask() -> Iterator[None]:
-    """Files made in here are for whom the user's umask says, not for the user alone: what is asked for by name."""
+    """Files created inside have the permissions of the user's umask: the user asked for them by name."""
     if USERS_UMASK is None:
         yield
         return
@@ -114,7 +113,7 @@ def users_umask() -> Iterator[None]:
 
 
 def keep_private() -> None:
-    """Texts, results and passwords are in the files that docmill makes: nobody else reads them. See users_umask."""
+    """Files that docmill creates hold texts, results and passwords: only the user may read them. See users_umask."""
     global USERS_UMASK
     USERS_UMASK = os.umask(0o077)
 
@@ -133,7 +132,7 @@ def shown(value: Any) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text that may have several lines, as a person reads it in one."""
+    """A text of several lines as one line."""
     return shown(" ".join(text.split()))
 
 
@@ -161,6 +160,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Decimal):
-        # What PostgreSQL answers to SUM and AVG.
+        # The type of SUM and AVG in PostgreSQL.
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)

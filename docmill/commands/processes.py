@@ -1,4 +1,4 @@
-"""docmill worker, scheduler, flower, up, demo: the commands that stay."""
+"""docmill worker, scheduler, flower, up, demo: the commands that keep running."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def worker(
         str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
     ] = "",
 ) -> None:
-    """Run one worker for each device until told to stop.
+    """Run one worker for each device until stopped.
 
-    SIGTERM or Ctrl-C lets each end its batch; what is not done goes back to the queue.
+    On SIGTERM or Ctrl-C each worker finishes its batch; the rest of its chunk is requeued.
 
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
-    from db.store import open_store
+    from scheduler.store import open_for_work
     from workers.kinds import all_kinds, find
     from workers.processes import logs, redis_version
     from workers.processes.devices import decide
@@ -44,7 +44,7 @@ def worker(
     decision = decide(devices)
     logs.to_stderr()
     with telling_of_a_new_store():
-        open_store(settings().url).check_durability()
+        open_for_work().close()
     _warn_without_redis(settings())
     redis_version.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
@@ -54,27 +54,24 @@ def worker(
 
 
 def scheduler() -> None:
-    """Run the scheduler until told to stop.
+    """Run the scheduler until stopped.
 
-    It feeds Redis, frees what dead workers held, finishes jobs and fires schedules. Any number of them may run.
-    SIGTERM or Ctrl-C ends it within 2 seconds, whatever it does: what it had not committed is done by the next one.
+    It feeds Redis, requeues the chunks of dead workers, finishes jobs and fires schedules. Any number of schedulers
+    may run. SIGTERM or Ctrl-C ends it within 2 seconds; the next one does what it had not committed.
 
     Example: docmill scheduler
     """
-    from db.store import open_store
     from scheduler.broker import Broker
     from scheduler.loop import Scheduler
+    from scheduler.store import open_for_work
     from workers.app import app
-    from workers.kinds import all_kinds
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 
     logs.to_stderr()
-    # What cannot be loaded is said before anything is started; later it would be an error of each message sent.
-    all_kinds()
+    # This loads all kinds: one that cannot be loaded is an error now, not of each message that is sent later.
     with telling_of_a_new_store():
-        store = open_store(settings().url)
-    store.check_durability()
+        store = open_for_work()
     _warn_without_redis(settings())
     redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
@@ -86,7 +83,7 @@ def scheduler() -> None:
 
     on_stop(stop)
     if not heartbeat.run_scheduler(settings(), loop, told):
-        # The interpreter would wait for what the others wait for.
+        # The interpreter would wait for the other threads.
         logging.shutdown()
         os._exit(0)
 
@@ -96,12 +93,16 @@ def flower(
         int, typer.Option(metavar="PORT", min=1, max=65535, help="The port to listen on.")
     ] = 5555,
     address: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Anything but 127.0.0.1 belongs behind a proxy with TLS.")
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The address; put others than 127.0.0.1 behind a proxy with TLS.",
+        ),
     ] = "127.0.0.1",
 ) -> None:
     """Run Flower, which shows workers and messages.
 
-    It is read-only, and asks for a password: user and password come from FLOWER_BASIC_AUTH (user:password).
+    It is read-only and requires the user and password of FLOWER_BASIC_AUTH (user:password).
 
     Example: FLOWER_BASIC_AUTH=me:secret docmill flower
     """
@@ -109,13 +110,13 @@ def flower(
 
     if ":" not in os.environ.get("FLOWER_BASIC_AUTH", ""):
         raise ValueError(
-            "set FLOWER_BASIC_AUTH=user:password: Flower's pages are open to everybody without it"
+            "set FLOWER_BASIC_AUTH=user:password: without it Flower's pages are open to everybody"
         )
     settings()
     arguments = [
         "flower", f"--address={address}", f"--port={port}", "--read_only=True",
         "--max_tasks=10000", "--persistent=False",
-        # What a person looks for comes first: "job 42, classify, chunk 7 of 40, 256 documents".
+        # The most useful columns first: "job 42, classify, chunk 7 of 40, 256 documents".
         "--tasks_columns=args,state,result,exception,received,runtime,worker,uuid",
     ]  # fmt: skip
     # -P: modules in the current folder do not replace ours.
@@ -128,7 +129,7 @@ def up(
     flower_port: Annotated[
         int,
         typer.Option(
-            metavar="PORT", min=0, max=65535, help="Flower's port; another free one if it is taken."
+            metavar="PORT", min=0, max=65535, help="Flower's port; another free one if it is in use."
         ),
     ] = 5555,
 ) -> None:
@@ -157,7 +158,7 @@ def up(
         if stack.flower is not None:
             say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
         say(f"logs:   {stack.logs}")
-        say("Ctrl-C stops everything; what is not done goes on at the next start.")
+        say("Ctrl-C stops everything; unfinished work continues at the next start.")
         sys.stdout.flush()
         stack.run(stopping)
     finally:
@@ -169,16 +170,16 @@ def demo(
     keep: Annotated[
         bool,
         typer.Option(
-            "--keep", help="Stay up afterwards, with Flower, until Ctrl-C; else until Enter, at a terminal."
+            "--keep", help="Keep running until Ctrl-C, with Flower; else until Enter, at a terminal."
         ),
     ] = False,
     devices: Devices = "auto",
 ) -> None:
-    """Show docmill on real texts.
+    """Show what docmill does, on real texts.
 
-    They are English news, a small Korean collection and support tickets in both languages, a quarter of which the
-    classifier never sees before it labels them. It works in a folder of its own inside DOCMILL_HOME; run again, it
-    finds nothing to do.
+    The texts are English news, a small Korean collection, and support tickets in both languages. A quarter of the
+    tickets is kept from the classifier until it labels them. The demo has its own folder in DOCMILL_HOME; if it is
+    run again, it finds nothing to do.
 
     Example: docmill demo --keep
     """
@@ -188,10 +189,10 @@ def demo(
 
 
 def _warn_without_redis(now_settings: Settings) -> None:
-    """What the queue's own messages do not say: who starts the Redis that they miss."""
+    """The queue's own messages do not say how to start the Redis that they cannot reach."""
     if not now_settings.redis_url and not now_settings.embedded_socket.exists():
         warn(
-            f"there is no Redis at {now_settings.embedded_socket} yet: `docmill up` runs one with all the rest, "
+            f"there is no Redis at {now_settings.embedded_socket} yet: `docmill up` starts one with everything else, "
             "DOCMILL_REDIS_URL names another"
         )
 

@@ -11,7 +11,7 @@ from docmill.commands.output import print_json, say, shown
 from docmill.commands.shell import Commands
 from docmill.commands.tables import print_table
 
-app = Commands(help="Documents that kill, hang or exhaust workers.")
+app = Commands(help="Documents that kill, block or exhaust workers.")
 
 Keys = Annotated[
     list[str] | None,
@@ -23,14 +23,14 @@ Keys = Annotated[
 def list_(
     job: Annotated[int | None, typer.Option(metavar="JOB", help="Of this job only.")] = None,
     collection: Annotated[str | None, typer.Option(metavar="NAME", help="Of this collection only.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The last so many.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The latest N.")] = 50,
     json: Json = False,
 ) -> None:
     """List the documents in quarantine, newest first.
 
-    A document gets there by the outcome POISON, TIMEOUT, MEMORY or CRASHED, for that kind of jobs. It leaves
-    when its text changes, when a later job of the kind succeeds with it, or by release. `submit --new` leaves
-    out what is in quarantine; every other job takes it.
+    The outcomes POISON, TIMEOUT, MEMORY and CRASHED put a document into quarantine for that kind of job. It leaves
+    when its text changes, when a later job of that kind succeeds with it, or by release. `submit --new` skips
+    documents in quarantine; other jobs process them.
 
     Example: docmill quarantine list --collection inbox
     """
@@ -52,7 +52,7 @@ def list_(
 
 @app.command()
 def show(job: JobId, key: Key, json: Json = False) -> None:
-    """Show everything known of one document in quarantine.
+    """Show everything about one document in quarantine.
 
     Example: docmill quarantine show 42 report-7
     """
@@ -78,7 +78,7 @@ def show(job: JobId, key: Key, json: Json = False) -> None:
 def retry(job: JobId, keys: Keys = None, wait: Wait = False, json: Json = False) -> None:
     """Submit a new job over documents in quarantine.
 
-    It has the old job's settings. What succeeds has left quarantine. Exit statuses are those of submit.
+    It has the settings of the old job. Documents that succeed leave quarantine. Exit statuses are those of submit.
 
     Example: docmill quarantine retry 42 report-7 --wait
     """
@@ -96,10 +96,10 @@ def retry(job: JobId, keys: Keys = None, wait: Wait = False, json: Json = False)
 
 @app.command()
 def release(job: JobId, keys: Keys = None, json: Json = False) -> None:
-    """Let documents out of quarantine.
+    """Release documents from quarantine.
 
-    They leave the list, and the next job over new documents takes them again. Nothing is run now, and their
-    outcomes stay as they are. To be used once the cause is mended: a runner, a driver, the memory.
+    They leave the list, and the next job over new documents processes them again. Nothing is run now, and their
+    outcomes stay. Use it once the cause is fixed: a runner, a driver, the memory.
 
     Example: docmill quarantine release 42
     """
@@ -113,7 +113,9 @@ def release(job: JobId, keys: Keys = None, json: Json = False) -> None:
         print_json({"job": job, "released": [entry.document_key for entry in found]})
     else:
         n = len(found)
-        say(f"{n:,} {'document is' if n == 1 else 'documents are'} released: `submit --new` takes them again")
+        say(
+            f"{n:,} {'document is' if n == 1 else 'documents are'} released: `submit --new` processes them again"
+        )
 
 
 def _quoted(key: str) -> str:

@@ -33,7 +33,7 @@ def add(
         list[str],
         typer.Option(
             metavar="JOB",
-            help="What submit takes, or `train` and what train takes. Given again: they run one after the other.",
+            help="The arguments of submit, or `train` and those of train. If repeated, the jobs run one by one.",
         ),
     ],
     tz: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",
@@ -45,12 +45,12 @@ def add(
     from datetime import UTC, datetime
 
     from db import schedules
-    from scheduler import cron as nightly
+    from scheduler import cron as cron_times
     from scheduler.store import store
 
     requests = [parse_job(text) for text in job]
-    nightly.check(cron, tz)
-    next_at = nightly.next_after(cron, tz, datetime.now(UTC))
+    cron_times.check(cron, tz)
+    next_at = cron_times.next_after(cron, tz, datetime.now(UTC))
     with store().write() as session:
         _check(session, requests)
         schedules.add(session, name, cron, tz, [request.as_json() for request in requests], next_at)
@@ -61,9 +61,9 @@ def add(
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """List the schedules, when they fire next and how they fired last.
+    """List the schedules, when they fire next and when they fired last.
 
-    Each job is shown as `--job` takes it, with its model, parameters and priority.
+    Each job is shown as `--job` accepts it, with its model, parameters and priority.
 
     Example: docmill schedule list
     """
@@ -98,25 +98,25 @@ def remove(name: Name) -> None:
 def run(name: Name, json: Json = False) -> None:
     """Submit a schedule's jobs now, as one run.
 
-    A job that would have no document is not made.
+    A job without documents is not made.
 
     Example: docmill schedule run nightly
     """
-    from scheduler import cron as nightly
+    from scheduler import cron as cron_times
     from scheduler.store import store
 
-    submitted = nightly.run_now(store(), name)
+    submitted = cron_times.run_now(store(), name)
     numbers = [job.job_id for job in submitted]
     if json:
         print_json({"schedule": name, "jobs": numbers})
     elif numbers:
         say(f"schedule {name}: submitted jobs {', '.join(map(str, numbers))}")
     else:
-        say(f"schedule {name}: there is nothing to do, so no job was made")
+        say(f"schedule {name}: nothing to do, so no job was made")
 
 
 def parse_job(text: str) -> JobRequest:
-    """A job as `submit` or `train` takes it, from one string; ValueError shows what is wrong with it."""
+    """A job from the arguments of `submit` or `train` in one string; ValueError says what is wrong with it."""
     import shlex
 
     from docmill.commands import submitting
@@ -133,7 +133,7 @@ def parse_job(text: str) -> JobRequest:
     try:
         given = typer.main.get_command(shell).make_context("--job", words).params
     except typer.Exit:
-        raise ValueError(f"--job {text!r}: write what you would give to docmill submit") from None
+        raise ValueError(f"--job {text!r}: write the arguments of docmill submit") from None
     except Exception as error:
         # A usage error; its class is click's or Typer's own, by the version of Typer.
         message = getattr(error, "format_message", None)
@@ -145,7 +145,7 @@ def parse_job(text: str) -> JobRequest:
             f"--job {text!r}: leave out --wait, --json, --key and --after: a schedule sets its own"
         )
     kind = f"train-{given['kind']}" if is_train else given["kind"]
-    parameters = parse(given["parameter"])
+    parameters = parse(given["parameter"], kind)
     return JobRequest(
         kind,
         given["collection"],
@@ -157,7 +157,7 @@ def parse_job(text: str) -> JobRequest:
 
 
 def as_words(request: dict[str, Any]) -> str:
-    """A request as `--job` takes it: what `parse_job` reads back."""
+    """A request as `--job` accepts it; `parse_job` reads it back."""
     import shlex
 
     kind = request["kind"]
@@ -172,7 +172,7 @@ def as_words(request: dict[str, Any]) -> str:
 
 
 def _check(session: Any, requests: list[JobRequest]) -> None:
-    """Refuse now what would fail at night."""
+    """Refuse now what would fail when the schedule fires."""
     from db import documents
     from workers import kinds
 
@@ -190,7 +190,7 @@ def _row(schedule: Any, last: Any) -> dict[str, Any]:
         "last": _local(last.due_at, schedule.time_zone) if last else None,
         "fault": last.fault if last else None,
         "jobs": "\n".join(as_words(request) for request in schedule.requests),
-        # What programs read in place of the local times and the short words.
+        # The JSON output has these instead of the local times and the short words.
         "exact": {
             "next": schedule.next_at,
             "last": last.due_at if last else None,

@@ -1,4 +1,4 @@
-"""How a command meets the shell: exit statuses, errors in one line, help that reads well."""
+"""What all commands share in a shell: exit statuses, errors in one line, the form of the help."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nlp_tasks.errors import ModelFileError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The command could not do its work; something named does not exist; something looked at is not well.
+#: The command failed; something named does not exist; a check found a problem.
 FAILED = 1
 #: The command line (or a DOCMILL_* variable) cannot be understood.
 USAGE = 2
@@ -25,13 +25,13 @@ SOME_BAD = 3
 CANCELLED = 4
 #: Ctrl-C.
 INTERRUPTED = 130
-#: Whoever read the output has left (`docmill results 1 | head`).
+#: The reader of the output has closed it (`docmill results 1 | head`).
 READER_LEFT = 141
 
 
 class Command(TyperCommand):
-    """A command whose errors are one line on stderr; an error that docmill does not know is a defect and
-    keeps its traceback."""
+    """A command whose errors are one line on stderr. An error that docmill does not know is a defect and keeps its
+    traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         warn_of_unknown_settings()
@@ -45,7 +45,7 @@ class Command(TyperCommand):
             print("docmill: interrupted", file=sys.stderr)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
-            # The interpreter must not complain at its end either.
+            # The interpreter must not complain when it exits either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(READER_LEFT) from None
         except Exception as error:
@@ -81,24 +81,24 @@ class Commands(typer.Typer):
 
 
 def warn_of_unknown_settings() -> None:
-    """A DOCMILL_* variable that is no setting is most likely one with a slip in its name."""
+    """A DOCMILL_* variable that is no setting is most likely misspelled."""
     if not any(name.upper().startswith("DOCMILL_") for name in os.environ):
         return
     from workers.settings import unknown_names
 
     for name, close in unknown_names(os.environ).items():
         hint = f"did you mean {close}?" if close else "the settings are in docs/commands.md"
-        print(f"docmill: {name} is no setting, so it is ignored: {hint}", file=sys.stderr)
+        print(f"docmill: {name} is not a setting, so it is ignored: {hint}", file=sys.stderr)
 
 
 def known(error: Exception) -> tuple[int, str] | None:
     """(exit status, one line) of an error whose message is for the user; None for a defect."""
     if type(error) is ValueError:
-        # Not its subclasses: a text that cannot be decoded, say, is nothing that the user wrote.
+        # Not its subclasses: the user did not cause a UnicodeDecodeError, for example.
         return USAGE, _line(str(error))
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
-        # Python keeps bytes of an argument that are no text in the locale's encoding as surrogates.
-        return USAGE, "what was typed is no text in this locale's encoding: set LC_ALL=C.UTF-8"
+        # Python keeps bytes of an argument that the locale's encoding cannot decode as surrogates.
+        return USAGE, "the arguments are not text in this locale's encoding: set LC_ALL=C.UTF-8"
     if isinstance(error, OSError):
         return FAILED, _os_words(error)
     if "pydantic" in sys.modules and (words := _settings_words(error)):
@@ -131,7 +131,7 @@ def _store_words(error: Exception) -> tuple[int, str] | None:
         from db.store import Store
         from workers.settings import settings
 
-        return FAILED, f"{Store(settings().url).name}: {words(error)}; `docmill doctor` looks at everything"
+        return FAILED, f"{Store(settings().url).name}: {words(error)}; `docmill doctor` checks everything"
     return None
 
 
@@ -142,5 +142,5 @@ def _os_words(error: OSError) -> str:
 
 
 def _line(text: str) -> str:
-    """Drivers write paragraphs."""
+    """In one line: drivers write paragraphs."""
     return "; ".join(part for part in (line.strip() for line in text.splitlines()) if part)

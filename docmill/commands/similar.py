@@ -1,4 +1,4 @@
-"""docmill similar."""
+"""docmill similar: the nearest neighbours of a document."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from docmill.commands.tables import print_table
 def similar(
     key: Key,
     collection: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its collection, if several have the key.")
+        str | None,
+        typer.Option(metavar="NAME", help="The document's collection; needed if several have the key."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", "--neighbours", metavar="N", min=1, help="At most so many.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", "--neighbours", metavar="N", min=1, help="At most N neighbours.")
+    ] = 10,
     json: Json = False,
 ) -> None:
-    """Show a document's nearest neighbours and what they share.
+    """Show a document's nearest neighbours and shared words.
 
-    The words are those that weigh most in both documents, from the newest similarity job.
+    The words are those with the most weight in both documents, from the newest similarity job.
 
     Example: docmill similar report-17 --collection inbox
     """

@@ -1,4 +1,4 @@
-"""docmill sql."""
+"""docmill sql: query the store."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ def sql(
     format: Annotated[
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
-    limit: Annotated[int, typer.Option(metavar="N", min=0, help="At most so many rows; 0 for all.")] = 10_000,
+    limit: Annotated[int, typer.Option(metavar="N", min=0, help="At most N rows; 0 for all.")] = 10_000,
 ) -> None:
-    """Run a query on the store, whichever database it is.
+    """Run a query on the store, on SQLite or PostgreSQL.
 
-    It is one SELECT, and can change nothing. It is ended after DOCMILL_QUERY_SECONDS (60).
+    The query is one SELECT and cannot change anything. It is stopped after DOCMILL_QUERY_SECONDS (60).
 
     Example: docmill sql "SELECT document_key, summary FROM v_latest_summary WHERE collection = 'inbox'"
     """
     from scheduler import queries
+    from scheduler.store import store
 
-    found = queries.run(query, limit or None)
+    found = queries.run(store(), query, limit or None)
     rows = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
     if format is Format.CSV:
         print_csv(rows)

@@ -15,16 +15,20 @@ app = Commands(help="The store's tables.")
 
 @app.command()
 def upgrade() -> None:
-    """Create the tables, or bring them up to this version.
+    """Create the tables, or upgrade them to this version.
 
-    Running it twice is harmless. PostgreSQL needs it once for each version; SQLite is upgraded by itself.
+    Running it twice is harmless. PostgreSQL needs it once for each version, and once for a package that brings kinds;
+    SQLite is upgraded automatically.
 
     Example: DOCMILL_DATABASE_URL=postgresql://docmill@db/docmill docmill db upgrade
     """
     from db import migrations
     from db.store import SCHEMA, Store
+    from workers.kinds import all_kinds
     from workers.settings import settings
 
+    # The tables of kinds from other packages are created too.
+    all_kinds()
     store = Store(settings().url)
     try:
         with telling_of_a_new_store():
@@ -36,10 +40,10 @@ def upgrade() -> None:
 
 @app.command()
 def show(json: Json = False) -> None:
-    """Say which store, Redis and folders docmill uses here.
+    """Print which store, Redis and folders docmill uses here.
 
-    Nothing is made and nobody is asked; `docmill doctor` looks at whether all of it works, and `docmill --verbose`
-    before any command says it too.
+    Nothing is created or contacted. `docmill doctor` checks whether everything works. `docmill --verbose COMMAND`
+    prints the same before any command.
 
     Example: docmill db show
     """
@@ -52,9 +56,9 @@ def show(json: Json = False) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """Say what is reachable, what is stuck, and what mends it.
+    """Find what is unreachable or stuck, and how to fix it.
 
-    The exit status is 0 when all is well, 1 when something needs attention.
+    The exit status is 0 if all is well, 1 if something needs attention.
 
     Example: docmill doctor
     """

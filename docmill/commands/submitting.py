@@ -1,4 +1,4 @@
-"""docmill submit, train, retry: whatever makes a job."""
+"""docmill submit, train, retry: the commands that make a job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from db.errors import NothingToDoError
 from docmill.commands.documents import add_showing_progress
 from docmill.commands.documents import report as report_added
-from docmill.commands.file_options import Delimiter, Encoding, read_options, say_notices
+from docmill.commands.file_options import Delimiter, Encoding, read_options, say_bad, say_notices
 from docmill.commands.following import follow
 from docmill.commands.options import (
     After,
@@ -31,15 +31,12 @@ if TYPE_CHECKING:
     from readers import ReadOptions
     from scheduler.requests import JobRequest
 
-#: So many bad labels are shown; the rest is counted.
-SHOWN = 20
-
 
 def submit(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="summarize, keywords, classify, similarity; `docmill kinds` lists them all."
+            metavar="KIND", help="What to do with each document; `docmill kinds` lists the kinds."
         ),
     ],
     collection: Collection,
@@ -55,22 +52,22 @@ def submit(
         bool,
         typer.Option(
             "--new",
-            help="Only documents that no job like this one gave a result or still has to do, less those in quarantine.",
+            help="Only documents that no job like this one has done or still has to do, and none in quarantine.",
         ),
     ] = False,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Submit a job over a collection; say its number and size.
+    """Submit a job over a collection; print its number and size.
 
-    When there is no document to take, no job is made, and the exit status is 0. With --wait it is 0 when every
-    document succeeded, 3 when some failed, 4 when the job was cancelled.
+    If there is no document to process, no job is made, and the exit status is 0. With --wait it is 0 if every
+    document succeeded, 3 if some failed, 4 if the job was cancelled.
 
     Example: docmill submit summarize --collection inbox -p sentences=2 --wait
     """
     from scheduler.requests import JobRequest
 
-    request = JobRequest(kind, collection, model, parse(parameter), priority, key, after, only_new=new)
+    request = JobRequest(kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new)
     try:
         submitted = _submit(request)
     except NothingToDoError as error:
@@ -81,7 +78,7 @@ def submit(
 
 def train(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="What the model is for: classify, similarity or summarizer.")
+        str, typer.Argument(metavar="KIND", help="What to train; `docmill kinds` lists them as train-KIND.")
     ],
     collection: Collection,
     model: Annotated[
@@ -91,27 +88,27 @@ def train(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="For summarizer: first add the documents of this file; its field summary is the document's label.",
+            help="For `summarizer`: first add the documents of this file, with their summaries as labels.",
         ),
     ] = None,
     parameter: Parameters = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="First give documents the labels of a file with the fields key and label."
-        ),
+        typer.Option(metavar="FILE", help="First set the labels of a file with the fields key and label."),
     ] = None,
     labels_sql: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="The same from a SELECT of key and label.")
+        str | None, typer.Option(metavar="QUERY", help="First set the labels from a SELECT of key and label.")
     ] = None,
     key_field: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Field with the key: key in --labels, id in --pairs if not given."),
+        typer.Option(
+            metavar="NAME", help="Field with the key; if not given, key in --labels, id in --pairs."
+        ),
     ] = None,
     label_field: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Field with the label: label in --labels, summary in --pairs if not given."
+            metavar="NAME", help="Field with the label; if not given, label in --labels, summary in --pairs."
         ),
     ] = None,
     text_field: Annotated[
@@ -128,9 +125,9 @@ def train(
 ) -> None:
     """Train a model on the documents of a collection.
 
-    The new version becomes the model's champion if there is none, or if its gate lets it pass.
-    Exit statuses are those of submit. Labels that are given here are kept, as those of `docmill label set` are, and go
-    before those that came with the documents.
+    The new version becomes the model's champion if there is none, or if it passes its gate. Exit statuses are those
+    of submit. Labels that are given here are stored as by `docmill label set`: they override the labels that came with
+    the documents.
 
     Example: docmill train classify --collection reviews --model sentiment --wait
     """
@@ -144,19 +141,28 @@ def train(
         options = read_options(
             **common,
             key_field=key_field,
-            label_field=label_field or "summary",
+            label_field=label_field or _pairs_field(name),
             text_field=text_field,
             txt_tables="always",
         )
-        _add_pairs(pairs, collection, name, options)
-    request = JobRequest(name, collection, model, parse(parameter), priority, key, after)
+        _add_pairs(pairs, collection, options)
+    request = JobRequest(name, collection, model, parse(parameter, name), priority, key, after)
     report(_submit(request), request.kind, wait=wait, json=json)
 
 
-def _add_pairs(path: Path, collection: str, kind: str, options: ReadOptions) -> None:
-    """Documents with their summaries as labels, before they are trained on; what is said goes to stderr."""
-    if kind != "train-summarizer":
-        raise ValueError(f"--pairs is for training a summarizer, not for {kind}")
+def _pairs_field(kind: str) -> str:
+    """The field of --pairs that becomes the label. ValueError for a kind that is not trained on pairs."""
+    from workers.kinds import all_kinds, find
+
+    field = find(kind).pairs_field
+    if not field:
+        able = ", ".join(name.removeprefix("train-") for name, one in all_kinds().items() if one.pairs_field)
+        raise ValueError(f"--pairs is for training {able}, not for {kind}")
+    return field
+
+
+def _add_pairs(path: Path, collection: str, options: ReadOptions) -> None:
+    """Add documents with their labels before training on them; messages go to stderr."""
     found = add_showing_progress([path], collection, options, only_records=True)
     report_added(collection, found, warn)
     if not found.n_good:
@@ -164,9 +170,9 @@ def _add_pairs(path: Path, collection: str, kind: str, options: ReadOptions) -> 
 
 
 def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
-    """Submit a new job over what failed in a job.
+    """Submit a new job over the documents that failed in a job.
 
-    It takes the failed documents' latest versions. If none failed, no job is made. Exit statuses are those of submit.
+    It processes their latest versions. If none failed, no job is made. Exit statuses are those of submit.
 
     Example: docmill retry 42 --wait
     """
@@ -186,7 +192,7 @@ def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
 
 
 def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
-    """Say which job it is; with `wait`, follow it and leave with its exit status. As JSON it is one value."""
+    """Print the job; with `wait`, follow it and exit with its status. As JSON it is one value."""
     from dataclasses import asdict
 
     facts: dict[str, Any] = {
@@ -197,7 +203,7 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
     }
     if submitted.left_out is not None:
         facts["left_out"] = asdict(submitted.left_out)
-    # The number comes first in any case: whoever interrupts a --wait has to know it.
+    # The number is always printed first: a user who interrupts --wait needs it.
     tell = warn if json else say
     n = submitted.n_documents
     over = f"{kind} over {n:,} {'document' if n == 1 else 'documents'}"
@@ -212,27 +218,25 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
 
 
 def _give_labels(file: Path | None, query: str | None, collection: str, options: ReadOptions) -> None:
-    """Store the labels of a file and of a query. What is bad is told; nothing good at all is an error."""
+    """Store the labels of a file and of a query. Bad ones are listed; it is an error if none is good."""
     from scheduler import labelling
+    from scheduler.store import store
 
-    found = [labelling.from_file(file, collection, options)] if file is not None else []
-    found += [labelling.from_query(query, collection)] if query is not None else []
+    found = [labelling.from_file(store(), file, collection, options)] if file is not None else []
+    found += [labelling.from_query(store(), query, collection)] if query is not None else []
     for given in found:
         say_notices(given.notices)
         warn(
-            f"{given.n_given:,} documents were given labels"
+            f"the labels of {given.n_given:,} documents were set"
             + (f", {len(given.bad):,} bad" if given.bad else "")
         )
-        for record in given.bad[:SHOWN]:
-            warn(f"  {record}")
-        if len(given.bad) > SHOWN:
-            warn(f"  and {len(given.bad) - SHOWN:,} more")
+        say_bad(given.bad)
         if not given.n_given:
-            raise ValueError("no label was given, so nothing is trained: mend the file or the query")
+            raise ValueError("no label was set, so nothing is trained: fix the file or the query")
 
 
 def report_nothing(error: NothingToDoError, kind: str, *, json: bool) -> None:
-    """Say why no job was made. As JSON, its number is null."""
+    """Print why no job was made. As JSON, its number is null."""
     from dataclasses import asdict
 
     if not json:

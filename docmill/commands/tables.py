@@ -1,6 +1,6 @@
-"""Tables for people: as wide as what they are printed to. On a terminal too narrow for its columns, a table leaves out
-columns that are empty in every row, then those that its command can spare, and at last becomes a block of lines a row.
-Into a file or a pipe, every row is one line with every column and every character."""
+"""Tables for people, as wide as the terminal. If the columns do not fit, a table leaves out columns that are empty in
+every row, then those that its command can spare; at last each row becomes a block of lines. In a file or a pipe, each
+row is one line with all columns and characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from docmill.commands.output import console, say, shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-#: A column narrower than this is no fun to read, unless what is in it is short.
+#: A column narrower than this is hard to read, unless its values are short.
 READABLE = 16
 #: Between two columns.
 GAP = 2
@@ -45,7 +45,7 @@ Rows = Sequence[dict[str, str]]
 def print_table(
     rows: Iterable[dict[str, Any]], columns: Sequence[str], empty: str, *, spare: Sequence[str] = ()
 ) -> None:
-    """`empty` is what is said when there are no rows; `spare` are the columns that may be left out, the first first."""
+    """`empty` is printed if there are no rows; `spare` are the columns that may be left out, in this order."""
     found = [{column: shown(row.get(column)) for column in columns} for row in rows]
     if not found:
         say(empty)
@@ -89,7 +89,7 @@ def _print_fitting(rows: Rows, columns: Sequence[str], spare: Sequence[str]) -> 
 def _chosen(
     rows: Rows, columns: Sequence[str], spare: Sequence[str], widths: dict[str, int], width: int
 ) -> list[str] | None:
-    """The columns that fit, each at least as wide as it must be to be read; None if too few would be left."""
+    """The columns that fit, each wide enough to be read; None if too few would be left."""
     chosen = list(columns)
     empty = [column for column in columns if not any(row[column] for row in rows)]
     for left_out in (None, *empty, *spare):

@@ -1,1 +1,1 @@
-"""What `docmill demo` shows."""
+"""The demo: `docmill demo`."""

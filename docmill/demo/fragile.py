@@ -1,4 +1,4 @@
-"""A kind whose runner dies on one sort of document, so that the demo can show what docmill makes of it."""
+"""A kind whose runner crashes on one document, so that the demo can show how docmill handles it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import ClassVar
 
 from nlp_tasks.kind import Document, Kind, Result, Setup, Stage
 
-#: A document with this key makes the process die of a segmentation fault.
+#: A document with this key causes a segmentation fault.
 CRASHES = "crash-me"
 
 
 @dataclass(frozen=True)
 class NoParameters:
-    """Takes none."""
+    """None."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LengthRow:
 
 
 class Fragile:
-    """Labels documents as short or long, unless one kills it."""
+    """Labels documents as short or long."""
 
     batch_documents = 64
     batch_chars = 1_000_000
@@ -49,7 +49,7 @@ class Fragile:
 
 FRAGILE = Kind(
     name="demo-fragile",
-    summary="Short or long; dies on one document of the demo.",
+    summary="Short or long; crashes on one document of the demo.",
     parameters=NoParameters,
     rows=(LengthRow,),
     stages=(Stage("length", Fragile),),

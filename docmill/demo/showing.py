@@ -1,5 +1,5 @@
-"""What the demo found, as a person can judge it: summaries, neighbours with what they share, labels beside the true
-ones, and the document that failed."""
+"""The results of the demo in a form that people can judge: summaries, neighbours with their shared words, predicted and
+true labels, and the document that failed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from db.store import Store
 from docmill.commands.output import one_line, say
 from docmill.demo import corpora
 
-#: Lines are cut to this width, so that they stand on a terminal of 80 columns.
+#: Lines are cut to this width, so that they fit a terminal of 80 columns.
 WIDTH = 76
-#: So many of the held-out tickets are shown.
+#: The number of held-out tickets that are shown.
 SHOWN_TICKETS = 6
-#: Two texts nearer than this are the same report twice, which shows nothing.
+#: Two texts that are more similar than this are the same report, which shows nothing.
 SAME_REPORT = 0.8
-#: Shorter texts have too few words to be alike in.
+#: Shorter texts have too few words to compare.
 LEAST_CHARS = 150
 
 
@@ -35,7 +35,7 @@ def _rows(store: Store, statement: str, **values: object) -> list[dict[str, Any]
 
 
 def _summaries(store: Store) -> None:
-    say("\nSUMMARIES: the sentences of a text that say most")
+    say("\nSUMMARIES: the most important sentences of a text")
     for collection in (corpora.NEWS, corpora.KOREAN):
         for row in _rows(
             store,
@@ -49,7 +49,7 @@ def _summaries(store: Store) -> None:
 
 
 def _neighbours(store: Store) -> None:
-    say("\nNEAREST NEIGHBOURS: texts about the same, and the words that they share")
+    say("\nNEAREST NEIGHBOURS: texts about the same topic, and the words they share")
     for collection in (corpora.NEWS, corpora.KOREAN):
         for row in _nearest(store, collection, 2):
             say(f"  {row['score']:.2f}  {_cut(row['document_text'], WIDTH - 8)}")
@@ -58,7 +58,7 @@ def _neighbours(store: Store) -> None:
 
 
 def _nearest(store: Store, collection: str, n: int) -> Iterator[dict[str, Any]]:
-    """The nearest pairs that are not the same report, each document once."""
+    """The most similar pairs that are not the same report, each document once."""
     seen: set[int] = set()
     for row in _rows(
         store,
@@ -105,7 +105,7 @@ def _labels(store: Store) -> None:
         c=corpora.TICKETS,
     )
     n_right = sum(row["label"] == row["truth"] for row in rows)
-    say(f"\nLABELS: a model learned from {learned['n']} tickets; these it never saw")
+    say(f"\nLABELS: a model was trained on {learned['n']} tickets; it never saw these")
     say(f"  {'true':8}  {'model':8}  sure  text")
     for row in _a_fair_few(rows):
         mark = " " if row["label"] == row["truth"] else "!"
@@ -116,8 +116,8 @@ def _labels(store: Store) -> None:
 
 
 def _a_fair_few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Tickets at equal distances, right or wrong: not the ones that look best. If all of them are right, the last gives
-    its place to one that is not."""
+    """Tickets at equal distances, whether right or wrong. If all of them are right, the last is replaced by one that is
+    not."""
     step = max(1, len(rows) // SHOWN_TICKETS)
     chosen = rows[step // 2 :: step][:SHOWN_TICKETS]
     wrong = [row for row in rows if row["label"] != row["truth"]]
@@ -127,7 +127,7 @@ def _a_fair_few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _failure(store: Store, job_id: int) -> None:
-    say("\nTHE DOCUMENT THAT FAILED: it kills its worker; the others of its job are done")
+    say("\nTHE DOCUMENT THAT FAILED: it crashes its worker; the others of its job are done")
     for row in _rows(
         store,
         "SELECT document_key, error_code, error_detail FROM v_failures WHERE job_id = :j",
@@ -138,7 +138,7 @@ def _failure(store: Store, job_id: int) -> None:
 
 
 def _wrapped(value: str, most: int) -> list[str]:
-    """At most so many lines that fit; wide characters count twice."""
+    """At most `most` lines that fit; wide characters count twice."""
     lines: list[str] = [""]
     for word in value.split():
         if cells(lines[-1]) + cells(word) + 1 > WIDTH - 4:
@@ -160,7 +160,7 @@ def _cut(value: str, width: int) -> str:
 
 
 def cells(value: str) -> int:
-    """How many columns of a terminal a text takes."""
+    """The number of terminal columns that a text takes."""
     from rich.cells import cell_len
 
     return cell_len(value)

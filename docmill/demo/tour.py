@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from db.progress import JobProgress
     from db.store import Store
 
-#: A job that does not end within this time is a fault worth a message.
+#: If the jobs take longer than this, the demo ends with an error.
 PATIENCE_SECONDS = 600.0
-#: Where no bar can be drawn, a line is printed so often.
+#: Without a terminal, seconds between two lines of progress.
 LINE_SECONDS = 5.0
 
 
 def run(*, devices: str, keep: bool) -> None:
-    """The whole tour. Raises TimeoutError when a job does not end, naming the logs."""
+    """Run the whole demo. TimeoutError, with the place of the logs, if a job does not end."""
     home = settings().home_path / "demo"
     os.environ |= {"DOCMILL_HOME": str(home), "DOCMILL_KIND_MODULES": "docmill.demo.fragile"}
     os.environ.pop("DOCMILL_DATABASE_URL", None)
@@ -61,11 +61,11 @@ def run(*, devices: str, keep: bool) -> None:
     finally:
         stack.stop()
     if stays:
-        say("Everything is stopped; the demo's rows stay.")
+        say("Everything is stopped; the results stay.")
 
 
 def _add_everything(store: Store) -> int:
-    """Returns how many documents are new."""
+    """Returns the number of new documents."""
     from readers import BadRecord, ReadOptions, Record, read
 
     n_new = (
@@ -86,12 +86,12 @@ def _add_everything(store: Store) -> int:
 
     n_new += _add(store, corpora.KOREAN, korean())
     for record in bad:
-        say(f"  one bad record, which costs only itself: {record}")
+        say(f"  one bad record, which is skipped: {record}")
     return n_new
 
 
 def _by_encoding(folder: Path) -> list[tuple[str, list[Path]]]:
-    """Files with cp949 in their names are in that encoding, as Korean Windows writes."""
+    """Files with cp949 in their names have that encoding, which Korean Windows writes."""
     everything = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     cp949 = [path for path in everything if "cp949" in path.name]
     return [("utf-8", [path for path in everything if path not in cp949]), ("cp949", cp949)]
@@ -109,15 +109,15 @@ def _add(store: Store, collection: str, texts: Iterable[NewDocument]) -> int:
 
 
 def _submit_everything() -> tuple[dict[str, int], int]:
-    """Jobs by what they show; and how many of them are new."""
+    """The jobs by what they show, and the number of new ones."""
     from docmill.client import submit
 
     news, korean, tickets = corpora.NEWS, corpora.KOREAN, corpora.TICKETS
-    # Of few texts, vectors alone say little; hybrid looks at the words too, and shows which they share.
+    # For few texts, vectors alone say little; hybrid also compares the words, and shows which are shared.
     alike = {"method": "hybrid", "terms": 5, "k": 3}
     asked: dict[str, Callable[[dict[str, int]], dict[str, object]]] = {
         "train-news": lambda _: {"kind": "train-similarity", "collection": news, "model": news},
-        # A handful of short texts needs many passes before their vectors part.
+        # A few short texts need many epochs before their vectors differ.
         "train-korean": lambda _: {
             "kind": "train-similarity", "collection": korean, "model": korean,
             "parameters": {"epochs": 200, "vector_size": 50},
@@ -172,7 +172,7 @@ def _watch(store: Store, jobs: dict[str, int], stack: Stack, stopping: threading
 def _looks(
     store: Store, jobs: dict[str, int], stack: Stack, stopping: threading.Event
 ) -> Iterator[list[JobProgress]]:
-    """Where the jobs stand, again and again until all have ended."""
+    """The progress of the jobs, again and again until all have ended."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not stopping.wait(0.2):
         stack.keep_up()
@@ -192,7 +192,7 @@ def _words(job: JobProgress) -> str:
 
 
 class _Teller:
-    """For a file or a pipe, where nothing can be drawn: a line every few seconds."""
+    """For a file or a pipe: a line every few seconds."""
 
     def __init__(self) -> None:
         self.told_at = -LINE_SECONDS
@@ -221,8 +221,8 @@ def _show(store: Store, jobs: dict[str, int]) -> None:
 
 
 def _next_steps(stack: Stack, jobs: dict[str, int], *, stays: bool) -> None:
-    """What to do now: every line can be typed as it stands, and no address is printed that does not answer."""
-    say("\nNEXT: look into what the demo made")
+    """What to do next: each line can be typed as it stands, and every address that is printed answers."""
+    say("\nNEXT: look at the results of the demo")
     # As `make demo` leaves it, the command is not on the PATH.
     activate = Path(sys.executable).with_name("activate")
     if activate.exists():
@@ -231,14 +231,14 @@ def _next_steps(stack: Stack, jobs: dict[str, int], *, stays: bool) -> None:
     say('  docmill sql "SELECT document_key, summary FROM v_latest_summary LIMIT 3"')
     say('  docmill sql "SELECT document_key, error_code FROM v_failures"')
     say(f"  docmill results {jobs['labels']} --limit 5")
-    say("  docmill models show tickets --html tickets.html  # how good the model is")
-    say("\nNEXT: your own documents (README.md goes on from here)")
+    say("  docmill models show tickets --html tickets.html  # the model's quality")
+    say("\nNEXT: your own documents (README.md continues from here)")
     say("  unset DOCMILL_HOME")
     say("  docmill up                                       # in one terminal")
     say("  docmill add FILES --collection inbox             # in another")
     say("  docmill submit summarize --collection inbox --wait")
     if not stays:
-        say("\nEverything is stopped. With Flower's pages of the workers: docmill demo --keep")
+        say("\nEverything is stopped. To keep it running, with Flower: docmill demo --keep")
 
 
 def _say_flower(stack: Stack) -> None:
@@ -247,12 +247,12 @@ def _say_flower(stack: Stack) -> None:
 
 
 def _stay(stack: Stack, stopping: threading.Event, *, keep: bool) -> None:
-    """Keep everything up: with --keep until Ctrl-C; for somebody at a terminal until they press Enter."""
+    """Keep everything running: with --keep until Ctrl-C, else until Enter is pressed at the terminal."""
     say("")
     _say_flower(stack)
     if not keep:
         threading.Thread(target=_stop_at_enter, args=(stopping,), daemon=True).start()
-    say("Ctrl-C stops everything." if keep else "Press Enter to stop everything; what was made stays.")
+    say("Ctrl-C stops everything." if keep else "Press Enter to stop everything; the results stay.")
     stack.run(stopping)
 
 

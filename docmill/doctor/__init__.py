@@ -1,1 +1,1 @@
-"""What is wrong with an installation, and what to do about it."""
+"""docmill doctor: what is wrong with an installation, and how to fix it."""

@@ -1,4 +1,4 @@
-"""What docmill doctor looks at: what is reachable, what is stuck, why, and what mends it."""
+"""The checks of docmill doctor: what is reachable, what is stuck and why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
 from db import jobs, model_versions, quarantine, schedules
-from db.database_errors import words
+from db.database_errors import first_line, words
 from db.errors import NoStoreError, StoreError
 from db.sql import now
 from db.store import Store
@@ -21,14 +21,14 @@ from docmill.doctor import members
 from docmill.doctor.findings import Finding, start_with
 from workers.settings import Settings, settings
 
-#: A chunk that was ready for so long and not claimed has no worker.
+#: A chunk that has been ready for this long and is not claimed has no worker.
 IDLE_SECONDS = 30.0
-#: Less than that is soon used up.
+#: Less free space than this is a problem.
 LOW_DISK_BYTES = 500_000_000
 
 
 def run() -> list[Finding]:
-    """Everything, the most basic first: what depends on something broken is left out."""
+    """All checks, the most basic first. Checks that depend on something broken are left out."""
     now_settings = settings()
     redis = _redis(now_settings)
     workers, served = _workers(now_settings) if redis.ok else (None, set())
@@ -58,7 +58,7 @@ def _disk(now_settings: Settings) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    fix = "make room: a store that cannot write stops all work" if free < LOW_DISK_BYTES else None
+    fix = "free some space: a store that cannot write stops all work" if free < LOW_DISK_BYTES else None
     return Finding("disk", fix is None, f"{free / 1e9:,.1f} GB free for {now_settings.home_path}", fix)
 
 
@@ -67,21 +67,22 @@ def _store(store: Store) -> Finding:
         store.check_schema(create=False)
         store.check_durability()
     except NoStoreError as error:
-        fix = (
-            "docmill add PATHS --collection NAME; or set DOCMILL_HOME or DOCMILL_DATABASE_URL to where it is"
-        )
+        fix = "docmill add PATHS --collection NAME; or set DOCMILL_HOME or DOCMILL_DATABASE_URL to the right one"
         return Finding("store", False, str(error), fix)
     except StoreError as error:
         return Finding("store", False, str(error))
     except SQLAlchemyError as error:
         return Finding(
-            "store", False, f"{store.name}: {words(error)}", "check DOCMILL_DATABASE_URL and that it runs"
+            "store",
+            False,
+            f"{store.name}: {words(error)}",
+            "check DOCMILL_DATABASE_URL, and that the database is running",
         )
     return Finding("store", True, store.name)
 
 
 def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
-    """Whether every model version's files are there; their contents are checked when a worker loads them."""
+    """Whether the files of every model version exist; their contents are checked when a worker loads them."""
     folder = now_settings.models_path
     with store.read() as session:
         versions = model_versions.listing(session)
@@ -92,11 +93,13 @@ def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
             name = f"{version['model']}@{version['version']}"
             fix = "mount the models folder (DOCMILL_MODELS_DIR), restore it, or train again"
             yield Finding(f"model {name}", False, f"{missing} is missing", fix)
-    yield Finding("models", True, f"{len(versions) - n_bad} of {len(versions)} versions whole in {folder}")
+    yield Finding(
+        "models", True, f"{len(versions) - n_bad} of {len(versions)} versions are complete in {folder}"
+    )
 
 
 def _missing_file(folder: Path) -> Path | None:
-    """The first file of a model that is not there."""
+    """The first file of a model that is missing."""
     from nlp_tasks.model_files import MANIFEST
 
     manifest = folder / MANIFEST
@@ -111,15 +114,15 @@ def _redis(now_settings: Settings) -> Finding:
     from workers.app import make_app
 
     app = make_app()
-    # Once, instead of trying on for seconds as a scheduler does.
+    # Once, instead of retrying for seconds as a scheduler does.
     once = {"max_retries": 1, "interval_start": 0}
     app.conf.broker_transport_options = dict(app.conf.broker_transport_options) | once
     broker = Broker(app)
     try:
         broker.ping()
     except Exception as error:
-        fix = "docmill up" if not now_settings.redis_url else "check DOCMILL_REDIS_URL and that it runs"
-        return Finding("redis", False, f"{now_settings.redis_name}: {str(error).splitlines()[0]}", fix)
+        fix = "docmill up" if not now_settings.redis_url else "check DOCMILL_REDIS_URL, and that Redis runs"
+        return Finding("redis", False, f"{now_settings.redis_name}: {first_line(error)}", fix)
     finally:
         broker.close()
     return Finding("redis", True, now_settings.redis_name)
@@ -144,7 +147,7 @@ def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> 
     yield from _nobody_moves(session, now_settings)
     yield from _faulty_chunks(session)
     for job in session.scalars(select(Job).where(Job.state == "paused").order_by(Job.id)):
-        yield Finding(f"job {job.id}", True, "paused by somebody", f"docmill resume {job.id}")
+        yield Finding(f"job {job.id}", True, "paused", f"docmill resume {job.id}")
     yield from _behind_paused(session)
     if held := quarantine.entries(session, limit=1000):
         yield Finding("quarantine", True, f"{len(held)} documents", "docmill quarantine list")
@@ -155,7 +158,7 @@ def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> 
 
 
 def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:
-    """Kinds with ready chunks that nobody works on."""
+    """Kinds with ready chunks that no worker claims."""
     waiting = (
         select(Chunk.queue, func.count(), func.count(Chunk.sent_at), func.min(Chunk.job_id))
         .join(Job, Job.id == Chunk.job_id)
@@ -165,7 +168,7 @@ def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Set
     for kind, n_ready, n_sent, job_id in session.execute(waiting):
         chunks = f"{n_ready} {'chunk waits' if n_ready == 1 else 'chunks wait'}, the first of job {job_id}"
         if served is None:
-            yield Finding(kind, False, f"{chunks}: Redis is away", "mend Redis first")
+            yield Finding(kind, False, f"{chunks}: Redis is unreachable", "fix Redis first")
         elif served and kind not in served:
             fix = f"docmill worker --kinds {kind}"
             yield Finding(kind, False, f"{chunks}: no worker serves this kind", fix)
@@ -176,16 +179,16 @@ def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Set
 
 
 def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]:
-    """What a scheduler would have done long ago."""
+    """What a running scheduler would have done long ago."""
     long_ago = now(-IDLE_SECONDS)
     still_open = exists().where(Chunk.job_id == Job.id, Chunk.state != "closed")
     last_closed = select(func.max(Chunk.closed_at)).where(Chunk.job_id == Job.id).scalar_subquery()
     count = select(func.count())
     signs = {
-        "leases ran out and are not freed": count.where(
+        "leases expired and were not requeued": count.where(
             Chunk.state == "leased", Chunk.lease_until < long_ago
         ),
-        "jobs are done and not closed": count.where(
+        "jobs are done and were not finished": count.where(
             Job.state == "running", ~still_open, last_closed < long_ago
         ),
         "schedules are overdue": count.where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None)),
@@ -214,7 +217,7 @@ def _behind_paused(session: Session) -> Iterator[Finding]:
 
 
 def _faulty_chunks(session: Session) -> Iterator[Finding]:
-    """Chunks that keep failing for reasons that are no document's. Once is no more than bad luck."""
+    """Chunks that failed more than once for reasons other than a document."""
     query = (
         select(Chunk.job_id, Chunk.seq, Chunk.n_put_back, Chunk.n_crashes, Chunk.n_lost, Chunk.fault)
         .where(
@@ -230,5 +233,5 @@ def _faulty_chunks(session: Session) -> Iterator[Finding]:
             f"chunk {row.seq} failed {row.n_put_back} times and killed {row.n_crashes} workers{lost}; "
             f"last: {row.fault}"
         )
-        fix = f"mend the cause, and it goes on by itself; or docmill cancel {row.job_id}"
+        fix = f"fix the cause, and the job continues by itself; or docmill cancel {row.job_id}"
         yield Finding(f"job {row.job_id}", False, detail, fix)

@@ -1,4 +1,4 @@
-"""What docmill doctor says of one thing."""
+"""One finding of docmill doctor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workers.settings import Settings
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     ok: bool
@@ -18,5 +18,5 @@ class Finding:
 
 
 def start_with(now_settings: Settings, part: str) -> str:
-    """The command that starts a part: all of it together where Redis is the embedded one."""
+    """The command that starts a part; `docmill up` if the embedded Redis is used."""
     return f"docmill {part}" if now_settings.redis_url else "docmill up"

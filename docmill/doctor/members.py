@@ -1,5 +1,4 @@
-"""What docmill doctor says of the registered workers and schedulers: who is lost, who shares a name, who is of
-another version."""
+"""The checks of registered workers and schedulers: which are lost, share a name, or have another version."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ from workers.settings import Settings
 
 
 def findings(session: Session) -> Iterator[Finding]:
-    """Everything about them."""
+    """All findings about them."""
     if schedulers := registry.alive(session, "scheduler"):
         names = ", ".join(f"{one.name} (pid {one.pid})" for one in schedulers)
         yield Finding("schedulers", True, f"{len(schedulers)} registered: {names}")
@@ -31,10 +30,10 @@ def findings(session: Session) -> Iterator[Finding]:
 
 
 def no_scheduler(session: Session, what: str, sign: str, now_settings: Settings) -> Finding:
-    """What is to be said of work that a scheduler should have done by now."""
+    """A finding about work that a scheduler should have done by now."""
     alive = registry.alive(session, "scheduler")
     if not alive:
-        return Finding(what, False, f"{sign}: no scheduler runs", start_with(now_settings, "scheduler"))
+        return Finding(what, False, f"{sign}: no scheduler is running", start_with(now_settings, "scheduler"))
     busy = session.scalar(select(func.min(Job.id)).where(Job.state == "cancelling"))
     doing = f"is cancelling job {busy}" if busy else "is behind, or cannot do it"
     return Finding(what, False, f"{sign}: {alive[0].name} runs and {doing}", "see the scheduler's log")
@@ -46,9 +45,9 @@ def _duplicates(session: Session) -> Iterator[Finding]:
         yield Finding(
             f"worker {name}",
             False,
-            f"{len(processes)} workers of this name run at once ({where}): nothing is lost by it, but nobody can "
-            "tell them apart",
-            "give each machine or container a hostname of its own, and each docmill its own DOCMILL_HOME",
+            f"{len(processes)} workers have this name at once ({where}): nothing is lost, but they cannot be told "
+            "apart",
+            "give each machine or container its own hostname, and each docmill its own DOCMILL_HOME",
         )
 
 
@@ -58,7 +57,7 @@ def _outdated(session: Session) -> Iterator[Finding]:
             f"{worker.role} {worker.name}",
             False,
             f"is docmill {worker.docmill_version}, which knows schemas up to {worker.schema_revision}; the store is "
-            f"at {SCHEMA}: it does nothing any more",
+            f"at {SCHEMA}: it has stopped working",
             f"install this docmill on {worker.host} and start it again",
         )
 
@@ -71,7 +70,7 @@ def _lost(lost: Lost, moment: datetime) -> Finding:
         f"{lost.role} {lost.name}",
         False,
         f"lost: pid {lost.pid} on {lost.host} was last seen at {since}; {_held(lost)}",
-        f"see whether {lost.host} runs and reaches the store; if it is gone on purpose, it is forgotten after "
+        f"check that {lost.host} runs and reaches the store; if it was removed on purpose, it is forgotten after "
         f"{hours:.0f} hours",
     )
 

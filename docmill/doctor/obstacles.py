@@ -1,4 +1,4 @@
-"""What keeps a job from moving, for whoever watches it or asks for its status. Doctor looks at the rest."""
+"""What stops a job from progressing, for `docmill status` and `docmill watch`. Doctor checks the rest."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
     from db.progress import JobProgress
 
-#: A job that nobody works on for so long is worth a word.
+#: A job without work for this long is reported.
 STILL_SECONDS = 10.0
 
 
 def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
-    """By job: what is in its way at this moment."""
+    """By job: what stops it at this moment."""
     from docmill.doctor import standstill
     from workers.settings import settings
 
     found = list(jobs)
     said = {
-        job_id: f"nobody has worked on it for {_about(still.seconds)}: {still.why}"
+        job_id: f"no worker has worked on it for {_about(still.seconds)}: {still.why}"
         for job_id, still in standstill.of(session, found, settings(), STILL_SECONDS).items()
     }
     for job in found:
@@ -39,7 +39,7 @@ def _about(seconds: float) -> str:
 
 
 class Obstacles:
-    """Knows what was said of what keeps a job from moving, and says it once."""
+    """Reports each thing that stops a job once."""
 
     def __init__(self) -> None:
         self.said: set[str] = set()
@@ -47,15 +47,15 @@ class Obstacles:
         self.moved_at = 0.0
 
     def news(self, now: JobProgress, seconds: float, why: Callable[[], str] = lambda: "") -> str:
-        """A line about the job at this moment; nothing where it moves or the same was said before. `why` is asked
-        when nobody works on the job."""
+        """A line about the job at this moment; empty if it progresses or the same was reported before. `why` is called
+        if no worker has worked on the job."""
         moved = (now.state, now.n_done, now.n_chunks_closed, now.n_chunks_leased)
         if now.n_chunks_leased or moved != self.seen:
             self.seen, self.moved_at = moved, seconds
         if now.fault and now.state != "paused":
-            cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it is tried again"
+            cause, words = now.fault.partition(": ")[2], f"{one_line(now.fault)}; it will be retried"
         elif now.state in ("running", "cancelling") and seconds - self.moved_at > STILL_SECONDS:
-            cause = words = f"nobody has worked on it for {STILL_SECONDS:.0f} s"
+            cause = words = f"no worker has worked on it for {STILL_SECONDS:.0f} s"
         else:
             return ""
         if cause in self.said:
@@ -63,4 +63,4 @@ class Obstacles:
         self.said.add(cause)
         if not now.fault and (reason := why()):
             words = f"{words}: {reason}"
-        return f"job {now.job_id}: {words} (`docmill doctor` says what is wrong)"
+        return f"job {now.job_id}: {words} (run `docmill doctor` to find the cause)"

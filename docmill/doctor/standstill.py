@@ -1,5 +1,5 @@
-"""Why an open job does not move, as far as the store and the embedded Redis's socket tell. `docmill doctor` looks
-further, and takes seconds for it; this is cheap enough for every `docmill status`."""
+"""Why an open job makes no progress, as far as the store and the socket of the embedded Redis show it. `docmill doctor`
+checks more and takes seconds; this is cheap enough for every `docmill status`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from db.sql import clock, now
 from db.tables import Chunk, Job
 from workers.settings import Settings
 
-#: A scheduler frees a lease that ran out, and sends again what nobody took, long before.
+#: A scheduler requeues an expired lease, and resends what nobody claimed, long before.
 SCHEDULER_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Standstill:
-    """Nobody works on a job."""
+    """A job that no worker works on."""
 
     seconds: float
     #: What seems to be missing, and the command that starts it.
@@ -31,7 +31,7 @@ class Standstill:
 def of(
     session: Session, jobs: Iterable[JobProgress], settings: Settings, still_seconds: float
 ) -> dict[int, Standstill]:
-    """By job: those of `jobs` that nobody has worked on for so long, though they should move."""
+    """By job: those of `jobs` that should progress and that nobody has worked on for `still_seconds`."""
     open_ = [job for job in jobs if job.state in ("running", "cancelling") and not job.fault]
     if not open_:
         return {}
@@ -70,7 +70,7 @@ def _look(session: Session, job: JobProgress, settings: Settings) -> Standstill 
 
 
 def _busy_with(session: Session, job_id: int) -> int | None:
-    """Another job that a worker is at."""
+    """Another job that a worker works on."""
     query = (
         select(func.min(Chunk.job_id))
         .join(Job, Job.id == Chunk.job_id)
@@ -84,7 +84,7 @@ def _start(settings: Settings, part: str) -> str:
 
 
 def _is_down(settings: Settings) -> bool:
-    """Whether docmill is embedded, and its Redis does not even listen: then nothing runs at all."""
+    """Whether docmill is embedded and its Redis does not listen: then nothing runs."""
     if settings.redis_url:
         return False
     with socket.socket(socket.AF_UNIX) as probe:

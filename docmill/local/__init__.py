@@ -1,1 +1,1 @@
-"""The whole of docmill on one machine: Redis, scheduler, workers and Flower as child processes."""
+"""All of docmill on one machine: Redis, scheduler, workers and Flower as child processes."""

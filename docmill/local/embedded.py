@@ -1,5 +1,4 @@
-"""The whole of docmill on one machine, with nothing to configure: Redis, a scheduler, workers and Flower as
-children of one process."""
+"""All of docmill on one machine without configuration: Redis, a scheduler, workers and Flower as child processes."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from db.errors import StoreError
-from db.store import open_store
+from scheduler.store import open_for_work
 from workers.processes import redis_version
 from workers.processes.child_output import Overheard
 from workers.processes.redis_version import is_old_program
@@ -35,7 +34,7 @@ REDIS_START_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class FlowerAccess:
-    """Where Flower is, and with what to log in."""
+    """Flower's address, and the user and password."""
 
     url: str
     user: str
@@ -67,7 +66,7 @@ class Stack:
 
     def start(self) -> None:
         """Bring the store up to date, start Redis, then the rest."""
-        open_store(self.settings.url).check_durability()
+        open_for_work().close()
         if self.redis is None:
             redis_version.check(self.settings)
         if self.redis is not None:
@@ -77,7 +76,7 @@ class Stack:
             service.keep_up()
 
     def keep_up(self) -> None:
-        """Start again what has died, and say what it said last; of the worker service's processes too."""
+        """Restart children that have died, and log their last line; also that of the worker service's processes."""
         for child in ([self.redis] if self.redis else []) + self.services:
             child.keep_up()
         for death in self._worker_log.deaths():
@@ -89,7 +88,7 @@ class Stack:
             self.keep_up()
 
     def stop(self) -> None:
-        """The services first, while Redis is still there for them."""
+        """The services first, while Redis still answers them."""
         stop_all(self.services, self.settings.grace_seconds + 5)
         if self.redis is not None:
             stop_all([self.redis], 10)
@@ -122,14 +121,14 @@ class Stack:
         return self.logs / f"{name}.log"
 
     def _only_one(self) -> IO[str]:
-        """Two stacks on one folder would share a Redis and disturb each other."""
+        """Two stacks in one folder would share a Redis and disturb each other."""
         lock = (self.home / "up.lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
             raise StoreError(
-                f"docmill is up already on {self.home}: use it, stop it, or set DOCMILL_HOME to another folder"
+                f"docmill is already up on {self.home}: use it, stop it, or set DOCMILL_HOME to another folder"
             ) from None
         return lock
 
@@ -145,11 +144,11 @@ def find_redis_server() -> str:
         bundled = Path(spec.origin).parent / "bin" / "redis-server"
         if bundled.is_file():
             return str(bundled)
-    raise StoreError("there is no redis-server: apt-get install redis-server, or set DOCMILL_REDIS_URL")
+    raise StoreError("redis-server was not found: apt-get install redis-server, or set DOCMILL_REDIS_URL")
 
 
 def free_port(wanted: int) -> int:
-    """`wanted`, or a free port if somebody has that one."""
+    """`wanted`, or another free port if it is in use."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -160,7 +159,7 @@ def free_port(wanted: int) -> int:
 
 
 def _flower_access(home: Path, port: int) -> FlowerAccess:
-    """The password is made once and kept in a file that only its owner reads."""
+    """The password is made once and kept in a file that only its owner can read."""
     path = home / "flower-password"
     if not path.exists():
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -170,10 +169,10 @@ def _flower_access(home: Path, port: int) -> FlowerAccess:
 
 
 def _private_folder(folder: Path) -> None:
-    """Exists, is ours, and nobody else may enter: whoever reaches the socket commands Redis."""
+    """Make sure that it exists, is ours, and is closed to others: whoever reaches the socket controls Redis."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(parents=True, mode=0o700)
-    # Not through a link: whoever made it could let it lead to their own Redis later.
+    # Not through a link: its owner could point it to another Redis later.
     state = folder.lstat()
     if state.st_uid != os.getuid() or not stat.S_ISDIR(state.st_mode):
         raise StoreError(

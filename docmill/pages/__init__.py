@@ -1,1 +1,1 @@
-"""Pages of HTML to look at: each one file that needs nothing else."""
+"""HTML pages about jobs and models. Each page is one file that loads nothing else."""

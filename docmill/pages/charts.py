@@ -1,4 +1,4 @@
-"""A classifier's pictures as inline SVG: figures by label, confusion matrix, reliability. Knows no files."""
+"""A classifier's charts as inline SVG: figures by label, confusion matrix, reliability. Knows no files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from unicodedata import east_asian_width
 
 from docmill.pages.markup import Markup, element, joined
 
-#: Labels shown in a picture; those of the most documents come first.
+#: Labels shown in a chart, at most; those with the most documents come first.
 MOST_LABELS = 30
-#: A label is shown up to the width of so many Latin letters; the whole is in its tooltip.
+#: A label is cut to the width of this many Latin letters; the whole label is in its tooltip.
 LABEL_WIDTH = 27
 #: The same over a column.
 TURNED_WIDTH = 16
-#: A Korean syllable is as wide as so many Latin letters.
+#: The width of a Korean syllable in Latin letters.
 WIDE = 1.6
 #: Pixels: a row of bars, a cell of the matrix, the side of the reliability diagram.
 ROW, CELL, SIDE = 32, 34, 300
@@ -25,7 +25,7 @@ THICK, MARK = 16, 6
 NAME, BAR = 190, 360
 #: Pixels from the bars to the right edge of the column of counts.
 COUNT = 130
-#: The same on a narrow screen, where a label's name stands above its bar: nothing is wider than a telephone.
+#: The same on a narrow screen, where a label's name stands above its bar: nothing is wider than a phone.
 NARROW_BAR, NARROW_ROW, NARROW_COUNT = 190, 52, 110
 
 Rows = Sequence[dict[str, Any]]
@@ -82,14 +82,14 @@ def by_label_narrow(rows: Rows) -> Markup:
 
 
 def confusion(rows: Rows) -> Markup:
-    """The matrix of counts: a row for each true label, a column for what was given; shaded by the row's share."""
+    """The matrix of counts: a row for each true label, a column for each given label; shaded by the row's share."""
     totals: dict[str, int] = {}
     for row in rows:
         totals[row["true_label"]] = totals.get(row["true_label"], 0) + row["n_documents"]
         totals.setdefault(row["predicted_label"], 0)
     labels = sorted(totals, key=lambda label: (-totals[label], label))[:MOST_LABELS]
     place = {label: number for number, label in enumerate(labels)}
-    # As wide as the names are, so that a few labels fit a telephone.
+    # As wide as the names, so that a few labels fit a phone.
     left = min(NAME, 16 + round(7 * max((width(short(label)) for label in labels), default=0)))
     top = 26 + round(5 * max((width(short(label, TURNED_WIDTH)) for label in labels), default=0))
     parts = []
@@ -114,7 +114,7 @@ def confusion(rows: Rows) -> Markup:
 
 
 def reliability(rows: Rows) -> Markup:
-    """How often decisions of a confidence were right; on the diagonal the model means what it says."""
+    """How often decisions of a confidence were right; on the diagonal the model is calibrated."""
     left, top = 46, 12
     parts = [element("rect", x=left, y=top, width=SIDE, height=SIDE, class_="frame")]
     most = max((row["n_decisions"] for row in rows), default=1)
@@ -134,7 +134,7 @@ def reliability(rows: Rows) -> Markup:
 
 
 def short(label: str, most: float = LABEL_WIDTH) -> str:
-    """A label that fits its place."""
+    """A label, cut to fit."""
     if width(label) <= most:
         return label
     ends = accumulate(map(width, label))

@@ -1,4 +1,4 @@
-"""HTML and SVG elements as text. What is given as text is escaped; only Markup is taken as it is."""
+"""HTML and SVG elements as text. Text is escaped; only Markup is used as it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from html import escape
 
 
 class Markup(str):
-    """Text that is HTML or SVG already."""
+    """Text that is already HTML or SVG."""
 
     __slots__ = ()
 

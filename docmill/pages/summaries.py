@@ -1,7 +1,7 @@
-"""A page that shows documents and their summaries side by side, the chosen sentences marked.
+"""A page that shows documents and their summaries side by side, with the chosen sentences marked.
 
-One HTML file that asks nothing of the net: no scripts, no fonts, no images, and a policy that forbids them.
-Everything from documents is escaped. Knows rows, not the store.
+One HTML file that loads nothing: no scripts, no fonts, no images, and a policy that forbids them.
+Everything from documents is escaped.
 """
 
 from __future__ import annotations
@@ -9,8 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
+from docmill.pages.registry import JobPage
 from nlp_tasks.text import language
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from db.progress import JobProgress
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#d8d8d8, #444); --soft: light-dark(#666, #aaa);
@@ -47,7 +54,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Summarized:
-    """A document with its summary; no sentences when the summary was written anew."""
+    """A document with its summary; no sentences if a model wrote the summary."""
 
     id: int
     key: str
@@ -55,6 +62,23 @@ class Summarized:
     summary: str
     method: str
     sentences: Sequence[Sentence]
+
+
+def of_job(session: Session, job: JobProgress, limit: int) -> Iterator[str]:
+    """The page of a job's first documents, at most `limit`."""
+    from db import summaries
+
+    documents = (
+        Summarized(*row, [Sentence(one["start_char"], one["end_char"], one["score"]) for one in chosen])
+        for row, chosen in summaries.of_job(session, job.job_id, limit)
+    )
+    shown = f"the first {limit:,} of " if limit < job.n_ok else ""
+    facts = f"{job.collection}: {shown}{job.n_ok:,} documents with a summary, {job.n_failed:,} failed"
+    facts += f", {job.n_cancelled:,} cancelled" if job.n_cancelled else ""
+    return page(f"Summaries of job {job.job_id}", facts, documents)
+
+
+PAGE = JobPage("summarize", "summaries", of_job)
 
 
 def page(title: str, facts: str, documents: Iterable[Summarized]) -> Iterator[str]:
@@ -96,7 +120,7 @@ def _marked(document: Summarized) -> str:
 
 
 def _summary(document: Summarized) -> str:
-    """A list that leads to the sentences; or what was written."""
+    """A list of links to the sentences, or the text that a model wrote."""
     if not document.sentences:
         return escape(document.summary)
     items = (

@@ -1,1 +1,1 @@
-"""Stored results checked by running documents again."""
+"""Checks of stored results by running documents again."""

@@ -1,4 +1,4 @@
-"""Whether a result that was computed again is the one that is stored. Knows rows and tolerances, no store."""
+"""Compares a recomputed result with the stored one. Knows rows and tolerances, no store."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ABSOLUTE = 1e-3
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as it is stored."""
+    """One value that differs from the stored one."""
 
     document_key: str
     table: str
-    #: The field, with the row's place where there are several.
+    #: The field, with the position of the row if there are several.
     what: str
     stored: str
     again: str
@@ -74,7 +74,7 @@ def alike(old: Any, new: Any) -> bool:
 def _ties_in_the_same_order(
     stored: list[dict[str, Any]], again: list[dict[str, Any]], tied: str
 ) -> list[dict[str, Any]]:
-    """Rows of equal score may change places, and at the end of the list one may stand for another. Returns the
+    """Rows of equal score may change places, and the last one may be replaced by another of its score. Returns the
     stored rows with the field `tied` of such rows as it is now."""
     places = {row[tied]: row["score"] for row in again}
     last = again[-1]["score"]

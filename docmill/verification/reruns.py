@@ -1,6 +1,6 @@
-"""A job's documents run again in this process, for `docmill repro` and `docmill verify`. Writes nothing.
+"""Runs documents of a job again in this process, for `docmill repro` and `docmill verify`. Writes nothing.
 
-Imports no torch: the kind's runner does, when it is opened.
+Imports no torch; the kind's runner does when it is opened.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from db import documents, quarantine, results
+from db import documents, jobs, quarantine, results
 from db.errors import ConflictError, NotFoundError
 from db.jobs import ENDED
 from db.sql import each_id
-from db.tables import Chunk, Document, Job, Outcome
+from db.states import ErrorCode
+from db.tables import Chunk, Document, Outcome
 from docmill.verification.comparison import Difference, differences
 from nlp_tasks import kind as kinds
 from nlp_tasks.errors import DocumentError
@@ -30,12 +31,12 @@ from workers.running.foreground import PastJob
 from workers.settings import Settings, settings
 
 #: Outcomes that no runner gave: there is nothing to compare, and some of them would end this process.
-NOT_COMPARED = (*quarantine.CODES, "CANCELLED", "NO_MODEL")
+NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL)
 
 
 @dataclass(frozen=True)
 class Found:
-    """A document as a job had it."""
+    """A document in the version that a job processed."""
 
     job: PastJob
     document: kinds.Document
@@ -43,7 +44,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Checked:
-    """What verifying found."""
+    """The result of a verification."""
 
     n_checked: int
     n_left_out: int
@@ -51,9 +52,9 @@ class Checked:
 
 
 def find(job_id: int, key: str) -> Found:
-    """The version of the document that the job had. NotFoundError if it had none of this key."""
+    """The version of the document that the job processed. NotFoundError if it had none with this key."""
     with store().read() as session:
-        job = PastJob.from_row(_job(session, job_id))
+        job = PastJob.from_row(jobs.by_id(session, job_id))
         in_chunk, id_ = each_id(Chunk.document_ids)
         version = session.scalar(
             select(Document.id)
@@ -73,14 +74,14 @@ def find(job_id: int, key: str) -> Found:
 
 
 def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | DocumentError:
-    """All stages on this one document; what the runner raises comes through."""
+    """Run all stages on this document; exceptions of the runner are not caught."""
     return foreground.run_one(store(), _on(device), found.job, found.document, beat)
 
 
 def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
     """Recompute a sample of an ended job's documents and compare with what is stored."""
     with store().read() as session:
-        row = _job(session, job_id)
+        row = jobs.by_id(session, job_id)
         if row.state not in ENDED:
             raise ConflictError(f"job {job_id} is {row.state}: it can be verified once it has ended")
         job = PastJob.from_row(row)
@@ -100,7 +101,7 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
 
 @contextmanager
 def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
-    """A crash or a hang inside leaves a traceback on stderr. What is yielded puts the hang off."""
+    """A crash or a hang inside prints a traceback on stderr. Call what is yielded to restart the time limit."""
     limit = settings().lease_seconds if seconds is None else seconds
     stderr: Any = sys.__stderr__
     faulthandler.enable(file=stderr)
@@ -113,13 +114,6 @@ def watching(seconds: float | None) -> Iterator[Callable[[], None]]:
         yield beat
     finally:
         faulthandler.cancel_dump_traceback_later()
-
-
-def _job(session: Session, job_id: int) -> Job:
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFoundError(f"there is no job {job_id}: `docmill status` lists the jobs")
-    return job
 
 
 def _stored(session: Session, table: str, job: PastJob, ids: list[int]) -> dict[int, list[dict[str, Any]]]:

@@ -1,7 +1,21 @@
-"""Classification: train a model on labelled documents, then label the rest with calibrated probabilities.
+"""Classification: train a model on labelled documents, then label others with calibrated probabilities.
 
-This module is light (no torch, no numpy): a client reads it to check parameters. The work is done by
-`training.train` and `runner.open_runner`; each architecture is one module, named in ARCHITECTURES.
+This module declares the kinds `classify` and `train-classify`. It imports neither torch nor numpy, because clients
+import it to check parameters.
+
+    trainer.py              trains a model: split, fit, calibrate, measure, save
+    runner.py               labels documents with a trained model
+    gate.py                 decides whether a new model replaces the champion
+    shadow.py               the kind `shadow-classify`
+    architecture.py         what an architecture offers; one module each, named in ARCHITECTURES
+    linear/                 linear, naive-bayes, morphemes
+    neural/                 cnn, gru, lstm, transformer
+    transformers/           pretrained, zero-shot
+    nearest.py, ensemble.py the architectures of these names
+    split.py                which documents are held out
+    calibration.py          temperature scaling, and thresholds for several labels
+    metrics.py, figures.py  accuracy and the like; how they are stored
+    attribution.py          the terms that weigh most for a label
 """
 
 from __future__ import annotations
@@ -42,35 +56,40 @@ ARCHITECTURES: dict[str, str] = {
     "ensemble": "nlp_tasks.classification.ensemble",
     "pretrained": "nlp_tasks.classification.transformers.pretrained",
 }
-#: Those that start from a transformers model in a local folder.
+#: Architectures that start from a transformers model in a local folder.
 FROM_FOLDER = ("pretrained", "zero-shot")
-#: Those that cannot learn from lists of labels.
+#: Architectures that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes",)
 
 
 @parameters
 class ClassifyParameters:
-    """How labels are given."""
+    """How documents are labelled."""
 
     top_n: Annotated[
         int,
         Field(
             ge=0,
             le=10_000,
-            description="labels at most, the most probable first; 0: one, or all that apply where the model was "
-            "trained on lists of labels",
+            description="maximum number of labels, the most probable first; 0: one label, or all that apply if the "
+            "model was trained on lists of labels",
         ),
     ] = 0
     min_score: Annotated[
         float,
-        Field(ge=0, le=1, description="below this probability give no label (label NULL, with the reason)"),
+        Field(
+            ge=0,
+            le=1,
+            description="threshold: a document whose best label has a lower probability gets no label (NULL, with "
+            "the reason)",
+        ),
     ] = 0.0
     evidence: Annotated[
         int,
         Field(
             ge=0,
             le=100,
-            description="terms that weighed most for the best label, as rows of label_term; slower",
+            description="number of terms stored in label_term that contributed most to the best label; slower",
         ),
     ] = 0
 
@@ -85,7 +104,7 @@ class TrainParameters:
     class_weights: Annotated[
         Literal["none", "balanced"],
         Field(
-            description="balanced: rare labels weigh as much as common ones; none: every document the same"
+            description="balanced: rare labels count as much as common ones; none: every document counts the same"
         ),
     ] = "none"
     epochs: Annotated[
@@ -93,14 +112,14 @@ class TrainParameters:
         Field(
             ge=0,
             le=10_000,
-            description="passes over the documents at most; 0 for the architecture's own default",
+            description="maximum passes over the documents; 0 for the default of the architecture",
         ),
     ] = 0
     pretrained: Annotated[
         str,
         Field(
-            description="for arch pretrained and zero-shot: local folder of the transformers model (zero-shot: one "
-            "for natural language inference, or an encoder that makes embeddings); for arch nearest: the name of a "
+            description="for arch pretrained and zero-shot: local folder of the transformers model (zero-shot: a model "
+            "for natural language inference, or an encoder for embeddings); for arch nearest: the name of a "
             "model that `train similarity` made, or its folder"
         ),
         LOCAL_FOLDER,
@@ -108,20 +127,24 @@ class TrainParameters:
     hypothesis: Annotated[
         str,
         Field(
-            max_length=1_000, description="for arch zero-shot: the sentence of a label, with {} for its name"
+            max_length=1_000,
+            description="for arch zero-shot: the sentence for a label, with {} in the place of its name",
+            json_schema_extra={"pattern": r"\{\}"},
         ),
     ] = "This text is about {}."
     gate: Annotated[
         Literal["not-worse", "better", "none"],
         Field(
-            description="not-worse: a new version replaces the champion unless it is shown to be worse on documents "
-            "that neither saw; better: only if it is shown to be better; none: always"
+            description="when a new version replaces the champion. not-worse: unless it is significantly worse on "
+            "documents that neither was trained on; better: only if it is significantly better; none: always"
         ),
     ] = "not-worse"
 
     def __post_init__(self) -> None:
         if "{}" not in self.hypothesis:
-            raise ValueError(f"hypothesis is {self.hypothesis!r}: write {{}} where the label's name belongs")
+            raise ValueError(
+                f"hypothesis is {self.hypothesis!r}: write {{}} in the place of the label's name"
+            )
         if self.arch in FROM_FOLDER and not self.pretrained:
             raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
@@ -130,14 +153,15 @@ class TrainParameters:
 
 @dataclass(frozen=True)
 class LabelRow:
-    """One label for one document, or a documented abstention."""
+    """One label for one document, or an abstention with its reason."""
 
     table: ClassVar[str] = "classification"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
     #: 1 for the most probable label.
     rank: int
     #: None when the model abstains.
     label: str | None
-    #: Calibrated probability of the label; when abstaining, that of the label that was not good enough.
+    #: Calibrated probability of the label; for an abstention, of the label that was below the threshold.
     score: float
     #: Why there is no label; None when there is one.
     reason: str | None = None
@@ -145,14 +169,15 @@ class LabelRow:
 
 @dataclass(frozen=True)
 class TermRow:
-    """A term that weighed for the best label of a document."""
+    """A term that contributed to the best label of a document."""
 
     table: ClassVar[str] = "label_term"
-    #: 1 for the one that weighed most.
+    key: ClassVar[tuple[str, ...]] = ("rank",)
+    #: 1 for the term with the largest contribution.
     rank: int
     label: str
     term: str
-    #: What it added to the label's score, above what it added to the labels' on average.
+    #: What it added to the score of the label, minus what it added to the labels on average.
     weight: float
 
 
@@ -177,7 +202,7 @@ def _judge(candidate: Candidate) -> Sequence[Figure]:
 
 
 def _inputs(parameters: TrainParameters) -> Sequence[Input]:
-    """`nearest` may take its vectors from a model by name; a path is a folder."""
+    """`nearest` may take its vectors from a model by name; a value that starts with "/" or "." is a folder."""
     if (
         parameters.arch == "nearest"
         and parameters.pretrained

@@ -1,6 +1,6 @@
-"""What every architecture offers: `fit` on examples, `load` from what was stored. One module each.
+"""The contract of an architecture: `fit` learns from examples, `load` restores a trained classifier. One module each.
 
-Knows nothing of documents, files, temperature or metrics: those belong to `training` and `runner`.
+Knows nothing of documents, files, temperatures or metrics: those belong to `trainer` and `runner`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 #: The JSON part and the tensors of a trained architecture, as model_files.save takes them.
 State: TypeAlias = "tuple[dict[str, Any], dict[str, NDArray[Any]]]"
 
-#: Terms of a text with their weight in a score: the heaviest first, none that spoke against it.
+#: Terms of a text with their contributions to a score, the largest first; only positive ones.
 Terms: TypeAlias = "list[tuple[str, float]]"
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts with the index of their label: most to fit on, some to choose by (when to stop, how smooth).
+    """Texts with the index of their label: the training set, and a validation set to choose settings by.
 
-    Where texts have several labels, these are ones and zeros: (N, K) and (T, K).
+    If texts have several labels, `labels` are ones and zeros: (N, K) and (T, K).
     """
 
     texts: Sequence[str]  # (N,)
     labels: NDArray[np.int64]  # (N,) or (N, K)
-    tune_texts: Sequence[str]  # (T,)
-    tune_labels: NDArray[np.int64]  # (T,) or (T, K)
+    validation_texts: Sequence[str]  # (T,)
+    validation_labels: NDArray[np.int64]  # (T,) or (T, K)
     #: The labels' names (K,), in the order of their indexes.
     label_names: Sequence[str]
     #: How much an example of each label weighs.
@@ -55,15 +55,15 @@ class Classifier(Protocol):
     batch_chars: int
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K) of which softmax makes probabilities (the sigmoid, where texts have several labels). No
-        text is cut, however long it is."""
+        """Scores (N, K), which softmax turns into probabilities (the sigmoid, if texts have several labels). Texts
+        are never truncated."""
         ...
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """For each text the terms (at most so many) that spoke most for the label of this index, above what they
-        spoke for the labels on average; where each label is scored by itself, that does not change their order."""
+        """For each text, at most `most` terms that contributed most to the score of its label (given by its index),
+        relative to their mean contribution to all labels."""
         ...
 
     def state(self) -> State:
@@ -73,32 +73,39 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier, and scores for the tune texts by one like it that never saw them (to calibrate by): on the
-    same scale."""
+    """A classifier, and scores of the validation texts to calibrate it by. They come from a classifier like it that
+    did not learn from these texts."""
 
     classifier: Classifier
-    tune_logits: NDArray[np.float32]  # (T, K)
+    validation_logits: NDArray[np.float32]  # (T, K)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What an architecture is fitted with, beside the examples."""
+
+    parameters: TrainParameters
+    device: str
+    progress: Progress
+    #: Where a long training saves its state from time to time, and resumes; None for no checkpoints.
+    checkpoint: Checkpoint | None = None
 
 
 class Architecture(Protocol):
     """The module of an architecture."""
 
-    def fit(
-        self,
-        examples: Examples,
-        parameters: TrainParameters,
-        device: str,
-        progress: Progress,
-        checkpoint: Checkpoint | None = None,
-    ) -> Fitted:
-        """Learn. What takes long saves its state in the checkpoint now and then, and goes on from there."""
+    def fit(self, examples: Examples, training: Training) -> Fitted:
+        """Learn from the examples. Must call `training.progress` every few seconds."""
         ...
 
     def load(self, config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> Classifier: ...
 
 
 def get(name: str) -> Architecture:
-    """The architecture of that name; its module is imported now. ModelFileError for one that was given up."""
+    """The architecture of that name; its module is imported now. ModelFileError if this version of docmill
+    has no such architecture."""
     if name not in ARCHITECTURES:
-        raise ModelFileError(f"its architecture {name!r} is none of this docmill's: train the model anew")
+        raise ModelFileError(
+            f"the model was trained by another version of docmill (architecture {name!r}): train it again"
+        )
     return cast(Architecture, importlib.import_module(ARCHITECTURES[name]))

@@ -1,7 +1,7 @@
-"""Temperature scaling (Guo et al. 2017): one number that makes scores mean what they say.
+"""Temperature scaling (Guo et al. 2017): one number that turns scores into calibrated probabilities.
 
-It changes no prediction, only how sure it claims to be. Where documents have several labels, each label's
-threshold is chosen afterwards.
+It changes the confidence of predictions, not the predictions. If documents have several labels, a threshold for each
+label is chosen afterwards.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.metrics import log_loss, probabilities_for
 
-#: Temperatures tried: from far too modest to far too sure, on a log scale.
+#: Temperatures tried, on a log scale.
 LOWEST, HIGHEST, STEPS = 0.005, 50.0, 60
 #: Thresholds tried for a label.
 THRESHOLDS = np.linspace(0.05, 0.95, 37)
-#: A label of fewer documents than this has the threshold that suits all labels together.
+#: A label with fewer documents than this gets the threshold that is best for all labels together.
 OWN_THRESHOLD = 10
 
 
@@ -33,25 +33,25 @@ class Calibrated:
 
     @property
     def uncalibrated(self) -> NDArray[np.float32]:
-        """The scores as they were (N, K)."""
+        """The original scores (N, K)."""
         return (self.logits * self.temperature).astype(np.float32)
 
 
 def calibrate(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> Calibrated:
-    """The same scores at the temperature that suits the labels."""
+    """The scores divided by the temperature that fits the labels best."""
     divisor = temperature(logits, labels)
     logits = (logits / divisor).astype(np.float32)
     return Calibrated(logits, divisor, log_loss(labels, probabilities_for(labels, logits)))
 
 
 def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> float:
-    """The divisor of logits (N, K) with the least log loss on labels (N,) or (N, K) that training did not
-    see."""
+    """The divisor of logits (N, K) with the lowest log loss on labels (N,) or (N, K). The labels must not have been
+    used in training."""
     if not len(labels):
         return 1.0
     low, high = np.log(LOWEST), np.log(HIGHEST)
     golden = (np.sqrt(5) - 1) / 2
-    for _ in pulse.beating(range(STEPS)):
+    for _ in heartbeat.beating(range(STEPS)):
         left, right = high - golden * (high - low), low + golden * (high - low)
         if _loss(logits, labels, left) <= _loss(logits, labels, right):
             high = right
@@ -61,9 +61,9 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
 
 
 def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """For each label (K,) the probability from which on it is given: the one of best F1 on labels (N, K)."""
+    """The probability threshold of each label (K,) with the best F1 on labels (N, K)."""
     has = labels > 0
-    given = (probabilities >= threshold for threshold in pulse.beating(THRESHOLDS))  # (N, K) at a time
+    given = (probabilities >= threshold for threshold in heartbeat.beating(THRESHOLDS))  # (N, K) at a time
     counts = np.array([((each & has).sum(axis=0), each.sum(axis=0)) for each in given])  # (T, 2, K)
     hits, sizes = counts[:, 0], counts[:, 1] + labels.sum(axis=0)
     together = _best(2 * hits.sum(axis=1) / np.maximum(sizes.sum(axis=1), 1))
@@ -72,7 +72,7 @@ def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) ->
 
 
 def _best(f1: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The threshold in the middle of those with the highest F1 (T, ...): the least likely to be chance."""
+    """The median of the thresholds with the highest F1 (T, ...): the least likely to be there by chance."""
     is_best = f1 >= f1.max(axis=0) - 1e-12
     order = np.where(is_best, np.cumsum(is_best, axis=0), 0)
     middle = (order == (is_best.sum(axis=0) + 1) // 2).argmax(axis=0)
@@ -81,9 +81,9 @@ def _best(f1: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _loss(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64], log_temperature: float) -> float:
-    """Log loss with one imagined document shared by all labels (as Platt 1999 does).
+    """Log loss with one pseudo-document shared by all labels (as in Platt 1999).
 
-    Without it a handful of documents, all labelled right, would ask for boundless certainty.
+    Without it, a few documents that are all labelled correctly would be fitted best by infinite confidence.
     """
     probabilities = probabilities_for(labels, logits / np.exp(log_temperature))
     imagined = -np.log(np.maximum(probabilities, 1e-12)).mean()

@@ -1,6 +1,6 @@
-"""`ensemble`: `linear`, `morphemes` and `cnn` together. They err on different documents, so their mean errs on fewer.
+"""`ensemble`: the weighted mean of `linear`, `morphemes` and `cnn`, which make different errors.
 
-The most exact of the architectures that need no download, at the price of the slower member.
+The most accurate architecture that needs no download. It takes as long as its members together.
 """
 
 from __future__ import annotations
@@ -13,24 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, architecture
-from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms
+from nlp_tasks.classification import architecture
+from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.kind import Progress
 
 MEMBERS = ("linear", "morphemes", "cnn")
-#: Each member is asked for so many times the terms that are wanted: together, others may weigh most.
+#: Each member is asked for this many times the number of terms wanted, since other terms may rank first in the sum.
 ASKED = 4
-#: Shares are tried in steps of a tenth.
+#: Shares are tried in steps of 1 / STEPS.
 STEPS = 10
 
 
 @dataclass
 class EnsembleClassifier:
-    """Its members, and the factor of each one's scores."""
+    """Trained members, and the factor of each member's scores."""
 
     members: Sequence[Classifier]
     factors: Sequence[float]
@@ -40,14 +38,14 @@ class EnsembleClassifier:
         self.batch_chars = min(member.batch_chars for member in self.members)
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K): the weighted sum of the members'."""
+        """Scores (N, K): the weighted sum of the members' scores."""
         scores = [member.logits(texts, beat) for member in self.members]
         return _mixed(scores, self.factors)
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """The members' terms, with each member's weight."""
+        """The terms of all members, weighted by each member's factor."""
         together: list[Terms] = [[] for _ in texts]
         for member, factor in zip(self.members, self.factors, strict=True):
             if factor > 0:
@@ -69,7 +67,8 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     """The classifier that `state` described."""
     if set(config["members"]) != set(MEMBERS):
         raise ModelFileError(
-            f"an ensemble of {', '.join(config['members'])} is of an older docmill: train it anew"
+            "the model was trained by another version of docmill "
+            f"(an ensemble of {', '.join(config['members'])}): train it again"
         )
     members = []
     for name in MEMBERS:
@@ -79,25 +78,17 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return EnsembleClassifier(members, config["factors"])
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
-    """Fit the members one after the other, then choose their shares by the tune examples."""
-    fitted = []
-    for place, name in enumerate(MEMBERS):
-        chosen = parameters if name == "cnn" else replace(parameters, epochs=0)  # their passes are others
-        heard = _part_of(progress, place, name)
-        own = None if checkpoint is None else checkpoint.part(name)
-        fitted.append(architecture.get(name).fit(examples, chosen, device, heard, own))
-    tuned = [calibrate(member.tune_logits, examples.tune_labels) for member in fitted]
+def fit(examples: Examples, training: Training) -> Fitted:
+    """Fit the members one after the other, then choose their shares by the validation examples."""
+    fitted = [
+        architecture.get(name).fit(examples, _of_member(training, place))
+        for place, name in enumerate(MEMBERS)
+    ]
+    tuned = [calibrate(member.validation_logits, examples.validation_labels) for member in fitted]
     calibrated = [each.logits for each in tuned]
 
     def loss(shares: Sequence[float]) -> float:
-        return calibrate(_mixed(calibrated, shares), examples.tune_labels).loss
+        return calibrate(_mixed(calibrated, shares), examples.validation_labels).loss
 
     shares = min(_shares(len(MEMBERS)), key=loss)
     factors = [share / each.temperature for share, each in zip(shares, tuned, strict=True)]
@@ -106,7 +97,7 @@ def fit(
 
 
 def _shares(n: int) -> list[tuple[float, ...]]:
-    """Every way to share one among n members."""
+    """All combinations of n shares that sum to 1."""
     ways = itertools.product(range(STEPS + 1), repeat=n)
     return [tuple(part / STEPS for part in way) for way in ways if sum(way) == STEPS]
 
@@ -116,10 +107,17 @@ def _mixed(scores: Sequence[NDArray[np.float32]], factors: Sequence[float]) -> N
     return np.asarray(mixed, np.float32)
 
 
-def _part_of(progress: Progress, place: int, name: str) -> Progress:
-    """Progress of one member as a part of the whole."""
+def _of_member(training: Training, place: int) -> Training:
+    """The training of one member: its progress is a part of the whole. `epochs` is for the cnn only, since the passes
+    of a linear member are something else."""
+    name, parameters, checkpoint = MEMBERS[place], training.parameters, training.checkpoint
 
-    def heard(done: int, total: int, note: str) -> None:
-        progress(place * total + done, total * len(MEMBERS), f"{name}: {note}")
+    def progress(done: int, total: int, note: str) -> None:
+        training.progress(place * total + done, total * len(MEMBERS), f"{name}: {note}")
 
-    return heard
+    return Training(
+        parameters if name == "cnn" else replace(parameters, epochs=0),
+        training.device,
+        progress,
+        None if checkpoint is None else checkpoint.part(name),
+    )

@@ -1,6 +1,6 @@
-"""A trained classifier's figures as rows: by label, by pair of labels, by confidence. Read from evaluation.json.
+"""The figures of a trained classifier as rows: by label, by pair of labels, by confidence. Read from evaluation.json.
 
-Light (no numpy): the rows' classes are the columns of their tables.
+Imports no numpy. The fields of the row classes are the columns of their tables.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ class LabelFigures:
     """How well the model does on one label."""
 
     table: ClassVar[str] = "model_label_metric"
+    key: ClassVar[tuple[str, ...]] = ("label",)
     label: str
     precision: float
     recall: float
     f1: float
-    #: Held-out documents that have the label, and those that got it.
+    #: Held-out documents that have the label, and documents that were given it.
     support: int
     n_predicted: int
-    #: None where a document has one label.
+    #: None if a document has one label.
     threshold: float | None
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """So many held-out documents of one label got the other."""
+    """How many held-out documents of one label were given another one."""
 
     table: ClassVar[str] = "model_confusion"
+    key: ClassVar[tuple[str, ...]] = ("true_label", "predicted_label")
     true_label: str
     predicted_label: str
     n_documents: int
@@ -44,9 +46,10 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Decisions of about the same confidence, and how often they were right."""
+    """A bin of the reliability diagram: predictions of similar confidence, and the share that was correct."""
 
     table: ClassVar[str] = "model_reliability"
+    key: ClassVar[tuple[str, ...]] = ("bin",)
     bin: int
     n_decisions: int
     confidence: float
@@ -57,7 +60,7 @@ ROWS: tuple[type[Row], ...] = (LabelFigures, Confusion, Reliability)
 
 
 def read(model_dir: Path) -> Sequence[Row]:
-    """The figures that training left in the model's folder."""
+    """The figures that the training stored in the folder of the model."""
     found: dict[str, Any] = json.loads((model_dir / EVALUATION).read_text(encoding="utf-8"))
     return [*_by_label(found), *_confusion(found), *_reliability(found)]
 
@@ -73,7 +76,7 @@ def _by_label(found: dict[str, Any]) -> list[LabelFigures]:
 
 
 def _confusion(found: dict[str, Any]) -> list[Confusion]:
-    """Documents with several labels have no pairs of labels."""
+    """Empty for documents with several labels, which have no confusion matrix."""
     if "confusion" not in found:
         return []
     labels, counts = found["confusion"]["labels"], found["confusion"]["counts"]

@@ -1,7 +1,7 @@
-"""The gate of classifiers: a new model beside the champion, on the same documents that neither was trained on.
+"""The gate of classifiers: compares a new model with the champion on documents that neither was trained on.
 
-The difference of their macro F1 is given with its interval over bootstrap samples of the documents (Efron &
-Tibshirani 1993; paired, as Koehn 2004 does), so that neither is preferred for what chance may have done.
+The difference of their macro F1 comes with a confidence interval from a paired bootstrap over the documents (Efron &
+Tibshirani 1993; Koehn 2004), so that a difference by chance does not decide.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from nlp_tasks import model_files
 from nlp_tasks.classification import ClassifyParameters, runner, trainer
 from nlp_tasks.kind import Candidate, Document, Figure, Setup
 
-#: Bootstrap samples, and those that are drawn together.
+#: Bootstrap samples, and how many are drawn at a time.
 SAMPLES, TOGETHER = 1_000, 50
-#: The interval holds the true difference in nineteen of twenty cases.
+#: The percentiles of a 95 % confidence interval.
 LOW, HIGH = 2.5, 97.5
-#: What counts as better: more than nothing.
+#: The smallest difference that counts as better.
 LEAST_GAIN = 0.0001
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a model says of the gold documents."""
+    """The predictions of a model for the gold documents."""
 
     labels: list[set[str]]  # (N,)
 
@@ -40,7 +40,7 @@ class Predicted:
 
 
 def judge(candidate: Candidate) -> Sequence[Figure]:
-    """See kind.Gate. Nothing is compared without a champion, or where the training asked for no gate."""
+    """See kind.Gate. Nothing is compared if there is no champion, or if the training was started with gate=none."""
     told = _trained_with(candidate.model_dir)
     if candidate.champion_dir is None or told["gate"] == "none":
         return []
@@ -66,11 +66,11 @@ def judge(candidate: Candidate) -> Sequence[Figure]:
 def macro_f1(
     truth: NDArray[np.bool_], given: NDArray[np.bool_], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean F1 of the labels (B,), with each document counted as often as `weights` (B, N) says."""
+    """Macro F1 (B,) of each bootstrap sample; `weights` (B, N) say how often a document is in it."""
     hits = weights @ (truth & given)  # (B, L)
     sizes = weights @ truth + weights @ given
     f1 = 2 * hits / np.maximum(sizes, 1)
-    # A label that no document has and none got does not count; where there is no other, nothing was found: 0.
+    # A label that no document has or was given does not count. If no label counts, the F1 is 0.
     mean: NDArray[np.float64] = f1.sum(axis=1) / np.maximum((sizes > 0).sum(axis=1), 1)
     return mean
 
@@ -78,7 +78,7 @@ def macro_f1(
 def _gains(
     truth: NDArray[np.bool_], ours: NDArray[np.bool_], theirs: NDArray[np.bool_], candidate: Candidate
 ) -> NDArray[np.float64]:
-    """The candidate's macro F1 less the champion's in each bootstrap sample (SAMPLES,)."""
+    """The macro F1 of the candidate minus that of the champion in each bootstrap sample (SAMPLES,)."""
     random = np.random.default_rng(0)
     gains = []
     for _ in range(0, SAMPLES, TOGETHER):
@@ -98,6 +98,6 @@ def _predict(model_dir: Path, gold: Sequence[Document], candidate: Candidate) ->
 
 
 def _trained_with(model_dir: Path) -> dict[str, Any]:
-    """The parameters of a model's training; models of before had no gate."""
+    """The parameters that a model was trained with; older models have no `gate`."""
     told: dict[str, Any] = model_files.read_config(model_dir)["trained_with"]
     return {"gate": "not-worse"} | told

@@ -1,6 +1,6 @@
-"""How good predictions are: accuracy, macro F1, per label figures, confusion, calibration error.
+"""Measures of predictions: accuracy, macro F1, figures per label, confusion matrix, calibration error.
 
-Truth is an index for each document (N,), or where a document has several labels, ones and zeros (N, K).
+The true labels are an index for each document (N,), or ones and zeros (N, K) if a document has several labels.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ BINS = 15
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probabilities (N, K) of scores (N, K)."""
+    """Scores (N, K) to probabilities (N, K) that sum to 1."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     probabilities: NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities
 
 
 def sigmoid(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """The probability of each label by itself (N, K)."""
+    """Scores (N, K) to the probability of each label by itself (N, K)."""
     probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-np.clip(logits.astype(np.float64), -500, 500)))
     return probabilities
 
 
 def probabilities_for(truth: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Probabilities (N, K) that suit the truth: they sum to 1 where a document has one label."""
+    """Probabilities (N, K): softmax if a document has one label, sigmoid if it has several."""
     return softmax(logits) if truth.ndim == 1 else sigmoid(logits)
 
 
 def are_right(truth: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """For each document (N,) whether its label, or all of its labels, are what the scores say."""
+    """Whether the label, or all labels, of each document (N,) are predicted correctly."""
     wrong = logits.argmax(axis=1) != truth if truth.ndim == 1 else ((logits > 0) != (truth > 0)).any(axis=1)
     right: NDArray[np.bool_] = ~wrong
     return right
@@ -42,7 +42,7 @@ def are_right(truth: NDArray[np.int64], logits: NDArray[np.floating[Any]]) -> ND
 def evaluate(
     labels: list[str], truth: NDArray[np.int64], probabilities: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Everything evaluation.json holds about predictions (N, K) against the true label indexes (N,)."""
+    """The content of evaluation.json: predictions (N, K) compared with the true label indexes (N,)."""
     predicted = probabilities.argmax(axis=1)
     confusion = confusion_matrix(truth, predicted, len(labels))
     per_label = [_label_figures(confusion, index) | {"label": label} for index, label in enumerate(labels)]
@@ -65,8 +65,8 @@ def evaluate_several(
     probabilities: NDArray[np.float64],
     thresholds: NDArray[np.float64],
 ) -> dict[str, Any]:
-    """The same where documents have several labels: truth (N, K) of ones and zeros, a threshold (K,) for each
-    label. Accuracy is the share of documents all of whose labels are right."""
+    """The same for documents with several labels: truth (N, K) is ones and zeros, and each label has a threshold
+    (K,). Accuracy is the share of documents whose labels are all correct."""
     given = probabilities >= thresholds
     per_label = [
         _figures(
@@ -97,18 +97,18 @@ def confusion_matrix(
 
 
 def accuracy(confusion: NDArray[np.int64]) -> float:
-    """The share of documents whose label is right."""
+    """The share of documents whose label is correct."""
     return float(np.diag(confusion).sum() / max(1, confusion.sum()))
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """The mean F1 of the labels that some document has or was given."""
+    """The mean F1 of the labels that at least one document has or was given."""
     sizes = confusion.sum(axis=0) + confusion.sum(axis=1)
     return float((2 * np.diag(confusion)[sizes > 0] / sizes[sizes > 0]).mean()) if sizes.any() else 0.0
 
 
 def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """Bins of confidence that hold anything: how sure the model was on average, how often it was right."""
+    """The non-empty bins of confidence: mean confidence, and the share of correct predictions."""
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     documents = np.bincount(bins, minlength=BINS)
     sums = np.bincount(bins, weights=confidence, minlength=BINS)
@@ -121,13 +121,13 @@ def reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> li
 
 
 def expected_error(bins: list[dict[str, Any]]) -> float:
-    """Expected calibration error: |confidence - share that was right| averaged over the bins."""
+    """Expected calibration error: the mean of |confidence - accuracy| over the bins, weighted by their size."""
     gaps = sum(each["n"] * abs(each["confidence"] - each["share_right"]) for each in bins)
     return float(gaps / max(1, sum(each["n"] for each in bins)))
 
 
 def log_loss(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    """Mean negative log-likelihood, in nats, of a label; 0 for no documents."""
+    """Mean negative log-likelihood of the labels, in nats; 0 for no documents."""
     if not len(truth):
         return 0.0
     if truth.ndim == 1:

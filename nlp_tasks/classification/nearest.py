@@ -1,7 +1,7 @@
-"""`nearest`: the labels of the nearest labelled documents, by their Doc2Vec vectors. For a handful of labels.
+"""`nearest`: k-nearest-neighbours classification by Doc2Vec vectors. For few labelled documents.
 
-The vectors come from a similarity model that was trained on many documents without labels (`pretrained` names its
-folder), or from one that is trained on the labelled documents themselves, which wants a few hundred of them.
+The vectors come from a similarity model that was trained on many documents without labels (`pretrained` is its
+folder), or from one that is trained on the labelled documents themselves, which takes at least a few hundred of them.
 """
 
 from __future__ import annotations
@@ -15,35 +15,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks import heartbeat
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
-from nlp_tasks.kind import Document, Progress
+from nlp_tasks.kind import Document
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity import trainer as similarity
-from nlp_tasks.similarity.runner import inference
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.text import tokens
 
-#: Neighbours asked; the number is chosen among these by the tune examples.
+#: Numbers of neighbours to choose from, by the validation examples.
 NEIGHBOURS = (1, 3, 5, 10, 20)
-#: A neighbour's vote is exp(SHARPNESS * cosine); a label without votes has LEAST_VOTE.
+#: The vote of a neighbour is exp(SHARPNESS * cosine); a label without votes gets LEAST_VOTE.
 SHARPNESS, LEAST_VOTE = 8.0, 1.0
-#: Texts whose vectors are inferred together.
+#: Texts whose vectors are inferred at a time.
 TOGETHER = 512
-#: Texts whose neighbours vote together.
+#: Texts whose votes are counted at a time.
 VOTES_TOGETHER = 64
-#: So many different words of a text are left out one by one to see which of them mattered.
+#: For attribution, at most this many different words of a text are left out, one by one.
 MOST_WORDS = 200
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """Texts, as similarity's training reads documents."""
+    """Texts in the form that the training of a similarity model reads."""
 
     texts: Sequence[str]
 
@@ -76,11 +74,11 @@ class NearestClassifier:
         )
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K). A text without a known word is near to nothing: all its scores are equal."""
+        """Scores (N, K). All scores of a text without a known word are equal."""
         return self.votes(self.infer([self._words(text) for text in texts], beat))
 
     def infer(self, words: Sequence[Sequence[str]], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Vectors of length one (N, D); zeros where there is no word."""
+        """Vectors of length one (N, D); zeros for a text without words."""
         vectors = np.zeros((len(words), self.vectors.shape[1]), np.float32)
         usable = [place for place, each in enumerate(words) if each]
         infer = inference(self.model, self.device, beat)
@@ -91,11 +89,11 @@ class NearestClassifier:
         return unit(np.nan_to_num(vectors))
 
     def votes(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores (N, K) of inferred vectors: logs of the neighbours' votes, or where texts have several labels, of
-        the odds."""
+        """Scores (N, K) of inferred vectors: the log of the neighbours' votes, or of the odds if texts have several
+        labels."""
         parts = [
             self._votes(vectors[first : first + VOTES_TOGETHER])
-            for first in pulse.beating(range(0, len(vectors), VOTES_TOGETHER))
+            for first in heartbeat.beating(range(0, len(vectors), VOTES_TOGETHER))
         ]
         return np.concatenate([np.zeros((0, self.n_labels), np.float32), *parts])
 
@@ -114,7 +112,7 @@ class NearestClassifier:
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """What the score loses when a word is left out of the text, wherever it stands."""
+        """How much the score drops when all occurrences of a word are left out."""
         found = []
         for text, label in zip(texts, labels, strict=True):
             words = self._words(text)
@@ -144,49 +142,42 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     return found
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
-) -> Fitted:
-    """Choose the number of neighbours by the tune examples; then all examples are neighbours."""
-    model = _doc2vec(examples, parameters, device, progress)
+def fit(examples: Examples, training: Training) -> Fitted:
+    """Choose the number of neighbours by the validation examples; then use all examples as neighbours."""
+    model, device = _doc2vec(examples, training), training.device
 
     def beat() -> None:
-        progress(1, 1, "inferring vectors")
+        training.progress(1, 1, "inferring vectors")
 
     nobody = np.zeros((0, model.output.shape[1]), np.float32)
     infers = NearestClassifier(model, nobody, examples.labels[:0], examples.n_labels, device)
-    vectors, tune_vectors = (
+    vectors, validation_vectors = (
         infers.infer([infers._words(text) for text in texts], beat)
-        for texts in (examples.texts, examples.tune_texts)
+        for texts in (examples.texts, examples.validation_texts)
     )
     classifier = NearestClassifier(model, vectors, examples.labels, examples.n_labels, device)
 
     def asked(neighbours: int) -> NDArray[np.float32]:
         classifier.neighbours = neighbours
-        return classifier.votes(tune_vectors)
+        return classifier.votes(validation_vectors)
 
-    best = min(NEIGHBOURS, key=lambda k: calibrate(asked(k), examples.tune_labels).loss)
-    tune_logits = asked(best)
-    everybody = np.concatenate([vectors, tune_vectors])
-    labels = np.concatenate([examples.labels, examples.tune_labels])
+    best = min(NEIGHBOURS, key=lambda k: calibrate(asked(k), examples.validation_labels).loss)
+    validation_logits = asked(best)
+    everybody = np.concatenate([vectors, validation_vectors])
+    labels = np.concatenate([examples.labels, examples.validation_labels])
     whole = NearestClassifier(model, everybody, labels, examples.n_labels, device)
     whole.neighbours = best
-    return Fitted(whole, tune_logits)
+    return Fitted(whole, validation_logits)
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors (N, D) at length one; zeros stay zeros."""
+    """The vectors (N, D) scaled to length one; zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-12), np.float32)
 
 
-def _doc2vec(
-    examples: Examples, parameters: TrainParameters, device: str, progress: Progress
-) -> models.Model:
+def _doc2vec(examples: Examples, training: Training) -> models.Model:
+    parameters = training.parameters
     if parameters.pretrained:
         try:
             return models.load(Path(parameters.pretrained))
@@ -198,6 +189,6 @@ def _doc2vec(
         chosen = TrainSimilarityParameters(seed=parameters.seed)
         if parameters.epochs:
             chosen = replace(chosen, epochs=parameters.epochs)
-        texts = _Texts([*examples.texts, *examples.tune_texts])
-        similarity.train(texts, chosen, device, Path(folder), progress)
+        texts = _Texts([*examples.texts, *examples.validation_texts])
+        similarity.train(texts, chosen, training.device, Path(folder), training.progress)
         return models.load(Path(folder))

@@ -1,4 +1,4 @@
-"""Labels documents with a trained classifier: probabilities, the best labels first, or an abstention."""
+"""The stage of `classify`: labels documents with a trained classifier, with probabilities, or abstains."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nlp_tasks.kind import Document, Result, Setup
 
 
 class LabelRunner:
-    """A loaded classifier, its labels, and what it takes for one of them to be given."""
+    """A loaded classifier with its labels, temperature and thresholds."""
 
     def __init__(self, classifier: Classifier, config: dict[str, Any], setup: Setup) -> None:
         self.classifier = classifier
         self.labels: list[str] = config["labels"]
         self.temperature: float = config["temperature"]
-        #: One for each label, where documents may have several.
+        #: One for each label if documents may have several; otherwise None.
         self.thresholds: list[float] | None = config.get("thresholds")
         self.parameters: ClassifyParameters = setup.parameters
         self.beat = setup.beat
@@ -43,7 +43,7 @@ class LabelRunner:
     def _with_evidence(
         self, texts: Sequence[str], labelled: list[list[LabelRow]]
     ) -> list[list[LabelRow | TermRow]]:
-        """The rows of each text, and the terms that weighed most for its best label, if it has one."""
+        """The rows of each text, and the terms that contributed most to its best label, if it has one."""
         places = [place for place, rows in enumerate(labelled) if rows[0].label is not None]
         chosen = [self.labels.index(str(labelled[place][0].label)) for place in places]
         most = self.parameters.evidence
@@ -71,7 +71,7 @@ class LabelRunner:
         return [rows(*pair) for pair in zip(best.tolist(), scores, strict=True)]
 
     def _one(self, indexes: list[int], scores: list[float]) -> list[LabelRow]:
-        """The best label, and the ones after it if they were asked for."""
+        """The best label, followed by the next ones up to `top_n`, or an abstention."""
         least = self.parameters.min_score
         if scores[0] < least:
             reason = f"{self.labels[indexes[0]]} is the most probable, but {scores[0]:.3f} is under {least:g}"
@@ -81,7 +81,7 @@ class LabelRunner:
         )
 
     def _several(self, indexes: list[int], scores: list[float]) -> list[LabelRow]:
-        """Every label whose probability reaches its threshold, at most top_n."""
+        """Every label whose probability reaches its threshold, at most `top_n`; an abstention if none does."""
         assert self.thresholds is not None
         least = [max(threshold, self.parameters.min_score) for threshold in self.thresholds]
         given = [
@@ -100,7 +100,7 @@ class LabelRunner:
 
 
 def open_runner(setup: Setup) -> LabelRunner:
-    """Load the model version in `setup.model_dir`; ModelFileError if its files are not as saved."""
+    """Load the model version in `setup.model_dir`; ModelFileError if its files are not as they were saved."""
     if setup.model_dir is None:
         raise ValueError("classify needs a model: train one with the kind train-classify")
     return _load(setup.model_dir, setup)
@@ -114,7 +114,7 @@ def _load(model_dir: Path, setup: Setup) -> LabelRunner:
 
 
 def _best(probabilities: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Indexes (N, n) of the largest probabilities, descending; equals by label order."""
+    """Indexes (N, n) of the largest probabilities, in descending order; ties in the order of the labels."""
     best: NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")[:, :n]
     return best
 

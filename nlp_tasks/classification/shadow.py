@@ -1,6 +1,7 @@
-"""`shadow-classify`: label documents with a model that is not in use yet, beside the one that is.
+"""`shadow-classify`: labels documents with a candidate model, without replacing the labels of the model in use.
 
-What it says is stored apart and shown to nobody who asks for labels; how often the two agree is a figure to promote by.
+The labels are stored in a table of their own. How often both models agree helps to decide whether to promote the
+candidate.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ from nlp_tasks.parameters import parameters
 
 @parameters
 class ShadowParameters:
-    """How labels are given, as far as it matters for the best one."""
+    """The parameters of `classify` that affect the best label."""
 
     min_score: Annotated[
-        float, Field(ge=0, le=1, description="below this probability give no label, as for classify")
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="threshold: a document whose best label has a lower probability gets no label, as in classify",
+        ),
     ] = 0.0
 
 
 @dataclass(frozen=True)
 class ShadowRow:
-    """The best label of a document by the model in the shadow, or its abstention."""
+    """The best label of a document by the candidate, or its abstention."""
 
     table: ClassVar[str] = "shadow_label"
     label: str | None
@@ -36,7 +42,7 @@ class ShadowRow:
 
 
 class ShadowRunner:
-    """The runner of `classify`, whose best label goes elsewhere."""
+    """Runs `classify`, and keeps the best label in another table."""
 
     def __init__(self, inner: Runner) -> None:
         self.inner = inner
@@ -67,7 +73,7 @@ def _open(setup: Setup) -> Runner:
 
 SHADOW_CLASSIFY = Kind(
     name="shadow-classify",
-    summary="Label documents with a model that is not in use yet, and see how often it agrees with the one that is",
+    summary="Label documents with a model that is not in use yet, to see how often it agrees with the model in use",
     parameters=ShadowParameters,
     rows=(ShadowRow,),
     stages=(Stage("predict", _open),),

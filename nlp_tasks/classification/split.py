@@ -1,7 +1,7 @@
-"""Which documents are held out: decided by a hash of the document's key, label by label.
+"""Which documents are held out: decided by a hash of the key, stratified by label.
 
-The hash does not depend on the seed or on the other documents, so a document stays on its side when the
-collection grows and models trained on different days can be compared on the same held-out documents.
+The hash depends neither on the seed nor on other documents. So a document stays in its part when the collection grows,
+and models that were trained on different days can be compared on the same held-out documents.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 
 def held_out(keys: Sequence[str], labels: Sequence[str], share: float, salt: str = "held-out") -> list[bool]:
-    """For each document whether it is held out: of every label about `share`, at least 1 and never all.
+    """Whether each document is held out: about `share` of every label, at least 1 document and never all.
 
-    A label with a single document keeps it for training.
+    The document of a label with a single document is kept for training.
     """
     order = sorted(range(len(keys)), key=lambda index: (labels[index], _rank(keys[index], salt), index))
     chosen = [False] * len(keys)
@@ -27,7 +27,7 @@ def held_out(keys: Sequence[str], labels: Sequence[str], share: float, salt: str
 
 
 def _rank(key: str, salt: str) -> float:
-    pulse.beat()
+    heartbeat.beat()
     digest = hashlib.blake2b(f"{salt}\0{key}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
 

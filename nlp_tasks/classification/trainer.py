@@ -1,7 +1,8 @@
 """Trains a classifier: splits the documents, fits an architecture, calibrates it, measures it, saves it.
 
-The recipe is the same for every architecture. Three disjoint parts: to fit on, to choose and calibrate by
-(tune), and to measure on (held out), which nothing else looks at.
+The procedure is the same for every architecture. The documents are divided into three disjoint sets: the training set
+(`fit`), the validation set, by which settings are chosen and scores are calibrated, and the held-out set, which is used
+for the final measurement only.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import model_files, pulse
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.checkpoint import FOLDER, Checkpoint
 from nlp_tasks.classification import (
     ONE_LABEL_ONLY,
@@ -29,28 +30,26 @@ from nlp_tasks.classification import (
     metrics,
     split,
 )
-from nlp_tasks.classification.architecture import Classifier, Examples
+from nlp_tasks.classification.architecture import Classifier, Examples, Training
 from nlp_tasks.classification.figures import EVALUATION
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Documents, Progress
 from readers import label_text as label_texts
 
-#: Share of the documents that are not held out which choose (when to stop, how smooth) and calibrate: of few
-#: documents a tenth would choose by chance.
-TUNE_SHARE, TUNE_SHARE_OF_FEW, FEW = 0.1, 0.2, 5_000
-#: How often progress is told.
-TELL_SECONDS = 1.0
+#: Size of the validation set, as a share of the documents that are not held out. It is larger with fewer than FEW
+#: documents, since a tenth of them would be too few to choose by.
+VALIDATION_SHARE, VALIDATION_SHARE_OF_FEW, FEW = 0.1, 0.2, 5_000
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The labelled documents, sorted out."""
+    """The labelled documents, divided into three sets."""
 
     fit: Sequence[Document]
-    tune: Sequence[Document]
+    validation: Sequence[Document]
     held_out: Sequence[Document]
     labels: list[str]  # (K,) sorted
-    #: Documents may have several labels, or none: their label is a list.
+    #: Documents may have several labels, or none: labels are lists.
     several: bool = False
 
 
@@ -59,26 +58,26 @@ class Decision:
     """How scores become labels."""
 
     temperature: float
-    #: Where documents may have several labels: the probability (K,) from which on each is given.
+    #: The probability threshold of each label (K,) if documents may have several labels; otherwise None.
     thresholds: NDArray[np.float64] | None
 
 
 def train(
     documents: Documents, parameters: TrainParameters, device: str, model_dir: Path, progress: Progress
 ) -> dict[str, float]:
-    """See kind.Train. The folder gets the model and evaluation.json, sealed together."""
+    """See kind.Train. Writes the model and evaluation.json into the folder, and seals it."""
     started = time.perf_counter()
     parts = divide(documents, parameters.held_out)
     if parts.several and parameters.arch in ONE_LABEL_ONLY:
         raise TrainingError(
-            f"arch {parameters.arch} gives one label, and these documents have lists of labels: "
-            "choose -p arch=linear or a neural one"
+            f"arch {parameters.arch} gives one label per document, but these documents have lists of labels: "
+            "choose -p arch=linear or a neural architecture"
         )
     examples = _examples(parts, parameters.class_weights)
     chosen = architecture.get(parameters.arch)
     checkpoint = Checkpoint(model_dir / FOLDER, _fingerprint(examples, parts.labels, parameters))
-    fitted = chosen.fit(examples, parameters, device, _paced(progress), checkpoint)
-    decision = _decide(fitted.tune_logits, examples)
+    fitted = chosen.fit(examples, Training(parameters, device, progress, checkpoint))
+    decision = _decide(fitted.validation_logits, examples)
     evaluation = _measure(fitted.classifier, decision, parts, progress)
     evaluation["seconds_to_train"] = time.perf_counter() - started
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
@@ -87,12 +86,14 @@ def train(
 
 
 def divide(documents: Documents, share: float) -> Parts:
-    """The parts of the labelled documents that have a text. TrainingError where no model can come of them.
+    """Divide the labelled documents that have a text. TrainingError if no model can be trained on them.
 
-    Documents have several labels as soon as the label of one is a list. A label with a single document is learned
-    but not measured: evaluation.json shows it with 0 documents.
+    If the label of one document is a list, all documents are treated as having several labels. A label with a single
+    document is learned but not measured: evaluation.json lists it with 0 documents.
     """
-    usable = [document for document in pulse.beating(documents) if document.label and document.text.strip()]
+    usable = [
+        document for document in heartbeat.beating(documents) if document.label and document.text.strip()
+    ]
     several = any(label_texts.several(str(document.label)) is not None for document in usable)
     counts = Counter(label for document in usable for label in labels_of(document))
     _check(usable, counts, several=several)
@@ -101,7 +102,7 @@ def divide(documents: Documents, share: float) -> Parts:
         return min(labels_of(document), key=lambda label: (counts[label], label), default="")
 
     rest, held_out = _part(usable, share, "held-out", rarest)
-    fit, tune = _part(rest, TUNE_SHARE_OF_FEW if len(rest) < FEW else TUNE_SHARE, "tune", rarest)
+    fit, tune = _part(rest, VALIDATION_SHARE_OF_FEW if len(rest) < FEW else VALIDATION_SHARE, "tune", rarest)
     return Parts(fit, tune, held_out, sorted(counts), several)
 
 
@@ -115,11 +116,11 @@ def _check(usable: Sequence[Document], counts: Counter[str], *, several: bool) -
     if len(counts) < least or (several and min(counts.values()) == len(usable)):
         seen = f"only the label {next(iter(counts))!r}" if counts else "no label"
         raise TrainingError(
-            f"{seen} in {len(usable)} documents with a text: a classifier needs documents of 2 labels or more"
+            f"{seen} in {len(usable)} documents with a text: a classifier needs documents with at least 2 labels"
         )
     if max(counts.values()) < 2:
         raise TrainingError(
-            "every label has a single document, which leaves none to measure on: label more documents"
+            "every label has a single document, so that none is left to measure on: label more documents"
         )
 
 
@@ -142,8 +143,8 @@ def _examples(parts: Parts, class_weights: str) -> Examples:
     return Examples(
         texts=[document.text for document in parts.fit],
         labels=labels,
-        tune_texts=[document.text for document in parts.tune],
-        tune_labels=_truth(parts.tune, parts),
+        validation_texts=[document.text for document in parts.validation],
+        validation_labels=_truth(parts.validation, parts),
         label_names=parts.labels,
         class_weights=weights,
     )
@@ -155,27 +156,30 @@ def _truth(documents: Sequence[Document], parts: Parts) -> NDArray[np.int64]:
     if not parts.several:
         return np.array([index[str(document.label)] for document in documents], np.int64)
     truth = np.zeros((len(documents), len(index)), np.int64)
-    for row, document in enumerate(pulse.beating(documents)):
+    for row, document in enumerate(heartbeat.beating(documents)):
         truth[row, [index[label] for label in labels_of(document)]] = 1
     return truth
 
 
 def _fingerprint(examples: Examples, labels: list[str], parameters: TrainParameters) -> str:
-    """Equal for trainings that would take the same steps."""
+    """A hash of everything that a training depends on: equal for trainings that take the same steps."""
     digest = hashlib.sha256(json.dumps([asdict(parameters), labels]).encode())
-    for texts, truth in ((examples.texts, examples.labels), (examples.tune_texts, examples.tune_labels)):
+    for texts, truth in (
+        (examples.texts, examples.labels),
+        (examples.validation_texts, examples.validation_labels),
+    ):
         digest.update(truth.tobytes())
-        for text in pulse.beating(texts):
+        for text in heartbeat.beating(texts):
             digest.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     return digest.hexdigest()
 
 
-def _decide(tune_logits: NDArray[np.float32], examples: Examples) -> Decision:
-    temperature = calibration.temperature(tune_logits, examples.tune_labels)
-    if examples.tune_labels.ndim == 1:
+def _decide(validation_logits: NDArray[np.float32], examples: Examples) -> Decision:
+    temperature = calibration.temperature(validation_logits, examples.validation_labels)
+    if examples.validation_labels.ndim == 1:
         return Decision(temperature, None)
-    probabilities = metrics.sigmoid(tune_logits / temperature)
-    return Decision(temperature, calibration.thresholds(probabilities, examples.tune_labels))
+    probabilities = metrics.sigmoid(validation_logits / temperature)
+    return Decision(temperature, calibration.thresholds(probabilities, examples.validation_labels))
 
 
 def _measure(classifier: Classifier, decision: Decision, parts: Parts, progress: Progress) -> dict[str, Any]:
@@ -188,7 +192,7 @@ def _measure(classifier: Classifier, decision: Decision, parts: Parts, progress:
         evaluation = metrics.evaluate(parts.labels, truth, probabilities)
     else:
         evaluation = metrics.evaluate_several(parts.labels, truth, probabilities, decision.thresholds)
-    counted = {"n_train": float(len(parts.fit) + len(parts.tune)), "n_held_out": float(len(texts))}
+    counted = {"n_train": float(len(parts.fit) + len(parts.validation)), "n_held_out": float(len(texts))}
     figures = {"documents_per_second": len(texts) / seconds, "temperature": decision.temperature}
     return evaluation | counted | figures
 
@@ -209,17 +213,3 @@ def _save(
     text = json.dumps(evaluation, ensure_ascii=False, indent=1)
     (model_dir / EVALUATION).write_text(text, encoding="utf-8")
     model_files.seal(model_dir)
-
-
-def _paced(progress: Progress) -> Progress:
-    """At most one call in TELL_SECONDS goes through, and always the first and those that reach the end."""
-    last = float("-inf")
-
-    def paced(done: int, total: int, note: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= TELL_SECONDS or done >= total:
-            last = now
-            progress(done, total, note)
-
-    return paced

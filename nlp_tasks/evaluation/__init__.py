@@ -1,6 +1,6 @@
-"""How good summaries are: the kind `evaluate`, which compares a job's summaries with those that people wrote.
+"""The kind `evaluate`: compares the summaries of a job with reference summaries.
 
-Light: the work is in `runner` and `rouge`.
+The work is done in `runner.py`; the measure is in `rouge.py`.
 """
 
 from __future__ import annotations
@@ -17,24 +17,26 @@ from nlp_tasks.parameters import parameters
 
 @parameters
 class EvaluateParameters:
-    """What is judged, and by what."""
+    """Which summaries are evaluated, and against which references."""
 
     job: Annotated[int, Field(ge=0, lt=2**63, description="number of the job that made the summaries")] = 0
     references: Annotated[
         str,
         Field(
-            description="a set of references that docmill evaluate stored; empty for the documents' labels"
+            description="name of a set of references that docmill evaluate stored; empty for the documents' labels"
         ),
     ] = ""
 
     def __post_init__(self) -> None:
         if not self.references.isprintable():
-            raise ValueError("references is no name: docmill evaluate --references FILE makes one")
+            raise ValueError(
+                "references must be the name of a stored set: docmill evaluate --references FILE makes one"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryScoreRow:
-    """ROUGE F1 (0 to 100) of one document's summary against its reference: morphemes for Korean, else words."""
+    """ROUGE F1 (0 to 100) of a summary against its reference, over morphemes for Korean, otherwise over words."""
 
     table: ClassVar[str] = "summary_score"
 
@@ -48,7 +50,7 @@ class SummaryScoreRow:
     n_reference_tokens: int
 
 
-def _inputs(parameters: EvaluateParameters) -> Sequence[Input]:  # noqa: ARG001 (the same for all)
+def _inputs(parameters: EvaluateParameters) -> Sequence[Input]:  # noqa: ARG001 (the same for all parameters)
     return (JobInput("job", "summarize", "references"),)
 
 

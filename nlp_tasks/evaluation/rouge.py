@@ -1,4 +1,4 @@
-"""ROUGE (Lin 2004), plainly: F1 over tokens, no stemming, one reference. Morphemes for Korean, words for English."""
+"""ROUGE (Lin 2004): F1 over tokens, without stemming, with one reference. Morphemes for Korean, words for English."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HANGUL = re.compile(r"[가-힣]")
 
 
 def rouge_tokens(text: str) -> list[str]:
-    """All morphemes of a text with Hangul (particles and endings too), else its lower-cased words."""
+    """All morphemes of a text with Hangul, including particles and endings; otherwise its lower-cased words."""
     if not _HANGUL.search(text):
         return _WORD.findall(text.lower())
     return [word for start, end, _ in morphemes(text) for word in _WORD.findall(text[start:end].lower())]
@@ -30,7 +30,7 @@ def rouge(found: Sequence[str], reference: Sequence[str]) -> tuple[float, float,
 
 
 def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """Its length, by the bit-parallel method of Hyyrö (2004): one wide integer instead of a table's row."""
+    """Its length, by the bit-parallel algorithm of Hyyrö (2004): one wide integer instead of a row of the table."""
     places: dict[str, int] = {}
     for place, token in enumerate(a):
         places[token] = places.get(token, 0) | 1 << place

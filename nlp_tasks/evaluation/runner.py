@@ -1,16 +1,13 @@
-"""Summaries and references in, scores out."""
+"""The stage of `evaluate`: from summaries and references to scores."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EvaluateParameters, SummaryScoreRow
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 from nlp_tasks.kind import Document, Result, Setup
-
-_BEAT_SECONDS = 1.0
 
 
 class Judge:
@@ -21,11 +18,10 @@ class Judge:
 
     def __init__(self, setup: Setup) -> None:
         if setup.judged is None:
-            raise ValueError("evaluate reads summaries from the store, and none was given")
+            raise ValueError("evaluate needs Setup.judged, which reads summaries from the store")
         self._parameters: EvaluateParameters = setup.parameters
         self._judged = setup.judged
         self._beat = setup.beat
-        self._beaten = time.monotonic()
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """A SummaryScoreRow per document; an error for one without a summary or a reference."""
@@ -33,9 +29,7 @@ class Judge:
         return [self._one(document, *judged.get(document.id, (None, None))) for document in documents]
 
     def _one(self, document: Document, summary: str | None, reference: str | None) -> Result:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
+        self._beat()
         if summary is None:
             return DocumentError(
                 "NO_SUMMARY", f"job {self._parameters.job} has no summary of this version of the document"
@@ -43,7 +37,7 @@ class Judge:
         if not self._parameters.references:
             reference = document.label
         if not reference:
-            return DocumentError("NO_REFERENCE", "there is no summary of this document to compare with")
+            return DocumentError("NO_REFERENCE", "there is no reference summary of this document")
         found, wanted = rouge_tokens(summary), rouge_tokens(reference)
         scores = rouge(found, wanted)
         return [SummaryScoreRow(self._parameters.job, *scores, len(found), len(wanted))]

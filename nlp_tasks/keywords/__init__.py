@@ -1,6 +1,13 @@
-"""The words and terms that a document is about: the kind `keywords`, its parameters and its rows.
+"""The kind `keywords`: the most important words and terms of each document.
 
-Knows no torch: the work is in `runner`, imported when a stage is opened.
+This module imports no torch, because clients import it to check parameters.
+
+    runner.py               the stage: words, their scores, the best terms
+    phrases.py              the words of a text that may be part of a keyword
+    chinese_japanese.py     the same for Chinese and Japanese
+    stop_words.py           words that are never keywords
+    candidates.py           terms of several words, and their scores
+    word.py                 a word and its place
 """
 
 from __future__ import annotations
@@ -16,13 +23,14 @@ from nlp_tasks.parameters import parameters
 
 @parameters
 class KeywordsParameters:
-    """How many keywords, and how long they may be."""
+    """How many keywords to find, and how long they may be."""
 
     top: Annotated[
-        int, Field(ge=1, le=100, description="keywords of a document, the most important first")
+        int,
+        Field(ge=1, le=100, description="maximum number of keywords of a document, the most important first"),
     ] = 10
     max_words: Annotated[
-        int, Field(ge=1, le=5, description="words in a keyword at most; 1 for single words only")
+        int, Field(ge=1, le=5, description="maximum number of words in a keyword; 1 for single words only")
     ] = 3
 
 
@@ -31,12 +39,13 @@ class KeywordRow:
     """One keyword of a document."""
 
     table: ClassVar[str] = "keyword"
+    key: ClassVar[tuple[str, ...]] = ("rank",)
 
     #: 1 for the most important.
     rank: int
-    #: As the document writes it most often.
+    #: In its most frequent spelling in the document.
     term: str
-    #: Its importance, relative to the document's most important term (1.0).
+    #: Its importance, relative to the most important term of the document (1.0).
     score: float
 
 

@@ -1,4 +1,4 @@
-"""Terms made of words that stand together, and their scores from the scores of their words. Knows no graph."""
+"""Candidate terms: sequences of adjacent words, with scores computed from the scores of their words."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import TypeAlias
 
 from nlp_tasks.keywords.word import Word
 
-#: The names of a term's words.
+#: The names of the words of a term.
 Term: TypeAlias = tuple[str, ...]
 
-#: Words that stand together less often than this are no term: they met by chance.
+#: Sequences of words that occur less often than this are not terms: they may be adjacent by chance.
 _FEWEST = 2
-#: A term of which at least this share stands inside a longer one is a part of it, and no keyword of its own.
+#: A term is dropped if at least this share of its occurrences is inside one longer term.
 _PART_OF = 0.5
 
 
 def ranked(
     text: str, runs: Sequence[Sequence[Word]], scores: Mapping[str, float], top: int, max_words: int
 ) -> list[tuple[str, float]]:
-    """The `top` terms as the text writes them, with their scores, the best first; equals in order of the text.
+    """The `top` terms in their most frequent spelling, with their scores, the best first; ties in text order.
 
-    A term has of each of its words' scores the share of the word's occurrences that stand in the term.
+    The score of a term is the sum of its words' scores, each times the share of the word's occurrences in the term.
     """
     places = _places(runs, max_words)
     counts = {term: len(found) for term, found in places.items()}
@@ -34,7 +34,7 @@ def ranked(
     best = sorted(worth, key=lambda term: (-round(worth[term], 9), places[term][0]))
     kept: dict[
         str, tuple[str, float]
-    ] = {}  # MeCab may cut one word in two ways: blanks and case tell no term apart
+    ] = {}  # MeCab may split one word in two ways: blanks and case do not distinguish terms
     longer = _longer(best)
     for term in best:
         if len(kept) == top:
@@ -45,8 +45,8 @@ def ranked(
 
 
 def _places(runs: Sequence[Sequence[Word]], max_words: int) -> dict[Term, list[tuple[int, int]]]:
-    """Every term of up to `max_words` words, and the spans where it stands. None begins with a syllable that
-    stands alone: it is most often a particle taken for a noun."""
+    """Every term of up to `max_words` words, with the spans where it occurs. No term begins with a word of a single
+    Korean syllable, which is usually a particle mistaken for a noun."""
     places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
     for run in runs:
         for first in range(len(run)):
@@ -58,12 +58,12 @@ def _places(runs: Sequence[Sequence[Word]], max_words: int) -> dict[Term, list[t
 
 
 def _too_short(term: Term) -> bool:
-    """One syllable alone says too little in Korean: 말, 때, 법."""
+    """Whether a term is a single Korean syllable, which says too little: 말, 때, 법."""
     return len(term) == 1 and len(term[0]) == 1
 
 
 def _longer(terms: Sequence[Term]) -> Mapping[Term, set[Term]]:
-    """For each term the longer ones that hold it."""
+    """For each term, the longer terms that contain it."""
     found: defaultdict[Term, set[Term]] = defaultdict(set)
     for term in terms:
         for first in range(len(term)):
@@ -74,5 +74,5 @@ def _longer(terms: Sequence[Term]) -> Mapping[Term, set[Term]]:
 
 
 def _as_written(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    """The most frequent spelling, the first of several; blanks as one."""
+    """The most frequent spelling, the first one if there are several; runs of blanks become one."""
     return Counter(" ".join(text[start:end].split()) for start, end in spans).most_common(1)[0][0]

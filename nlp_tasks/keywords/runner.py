@@ -1,8 +1,7 @@
-"""Documents in, keywords out, a batch at a time: TextRank over words (Mihalcea and Tarau 2004)."""
+"""The stage of `keywords`: TextRank over words (Mihalcea and Tarau 2004), a batch of documents at a time."""
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
@@ -10,15 +9,14 @@ from itertools import chain
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KeywordRow, KeywordsParameters
 from nlp_tasks.keywords.candidates import ranked
+from nlp_tasks.keywords.phrases import phrases
 from nlp_tasks.keywords.word import Word
-from nlp_tasks.keywords.words import phrases
 from nlp_tasks.kind import Document, Result, Setup
-from nlp_tasks.summarization.extractive import rank, term_matrix
+from nlp_tasks.summarization.extractive import ranking, term_matrix
 from readers.markup import plain
 
-#: Words that stand this near to each other are joined, the nearer the more.
+#: Words within a window of this many words are connected; the nearer they are, the more windows they share.
 WINDOW_WORDS = 4
-_BEAT_SECONDS = 1.0
 
 
 class KeywordFinder:
@@ -31,10 +29,9 @@ class KeywordFinder:
         self._parameters: KeywordsParameters = setup.parameters
         self._device = setup.device
         self._beat = setup.beat
-        self._beaten = time.monotonic()
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """KeywordRows per document; none for one without a noun or a content word; an error for a blank one."""
+        """KeywordRows for each document; none if it has no noun or content word; an error if it is blank."""
         texts = [plain(document.text) for document in documents]
         runs = [self._phrases(text) for text in texts]
         scores = word_scores(runs, self._device)
@@ -44,27 +41,22 @@ class KeywordFinder:
         ]
 
     def _rows(self, text: str, runs: Sequence[Sequence[Word]], scores: dict[str, float]) -> list[KeywordRow]:
-        self._keep_lease()
+        self._beat()
         found = ranked(text, runs, scores, self._parameters.top, self._parameters.max_words)
         return [
             KeywordRow(place, term, score / found[0][1]) for place, (term, score) in enumerate(found, start=1)
         ]
 
     def _phrases(self, text: str) -> list[list[Word]]:
-        self._keep_lease()
+        self._beat()
         return phrases(text)
-
-    def _keep_lease(self) -> None:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
 
 
 def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cpu") -> list[dict[str, float]]:
-    """The importance of each word of each document, by name, all documents at once.
+    """The importance of each word of each document, by name, for all documents at once.
 
-    The graph of the summaries with words for sentences and windows for terms: the weight of an edge is how many
-    windows of WINDOW_WORDS words, moved on word by word, the two share.
+    PageRank on a graph of words. The weight of an edge is the number of sliding windows of WINDOW_WORDS words that
+    contain both words.
     """
     windows = [_windows([word.name for word in chain.from_iterable(runs)]) for runs in documents]
     filled = [index for index, of_words in enumerate(windows) if of_words]
@@ -72,14 +64,14 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
     if not filled:
         return scores
     batch = term_matrix.count([list(windows[index].values()) for index in filled], device=device)
-    importance = iter(rank.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
+    importance = iter(ranking.pagerank(batch, term_matrix.graph(batch, batch.counts)).tolist())
     for index in filled:
         scores[index] = {name: next(importance) for name in windows[index]}
     return scores
 
 
 def _windows(names: Sequence[str]) -> dict[str, list[str]]:
-    """The numbers of the windows that each word stands in; a window once, however often the word is in it."""
+    """The numbers of the windows that contain each word; each window once."""
     found: defaultdict[str, dict[str, None]] = defaultdict(dict)
     numbers = [str(number) for number in range(len(names) + WINDOW_WORDS - 1)]
     for place, name in enumerate(names):

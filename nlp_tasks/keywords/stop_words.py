@@ -1,4 +1,4 @@
-"""Words that are no keywords, whatever the document."""
+"""Words that are never keywords."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-#: Nouns that say when, how much or in what case, and what a document is about only by accident.
+#: Nouns for time, amount or circumstance, and others that are rarely what a document is about.
 KOREAN = _words("""
     가운데 각각 거기 겨우 경우 과정 관련 그것 그동안 기존 나머지 내용 누구 다음 당시 당신 대부분 대상 동안
     때문 마련 마지막 모두 모습 무엇 문제 바탕 방법 방식 부분 부탁 사람 사실 사용 사이 사항 상황 생각 서로
@@ -17,7 +17,7 @@ KOREAN = _words("""
     하나 한편 해당 현재 활용 후
 """)
 
-#: Function words, and what is said of anything: numbers, times, saying, doing, having; halves of contractions.
+#: Function words, words that fit any document (numbers, times, saying, doing, having), and parts of contractions.
 ENGLISH = _words("""
     a about above according across after again against ago al all almost alone along already also although
     always am among an and another any anyone anything are aren around as ask asked at away back based be
@@ -43,7 +43,7 @@ ENGLISH = _words("""
     year years yes yet you your yours yourself
 """)
 
-#: Nouns (and adjectives) that end as adverbs do.
+#: Nouns (and adjectives) that end in "ly".
 NO_ADVERBS = _words("""
     ally anomaly assembly belly billy bully butterfly daily early elderly emily family folly homily italy
     jelly july kelly lily monopoly oligopoly panoply rally reilly reply sally sicily supply tally weekly

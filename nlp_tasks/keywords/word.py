@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word and where it stands: `text[start:end]`, as `name` in lower case."""
+    """A word and its place: `text[start:end]`, with `name` in lower case."""
 
     name: str
     start: int

@@ -1,7 +1,13 @@
-"""Korean and English text into sentences, as character offsets.
+"""Splits Korean and English text into sentences, as character offsets.
 
-Knows rules, no statistics and no language setting: one text may mix both. Never changes the text. Works in
-time linear in the text's length, whatever the text: each rule looks a bounded number of characters around.
+Uses rules, no statistics and no language setting: a text may mix both languages. Never changes the text. Time is linear
+in the length of any text: each rule looks at a bounded number of characters.
+
+    lines.py, wrapping.py   lines, and paragraphs that were wrapped
+    ends.py                 where a sentence may end inside a line, and whether it does
+    enclosures.py           quotes and brackets
+    missing_spaces.py       sentences without a space between them
+    word_lists.py           abbreviations, quoting words, endings
 """
 
 from __future__ import annotations
@@ -12,17 +18,17 @@ from nlp_tasks.sentences.enclosures import Enclosures
 from nlp_tasks.sentences.ends import candidates, is_end
 from nlp_tasks.sentences.lines import after_blanks, blocks, trimmed
 
-#: (start, end) of a sentence: `text[start:end]` is exactly the sentence, without blanks around it.
+#: (start, end) of a sentence: `text[start:end]` is the sentence without surrounding blanks.
 Span: TypeAlias = tuple[int, int]
 
 __all__ = ["Span", "split"]
 
 
 def split(text: str, longest: int | None = None) -> list[Span]:
-    """The sentences of `text`, in order; they do not overlap and leave out nothing but blanks.
+    """The sentences of `text`, in order. They do not overlap, and leave out only blanks.
 
-    A line break ends a sentence unless the line was plainly wrapped. Sentences of more than `longest`
-    characters (running text without a full stop, tables, noise) are cut at a blank near that length.
+    A line break ends a sentence unless the line was clearly wrapped. Sentences of more than `longest` characters
+    (running text without full stops, tables, noise) are split at a blank near that length.
     """
     spans = [span for start, end in blocks(text) for span in _sentences(text, start, end)]
     return spans if longest is None else [part for span in spans for part in _cut(text, span, longest)]
@@ -43,7 +49,7 @@ def _sentences(text: str, start: int, end: int) -> list[Span]:
 
 
 def _cut(text: str, span: Span, longest: int) -> list[Span]:
-    """Parts of a span, none longer than `longest`, cut at the last blank that allows it, else anywhere."""
+    """The parts of a span, each of at most `longest` characters, split at the last possible blank, or anywhere."""
     start, end = span
     parts: list[Span] = []
     while end - start > longest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-#: Longer enclosures are taken for unbalanced marks; it also bounds the damage that one of those does.
+#: Longer enclosures are considered unbalanced marks; this also limits the effect of such a mark.
 _QUOTE_CHARS = 400
 _BRACKET_CHARS = 300
 _PAIRS = {"“": "”", "‘": "’", "「": "」", "『": "』", "《": "》", "〈": "〉", "(": ")", "[": "]", "（": "）"}
@@ -14,7 +14,7 @@ _BEFORE_OPENING = re.compile(r"[\s(\[“‘「『《〈:,=-]")
 
 
 class Enclosures:
-    """The enclosed stretches of a block, asked about from left to right."""
+    """The enclosed stretches of a block, queried from left to right."""
 
     def __init__(self, text: str, start: int, end: int) -> None:
         self._spans = _enclosed(text, start, end)
@@ -22,7 +22,7 @@ class Enclosures:
         self._next = next(self._spans, None)
 
     def cover(self, offset: int) -> bool:
-        """Whether `offset` lies inside an enclosure. Offsets must not decrease from call to call."""
+        """Whether `offset` is inside an enclosure. Offsets must not decrease from call to call."""
         while self._next and self._next[0] < offset:
             self._reach = max(self._reach, self._next[1])
             self._next = next(self._spans, None)
@@ -30,7 +30,7 @@ class Enclosures:
 
 
 def _enclosed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """(opening, after the closing) of the marks that pair up, by their closing; nested ones come first."""
+    """(opening, after the closing) of matching marks, ordered by the closing one; nested ones come first."""
     return iter(sorted(_pairs(text, start, end)))
 
 
@@ -53,13 +53,13 @@ def _pairs(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _closes(text: str, at: int, end: int) -> bool:
-    """Whether an apostrophe closes a quotation rather than stands in a word (it's, dogs')."""
+    """Whether an apostrophe closes a quotation and is not part of a word (it's, dogs')."""
     follows = text[at + 1] if at + 1 < end else " "
     return text[at - 1] in ".!?,…" or "가" <= follows <= "힣"
 
 
 def _belongs(text: str, start: int, opening: int, closing: int, end: int) -> bool:
-    """Whether the enclosure is a part of a sentence, rather than a quotation made of whole sentences."""
+    """Whether the enclosure is part of a sentence, rather than a quotation of whole sentences."""
     if text[opening] in "([（":
         return closing - opening <= _BRACKET_CHARS
     if closing - opening > _QUOTE_CHARS:

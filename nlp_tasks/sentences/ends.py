@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from nlp_tasks.sentences import glued
+from nlp_tasks.sentences import missing_spaces
 from nlp_tasks.sentences.lines import after_blanks
-from nlp_tasks.sentences.words import (
+from nlp_tasks.sentences.word_lists import (
     BEFORE_NAMES,
     BEFORE_NUMBERS,
     BOUND_QUOTING,
@@ -20,7 +20,7 @@ from nlp_tasks.sentences.words import (
 )
 
 _CLOSERS = r"(?:[\"'”’)\]}」』》〉]| ?\[\d{1,3}\])*"
-#: A run of stops with the marks that close after it; a Korean ending with ~ or ㅋㅋ; or without any stop.
+#: A run of stops with the closing marks after it; or a Korean ending with ~ or ㅋㅋ, or without a stop.
 _CANDIDATE = re.compile(
     rf"(?P<stop>[.!?…。！？｡]+){_CLOSERS}"
     r"|(?<=[가-힣])(?<=[다요죠음함임네지])[~∼ㅋㅎㅠㅜ♡♥^;]+(?=\s)"
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"(?:^|[\s(\[])\d[\d.,]*\Z")
 _LIST_MARK = re.compile(
     r"[#>*•·\-\s]*[(\[<]?(?:\d{1,3}(?:\\?\.\d{1,3})*|[A-Za-z]|[IVXivx]{1,5}|[가나다라마바사아자차카타파하])\\?[.)\]>]+\Z"
 )
-#: A sentence that ends in a noun's form: 했음, 없음, 개최함, 마련됨.
+#: A sentence that ends in a noun form: 했음, 없음, 개최함, 마련됨.
 _NOUN_STYLE = re.compile(r"(?:[았었했겠있없됐졌렸]음|[가-힣][가-힣][함됨])\Z")
 _OPENERS = re.compile(r"[\"'“‘(\[「『《〈<]*")
 _BOUND = 24
@@ -43,7 +43,7 @@ class Candidate(NamedTuple):
     start: int  # of the run of stops
     stops: str  # the run itself; empty for a Korean ending without a stop
     end: int  # after the closing marks
-    next: int  # of what follows, blanks left out
+    next: int  # of what follows, after any blanks
 
 
 def candidates(text: str, start: int, end: int) -> Iterator[Candidate]:
@@ -53,7 +53,7 @@ def candidates(text: str, start: int, end: int) -> Iterator[Candidate]:
 
 
 def is_end(text: str, sentence: int, at: Candidate) -> bool:
-    """Whether the sentence that starts at `sentence` ends here; something follows in its line."""
+    """Whether the sentence that starts at `sentence` ends here, with more text after it on the line."""
     if BOUND_QUOTING.match(text, at.next, at.next + 4):
         return False
     if QUOTING.match(text, at.next, at.next + 8) and _quoting_fits(text, at):
@@ -68,7 +68,7 @@ def is_end(text: str, sentence: int, at: Candidate) -> bool:
 
 
 def _quoting_fits(text: str, at: Candidate) -> bool:
-    """A quoting word follows a quotation or a name: 갔습니다 라고, "가요." 하고, Samsung Co., Ltd. 라고."""
+    """Whether a quoting word follows: 갔습니다 라고, "가요." 하고, Samsung Co., Ltd. 라고."""
     closed = at.end > at.start + len(at.stops)
     return not at.stops or closed or at.next == at.end or not _hangul(text[at.start - 1 : at.start])
 
@@ -81,18 +81,18 @@ def _jongseong_fits(text: str, at: Candidate) -> bool:
 
 
 def _ends_without_blank(text: str, at: Candidate) -> bool:
-    """No blank follows: 했다.그리고 and 왔니?응 are ends; 3.14, U.S., naver.com and "갔다."라고 are not."""
+    """If no blank follows, 했다.그리고 and 왔니?응 are ends; 3.14, U.S., naver.com and "갔다."라고 are not."""
     before, after = text[at.start - 1 : at.start], text[at.end]
     closed = at.end > at.start + len(at.stops)
     if at.stops[-1] in "。！？｡":
         return not _hangul(after) or not closed
     if _hangul(before) and (_hangul(after) or after in "“\"'‘「『" or after.isupper() or after.isdigit()):
         return not closed and _korean_word_ends(text, at)
-    return glued.is_end(text, at.start, at.stops, at.end)
+    return missing_spaces.is_end(text, at.start, at.stops, at.end)
 
 
 def _korean_word_ends(text: str, at: Candidate) -> bool:
-    """Whether the Korean word before the stop ends a sentence: 했다.3월, 없음.다음; not 카카오.다음, 가.나.다.1."""
+    """Whether the Korean word before the stop ends a sentence: 했다.3월, 없음.다음, but not 카카오.다음, 가.나.다.1."""
     if at.stops[-1] in "!?" or _NOUN_STYLE.search(text, max(0, at.start - 3), at.start):
         return True
     return text[at.start - 1] in "다요죠까" and _hangul(text[at.start - 2 : at.start - 1])
@@ -110,7 +110,7 @@ def _ends_before_blank(text: str, sentence: int, at: Candidate) -> bool:
         return True
     start = (
         at.start - 1 if text[at.start - 1 : at.start] == " " else at.start
-    )  # "it is so ." of tokenised text
+    )  # "it is so ." in tokenized text
     before = text[start - 1 : start]
     if len(at.stops) > 1 or at.stops == "…":
         return before in KOREAN_FINALS or not _hangul(follows)
@@ -124,14 +124,14 @@ def _ends_before_blank(text: str, sentence: int, at: Candidate) -> bool:
 
 
 def _number_ends(text: str, start: int, follows: str) -> bool:
-    """A number ends an English sentence (in 1999. The); Korean dates and marks go on (2020. 1. 5. 공포)."""
+    """A number ends an English sentence (in 1999. The); Korean dates and list marks continue (2020. 1. 5. 공포)."""
     if not _NUMBER.search(text, max(0, start - _BOUND), start):
         return True
     return follows.isupper()
 
 
 def _word_ends(text: str, sentence: int, start: int, following: int) -> bool:
-    """Whether the Latin word before the stop, maybe an abbreviation, ends a sentence."""
+    """Whether the Latin word before the stop, which may be an abbreviation, ends a sentence."""
     match = _WORD.search(text, max(0, start - _BOUND), start)
     if not match:
         return True

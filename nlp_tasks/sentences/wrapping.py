@@ -1,8 +1,8 @@
-"""Whether a paragraph's lines are one text that was wrapped, and which of its line ends are no ends.
+"""Whether the lines of a paragraph are one text that was wrapped, and which of its line ends come from wrapping.
 
-Judges a paragraph as a whole, by its statistics: whoever wraps a text puts as many words on a line as fit, so no
-line has room for the first word of the next one; and most lines end in the middle of a sentence. A poem, a list or
-a chat has lines that had room, or lines that are whole. Works for any width; time is linear in the text.
+Judges a paragraph as a whole: wrapping puts as many words on a line as fit, so that no line has room for the first word
+of the next one, and most lines end in the middle of a sentence. A poem, a list or a chat has lines with room, or lines
+that are complete. Works for any width; time is linear in the length of the text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from nlp_tasks.sentences.words import BEFORE_NAMES, KOREAN_OPEN, OPEN_WORDS
+from nlp_tasks.sentences.word_lists import BEFORE_NAMES, KOREAN_OPEN, OPEN_WORDS
 
 Line = tuple[int, int]
 
@@ -28,75 +28,76 @@ _KOREAN_FINAL = re.compile(
     r"(?:[가-힣](?P<da>다)|[세네어아해군에예워라려져봐줘써래게데까나지]요|죠|[니을를할될]까|[었았했겠있없됐졌렸]음|(?<!포)함"
     r"|(?<![책게모선])임|됨|시오|[~∼ㅋㅎㅠㅜ♡♥^])[\"'”’)\]」』》〉]*\Z"
 )
-#: Before 다: the final consonants ㄴ, ㅄ and ㅆ (한다, 없다, 했다), and stems without one of these.
+#: Before 다: the final consonants ㄴ, ㅄ and ㅆ (한다, 없다, 했다), and stems that have none of these.
 _FINAL_JONGSEONG = frozenset({4, 18, 20})
 _FINAL_STEMS = frozenset("이하되니르같싶좋않많크")
 _ANNOUNCED = re.compile(r"[:：][\"'”’)\]」』》〉]*\Z")
 _KOREAN_WORD_END = re.compile(r"([가-힣])(?=\s)")
-#: A line that is cells of a table, or a label and what it stands for.
+#: A line of table cells, or of a label and its value.
 _CELLS = re.compile(r"\t|\||\S {3,}\S")
 _LABELLED = re.compile(r"[^\s:：]+(?: [^\s:：]+)?[ \t]?[:：](?:\s|\Z)")
 _LAST_WORD = re.compile(r"[A-Za-z]+\Z")
 _TAIL = 24
 
-#: Longer lines are paragraphs.
+#: Longer lines are paragraphs by themselves.
 _WIDEST_CHARS = 200
-#: Narrower lines are verse, lists or labels: in columns, where a Korean syllable takes two.
+#: Narrower lines are verse, lists or labels. In columns: a Korean syllable takes two.
 _NARROWEST = 20
 _NARROWEST_KOREAN = 30
-#: The same where a sentence ends inside a line, as in no verse or list.
+#: The same if a sentence ends inside a line, which does not happen in verse or lists.
 _NARROWEST_STOPPED = 24
 #: Lines of fewer words than this, on average, are names or items.
 _FEWEST_WORDS = 2.0
-#: The share of unended lines that have no room for the next word, and that plainly go on in the next line.
+#: The share of lines without a sentence end that must have no room for the next word, and must clearly continue in the
+#: next line.
 _FULL_SHARE = 0.8
 _OPEN_SHARE = 0.4
-#: The same for the words inside Korean lines, when the paragraph ends with a stop: prose has twice as many.
+#: The same for the words inside Korean lines, if the paragraph ends with a stop; prose has twice as many.
 _OPEN_WORDS_SHARE = 0.4
-#: Lines that were cut at any character are as wide as the widest but for a blank or half a syllable.
+#: Lines that were broken at any character differ from the widest by at most a blank or half a syllable.
 _CUT_SLACK = 2
 _FEWEST_CUT = 3
-#: When lines are of uneven length (a person broke them), nearly all of them must plainly go on.
+#: If lines have uneven lengths (a person broke them), this share must clearly continue in the next line.
 _RAGGED_OPEN_SHARE = 0.75
-#: No line of a paragraph wrapped like the one before is wider than this share of that one's widest.
+#: In a paragraph wrapped like the one before, no line is wider than this multiple of that one's widest line.
 _AS_BEFORE = 1.05
-#: A line is full when it, a blank and the next word are wider than this share of the widest line.
+#: A line is full if it is wider than this share of the widest line together with a blank and the next word.
 _FULL = 0.9
-#: The same for a line that plainly goes on; shorter ones are items.
+#: The same for a line that clearly continues; shorter ones are list items.
 _HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """What is known of one line end."""
+    """The properties of a line end."""
 
     #: The line ends with a full stop or another mark that ends a sentence.
     stopped: bool
-    #: The line ends as Korean sentences end, without a stop: ...합니다, ...했음.
+    #: The line ends like a Korean sentence without a stop: ...합니다, ...했음.
     final: bool
-    #: The next line starts something new, or this one announces it.
+    #: The next line starts something new, or this line announces it.
     hard: bool
-    #: The line plainly goes on in the next one: a particle, a connective, a small letter.
+    #: The line clearly continues in the next one: a particle, a connective, a lower-case letter.
     open: bool
-    #: Chars and columns of this line with the first word of the next one.
+    #: Characters and columns of this line together with the first word of the next one.
     reaches: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Wrap:
-    """The line ends of a paragraph, and what it was wrapped at."""
+    """The line ends of a paragraph, and the width it was wrapped at."""
 
-    #: Of each line end but the last, whether the text goes on in the next line.
+    #: For each line end but the last, whether the text continues in the next line.
     soft: Sequence[bool]
-    #: What it is measured in, characters (0) or columns (1), and the widest line; None if it was not wrapped.
+    #: The unit, characters (0) or columns (1), and the width of the widest line; None if it was not wrapped.
     width: tuple[int, int] | None = None
 
 
 def judge(text: str, lines: Sequence[Line], hard: Sequence[bool], before: tuple[int, int] | None) -> Wrap:
-    """Judge a paragraph's line ends. `hard[i]`: a new thing starts after line i, whatever the widths.
+    """Judge the line ends of a paragraph. `hard[i]`: something new starts after line i, whatever the widths.
 
-    `before` is the width of the wrapped paragraph before this one, if any: it says what a paragraph of two lines
-    does not tell by itself.
+    `before` is the width of the wrapped paragraph before this one, if there is one. It helps with a paragraph of two
+    lines, which does not show its width.
     """
     unwrapped = Wrap([False] * (len(lines) - 1))
     if len(lines) < 2 or max(end - start for start, end in lines) > _WIDEST_CHARS:
@@ -109,7 +110,7 @@ def judge(text: str, lines: Sequence[Line], hard: Sequence[bool], before: tuple[
         _look(text, line, following, n_wide, is_hard)
         for line, following, n_wide, is_hard in zip(lines, lines[1:], wide, hard, strict=False)
     ]
-    if not inside and not _is_cut(lines, wide):  # nothing says that sentences end with stops only
+    if not inside and not _is_cut(lines, wide):  # sentences may end without a stop
         breaks = [replace(each, hard=True) if each.final else each for each in breaks]
     return _judged(text, lines, wide, breaks, before) or unwrapped
 
@@ -152,7 +153,7 @@ def _wrap(breaks: Sequence[Break], metric: int, widest: int, even: bool) -> Wrap
 def _is_like(
     before: tuple[int, int], lines: Sequence[Line], wide: Sequence[int], unended: Sequence[Break]
 ) -> bool:
-    """Whether lines are as full of the width of the paragraph before as wrapping makes them, and no wider."""
+    """Whether the lines fill the width of the paragraph before, as after wrapping, and are not wider."""
     metric, widest = before
     chars = max(end - start + metric * extra for (start, end), extra in zip(lines, wide, strict=True))
     n_full = sum(each.reaches[metric] > _FULL * widest for each in unended)
@@ -186,13 +187,13 @@ def _look(text: str, line: Line, following: Line, n_wide: int, hard: bool) -> Br
 
 
 def _abbreviated(tail: str) -> bool:
-    """Whether a line ends with the stop of an abbreviation that a name or a number follows: Dr., vs."""
+    """Whether a line ends with an abbreviation that is followed by a name or a number: Dr., vs."""
     word = _LAST_WORD.search(tail[:-1]) if tail.endswith(".") else None
     return word is not None and word[0].lower() in BEFORE_NAMES
 
 
 def _is_final(tail: str) -> bool:
-    """Whether a line ends as Korean sentences do, without a stop: 했다, 해요, 했음; not 보다, 필요, 다음."""
+    """Whether a line ends like a Korean sentence without a stop: 했다, 해요, 했음, but not 보다, 필요, 다음."""
     match = _KOREAN_FINAL.search(tail)
     if match is None or match["da"] is None:
         return match is not None
@@ -201,7 +202,7 @@ def _is_final(tail: str) -> bool:
 
 
 def _goes_on(tail: str, head: str) -> bool:
-    """Whether a line that ends with `tail` goes on in a line that starts with `head`."""
+    """Whether a line that ends with `tail` continues in a line that starts with `head`."""
     last = tail[-1]
     if "가" <= last <= "힣":
         return last in KOREAN_OPEN
@@ -220,7 +221,7 @@ def _ends(text: str, line: Line, how: re.Pattern[str]) -> bool:
 
 
 def _may_be_prose(parts: Sequence[str], wide: Sequence[int], inside: bool) -> bool:
-    """Whether the lines are wide enough, have enough words and are no table or list of labels."""
+    """Whether the lines are wide enough, have enough words, and are not a table or a list of labels."""
     n_chars, n_wide = sum(map(len, parts)), sum(wide)
     widest = max(len(part) + extra for part, extra in zip(parts, wide, strict=True))
     narrowest = _NARROWEST_STOPPED if inside else _NARROWEST_KOREAN
@@ -231,13 +232,13 @@ def _may_be_prose(parts: Sequence[str], wide: Sequence[int], inside: bool) -> bo
 
 
 def _n_words(line: str) -> float:
-    """The words of a line; of scripts without blanks, two characters are one."""
+    """The number of words of a line; in scripts without blanks, two characters count as one."""
     n_unspaced = 0 if line.isascii() else len(_UNSPACED.findall(line))
     return line.count(" ") + 1 + n_unspaced / 2
 
 
 def _metric(lines: Sequence[Line], wide: Sequence[int], unended: Sequence[Break]) -> tuple[int, int]:
-    """What the lines were measured by when they were wrapped, characters (0) or columns (1), and the widest."""
+    """The unit in which the lines were wrapped, characters (0) or columns (1), and the width of the widest line."""
     chars = [end - start for start, end in lines]
     widest = (max(chars), max(map(sum, zip(chars, wide, strict=True))))
     share = [sum(each.reaches[metric] > widest[metric] for each in unended) for metric in (0, 1)]
@@ -246,7 +247,7 @@ def _metric(lines: Sequence[Line], wide: Sequence[int], unended: Sequence[Break]
 
 
 def _reads_on(text: str, lines: Sequence[Line]) -> bool:
-    """Whether a Korean paragraph ends with a stop, and its lines have as many particles and endings as prose."""
+    """Whether a Korean paragraph ends with a stop and has as many particles and endings as prose."""
     if not _ends(text, lines[-1], _STOPPED):
         return False
     ends = _KOREAN_WORD_END.findall(text, lines[0][0], lines[-1][0])
@@ -254,7 +255,7 @@ def _reads_on(text: str, lines: Sequence[Line]) -> bool:
 
 
 def _is_cut(lines: Sequence[Line], wide: Sequence[int]) -> bool:
-    """Whether the lines were cut at any character, words or not: all but the last are equally wide."""
+    """Whether the lines were broken at any character, even inside words: all but the last are equally wide."""
     chars = [end - start for start, end in lines[:-1]]
     columns = list(map(sum, zip(chars, wide, strict=False)))
     return len(chars) >= _FEWEST_CUT and any(

@@ -1,7 +1,18 @@
-"""Similarity: train Doc2Vec on documents, infer every document's vector, find each one's nearest others.
+"""Similarity: train Doc2Vec, infer the vectors of documents, and find the nearest neighbours of each document.
 
-This module is light (no torch, no gensim, no numpy): a client reads it to check parameters. The work is done
-by `training.train`, `runner.Inferrer` and `search.Searcher`, imported when they are needed.
+This module declares the kinds `similarity` and `train-similarity`. It imports neither torch, gensim nor numpy, because
+clients import it to check parameters.
+
+    trainer.py              trains a model; corpus.py: its training documents as word numbers
+    model.py                a Doc2Vec model as arrays, on disk and as a gensim object
+    gate.py                 decides whether a new model replaces the champion
+    infer_runner.py         the stage `infer`: documents to vectors
+    inference.py            inference for PV-DBOW in batches; integrators.py, noise_sample.py: its numerics
+    gensim_descent.py       training and inference by gensim's own descent
+    search_runner.py        the stage `search`: vectors to neighbours
+    exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
+    shared_terms.py         tf-idf, and the words that two documents share
+    word_counts.py          counts of known words
 """
 
 from __future__ import annotations
@@ -20,37 +31,31 @@ from nlp_tasks.parameters import Seed, parameters
 
 @parameters
 class SimilarityParameters:
-    """Which neighbours are wanted."""
+    """Which neighbours to find."""
 
     k: Annotated[
         int,
-        Field(
-            ge=1, le=1000, description="neighbours of each document; fewer when there are no more documents"
-        ),
+        Field(ge=1, le=1000, description="maximum number of neighbours of each document"),
     ] = 10
     min_score: Annotated[
-        float, Field(ge=-1, le=1, description="leave out neighbours of a lower cosine; -1 leaves out none")
+        float, Field(ge=-1, le=1, description="leave out neighbours with a lower score; -1 keeps all")
     ] = -1.0
     scope: Annotated[
         Literal["collection", "all"],
-        Field(
-            description="look in the document's own collection, or in all that have vectors of the same model"
-        ),
+        Field(description="search the document's own collection, or all that have vectors of the same model"),
     ] = "collection"
     method: Annotated[
         Literal["doc2vec", "hybrid"],
-        Field(description="what is compared; hybrid: Doc2Vec and tf-idf together"),
+        Field(description="doc2vec: compare vectors; hybrid: combine Doc2Vec with tf-idf"),
     ] = "doc2vec"
     terms: Annotated[
         int,
-        Field(
-            ge=0, le=100, description="words shown for each neighbour that both documents share; 0 for none"
-        ),
+        Field(ge=0, le=100, description="number of shared words stored for each neighbour; 0 for none"),
     ] = 3
 
     @property
     def needs_terms(self) -> bool:
-        """Whether a search reads the documents' words beside their vectors."""
+        """Whether a search reads the words of the documents, and not only their vectors."""
         return self.method == "hybrid" or self.terms > 0
 
     @property
@@ -61,20 +66,19 @@ class SimilarityParameters:
 
 @parameters
 class TrainSimilarityParameters:
-    """How Doc2Vec is trained (Le & Mikolov 2014, by gensim). The defaults are measured: docs/similarity.md."""
+    """How Doc2Vec is trained (Le & Mikolov 2014, with gensim). The defaults were chosen by experiment:
+    docs/similarity.md."""
 
     architecture: Annotated[
         Literal["dbow", "dm"],
         Field(description="dbow: faster, usually better; dm: takes word order into account"),
     ] = "dbow"
-    vector_size: Annotated[int, Field(ge=2, le=2000, description="numbers in a document's vector")] = 200
+    vector_size: Annotated[int, Field(ge=2, le=2000, description="dimensions of a document's vector")] = 200
     epochs: Annotated[int, Field(ge=1, le=10_000, description="passes over the documents")] = 40
     infer_epochs: Annotated[
-        int, Field(ge=0, le=10_000, description="passes of an inference; 0 for as many as epochs")
+        int, Field(ge=0, le=10_000, description="passes in inference; 0 for as many as epochs")
     ] = 0
-    min_count: Annotated[
-        int, Field(ge=1, le=1_000_000, description="words that occur less often are unknown to the model")
-    ] = 2
+    min_count: Annotated[int, Field(ge=1, le=1_000_000, description="ignore words that occur less often")] = 2
     window: Annotated[
         int, Field(ge=1, le=100, description="words on each side that predict a word; dm only")
     ] = 5
@@ -84,8 +88,9 @@ class TrainSimilarityParameters:
         Field(
             ge=-1,
             le=0.5,
-            description="words with a larger share of the text are thinned out; 0 for none, -1 to choose by the "
-            "size of the text",
+            description="threshold for down-sampling frequent words, as a share of all words; 0 for none, -1 to "
+            "choose it by the size of the text",
+            json_schema_extra={"anyOf": [{"const": -1}, {"minimum": 0}]},
         ),
     ] = -1.0
     alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the start")] = 0.025
@@ -96,7 +101,7 @@ class TrainSimilarityParameters:
         if -1 < self.sample < 0:
             raise ValueError(f"sample must be from 0 to 0.5, or -1 to choose one, not {self.sample}")
         if self.min_alpha > self.alpha:
-            raise ValueError(f"min_alpha is {self.min_alpha}: at most alpha, {self.alpha}")
+            raise ValueError(f"min_alpha must be at most alpha ({self.alpha}), not {self.min_alpha}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class VectorRow:
 
     #: `vector_size` float32, little-endian; not normalised.
     vector: bytes
-    #: Its known words and their counts: `nlp_tasks.similarity.shared_terms.packed`.
+    #: Its known words and their counts, made by `nlp_tasks.similarity.shared_terms.packed`.
     terms: bytes
 
 
@@ -119,11 +124,11 @@ class NeighbourRow:
     key: ClassVar[tuple[str, ...]] = ("rank",)
     tied: ClassVar[str] = "neighbour_id"
 
-    #: From 1, the nearest.
+    #: 1 for the nearest.
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: The cosine of the two vectors, or with method "hybrid" a mean of it and of the tf-idf cosine; from -1 to 1.
+    #: From -1 to 1: the cosine of the two vectors, or for method "hybrid" a weighted mean with the tf-idf cosine.
     score: float
 
 
@@ -132,9 +137,10 @@ class NeighbourTermRow:
     """A word that a document shares with a neighbour."""
 
     table: ClassVar[str] = "neighbour_term"
+    key: ClassVar[tuple[str, ...]] = ("neighbour_rank", "rank")
 
     neighbour_rank: int
-    #: From 1, the word that weighs most.
+    #: 1 for the word with the largest weight.
     rank: int
     term: str
     #: Its share of the tf-idf cosine of the two documents.
@@ -142,13 +148,13 @@ class NeighbourTermRow:
 
 
 def _open_infer(setup: Setup) -> Runner:
-    from nlp_tasks.similarity.runner import Inferrer
+    from nlp_tasks.similarity.infer_runner import Inferrer
 
     return Inferrer(setup)
 
 
 def _open_search(setup: Setup) -> Runner:
-    from nlp_tasks.similarity.search import Searcher
+    from nlp_tasks.similarity.search_runner import Searcher
 
     return Searcher(setup)
 
@@ -171,9 +177,18 @@ def _gate(candidate: Candidate) -> Sequence[Figure]:
     return judge(candidate)
 
 
+def _export(model_dir: Path, folder: Path) -> tuple[Path, str]:
+    """As gensim's Doc2Vec."""
+    from nlp_tasks.similarity.model import rebuild
+
+    target = folder / "doc2vec.model"
+    rebuild(model_dir).save(str(target))
+    return target, f"gensim.models.doc2vec.Doc2Vec.load({str(target)!r})"
+
+
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find each document's most similar other documents by their Doc2Vec vectors, and what they share",
+    summary="Find the most similar documents of each document by Doc2Vec, and the words they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
@@ -192,6 +207,7 @@ TRAIN_SIMILARITY = Kind(
     train=_train,
     gate=_gate,
     headline={"self_rank": "self-rank {:.3f}"},
+    export=_export,
 )
 
 KINDS = (SIMILARITY, TRAIN_SIMILARITY)

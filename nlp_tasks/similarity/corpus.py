@@ -1,6 +1,6 @@
-"""The words of a training corpus as numbers, in a file: read and cut once, gone through at every epoch.
+"""The words of a training corpus as numbers in a file: tokenized once, and read in every epoch.
 
-Knows no model. A word costs 4 bytes of disk; memory holds the different words and one document's.
+Knows no model. A word takes 4 bytes on disk; memory holds the vocabulary and one document.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents
 from nlp_tasks.text import tokens
@@ -23,11 +23,11 @@ from nlp_tasks.text import tokens
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents as word numbers. Words are ordered from frequent to rare, ties by the alphabet."""
+    """Documents as word numbers. Words are numbered from frequent to rare, ties in alphabetical order."""
 
     words: list[str]  # (V,)
     counts: NDArray[np.int64]  # (V,)
-    #: All documents one after the other; -1 is a word below min_count.
+    #: All documents, concatenated; -1 for a word below min_count.
     numbers: NDArray[np.int32]  # (T,)
     #: Document i is numbers[starts[i]:starts[i + 1]].
     starts: NDArray[np.int64]  # (N + 1,)
@@ -36,7 +36,7 @@ class Corpus:
         return len(self.starts) - 1
 
     def document(self, i: int) -> list[str]:
-        """The known words of document i in their order."""
+        """The known words of document i, in order."""
         numbers = self.numbers[self.starts[i] : self.starts[i + 1]]
         return list(map(self.words.__getitem__, numbers[numbers >= 0].tolist()))
 
@@ -44,16 +44,16 @@ class Corpus:
         return map(self.document, range(len(self)))
 
     def document_counts(self) -> NDArray[np.int64]:
-        """In how many documents each word occurs  # (V,)."""
+        """The number of documents that contain each word  # (V,)."""
         counts = np.zeros(len(self.words), dtype=np.int64)
-        for start, stop in pulse.beating(pairwise(self.starts.tolist())):
+        for start, stop in heartbeat.beating(pairwise(self.starts.tolist())):
             numbers = np.unique(self.numbers[start:stop])
             counts[numbers[numbers >= 0]] += 1
         return counts
 
     @property
     def unknown_share(self) -> float:
-        """The share of the running words that are below min_count."""
+        """The share of all words in the texts that are below min_count."""
         return 1.0 - float(self.counts.sum()) / max(len(self.numbers), 1)
 
 
@@ -63,7 +63,7 @@ def read(
     progress: Callable[[int], None],
     cut: Callable[[str], Sequence[str]] = tokens,
 ) -> Corpus:
-    """Cut every document into words; `progress` hears how many are done. Raises TrainingError without words."""
+    """Tokenize every document; `progress` gets the number done. Raises TrainingError if there are no words."""
     numbers: dict[str, int] = defaultdict()
     numbers.default_factory = numbers.__len__  # type: ignore[attr-defined]  # the next free number
     starts = array("q", [0])
@@ -75,8 +75,8 @@ def read(
             progress(n_done)
         file.flush()
         if not numbers:
-            raise TrainingError("none of these documents has a word: similarity is trained on text")
-        # The mapping outlives the file's closing; the file has no name, so nothing is left behind.
+            raise TrainingError("no document has any words: similarity is trained on text")
+        # The mapping stays valid after the file is closed. The file has no name, so that nothing is left on disk.
         every = np.memmap(file, dtype=np.int32, mode="r+", shape=(starts[-1],))
     return _with_frequent_first(list(numbers), every, np.array(starts), min_count)
 
@@ -87,7 +87,7 @@ def _with_frequent_first(
     raw_counts = _counts(numbers, len(raw))
     kept = np.flatnonzero(raw_counts >= min_count)
     if not len(kept):
-        raise TrainingError(f"no word occurs {min_count} times: add documents, or lower min_count")
+        raise TrainingError(f"no word occurs at least {min_count} times: add documents, or lower min_count")
     order = sorted(kept.tolist(), key=lambda number: (-raw_counts[number], raw[number]))
     renumber = np.full(len(raw), -1, dtype=np.int32)
     renumber[order] = np.arange(len(order), dtype=np.int32)
@@ -104,5 +104,5 @@ def _counts(numbers: NDArray[np.int32], n_words: int) -> NDArray[np.int64]:
 
 
 def _pieces(numbers: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
-    """Views of 4 MiB, which bounds what a copy of them takes."""
-    return (numbers[start : start + 2**20] for start in pulse.beating(range(0, len(numbers), 2**20)))
+    """Views of 4 MiB, to bound the memory of copies."""
+    return (numbers[start : start + 2**20] for start in heartbeat.beating(range(0, len(numbers), 2**20)))

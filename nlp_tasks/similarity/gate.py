@@ -1,4 +1,5 @@
-"""Whether a new model may replace the champion: does it know its own documents, their words, and the old neighbours?"""
+"""The gate of similarity models: a new model must recognise its own documents and their words, and keep the champion's
+neighbours."""
 
 from __future__ import annotations
 
@@ -9,29 +10,29 @@ from numpy.typing import NDArray
 
 from nlp_tasks.kind import Candidate, Documents, Figure
 from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.exact_search import Index
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.nearest import Index
-from nlp_tasks.similarity.runner import inference
 from nlp_tasks.text import tokens
 
-#: Training documents that are looked at, spread evenly over all.
+#: Size of the sample of training documents, spread evenly over all.
 SAMPLE_DOCUMENTS = 1000
-#: Neighbours that are compared; half the sample where it is small.
+#: Neighbours that are compared; at most half the sample.
 NEIGHBOURS = 10
-#: A model that does not find most of its own documents again has not learned them: too few epochs, too little text.
+#: A model that does not recognise most of its own documents has not learned: too few epochs, or too little text.
 LEAST_SELF_RANK = 0.5
-#: Where the champion itself found fewer, the new one may find so much less again: two standard errors of 500 documents.
+#: If the champion itself is below that, the new model may be lower by this much: two standard errors of 500 documents.
 LESS_SELF_RANK = 0.05
-#: How many more of the running words may be unknown than to the champion.
+#: By how much the share of unknown words may be above the champion's.
 MORE_UNKNOWN = 0.02
-#: Two trainings on the same documents from other seeds share more of the neighbours than this (docs/similarity.md).
+#: Two trainings on the same documents with different seeds have more neighbours in common (docs/similarity.md).
 LEAST_KEPT = 0.4
 
 
 def judge(candidate: Candidate) -> list[Figure]:
-    """`self_rank`, `unknown_share` and, beside a champion, `neighbours_kept`: the mean share of a document's nearest
-    in the sample that both models agree on ("top-10 overlap 0.83"). Without a champion nothing has a bar; a champion
-    that never knew its own documents does not bar its like."""
+    """The figures `self_rank`, `unknown_share` and, if there is a champion, `neighbours_kept`: the mean share of a
+    document's nearest neighbours in the sample that both models have in common ("top-10 overlap 0.83"). Without a
+    champion there are no thresholds. A weak champion lowers the threshold of `self_rank`."""
     new = models.load(candidate.model_dir)
     words = _sample(candidate.documents, candidate.beat)
     self_rank, unknown = candidate.metrics["self_rank"], _unknown_share(new, words)
@@ -71,15 +72,15 @@ def _unknown_share(model: Model, documents: Sequence[Sequence[str]]) -> float:
 def _neighbours(
     model: Model, documents: Sequence[Sequence[str]], device: str, beat: Callable[[], None]
 ) -> list[NDArray[np.int64]]:
-    """Each document's nearest others, by this model."""
+    """The nearest neighbours of each document by this model."""
     vectors = inference(model, device, beat)([_known(model, words) for words in documents])
     k = min(NEIGHBOURS, len(documents) // 2)
-    vectors = vectors - model.mean  # as a search does
+    vectors = vectors - model.mean  # as in a search
     index = Index(vectors, [f"{row:04}" for row in range(len(documents))], device)
     return [rows for rows, _ in index.neighbours(np.arange(len(documents)), k, beat)]
 
 
 def _overlap(left: list[NDArray[np.int64]], right: list[NDArray[np.int64]]) -> float:
-    """The mean share of a document's neighbours that are in both; 1 where there are none to compare."""
+    """The mean share of neighbours that both have; 1 if there are none to compare."""
     shares = [len(np.intersect1d(a, b)) / len(a) for a, b in zip(left, right, strict=True) if len(a)]
     return float(np.mean(shares)) if shares else 1.0

@@ -1,8 +1,8 @@
 """Two exponential integrators for the gradient flow of a block of documents (Hochbruck & Ostermann 2010).
 
-`mild` takes the Jacobian to be diagonal in the eigenbasis of the noise words' second moment: cheap, and enough
-for short documents. `stiff` builds blocks of it on that diagonal: long documents all but reach the optimum in most
-directions, and what one block does to another is left to the next step's gradient.
+`mild` approximates the Jacobian by a diagonal in the eigenbasis of the noise words' second moment: cheap, and accurate
+enough for short documents. `stiff` uses diagonal blocks of it: long documents nearly reach the optimum in most
+directions, and the coupling between blocks is left to the gradient of the next step.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity.noise import Noise, draw
+from nlp_tasks.similarity.noise_sample import Noise, draw
 
-#: gamma of the L-stable two-stage SDIRK method (Alexander 1977), and how often it is applied within a step.
+#: gamma of the L-stable two-stage SDIRK method (Alexander 1977), and how often it is applied in a step.
 GAMMA = 1 - 0.5**0.5
 SUBSTEPS = 2
-#: Neighbouring directions of that basis whose share of the Jacobian is built: a quarter of 100 dimensions costs a
-#: quarter of the products, and one more step.
+#: The size of the blocks: with a quarter of 100 dimensions, a quarter of the products are computed, at the price of one
+#: more step.
 BLOCK_DIRECTIONS = 25
 
 
 @dataclass(frozen=True)
 class Problem:
-    """The gradient flow of B documents with at most W different words."""
+    """The gradient flow of B documents with at most W distinct words."""
 
     words: torch.Tensor  # (B, W, D) output vectors, 0 where padded
     importance: NDArray[np.float64]  # (B, W) counts times squared lengths
     counts: torch.Tensor  # (B, W) after down-sampling, 0 where padded
-    #: counts * (1 - k p_w): what is left of the word's pull with its own noise skipped.
+    #: counts * (1 - k p_w): the weight of a word, without the noise that is skipped.
     pulls: torch.Tensor  # (B, W)
     noise: Noise
     noise_counts: torch.Tensor  # (B,) k N
-    eigenvalues: torch.Tensor  # (D,) of the noise words' second moment, rising
+    eigenvalues: torch.Tensor  # (D,) of the noise words' second moment, ascending
     time: float
 
     def start(self) -> torch.Tensor:
@@ -43,14 +43,14 @@ class Problem:
         return self.words.new_zeros(len(self.words), self.words.shape[2])
 
     def steps(self, n: int) -> list[torch.Tensor]:
-        """n steps that add up to `time`, growing from the scale of the fastest direction  # n of (B, 1)."""
+        """n steps that sum to `time`, growing from the scale of the fastest direction  # n of (B, 1)."""
         scale = 8.0 / (self.noise_counts * self.eigenvalues[-1]).clamp_min(1e-9)  # (B,)
         times = [scale * torch.expm1(torch.log1p(self.time / scale) * (i / n)) for i in range(n + 1)]
         return [(late - early)[:, None] for early, late in pairwise(times)]
 
     def activations(self, v: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """s(u.v) of the words and of the noise  # (B, W), (B, K)."""
-        # Row times matrix: torch takes ten times as long for matrix times column on a CPU.
+        # Row times matrix: matrix times column takes torch ten times as long on a CPU.
         own = torch.bmm(v[:, None], self.words.transpose(1, 2))[:, 0].sigmoid_()
         return own, (v @ self.noise.vectors.T).sigmoid_()
 
@@ -83,7 +83,7 @@ def mild(problem: Problem, n_steps: int) -> torch.Tensor:
 def stiff(problem: Problem, n_steps: int, n_own: int, n_other: int) -> torch.Tensor:
     """The exponential Rosenbrock-Euler method with a block-diagonal Jacobian  # (B, D).
 
-    The Jacobian is that of each step's start, summed up over `n_own` of a document's words and `n_other` noise words.
+    The Jacobian is that at the start of each step, summed over `n_own` words of a document and `n_other` noise words.
     """
     sampled = _JacobianRows(problem, n_own, n_other)
     v = problem.start()
@@ -97,7 +97,7 @@ def stiff(problem: Problem, n_steps: int, n_own: int, n_other: int) -> torch.Ten
 
 
 class _JacobianRows:
-    """The words that a block's Jacobians are summed up over, chosen by their weight, whatever v is."""
+    """The words over which the Jacobians are summed, chosen by their weight, independently of v."""
 
     def __init__(self, problem: Problem, n_own: int, n_other: int) -> None:
         own = problem.importance  # (B, W)
@@ -124,7 +124,7 @@ class _JacobianRows:
         self._vectors = blocks.transpose(1, 2).contiguous()  # (B, S, R + R', BLOCK_DIRECTIONS)
 
     def jacobian(self, own: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-        """The blocks of -d2L/dv2, symmetric and positive  # (B * S, BLOCK_DIRECTIONS, BLOCK_DIRECTIONS)."""
+        """The blocks of -d2L/dv2, symmetric and positive definite  # (B * S, BLOCK_DIRECTIONS, BLOCK_DIRECTIONS)."""
         own, other = own.gather(1, self._own), other[:, self._other]
         weights = torch.cat(
             [own * (1 - own) * self._own_weights, other * (1 - other) * self._other_weights], dim=1
@@ -134,7 +134,7 @@ class _JacobianRows:
 
 
 def _in_blocks(values: torch.Tensor) -> torch.Tensor:
-    """The last dimension cut into blocks, zeros in the last one  # (..., D) -> (..., S, BLOCK_DIRECTIONS)."""
+    """The last dimension in blocks, padded with zeros  # (..., D) -> (..., S, BLOCK_DIRECTIONS)."""
     padded = torch.nn.functional.pad(values, (0, -values.shape[-1] % BLOCK_DIRECTIONS))
     return padded.reshape(*values.shape[:-1], -1, BLOCK_DIRECTIONS)
 

@@ -1,7 +1,7 @@
-"""A Doc2Vec model as arrays, on disk as JSON and safetensors, and as gensim's object.
+"""A Doc2Vec model as arrays, on disk as JSON and safetensors, and as an object of gensim.
 
-gensim's own files are pickles, and its vocabulary order depends on the processor's sort; here words keep the
-order they are given. Of the training documents' vectors only a sample is kept: inference needs no more.
+The files of gensim are pickles, and the order of its vocabulary depends on the processor; here words keep their order.
+Only a sample of the training documents' vectors is kept: inference needs no more.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ FORMAT = "docmill doc2vec 2"
 
 @dataclass(frozen=True)
 class Model:
-    """All that inference depends on."""
+    """Everything that inference depends on."""
 
     parameters: TrainSimilarityParameters
     words: list[str]  # (V,)
     counts: NDArray[np.int64]  # (V,)
-    #: The output layer with negative sampling, gensim's syn1neg.
+    #: The output layer with negative sampling (syn1neg in gensim).
     output: NDArray[np.float32]  # (V, D)
-    #: The word vectors; for PV-DM only, PV-DBOW has none.
+    #: The word vectors of PV-DM; None for PV-DBOW.
     word_vectors: NDArray[np.float32] | None  # (V, D)
-    #: Some training documents' vectors: where in space inference has to be good.
+    #: The vectors of some training documents: the region in which inference must be accurate.
     typical: NDArray[np.float32]  # (S, D)
-    #: Of so many training documents ...
+    #: The number of training documents ...
     n_documents: int
-    #: ... each word occurs in these: the idf table.
+    #: ... and of those that contain each word, for idf.
     document_counts: NDArray[np.int64]  # (V,)
-    #: The mean of the training documents' vectors: what all texts of a corpus are alike in, and a search takes away.
+    #: The mean of the training documents' vectors, which a search subtracts: what all texts of a corpus have in common.
     mean: NDArray[np.float32]  # (D,)
 
     @cached_property
     def numbers(self) -> dict[str, int]:
-        """Each word's place in `words`."""
+        """The index in `words` of each word."""
         return {word: number for number, word in enumerate(self.words)}
 
     @property
@@ -62,7 +62,7 @@ def save(model: Model, model_dir: Path) -> None:
 
 
 def load(model_dir: Path) -> Model:
-    """The checked model of a folder. Raises ModelFileError if it is not whole, or not a Doc2Vec model."""
+    """The model of a folder, verified. Raises ModelFileError if it is incomplete, or not a Doc2Vec model."""
     config, tensors = model_files.load(model_dir)
     if config.get("format") != FORMAT:
         raise ModelFileError(
@@ -72,7 +72,7 @@ def load(model_dir: Path) -> Model:
 
 
 def packed(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """A model as what JSON and safetensors can hold."""
+    """A model as values for JSON and safetensors."""
     tensors: dict[str, NDArray[Any]] = {
         "counts": model.counts,
         "output": model.output,
@@ -91,7 +91,7 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def unpacked(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Model:
-    """The model that `packed` described; what else there is in the two is left alone."""
+    """The model that `packed` described; other values are ignored."""
     return Model(
         TrainSimilarityParameters(**config["parameters"]),
         config["words"],
@@ -106,12 +106,12 @@ def unpacked(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
 
 
 def rebuild(model_dir: Path) -> Doc2Vec:
-    """gensim's object of a saved model: its inference gives, bit for bit, what the trained one gave."""
+    """The gensim object of a saved model: its inference gives, bit for bit, the same vectors as the trained one."""
     return as_gensim(load(model_dir))
 
 
 def as_gensim(model: Model) -> Doc2Vec:
-    """gensim's object of a model, for inference."""
+    """The gensim object of a model, for inference."""
     built = untrained(model.parameters, model.words, model.counts)
     built.syn1neg[:] = model.output
     if model.word_vectors is not None:
@@ -121,7 +121,7 @@ def as_gensim(model: Model) -> Doc2Vec:
 
 
 def untrained(parameters: TrainSimilarityParameters, words: list[str], counts: NDArray[np.int64]) -> Doc2Vec:
-    """A gensim model with this vocabulary, in this order, and first weights from the seed."""
+    """A gensim model with this vocabulary, in this order, and initial weights from the seed."""
     from gensim.models.doc2vec import Doc2Vec
 
     model = Doc2Vec(
@@ -136,7 +136,7 @@ def untrained(parameters: TrainSimilarityParameters, words: list[str], counts: N
         seed=parameters.seed,
         hs=0,
         min_count=1,
-        sorted_vocab=0,  # its sort is not stable: equal counts would change places between processors
+        sorted_vocab=0,  # gensim's sort is not stable: words with equal counts would differ between processors
         workers=1,
     )
     model.build_vocab_from_freq(dict(zip(words, counts.tolist(), strict=True)))

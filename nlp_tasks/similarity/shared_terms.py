@@ -1,8 +1,7 @@
-"""Documents as weighted words: tf-idf with a model version's own counts, what two documents share, how much.
+"""Documents as tf-idf vectors, with the document counts of a model version; and the words that two documents share.
 
-A document's term vector has the length 1, so that the product of two is their tf-idf cosine, and the terms' shares
-of it add up to it. Words that the model does not know weigh nothing. Memory: 8 bytes for each different word of
-each document.
+Term vectors have length 1, so that the product of two is their tf-idf cosine, and a sum over the words they share.
+Words that the model does not know have no weight. Memory: 8 bytes for each distinct word of each document.
 """
 
 from __future__ import annotations
@@ -14,21 +13,23 @@ from numpy.typing import NDArray
 
 from nlp_tasks.similarity.word_counts import WordCounts
 
-#: How a word's weight grows with its count: statutes want 1, short articles the logarithm (docs/similarity.md).
+#: The weight of a word grows with this power of its count: 1 is best for statutes, the logarithm for short articles
+#: (docs/similarity.md).
 COUNT_POWER = 0.7
-#: Documents whose weights are computed together.
+#: Documents whose weights are computed at a time.
 WEIGHED_TOGETHER = 10_000
-#: The packed form of a document's words: numbers, then counts, which stop at the largest of their type.
+#: The packed form of a document's words: numbers, then counts, limited to the largest value of their type.
 NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
 
 
 def idf(document_counts: NDArray[np.int64], n_documents: int) -> NDArray[np.float32]:
-    """What a word weighs that occurs in so many of the training documents, as scikit-learn has it  # (V,)."""
+    """The inverse document frequency of words, from the number of documents that contain them, as in scikit-learn
+    # (V,)."""
     return (np.log((1 + n_documents) / (1 + document_counts)) + 1).astype(np.float32)
 
 
 def packed(words: WordCounts) -> list[bytes]:
-    """Each document's known words and counts as bytes, for the store."""
+    """The known words of each document and their counts as bytes, for the store."""
     numbers = words.numbers.astype(NUMBER)
     counts = np.minimum(words.counts, np.iinfo(COUNT).max).astype(COUNT)
     bounds = zip(words.starts[:-1].tolist(), words.starts[1:].tolist(), strict=True)
@@ -50,11 +51,11 @@ class Terms:
             self._numbers[part] = np.frombuffer(document, NUMBER, lengths[row])
             self._weights[part] = np.frombuffer(document, COUNT, offset=int(lengths[row]) * NUMBER.itemsize)
         self._weigh(idf)
-        #: One document's weights by word, 0 in between the calls.
+        #: The weights of one document by word; 0 between calls.
         self._row = np.zeros(len(idf), np.float32)
 
     def _weigh(self, idf: NDArray[np.float32]) -> None:
-        """Counts to weights, some documents at a time: what is made on the way is larger than they are."""
+        """Counts to weights, some documents at a time, to bound the memory of intermediate results."""
         for first in range(0, len(self._starts) - 1, WEIGHED_TOGETHER):
             starts = self._starts[first : first + WEIGHED_TOGETHER + 1]
             weights = self._weights[starts[0] : starts[-1]]
@@ -62,7 +63,7 @@ class Terms:
             weights *= idf[self._numbers[starts[0] : starts[-1]]]
             squares = np.append(np.square(weights, dtype=np.float64), 0.0)
             norms = np.sqrt(np.add.reduceat(squares, starts[:-1] - starts[0]))
-            with np.errstate(divide="ignore"):  # a document without words has none to divide
+            with np.errstate(divide="ignore"):  # documents without words have length 0
                 weights *= np.repeat((1 / norms).astype(np.float32), np.diff(starts))
 
     def cosines(self, row: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -72,8 +73,8 @@ class Terms:
         return np.where(np.diff(starts) > 0, sums, np.float32(0)).astype(np.float32)
 
     def shared(self, row: int, others: NDArray[np.int64], n: int) -> list[list[tuple[int, float]]]:
-        """The n words that weigh most in the cosine with each of the others, heaviest first, equal ones in the
-        order of the model's words: (word's number, its share of the cosine)."""
+        """The n words with the largest share of the cosine with each of the others, in descending order, ties in the
+        order of the model's words: (number of the word, its share of the cosine)."""
         flat, products, starts = self._products(row, others)
         common = np.flatnonzero(products)
         which = np.searchsorted(starts, common, side="right") - 1  # of the others
@@ -91,8 +92,8 @@ class Terms:
     def _products(
         self, row: int, others: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-        """For all words of the others, one document after the other: where they are stored, the products of both
-        weights; and where each document starts among them  # (P,), (P,), (O + 1,)."""
+        """For all words of the other documents, concatenated: their places, the products of both weights; and the start
+        of each document  # (P,), (P,), (O + 1,)."""
         lengths = self._starts[others + 1] - self._starts[others]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         flat = np.arange(starts[-1]) + np.repeat(self._starts[others] - starts[:-1], lengths)

@@ -1,7 +1,7 @@
-"""Training Doc2Vec: words to numbers, then epochs of stochastic descent, then a look at what came out.
+"""Trains Doc2Vec: tokenizes the documents, runs the epochs of gradient descent, measures the model, saves it.
 
-One thread, so that the same documents, parameters and seed make the same model. `progress` is called from
-this thread, between documents.
+Uses one thread, so that the same documents, parameters and seed give the same model. `progress` is called from this
+thread, between documents.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
+from nlp_tasks.similarity.gensim_descent import Descent
+from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.runner import inference
-from nlp_tasks.similarity.sampled import Descent
 
-#: How often progress is told.
+#: The interval between two progress messages.
 REPORT_SECONDS = 1.0
-#: Documents whose inferred vector is looked for among the trained ones, for `self_rank`.
+#: Size of the sample for `self_rank`.
 SELF_RANK_DOCUMENTS = 500
-#: Words that occur more often than this in all documents are thinned out, unless `sample` says otherwise.
+#: Words that occur more often than this in all documents are down-sampled, unless `sample` is given.
 THINNED_FROM = 6
 #: Documents whose trained vectors are kept with the model.
 TYPICAL_DOCUMENTS = 250
@@ -45,7 +45,7 @@ def train(
     report = _Report(progress, len(documents), parameters.epochs)
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
-        raise TrainingError("similarity needs 2 documents or more to be trained on")
+        raise TrainingError("similarity needs at least 2 documents to train on")
     model, vectors = fit(corpus, parameters, report.training)
     models.save(model, model_dir)
     return {
@@ -60,7 +60,7 @@ def train(
 def fit(
     corpus: Corpus, parameters: TrainSimilarityParameters, progress: Callable[[int, int], None]
 ) -> tuple[Model, NDArray[np.float32]]:
-    """The model, and its vectors of the training documents (N, D). `progress` hears (epoch, documents done in it)."""
+    """The model, and its vectors of the training documents (N, D). `progress` gets (epoch, documents done in it)."""
     if parameters.sample < 0:
         parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
     gensim = models.untrained(parameters, corpus.words, corpus.counts)
@@ -89,13 +89,13 @@ def fit(
 
 
 def _sample_for(n_words: int) -> float:
-    """gensim's fixed 1e-3 lets the words that all texts have drown the rest in a large corpus; much less leaves a
-    small one nothing to learn from. Found by measuring: docs/similarity.md."""
+    """The default of `sample`. With 1e-3, as in gensim, words that all texts have dominate in a large corpus; with much
+    less, too few words of a small corpus are left. Chosen by experiment: docs/similarity.md."""
     return min(THINNED_FROM / max(n_words, 1), 1e-3)
 
 
 def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
-    """Small random vectors, from another stream than the words'."""
+    """Small random vectors, from another random stream than the words."""
     random = np.random.default_rng([parameters.seed, 7919])
     vectors = random.random((n_documents, parameters.vector_size), dtype=np.float32)
     vectors *= 2.0
@@ -105,18 +105,18 @@ def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> N
 
 
 def _self_rank(model: Model, corpus: Corpus, vectors: NDArray[np.float32], device: str) -> float:
-    """The share of a sample of the training documents whose inferred vector is nearest to their trained one."""
+    """The share of documents, in a sample, whose inferred vector is nearest to their own trained vector."""
     rows = np.unique(np.linspace(0, len(corpus) - 1, SELF_RANK_DOCUMENTS).astype(int))
     texts = [(row, words) for row in rows.tolist() if (words := corpus.document(row))]
-    inferred = inference(model, device, pulse.beat)([words for _, words in texts])  # (S, D)
+    inferred = inference(model, device, heartbeat.beat)([words for _, words in texts])  # (S, D)
     trained = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    few = pulse.beating(np.array_split(inferred, 50))
+    few = heartbeat.beating(np.array_split(inferred, 50))
     nearest = np.concatenate([(trained @ block.T).argmax(axis=0) for block in few])
     return float(np.mean(nearest == [row for row, _ in texts]))
 
 
 class _Report:
-    """Tells progress once a second: the words of the first step are read, then each epoch is one step."""
+    """Reports progress once a second. Reading the documents counts as much as one epoch."""
 
     def __init__(self, progress: Progress, n_documents: int, epochs: int) -> None:
         self._progress = progress

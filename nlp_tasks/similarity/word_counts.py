@@ -1,4 +1,4 @@
-"""Documents as counts of the words that a model knows, and blocks of documents of similar size."""
+"""Documents as counts of the words that a model knows; and blocks of documents of similar size."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How often each known word occurs in each of B documents, row by row."""
+    """The counts of known words in B documents, row by row."""
 
-    numbers: NDArray[np.int64]  # (P,), word numbers, rising within a document
+    numbers: NDArray[np.int64]  # (P,) word numbers, ascending within a document
     counts: NDArray[np.int64]  # (P,)
     #: Document i has the pairs starts[i]:starts[i + 1].
     starts: NDArray[np.int64]  # (B + 1,)
@@ -22,7 +22,7 @@ class WordCounts:
     def padded(
         self, rows: NDArray[np.int64], weights: NDArray[np.float64], pad: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Word numbers and weights of some documents  # (R, W), (R, W); `pad` with weight 0 fills up."""
+        """Word numbers and weights of some documents, padded by `pad` with weight 0  # (R, W), (R, W)."""
         lengths = self.starts[rows + 1] - self.starts[rows]
         used = np.arange(lengths.max())[None] < lengths[:, None]  # (R, W)
         pairs = np.concatenate([np.arange(self.starts[row], self.starts[row + 1]) for row in rows])
@@ -33,7 +33,7 @@ class WordCounts:
 
 
 def count(documents: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> WordCounts:
-    """Count the known words of some documents. Every step but the look-up is vectorised."""
+    """Count the known words of some documents. Every step except the look-up is vectorised."""
     n, size = len(documents), len(vocabulary) + 1
     lengths = np.fromiter(map(len, documents), dtype=np.int64, count=n)
     found = map(vocabulary.get, chain.from_iterable(documents), repeat(size - 1))  # the last column: unknown
@@ -48,7 +48,8 @@ def count(documents: Sequence[Sequence[str]], vocabulary: dict[str, int]) -> Wor
 def blocks(
     sizes: NDArray[np.int64], classes: NDArray[np.int64], budget: int
 ) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """(class, rows) of one class and of similar size, each block's rows times its largest size within `budget`."""
+    """(class, rows) of blocks of one class and of similar size. The number of rows times the largest size is at most
+    `budget`."""
     order = np.lexsort((sizes, classes))
     start = 0
     while start < len(order):

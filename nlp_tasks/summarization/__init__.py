@@ -1,6 +1,7 @@
-"""Summaries, of a document's own sentences or in new words: the kind `summarize`, its parameters and its rows.
+"""The kind `summarize`: extractive summaries, of a document's own sentences, or abstractive ones, written by a model.
 
-Knows no torch: the work is in `runner` and in `abstractive.runner`, imported when a stage is opened.
+This module imports no torch, because clients import it to check parameters. The work is done in `extractive/` and
+`abstractive/`, whose `runner.py` are imported when a stage is opened.
 """
 
 from __future__ import annotations
@@ -21,49 +22,49 @@ ABSTRACTIVE = "abstractive"
 
 @parameters
 class SummarizeParameters:
-    """How to summarize, and how much of a document to keep."""
+    """How to summarize, and how long a summary may be."""
 
     method: Annotated[
         str,
         OneOf((*METHODS, ABSTRACTIVE)),
-        Field(description="how sentences are chosen; abstractive: new sentences, written by a model"),
+        Field(description="how sentences are chosen; abstractive: a model writes new sentences"),
     ] = "textrank"
     sentences: Annotated[
         int,
         Field(
-            ge=1, le=10_000, description="sentences to keep; fewer when the document or max_chars has no room"
+            ge=1,
+            le=10_000,
+            description="sentences to keep; fewer if the document is short or max_chars is reached",
         ),
     ] = 3
     ratio: Annotated[
         float,
-        Field(
-            ge=0, le=1, description="share of the sentences to keep instead of their number; 0 for the number"
-        ),
+        Field(ge=0, le=1, description="share of the sentences to keep; 0 to use the number in sentences"),
     ] = 0.0
     max_chars: Annotated[
         int,
         Field(
             ge=0,
             le=10_000_000,
-            description="characters of a summary at most, unless its best sentence alone is longer; 0 for no limit",
+            description="maximum characters of a summary, unless its best sentence alone is longer; 0 for no limit",
         ),
     ] = 0
     query: Annotated[
         str,
         Field(
             max_length=10_000,
-            description="what the summary is about; empty for what the document is about",
+            description="summarize with respect to this query; empty for a general summary",
         ),
     ] = ""
     diversity: Annotated[
-        float, Field(ge=0, lt=1, description="weight of repetition against a sentence (MMR)")
+        float, Field(ge=0, lt=1, description="penalty for sentences that repeat chosen ones (MMR)")
     ] = 0.25
     position: Annotated[
         float,
         Field(
             ge=0,
             le=10,
-            description="weight of standing early in the document; 0 for none; unused with a query",
+            description="preference for sentences at the beginning of the document; 0 for none; not used with a query",
         ),
     ] = 1.25
     pretrained: Annotated[
@@ -74,25 +75,25 @@ class SummarizeParameters:
     search: Annotated[
         Literal["beam", "greedy", "sample"], Field(description="abstractive: how the next token is chosen")
     ] = "beam"
-    beams: Annotated[int, Field(ge=1, le=32, description="abstractive, beam: hypotheses that are kept")] = 4
+    beams: Annotated[int, Field(ge=1, le=32, description="abstractive, beam: number of hypotheses kept")] = 4
     no_repeat: Annotated[
         int,
         Field(
             ge=0,
             le=100,
-            description="abstractive: no run of this many tokens is written twice; 0 for no limit",
+            description="abstractive: no n-gram of this size is written twice; 0 for no limit",
         ),
     ] = 3
     max_tokens: Annotated[
         int,
-        Field(ge=0, le=1024, description="abstractive: tokens written at most; 0 for the model's own limit"),
+        Field(ge=0, le=1024, description="abstractive: maximum tokens written; 0 for the model's own limit"),
     ] = 0
     temperature: Annotated[
         float,
         Field(
             ge=0.01,
             le=100,
-            description="abstractive, sample: below 1 prefers probable tokens, above 1 flattens",
+            description="abstractive, sample: below 1 sharpens the distribution of tokens, above 1 flattens it",
         ),
     ] = 1.0
     top_k: Annotated[
@@ -100,7 +101,7 @@ class SummarizeParameters:
         Field(
             ge=0,
             le=1_000_000,
-            description="abstractive, sample: draw from the most probable tokens; 0 for all",
+            description="abstractive, sample: draw from this many most probable tokens; 0 for all",
         ),
     ] = 0
     top_p: Annotated[
@@ -108,41 +109,45 @@ class SummarizeParameters:
         Field(
             gt=0,
             le=1,
-            description="abstractive, sample: draw from the most probable tokens that together have this probability",
+            description="abstractive, sample: draw from the most probable tokens whose probabilities sum to this",
         ),
     ] = 1.0
     seed: Seed = 0
 
     def __post_init__(self) -> None:
         if self.pretrained and self.method != ABSTRACTIVE:
-            raise ValueError(f"pretrained is for method={ABSTRACTIVE} only")
+            raise ValueError(f"pretrained is only for method={ABSTRACTIVE}")
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """One document's summary."""
+    """The summary of a document."""
 
     table: ClassVar[str] = "summary"
 
-    #: The chosen sentences in document order, a blank between them; or what the model wrote.
+    #: In a table with the summary, n_sentences would read as the summary's own length.
+    headings: ClassVar[dict[str, str]] = {"n_sentences": "n_document_sentences"}
+
+    #: The chosen sentences in document order, separated by blanks; or the text that the model wrote.
     summary: str
     method: str
-    #: How many sentences the document has.
+    #: The number of sentences of the document.
     n_sentences: int
 
 
 @dataclass(frozen=True, slots=True)
 class SummarySentenceRow:
-    """One sentence of a summary, and where in the document it stands. There is none in new words."""
+    """A sentence of an extractive summary, with its place in the document."""
 
     table: ClassVar[str] = "summary_sentence"
+    key: ClassVar[tuple[str, ...]] = ("position",)
 
-    #: Its place in the summary, from 1, in document order.
+    #: Its position in the summary, from 1, in document order.
     position: int
-    #: `text[start_char:end_char]` is the sentence as the document has it, with its markup if there is any.
+    #: `text[start_char:end_char]` is the sentence as it is in the document, including any markup.
     start_char: int
     end_char: int
-    #: Its importance, relative to the document's most important sentence (1.0).
+    #: Its importance, relative to the most important sentence of the document (1.0).
     score: float
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from readers.extraction.limits import Budget
 from readers.extraction.records import Member, Page, Parts, Section, Table, Warned
-from readers.normal import nfc
+from readers.normalization import nfc
 
 #: Control characters, halves of surrogate pairs and non-characters: they cannot be stored or are not text.
 _NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")

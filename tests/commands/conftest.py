@@ -78,7 +78,7 @@ class Shell:
             let_backoffs_pass(self.store)
             for chunk in chunks_of(self.store, job_id):
                 chunk_run.run(self.process, chunk.id)
-            self.scheduler.move_jobs()
+            self.scheduler.mover.move_jobs()
         return job_id
 
     def poison(self, *words: object, key: int = 0, code: str = "POISON") -> int:

@@ -221,7 +221,7 @@ def test_people_do_not_see_the_collection_of_files(shell_on_both: Shell, folder:
     with shell.store.read() as session:
         name = session.execute(text("SELECT name FROM collection WHERE files_of_id IS NOT NULL")).scalar_one()
     assert "(there are: inbox)" in shell("submit", "summarize", "--collection", name, status=1).err
-    assert "no name for a collection" in shell("add", folder, "--collection", name, status=2).err
+    assert "not a valid collection name" in shell("add", folder, "--collection", name, status=2).err
 
 
 def test_the_kind_can_be_submitted_over_all_files(shell: Shell, folder: Path) -> None:
@@ -251,7 +251,7 @@ def test_what_is_no_document_is_reported_as_before(shell: Shell, tmp_path: Path)
     (folder / "c").write_bytes(_pdf(*LINES))
     (folder / "d.txt").write_bytes(_pdf(*LINES))
     said = shell("add", folder, "--collection", "inbox", status=3)
-    assert "1 file ending in .png was passed over" in said.err
+    assert "1 file ending in .png was skipped" in said.err
     assert "1 file ending in .py was passed over" in said.err
     # Content counts, not the name.
     assert "2 files are being extracted: job 1" in said.out

@@ -135,8 +135,10 @@ def test_an_unknown_setting_is_told_with_the_nearest(shell: Shell, monkeypatch: 
     monkeypatch.setenv("DOCMILL_DATABSE_URL", "sqlite:///x")
     monkeypatch.setenv("DOCMILL_ZZZ", "1")
     said = shell("collections").err
-    assert "DOCMILL_DATABSE_URL is no setting, so it is ignored: did you mean DOCMILL_DATABASE_URL?" in said
-    assert "DOCMILL_ZZZ is no setting" in said
+    assert (
+        "DOCMILL_DATABSE_URL is not a setting, so it is ignored: did you mean DOCMILL_DATABASE_URL?" in said
+    )
+    assert "DOCMILL_ZZZ is not a setting" in said
     assert "DOCMILL_HOME" not in said
 
 
@@ -186,7 +188,7 @@ def test_status_says_what_is_missing(redis_url: str, shell_on_both: Shell) -> No
     rested(shell.store)
     missing = note(shell, job_id)
     assert missing is not None
-    assert missing.startswith("nobody has worked on it for 1 min ")
+    assert missing.startswith("no worker has worked on it for 1 min ")
     assert "no scheduler seems to run: start `docmill scheduler`" in missing
     sent(shell.store)
     assert "no worker takes its chunks: start `docmill worker`" in (note(shell, job_id) or "")
@@ -412,7 +414,7 @@ def test_an_interrupted_add_says_what_is_stored_and_how_to_go_on(shell: Shell, t
     assert adding.returncode == 130
     assert "docmill: interrupted: " in said
     assert "documents of these files are in inbox" in said
-    assert "the same command again goes on" in said
+    assert "run the same command again to continue" in said
     assert "Traceback" not in said
 
 

@@ -45,7 +45,7 @@ def test_nothing_running_is_the_embedded_redis_missing(shell: Shell) -> None:
     said = shell("doctor", "--json", status=1)
     assert _finding(said, "store")["ok"]
     assert _finding(said, "redis")["fix"] == "docmill up"
-    assert "Redis is away" in _finding(said, "oracle")["detail"]
+    assert "Redis is unreachable" in _finding(said, "oracle")["detail"]
     assert "BAD  redis: unix://" in shell("doctor", status=1).out
 
 
@@ -82,7 +82,7 @@ def test_leases_that_nobody_frees_mean_that_no_scheduler_runs(shell: Shell) -> N
     claim(shell.store, the_chunk(shell.store, shell.job(*SUBMIT)).id)
     sql(shell.store, "UPDATE chunk SET lease_until = '2020-01-01 00:00:00.000000' RETURNING 1")
     found = _finding(shell("doctor", "--json", status=1), "scheduler")
-    assert found["detail"] == "1 leases ran out and are not freed: no scheduler runs"
+    assert found["detail"] == "1 leases expired and were not requeued: no scheduler is running"
     assert found["fix"] == "docmill up"
 
 
@@ -108,14 +108,14 @@ def test_a_scheduler_that_is_cancelling_is_not_said_to_be_missing(shell_on_both:
     assert _finding(said, "schedulers")["ok"]
     found = _finding(said, "scheduler")
     assert found["detail"] == (
-        "1 leases ran out and are not freed: scheduler@here runs and is behind, or cannot do it"
+        "1 leases expired and were not requeued: scheduler@here runs and is behind, or cannot do it"
     )
     sql(shell.store, "UPDATE job SET state = 'cancelling' RETURNING 1")
     found = _finding(shell("doctor", "--json", status=1), "scheduler")
     assert f"scheduler@here runs and is cancelling job {job_id}" in found["detail"]
-    assert "no scheduler runs" not in found["detail"]
+    assert "no scheduler is running" not in found["detail"]
     sql(shell.store, "UPDATE worker SET last_seen_at = '2020-01-01 00:00:00.000000+00:00' RETURNING 1")
-    assert "no scheduler runs" in _finding(shell("doctor", "--json", status=1), "scheduler")["detail"]
+    assert "no scheduler is running" in _finding(shell("doctor", "--json", status=1), "scheduler")["detail"]
 
 
 def test_a_lost_host_is_named_with_what_it_held_and_since_when(shell_on_both: Shell) -> None:
@@ -152,7 +152,7 @@ def test_two_workers_of_one_name_are_said_and_a_quick_restart_is_none(shell_on_b
     _registered(shell, "worker", "cpu-0@h", "a")
     found = _finding(shell("doctor", "--json", status=1), "worker cpu-0@h")
     assert not found["ok"]
-    assert "2 workers of this name run at once (pid 7 on" in found["detail"]
+    assert "2 workers have this name at once (pid 7 on" in found["detail"]
     assert "hostname" in found["fix"]
 
 

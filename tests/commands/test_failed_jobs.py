@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from db.chunks import WHOLE_CHUNK
+from db.chunks import MAX_LOST, WHOLE_CHUNK
 from db.progress import note_of
-from docmill.client import JobHandle
+from docmill import job
 from tests.commands.conftest import Shell
 from tests.db.builders import held, let_backoffs_pass, let_leases_expire, reap, suspect, the_chunk
 from workers.running.lease import Lease
 
 COUNTING = note_of(0, 1, "counting n-grams")
-LOST = "CRASHED: 6 workers that ran this chunk were lost in a row: its worker stopped renewing the lease"
+LOST = f"CRASHED: {MAX_LOST} workers that ran this chunk were lost in a row: its worker stopped renewing the lease"
 
 
 def training(shell: Shell) -> int:
@@ -31,7 +31,7 @@ def lost(shell: Shell) -> int:
     job_id = training(shell)
     let_leases_expire(shell.store)
     reap(shell.store)
-    for _ in range(6):
+    for _ in range(MAX_LOST):
         let_backoffs_pass(shell.store)
         suspect(shell.store, held(shell.store, the_chunk(shell.store, job_id).id), WHOLE_CHUNK)
         let_leases_expire(shell.store)
@@ -53,7 +53,7 @@ def test_a_training_that_lost_all_its_workers_failed(shell_on_both: Shell) -> No
     row = shell("status", job_id, "--json").json
     assert row["note"].startswith(f"failed: {LOST}")
     assert row["state"] == "finished", "every document has its outcome: the promise is about these"
-    now = JobHandle(job_id, 2).wait()
+    now = job(job_id).wait()
     assert (now.failed, now.shown_state) == (True, "failed")
     with shell.store.read() as session:
         note = session.scalar(text("SELECT note FROM v_job_progress"))
@@ -68,7 +68,7 @@ def test_a_cancelled_training_says_how_far_it_was(shell_on_both: Shell) -> None:
 
     row = shell("status", job_id, "--json").json
     assert (row["state"], row["note"]) == ("cancelled", f"cancelled at {COUNTING}")
-    assert not JobHandle(job_id, 2).wait().failed
+    assert not job(job_id).wait().failed
     shell("watch", job_id, status=4)
 
 
@@ -83,6 +83,6 @@ def test_a_job_failed_when_no_document_has_a_result(
     shell = shell_on_both
     shell.texts(*texts)
     job_id = shell.done("oracle", "--collection", "inbox")
-    now = JobHandle(job_id, 2).progress()
+    now = job(job_id).progress()
     assert (now.failed, now.note) == (failed is not None, failed)
     assert ("failed" in shell("status").out) == (failed is not None)

@@ -47,8 +47,13 @@ def test_a_folder_is_named_as_seen_from_where_one_stands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
-    assert parse(["pretrained=model"]) == {"pretrained": "model"}  # a folder of something else
+    assert parse(["pretrained=model"], "train-classify") == {
+        "pretrained": "model"
+    }  # a folder of something else
     (tmp_path / "model" / "config.json").touch()
-    assert parse(["pretrained=./elsewhere"]) == {"pretrained": str(tmp_path / "elsewhere")}
-    assert parse(["pretrained=model"]) == {"pretrained": str(tmp_path / "model")}
-    assert parse(["pretrained=elsewhere", "query=model"]) == {"pretrained": "elsewhere", "query": "model"}
+    assert parse(["pretrained=./elsewhere"], "summarize") == {"pretrained": str(tmp_path / "elsewhere")}
+    assert parse(["pretrained=model"], "train-classify") == {"pretrained": str(tmp_path / "model")}
+    assert parse(["pretrained=elsewhere", "query=model"], "summarize") == {
+        "pretrained": "elsewhere",
+        "query": "model",
+    }

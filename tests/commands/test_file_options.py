@@ -65,7 +65,7 @@ def test_a_file_is_read_by_every_command(
         assert sql(inbox.store, "SELECT COUNT(*) FROM v_latest_summary") == [(2,)]
         assert said.json["new"] == 2
     elif command == "labels":
-        assert "2 documents were given labels\n" in said.err
+        assert "the labels of 2 documents were set\n" in said.err
     elif command == "references":
         assert "2 references, 2 of documents in inbox, 0 bad" in said.err
     else:
@@ -77,7 +77,7 @@ def test_a_label_file_may_be_json_and_keys_lose_their_blanks(inbox: Shell, tmp_p
     file.write_text('[{"doc": {"key": " 문서1"}, "tag": ["b", "a"]}, {"doc": {"key": "문서2 "}, "tag": "c"}]')
     words = ("train", "classify", "--collection", "inbox", "--labels", file, "--json")
     said = inbox(*words, "--key-field", "doc.key", "--label-field", "tag")
-    assert "2 documents were given labels\n" in said.err
+    assert "the labels of 2 documents were set\n" in said.err
     rows = "SELECT document_key, label FROM given_label ORDER BY document_key, label"
     assert sql(inbox.store, rows) == [("문서1", "a"), ("문서1", "b"), ("문서2", "c")]
 
@@ -89,7 +89,7 @@ def test_labels_from_a_query_keep_keys_as_the_store_has_them(shell: Shell) -> No
     add(shell.store, [NewDocument(" 1", "a text", None, "f"), NewDocument("2", "more", None, "f")], "inbox")
     query = "SELECT key, 'x' FROM document"
     said = shell("train", "classify", "--collection", "inbox", "--labels-sql", query, "--json")
-    assert "2 documents were given labels\n" in said.err
+    assert "the labels of 2 documents were set\n" in said.err
 
 
 def test_what_is_about_a_whole_file_is_shown_before_its_lines(shell: Shell, tmp_path: Path) -> None:

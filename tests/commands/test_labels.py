@@ -50,7 +50,7 @@ def test_a_key_in_two_collections_needs_the_collections_name(shell: Shell) -> No
     shell("label", "set", "k0", '["x", "y"]', "--collection", "two")
     listed = shell("label", "list", "--collection", "two", "--format", "csv").out
     assert [line.split(",")[2:4] for line in listed.splitlines()[1:]] == [["1", "x"], ["2", "y"]]
-    assert "no label was given yet" in shell("label", "list", "--collection", "one").out
+    assert "no label was set yet" in shell("label", "list", "--collection", "one").out
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_key_in_two_collections_needs_the_collections_name(shell: Shell) -> No
         (("set", "nokey", "x"), 1, "no collection has a document 'nokey'"),
         (("set", "nokey", "x", "--collection", "inbox"), 1, "collection 'inbox' has no document 'nokey'"),
         (("set", "k0", " "), 2, "the label is blank"),
-        (("set", "k0", "a\x07"), 2, "the label holds the control character U+0007"),
+        (("set", "k0", "a\x07"), 2, "the label contains the control character U+0007"),
         (("remove", "k0"), 1, "document 'k0' was given no label"),
     ],
 )
@@ -84,7 +84,7 @@ def test_labels_from_a_file_are_stored_and_bad_rows_are_listed(shell: Shell, tmp
     file = tmp_path / "labels.csv"
     file.write_text("\n".join(["key,label", *rows, "nokey,sport", "k1, ", "k2"]) + "\n", encoding="utf-8")
     said = shell("train", "classify", "--collection", "inbox", "--labels", file, "--json")
-    assert "32 documents were given labels, 3 bad" in said.err
+    assert "the labels of 32 documents were set, 3 bad" in said.err
     assert f"{file}:34: NO_DOCUMENT: collection inbox has no document of this key (key nokey)" in said.err
     assert f"{file}:35: EMPTY_LABEL" in said.err
     assert f"{file}:36: RAGGED_ROW" in said.err
@@ -177,7 +177,7 @@ def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> 
     page = reviews("models", "show", "reviews@2", "--html", "-").out
     root = ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>"))
     rows = {cells[0]: cells[1:] for row in root.iter("tr") if (cells := [cell.text or "" for cell in row])}
-    assert rows["figure"] == ["value", "bar", ""]
+    assert rows["figure"] == ["value", "threshold", ""]
     assert rows["n_gold_documents"][1:] == ["at least 1", "passed"]
     assert rows["macro_f1_gain_high"][1:] == ["at least 0", "passed"]
     assert rows["champion_macro_f1"][1:] == ["none", ""]
@@ -191,6 +191,6 @@ def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
     with shell.store.write() as session:
         model_versions.register(session, job_id, "near/1", "ab" * 32, {})
     assert (
-        "only classifiers have a page"
+        "only a classifier has a page"
         in shell("models", "show", "near", "--html", tmp_path / "p", status=2).err
     )

@@ -65,7 +65,7 @@ def test_a_chunk_that_cannot_be_written_tells_why_without_sql(
             for _ in range(2):
                 let_backoffs_pass(shell.store)
                 said.append(chunk_run.run(shell.process, chunk.id))
-            shell.scheduler.tick()
+            shell.scheduler.run_once()
         [chunk] = chunks_of(shell.store, job_id)
         told = [
             *said,
@@ -97,12 +97,12 @@ def test_a_chunk_that_cannot_be_claimed_tells_why_without_sql(
     try:
         with caplog.at_level(logging.DEBUG, "docmill"):
             said = chunk_run.run(shell.process, chunk.id)
-            shell.scheduler.tick()
+            shell.scheduler.run_once()
     finally:
         _mend(shell, "chunk")
     assert said.startswith("not claimed: ")
     assert "cannot claim chunk" in caplog.text
-    assert "trying on" in caplog.text
+    assert "trying again" in caplog.text
     for each in (said, caplog.text):
         _holds_no_sql("\n".join(line for line in each.splitlines() if not line.startswith("    ")))
 

@@ -97,7 +97,7 @@ def test_what_has_no_page_says_what_has_one(shell: Shell, tmp_path: Path) -> Non
 
     said = shell("models", "show", "near", "--html", file, status=2).err
     assert "near@1 was made by train-similarity" in said
-    assert "only classifiers have a page" in said
+    assert "only a classifier has a page" in said
     assert "a classifier has a page by `docmill models show NAME --html FILE`" in (
         shell("results", near, "--html", file, status=2).err
     )

@@ -73,7 +73,7 @@ def test_a_run_of_a_schedule_with_nothing_new_makes_no_job(shell_on_both: Shell)
     first = shell("schedule", "run", "nightly", "--json").json["jobs"]
     assert len(first) == 2
     said = shell("schedule", "run", "nightly").out
-    assert said == "schedule nightly: there is nothing to do, so no job was made\n"
+    assert said == "schedule nightly: nothing to do, so no job was made\n"
     for job_id in first:
         shell.work(job_id)
     assert shell("schedule", "run", "nightly", "--json").json["jobs"] == []
@@ -93,14 +93,17 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
     for min_count in (2, 3):
         words = ("similarity", "--collection", "inbox", "-p", "vector_size=4", "-p", "epochs=1", "--json")
         job_id = shell.work(shell("train", *words, "-p", f"min_count={min_count}").json["job"])
-    assert "makes a model, and no rows: docmill models show inbox" in shell("results", job_id, status=2).err
+    assert (
+        "trains a model and has no result rows: see docmill models show inbox"
+        in shell("results", job_id, status=2).err
+    )
     # The second knows two of the words no more: the gate refuses what would replace the first version.
     assert [row["aliases"] for row in shell("models", "list", "--json").json] == [[], ["champion"]]
     assert "refused beside version 1: unknown_share" in shell("models", "list").out
     refusal = shell("models", "promote", "inbox@2", status=1).err
     assert "the gate refuses inbox@2" in refusal
     assert "unknown_share" in refusal
-    assert "inbox@champion is version 2 now" in shell("models", "promote", "inbox@2", "--force").out
+    assert "inbox@champion is now version 2" in shell("models", "promote", "inbox@2", "--force").out
     shell("models", "promote", "inbox@1")
     assert [row["aliases"] for row in shell("models", "show", "inbox", "--json").json] == [[], ["champion"]]
     assert "version 2 again" in shell("models", "rollback", "inbox").out

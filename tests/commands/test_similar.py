@@ -72,10 +72,12 @@ def test_an_exported_model_infers_in_gensim_what_the_stored_one_does(shell: Shel
     assert exported.wv.index_to_key == stored.wv.index_to_key
 
 
-def test_only_a_similarity_model_can_be_exported(shell: Shell, tmp_path: Path) -> None:
+def test_what_cannot_be_exported_says_so(shell: Shell, tmp_path: Path) -> None:
     shell.texts("good film", "bad film", labels=["yes", "no"])
     shell.work(shell("train", "gated", "--collection", "inbox", "--model", "g", "--json").json["job"])
-    assert "one made by train-similarity is needed" in shell("models", "export", "g", tmp_path, status=1).err
+    assert "g@1 was made by train-gated, whose models cannot be exported" in (
+        shell("models", "export", "g", tmp_path, status=2).err
+    )
 
 
 def test_a_document_without_known_words_fails_once_and_nothing_is_tried_again(shell_on_both: Shell) -> None:

@@ -48,7 +48,7 @@ def test_a_model_is_asked_for_only_by_the_method_that_has_one(shell: Shell) -> N
     refused = shell("submit", "summarize", "--collection", "inbox", "--model", "x", status=2)
     missing = shell("submit", "summarize", "--collection", "inbox", "-p", "method=abstractive", status=1)
 
-    assert "leave --model out" in refused.err
+    assert "omit --model" in refused.err
     assert "train-summarizer" in missing.err or "train summarizer" in missing.err
     shell.done("summarize", "--collection", "inbox")
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from db.progress import note_of, share_and_words
-from docmill.client import JobHandle
+from docmill import job
 from tests.commands.conftest import Shell
 from tests.db.builders import a_job, held, let_backoffs_pass, the_chunk
 from workers.running import chunk_run
@@ -28,7 +28,7 @@ def half_trained(shell: Shell) -> int:
 def test_a_training_says_how_far_it_is(shell: Shell) -> None:
     job_id = half_trained(shell)
 
-    assert JobHandle(job_id, 2).progress().share == 0.75
+    assert job(job_id).progress().share == 0.75
     assert "75 %: step 3 of 4" in shell("status", job_id).out
 
 

@@ -58,7 +58,7 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
 ) -> None:
     said = (tmp_path / "up.log").read_text()
     assert f"127.0.0.1:{taken_port}" not in said, "somebody else has that port"
-    assert "docmill is up already" in _docmill("up", status=1)
+    assert "docmill is already up" in _docmill("up", status=1)
 
     # A script submits, waits and reads, twice: the second time it finds the same job.
     example = [sys.executable, "examples/submit_folder.py", str(FILINGS)]

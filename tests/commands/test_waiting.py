@@ -9,7 +9,7 @@ from subprocess import PIPE
 import pytest
 
 from db.progress import JobProgress
-from docmill.client import JobHandle
+from docmill import job
 from docmill.doctor.obstacles import STILL_SECONDS, Obstacles
 from tests.commands.conftest import Shell
 from tests.db.builders import chunks_of, crash, held, job_of, let_backoffs_pass, suspect, the_chunk
@@ -45,7 +45,7 @@ def test_status_says_why_a_job_does_not_move(shell_on_both: Shell) -> None:
     chunk_run.run(shell.process, the_chunk(shell.store, job_id).id)
     assert "was put back 2 times" in shell("status", job_id, "--json").json["fault"]
     with pytest.raises(TimeoutError, match=WHY):
-        JobHandle(job_id, 1).wait(timeout_seconds=0)
+        job(job_id).wait(timeout_seconds=0)
     assert job_of(shell.store, job_id).state == "running"
 
 
@@ -98,7 +98,7 @@ def test_a_job_that_nobody_takes_up_is_worth_a_word_once() -> None:
     obstacles = Obstacles()
     assert obstacles.news(progress(), 0) == ""
     assert obstacles.news(progress(), STILL_SECONDS) == ""
-    assert "nobody has worked on it for 10 s" in obstacles.news(progress(), STILL_SECONDS + 1)
+    assert "no worker has worked on it for 10 s" in obstacles.news(progress(), STILL_SECONDS + 1)
     assert obstacles.news(progress(), STILL_SECONDS + 2) == ""
 
 
@@ -122,6 +122,6 @@ def test_another_cause_is_told_and_the_same_after_another_try_is_not() -> None:
 def test_a_part_alone_says_who_starts_the_redis_that_it_misses(shell: Shell, part: str) -> None:
     with subprocess.Popen([*DOCMILL, part], stderr=PIPE, text=True) as started:
         assert started.stderr is not None
-        assert "`docmill up` runs one with all the rest" in started.stderr.readline()
+        assert "`docmill up` starts one with everything else" in started.stderr.readline()
         started.terminate()
         started.communicate(timeout=60)

@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import select, text, update
 
 from db import chunks, documents, jobs
-from db.chunks import Claim, Holder, Written
+from db.chunks import ChunkSize, Claim, Holder, Written
 from db.documents import NewDocument
 from db.jobs import Count, NewJob, Submitted
-from db.selection import ChunkSize
 from db.sql import now
 from db.store import SCHEMA, Store
 from db.tables import Chunk, Document, Job, Outcome

@@ -27,6 +27,12 @@ def test_the_fields_of_a_row_are_the_columns_of_its_table(row: type[Row]) -> Non
     assert {field.name for field in fields(row)} == columns - OWNERS
 
 
+@pytest.mark.parametrize("row", [*ROWS, *FIGURES], ids=lambda row: row.__name__)
+def test_the_key_of_a_row_is_the_key_of_its_table_less_the_owner(row: type[Row]) -> None:
+    key = [column.name for column in Base.metadata.tables[row.table].primary_key.columns]
+    assert list(getattr(row, "key", ())) == [name for name in key if name not in OWNERS]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
 def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
     columns = {column.name for column in Base.metadata.tables[row.table].columns}

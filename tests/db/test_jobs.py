@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from db import chunks, jobs, selection
+from db.chunks import ChunkSize
 from db.documents import NewDocument
 from db.errors import ConflictError, NotFoundError, NothingToDoError
-from db.selection import ChunkSize, LeftOut
+from db.selection import LeftOut
 from db.store import Store
 from tests.db.builders import (
     a_job,
@@ -260,7 +261,7 @@ def test_a_job_that_waits_cannot_be_claimed_until_it_is_opened(store: Store) -> 
     assert not finish(store, waiting)
     with store.write() as session:
         assert jobs.open_waiting(session, waiting, None)
-        assert jobs.open_some(session, waiting) == 1
+        assert chunks.open_some(session, waiting) == 1
     assert job_of(store, waiting).started_at is not None
     with store.write() as session:
         assert not jobs.open_waiting(session, waiting, None)
@@ -493,4 +494,4 @@ def _close_without_outcomes(store: Store, chunk_id: int) -> None:
 
 def _open_next(store: Store, job_id: int) -> bool:
     with store.write() as session:
-        return jobs.open_some(session, job_id) > 0
+        return chunks.open_some(session, job_id) > 0

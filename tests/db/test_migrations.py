@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,20 +45,6 @@ COLUMNS = {
 }
 
 ABOUT_DOCUMENTS = sorted({"outcome", *results.by_job()})
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A database without tables."""
-    if request.param == "sqlite":
-        store = Store(f"sqlite:///{tmp_path}/fresh.db")
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        server.execute("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
-        server.execute("CREATE DATABASE fresh")
-        store = Store(server.url("fresh"))
-    yield store
-    store.close()
 
 
 def test_models_equal_migrations(store: Store) -> None:

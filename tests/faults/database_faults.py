@@ -127,7 +127,8 @@ from db import chunks
 from db.store import Store
 with Store(sys.argv[1]).write() as session:
     ids = session.execute(text("SELECT id FROM chunk WHERE state = 'ready' ORDER BY id DESC")).scalars().all()
-    claim = next((c for c in (chunks.claim(session, i, "stopped", 60) for i in ids) if c), None)
+    me = chunks.Holder("stopped", "stopped.1")
+    claim = next((c for c in (chunks.claim(session, i, me, 60) for i in ids) if c), None)
     print("claimed" if claim else "nothing left", flush=True)
     time.sleep(600)
 """
@@ -138,7 +139,7 @@ def stopped_in_transaction(stack: Stack, job_id: int) -> int:
     code = [sys.executable, "-c", _CLAIM_AND_STOP, stack.url]
     with subprocess.Popen(code, cwd=ROOT, stdout=subprocess.PIPE, env=stack.environment) as process:
         assert process.stdout is not None
-        process.stdout.readline()
+        assert process.stdout.readline() in (b"claimed\n", b"nothing left\n"), "the claim failed"
         process.send_signal(signal.SIGSTOP)
         if not stack.store.is_sqlite:
             # Row locks hold up nobody but those who want that row. SQLite has one lock for all.

@@ -124,9 +124,9 @@ def _has_open_transaction(stack: Stack) -> bool:
 
 def _tell_parents(stack: Stack, job_id: int, number: signal.Signals) -> int:
     n = 0
-    for i in spread(stack, job_id, 2):
-        stack.busy_child()
-        parent = stack.parents()[i % stack.n_workers]
+    for _ in spread(stack, job_id, 2):
+        # Of a worker that is at work: one that is still starting has no handler for the signal yet.
+        parent = stack.busy_child().parent()
         parent.send_signal(number)
         until(lambda parent=parent: not _is_alive(parent), "the end of the worker")  # type: ignore[misc]
         n += 1

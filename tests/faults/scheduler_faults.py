@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from db import documents, jobs, schedules
+from db.chunks import ChunkSize
 from db.jobs import NewJob
-from db.selection import ChunkSize
 from scheduler.requests import JobRequest
 from tests.faults.stack import COLLECTION, Stack
 from tests.faults.trial import BOTH, Fault
@@ -75,13 +75,22 @@ def term_while_feeding(stack: Stack, job_id: int) -> int:
 
 
 def term_while_reaping(stack: Stack, job_id: int) -> int:
-    stack.busy_child()
-    stack.kill_everything()
-    reaped = "SELECT id FROM chunk WHERE state = 'ready' AND n_crashes > 0"
+    until(lambda: _killed_with_a_lease(stack, job_id), "a kill while a chunk is held")
+    reaped = "SELECT id FROM chunk WHERE state = 'ready' AND n_lost + n_crashes > 0"
     until(lambda: stack.rows(reaped) or stack.state(job_id) == "finished", "a reaped chunk")
     n = _term(stack)
     stack.heal()
     return n + 1
+
+
+def _killed_with_a_lease(stack: Stack, job_id: int) -> bool:
+    """Kill the workers; False if they held nothing at that moment, and are started again."""
+    stack.busy_child()
+    stack.kill_everything()
+    if stack.rows("SELECT id FROM chunk WHERE state = 'leased'") or stack.state(job_id) == "finished":
+        return True
+    stack.heal()
+    return False
 
 
 def term_while_firing(stack: Stack, job_id: int) -> int:

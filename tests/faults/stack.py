@@ -18,10 +18,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from db import documents, jobs
+from db.chunks import ChunkSize
 from db.documents import NewDocument
 from db.jobs import NewJob
 from db.migrations import upgrade
-from db.selection import ChunkSize
 from db.store import Store
 from tests.servers import PostgresServer, RedisServer, Server, short_folder, until
 

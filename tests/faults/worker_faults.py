@@ -111,9 +111,7 @@ def _kill_all(launcher: subprocess.Popen[bytes]) -> None:
 def _assert_doctor_says_so(stack: Stack) -> None:
     def found() -> list[str]:
         said = json.loads(stack.run("doctor", "--json").stdout)
-        return [
-            f["detail"] for f in said if not f["ok"] and "workers of this name run at once" in f["detail"]
-        ]
+        return [f["detail"] for f in said if not f["ok"] and "workers have this name at once" in f["detail"]]
 
     assert len(until(found, "doctor's word on two workers of one name", 60)) == stack.n_workers
 

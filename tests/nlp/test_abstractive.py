@@ -21,14 +21,14 @@ from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummaryRow
 from nlp_tasks.summarization.abstractive import (
     TRAIN_SUMMARIZER,
     TrainSummarizerParameters,
+    encoder_input,
     model,
-    sources,
     subwords,
     trainer,
 )
 from nlp_tasks.summarization.abstractive.decoding import Decoding, cut, write
+from nlp_tasks.summarization.abstractive.encoder_input import Source, Sources
 from nlp_tasks.summarization.abstractive.network import Network, Size
-from nlp_tasks.summarization.abstractive.sources import Source, Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
 
 # Two threads that wait for each other on a busy machine take minutes for what one does in seconds.
@@ -90,7 +90,7 @@ def network() -> Network:
 
 
 def batch(*documents: list[int]) -> Sources:
-    return sources.batch(
+    return encoder_input.batch(
         [Source(np.array(d), np.arange(len(d)) % 3, np.ones(len(d), int)) for d in documents], "cpu"
     )
 
@@ -129,9 +129,9 @@ def test_a_vocabulary_does_not_depend_on_the_order_of_the_texts_and_comes_back_f
 def test_a_source_begins_where_the_text_does() -> None:
     vocabulary = subwords.learn(TEXTS, 50)
 
-    late = sources.read("\n" * 2 * sources.COUNTED_CHARS + TEXTS[0], vocabulary)
+    late = encoder_input.read("\n" * 2 * encoder_input.COUNTED_CHARS + TEXTS[0], vocabulary)
 
-    assert late.ids.tolist() == sources.read(TEXTS[0], vocabulary).ids.tolist()
+    assert late.ids.tolist() == encoder_input.read(TEXTS[0], vocabulary).ids.tolist()
 
 
 # --- the network ----------------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_the_held_out_documents_are_not_trained_on(trained: tuple[Path, dict[str
 
     assert len(parts.held_out) == 40
     assert trained[1]["n_held_out"] == 40
-    sides = [{document.key for document in part} for part in (parts.fit, parts.tune, parts.held_out)]
+    sides = [{document.key for document in part} for part in (parts.fit, parts.validation, parts.held_out)]
     assert sum(map(len, sides)) == len(set.union(*sides)) == 400
 
 
@@ -292,7 +292,7 @@ def test_progress_is_told_by_epoch(tmp_path: Path) -> None:
         Listed(reports(30)), parameters, "cpu", tmp_path, lambda *said: notes.append(said[2])
     )
 
-    assert any(note.startswith("epoch 2 of 2, loss") and "tune ROUGE-L" in note for note in notes)
+    assert any(note.startswith("epoch 2 of 2, loss") and "validation ROUGE-L" in note for note in notes)
 
 
 def test_too_few_pairs_are_refused_with_the_option_that_helps(tmp_path: Path) -> None:

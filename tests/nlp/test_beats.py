@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlp_tasks import model_files, pulse
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.classification import (
     ARCHITECTURES,
     CLASSIFY,
@@ -86,7 +86,7 @@ class Listener:
         looker = threading.Thread(target=self.look)
         looker.start()
         try:
-            with pulse.heard_by(self.beat):
+            with heartbeat.heard_by(self.beat):
                 yield
             self.beat()
         finally:

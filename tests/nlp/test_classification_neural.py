@@ -10,8 +10,8 @@ import torch
 
 from nlp_tasks import checkpoint, model_files
 from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, trainer
-from nlp_tasks.classification.neural import neural, units
+from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification.neural import classifier, word_ngrams
 from nlp_tasks.kind import Document, Runner, Setup
 
 WORDS = {"sport": ["goal", "striker", "골을", "경기에서"], "money": ["bank", "interest", "은행이", "금리를"]}
@@ -119,14 +119,14 @@ def test_progress_names_the_epoch(tmp_path: Path) -> None:
     notes: list[str] = []
     train(tmp_path / "model", "cnn", labelled(60), notes, epochs=2)
     # of fast steps only the last is sure to be told
-    assert any(note.startswith("epoch 2 of 2, loss") and "tune accuracy" in note for note in notes)
+    assert any(note.startswith("epoch 2 of 2, loss") and "validation accuracy" in note for note in notes)
 
 
 def test_words_are_the_same_alone_and_in_company() -> None:
     texts = ["영화가 정말 좋다!", "", "Good film", "a"]
-    together = units.split(texts, lambda: None)
+    together = word_ngrams.split(texts, lambda: None)
     for place, text in enumerate(texts):
-        alone = units.split([text], lambda: None)
+        alone = word_ngrams.split([text], lambda: None)
         first, last = together.text_starts[place : place + 2]
         assert last - first == len(alone.word_starts) - 1
         ids = together.ids[together.word_starts[first] : together.word_starts[last]]
@@ -134,10 +134,10 @@ def test_words_are_the_same_alone_and_in_company() -> None:
 
 
 def test_a_word_of_rare_ngrams_stays_a_word() -> None:
-    split = units.split(["good xyz good good"], lambda: None)
-    indexed = units.index(split, units.learn(split, most=100, least=2))
+    split = word_ngrams.split(["good xyz good good"], lambda: None)
+    indexed = word_ngrams.index(split, word_ngrams.learn(split, most=100, least=2))
     assert len(indexed.word_starts) - 1 == 4
-    assert indexed.ids[indexed.word_starts[1] : indexed.word_starts[2]].tolist() == [units.NOTHING]
+    assert indexed.ids[indexed.word_starts[1] : indexed.word_starts[2]].tolist() == [word_ngrams.NOTHING]
 
 
 # --- going on after a kill ----------------------------------------------------------------------------------------
@@ -152,8 +152,7 @@ def test_a_training_that_was_interrupted_twice_ends_with_the_same_model(
     tmp_path: Path, arch: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checkpoint, "SHARE", 1.0)
-    monkeypatch.setattr(trainer, "TELL_SECONDS", 0.0)
-    monkeypatch.setattr(neural, "PATIENCE", 9)
+    monkeypatch.setattr(classifier, "PATIENCE", 9)
     train(tmp_path / "whole", arch, labelled(60), epochs=6)
     parameters = TrainParameters(arch=arch, epochs=6, seed=3)
     folder = tmp_path / "interrupted"

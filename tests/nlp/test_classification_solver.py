@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples
-from nlp_tasks.classification.linear import cross_fit, features, gram, linear, newton
+from nlp_tasks.classification.architecture import Examples, Training
+from nlp_tasks.classification.linear import cross_validation, features, gram_matrix, linear, newton
 from nlp_tasks.classification.linear.features import Rows
 from nlp_tasks.classification.linear.linear_model import Weights
 from nlp_tasks.classification.linear.ngrams import NgramConfig
@@ -37,7 +37,7 @@ class Silent:
 
 def problem(*, turned: bool, labels: np.ndarray = LABELS) -> Problem:
     made = Problem(rows(), labels, np.ones(3, np.float32), "cpu")
-    made._turned = gram.turned(made.given, "cpu") if turned else None
+    made._turned = gram_matrix.turned(made.given, "cpu") if turned else None
     return made
 
 
@@ -78,9 +78,9 @@ def test_the_products_of_rows_are_those_of_dense_rows(monkeypatch: pytest.Monkey
     given = rows()
     dense = sparse_to_dense(given)
     for share, together in ((0.0, 7), (0.2, 50), (2.0, 50)):
-        monkeypatch.setattr(gram, "DENSE_SHARE", share)
-        monkeypatch.setattr(gram, "DENSE_TOGETHER", together)
-        assert gram.products(given, "cpu").numpy() == pytest.approx(dense @ dense.T, abs=1e-5)
+        monkeypatch.setattr(gram_matrix, "DENSE_SHARE", share)
+        monkeypatch.setattr(gram_matrix, "DENSE_TOGETHER", together)
+        assert gram_matrix.products(given, "cpu").numpy() == pytest.approx(dense @ dense.T, abs=1e-5)
 
 
 def sparse_to_dense(given: Rows) -> np.ndarray:
@@ -93,17 +93,17 @@ def sparse_to_dense(given: Rows) -> np.ndarray:
 def test_rows_too_alike_to_be_turned_are_fitted_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = fitted(1.0, turned=False)
     monkeypatch.setattr(
-        gram, "RIDGE", -0.5
+        gram_matrix, "RIDGE", -0.5
     )  # as rounding does to thousands of forms that differ in a few words
     made = Problem(rows(), LABELS, np.ones(3, np.float32), "cpu")
-    assert gram.pays(made.given)
-    assert gram.turned(made.given, "cpu") is None
+    assert gram_matrix.pays(made.given)
+    assert gram_matrix.turned(made.given, "cpu") is None
     assert made.fit(1.0, 500, lambda _: None).matrix.numpy() == pytest.approx(plain.matrix.numpy(), abs=1e-3)
 
 
 def test_few_long_texts_are_turned_and_many_short_ones_are_not() -> None:
-    assert gram.pays(rows())
-    assert not gram.pays(rows([f"text {n}" for n in range(300)]))
+    assert gram_matrix.pays(rows())
+    assert not gram_matrix.pays(rows([f"text {n}" for n in range(300)]))
 
 
 def test_a_label_of_no_used_row_has_an_answer() -> None:
@@ -114,11 +114,13 @@ def test_a_label_of_no_used_row_has_an_answer() -> None:
 
 
 def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
-    fold = cross_fit.folds(LABELS, n_tune=0)
+    fold = cross_validation.folds(LABELS, n_validation=0)
     told = np.where(fold == 2, (LABELS + 1) % 3, LABELS)
     for turned in (False, True):
         honest, lied = (
-            cross_fit.scores(problem(turned=turned, labels=each), fold, (0.3, 3.0), 0.01, 200, Silent())
+            cross_validation.scores(
+                problem(turned=turned, labels=each), fold, (0.3, 3.0), 0.01, 200, Silent()
+            )
             for each in (LABELS, told)
         )
         for strength in (0.3, 3.0):
@@ -127,8 +129,8 @@ def test_scores_of_a_fold_do_not_depend_on_its_labels() -> None:
 
 
 def test_scores_of_a_fold_are_those_of_texts_that_come_later() -> None:
-    fold = cross_fit.folds(LABELS, n_tune=0)
-    found = cross_fit.scores(problem(turned=False), fold, (1.0,), 0.01, 500, Silent())
+    fold = cross_validation.folds(LABELS, n_validation=0)
+    found = cross_validation.scores(problem(turned=False), fold, (1.0,), 0.01, 500, Silent())
     before = [text for text, number in zip(TEXTS, fold, strict=True) if number]
     later = [text for text, number in zip(TEXTS, fold, strict=True) if not number]
     counts = features.count(before, CONFIG, lambda: None)
@@ -143,14 +145,15 @@ def test_scores_of_a_fold_are_those_of_texts_that_come_later() -> None:
 
 def test_every_label_is_in_every_fold() -> None:
     labels = np.repeat([0, 1, 2], [40, 5, 15])
-    fold = cross_fit.folds(labels, n_tune=0)
-    assert all(set(labels[fold == number]) == {0, 1, 2} for number in range(cross_fit.FOLDS))
+    fold = cross_validation.folds(labels, n_validation=0)
+    assert all(set(labels[fold == number]) == {0, 1, 2} for number in range(cross_validation.FOLDS))
 
 
 def test_of_many_texts_only_those_to_choose_by_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cross_fit, "MANY", 30)
+    monkeypatch.setattr(cross_validation, "MANY", 30)
     assert (
-        cross_fit.folds(np.zeros(30, np.int64), n_tune=4).tolist() == [cross_fit.ALWAYS_USED] * 26 + [0] * 4
+        cross_validation.folds(np.zeros(30, np.int64), n_validation=4).tolist()
+        == [cross_validation.ALWAYS_USED] * 26 + [0] * 4
     )
 
 
@@ -160,7 +163,7 @@ def test_a_rare_label_that_others_overlap_is_not_passed_over() -> None:
     # Of equal height for both, but nine texts in ten are of the common one: scores that follow the prior.
     evidence = random.normal(np.where(labels == 1, 1.0, -1.0), 1.0)
     scores = np.stack([np.log(0.9) - evidence, np.log(0.1) + evidence], axis=1).astype(np.float32)
-    unseen = cross_fit.Unseen(np.arange(1000), np.zeros_like(scores), {1.0: scores})
+    unseen = cross_validation.Unseen(np.arange(1000), np.zeros_like(scores), {1.0: scores})
     choice = linear._choose(unseen, labels)
     assert choice.offsets[1] > choice.offsets[0]
     assert choice.merit > linear._merit(scores, labels)
@@ -178,7 +181,9 @@ def test_equally_common_labels_have_equal_offsets() -> None:
 
 def test_choosing_gives_a_sign_of_life_for_every_mixture() -> None:
     beats: list[int] = []
-    unseen = cross_fit.Unseen(np.arange(3), np.zeros((3, 3), np.float32), {1.0: np.eye(3, dtype=np.float32)})
+    unseen = cross_validation.Unseen(
+        np.arange(3), np.zeros((3, 3), np.float32), {1.0: np.eye(3, dtype=np.float32)}
+    )
     linear._choose(unseen, np.arange(3), lambda: beats.append(1))
     assert len(beats) == len(linear.BAYES_SHARES)
 
@@ -188,14 +193,14 @@ def test_a_training_tells_how_far_it_is_to_its_end() -> None:
     texts = [f"글 {n} {'가나' if n % 2 else '다라'}" for n in range(60)]
     labels = np.arange(60) % 2
     examples = Examples(texts[:50], labels[:50], texts[50:], labels[50:], ["a", "b"], np.ones(2, np.float32))
-    linear.fit(examples, TrainParameters(), "cpu", lambda done, total, _: told.append(done / total))
+    linear.fit(examples, Training(TrainParameters(), "cpu", lambda done, total, _: told.append(done / total)))
     assert told == sorted(told)
     assert told[-1] > 0.9
 
 
 def test_documents_with_the_same_labels_are_dealt_to_all_folds() -> None:
     several = np.tile(np.eye(5, dtype=np.int64), (20, 1))
-    fold = cross_fit.folds(several, n_tune=0)
+    fold = cross_validation.folds(several, n_validation=0)
     for label in range(5):
         assert np.bincount(fold[several[:, label] > 0]).tolist() == [4] * 5
 

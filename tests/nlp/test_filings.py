@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nlp_tasks import sentences
 from nlp_tasks.summarization.extractive.filings import body_start, is_aside
-from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.summarization.extractive.prose_filter import prose
 
 COVER = (
     "UNITED STATES\nSECURITIES AND EXCHANGE COMMISSION\nWashington, D.C. 20549\nFORM 10-K\n"

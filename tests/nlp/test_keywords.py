@@ -11,7 +11,7 @@ import pytest
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.keywords import KEYWORDS, KeywordRow, KeywordsParameters
-from nlp_tasks.keywords.words import english, korean, phrases
+from nlp_tasks.keywords.phrases import english, korean, phrases
 from nlp_tasks.kind import Document, Setup
 
 ENGLISH = (

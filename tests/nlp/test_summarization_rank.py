@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.summarization.extractive import rank, term_matrix
+from nlp_tasks.summarization.extractive import ranking, term_matrix
 
 DOCUMENTS = [
     [["a", "b", "c"], ["b", "c", "d", "d"], ["c", "e"], ["f", "a", "b"]],
@@ -23,7 +23,7 @@ def dense(document: list[list[str]], method: str) -> np.ndarray:
     if method == "textrank":
         values = (counts > 0) * idf
         norms = np.linalg.norm(values, axis=1)
-        values = values / ((1 - rank.SLOPE) * norms.mean() + rank.SLOPE * norms)[:, None]
+        values = values / ((1 - ranking.SLOPE) * norms.mean() + ranking.SLOPE * norms)[:, None]
     else:
         values = counts * idf
         values = values / np.maximum(np.linalg.norm(values, axis=1), 1e-12)[:, None]
@@ -36,24 +36,26 @@ def dense_pagerank(weights: np.ndarray) -> np.ndarray:
     degree = weights.sum(1)
     moves = np.divide(weights, degree[:, None], out=np.zeros_like(weights), where=degree[:, None] > 1e-9)
     n = len(weights)
-    return np.asarray(np.linalg.solve(np.eye(n) - rank.DAMPING * moves.T, np.full(n, (1 - rank.DAMPING) / n)))
+    return np.asarray(
+        np.linalg.solve(np.eye(n) - ranking.DAMPING * moves.T, np.full(n, (1 - ranking.DAMPING) / n))
+    )
 
 
 @pytest.mark.parametrize("method", ["textrank", "lexrank"])
 def test_pagerank_is_that_of_the_dense_graph_of_each_document(method: str) -> None:
     batch = term_matrix.count(DOCUMENTS)
-    edges = term_matrix.graph(batch, rank.edge_values(batch, method))
+    edges = term_matrix.graph(batch, ranking.edge_values(batch, method))
 
-    ranks = rank.pagerank(batch, edges)
+    ranks = ranking.pagerank(batch, edges)
 
     expected = np.concatenate([dense_pagerank(dense(document, method)) for document in DOCUMENTS])
-    assert ranks.numpy() == pytest.approx(expected, abs=0.85**rank.ITERATIONS)
+    assert ranks.numpy() == pytest.approx(expected, abs=0.85**ranking.ITERATIONS)
 
 
 @pytest.mark.parametrize("method", ["textrank", "lexrank"])
 def test_neighbours_and_cosines_are_products_with_the_dense_graph(method: str) -> None:
     batch = term_matrix.count(DOCUMENTS[:1])
-    edges = term_matrix.graph(batch, rank.edge_values(batch, method))
+    edges = term_matrix.graph(batch, ranking.edge_values(batch, method))
     weights = dense(DOCUMENTS[0], method)
     x = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
 
@@ -90,7 +92,9 @@ def test_a_gpu_ranks_as_the_cpu_does() -> None:
     for device in ("cpu", "cuda:0"):
         batch = term_matrix.count(DOCUMENTS, device=device)
         ranks.append(
-            rank.pagerank(batch, term_matrix.graph(batch, rank.edge_values(batch, "textrank"))).cpu().numpy()
+            ranking.pagerank(batch, term_matrix.graph(batch, ranking.edge_values(batch, "textrank")))
+            .cpu()
+            .numpy()
         )
 
     assert ranks[0] == pytest.approx(ranks[1], abs=1e-5)

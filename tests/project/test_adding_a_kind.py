@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+from tests.project.conftest import run
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "adding-a-kind.md").read_text(encoding="utf-8")
-PACKAGES = ("db", "readers", "nlp_tasks", "workers", "scheduler", "docmill", "deploy")
 
 #: Adds two documents, sees a job of the new kind through as a worker does, and prints its rows.
 SCRIPT = """
@@ -36,30 +31,9 @@ with store.read() as session:
 for chunk_id in chunk_ids:
     chunk_run.run(process, chunk_id)
 process.watch_no_more()
-Scheduler(store, Broker(settings()), settings()).move_jobs()
+Scheduler(store, Broker(settings()), settings()).mover.move_jobs()
 print(job.progress().state, sorted((row["document_key"], row["lang"]) for row in job.results()))
 """
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The tree as it is now, less caches."""
-    target = tmp_path / "docmill copy"
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return target
-
-
-def run(copy: Path, *command: str, status: int = 0) -> str:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")} | {
-        "PYTHONPATH": str(copy),
-        "DOCMILL_HOME": str(copy / "home"),
-    }
-    said = subprocess.run(
-        [sys.executable, *command], cwd=copy, env=environment, capture_output=True, text=True, check=False
-    )
-    assert said.returncode == status, said.stdout + said.stderr
-    return said.stdout + said.stderr
 
 
 def blocks(language: str) -> list[str]:

@@ -36,6 +36,25 @@ def test_every_module_that_make_runs_exists() -> None:
     assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
 
 
+def test_the_files_of_the_quick_tests_exist() -> None:
+    command = make("--no-print-directory", "--dry-run", "quick")
+    paths = re.findall(r"tests/[\w/.]+", command.splitlines()[-1])
+
+    assert len(paths) > 5
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_what_contributors_are_told_to_type_exists() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.M)
+
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", told, re.M)) <= set(targets)
+    tests = re.findall(r"pytest (tests/[\w/.]+)(?:::(\w+))?", told)
+    assert tests
+    for path, name in tests:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") if name else (ROOT / path).exists()
+
+
 def test_ci_runs_make_test() -> None:
     script = ROOT / ".ci" / "run"
 

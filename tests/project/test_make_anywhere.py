@@ -90,7 +90,7 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
     said = as_plain_user(checkout, shutil.which("make") or "make", "test", PATH=str(needed))
 
     assert said.returncode == 2, said
-    assert "missing here: redis-server" in said.stderr
+    assert "missing packages: redis-server" in said.stderr
     assert "sudo apt-get install --no-install-recommends redis-server" in said.stderr
     assert "passed" not in said.stdout
 
@@ -99,7 +99,8 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
 def test_the_quick_checks_and_the_house_tests_run_there(checkout: Path) -> None:
     """What `make test` runs, as far as it is quick."""
     said = as_plain_user(
-        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "tests/project", "tests/readers/test_files.py",
+        checkout, ".venv/bin/pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not stack",
+        "tests/project", "tests/readers/test_files.py",
         "--deselect", "tests/project/test_make_anywhere.py", "--deselect", "tests/project/test_readme.py",
         "--basetemp", str(checkout / "temp folder"),
     )  # fmt: skip

@@ -81,7 +81,7 @@ def test_a_delimiter_that_is_asked_for_wins_over_the_first_line(reading):
 def test_lines_that_end_in_carriage_returns_are_read(reading, encoding):
     outcome = reading("a.csv", 'id,text\r1,"하나\r둘"\r2,이것은 셋이다\r'.encode(encoding))
     assert (outcome.texts, outcome.reports) == ({"1": "하나\n둘", "2": "이것은 셋이다"}, [])
-    assert "with carriage returns for line ends" in outcome.notices[0]
+    assert "with carriage returns as line ends" in outcome.notices[0]
     assert reading("a.jsonl", b'{"id": 1, "text": "x"}\r{"id": 2, "text": "y"}\r').keys == ["1", "2"]
     assert reading("a.txt", b"one\rtwo\r").texts == {"a.txt": "one\ntwo\n"}
 
@@ -114,11 +114,11 @@ def test_a_text_file_is_a_table_where_its_fields_are_asked_for(reading):
     assert outcome.keys == ["a.txt"]
     assert outcome.notices == [
         "a.txt: read as one document, but it looks like a table of id, document, label: "
-        "to read it so, name the text, as in --text-field document"
+        "to read it as one, name the text, as in --text-field document"
     ]
     outcome = reading("b.txt", b"plain\ntext\n", text_field="document")
     assert outcome.keys == ["b.txt"]
-    assert "no table with a field document starts it" in outcome.notices[0]
+    assert "it does not start with a table that has a field document" in outcome.notices[0]
     outcome = reading("c.txt", b"id,document\n1,x\n", text_field="document", txt_tables="always")
     assert outcome.texts == {"1": "x"}
     assert "BAD_HEADER" in reading("d.txt", b"x", txt_tables="always").reports[0]

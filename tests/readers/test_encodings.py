@@ -10,7 +10,7 @@ from readers import ReadOptions
 
 KOREAN = "안녕하세요. 오늘은 날씨가 좋습니다."
 SAVE = "save the file as UTF-8"
-WESTERN = "convert the file to UTF-8, or name its encoding, as in --encoding cp1252"
+WESTERN = "convert the file to UTF-8, or give its encoding, as in --encoding cp1252"
 REST = "the rest of the file is UTF-8: convert the line to that, or leave it out"
 NO_FLAG = "leave --encoding out"
 
@@ -64,7 +64,7 @@ def test_what_is_not_cp949_is_named_by_byte(reading):
     assert outcome.keys == ["1", "3"]
     assert outcome.reports == [
         "a.jsonl:2: INVALID_ENCODING: byte 22 of the line (0xff) is not CP949; "
-        "mend the line, or leave --encoding out to have the encoding found (key 2)"
+        "fix the line, or leave --encoding out to detect the encoding (key 2)"
     ]
 
 

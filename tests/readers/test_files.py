@@ -56,9 +56,9 @@ def test_other_types_in_a_folder_are_counted(reading, folder):
     outcome = reading("docs")
     assert outcome.keys == ["good.txt"]
     assert outcome.reports == [
-        f"docs: UNSUPPORTED_TYPE: 2 files ending in .pdf were passed over; docmill reads {READABLE}",
-        f"docs: UNSUPPORTED_TYPE: 1 file ending in .xml was passed over; docmill reads {READABLE}",
-        f"docs: UNSUPPORTED_TYPE: 1 file without an ending was passed over; docmill reads {READABLE}",
+        f"docs: UNSUPPORTED_TYPE: 2 files ending in .pdf were skipped; docmill reads {READABLE}",
+        f"docs: UNSUPPORTED_TYPE: 1 file ending in .xml was skipped; docmill reads {READABLE}",
+        f"docs: UNSUPPORTED_TYPE: 1 file without an ending was skipped; docmill reads {READABLE}",
     ]
 
 
@@ -73,7 +73,7 @@ def test_another_type_given_by_name_is_refused_unopened(reading):
         ("absent.txt", "absent.txt: NOT_FOUND: there is no such file"),
         (
             "https://example.org/a.txt",
-            "URL_NOT_FETCHED: docmill fetches no URLs: download it and add the file",
+            "URL_NOT_FETCHED: docmill does not fetch URLs: download it and add the file",
         ),
         ("/dev/zero", "/dev/zero: NOT_A_FILE: it is a device, not a regular file"),
         ("a\0b.txt", r"a\x00b.txt: UNREADABLE: it cannot be read: "),
@@ -109,7 +109,7 @@ def test_links_out_of_the_folder_are_not_followed(reading, folder, tmp_path):
     (folder / "self.txt").symlink_to("self.txt")
     (folder / "zero.txt").symlink_to("/dev/zero")
     outcome = reading("docs")
-    leaves = "LINK_LEAVES_FOLDER: it is a link to a place outside the folder: add that place itself"
+    leaves = "LINK_LEAVES_FOLDER: it is a link to a place outside the folder: add the target itself"
     assert outcome.texts == {"good.txt": "좋은 문서", "inner.txt": "좋은 문서"}
     assert outcome.reports == [
         f"docs/link.txt: {leaves}",
@@ -134,9 +134,9 @@ def test_file_names_are_escaped_in_reports_and_refused_as_keys(reading, folder):
     assert outcome.keys == ["k", "--help.txt", "good.txt"]
     assert outcome.records[0].source == r"docs/\x1b[31m.jsonl:1"
     assert outcome.reports == [
-        r"docs/a\nb.txt: KEY_CONTROL: the key holds the control character U+000A (key a\nb.txt)",
-        r"docs/\udcc7\udcd1.txt: LONE_SURROGATE: character 1 of the key is U+DCC7, half of a surrogate pair: "
-        r"it stands for nothing (key \udcc7\udcd1.txt)",
+        r"docs/a\nb.txt: KEY_CONTROL: the key contains the control character U+000A (key a\nb.txt)",
+        r"docs/\udcc7\udcd1.txt: LONE_SURROGATE: character 1 of the key is U+DCC7, half of a surrogate pair, "
+        r"which is not a character (key \udcc7\udcd1.txt)",
     ]
 
 
@@ -145,8 +145,8 @@ def test_two_files_of_one_name_from_two_places_are_reported(reading, folder, tmp
     found = list(read([Path("docs"), Path("good.txt"), Path("docs/good.txt")]))
     assert [item.key for item in found if isinstance(item, Record)] == ["good.txt"]
     assert [str(item) for item in found[1:]] == [
-        "good.txt: DUPLICATE_KEY: an earlier document has the same key: only the first one is taken (key good.txt)",
-        "docs/good.txt: DUPLICATE_KEY: an earlier document has the same key: only the first one is taken "
+        "good.txt: DUPLICATE_KEY: an earlier document has the same key: only the first one is used (key good.txt)",
+        "docs/good.txt: DUPLICATE_KEY: an earlier document has the same key: only the first one is used "
         "(key good.txt)",
     ]
 
@@ -222,7 +222,7 @@ def test_a_truncated_packed_file_gives_what_it_holds(reading):
     assert len(outcome.records) > 4000
     assert outcome.reports == [
         "a.jsonl.gz: BAD_GZIP: it cannot be unpacked to its end (Compressed file ended before the end-of-stream "
-        "marker was reached): what comes after that place was not read"
+        "marker was reached): the rest was not read"
     ]
 
 
@@ -232,12 +232,12 @@ def test_a_truncated_packed_file_gives_what_it_holds(reading):
         (
             "a.jsonl",
             gzip.compress(b"x", mtime=0),
-            "WRONG_FORMAT: it holds gzip, not what its name says: unpack or convert it",
+            "WRONG_FORMAT: it contains gzip, not what its name says: unpack or convert it",
         ),
-        ("a.txt", b"PK\x03\x04x", "WRONG_FORMAT: it holds zip, not what its name says: unpack or convert it"),
-        ("a.txt", b"%PDF-1.7", "WRONG_FORMAT: it holds PDF, not what its name says: unpack or convert it"),
+        ("a.txt", b"PK\x03\x04x", "WRONG_FORMAT: it contains zip, not what its name says: unpack or convert it"),
+        ("a.txt", b"%PDF-1.7", "WRONG_FORMAT: it contains PDF, not what its name says: unpack or convert it"),
         ("a.txt.gz", b"plain", "BAD_GZIP: it cannot be unpacked to its end (Not a gzipped file (b'pl')): "
-                               "what comes after that place was not read"),
+                               "the rest was not read"),
     ],
 )  # fmt: skip
 def test_what_is_not_what_its_name_says_is_reported(reading, name, data, report):

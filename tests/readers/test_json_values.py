@@ -107,7 +107,7 @@ def test_an_object_that_is_too_long_is_passed_over(reading):
     outcome = reading("a.json", json.dumps(documents, indent=1).encode(), max_line_bytes=100_000)
     assert outcome.keys == ["a", "c"]
     assert outcome.reports == [
-        "a.json:6: LINE_TOO_LONG: the object is longer than 100000 characters; it was passed over (key b)"
+        "a.json:6: LINE_TOO_LONG: the object is longer than 100000 characters; it was skipped (key b)"
     ]
 
 
@@ -115,7 +115,7 @@ def test_a_file_full_of_objects_without_an_end_is_given_up(reading):
     outcome = reading("a.json", b'[\n{"id": "first", "text": "x"}' + b',\n{"id": "k", "text": [' * 150)
     assert outcome.keys == ["first"]
     assert outcome.reports[-1] == (
-        "a.json: BROKEN_JSON: more than 100 objects have no end: the rest of the file was not read"
+        "a.json: BROKEN_JSON: the end of more than 100 objects was not found: the rest of the file was not read"
     )
 
 

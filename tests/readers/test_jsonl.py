@@ -8,7 +8,7 @@ import pytest
 
 FIRST = '{"id": "first", "text": "앞의 문서"}\n'.encode()
 LAST = '{"id": "last", "text": "뒤의 문서"}\n'.encode()
-CUT = "it is the last line and has no line end: the file seems to be cut off"
+CUT = "it is the last line and has no line end: the file seems to be truncated"
 
 #: What stands in line 2 -> the report of it, after "a.jsonl:2: ".
 BROKEN = {
@@ -16,61 +16,61 @@ BROKEN = {
     b"hello": "NOT_JSON: at character 1: expecting value",
     b"{'id': 'k'}": "NOT_JSON: at character 2: expecting property name enclosed in double quotes",
     b'{"id": "k", "text": "a\tb"}': "NOT_JSON: at character 23: invalid control character (key k)",
-    b'{"id": "k", "text": "a\0b"}': "NUL: at character 23 there is a raw NUL, which cannot be stored (key k)",
+    b'{"id": "k", "text": "a\0b"}': "NUL: at character 23 there is a NUL, which cannot be stored (key k)",
     rb'{"id": "k", "text": "a\u0000b"}': "NUL: character 2 of the text is NUL, which cannot be stored (key k)",
     rb'{"id": "k", "text": "ab\ud83d"}': (
-        "LONE_SURROGATE: character 3 of the text is U+D83D, half of a surrogate pair: it stands for nothing (key k)"
+        "LONE_SURROGATE: character 3 of the text is U+D83D, half of a surrogate pair, which is not a character (key k)"
     ),
     rb'{"id": "\udc00", "text": "ab"}': (
-        "LONE_SURROGATE: character 1 of the key is U+DC00, half of a surrogate pair: it stands for nothing"
+        "LONE_SURROGATE: character 1 of the key is U+DC00, half of a surrogate pair, which is not a character"
         r" (key \udc00)"
     ),
     b'{"id": "k", "text": "x", "score": NaN}': (
-        "NOT_JSON: NaN is no JSON: write null, or leave the field out (key k)"
+        "NOT_JSON: NaN is not JSON: write null, or leave out the field (key k)"
     ),
     b'{"id": "k", "text": "x", "score": -Infinity}': (
-        "NOT_JSON: -Infinity is no JSON: write null, or leave the field out (key k)"
+        "NOT_JSON: -Infinity is not JSON: write null, or leave out the field (key k)"
     ),
     b'{"id": "k", "text": "x", "n": ' + b"9" * 5000 + b"}": (
-        "NUMBER_TOO_LONG: a number has more digits than can be read: write it as a string (key k)"
+        "NUMBER_TOO_LONG: a number has too many digits: write it as a string (key k)"
     ),
     b'{"id": "k", "text": ' + b"[" * 100_000: (
-        "NESTED_TOO_DEEP: the arrays and objects are nested too deep to be read (key k)"
+        "NESTED_TOO_DEEP: the arrays and objects are nested too deeply (key k)"
     ),
     b'{"id": "k", "text": "x", "text": "y"}': (
-        'DUPLICATE_FIELD: the field "text" stands in one object more than once (key k)'
+        'DUPLICATE_FIELD: the object has the field "text" more than once (key k)'
     ),
     b'["k", "x"]': 'NOT_AN_OBJECT: a document must be an object such as {"id": "a", "text": "..."}',
     b"null": 'NOT_AN_OBJECT: a document must be an object such as {"id": "a", "text": "..."}',
     b'{"id": "k", "body": "x"}': (
-        'MISSING_TEXT: the object has no field "text" (it has: id, body): add it, or leave the object out (key k)'
+        'MISSING_TEXT: the object has no field "text" (it has: id, body): add it, or leave out the object (key k)'
     ),
     b'{"id": "k", "text": null}': "TEXT_TYPE: the text must be a string, not null (key k)",
     b'{"id": "k", "text": 12}': "TEXT_TYPE: the text must be a string, not a number (key k)",
     b'{"id": "k", "text": ["x"]}': "TEXT_TYPE: the text must be a string, not an array (key k)",
     b'{"id": "k", "text": ""}': "EMPTY_TEXT: the text is empty or blank (key k)",
     b'{"id": "k", "text": " \\n\\t "}': "EMPTY_TEXT: the text is empty or blank (key k)",
-    b'{"text": "x"}': 'MISSING_KEY: the object has no field "id" (it has: text): add it, or leave the object out',
+    b'{"text": "x"}': 'MISSING_KEY: the object has no field "id" (it has: text): add it, or leave out the object',
     b'{"id": "", "text": "x"}': "EMPTY_KEY: the key is empty or blank",
     b'{"id": ' + b"7" * 600 + b', "text": "x"}': (
-        f"KEY_TOO_LONG: the key has 600 characters; 512 are allowed (key {'7' * 80}…)"
+        f"KEY_TOO_LONG: the key has 600 characters; at most 512 are allowed (key {'7' * 80}…)"
     ),
     b'{"id": null, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not null",
     b'{"id": 1.5, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not a number",
     b'{"id": true, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not true or false",
     b'{"id": {"a": 1}, "text": "x"}': "KEY_TYPE: the key must be a string or a whole number, not an object",
     b'{"id": "' + b"k" * 3000 + b'", "text": "x"}': (
-        f"KEY_TOO_LONG: the key has 3000 characters; 512 are allowed (key {'k' * 80}…)"
+        f"KEY_TOO_LONG: the key has 3000 characters; at most 512 are allowed (key {'k' * 80}…)"
     ),
-    rb'{"id": "a\nb", "text": "x"}': r"KEY_CONTROL: the key holds the control character U+000A (key a\nb)",
+    rb'{"id": "a\nb", "text": "x"}': r"KEY_CONTROL: the key contains the control character U+000A (key a\nb)",
     rb'{"id": "\u001b[31mred", "text": "x"}': (
-        r"KEY_CONTROL: the key holds the control character U+001B (key \x1b[31mred)"
+        r"KEY_CONTROL: the key contains the control character U+001B (key \x1b[31mred)"
     ),
     rb'{"id": "a\u202eb", "text": "x"}': (
-        r"KEY_CONTROL: the key holds the control character U+202E (key a\u202eb)"
+        r"KEY_CONTROL: the key contains the control character U+202E (key a\u202eb)"
     ),
     b'{"id": "first", "text": "x"}': (
-        "DUPLICATE_KEY: an earlier document has the same key: only the first one is taken (key first)"
+        "DUPLICATE_KEY: an earlier document has the same key: only the first one is used (key first)"
     ),
     b'{"id": "k", "text": "x", "label": {"a": 1}}': (
         "LABEL_TYPE: the label must be a string, a whole number or an array of them, not an object (key k)"
@@ -79,10 +79,10 @@ BROKEN = {
         "LABEL_TYPE: the label must be a string, a whole number or an array of them, not an array (key k)"
     ),
     b'{"id": "k", "text": "x", "label": "a\\u0007"}': (
-        "LABEL_CONTROL: the label holds the control character U+0007 (key k)"
+        "LABEL_CONTROL: the label contains the control character U+0007 (key k)"
     ),
     b'{"id": "k", "text": "x", "label": "' + b"l" * 600 + b'"}': (
-        "LABEL_TOO_LONG: the label has 600 characters; 512 are allowed (key k)"
+        "LABEL_TOO_LONG: the label has 600 characters; at most 512 are allowed (key k)"
     ),
 }
 
@@ -158,8 +158,8 @@ def test_several_labels_are_stored_as_one_list(reading, label, stored):
 @pytest.mark.parametrize(
     ("label", "detail"),
     [
-        (b'"[\\"a\\", \\"b\\""', "no JSON list of strings"),
-        (b"\"['a', 'b']\"", "no JSON list of strings"),
+        (b'"[\\"a\\", \\"b\\""', "not a JSON list of strings"),
+        (b"\"['a', 'b']\"", "not a JSON list of strings"),
         (b'["a", ""]', "one of the document's labels is empty"),
         (b"[null]", "one of the document's labels is empty"),
     ],
@@ -210,7 +210,7 @@ def test_a_line_of_exactly_the_limit_is_read_and_one_byte_more_is_passed_over(re
     assert outcome.keys == ["first", "last"]
     limit = len(FIRST) - 1
     assert outcome.reports == [
-        f"a.jsonl:2: LINE_TOO_LONG: the line is longer than {limit} bytes; it was passed over"
+        f"a.jsonl:2: LINE_TOO_LONG: the line is longer than {limit} bytes; it was skipped"
     ]
 
 

@@ -59,7 +59,7 @@ def test_gigabytes_without_a_line_end_are_passed_over_in_bounded_memory(tmp_path
     n, bad, grown = read_apart(tmp_path / "a.jsonl")
     assert (n, bad) == (
         2,
-        ["a.jsonl:2: LINE_TOO_LONG: the line is longer than 33554432 bytes; it was passed over"],
+        ["a.jsonl:2: LINE_TOO_LONG: the line is longer than 33554432 bytes; it was skipped"],
     )
     assert grown < 100
 

@@ -17,11 +17,11 @@ BROKEN = {
         f"UNCLOSED_QUOTE: the file ends inside a quoted field: the quote is not closed {HINT} (key k)"
     ),
     b'k,"closed" too soon,y': f"BAD_QUOTE: ',' expected after '\"' {HINT} (key k)",
-    b"k,a\rb,y": "BAD_LINE_END: a carriage return stands in a field without quotes: put it in quotes (key k)",
+    b"k,a\rb,y": "BAD_LINE_END: a field without quotes contains a carriage return: put the field in quotes (key k)",
     b"k,,y": "EMPTY_TEXT: the text is empty or blank (key k)",
     b",x,y": "EMPTY_KEY: the key is empty or blank",
     b"k,a\0b,y": "NUL: character 2 of the text is NUL, which cannot be stored (key k)",
-    b"first,x,y": "DUPLICATE_KEY: an earlier document has the same key: only the first one is taken (key first)",
+    b"first,x,y": "DUPLICATE_KEY: an earlier document has the same key: only the first one is used (key first)",
     b"k,\xff,y": (
         "INVALID_ENCODING: byte 3 of the line (0xff) is not UTF-8; "
         "the rest of the file is UTF-8: convert the line to that, or leave it out (key k)"
@@ -133,4 +133,4 @@ def test_a_ragged_tsv_row_is_named(reading):
 def test_a_row_that_is_too_long_is_passed_over(reading):
     outcome = reading("a.csv", HEADER + FIRST + b"k," + b"x" * 100 + b",y\n" + LAST, max_line_bytes=64)
     assert outcome.keys == ["first", "last"]
-    assert outcome.reports == ["a.csv:3: LINE_TOO_LONG: the line is longer than 64 bytes; it was passed over"]
+    assert outcome.reports == ["a.csv:3: LINE_TOO_LONG: the line is longer than 64 bytes; it was skipped"]

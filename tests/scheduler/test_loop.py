@@ -67,9 +67,9 @@ def _messages(server: RedisServer, queue: str = "docmill.oracle") -> list[dict[s
 
 def test_redis_holds_a_window_of_the_ready_chunks(scheduler: Scheduler, redis_server: RedisServer) -> None:
     a_job(scheduler.store, 100)
-    assert scheduler.loop()
+    assert scheduler.run_once()
     assert len(_messages(redis_server)) == 4
-    scheduler.loop()
+    scheduler.run_once()
     assert len(_messages(redis_server)) == 4
 
 
@@ -77,7 +77,7 @@ def test_a_message_carries_a_number_and_words_for_people(
     scheduler: Scheduler, redis_server: RedisServer
 ) -> None:
     job_id = a_job(scheduler.store, 20)
-    scheduler.loop()
+    scheduler.run_once()
     headers = _messages(redis_server)[0]["headers"]
     assert headers["argsrepr"] == f"job {job_id}, oracle, chunk 1 of 2, 10 documents"
     assert headers["task"] == "docmill.run_chunk"
@@ -86,7 +86,7 @@ def test_a_message_carries_a_number_and_words_for_people(
 
 def test_messages_are_json_and_small(scheduler: Scheduler, redis_server: RedisServer) -> None:
     a_job(scheduler.store, 20)
-    scheduler.loop()
+    scheduler.run_once()
     for message in _messages(redis_server):
         assert message["content-type"] == "application/json"
         assert len(json.dumps(message)) < 2_000
@@ -94,19 +94,19 @@ def test_messages_are_json_and_small(scheduler: Scheduler, redis_server: RedisSe
 
 def test_what_redis_lost_is_sent_again(scheduler: Scheduler, redis_server: RedisServer) -> None:
     a_job(scheduler.store, 30)
-    scheduler.loop()
+    scheduler.run_once()
     with redis_server.client() as client:
         client.flushall()
     _let_sent_be_long_ago(scheduler.store)
-    scheduler.loop()
+    scheduler.run_once()
     assert len(_messages(redis_server)) == 3
 
 
 def test_a_message_is_not_sent_again_while_it_waits(scheduler: Scheduler, redis_server: RedisServer) -> None:
     a_job(scheduler.store, 30)
-    scheduler.loop()
+    scheduler.run_once()
     _let_sent_be_long_ago(scheduler.store)
-    scheduler.loop()
+    scheduler.run_once()
     assert len(_messages(redis_server)) == 3
 
 
@@ -114,15 +114,15 @@ def test_what_is_worked_on_is_not_sent(scheduler: Scheduler, redis_server: Redis
     job_id = a_job(scheduler.store, 20)
     for chunk in chunks_of(scheduler.store, job_id):
         held(scheduler.store, chunk.id)
-    scheduler.loop()
+    scheduler.run_once()
     assert _messages(redis_server) == []
 
 
 def test_urgent_jobs_have_their_own_window(scheduler: Scheduler, redis_server: RedisServer) -> None:
     a_job(scheduler.store, 100, priority=0)
-    scheduler.loop()
+    scheduler.run_once()
     urgent = a_job(scheduler.store, 10, priority=9)
-    scheduler.loop()
+    scheduler.run_once()
     found = [
         message for message in _messages(redis_server) if f"job {urgent}," in message["headers"]["argsrepr"]
     ]
@@ -133,9 +133,9 @@ def test_a_kind_that_nobody_works_on_does_not_hold_up_the_others(
     scheduler: Scheduler, redis_server: RedisServer
 ) -> None:
     a_job(scheduler.store, 100, kind="nothing")
-    scheduler.loop()
+    scheduler.run_once()
     a_job(scheduler.store, 10)
-    scheduler.loop()
+    scheduler.run_once()
     assert len(_messages(redis_server, "docmill.oracle")) == 1
     assert len(_messages(redis_server, "docmill.nothing")) == 4
 
@@ -147,7 +147,7 @@ def test_many_schedulers_send_each_chunk_once(scheduler: Scheduler, redis_server
 
     def feed(one: Scheduler) -> None:
         barrier.wait()
-        one.feed()
+        one.feeder.feed()
 
     threads = [threading.Thread(target=feed, args=(one,)) for one in [scheduler, *others]]
     for thread in threads:
@@ -180,7 +180,7 @@ def test_an_expired_lease_is_ready_again_after_one_tick(
     job_id = a_job(scheduler.store)
     held(scheduler.store, the_chunk(scheduler.store, job_id).id)
     let_leases_expire(scheduler.store)
-    scheduler.loop()
+    scheduler.run_once()
     assert the_chunk(scheduler.store, job_id).state == "ready"
     assert len(_messages(redis_server)) == 1
 
@@ -199,22 +199,22 @@ def test_after_an_outage_of_the_store_workers_may_renew_before_leases_are_reaped
 
     with monkeypatch.context() as patch:
         patch.setattr(chunks, "ready", away)
-        patch.setattr(jobs, "has_open_chunks", away)
+        patch.setattr(chunks, "is_every_chunk_closed", away)
         patch.setattr(
             chunks, "expired", lambda: (_ for _ in ()).throw(OperationalError("x", {}, Exception("gone")))
         )
-        scheduler.loop()
-    scheduler.loop()
+        scheduler.run_once()
+    scheduler.run_once()
     assert the_chunk(scheduler.store, job_id).state == "leased"
-    monkeypatch.setattr(scheduler, "_reap_from", 0.0)
-    scheduler.loop()
+    monkeypatch.setattr(scheduler.reaper, "not_before", 0.0)
+    scheduler.run_once()
     assert the_chunk(scheduler.store, job_id).state == "ready"
 
 
 def test_a_job_whose_chunks_are_closed_is_finished_by_the_tick(scheduler: Scheduler) -> None:
     job_id = a_job(scheduler.store)
     write_ok(scheduler.store, held(scheduler.store, the_chunk(scheduler.store, job_id).id))
-    scheduler.loop()
+    scheduler.run_once()
     assert job_of(scheduler.store, job_id).state == "finished"
 
 
@@ -237,25 +237,25 @@ def test_the_next_stage_is_opened_by_the_tick(scheduler: Scheduler) -> None:
     job_id = a_job(scheduler.store, 20, n_stages=2)
     first, second, *later = chunks_of(scheduler.store, job_id)
     for chunk in (first, second):
-        scheduler.loop()
+        scheduler.run_once()
         assert {c.state for c in chunks_of(scheduler.store, job_id)[2:]} == {"blocked"}
         write_ok(scheduler.store, held(scheduler.store, chunk.id), [])
-    scheduler.loop()
+    scheduler.run_once()
     assert {c.state for c in chunks_of(scheduler.store, job_id)[2:]} == {"ready"}
     for chunk in later:
         write_ok(scheduler.store, held(scheduler.store, chunk.id))
-    scheduler.loop()
+    scheduler.run_once()
     assert job_of(scheduler.store, job_id).state == "finished"
 
 
 def test_a_job_that_waits_runs_once_the_other_has_finished(scheduler: Scheduler) -> None:
     first = a_job(scheduler.store)
     waiting = a_job(scheduler.store, after_job_id=first)
-    scheduler.loop()
+    scheduler.run_once()
     assert job_of(scheduler.store, waiting).state == "waiting"
     write_ok(scheduler.store, held(scheduler.store, the_chunk(scheduler.store, first).id))
-    scheduler.loop()
-    scheduler.loop()
+    scheduler.run_once()
+    scheduler.run_once()
     assert job_of(scheduler.store, waiting).state == "running"
 
 
@@ -265,7 +265,7 @@ def test_a_job_that_waits_for_a_cancelled_one_is_cancelled_and_says_why(schedule
     with scheduler.store.write() as session:
         jobs.stop(session, first, "CANCELLED", "asked for")
     for _ in range(3):
-        scheduler.loop()
+        scheduler.run_once()
     assert job_of(scheduler.store, waiting).state == "cancelled"
     ((detail,),) = sql(
         scheduler.store, "SELECT DISTINCT error_detail FROM outcome WHERE job_id = :j", j=waiting
@@ -281,7 +281,7 @@ def test_a_job_whose_model_was_never_made_ends_with_an_error_for_each_document(s
     ).job_id
     write_ok(scheduler.store, held(scheduler.store, the_chunk(scheduler.store, first).id))
     for _ in range(3):
-        scheduler.loop()
+        scheduler.run_once()
     assert set(outcomes(scheduler.store, waiting).values()) == {"NO_MODEL"}
     assert job_of(scheduler.store, waiting).state == "cancelled"
 
@@ -350,7 +350,7 @@ def test_the_loop_outlives_redis_and_sends_what_it_lost(sqlite_store: Store, own
         a_job(sqlite_store, 30)
         until(lambda: len(_messages(own_redis)) == 3, "three messages")
         own_redis.kill()
-        until(lambda: "redis" in scheduler._away, "the loss being noticed")
+        until(lambda: "redis" in scheduler._failing, "the loss being noticed")
         own_redis.start()
         until(lambda: len(_messages(own_redis)) == 3, "three messages again")
         assert thread.is_alive()
@@ -366,7 +366,7 @@ def test_redis_away_keeps_no_job_from_finishing(sqlite_store: Store, own_redis: 
     job_id = a_job(sqlite_store)
     write_ok(sqlite_store, held(sqlite_store, the_chunk(sqlite_store, job_id).id))
     other = a_job(sqlite_store)
-    scheduler.loop()
+    scheduler.run_once()
     assert job_of(sqlite_store, job_id).state == "finished"
     assert the_chunk(sqlite_store, other).sent_at is None
     scheduler.broker.close()
@@ -379,10 +379,10 @@ def test_what_a_full_redis_refused_is_sent_as_soon_as_it_has_room(
     job_id = a_job(sqlite_store)
     with own_redis.client() as client:
         client.config_set("maxmemory", 1)
-        scheduler.loop()
+        scheduler.run_once()
         assert the_chunk(sqlite_store, job_id).sent_at is None
         client.config_set("maxmemory", 0)
-    scheduler.loop()
+    scheduler.run_once()
     assert len(_messages(own_redis)) == 1
     scheduler.broker.close()
 
@@ -390,7 +390,7 @@ def test_what_a_full_redis_refused_is_sent_as_soon_as_it_has_room(
 def _tick_until_it_is(scheduler: Scheduler, job_id: int, state: str) -> int:
     """Turns are short: a few of them do what is to be done. Returns how many there were."""
     for n in itertools.count(1):
-        scheduler.loop()
+        scheduler.run_once()
         if job_of(scheduler.store, job_id).state == state:
             return n
         assert n < 100, f"job {job_id} is {job_of(scheduler.store, job_id).state}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import pytest
 from sqlalchemy import event, select
 
 from db import chunks, jobs
+from db.errors import FencedError
 from db.store import Store
 from db.tables import Chunk, Job
-from scheduler import loop
 from scheduler.broker import Broker
-from scheduler.loop import Scheduler
+from scheduler.loop import Scheduler, moving, reaping, turns
 from tests.db.builders import (
     a_job,
     chunks_of,
@@ -44,7 +45,7 @@ def scheduler(store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Opening and counting in small steps too."""
-    monkeypatch.setattr(jobs.open_some, "__defaults__", (10,))
+    monkeypatch.setattr(chunks.open_some, "__defaults__", (10,))
     monkeypatch.setattr(jobs.count_some, "__defaults__", (10,))
 
 
@@ -59,7 +60,7 @@ def test_a_giant_job_is_cancelled_in_steps_and_the_others_go_on_between_them(sch
     new = a_job(scheduler.store)
     _slow_machine(scheduler)
     for _ in range(2):
-        scheduler.loop()
+        scheduler.run_once()
     assert 0 < len(outcomes(scheduler.store, giant)) < 100
     assert job_of(scheduler.store, other).state == "finished"
     assert the_chunk(scheduler.store, new).sent_at is not None
@@ -74,7 +75,7 @@ def test_jobs_that_are_cancelled_take_turns(scheduler: Scheduler) -> None:
     _slow_machine(scheduler)
     for n in range(1, 4):
         for _ in giants:
-            scheduler.move_jobs()
+            scheduler.mover.move_jobs()
         assert {len(outcomes(scheduler.store, giant)) for giant in giants} == {10 * n}
 
 
@@ -82,9 +83,9 @@ def test_a_turn_ends_when_the_scheduler_is_told_to_stop(scheduler: Scheduler) ->
     giants = [a_job(scheduler.store, 100, per_chunk=5) for _ in range(3)]
     for giant in giants:
         _cancel(scheduler, giant)
-    scheduler.turn_seconds = 60.0
+    scheduler.turns.seconds = 60.0
     scheduler.stopping.set()
-    scheduler.move_jobs()
+    scheduler.mover.move_jobs()
     assert sum(len(outcomes(scheduler.store, giant)) for giant in giants) == 10
 
 
@@ -92,16 +93,16 @@ def test_steps_shrink_on_a_slow_machine_and_grow_again(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "STEP_DOCUMENTS", 4_000)
-    scheduler.step_documents = 4_000
+    scheduler.mover.step_documents = 4_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "STEP_SECONDS", 0.0)
-        scheduler.move_jobs()
-    assert scheduler.step_documents == 2_000
+        patch.setattr(moving, "STEP_SECONDS", 0.0)
+        scheduler.mover.move_jobs()
+    assert scheduler.mover.step_documents == 2_000
     _cancel(scheduler, a_job(scheduler.store, 100, per_chunk=5))
-    monkeypatch.setattr(loop, "STEP_SECONDS", 60.0)
-    scheduler.move_jobs()
-    assert scheduler.step_documents == 4_000
+    monkeypatch.setattr(moving, "STEP_SECONDS", 60.0)
+    scheduler.mover.move_jobs()
+    assert scheduler.mover.step_documents == 4_000
 
 
 @pytest.mark.parametrize("half_written", [False, True])
@@ -113,13 +114,13 @@ def test_a_chunk_that_is_too_large_for_a_step_is_closed_in_parts(
     done = taken.document_ids[3:95:7] if half_written else []
     write_ok(scheduler.store, taken, done, close=False)
     _cancel(scheduler, job_id)
-    scheduler.move_jobs()
+    scheduler.mover.move_jobs()
     assert len(outcomes(scheduler.store, job_id)) < 30
-    with pytest.raises(chunks.FencedError):
+    with pytest.raises(FencedError):
         write_ok(scheduler.store, taken)
     # Another scheduler takes part, and the first is not there any more.
     other = Scheduler(scheduler.store, scheduler.broker, settings())
-    scheduler.move_jobs()
+    scheduler.mover.move_jobs()
     _tick_until_it_is(other, job_id, "cancelled")
     assert sorted(outcomes(scheduler.store, job_id).values()) == sorted(
         ["ok"] * len(done) + ["CANCELLED"] * (95 - len(done))
@@ -138,7 +139,7 @@ def test_a_chunk_that_somebody_writes_to_does_not_hold_up_the_others(
     with store.write() as session:
         session.execute(select(Chunk.id).where(Chunk.id == first.id).with_for_update())
         for _ in range(3):
-            scheduler.move_jobs()
+            scheduler.mover.move_jobs()
         assert len(outcomes(store, giant)) == 20
     _tick_until_it_is(scheduler, giant, "cancelled")
 
@@ -148,14 +149,14 @@ def test_a_job_that_a_frozen_transaction_holds_does_not_hold_up_the_others(
 ) -> None:
     if store.is_sqlite:
         pytest.skip("in SQLite one transaction writes at a time")
-    monkeypatch.setattr(loop, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "LOCK_SECONDS", 0.05)
     stuck, other = a_job(store), a_job(store)
     for job_id in (stuck, other):
         write_ok(store, held(store, the_chunk(store, job_id).id))
     with store.write() as session:
         session.execute(select(Job.id).where(Job.id == stuck).with_for_update())
         _tick_until_it_is(scheduler, other, "finished")
-        assert scheduler._reap_from == 0.0, "the store is not away"
+        assert scheduler.reaper.not_before == 0.0, "the store is not away"
     _tick_until_it_is(scheduler, stuck, "finished")
 
 
@@ -166,11 +167,11 @@ def test_a_job_that_a_frozen_transaction_holds_does_not_hold_up_the_others(
 def test_a_stage_of_many_chunks_is_opened_in_steps_and_not_before_its_time(scheduler: Scheduler) -> None:
     job_id = a_job(scheduler.store, 30, per_chunk=1, n_stages=2)
     for chunk in chunks_of(scheduler.store, job_id)[:30]:
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
         assert _n_in(scheduler.store, job_id, "blocked") == 30
         write_ok(scheduler.store, held(scheduler.store, chunk.id), [])
     for n_left in (20, 10, 0, 0):
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
         assert _n_in(scheduler.store, job_id, "blocked") == n_left
     for chunk in chunks_of(scheduler.store, job_id)[30:]:
         write_ok(scheduler.store, held(scheduler.store, chunk.id))
@@ -188,7 +189,7 @@ def test_a_waiting_job_of_many_chunks_is_opened_in_steps(scheduler: Scheduler) -
     for chunk in chunks_of(scheduler.store, waiting)[:10]:
         write_ok(scheduler.store, held(scheduler.store, chunk.id))
     for n_ready in (10, 20, 20):
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
         assert _n_in(scheduler.store, waiting, "ready") == n_ready
 
 
@@ -200,7 +201,7 @@ def test_the_recount_of_a_giant_job_goes_in_turns(scheduler: Scheduler) -> None:
     write_ok(scheduler.store, held(scheduler.store, the_chunk(scheduler.store, other).id))
     _slow_machine(scheduler)
     for _ in range(4):
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
     assert job_of(scheduler.store, giant).state == "running"
     assert job_of(scheduler.store, other).state == "finished"
     _tick_until_it_is(scheduler, giant, "finished")
@@ -210,16 +211,16 @@ def test_the_recount_of_a_giant_job_goes_in_turns(scheduler: Scheduler) -> None:
 def test_many_lost_leases_are_reaped_in_steps_of_a_turn(
     scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "STEP_REAPED", 10)
+    monkeypatch.setattr(reaping, "STEP_REAPED", 10)
     job_id = a_job(scheduler.store, 25, per_chunk=1)
     for chunk in chunks_of(scheduler.store, job_id):
         held(scheduler.store, chunk.id)
     let_leases_expire(scheduler.store)
     _slow_machine(scheduler)
-    scheduler.reap()
+    scheduler.reaper.reap()
     assert _n_in(scheduler.store, job_id, "ready") == 10
-    scheduler.turn_seconds = 60.0
-    scheduler.reap()
+    scheduler.turns.seconds = 60.0
+    scheduler.reaper.reap()
     assert _n_in(scheduler.store, job_id, "ready") == 25
 
 
@@ -227,7 +228,7 @@ def test_many_lost_leases_are_reaped_in_steps_of_a_turn(
 
 
 @pytest.mark.parametrize("state", ["paused", "cancelling", "running", "next stage", "waiting"])
-@pytest.mark.parametrize("step", ["feed", "move_jobs", "reap"])
+@pytest.mark.parametrize("step", ["feeder.feed", "mover.move_jobs", "reaper.reap"])
 def test_a_step_does_no_more_work_for_a_job_of_many_chunks(
     sqlite_store: Store,
     redis_url: str,
@@ -255,8 +256,8 @@ def test_a_step_does_no_more_work_for_a_job_of_many_chunks(
         one = a_job(sqlite_store, 1)
         with redis_server.client() as client:
             client.flushall()
-        made.tick()
-        found = _work(sqlite_store, getattr(made, step))
+        made.run_once()
+        found = _work(sqlite_store, attrgetter(step)(made))
         made.broker.close()
         for left in (job_id, one):
             _end(sqlite_store, left)
@@ -305,7 +306,7 @@ def _cancel(scheduler: Scheduler, job_id: int) -> None:
 
 def _slow_machine(scheduler: Scheduler) -> None:
     """One job is all that fits into a turn."""
-    scheduler.turn_seconds = 0.0
+    scheduler.turns.seconds = 0.0
 
 
 def _n_in(store: Store, job_id: int, state: str) -> int:
@@ -314,7 +315,7 @@ def _n_in(store: Store, job_id: int, state: str) -> int:
 
 def _tick_until_it_is(scheduler: Scheduler, job_id: int, state: str) -> None:
     for _ in range(200):
-        scheduler.loop()
+        scheduler.run_once()
         if job_of(scheduler.store, job_id).state == state:
             return
     raise AssertionError(f"job {job_id} is {job_of(scheduler.store, job_id).state}")

@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 import redis
 
 from db import documents, jobs
+from db.chunks import ChunkSize
 from db.jobs import NewJob
-from db.selection import ChunkSize
 from tests.faults.stack import ROOT, Stack
 from tests.servers import PostgresServer, RedisServer, until
 

@@ -34,7 +34,7 @@ from tests.db.builders import (
 from tests.kinds import answer
 from tests.servers import until
 from workers.processes.process import Process
-from workers.running import chunk_run, lease
+from workers.running import chunk_run, documents_run, lease, write_behind
 from workers.settings import settings
 
 
@@ -139,7 +139,7 @@ def test_a_fault_of_the_machine_puts_the_chunk_back_and_blames_nobody(
     def broken(*_: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr(chunk_run, "runner_for", broken)
+    monkeypatch.setattr(documents_run, "runner_for", broken)
     assert _run(process, job_id).startswith("put back")
     assert outcomes(process.store, job_id) == {}
     chunk = the_chunk(process.store, job_id)
@@ -243,7 +243,7 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
 
     monkeypatch.setattr(chunks, "write", write)
-    monkeypatch.setattr(chunk_run, "FLUSH_SECONDS", -1.0)
+    monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     _run(process, job_id)
     assert lost
     assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok", "k2": "RUNNER_ERROR"}
@@ -271,7 +271,7 @@ def test_a_closing_commit_whose_answer_was_lost_leaves_the_job_complete(
 def test_results_are_written_while_a_long_chunk_runs(
     process: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunk_run, "FLUSH_SECONDS", -1.0)
+    monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     job_id = _job(process.store, "a", "b", parameters={"seconds": 0.0, "batch": 1})
     seen: list[int] = []
     original = chunks.write
@@ -337,7 +337,7 @@ def _when_it_runs(process: Process, event: Callable[[], None]) -> Callable[[int]
 
     def run(job_id: int) -> str:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(chunk_run, "runner_for", lambda *arguments: Interrupted(runner_for(*arguments)))
+            patch.setattr(documents_run, "runner_for", lambda *arguments: Interrupted(runner_for(*arguments)))
             return _run(process, job_id)
 
     return run
@@ -391,7 +391,7 @@ def test_a_lost_host_costs_no_run_of_single_documents(
             run=run, batch_documents=runner.batch_documents, batch_chars=runner.batch_chars
         )
 
-    monkeypatch.setattr(chunk_run, "runner_for", counted)
+    monkeypatch.setattr(documents_run, "runner_for", counted)
     assert _run(process, job_id) == "50 documents: 50 ok, 0 errors"
     assert len(calls) == n_calls
 

@@ -19,9 +19,9 @@ from workers.processes.crash_reports import Dead
 CHILD = """
 import faulthandler, sys, time
 from pathlib import Path
-from workers import last_words
-folder = last_words.folder_of(Path(sys.argv[1]), "a")
-file = last_words.open_file(folder, "a.1")
+from workers.processes import crash_reports
+folder = crash_reports.folder_of(Path(sys.argv[1]), "a")
+file = crash_reports.open_file(folder, "a.1")
 faulthandler.enable(file=file)
 {does}
 print("ready", flush=True)
@@ -68,8 +68,13 @@ def _dead(home: Path) -> list[Dead]:
             "TIMEOUT",
             "the work hung",
         ),
-        ("last_words.say(file, last_words.TOLD_TO_STOP)", signal.SIGKILL, "POISON", "told to stop"),
-        ("last_words.say(file, 'the device failed: x')", signal.SIGKILL, "POISON", "the device failed: x"),
+        ("crash_reports.record(file, crash_reports.TOLD_TO_STOP)", signal.SIGKILL, "POISON", "told to stop"),
+        (
+            "crash_reports.record(file, 'the device failed: x')",
+            signal.SIGKILL,
+            "POISON",
+            "the device failed: x",
+        ),
     ],
     ids=["killed", "segfault", "hang", "told to stop", "device"],
 )
@@ -83,7 +88,7 @@ def test_only_a_dead_process_is_found_and_with_what_it_said(
     words: str,
     held: tuple[int, int] | None,
 ) -> None:
-    child = _child(home, f"last_words.say_what_is_held(file, {held})\n{does}")
+    child = _child(home, f"crash_reports.record_claim(file, {held})\n{does}")
     children.append(child)
     if number is not None:
         assert _dead(home) == []
@@ -105,8 +110,8 @@ def test_a_process_that_is_stopped_is_not_dead(home: Path, children: list[subpro
 
 def test_what_was_held_is_forgotten_when_it_is_done(home: Path) -> None:
     with crash_reports.open_file(crash_reports.folder_of(home, "a"), "a.1") as file:
-        crash_reports.say_what_is_held(file, (1, 1))
-        crash_reports.say_what_is_held(file, None)
+        crash_reports.record_claim(file, (1, 1))
+        crash_reports.record_claim(file, None)
     [dead] = _dead(home)
     assert dead.held is None
     assert "killed from outside" in dead.detail
@@ -125,7 +130,7 @@ def test_a_worker_is_an_orphan_only_when_launcher_and_processes_are_dead(
     child.wait()
     [(instance, [dead])] = crash_reports.orphans(home)
     assert (instance, dead.instance) == ("a", "a.1")
-    crash_reports.forget(home, "a")
+    crash_reports.remove(home, "a")
     assert list(crash_reports.orphans(home)) == []
 
 

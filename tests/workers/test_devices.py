@@ -356,7 +356,7 @@ def test_a_driver_without_nvidia_smi_is_a_problem(tmp_path: Path, monkeypatch: p
 
 def docmill_devices(*words: str, status: int) -> str:
     script = (
-        "import sys\nfrom scheduler import cli\nsys.argv[0] = 'docmill'\ntry:\n    cli.main()\n"
+        "import sys\nfrom docmill import cli\nsys.argv[0] = 'docmill'\ntry:\n    cli.main()\n"
         "finally:\n    print(sorted({'torch', 'sqlalchemy', 'celery'} & set(sys.modules)), file=sys.stderr)"
     )
     command = [sys.executable, "-c", script, "devices", *words]

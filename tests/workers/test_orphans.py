@@ -8,7 +8,7 @@ import pytest
 
 from db.store import Store
 from tests.db.builders import a_job, held, let_leases_expire, reap, the_chunk
-from workers.processes import crash_reports, process
+from workers.processes import crash_reports, requeue
 from workers.processes.crash_reports import Dead
 
 
@@ -33,7 +33,9 @@ def test_a_dead_process_is_buried_once_and_frees_what_it_held(
     taken = held(store, the_chunk(store, job_id).id, "a.1")
     for _ in range(2):
         with store.write() as session:
-            process.bury(session, _dead(folder, detail, (taken.chunk_id, taken.fence)), is_witness=is_witness)
+            requeue.report_death(
+                session, _dead(folder, detail, (taken.chunk_id, taken.fence)), is_witness=is_witness
+            )
         after = the_chunk(store, job_id)
         assert (after.state, after.n_crashes, after.n_lost) == ("ready", *counted)
 
@@ -45,7 +47,7 @@ def test_a_hang_whose_lease_ran_out_first_is_still_a_crash(store: Store, folder:
     reap(store)
     held(store, taken.chunk_id, "b.1")
     with store.write() as session:
-        process.bury(session, _dead(folder, held=(taken.chunk_id, taken.fence)), is_witness=True)
+        requeue.report_death(session, _dead(folder, held=(taken.chunk_id, taken.fence)), is_witness=True)
     after = the_chunk(store, job_id)
     assert (after.state, after.instance, after.n_crashes, after.n_lost) == ("leased", "b.1", 1, 0)
 
@@ -56,6 +58,6 @@ def test_a_process_that_dropped_what_it_lost_and_died_idle_is_no_crash(store: St
     let_leases_expire(store)
     reap(store)
     with store.write() as session:
-        process.bury(session, _dead(folder, held=None), is_witness=True)
+        requeue.report_death(session, _dead(folder, held=None), is_witness=True)
     after = the_chunk(store, job_id)
     assert (after.n_crashes, after.n_lost) == (0, 1)

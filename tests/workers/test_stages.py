@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from db import chunks, jobs
+from db import chunks
+from db.chunks import ChunkSize
 from db.documents import NewDocument
-from db.selection import ChunkSize
 from db.store import Store
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler
@@ -59,7 +59,7 @@ def _work(process: Process, job_id: int) -> list[str]:
         for chunk in chunks_of(process.store, job_id):
             if chunk.state == "ready":
                 said.append(chunk_run.run(process, chunk.id))
-        scheduler.move_jobs()
+        scheduler.mover.move_jobs()
     return said
 
 
@@ -87,7 +87,7 @@ def test_rows_of_an_earlier_stage_are_written_once_though_their_chunk_is_run_aga
     first, second, _ = chunks_of(process.store, job_id)
     chunk_run.run(process, first.id)
     with process.store.write() as session:
-        jobs.open_some(session, job_id)
+        chunks.open_some(session, job_id)
         session.execute(
             text(
                 "INSERT INTO keyword (job_id, document_id, rank, term, score) VALUES (:job, :id, 1, :term, 1.0)"

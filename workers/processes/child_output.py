@@ -1,5 +1,5 @@
-"""What the log of a service says about its own children, for the terminal of `docmill up`: nobody reads a log file
-before something is known to be wrong."""
+"""Deaths of child processes, found in the log of a service and shown in the terminal of `docmill up`: nobody reads a
+log file before something is known to be wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 #: A line of workers.processes.logs; a child's last words have no such beginning, or a level above INFO.
 _INFO = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ (DEBUG|INFO) ")
 _DEATH = re.compile(r" WARNING docmill\.supervision \S+: (.+ ended \(.+)$")
-#: Of a last line, so much is shown.
+#: At most this much of a last line is shown.
 _MOST_CHARS = 300
 
 
@@ -22,7 +22,7 @@ class Overheard:
         self._last_line = ""
 
     def deaths(self) -> list[str]:
-        """What was told since the last call of children that ended, each with the last line before it."""
+        """The children that ended since the last call, each with the last line that it wrote."""
         found = []
         for line in self._new_lines():
             if death := _DEATH.search(line):

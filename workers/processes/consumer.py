@@ -1,4 +1,4 @@
-"""Celery's reader of messages, except that a malformed one costs nothing but itself.
+"""Celery's message consumer, except that a malformed message does no harm.
 
 Celery 5.7 refuses what it cannot decode, but a body such as `7` raises out of its loop: the worker ends and puts
 the message back, so that it and every other worker end over it again and again.
@@ -12,7 +12,7 @@ from typing import Any
 from celery.worker import consumer, state
 from vine import promise
 
-#: What reading a message of the wrong shape raises; a lost connection is none of these.
+#: What reading a malformed message raises. A lost connection raises something else.
 MALFORMED = (TypeError, ValueError, AttributeError, LookupError, RecursionError)
 
 
@@ -27,7 +27,7 @@ class Consumer(consumer.Consumer):
                 _refuse_time_limits(message.headers)
                 return handle(message)
             except MALFORMED as error:
-                # It may have been counted as work in hand already, and no further message would be fetched.
+                # It may count as work in progress already; then no further message would be fetched.
                 for request in [r for r in state.reserved_requests if r.message is message]:
                     state.task_ready(request)
                 return self.on_invalid_task(None, message, error)
@@ -39,4 +39,4 @@ def _refuse_time_limits(headers: Any) -> None:
     """docmill sends none. One of the wrong shape would raise when the only place in the pool is taken already,
     and that place would never be free again."""
     if isinstance(headers, dict) and headers.get("timelimit") not in (None, [None, None]):
-        raise ValueError("a message with a time limit is none of docmill's")
+        raise ValueError("docmill sends no message with a time limit")

@@ -1,8 +1,8 @@
-"""What a worker's processes leave on the disk: a file each, locked as long as the process lives. A file that nobody
-locks is the proof of a death, and says what it died of and what it held.
+"""Crash files: each worker process has one, and locks it as long as it lives. An unlocked file proves that its process
+is dead, and says why it died and what it held.
 
-A folder for each launched worker, named by its instance, in $DOCMILL_HOME/instances; in it `launcher` (locked by
-the launcher and the Celery process) and a file for each process that runs documents.
+$DOCMILL_HOME/instances has a folder for each launched worker, named by its instance. In it are the file `launcher`
+(locked by the launcher and by the Celery process) and a file for each process that runs documents.
 """
 
 from __future__ import annotations
@@ -16,26 +16,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: How faulthandler begins when its time has run out.
+from db.states import ErrorCode
+
+#: The first words of faulthandler when its time has run out.
 _HUNG = "Timeout ("
-#: What a process leaves that was ended in order (Celery's cold shutdown): its death counts as no crash.
+#: Written by a process that was told to end (Celery's cold shutdown): its death is not a crash.
 TOLD_TO_STOP = "told to stop"
 _HOLDS = "holds "
 _LAUNCHER = "launcher"
-#: A folder that proves nothing (another boot, or another machine) is kept so long.
+#: A folder that proves nothing (of another boot, or another machine) is kept this long.
 KEEP_SECONDS = 7 * 86_400.0
 
 
 @dataclass(frozen=True)
 class Dead:
-    """A process that is dead for certain, and its file."""
+    """A process that is certainly dead, and its file."""
 
     path: Path
-    #: The instance under which it claimed.
+    #: Its claims name this instance.
     instance: str
     #: The Celery process that started it.
     parent_pid: int
-    #: (chunk, fence) of what it was working on.
+    #: (chunk, fence) of the claim that it was working on.
     held: tuple[int, int] | None
     code: str
     detail: str
@@ -53,10 +55,11 @@ def folder_of(home: Path, launched: str) -> Path:
 
 
 def lock_launcher(folder: Path) -> IO[str]:
-    """To be kept open as long as the worker lives. It says of which boot of which machine its processes are."""
+    """The launcher's file, locked; the caller keeps it open as long as the worker lives. It names the machine and its
+    boot."""
     lock = (folder / _LAUNCHER).open("w", encoding="utf-8")
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    # Only now: what can be read here and is not locked was locked once.
+    # Written after locking: a file that has content and no lock was locked once.
     lock.write(_boot())
     lock.flush()
     return lock
@@ -70,33 +73,33 @@ def open_file(folder: Path, instance: str) -> IO[str]:
     return file
 
 
-def say_what_is_held(file: IO[str], held: tuple[int, int] | None) -> None:
-    """Note (chunk, fence) before the work on it, None after it."""
+def record_claim(file: IO[str], held: tuple[int, int] | None) -> None:
+    """Write (chunk, fence) before the work on it, and None after it."""
     os.ftruncate(file.fileno(), 0)
     if held is not None:
         os.lseek(file.fileno(), 0, os.SEEK_SET)
         os.write(file.fileno(), f"{_HOLDS}{held[0]} {held[1]}\n".encode())
 
 
-def say(file: IO[str], words: str) -> None:
-    """Leave a last word. Safe in a signal handler."""
+def record(file: IO[str], words: str) -> None:
+    """Add a line that says why the process ends. Safe in a signal handler."""
     os.write(file.fileno(), f"{words}\n".encode())
 
 
 def dead_in(folder: Path) -> Iterator[Dead]:
-    """The processes of one worker that are dead."""
+    """The dead processes of one worker."""
     for path in sorted(folder.glob("*.txt")):
         if not _is_locked(path):
             yield _read(path)
 
 
 def orphans(home: Path) -> Iterator[tuple[str, list[Dead]]]:
-    """(instance, its processes) of each worker of this home of which nobody lives any more, on this machine since
-    its last boot. To be ended with `forget`."""
+    """(instance, its processes) of each worker of this home that is dead with its launcher and all its processes, on
+    this machine since its last boot. Call `remove` when they are dealt with."""
     for folder in sorted((home / "instances").glob("*")):
         if not _is_of_this_boot(folder):
             if time.time() - folder.stat().st_mtime > KEEP_SECONDS:
-                forget(home, folder.name)
+                remove(home, folder.name)
             continue
         if _is_locked(folder / _LAUNCHER):
             continue
@@ -106,8 +109,8 @@ def orphans(home: Path) -> Iterator[tuple[str, list[Dead]]]:
             yield folder.name, dead
 
 
-def forget(home: Path, launched: str) -> None:
-    """Remove what a worker left."""
+def remove(home: Path, launched: str) -> None:
+    """Remove the files of a worker."""
     shutil.rmtree(home / "instances" / launched, ignore_errors=True)
 
 
@@ -119,8 +122,8 @@ def _is_of_this_boot(folder: Path) -> bool:
 
 
 def _boot() -> str:
-    """This boot of this machine. A lock in a shared folder may not be seen from another machine, so that a file
-    without one proves nothing there."""
+    """This boot of this machine. Another machine may not see a lock in a shared folder, so an unlocked file proves
+    nothing there."""
     return f"{os.uname().nodename} {Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
 
 
@@ -137,27 +140,32 @@ def _is_locked(path: Path) -> bool:
 
 def _read(path: Path) -> Dead:
     instance, _, parent = path.stem.rpartition(".")
+    return Dead(path, instance, int(parent), *read(path))
+
+
+def read(path: Path) -> tuple[tuple[int, int] | None, str, str]:
+    """((chunk, fence) of what the process held, error code, sentence) from the crash file of a dead process."""
     lines = path.read_text(encoding="utf-8", errors="replace").strip("\0 \n").splitlines()
     held = None
     if lines and lines[0].startswith(_HOLDS):
         chunk_id, fence = lines.pop(0).removeprefix(_HOLDS).split()
         held = int(chunk_id), int(fence)
-    return Dead(path, instance, int(parent), held, *cause(lines))
+    return held, *_cause(lines)
 
 
-def cause(lines: list[str]) -> tuple[str, str]:
-    """(error code, sentence): a hang, a fatal signal, or nothing was left."""
+def _cause(lines: list[str]) -> tuple[str, str]:
+    """(error code, sentence): a hang, a fatal signal, or no trace at all."""
     if not lines:
         return (
-            "POISON",
+            ErrorCode.POISON,
             "the process was killed from outside; if nobody did it, it may have run out of memory",
         )
     first = lines[0]
     if TOLD_TO_STOP in lines:
-        return "POISON", TOLD_TO_STOP
-    # The newest thread comes first. The work is done in the oldest one.
+        return ErrorCode.POISON, TOLD_TO_STOP
+    # faulthandler lists the newest thread first. The work is done in the oldest one.
     work = "\n".join(lines).rpartition("most recent call first")[2].splitlines()
     at = next((line.strip() for line in work if line.lstrip().startswith("File ")), "")
     if first.startswith(_HUNG):
-        return "TIMEOUT", f"the work hung {at}".strip()
-    return "POISON", f"{first[:200]} {at}".strip()
+        return ErrorCode.TIMEOUT, f"the work hung {at}".strip()
+    return ErrorCode.POISON, f"{first[:200]} {at}".strip()

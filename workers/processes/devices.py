@@ -17,7 +17,7 @@ _GRAMMAR = re.compile(r"auto|cpu(?::(?P<n>\d+))?|cuda(?::(?P<which>\d+(?:,\d+)*)
 
 @dataclass(frozen=True)
 class Device:
-    """One device, and what a worker's environment must say before its interpreter starts."""
+    """One device, and the environment that a worker on it must start with."""
 
     #: "cuda-0", "cpu-1": part of the worker's name.
     name: str
@@ -32,7 +32,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Decision:
-    """The devices that were asked for, why these, and what somebody should look at."""
+    """The devices that were asked for, the reason, and problems to look at."""
 
     asked: str
     devices: Sequence[Device]
@@ -88,7 +88,7 @@ def _auto(listing: Listing) -> tuple[list[Device], str]:
 
 
 def _cuda(listing: Listing, which: str | None) -> list[Device]:
-    """The GPUs of these numbers, or all. An error if there is none: whoever writes cuda wants no CPU."""
+    """The GPUs of these numbers, or all. An error if there are none: who asks for cuda does not want the CPU."""
     numbered = _numbered(listing)
     if not numbered:
         reasons = "".join(f"; {problem}" for problem in listing.problems)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The first call on a machine with eight GPUs, which wakes them up, took a quarter of that.
+#: On a machine with eight GPUs, the first call, which wakes them up, took a quarter of this.
 SMI_SECONDS = 60.0
 #: The driver has an entry here for each GPU, whether or not nvidia-smi is installed.
 DRIVER_FOLDER = Path("/proc/driver/nvidia/gpus")
@@ -49,7 +49,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Listing:
-    """What nvidia-smi said: what there is, what is not well, and a sentence on both."""
+    """What nvidia-smi lists, why, and the problems that it reports."""
 
     gpus: Sequence[Gpu]
     why: str
@@ -138,7 +138,7 @@ def _parsed(said: str) -> list[Gpu]:
 
 
 def _complaint(said: str) -> str:
-    """Every line that lists nothing: a GPU that fell off the bus is told of among the others."""
+    """The lines that list no GPU: a GPU that fell off the bus is reported in one of them."""
     lines = [line.strip() for line in said.splitlines() if not (_GPU.match(line) or _SLICE.match(line))]
     return "; ".join(line for line in lines if line and not _NO_GPU.search(line))[:500]
 

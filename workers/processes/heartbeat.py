@@ -1,4 +1,4 @@
-"""A thread that keeps the rows of this process's workers (or of its scheduler) fresh, forgets what was lost long ago,
+"""A thread that refreshes the rows of this process's workers (or of its scheduler), deletes old rows of lost processes,
 and notices when a newer docmill has upgraded the store."""
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Heartbeat:
         self, settings: Settings, members: Sequence[Member], leave_seconds: float = LEAVE_SECONDS
     ) -> None:
         self.members = members
-        #: Why nothing may be claimed any more, in words: the store is newer than this code. None: all is well.
+        #: Why nothing may be claimed any more: the store is newer than this code. None if it is not.
         self.outdated: str | None = None
         self._settings = settings
         self._leave_seconds = leave_seconds
@@ -85,7 +85,7 @@ class Heartbeat:
             registry.leave(session, [member.instance for member in self.members])
 
     def _survive(self, store: Store, step: Callable[[Store], None]) -> None:
-        """Whatever the store says, work goes on without being registered; it is told once."""
+        """If the store fails, the work goes on without being registered. This is logged once."""
         try:
             step(store)
         except SQLAlchemyError as error:

@@ -1,4 +1,5 @@
-"""One Celery worker for each device, pinned before its interpreter starts. Imports neither Celery nor torch."""
+"""Starts one Celery worker for each device, pinned to it before its interpreter starts. Imports neither Celery nor
+torch."""
 
 from __future__ import annotations
 
@@ -9,20 +10,19 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO
 
 from sqlalchemy.orm import Session
 
-from db import chunks, registry
+from db import registry
 from db.registry import Member
-from db.store import Store, is_infrastructure_error, newer_schema
+from db.store import newer_schema
 from workers.names import queue_of
-from workers.processes import crash_reports
+from workers.processes import crash_reports, requeue
 from workers.processes.devices import Device
 from workers.processes.heartbeat import Heartbeat, member
 from workers.processes.liveness import SignOfLife
-from workers.processes.process import bury
 from workers.processes.supervision import Child, stop_all
 from workers.settings import Settings
 
@@ -43,7 +43,9 @@ class Launcher:
 
     def run(self) -> None:
         sign = SignOfLife(self.settings, "worker")
-        self._in_the_store(self._bury_orphans, "free what an earlier launcher's workers held")
+        requeue.try_in_the_store(
+            self.settings.url, self._requeue_orphans, "requeue what an earlier launcher's workers held"
+        )
         try:
             with self.heartbeat:
                 while not self.stopping.is_set():
@@ -54,14 +56,14 @@ class Launcher:
                 stop_all(self.workers, self.settings.grace_seconds)
         finally:
             stop_all(self.workers, self.settings.grace_seconds)
-            self._in_the_store(self._give_back, "give chunks back")
+            requeue.give_back(self.settings.url, [one.instance for one in self._members])
             for lock in self._locks:
                 lock.close()
             for one in self._members:
-                crash_reports.forget(self.settings.home_path, one.instance)
+                crash_reports.remove(self.settings.home_path, one.instance)
 
     def _look_after_workers(self) -> None:
-        """Keep them up; while the store is newer than this code, keep them down, and wait."""
+        """Keep the workers running. While the store is newer than this code, keep them stopped."""
         if self.heartbeat.outdated is None:
             for worker in self.workers:
                 worker.keep_up()
@@ -91,8 +93,8 @@ class Launcher:
         return Child(name, command, pinned, processors=device.processors, inherits=inherits)
 
     def _free_name(self, device: Device) -> tuple[str, IO[str]]:
-        """The first free name for a worker on this device, locked as long as the worker lives: one that
-        outlives its launcher for a moment still has its own."""
+        """The first free name for a worker on this device. It is locked as long as the worker lives, so that a worker
+        that outlives its launcher for a moment keeps its name."""
         folder = self.settings.home_path / "workers"
         folder.mkdir(parents=True, exist_ok=True)
         host = re.sub(r"[^\w.-]", "_", os.uname().nodename)
@@ -108,29 +110,12 @@ class Launcher:
             return name, lock
         raise RuntimeError(f"a thousand workers of {device.name} are running here")
 
-    def _give_back(self, session: Session) -> None:
-        """What a killed worker held goes back at once, and is no crash: it was told to stop."""
-        for one in self._members:
-            chunks.give_back(session, one.instance)
-
-    def _bury_orphans(self, session: Session) -> None:
-        """Workers of this home that died with their launcher: what they held need not wait for its lease."""
+    def _requeue_orphans(self, session: Session) -> None:
+        """Workers of this DOCMILL_HOME died with their launcher: what they held need not wait for its lease."""
         if newer_schema(session):
             return
         for instance, dead in crash_reports.orphans(self.settings.home_path):
             for one in dead:
-                bury(session, one, is_witness=False)
+                requeue.report_death(session, one, is_witness=False)
             registry.leave(session, [instance])
-            crash_reports.forget(self.settings.home_path, instance)
-
-    def _in_the_store(self, step: Callable[[Session], None], what: str) -> None:
-        store = Store(self.settings.url)
-        try:
-            with store.write() as session:
-                step(session)
-        except Exception as error:
-            if not is_infrastructure_error(error):
-                raise
-            log.warning("cannot %s: the leases will run out by themselves", what)
-        finally:
-            store.close()
+            crash_reports.remove(self.settings.home_path, instance)

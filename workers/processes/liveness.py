@@ -1,7 +1,7 @@
-"""The sign of life of a process that stays: a file whose time it renews while its own loop turns.
+"""The heartbeat file of a long-running process: the process touches it while its main loop runs.
 
-It says nothing of others: a scheduler is well while Redis is away or no worker answers. `docmill doctor` looks at the
-whole; `docmill alive` reads this, and is a container's health check.
+It says nothing about other parts: a scheduler is alive while Redis is away or no worker answers. `docmill doctor`
+looks at all of them; `docmill alive` reads this file, and is a container's health check.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from pathlib import Path
 
 from workers.settings import Settings
 
-#: A step of the loop may wait so long for a store or a Redis that hangs; then something is wrong with the process.
+#: A step of the loop may wait this long for a store or a Redis that hangs. After that the process itself is at fault.
 MAX_AGE_SECONDS = 90.0
-#: The file is renewed so often at most.
+#: The file is touched at most this often.
 BEAT_SECONDS = 1.0
 
 
 class SignOfLife:
-    """Of one part: "scheduler" or "worker"."""
+    """The heartbeat file of one part: "scheduler" or "worker"."""
 
     def __init__(self, settings: Settings, part: str) -> None:
         self._path = path_of(settings, part)
         self._beaten_at = float("-inf")
 
     def beat(self) -> None:
-        """Cheap when called often. A full disk does not end the caller: the missing sign tells of it."""
+        """Cheap when called often. A full disk does not end the caller: the old file shows the problem."""
         if time.monotonic() - self._beaten_at < BEAT_SECONDS:
             return
         self._beaten_at = time.monotonic()

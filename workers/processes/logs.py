@@ -11,7 +11,7 @@ def to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s %(processName)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # Its progress comes through the job's note; a line for each of its steps would bury the rest.
+    # Its progress is in the job's note; a line for each step would hide the rest.
     logging.getLogger("gensim").setLevel(logging.WARNING)
 
 

@@ -1,7 +1,7 @@
-"""One worker process: what it holds for its whole life, how it is asked to stop, how its death is told.
+"""One worker process: its state, how it is told to stop, and how its death becomes known.
 
-A process that is stopped from outside leaves no chance to write anything; so the next process of the same
-worker reads what the last one left in its crash file, and frees the chunks it held.
+A process that is killed from outside cannot write anything any more. So the next process of the same worker reads the
+crash file of the dead one, and requeues the chunks that it held.
 """
 
 from __future__ import annotations
@@ -15,21 +15,16 @@ import signal
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from sqlalchemy.orm import Session
-
-from db import chunks
 from db.chunks import Claim, Holder
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error, newer_schema
 from workers.processes import crash_reports
-from workers.processes.crash_reports import Dead
+from workers.processes.requeue import report_death
 from workers.settings import Settings, settings
 
 log = logging.getLogger("docmill.worker")
 
 _PR_SET_PDEATHSIG = 1
-#: Why a worker that was killed as a whole held something.
-_KILLED_AS_A_WHOLE = "its worker was killed as a whole, from outside"
 
 
 @dataclass
@@ -39,11 +34,11 @@ class Process:
     settings: Settings
     store: Store
     crash_file: IO[str]
-    #: Random: this process, of all that ever ran.
+    #: Random, so that no other process, now or later, has the same.
     instance: str = field(default_factory=lambda: f"{settings().instance}.{secrets.token_hex(4)}")
-    #: Set by a signal: give the chunk back after the batch that is running.
+    #: Set by a signal: requeue the chunk after the current batch.
     stopping: bool = False
-    #: Lessons of this process: kind and stage -> documents that went through together at most.
+    #: Learned by this process: kind and stage -> how many documents at most fit into memory together.
     batch_limits: dict[tuple[str, int], int] = field(default_factory=dict)
 
     @property
@@ -52,29 +47,29 @@ class Process:
 
     @property
     def holder(self) -> Holder:
-        """As it claims."""
+        """This process, as it claims."""
         return Holder(self.name, self.instance)
 
     def holds(self, claim: Claim | None) -> None:
-        """Note what is being worked on, for those who find this process dead; None when it is done."""
-        crash_reports.say_what_is_held(self.crash_file, (claim.chunk_id, claim.fence) if claim else None)
+        """Record the claim that is worked on, for those who find this process dead; None when it is done."""
+        crash_reports.record_claim(self.crash_file, (claim.chunk_id, claim.fence) if claim else None)
 
     def watch(self, seconds: float) -> None:
-        """End this process, with a traceback in the crash file, unless called again within `seconds`. Runs
-        outside the interpreter, so that code which hangs in C cannot hold it up."""
+        """End this process, with a traceback in the crash file, unless called again within `seconds`. The watch runs
+        outside the interpreter, so that code which hangs in C cannot delay it."""
         faulthandler.dump_traceback_later(seconds, exit=True, file=self.crash_file)
 
     def watch_no_more(self) -> None:
         faulthandler.cancel_dump_traceback_later()
 
     def die(self, why: str) -> None:
-        """Leave at once (a device that is beyond repair for this process); the next process tells why."""
-        crash_reports.say(self.crash_file, why)
+        """End at once, because this process cannot use its device any more. The next process reports why."""
+        crash_reports.record(self.crash_file, why)
         os._exit(70)
 
     def leave(self) -> None:
-        """End at once and in order: nobody counts a crash."""
-        crash_reports.say(self.crash_file, crash_reports.TOLD_TO_STOP)
+        """End at once, because it was told to: no crash is counted."""
+        crash_reports.record(self.crash_file, crash_reports.TOLD_TO_STOP)
         os._exit(0)
 
 
@@ -90,7 +85,8 @@ def current() -> Process:
 
 
 def start() -> None:
-    """To be called once in a fresh worker process: frees what dead ones of the same worker held."""
+    """Called once in a new worker process: sets the signal handlers, and requeues what dead processes of the same
+    worker held."""
     process = current()
     signal.signal(signal.SIGUSR2, _on_stop_signal)
     signal.signal(signal.SIGTERM, _on_term)
@@ -102,41 +98,25 @@ def start() -> None:
             with process.store.write() as session:
                 if newer_schema(session):
                     return
-                bury(session, dead, is_witness=dead.parent_pid == os.getppid())
+                report_death(session, dead, is_witness=dead.parent_pid == os.getppid())
             dead.path.unlink(missing_ok=True)
     except Exception as error:
-        # The scheduler frees them when their lease runs out; the file stays, for the next start.
+        # The scheduler requeues the chunks when their lease runs out. The file stays for the next start.
         if not is_infrastructure_error(error):
             raise
         log.warning("cannot reach the store yet: %s", words(error))
-
-
-def bury(session: Session, dead: Dead, *, is_witness: bool) -> None:
-    """Free what a dead process held. It counts as a crash only for a witness: the worker that started it and
-    lived on. A worker that was killed as a whole says nothing about a document."""
-    freed: list[int] = []
-    if dead.was_told_to_stop:
-        chunks.give_back(session, dead.instance)
-    elif is_witness:
-        freed = chunks.crashed(session, dead.instance, dead.code, dead.detail)
-        if not freed and dead.held is not None:
-            chunks.crashed_late(session, *dead.held, dead.code, dead.detail)
-    else:
-        freed = chunks.lost(session, dead.instance, _KILLED_AS_A_WHOLE)
-    if freed:
-        log.warning("a process before this one died (%s); frees chunks %s", dead.detail, freed)
 
 
 def _start() -> Process:
     now = settings()
     instance = f"{now.instance}.{secrets.token_hex(4)}"
     file = crash_reports.open_file(crash_reports.folder_of(now.home_path, now.instance), instance)
-    # Made without connecting: a store that is away for a moment must not keep the handlers from being set.
+    # This does not connect yet: the handlers must be set even if the store is away for a moment.
     return Process(now, Store(now.url), file, instance)
 
 
 def _die_with_the_parent() -> None:
-    """A process whose Celery worker was killed would go on with its chunk beside the next one's, on one device."""
+    """Without this, a process whose Celery parent was killed would go on beside the next one, on the same device."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -145,7 +125,7 @@ def _on_stop_signal(*_: Any) -> None:
 
 
 def _on_term(*_: Any) -> None:
-    """Leave word, then die of the signal. The store is not asked here: this may be the middle of a write."""
-    crash_reports.say(current().crash_file, crash_reports.TOLD_TO_STOP)
+    """Record why, then die of the signal. The store is not used here: this may be the middle of a write."""
+    crash_reports.record(current().crash_file, crash_reports.TOLD_TO_STOP)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)

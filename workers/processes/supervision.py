@@ -1,6 +1,6 @@
-"""A child process that is kept up: restarted with backoff, told to stop, killed when it does not.
+"""A supervised child process: restarted with backoff, told to stop, killed if it does not.
 
-It has a session of its own, so that Ctrl-C reaches its parent alone, and gets SIGTERM when its parent dies
+It has its own session, so that Ctrl-C reaches its parent alone, and gets SIGTERM when its parent dies
 (PR_SET_PDEATHSIG), so that none is left behind.
 """
 
@@ -21,12 +21,12 @@ from workers.processes.child_output import said
 log = logging.getLogger("docmill.supervision")
 
 _PR_SET_PDEATHSIG = 1
-#: A child that lived so long had started well: its next restart is immediate.
+#: A child that lived at least this long had started well: its next restart is immediate.
 HEALTHY_SECONDS = 60.0
 MAX_BACKOFF_SECONDS = 30.0
-#: One that died before counts as up again after so long.
+#: A child that died counts as running again after this time.
 STEADY_SECONDS = 15.0
-#: A last line is looked for in so much of a log.
+#: The last line is looked for in this much of the end of a log.
 _TAIL_BYTES = 10_000
 #: Python, and what it starts in turn, does not look for modules in the current folder: a package `db` or `workers`
 #: there would replace ours.
@@ -53,7 +53,7 @@ class Child:
     _restart_at: float = 0.0
 
     def keep_up(self) -> None:
-        """Start it if it is not there and its backoff is over; to be called now and then."""
+        """Start it if it is not there and its backoff is over. Call it regularly."""
         if self.process is not None:
             code = self.process.poll()
             if code is None:
@@ -71,7 +71,7 @@ class Child:
         return self.is_alive() and (self._backoff_seconds == 0 or has_lived > STEADY_SECONDS)
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Tell it to stop."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
 
@@ -82,7 +82,7 @@ class Child:
         try:
             self.process.wait(max(0.05, seconds))
         except subprocess.TimeoutExpired:
-            log.warning("%s did not end in time and is killed", self.name)
+            log.warning("%s did not stop in time and is killed", self.name)
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
@@ -135,7 +135,7 @@ class Child:
 
 
 def stop_all(children: Sequence[Child], seconds: float) -> None:
-    """Ask all to end, together; kill those that outlast `seconds`."""
+    """Tell all to stop, together; kill those that still run after `seconds`."""
     for child in children:
         child.terminate()
     until = time.monotonic() + seconds

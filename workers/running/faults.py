@@ -1,4 +1,4 @@
-"""Telling faults apart: the document's, the device's, the infrastructure's."""
+"""Whose fault an exception is: the document's, the device's, or the infrastructure's."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.database_errors import words
 from db.errors import FencedError, StoreError
+from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError, ModelFileError, StorageError
 from workers.running.lease import StopRequestedError
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
-#: After one of these every later call on the device fails too: the process has to go.
+#: After one of these errors every later call on the device fails too: the process has to end.
 _STICKY = re.compile(
     r"device-side assert|illegal memory access|unspecified launch failure|CUDA error: (?!out of memory)"
     r"|uncorrectable ECC|CUDNN_STATUS_EXECUTION_FAILED",
@@ -24,7 +25,7 @@ _STICKY = re.compile(
 #: Errors whose message is docmill's own, and quotes no document.
 _OURS = (ModelFileError, StorageError, StoreError)
 
-#: What the operating system says when the machine, not the input, is at fault.
+#: Errors of the operating system for which the machine is at fault, not the input.
 _MACHINE_ERRNOS = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -37,22 +38,22 @@ _MACHINE_ERRNOS = {
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Too much at once, on the host or the device: a smaller batch may fit."""
+    """Whether memory ran out, on the host or the device: a smaller batch may fit."""
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and bool(_OUT_OF_MEMORY.search(str(error)))
     )
 
 
 def is_sticky(error: BaseException) -> bool:
-    """The device is of no more use to this process."""
+    """Whether this process cannot use the device any more."""
     return (
         isinstance(error, RuntimeError) and not is_out_of_memory(error) and bool(_STICKY.search(str(error)))
     )
 
 
 def is_not_the_documents(error: BaseException) -> bool:
-    """Not to be blamed on any document: store, model files, a lost lease, a stop, a broken device. What the database
-    says while a runner reads from it is never about the documents that are run."""
+    """Whether no document is to blame: store, model files, a lost lease, a stop, a broken device. An error of the
+    database while a runner reads from it is never about the documents that are run."""
     return (
         isinstance(error, (*_OURS, FencedError, StopRequestedError, SQLAlchemyError))
         or is_sticky(error)
@@ -66,8 +67,8 @@ def as_document_error(error: Exception) -> DocumentError:
     if isinstance(error, DocumentError):
         return error
     if is_out_of_memory(error):
-        return DocumentError("MEMORY", "this document alone needs more memory than the worker has")
-    return DocumentError("RUNNER_ERROR", f"{type(error).__name__}: {str(error)[:200]}")
+        return DocumentError(ErrorCode.MEMORY, "this document alone needs more memory than the worker has")
+    return DocumentError(ErrorCode.RUNNER_ERROR, f"{type(error).__name__}: {str(error)[:200]}")
 
 
 def in_words(error: BaseException) -> str:

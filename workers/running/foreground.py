@@ -1,4 +1,4 @@
-"""Running a job's documents here and now, outside any worker: for `docmill repro` and `docmill verify`.
+"""Running a job's documents in this process, outside any worker: for `docmill repro` and `docmill verify`.
 
 Reads the store and never writes to it; keeps no lease; the runners are those that a worker would open.
 """
@@ -23,7 +23,7 @@ from workers.settings import Settings
 
 @dataclass(frozen=True)
 class PastJob:
-    """What a job asked for, with the model version it used."""
+    """What an ended job asked for, with the model version that it used."""
 
     id: int
     kind: Kind
@@ -52,7 +52,7 @@ def run_one(
         setup = setup_for(store, settings, job.kind, stage, job, beat)
         fresh = [row for row in made if row.table in results.by_model_version()]
         if setup.corpus is not None and fresh:
-            # The search has to know the vector that was made a moment ago, and that no store has.
+            # The search needs the vector that was just made, which is not in the store.
             setup = replace(setup, corpus=_with(setup.corpus, document, fresh[0]))
         [result] = stage.open(setup).run([_as_read(document, stage)])
         if isinstance(result, DocumentError):
@@ -81,7 +81,7 @@ def run_again(
 
 
 def _no_beat() -> None:
-    """Nobody waits for a lease here."""
+    """There is no lease here."""
 
 
 def _as_read(document: Document, stage: Stage) -> Document:

@@ -1,8 +1,8 @@
-"""Keeping hold of a chunk: the lease is renewed because work goes on, never by a clock alone.
+"""Keeping the lease of a chunk: it is renewed because the work goes on, never just because time passes.
 
-Work says so itself (`beat`). Between two beats, inside a single call that cannot say anything, a keeper's thread
-looks whether the process uses CPU time, and renews the lease while it does; but a step that has used `lease_seconds`
-of CPU time without a beat is a busy loop, and a process that uses none hangs. Both end with a traceback.
+The work sends heartbeats (`beat`). Between two of them, inside a single long call, the keeper thread checks whether the
+process uses CPU time, and renews the lease while it does. But a step that has used `lease_seconds` of CPU time without
+a heartbeat is a busy loop, and a process that uses no CPU time hangs. Both are ended with a traceback.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ log = logging.getLogger("docmill.worker")
 
 T = TypeVar("T")
 
-#: What a training says of itself is stored so often at most.
+#: A training's progress is stored at most this often.
 NOTE_SECONDS = 1.0
-#: While the store is away, try again so often.
+#: The pause between two tries while the store is away.
 RETRY_SECONDS = 1.0
-#: The keeper looks so often. It renews a little later than a beat would, which so nearly always comes first.
+#: The pause between two checks of the keeper. It renews a little later than a heartbeat would, so that the heartbeat
+#: nearly always comes first.
 LOOK_SECONDS = 0.5
 BY_BEAT, BY_KEEPER = 1 / 4, 1 / 3
-#: What faulthandler is given to end a process at once.
+#: The time that faulthandler is given, to end the process at once.
 AT_ONCE = 0.01
 
 
 class StopRequestedError(Exception):
-    """This worker was told to stop; the chunk goes back unharmed."""
+    """This worker was told to stop; the chunk is given back."""
 
 
 class Lease:
@@ -51,7 +52,7 @@ class Lease:
         self._pace = Pace()
         #: CPU seconds that a step may use without a beat.
         self._limit = self.seconds
-        #: Until then a model is being loaded: a disk may be slow, and reading it uses no CPU time.
+        #: A model is being loaded until then: a disk may be slow, and reading it uses no CPU time.
         self._loads_until = float("-inf")
         self._renewed_at = time.monotonic()
         self._watched_at = float("-inf")
@@ -61,8 +62,8 @@ class Lease:
         self._writes = threading.Lock()
 
     def beat(self, note: str | None = None) -> None:
-        """Say that work went on. Cheap when called often. Raises FencedError once the chunk is lost (the job
-        was cancelled, another worker has it) and StopRequestedError when this worker is to stop."""
+        """Send a heartbeat: the work goes on. Cheap when called often. Raises FencedError once the chunk is lost (the
+        job was cancelled, or another worker has it) and StopRequestedError when this worker has to stop."""
         if self.process.stopping:
             raise StopRequestedError
         if self._lost is not None:
@@ -76,12 +77,12 @@ class Lease:
             self._noted, self._noted_at = note or "", moment
 
     def renewed(self) -> None:
-        """A write has just prolonged the lease."""
+        """A write has just extended the lease."""
         self._renewed_at = time.monotonic()
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Hold on to the chunk through work that cannot beat, while it uses CPU time."""
+        """Keep the lease during work that sends no heartbeats, while it uses CPU time."""
         ended = threading.Event()
         keeper = threading.Thread(target=self._keep, args=(ended,), name="lease", daemon=True)
         keeper.start()
@@ -94,7 +95,7 @@ class Lease:
 
     @contextmanager
     def loading(self) -> Iterator[None]:
-        """Keep the lease while a model is loaded, which may wait for a disk; for `load_seconds` at most."""
+        """Keep the lease while a model is loaded, which may wait for a disk: at most `load_seconds`."""
         self._limit = limit = self.process.settings.load_seconds
         self._loads_until = time.monotonic() + limit
         self._pace.beat()
@@ -119,8 +120,8 @@ class Lease:
                 self._renew_beside_the_work()
 
     def _renew_beside_the_work(self) -> None:
-        """From the keeper's thread. While the work itself writes, nobody takes the chunk away, and waiting for its
-        transaction would keep the keeper from looking."""
+        """Runs in the keeper thread. While the work itself writes, nobody takes the chunk away, and waiting for its
+        transaction would keep the keeper from checking."""
         if not self._writes.acquire(blocking=False):
             return
         try:
@@ -134,7 +135,7 @@ class Lease:
         return time.monotonic() - self._renewed_at > self.seconds * share
 
     def _watch(self, seconds: float) -> None:
-        """Have the process ended after so many seconds in which neither a beat nor CPU time is seen."""
+        """Have the process ended after `seconds` with neither a heartbeat nor CPU time."""
         moment = time.monotonic()
         if moment - self._watched_at > min(1.0, self.seconds / 10):
             self.process.watch(seconds)
@@ -146,7 +147,7 @@ class Lease:
                 chunks.renew(session, self.claim, self.seconds, note)
             self.renewed()
         except Exception as error:
-            # The work may end before the lease does; if not, its fence keeps it from doing harm.
+            # The work may end before the lease does. If not, the fence keeps it from doing harm.
             if not is_infrastructure_error(error):
                 raise
             log.warning("cannot renew the lease of chunk %d: %s", self.claim.chunk_id, words(error))

@@ -1,5 +1,5 @@
-"""What a stage is opened with: parameters, the checked model folder, the stored vectors. Knows no lease and no
-claim, so that a stage can be opened outside a worker too."""
+"""What a stage is opened with: parameters, the checked model folder, the stored vectors. This module knows no lease and
+no claim, so that a stage can be opened outside a worker too."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from db import evaluations, model_versions, results
 from db.store import Store
-from nlp_tasks import model_files, pulse
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
@@ -42,8 +42,8 @@ def setup_for(
     beat: Callable[[], None],
     as_of: datetime | None = None,
 ) -> Setup:
-    """The set-up of a stage. Raises ModelFileError when a model's files are not whole. The vectors are those of the
-    documents that are the latest now, or were at `as_of`."""
+    """The set-up of a stage. Raises ModelFileError when a model's files are missing or damaged. The vectors are
+    those of the documents that are the latest now, or were at `as_of`."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
     return Setup(
@@ -114,7 +114,7 @@ def stored_vectors(
     terms: list[bytes] = []
     with store.read() as session:
         found = results.vectors(session, version_id, collection_id, as_of, with_terms=with_terms)
-        for id_, key, vector, words in pulse.beating(found):
+        for id_, key, vector, words in heartbeat.beating(found):
             ids.append(id_)
             keys.append(key)
             blocks.append(vector)

@@ -1,7 +1,8 @@
-"""Whether this process goes on, told from its own CPU time: slow is not dead, and busy is not yet at work.
+"""Whether this process makes progress, judged by its CPU time: a slow process is not dead, and a busy one may be in an
+endless loop.
 
-A machine that gives a process a tenth of a core stretches every step tenfold, and its CPU time just the same. So a
-step is measured in CPU time, and only a process that uses none is judged by the clock.
+On a machine that gives a process a tenth of a core, every step takes ten times as long, but uses the same CPU time. So
+steps are measured in CPU time, and only a process that uses none is judged by the clock.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import threading
 import time
 from pathlib import Path
 
-#: Of the time that has passed, the least share of one core that is taken for work.
+#: The smallest share of one core that counts as work.
 LEAST_SHARE = 0.01
 
 
 class Pace:
-    """What this process does between two heartbeats. Made, asked and used up in any of its threads."""
+    """What this process does between two heartbeats. Any of its threads may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -25,14 +26,14 @@ class Pace:
         self._spent = 0.0
 
     def beat(self) -> None:
-        """The work itself says that it goes on: what was spent so far is forgiven."""
+        """The work goes on: the CPU time so far does not count any more."""
         with self._lock:
             self._spent, self._moved = 0.0, 0.0
             self._moved_at = time.monotonic()
 
     def look(self) -> bool:
-        """Take the time; whether the process has worked since it last had, by its CPU time. The calling thread's
-        own counts for nothing."""
+        """Measure; whether the process has used CPU time since the last time it had. The calling thread's own CPU time
+        does not count."""
         now, seen = time.monotonic(), _cpu_seconds()
         mine = threading.get_native_id()
         used = [seconds - self._seen.get(thread, 0.0) for thread, seconds in seen.items() if thread != mine]

@@ -1,4 +1,4 @@
-"""Opened runners, kept for the life of the process: a model is loaded once."""
+"""Open runners, kept as long as the process lives, so that a model is loaded once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger("docmill.worker")
 KEPT = 4
 
 _open: OrderedDict[tuple[Any, ...], Runner] = OrderedDict()
-#: The lease that the runner at work has to keep; runners outlive claims.
+#: The lease of the current claim: runners outlive claims.
 _lease: Lease | None = None
 
 
@@ -39,7 +39,7 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
         _open[key] = stage.open(setup_for(process.store, process.settings, kind, stage, claim, _beat))
-        # What is loaded stays: the collector need not walk all of it again and again while results are made.
+        # What was loaded stays: the garbage collector need not scan it again and again.
         gc.collect()
         gc.freeze()
     return _open[key]

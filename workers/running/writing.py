@@ -12,6 +12,7 @@ from typing import Any
 from db.chunks import Written
 from db.documents import NewDocument
 from db.results import Rows
+from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, NewText, Result, Row
 
@@ -71,7 +72,7 @@ def _are_finite(values: Sequence[tuple[Any, ...]]) -> bool:
 
 def _not_finite(table: str, values: Sequence[tuple[Any, ...]]) -> dict[int, DocumentError]:
     """The documents whose rows hold a value that is no finite number."""
-    error = DocumentError("BAD_RESULT", f"a value for table {table} is not a finite number")
+    error = DocumentError(ErrorCode.BAD_RESULT, f"a value for table {table} is not a finite number")
     return {row[0]: error for row in values if not _are_finite([row])}
 
 

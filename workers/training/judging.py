@@ -1,4 +1,4 @@
-"""A new model before its gate, in the worker that trained it: beside the champion of this moment."""
+"""Judging a new model, in the worker that trained it, beside the current champion."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger("docmill.worker")
 
 
 def judge(process: Process, model: str, gate: Gate, candidate: Candidate, progress: Progress) -> Judgement:
-    """The figures of a candidate for this model name. A champion whose files are not whole here is no reason to
-    lose a training: the figure `champion_files` fails, and a person decides."""
+    """The figures of a candidate for this model name. If the champion's files are missing
+    here, the training is not lost: the figure `champion_files` fails, and a person decides."""
     with process.store.read() as session:
         champion = model_versions.champion(session, model)
         metrics = model_versions.metrics(session, champion.id) if champion is not None else {}

@@ -1,7 +1,7 @@
 """A training job's one chunk: build the model beside its place, move it there whole, register it as it closes.
 
-A training is one piece of work: when it has to end early (stopped, cancelled, killed), the process ends with it.
-The next one goes on from the last checkpoint, if its kind saves any, and else starts anew.
+A training cannot be interrupted from inside: when it has to end early (stopped, cancelled, killed), the process ends
+with it. The next process goes on from the last checkpoint, or starts again if the kind saves none.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from db.gates import Judgement
 from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
+from db.states import ErrorCode
 from db.store import Store
-from nlp_tasks import checkpoint, model_files, pulse
+from nlp_tasks import checkpoint, heartbeat, model_files
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Document, Kind, ModelInput, Progress, Train
 from readers import label_text as label_texts
@@ -39,14 +40,14 @@ from workers.training import judging
 
 log = logging.getLogger("docmill.worker")
 
-#: A training whose own code raises is given up after so many tries.
+#: A training whose own code raises is given up after this many tries.
 MOST_TRIES = 4
 
 
 @dataclass(frozen=True)
 class StoredDocuments:
-    """The documents of a training job, read from the store a batch at a time, as often as wanted. A label that
-    somebody gave goes before the one that came with the document."""
+    """The documents of a training job, read from the store a batch at a time, as often as wanted. A given
+    label takes precedence over the one that came with the document."""
 
     store: Store
     ids: Sequence[int]
@@ -59,7 +60,7 @@ class StoredDocuments:
             given = labels.of_documents(session, self.ids)
             for row in documents.stream(session, self.ids):
                 label = _text_of(given[row.id]) if row.id in given else row.label
-                pulse.beat()
+                heartbeat.beat()
                 yield Document(row.id, row.key, row.text, label)
 
 
@@ -78,7 +79,7 @@ class Made:
 
 
 def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
-    """Train, register, close. Training data that cannot make a model is every document's outcome."""
+    """Train, register, close. If no model can be made of the documents, each of them gets this error."""
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _building_folder(process.settings.models_path / ".building", claim)
@@ -88,7 +89,7 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         _fail(process, lease, building, str(error))
         return Failed(f"no model: {error}")
     except Exception as error:
-        # It may be a passing fault; what fails so often will fail tomorrow too, and the job has to end.
+        # It may be a temporary fault. After MOST_TRIES it is not, and the job has to end.
         if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
             raise
         log.error("training of job %d: %s", claim.job_id, faults.where(error))
@@ -106,7 +107,7 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     stored = StoredDocuments(process.store, claim.document_ids)
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
-    with pulse.heard_by(partial(_go_on, process, lease)):
+    with heartbeat.heard_by(partial(_go_on, process, lease)):
         metrics = train(stored, parameters, process.settings.device, building, progress)
         figures = as_figures(kind.figures(building)) if kind.figures is not None else {}
         judgement = None
@@ -134,7 +135,7 @@ def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:
     """No model: that is every document's outcome."""
     shutil.rmtree(building, ignore_errors=True)
-    errors = [(id_, "TRAINING_FAILED", why) for id_ in lease.claim.document_ids]
+    errors = [(id_, ErrorCode.TRAINING_FAILED, why) for id_ in lease.claim.document_ids]
     _close(process, lease, Written(errors=errors, note=f"no model: {why}"))
 
 
@@ -192,7 +193,7 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
     target = process.settings.models_path / path
     target.parent.mkdir(parents=True, exist_ok=True)
     for file in building.rglob("*"):
-        pulse.beat()
+        heartbeat.beat()
         if file.is_file():
             _sync(file)
     building.rename(target)
@@ -201,8 +202,8 @@ def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
 
 
 def _building_folder(parent: Path, claim: Claim) -> Path:
-    """A folder of this claim's own, with the checkpoint of the claim before. A worker that was taken for dead and
-    still works has a folder of its own too, and touches no later claim's."""
+    """A folder for this claim only, with the checkpoint of the claim before. A worker that was taken for dead and still
+    works has its own folder, and does not touch this one."""
     building = parent / f"job-{claim.job_id}-{claim.fence}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Weighted n-gram features: sublinear tf-idf over the buckets that training has seen, rows of length one.
+"""Weighted n-gram features: sublinear tf-idf over the buckets of the training texts, normalised to length one.
 
 Knows nothing of labels. Salton & Buckley (1988); the weights are those of scikit-learn's TfidfVectorizer
 with sublinear_tf, so the two can be compared.
@@ -12,21 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear import ngrams
 from nlp_tasks.classification.linear.hashing import slices
 from nlp_tasks.classification.linear.ngrams import Counts, NgramConfig, concatenate
 
-#: Buckets seen in fewer documents than RARE are no features once there are MANY_DOCUMENTS.
+#: With MANY_DOCUMENTS or more, buckets that occur in fewer than RARE documents are not features.
 RARE, MANY_DOCUMENTS = 2, 20_000
-#: Entries of rows that are worked on together: one call over all of them could take minutes on a busy machine, without
-#: a sign of life.
+#: Entries processed at a time: a single call over all of them could take minutes on a busy machine, without a
+#: heartbeat.
 TOGETHER = 1_000_000
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Sparse rows in compressed form (CSR). A text without a known n-gram has an empty row."""
+    """Compressed sparse rows (CSR). A text without a known n-gram has an empty row."""
 
     starts: NDArray[np.int64]  # (N + 1,)
     columns: NDArray[np.int32]  # (nnz,)
@@ -39,12 +39,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The buckets that are features, which column each has, and its inverse document frequency."""
+    """The buckets that are features, with the column and the inverse document frequency of each."""
 
     config: NgramConfig
     buckets: NDArray[np.int32]  # (F,) ascending
     idf: NDArray[np.float32]  # (F,)
-    column_of: NDArray[np.int32]  # (2 ** bits,); -1 where a bucket is no feature
+    column_of: NDArray[np.int32]  # (2 ** bits,); -1 if a bucket is not a feature
 
     @classmethod
     def of(cls, config: NgramConfig, buckets: NDArray[np.int32], idf: NDArray[np.float32]) -> Vocabulary:
@@ -54,7 +54,7 @@ class Vocabulary:
 
 
 def count(texts: Sequence[str], config: NgramConfig, beat: Callable[[], None]) -> Counts:
-    """The n-gram counts of many texts, with a sign of life after each slice of them."""
+    """The n-gram counts of many texts, with a heartbeat after each slice of them."""
     parts = []
     for part in slices(texts):
         parts.append(ngrams.count(part, config))
@@ -63,11 +63,11 @@ def count(texts: Sequence[str], config: NgramConfig, beat: Callable[[], None]) -
 
 
 def learn(counts: Counts, config: NgramConfig) -> Vocabulary:
-    """The buckets that occur in the counted texts, without the rare ones if there are many texts."""
+    """The vocabulary of the counted texts, without rare buckets if there are many texts."""
     min_documents = RARE if len(counts) >= MANY_DOCUMENTS else 1
     frequency = np.zeros(1 << config.bits, np.int64)
     together = max(TOGETHER, len(frequency))
-    for first in pulse.beating(range(0, len(counts.buckets), together)):
+    for first in heartbeat.beating(range(0, len(counts.buckets), together)):
         frequency += np.bincount(counts.buckets[first : first + together], minlength=len(frequency))
     buckets = np.flatnonzero(frequency >= min_documents).astype(np.int32)
     idf = np.log((len(counts) + 1) / (frequency[buckets] + 1)) + 1
@@ -88,13 +88,13 @@ def weigh(counts: Counts, vocabulary: Vocabulary) -> Rows:
 
 
 def blocks(starts: NDArray[np.int64], together: int = TOGETHER) -> Iterator[slice]:
-    """The rows that `starts` (N + 1,) parts, in runs of about so many entries, with a sign of life before each run; a
-    longer row stands alone."""
+    """The rows bounded by `starts` (N + 1,), in blocks of about TOGETHER entries, with a heartbeat before each block.
+    A longer row is a block of its own."""
     first = 0
     while first < len(starts) - 1:
         last = int(np.searchsorted(starts, starts[first] + together, side="right")) - 1
         last = max(last, first + 1)
-        pulse.beat()
+        heartbeat.beat()
         yield slice(first, last)
         first = last
 

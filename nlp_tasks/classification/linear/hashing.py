@@ -1,7 +1,7 @@
 """Texts as numbers: code points, words and their hashes, for a whole batch at once.
 
-All texts of a batch are laid end to end in one array, each with one space before and after, so nothing
-reaches from one text into the next. Knows nothing of which n-grams anybody wants.
+The texts of a batch are concatenated into one array, each with a space before and after, so that no n-gram spans two
+texts. Knows nothing of which n-grams are wanted.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ U64: TypeAlias = NDArray[np.uint64]
 CHAR_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 WORD_MULTIPLIER = np.uint64(0xD6E8FEB86659FD93)
 MIX_MULTIPLIER = np.uint64(0xBF58476D1CE4E5B9)
-#: So many characters are hashed together: larger slices fall out of the processor's cache.
+#: Characters hashed at a time: larger slices do not fit into the processor's cache.
 SLICE_CHARS = 150_000
 SPACE = 32
 
 
 def slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The texts in order, in runs of about SLICE_CHARS characters; a longer text stands alone."""
+    """The texts in order, in slices of about SLICE_CHARS characters; a longer text is a slice of its own."""
     first, chars = 0, 0
     for index, text in enumerate(texts):
         if chars and chars + len(text) > SLICE_CHARS:
@@ -39,7 +39,7 @@ def slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def code_points(texts: Sequence[str], longest_run: int) -> tuple[U64, U64]:
-    """Code points of the lower-cased texts, each with one space before and after, and whose text each is."""
+    """Code points of the lower-cased texts, each with a space before and after, and the index of the text of each."""
     cleaned = [f" {' '.join(words)} " if (words := text.lower().split()) else "" for text in texts]
     encoded = "".join(cleaned).encode("utf-32-le", "surrogatepass")
     points = np.frombuffer(encoded, np.uint32).astype(np.uint64)
@@ -50,7 +50,8 @@ def code_points(texts: Sequence[str], longest_run: int) -> tuple[U64, U64]:
 
 
 def _repeated(points: U64, longest_run: int) -> NDArray[np.bool_]:
-    """Where a character stands that the `longest_run` before it equal. Spaces part texts: they all stay."""
+    """The places of characters that are equal to the `longest_run` characters before them. Never a space: spaces
+    separate the texts."""
     repeated: NDArray[np.bool_] = points != SPACE
     for back in range(1, longest_run + 1):
         repeated[back:] &= points[back:] == points[:-back]
@@ -59,7 +60,7 @@ def _repeated(points: U64, longest_run: int) -> NDArray[np.bool_]:
 
 
 def word_spans(points: U64) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where words start and end: runs of letters and digits, and every other visible character by itself."""
+    """Starts and ends of words: runs of letters and digits, and every other visible character by itself."""
     visible = points != SPACE
     letter = _is_letter()[points]
     joined = letter[1:] & letter[:-1]
@@ -79,7 +80,7 @@ def _is_letter() -> NDArray[np.bool_]:
 
 
 def word_hashes(points: U64, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> U64:
-    """One hash per word: the sum of its code points times powers of a constant by their place in the word."""
+    """One hash per word: a polynomial of its code points."""
     lengths = ends - starts
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
     place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)

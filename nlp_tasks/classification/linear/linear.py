@@ -1,9 +1,9 @@
 """`linear`: hashed n-grams of words, characters and morphemes, a linear SVM mixed with naive Bayes. The default.
 
-N-grams are counted a batch at a time, and MeCab cuts only the words that were not met before, so it labels short texts
-by the ten thousand a second on one core. Long texts need no windows: an n-gram counts wherever it stands. Few documents
-favour naive Bayes, many favour the SVM (Ng & Jordan 2002); mixing both as suits texts that neither learned from beats
-either (Wang & Manning 2012), and costs nothing later, for the mixture is one linear model again.
+N-grams are counted a batch at a time, and MeCab analyses only words that are not cached, so one core labels more than
+10,000 short texts per second. Long texts need no windows. Naive Bayes is better with few documents, the SVM with many
+(Ng & Jordan 2002). A mixture, with weights chosen by cross-validation, is better than either (Wang & Manning 2012), and
+costs nothing at prediction, since it is a linear model, too.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters, metrics
-from nlp_tasks.classification.architecture import Examples, Fitted
+from nlp_tasks.classification import metrics
+from nlp_tasks.classification.architecture import Examples, Fitted, Training
 from nlp_tasks.classification.calibration import calibrate
-from nlp_tasks.classification.linear import cross_fit, features
-from nlp_tasks.classification.linear.cross_fit import Unseen
+from nlp_tasks.classification.linear import cross_validation, features
+from nlp_tasks.classification.linear.cross_validation import Unseen
 from nlp_tasks.classification.linear.linear_model import LinearClassifier, load
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 from nlp_tasks.classification.linear.solver import Problem
@@ -27,70 +26,63 @@ from nlp_tasks.kind import Progress
 
 __all__ = ["fit", "load"]
 
-#: Which n-grams are features; and of many short texts, in which longer ones come again, and for which there is room.
+#: Which n-grams are features, in general and for many short texts: there, longer n-grams recur and fit into memory.
 CONFIG = NgramConfig(morphemes=(1, 3))
 LONGER = NgramConfig(chars=(1, 6), words=(1, 3), morphemes=(1, 3), bits=24)
-#: So many texts are many, and of so many characters on average they are short. Of more than MOST the longer n-grams
-#: would take many gigabytes to train on (120,000 reviews take 2).
+#: LONGER is used for MANY to MOST texts of at most SHORT_CHARS characters on average. With more texts, training would
+#: take many gigabytes (120,000 reviews take 2).
 MANY, MOST, SHORT_CHARS = 20_000, 250_000, 200
-#: C is chosen among these: weak data wants strong regularisation, a small C.
+#: Values of C to choose from; a small C is a strong regularisation.
 STRENGTHS = (0.3, 1.0, 3.0, 10.0)
-#: Passes over the rows for each, at most: usually the solver is done after half of them.
+#: Maximum passes over the rows for each fit; usually the solver converges after half of them.
 PASSES = 100
-#: Added to naive Bayes' sums of tf-idf weights.
+#: Added to the sums of tf-idf weights in naive Bayes.
 SMOOTHING = 0.01
-#: Naive Bayes' share of the mixture is chosen among these. Where texts have several labels it has none: it only
-#: compares labels with each other.
+#: Shares of naive Bayes to choose from. It is not used if texts have several labels, since it only compares labels
+#: with each other.
 BAYES_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-#: How much of the labels' prior is taken out of the scores is chosen among these: each label against the rest makes
-#: rare ones too shy where labels overlap.
+#: Shares of the log prior to choose from that are subtracted from the scores: one-versus-rest classifiers predict rare
+#: labels too seldom if labels overlap.
 PRIOR_SHARES = (0.0, 0.25, 0.5, 0.75)
-#: What such a share has to add to accuracy plus macro F1, times the share: less may be chance.
+#: The gain in accuracy plus macro F1 that is required per unit of such a share; a smaller one may be chance.
 PRIOR_PRICE = 0.02
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A mixture, and how it does on texts that it was not learned from."""
+    """A mixture, and how well it does on texts that it was not fitted on."""
 
     strength: float
-    #: Factors of the SVM's and of naive Bayes' scores.
+    #: Factors of the scores of the SVM and of naive Bayes.
     shares: tuple[float, float]
     #: Added to the scores.
     offsets: NDArray[np.float32]  # (K,)
-    #: Its scores of those texts.
+    #: Its scores for those texts.
     unseen: NDArray[np.float32]  # (M, K)
-    #: Accuracy plus macro F1, less the price of the offsets; where texts have several labels, the log loss below zero.
+    #: Accuracy plus macro F1, minus the price of the offsets; the negative log loss if texts have several labels.
     merit: float
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (it is done in minutes)
-    config: NgramConfig | None = None,
-) -> Fitted:
-    """Choose C, naive Bayes' share and the offsets by texts that were left out, then fit on all with them."""
+def fit(examples: Examples, training: Training, config: NgramConfig | None = None) -> Fitted:
+    """Choose C, the share of naive Bayes and the offsets by cross-validation, then fit on all texts."""
     config = config or _config_for(examples.texts)
-    watch = _Watch(progress)
-    n_tune = len(examples.tune_texts)
-    counts = features.count([*examples.texts, *examples.tune_texts], config, watch.counting)
-    labels = np.concatenate([examples.labels, examples.tune_labels])
+    watch = _Watch(training.progress)
+    n_validation = len(examples.validation_texts)
+    counts = features.count([*examples.texts, *examples.validation_texts], config, watch.counting)
+    labels = np.concatenate([examples.labels, examples.validation_labels])
     vocabulary = features.learn(counts, config)
-    problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, device)
+    problem = Problem(features.weigh(counts, vocabulary), labels, examples.class_weights, training.device)
 
-    passes = parameters.epochs or PASSES
-    fold = cross_fit.folds(labels, n_tune)
+    passes = training.parameters.epochs or PASSES
+    fold = cross_validation.folds(labels, n_validation)
     watch.expect((int(fold.max()) + 1) * len(STRENGTHS) + 1, passes)
-    unseen = cross_fit.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch)
+    unseen = cross_validation.scores(problem, fold, STRENGTHS, SMOOTHING, passes, watch)
     choice = _choose(unseen, labels[unseen.places], watch.choosing)
 
     svm = problem.fit(choice.strength, passes, watch.fitting)
     mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares).shifted(choice.offsets)
-    is_tune = unseen.places >= len(labels) - n_tune
-    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen[is_tune])
+    is_validation = unseen.places >= len(labels) - n_validation
+    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen[is_validation])
 
 
 def _config_for(texts: Sequence[str]) -> NgramConfig:
@@ -99,7 +91,7 @@ def _config_for(texts: Sequence[str]) -> NgramConfig:
 
 
 def _choose(unseen: Unseen, labels: NDArray[np.int64], beat: Callable[[], None] = lambda: None) -> Choice:
-    """The best of all mixtures with all offsets. What is tried first wins a draw."""
+    """The best combination of mixture and offsets; the first one if several are equal."""
     return max(_choices(unseen, labels, beat), key=lambda choice: choice.merit)
 
 
@@ -120,16 +112,18 @@ def _choices(unseen: Unseen, labels: NDArray[np.int64], beat: Callable[[], None]
 
 
 def _offsets(labels: NDArray[np.int64], n_labels: int) -> dict[float, NDArray[np.float32]]:
-    """Share of the prior -> the offsets (K,) that take it out: the more, the rarer the label."""
+    """Share of the log prior -> the offsets (K,) that subtract it; the rarer the label, the larger."""
     if labels.ndim > 1:
         return {0.0: np.zeros(n_labels, np.float32)}
-    counts = np.bincount(labels, minlength=n_labels) + 1  # one more: a label may have all its texts elsewhere
+    counts = (
+        np.bincount(labels, minlength=n_labels) + 1
+    )  # add one: all texts of a label may be in the other folds
     rarity = -np.log(counts / counts.sum()).astype(np.float32)
     return {share: np.float32(share) * rarity for share in PRIOR_SHARES}
 
 
 def _merit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Log loss would not do: it asks how sure the scores are, and macro F1 is what a rare label counts in."""
+    """Not the log loss for single labels: that measures confidence, and gives rare labels little weight."""
     if labels.ndim > 1:
         return -metrics.log_loss(labels, metrics.probabilities_for(labels, logits))
     confusion = metrics.confusion_matrix(labels, logits.argmax(axis=1), logits.shape[1])
@@ -137,11 +131,11 @@ def _merit(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
 
 
 class _Watch:
-    """Turns signs of life into progress."""
+    """Turns the callbacks of counting and fitting into progress."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress, self.passes, self.n_fits = progress, 1, 1
-        #: Fits that have ended, and passes of the one that goes on.
+        #: Completed fits, and passes of the current one.
         self.ended, self.gone = 0, 0
 
     def expect(self, n_fits: int, passes: int) -> None:
@@ -155,7 +149,7 @@ class _Watch:
         self._tell(f"loss {loss:.4f}")
 
     def fitted(self) -> None:
-        """A fit ends where it is exact enough, mostly before its passes are spent."""
+        """A fit has ended, usually before the maximum number of passes."""
         self.ended, self.gone = self.ended + 1, 0
 
     def choosing(self) -> None:

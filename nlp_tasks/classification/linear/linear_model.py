@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.classification.architecture import State, Terms
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.linear import features, ngrams, sparse
-from nlp_tasks.classification.linear.evidence import heaviest
 from nlp_tasks.classification.linear.features import Rows, Vocabulary
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 
@@ -43,12 +43,12 @@ class Weights:
         return scores
 
     def mixed(self, other: Weights, own_share: float, other_share: float) -> Weights:
-        """The model whose scores are the weighted sum of both models' scores."""
+        """The model whose scores are the weighted sum of the scores of both models."""
         matrix = own_share * self.matrix + other_share * other.matrix
         return Weights(matrix, own_share * self.bias + other_share * other.bias)
 
     def shifted(self, offsets: NDArray[np.float32]) -> Weights:
-        """The model whose scores are these ones plus an offset for each label (K,)."""
+        """The same model with an offset added to the score of each label (K,)."""
         return Weights(self.matrix, self.bias + torch.from_numpy(offsets).to(self.bias.device))
 
 
@@ -69,7 +69,7 @@ class LinearClassifier:
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """What each n-gram adds to the score: exact, since the score is their sum."""
+        """What each n-gram adds to the score; exact, since the score is their sum."""
         found = []
         for text, label in zip(texts, labels, strict=True):
             beat()
@@ -85,7 +85,7 @@ class LinearClassifier:
         return found
 
     def state(self) -> State:
-        """The n-gram settings; buckets, idf, weights and bias."""
+        """The n-gram settings, and the buckets, idf, weights and bias."""
         tensors = {"buckets": self.vocabulary.buckets, "idf": self.vocabulary.idf}
         tensors["matrix"] = self.weights.matrix.cpu().numpy()
         tensors["bias"] = self.weights.bias.cpu().numpy()
@@ -97,7 +97,7 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
     }
-    settings.pop("letters", None)  # of models made before morphemes, which have it off
+    settings.pop("letters", None)  # an old setting, off in every model that has it
     vocabulary = Vocabulary.of(NgramConfig(**settings), tensors["buckets"], tensors["idf"])
     matrix, bias = (torch.from_numpy(tensors[name]).to(device) for name in ("matrix", "bias"))
     return LinearClassifier(vocabulary, Weights(matrix, bias))

@@ -1,7 +1,7 @@
-"""`morphemes`: what `linear` does, on n-grams of one to three morphemes.
+"""`morphemes`: the same as `linear`, on n-grams of one to three morphemes.
 
-About as exact as `linear` on Korean, and wrong about other documents, for it sees a stem whatever is fused to it: a
-member of the ensemble. MeCab cuts the morphemes, which takes most of the time. English is read by its words.
+About as accurate as `linear` on Korean, but with different errors, since it sees a stem independently of its endings:
+a useful member of the ensemble. Most of the time is spent in MeCab. English is split into words.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nlp_tasks.classification.linear.ngrams import NgramConfig
 
 __all__ = ["fit", "load"]
 
-#: Three in a row make many n-grams: more buckets than `linear` has.
+#: Trigrams are many: more buckets than in `linear`.
 CONFIG = NgramConfig(chars=(1, 0), words=(1, 2), morphemes=(1, 3), bits=24)
 
 fit = partial(linear.fit, config=CONFIG)

@@ -1,8 +1,8 @@
 """Minimises |W|^2 / 2 + the sum of weighted squared hinge losses, for many labels at once.
 
-Newton steps, each found by conjugate gradients (Keerthi & DeCoste 2005; Lin, Weng & Keerthi 2008, as in LIBLINEAR):
-a label has its own step sizes and stops by itself, while each pass over the rows serves all labels. Knows nothing of
-how rows are kept.
+Newton's method, with steps found by conjugate gradients (Keerthi & DeCoste 2005; Lin, Weng & Keerthi 2008, as in
+LIBLINEAR). Each label has its own step sizes and stopping point, while each pass over the rows serves all labels. Knows
+nothing of how rows are stored.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from dataclasses import dataclass
 
 import torch
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
-#: A label is done when its gradient is this much of the one at the start, times the share of the rarer side: a rare
-#: label has most of its gradient in its bias. LIBLINEAR's rule and number.
+#: A label has converged when its gradient is at most this share of the initial one, times the share of the rarer class:
+#: most of the gradient of a rare label is in its bias. The rule and the value of LIBLINEAR.
 TOLERANCE = 0.01
-#: A Newton step is exact enough when what is left of the gradient is this much.
+#: Relative residual at which conjugate gradients stop.
 STEP_TOLERANCE = 0.1
-#: A step is halved until it brings this share of what its slope promises, at most so often.
+#: Line search: a step is halved, at most HALVINGS times, until it gains this share of what the slope predicts.
 LEAST_GAIN, HALVINGS = 0.01, 20
 
 
 @dataclass(frozen=True)
 class Hinges:
-    """The losses. Weights are (F + 1, K): the last row, the bias, costs nothing."""
+    """The losses. Weights are (F + 1, K); the last row, the bias, is not regularised."""
 
     #: Scores (N, K) of weights.
     scores: Callable[[torch.Tensor], torch.Tensor]
-    #: The transpose of it: from one number a row and label (N, K) to one a weight (F + 1, K).
+    #: Its transpose: from a number per row and label (N, K) to a number per weight (F + 1, K).
     pulled: Callable[[torch.Tensor], torch.Tensor]
     signs: torch.Tensor  # (N, K) 1 or -1
     costs: torch.Tensor  # (N, K)
@@ -39,13 +39,13 @@ class Hinges:
         return (self.costs * self.short(scores).square()).sum(dim=0)
 
     def short(self, scores: torch.Tensor) -> torch.Tensor:
-        """How far each score is short of the margin (N, K)."""
+        """How far each score is below the margin (N, K)."""
         return (1 - self.signs * scores).clamp_min_(0)
 
 
 @dataclass
 class Passes:
-    """Passes over the rows: so many are left. At each `beat` hears the mean loss, as last known."""
+    """Counts the remaining passes over the rows. Calls `beat` at each with the last known mean loss."""
 
     left: int
     beat: Callable[[float], None]
@@ -57,7 +57,7 @@ class Passes:
 
 
 def minimise(hinges: Hinges, weights: torch.Tensor, passes: Passes) -> torch.Tensor:
-    """The best weights (F + 1, K), from these on, or what has been reached when the passes are spent."""
+    """The best weights (F + 1, K), starting from these; or the weights reached when the passes run out."""
     enough = _enough(hinges)
     scores = hinges.scores(weights)
     while passes.left > 0:
@@ -70,7 +70,7 @@ def minimise(hinges: Hinges, weights: torch.Tensor, passes: Passes) -> torch.Ten
             break
         step, change = _newton_step(hinges, gradient, short > 0, is_open, passes)
         size = _step_size(hinges, weights, scores, gradient, step, change)
-        pulse.beat()
+        heartbeat.beat()
         weights = weights + size * step
         scores = scores + size * change
     return weights
@@ -96,7 +96,7 @@ def _newton_step(
     enough = STEP_TOLERANCE**2 * size
     while passes.left > 0 and (goes_on := is_open & (size > enough)).any():
         way_scores = hinges.scores(way)
-        pulse.beat()
+        heartbeat.beat()
         bent = hinges.pulled(curvature * way_scores) + _free(way)
         passes.spend()
         length = torch.where(goes_on, size / (way * bent).sum(dim=0), 0)
@@ -116,13 +116,13 @@ def _step_size(
     step: torch.Tensor,
     change: torch.Tensor,
 ) -> torch.Tensor:
-    """How much of its step each label goes (K,). The scores along it are known, so trying costs no pass."""
+    """The step length of each label (K,). Scores are linear along the step, so that the search needs no pass."""
     along = (_free(weights) * step).sum(dim=0)
     square = _free(step).square().sum(dim=0)
     slope = (gradient * step).sum(dim=0)
     before = hinges.total(scores)
     size = torch.ones_like(slope)
-    for _ in pulse.beating(range(HALVINGS)):
+    for _ in heartbeat.beating(range(HALVINGS)):
         gain = before - hinges.total(scores + size * change) - size * along - size.square() * square / 2
         too_far = gain < -LEAST_GAIN * size * slope
         if not too_far.any():
@@ -132,7 +132,7 @@ def _step_size(
 
 
 def _free(weights: torch.Tensor) -> torch.Tensor:
-    """The weights that cost: all but the bias."""
+    """The regularised weights: all but the bias."""
     costing = weights.clone()
     costing[-1] = 0
     return costing

@@ -1,9 +1,9 @@
-"""Hashed n-grams of characters, words and morphemes of a whole batch of texts at once, by numpy over their code points.
+"""Hashed n-grams of characters, words and morphemes of a whole batch of texts, computed by numpy from code points.
 
-Knows no labels and no weights. The hashing trick of Weinberger et al. (2009): an n-gram is known by its
-bucket alone, so there is no vocabulary to store and nothing to look up in Python. All texts of a batch are
-laid end to end in one array of code points; an n-gram's hash comes from that of the (n-1)-gram at the same
-place, so every order costs three array operations for the whole batch.
+Knows neither labels nor weights. Uses the hashing trick of Weinberger et al. (2009): an n-gram is identified by its
+bucket, so there is no vocabulary to store or to look up. The texts of a batch are concatenated into one array of code
+points. The hash of an n-gram is computed from that of the (n-1)-gram at the same place, so that each order takes three
+array operations for the whole batch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear.hashing import (
     CHAR_MULTIPLIER,
     SPACE,
@@ -28,7 +28,7 @@ from nlp_tasks.classification.linear.hashing import (
 )
 from nlp_tasks.text import has_hangul, segmented
 
-#: Tells a morpheme from a word of the same letters.
+#: Distinguishes a morpheme from a word of the same letters.
 MORPHEME = np.uint64(0xA5A5A5A5A5A5A5A5)
 
 
@@ -40,15 +40,15 @@ class NgramConfig:
     words: tuple[int, int] = (1, 2)
     #: The number of buckets is 2 ** bits.
     bits: int = 22
-    #: A run of one character is cut to this length: "ㅋㅋㅋㅋㅋㅋㅋ" and "ㅋㅋㅋ" say the same.
+    #: Longer runs of one character are shortened to this length: "ㅋㅋㅋㅋㅋㅋㅋ" means the same as "ㅋㅋㅋ".
     longest_run: int = 3
-    #: Of texts with some Hangul. They show a stem whatever is fused to it; cutting them takes most of the time.
+    #: For texts with Hangul. They separate a stem from its endings; the analysis takes most of the time.
     morphemes: tuple[int, int] = (1, 0)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How often each bucket occurs in each text, by rows in compressed form (CSR), buckets ascending."""
+    """How often each bucket occurs in each text, as compressed sparse rows (CSR) with ascending buckets."""
 
     starts: NDArray[np.int64]  # (N + 1,)
     buckets: NDArray[np.int64]  # (nnz,)
@@ -59,13 +59,13 @@ class Counts:
 
 
 def count(texts: Sequence[str], config: NgramConfig) -> Counts:
-    """The n-gram counts of every text, in order. A text without a letter has few or none."""
+    """The n-gram counts of every text, in order. A text without letters has few or none."""
     return concatenate([_count_slice(part, config) for part in slices(texts)])
 
 
 def spelled(text: str, config: NgramConfig) -> dict[int, str]:
-    """Every n-gram of a text as people read it, by its bucket. A space among characters is written _, which
-    tells "_do" from "do"; of n-grams that share a bucket the first one is given."""
+    """The n-grams of a text in readable form, by bucket. A space in a character n-gram is written as _, so that "_do"
+    differs from "do". If n-grams share a bucket, the first one is returned."""
     points, owner = read = code_points([text], config.longest_run)
     chars = "".join(map(chr, points.tolist()))
     found: dict[int, str] = {}
@@ -83,7 +83,7 @@ def spelled(text: str, config: NgramConfig) -> dict[int, str]:
 
 
 def concatenate(parts: Sequence[Counts]) -> Counts:
-    """The rows of all parts, in order."""
+    """The rows of all parts, in order, as one."""
     lengths = [np.diff(part.starts) for part in parts]
     starts = np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths]))
     buckets = np.concatenate([np.zeros(0, np.int64), *(part.buckets for part in parts)])
@@ -108,12 +108,11 @@ def _count_slice(texts: Sequence[str], config: NgramConfig) -> Counts:
 def _words(
     texts: Sequence[str], read: tuple[U64, U64], config: NgramConfig
 ) -> Iterator[tuple[U64, U64, tuple[int, int], np.uint64]]:
-    """Code points and owners of what words are cut from, the orders wanted of these, and what tells their n-grams
-    from others of the same letters: the texts themselves, as they were `read`, then those with some Hangul cut into
-    morphemes."""
+    """The sources of word n-grams: code points, the text of each, the orders wanted, and a salt for the hashes. First
+    the texts themselves, as they were `read`; then the texts with Hangul, split into morphemes."""
     yield *read, config.words, np.uint64(0)
     if config.morphemes[1] >= 1:
-        cut = [segmented(text) if has_hangul(text) else "" for text in pulse.beating(texts)]
+        cut = [segmented(text) if has_hangul(text) else "" for text in heartbeat.beating(texts)]
         yield *code_points(cut, config.longest_run), config.morphemes, MORPHEME
 
 

@@ -1,8 +1,8 @@
-"""Fits linear weights to sparse rows: a convex problem, whose answer depends on the data alone.
+"""Fits linear weights to sparse rows: a convex problem, whose solution depends on the data alone.
 
-Minimises |W|^2 / 2 + C * sum of squared hinge losses, each label against the rest, as LIBLINEAR does (Fan et
-al. 2008), by torch on any device. No step size to choose, no order of examples. A label has its own problem, so a
-rare one is not drowned by the common ones as in softmax, and a text may have several labels.
+Minimises |W|^2 / 2 + C * sum of squared hinge losses, one label versus the rest, like LIBLINEAR (Fan et al. 2008), in
+torch on any device. There is no step size to choose, and the order of the examples does not matter. Each label is a
+problem of its own, so that rare labels are not dominated by common ones, and a text may have several labels.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.classification.linear import gram, newton, sparse
+from nlp_tasks import heartbeat
+from nlp_tasks.classification.linear import gram_matrix, newton, sparse
 from nlp_tasks.classification.linear.features import Rows
 from nlp_tasks.classification.linear.linear_model import Weights
 
 
 class Problem:
-    """Rows and their labels, ready to be fitted with several strengths of regularisation."""
+    """Rows and their labels, ready to be fitted with several values of C."""
 
     def __init__(
         self,
@@ -35,12 +35,12 @@ class Problem:
         self.members = _members(torch.from_numpy(labels).to(device), len(class_weights))  # (N, K)
         self.class_weights = torch.from_numpy(class_weights).to(device)  # (K,)
         self.weights = torch.where(self.members > 0, self.class_weights, torch.ones_like(self.members))
-        #: What the last fit found.
+        #: The solution of the last fit.
         self.solution: torch.Tensor | None = None
 
     def fit(self, strength: float, passes: int, beat: Callable[[float], None]) -> Weights:
-        """Weights for C = `strength`, going on from the last fit, after at most so many passes over the rows. `beat`
-        hears the mean loss at each."""
+        """Weights for C = `strength`, after at most `passes` passes over the rows, starting from the last solution.
+        `beat` is called with the mean loss at each pass."""
         self.solution = self.solve(strength, passes, beat, self.solution)
         return Weights(self._for_rows(self.solution[:-1]), self.solution[-1].clone())
 
@@ -52,7 +52,7 @@ class Problem:
         start: torch.Tensor | None = None,
         used: NDArray[np.bool_] | None = None,
     ) -> torch.Tensor:
-        """As `fit`, going on from the solution `start`, by the rows (N,) that are `used`: what `scores` takes."""
+        """Like `fit`, on the `used` rows (N,) only, starting from `start`. The result is for `scores`."""
         costs = strength * self.weights * self._used(used)
         hinges = newton.Hinges(self.scores, self._pulled, 2 * self.members - 1, costs)
         return newton.minimise(
@@ -60,7 +60,7 @@ class Problem:
         )
 
     def scores(self, solution: torch.Tensor) -> torch.Tensor:
-        """What a solution gives the rows (N, K)."""
+        """The scores (N, K) of the rows by a solution."""
         rows = self.rows if self._turned is None else self._turned
         return rows @ solution[:-1] + solution[-1]
 
@@ -68,27 +68,28 @@ class Problem:
         """Multinomial naive Bayes of the same rows (Rennie et al. 2003: tf-idf weights instead of counts)."""
         members = self.members * self.class_weights
         totals = self.columns @ members + smoothing  # (F, K)
-        pulse.beat()
+        heartbeat.beat()
         matrix = (totals / totals.sum(dim=0)).log()
         prior = (members.sum(dim=0) / members.sum()).log()
         return Weights(matrix, prior)
 
     def complement_bayes(self, smoothing: float, used: NDArray[np.bool_] | None = None) -> Weights:
-        """Complement naive Bayes (Rennie et al. 2003, section 3) of the rows (N,) that are `used`: a label is known
-        by the texts that do not have it, of which there are many even where the label is rare. A feature that no
-        such row has weighs nothing."""
+        """Complement naive Bayes (Rennie et al. 2003, section 3) of the `used` rows (N,): a label is modelled by the
+        texts that do not have it, of which there are many even for a rare label. A feature that no used row has gets
+        the weight 0."""
         totals = self.columns @ (self.members * self.class_weights * self._used(used))
         total = totals.sum(dim=1, keepdim=True)
-        pulse.beat()
+        heartbeat.beat()
         others = total - totals + smoothing  # (F, K)
-        pulse.beat()
+        heartbeat.beat()
         matrix = torch.where(total > 0, -(others / others.sum(dim=0)).log(), 0)
         return Weights(matrix, torch.zeros_like(self.class_weights))
 
     @cached_property
     def _turned(self) -> torch.Tensor | None:
-        """What is solved in the place of the rows where that is quicker: (N, N), with weights of their own."""
-        return gram.turned(self.given, self.device) if gram.pays(self.given) else None
+        """The reduced rows (N, N), which are solved instead of the rows if that is faster; they have their own
+        weights."""
+        return gram_matrix.turned(self.given, self.device) if gram_matrix.pays(self.given) else None
 
     def _nothing(self) -> torch.Tensor:
         n_weights = self.rows.shape[1] if self._turned is None else len(self._turned)
@@ -100,17 +101,17 @@ class Problem:
 
     def _for_rows(self, matrix: torch.Tensor) -> torch.Tensor:
         if self._turned is not None:
-            return gram.back(self._turned, self.columns, matrix)
+            return gram_matrix.back(self._turned, self.columns, matrix)
         return matrix.clone()
 
     def _used(self, used: NDArray[np.bool_] | None) -> torch.Tensor:
-        """Ones where a row is used (N, 1)."""
+        """1 for the rows that are used (N, 1)."""
         chosen = np.ones(len(self.given), np.bool_) if used is None else used
         return torch.from_numpy(chosen).to(self.device).float().unsqueeze(1)
 
 
 def _members(labels: torch.Tensor, n_labels: int) -> torch.Tensor:
-    """Ones where a text has a label (N, K), from indexes (N,) or from ones and zeros (N, K)."""
+    """1 if a text has a label (N, K), from indexes (N,) or from ones and zeros (N, K)."""
     if labels.ndim == 1:
         labels = torch.nn.functional.one_hot(labels, n_labels)
     return labels.float()

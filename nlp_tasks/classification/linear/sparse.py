@@ -1,5 +1,5 @@
-"""Weighted rows as torch's sparse matrices, in blocks: a product with millions of entries is many short calls, with a
-sign of life between any two."""
+"""Weighted rows as sparse matrices of torch, in blocks: a product with millions of entries is many short calls, with a
+heartbeat between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.linear.features import TOGETHER, Rows, blocks
 
 
@@ -28,19 +28,19 @@ class Matrix:
             return self.blocks[0] @ other
         product = other.new_empty((self.shape[0], other.shape[1]))
         first = 0
-        for block in pulse.beating(self.blocks):
+        for block in heartbeat.beating(self.blocks):
             product[first : first + len(block)] = block @ other
             first += len(block)
         return product
 
 
 def both_ways(rows: Rows, device: str) -> tuple[Matrix, Matrix]:
-    """The matrix (N, F) and its transpose (F, N), both by rows: either product then reads memory in order."""
+    """The matrix (N, F) and its transpose (F, N), both stored by rows, so that either product reads memory in order."""
     return of(rows, device), of(turned(rows), device)
 
 
 def of(rows: Rows, device: str, together: int = TOGETHER) -> Matrix:
-    """The rows as a matrix, in blocks of about so many entries."""
+    """The rows as a matrix, in blocks of about TOGETHER entries."""
     shape = (len(rows), rows.n_columns)
     parts = [
         _sparse(part.starts, part.columns, part.values, (len(part), rows.n_columns), device)
@@ -51,12 +51,12 @@ def of(rows: Rows, device: str, together: int = TOGETHER) -> Matrix:
 
 
 def turned(rows: Rows) -> Rows:
-    """The columns as rows, each with its entries in the order of the rows they come from."""
+    """The transpose, with the entries of each new row in the order of the rows they come from."""
     sizes = np.zeros(rows.n_columns, np.int64)
     for block in blocks(rows.starts, max(TOGETHER, rows.n_columns)):
         sizes += np.bincount(some(rows, block).columns, minlength=rows.n_columns)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
-    free = starts[:-1].copy()  # where each column's next entry goes
+    free = starts[:-1].copy()  # the place of the next entry of each column
     owner, values = np.empty(len(rows.columns), np.int32), np.empty(len(rows.columns), np.float32)
     for block in blocks(rows.starts):
         part = some(rows, block)
@@ -71,7 +71,7 @@ def turned(rows: Rows) -> Rows:
 
 
 def owners(rows: Rows) -> NDArray[np.int32]:
-    """Which row each value belongs to (nnz,)."""
+    """The row of each value (nnz,)."""
     return np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(rows.starts))
 
 
@@ -107,6 +107,6 @@ def _sparse(
     device: str,
 ) -> torch.Tensor:
     parts = (torch.from_numpy(starts.astype(np.int32)), torch.from_numpy(columns), torch.from_numpy(values))
-    with warnings.catch_warnings():  # torch calls all of its sparse rows beta; the products used here are not
+    with warnings.catch_warnings():  # torch warns that CSR is in beta; the products used here are stable
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(*parts, size=shape, check_invariants=False).to(device)

@@ -1,4 +1,4 @@
-"""`cnn`: convolutions over one, two and three words, pooled by maximum (Kim 2014)."""
+"""`cnn`: convolutions over one, two and three words, with max pooling (Kim 2014)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural import classifier
 from nlp_tasks.classification.neural.network import WIDTH, Encoder
 from nlp_tasks.classification.neural.pooling import maximum
 
@@ -30,4 +30,4 @@ class CnnEncoder(Encoder):
         return maximum(torch.cat(heard, dim=2).relu(), mask)  # (B, 3 * WIDTH)
 
 
-fit, load = partial(neural.fit, CnnEncoder), partial(neural.load, CnnEncoder)
+fit, load = partial(classifier.fit, CnnEncoder), partial(classifier.load, CnnEncoder)

@@ -1,4 +1,4 @@
-"""`gru`: a bidirectional gated recurrent network over words (Cho et al. 2014), pooled by maximum and mean."""
+"""`gru`: a bidirectional gated recurrent network over words (Cho et al. 2014), with max and mean pooling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural import classifier
 from nlp_tasks.classification.neural.recurrent import RecurrentEncoder
 
 
@@ -14,4 +14,4 @@ class GruEncoder(RecurrentEncoder):
     cell = nn.GRU
 
 
-fit, load = partial(neural.fit, GruEncoder), partial(neural.load, GruEncoder)
+fit, load = partial(classifier.fit, GruEncoder), partial(classifier.load, GruEncoder)

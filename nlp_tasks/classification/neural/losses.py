@@ -1,4 +1,4 @@
-"""What the neural architectures learn by: one label against all others, or each label by itself."""
+"""Loss functions: for one label per text, and for several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Measure: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 def measure_for(examples: Examples, device: str, smoothing: float = 0.0) -> Measure:
-    """Cross-entropy, with so much label smoothing; binary cross-entropy where texts have several labels."""
+    """Cross-entropy with label smoothing; binary cross-entropy if texts have several labels."""
     weights = torch.from_numpy(examples.class_weights).to(device)
     if examples.labels.ndim == 1:
         return nn.CrossEntropyLoss(weights, label_smoothing=smoothing)

@@ -1,4 +1,4 @@
-"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), pooled by maximum and mean."""
+"""`lstm`: a bidirectional LSTM over words (Hochreiter & Schmidhuber 1997), with max and mean pooling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 from torch import nn
 
-from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural import classifier
 from nlp_tasks.classification.neural.recurrent import RecurrentEncoder
 
 
@@ -14,4 +14,4 @@ class LstmEncoder(RecurrentEncoder):
     cell = nn.LSTM
 
 
-fit, load = partial(neural.fit, LstmEncoder), partial(neural.load, LstmEncoder)
+fit, load = partial(classifier.fit, LstmEncoder), partial(classifier.load, LstmEncoder)

@@ -1,7 +1,7 @@
-"""The network around every neural architecture: words to vectors, an encoder for windows, a layer of labels.
+"""The network around an encoder: word embeddings, an encoder for windows, and a linear layer for the labels.
 
-A document of any length is read in windows of words; the windows' vectors are averaged by length into the
-document's. Knows nothing of training or of what the encoder does.
+A document is read in windows of words; the vector of the document is the mean of the window vectors, weighted by
+length. Knows nothing of training or of what the encoder does.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlp_tasks.classification.neural.units import NOTHING, Units
+from nlp_tasks.classification.neural.word_ngrams import NOTHING, WordNgrams
 
-#: Words read together; the next window goes on where this one ends.
+#: Words in a window; windows do not overlap.
 WINDOW_WORDS = 256
-#: The width of a word's vector and of what the shipped encoders give.
+#: The width of word vectors and of the encoders' layers.
 WIDTH = 128
-#: Share of the n-grams that training leaves out.
+#: Share of the n-grams that are dropped in training.
 DROPPED_IDS = 0.2
 
 
 class Encoder(nn.Module):
-    """Reads windows (B, S, WIDTH) with a mask (B, S), True where a word is, into vectors (B, out_width)."""
+    """Encodes windows (B, S, WIDTH) with a mask (B, S), True for words, as vectors (B, out_width)."""
 
     out_width: int = WIDTH
 
@@ -61,11 +61,11 @@ class Network(nn.Module):
         return self.decide(self.pool(batch))
 
     def pool(self, batch: Batch) -> Tensor:
-        """Sums of the window vectors of each document, each times its words (N, H), with the words last."""
+        """For each document, the sum of its window vectors times their lengths, and the total length (N, H + 1)."""
         return self.pool_words(self.words(self._thinned(batch.ids), batch.word_starts), batch)
 
     def pool_words(self, vectors: Tensor, batch: Batch) -> Tensor:
-        """The same from the vectors of the words (W, D)."""
+        """The same, from the vectors of the words (W, D)."""
         windows, mask = _padded(self.dropout(vectors), batch.lengths)  # (B, S, D), (B, S)
         encoded = self.encoder(windows, mask).float()  # (B, H)
         weighted = torch.cat([encoded, encoded.new_ones(len(encoded), 1)], dim=1) * batch.lengths[:, None]
@@ -73,20 +73,21 @@ class Network(nn.Module):
         return sums.index_add(0, batch.owner, weighted)  # (N, H + 1)
 
     def _thinned(self, ids: Tensor) -> Tensor:
-        """In training some n-grams, chosen anew each time, are NOTHING: no word may rest on one of them."""
+        """In training, a random part of the n-grams is replaced by NOTHING, so that no word depends on a single one."""
         if not self.training:
             return ids
         return ids.masked_fill(torch.rand(ids.shape, device=ids.device) < DROPPED_IDS, NOTHING)
 
     def decide(self, pooled: Tensor) -> Tensor:
-        """Logits (N, K) of what `pool` gives; those of a document's parts may be summed first."""
+        """Logits (N, K) of the sums that `pool` returns; sums of parts of a document may be added up first."""
         means = pooled[:, :-1] / pooled[:, -1:].clamp_min(1)
         logits: Tensor = self.labels(self.dropout(means))
         return logits
 
 
-def windows(units: Units, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All windows of the documents: (B, 2) first word and the one after the last; (B,) whose they are."""
+def windows(units: WordNgrams, documents: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """All windows of the documents: bounds (B, 2), the first word and the one after the last; and the document of
+    each (B,)."""
     found, owner = [], []
     for place, document in enumerate(documents.tolist()):
         start, end = int(units.text_starts[document]), int(units.text_starts[document + 1])
@@ -97,9 +98,9 @@ def windows(units: Units, documents: NDArray[np.int64]) -> tuple[NDArray[np.int6
 
 
 def batch(
-    units: Units, bounds: NDArray[np.int64], owner: NDArray[np.int64], n_documents: int, device: str
+    units: WordNgrams, bounds: NDArray[np.int64], owner: NDArray[np.int64], n_documents: int, device: str
 ) -> Batch:
-    """Tensors of some windows: (B, 2) word bounds and (B,) whose they are, out of `n_documents`."""
+    """The tensors of some windows, from their bounds (B, 2) and the document of each (B,), out of `n_documents`."""
     lengths = bounds[:, 1] - bounds[:, 0]
     words = _ranges(bounds[:, 0], lengths)
     n_ids = units.word_starts[words + 1] - units.word_starts[words]
@@ -114,7 +115,7 @@ def batch(
 
 
 def _padded(vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Vectors (W, D) of windows laid end to end, as (B, S, D) with zeros after each window's end."""
+    """Vectors (W, D) of concatenated windows as (B, S, D), padded with zeros; and the mask (B, S)."""
     mask = torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]  # (B, S)
     padded = vectors.new_zeros(*mask.shape, vectors.shape[1])
     padded[mask] = vectors
@@ -122,7 +123,7 @@ def _padded(vectors: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _ranges(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """start, start + 1, ... for each pair, end to end."""
+    """The concatenated ranges start, start + 1, ... of all pairs."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
     ranges: NDArray[np.int64] = np.arange(total) + np.repeat(starts - (ends - lengths), lengths)

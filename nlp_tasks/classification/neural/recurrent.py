@@ -1,4 +1,4 @@
-"""The recurrent encoders' common part: one bidirectional layer, pooled by maximum and mean."""
+"""The common part of the recurrent encoders: one bidirectional layer, with max and mean pooling."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The course of a neural training: all that its next epoch depends on, saved and restored.
+"""The state of a neural training between two epochs, saved to a checkpoint and restored from it.
 
-A training that goes on from here draws the same random numbers, takes the same steps and ends with the same model
-as one that was never interrupted (on the same machine).
+A training that resumes draws the same random numbers, takes the same steps and ends with the same model as one that was
+never interrupted (on the same machine).
 """
 
 from __future__ import annotations
@@ -18,38 +18,38 @@ from torch import Tensor, nn
 
 from nlp_tasks.checkpoint import Checkpoint
 
-#: Of a course, what is plain JSON.
+#: The fields of a Course that are saved as JSON.
 FACTS = ("epoch", "steps", "best", "best_epoch", "note")
 
 
 @dataclass
 class Course:
-    """Where a training stands between two epochs."""
+    """A training between two epochs."""
 
     model: nn.Module
     optimizers: Sequence[torch.optim.Optimizer]
     random: np.random.Generator
     device: str
     checkpoint: Checkpoint | None
-    #: Epochs and steps that are done.
+    #: Completed epochs and steps.
     epoch: int = 0
     steps: int = 0
-    #: The least tune loss so far, its epoch, and the weights it came with.
+    #: The lowest validation loss so far, with its epoch and weights.
     best: float = float("inf")
     best_epoch: int = 0
     best_state: dict[str, Tensor] = field(default_factory=dict)
     note: str = ""
 
-    def judge(self, tune_loss: float) -> bool:
-        """Whether the epoch that has just ended is the best so far; its weights are kept then."""
-        if tune_loss >= self.best:
+    def judge(self, validation_loss: float) -> bool:
+        """Whether the epoch that has just ended is the best so far. If it is, its weights are kept."""
+        if validation_loss >= self.best:
             return False
-        self.best, self.best_epoch = tune_loss, self.epoch
+        self.best, self.best_epoch = validation_loss, self.epoch
         self.best_state = copy.deepcopy(self.model.state_dict())
         return True
 
     def save(self) -> None:
-        """Onto the disk, unless the last time was a moment ago."""
+        """Save to the checkpoint, unless the last save was a short time ago."""
         if self.checkpoint is None or not self.checkpoint.is_due():
             return
         facts: dict[str, Any] = {name: getattr(self, name) for name in FACTS}
@@ -65,7 +65,7 @@ class Course:
         self.checkpoint.save(facts, arrays)
 
     def restore(self) -> None:
-        """Go on where the checkpoint stands, if there is one."""
+        """Resume from the checkpoint, if there is one."""
         saved = None if self.checkpoint is None else self.checkpoint.load()
         if saved is None:
             return
@@ -94,13 +94,13 @@ def _arrays(prefix: str, tensors: dict[str, Tensor]) -> dict[str, NDArray[Any]]:
 
 
 def _array(value: Any) -> NDArray[Any]:
-    """A tensor or a number. safetensors writes contiguous arrays only."""
+    """A tensor or a number as a contiguous array, as safetensors requires."""
     array = value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
     return np.ascontiguousarray(array).reshape(array.shape)
 
 
 def _state(arrays: dict[str, NDArray[Any]], place: int) -> dict[int, dict[str, Any]]:
-    """An optimizer's state by the number of the parameter. SparseAdam counts its steps in a plain number."""
+    """The state of an optimizer by the index of the parameter. SparseAdam counts its steps in a Python int."""
     found: dict[int, dict[str, Any]] = {}
     for name, array in arrays.items():
         kind, *rest = name.split(".")

@@ -1,4 +1,4 @@
-"""`transformer`: a small transformer encoder from scratch (Vaswani et al. 2017), pooled by maximum and mean."""
+"""`transformer`: a small transformer encoder from scratch (Vaswani et al. 2017), with max and mean pooling."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks.classification.neural import neural
+from nlp_tasks.classification.neural import classifier
 from nlp_tasks.classification.neural.network import WIDTH, Encoder
 from nlp_tasks.classification.neural.pooling import maximum_and_mean
 
@@ -16,7 +16,7 @@ LAYERS, HEADS = 2, 4
 
 
 class TransformerEncoder(Encoder):
-    """Pre-norm layers with sinusoidal positions: nothing to learn about a position, so any length will do."""
+    """Pre-norm layers with sinusoidal positions, which are not learned, so that any length is possible."""
 
     out_width = 2 * WIDTH
 
@@ -35,10 +35,10 @@ class TransformerEncoder(Encoder):
 
 
 def _positions(windows: Tensor) -> Tensor:
-    """Sines and cosines of the place in the window (S, D)."""
+    """Sines and cosines of the position in the window (S, D)."""
     places = torch.arange(windows.shape[1], device=windows.device)[:, None]
     rates = torch.exp(torch.arange(0, WIDTH, 2, device=windows.device) * (-math.log(10_000) / WIDTH))
     return torch.cat([torch.sin(places * rates), torch.cos(places * rates)], dim=1)
 
 
-fit, load = partial(neural.fit, TransformerEncoder), partial(neural.load, TransformerEncoder)
+fit, load = partial(classifier.fit, TransformerEncoder), partial(classifier.load, TransformerEncoder)

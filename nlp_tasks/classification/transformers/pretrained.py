@@ -1,8 +1,8 @@
-"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA; nothing is downloaded.
+"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA.
 
-Only safetensors weights are read, and code that comes with a model is never run. Needs the package
-transformers, which is imported on use. A document longer than the model's input is read in windows, whose
-scores are averaged by their tokens.
+Nothing is downloaded, only safetensors weights are read, and code that comes with a model is never run. Needs the
+package transformers, which is imported on use. A document that is longer than the model's input is read in windows; its
+scores are the mean of theirs, weighted by their tokens.
 """
 
 from __future__ import annotations
@@ -18,34 +18,33 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
-from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks import heartbeat
+from nlp_tasks.batching import by_length
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
-from nlp_tasks.kind import Progress
 from nlp_tasks.local_transformers import OFFLINE, library
+from nlp_tasks.torch_device import mixed_precision, seeded
 
-#: Tokens that go through the model together when labelling, padding included. On a processor a small batch is twice
-#: as fast as a large one: it stays in the cache, and its windows are of one length.
+#: Tokens in a batch when labelling, including padding. On a CPU small batches are twice as fast as large ones: they
+#: stay in the cache, and their windows have similar lengths.
 BATCH_TOKENS, BATCH_TOKENS_ON_CPU = 8192, 1024
-#: The name of the class that transformers opens a classifier with.
+#: The class of transformers that loads a classifier.
 AUTO = "AutoModelForSequenceClassification"
-#: Models that count places from the padding's number on, so that some of those they name cannot be used.
+#: Models that count positions from the padding id on, so that not all of max_position_embeddings can be used.
 COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-roberta")
-#: The longest window where the model itself names no limit.
+#: The longest window, if the model has no limit of its own.
 WINDOW_TOKENS = 512
-#: Texts that are cut into tokens together.
+#: Texts that are tokenized at a time.
 CUT_TOGETHER = 64
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The token windows of N texts, special tokens included."""
+    """The token windows of N texts, including special tokens."""
 
-    inputs: list[dict[str, list[int]]]  # (W,) input_ids and what else the model takes
-    owner: NDArray[np.int64]  # (W,) which text
+    inputs: list[dict[str, list[int]]]  # (W,) input_ids and the other inputs of the model
+    owner: NDArray[np.int64]  # (W,) index of the text
     lengths: NDArray[np.int64]  # (W,)
     n_texts: int
 
@@ -59,7 +58,7 @@ class PretrainedModel:
     device: str
 
     def state(self) -> State:
-        """The model's configuration, the tokenizer's files as text, and all weights."""
+        """The configuration of the model, the files of the tokenizer as text, and all weights."""
         tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
         with tempfile.TemporaryDirectory() as folder:
             self.tokenizer.save_pretrained(folder)
@@ -72,18 +71,18 @@ class PretrainedModel:
 
 @dataclass
 class PretrainedClassifier(PretrainedModel):
-    """One that gives each text a score for each label."""
+    """A model that gives each text a score for each label."""
 
     batch_documents: int = 256
     batch_chars: int = 200_000
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K): those of the windows, averaged by their tokens."""
+        """Scores (N, K): the mean of the windows' scores, weighted by their tokens."""
         windows = cut(self.tokenizer, self.model.config, texts)
         self.model.eval()
         sums = np.zeros((windows.n_texts, self.model.config.num_labels))
         with torch.inference_mode():
-            for chosen in by_length(windows.lengths, self.device):
+            for chosen in batches(windows, self.device):
                 scores = forward(self, [windows.inputs[place] for place in chosen]).float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], scores * windows.lengths[chosen, None])
                 beat()
@@ -93,7 +92,8 @@ class PretrainedClassifier(PretrainedModel):
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """Each token's embedding times the score's gradient by it, over all its places."""
+        """Gradient times input: the embedding of each token times the gradient of the score, summed over its
+        occurrences."""
         self.model.eval()
         found = []
         for text, label in zip(texts, labels, strict=True):
@@ -105,7 +105,7 @@ class PretrainedClassifier(PretrainedModel):
         return found
 
     def _pulls(self, window: dict[str, list[int]], label: int, total: float) -> list[tuple[str, float]]:
-        """The tokens of one window with what each adds to the score, to first order."""
+        """The tokens of a window with what each adds to the score, to first order."""
         inputs = {name: torch.tensor([ids], device=self.device) for name, ids in window.items()}
         ids = inputs.pop("input_ids")
         vectors = self.model.get_input_embeddings()(ids).detach().requires_grad_()
@@ -128,7 +128,7 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 def restore(
     config: dict[str, Any], tensors: dict[str, NDArray[Any]], auto: str, device: str
 ) -> tuple[Any, Any]:
-    """The model and the tokenizer that `state` described, as the class `auto` of transformers makes them."""
+    """The model and the tokenizer that `state` described, made by the class `auto` of transformers."""
     transformers = library("arch pretrained", ModelFileError)
     settings = transformers.AutoConfig.for_model(**config["model"])
     model = getattr(transformers, auto).from_config(settings, trust_remote_code=False)
@@ -140,33 +140,30 @@ def restore(
     return model.to(device).eval(), tokenizer
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,
-) -> Fitted:
+def fit(examples: Examples, training: Training) -> Fitted:
     """Fine-tune the model in the folder `parameters.pretrained`."""
     from nlp_tasks.classification.transformers import fine_tuning
 
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(parameters.seed)  # the layer of labels is new
-        classifier = open_folder(Path(parameters.pretrained), examples.n_labels, device)
-        fine_tuning.run(classifier, examples, parameters, progress, checkpoint)
-    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(1, 1, "calibrating")))
+    with seeded(training.parameters.seed, training.device):  # the layer of labels starts at random
+        folder = Path(training.parameters.pretrained)
+        classifier = open_folder(folder, examples.n_labels, training.device)
+        fine_tuning.run(classifier, examples, training)
+    validation_logits = classifier.logits(
+        examples.validation_texts, lambda: training.progress(1, 1, "calibrating")
+    )
+    return Fitted(classifier, validation_logits)
 
 
 def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
-    """The model of a local folder, ready to be fine-tuned to so many labels, or with its own; TrainingError if it
-    cannot be read."""
+    """The model of a local folder, with a new layer for `n_labels` labels, or with its own labels if that is None.
+    TrainingError if it cannot be read."""
     options = {} if n_labels is None else {"num_labels": n_labels}
     return PretrainedClassifier(*read_folder(folder, AUTO, device, **options), device)
 
 
 def read_folder(folder: Path, auto: str, device: str, **options: Any) -> tuple[Any, Any]:
-    """The model and the tokenizer of a local folder, as the class `auto` of transformers reads them; TrainingError if
-    it cannot."""
+    """The model and the tokenizer of a local folder, read by the class `auto` of transformers. TrainingError if they
+    cannot be read."""
     transformers = library("arch pretrained", TrainingError)
     read_config(folder)
     try:
@@ -185,11 +182,11 @@ def read_folder(folder: Path, auto: str, device: str, **options: Any) -> tuple[A
 
 
 def read_config(folder: Path) -> Any:
-    """What the model of a local folder is; TrainingError if there is none."""
+    """The configuration of the model in a local folder; TrainingError if there is none."""
     transformers = library("arch pretrained", TrainingError)
     if not (folder / "config.json").is_file():
         raise TrainingError(
-            f"no config.json in {folder}: `pretrained` is a folder that holds a transformers model"
+            f"no config.json in {folder}: `pretrained` must be a folder with a transformers model"
         )
     try:
         return transformers.AutoConfig.from_pretrained(folder, **OFFLINE)
@@ -198,10 +195,10 @@ def read_config(folder: Path) -> Any:
 
 
 def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = None) -> Windows:
-    """All windows of the texts; a text that fits the model has one. A second text may follow in each window."""
+    """All windows of the texts; a text that fits into the model's input has one. `second` is added to each window."""
     inputs: list[dict[str, list[int]]] = []
     owner: list[int] = []
-    for first in pulse.beating(range(0, len(texts), CUT_TOGETHER)):
+    for first in heartbeat.beating(range(0, len(texts), CUT_TOGETHER)):
         some, whose = _cut(tokenizer, config, texts[first : first + CUT_TOGETHER], second)
         inputs += some
         owner += [first + place for place in whose]
@@ -212,7 +209,7 @@ def cut(tokenizer: Any, config: Any, texts: Sequence[str], second: str | None = 
 def _cut(
     tokenizer: Any, config: Any, texts: Sequence[str], second: str | None
 ) -> tuple[list[dict[str, list[int]]], list[int]]:
-    """The windows of some texts, and which text each is of."""
+    """The windows of some texts, and the index of the text of each."""
     encoded = tokenizer(
         list(texts),
         None if second is None else [second] * len(texts),
@@ -227,7 +224,7 @@ def _cut(
 
 
 def _longest(tokenizer: Any, config: Any) -> int:
-    """The most tokens of a window."""
+    """The maximum number of tokens in a window."""
     places = getattr(config, "max_position_embeddings", WINDOW_TOKENS)
     if config.model_type in COUNTED_AFTER_PADDING:
         places -= config.pad_token_id + 1
@@ -241,19 +238,12 @@ def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]])
 
 
 def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
-    """What the model makes of some windows, in one batch, in bfloat16 on a GPU."""
+    """The output of the model for some windows, in one batch, in bfloat16 on a GPU."""
     padded = model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
-    kind = model.device.split(":")[0]
-    with torch.autocast(kind, dtype=torch.bfloat16, enabled=kind == "cuda"):
+    with mixed_precision(model.device):
         return model.model(**padded)
 
 
-def by_length(lengths: NDArray[np.int64], device: str) -> Iterator[NDArray[np.int64]]:
-    """Indexes, short ones first, in groups of about BATCH_TOKENS tokens with padding."""
-    most = BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS
-    order = np.argsort(lengths, kind="stable")
-    start = 0
-    for end in range(1, len(order) + 1):
-        if end == len(order) or (end + 1 - start) * lengths[order[end]] > most:
-            yield order[start:end]
-            start = end
+def batches(windows: Windows, device: str) -> Iterator[NDArray[np.int64]]:
+    """Indexes of all windows, in batches of similar length."""
+    return by_length(windows.lengths, BATCH_TOKENS_ON_CPU if device == "cpu" else BATCH_TOKENS)

@@ -1,9 +1,10 @@
-"""`zero-shot`: a model from a local folder, for inference or embeddings, says what a text is about (Yin et al. 2019).
+"""`zero-shot`: classification by a model for natural language inference, or for embeddings (Yin et al. 2019).
 
-Nothing is trained: the labelled documents name the labels, of which each becomes a sentence ("This text is about
-sport."), and serve to calibrate and to measure. With a model for natural language inference, a label's score is the
-model's score for "the text entails the sentence", as in transformers' zero-shot pipeline; a long text is read in
-windows, whose scores are averaged by their tokens. Encoders are the business of `zero_shot_embedding`.
+Nothing is trained. The labelled documents provide the names of the labels, each of which becomes a sentence ("This text
+is about sport."), and are used to calibrate and to measure. With a model for natural language inference, the score of
+a label is the model's score for "the text entails the sentence", as in the zero-shot pipeline of transformers. A long
+text is read in windows; its score is the mean of theirs, weighted by their tokens. Embeddings are in
+`zero_shot_embedding`.
 """
 
 from __future__ import annotations
@@ -17,21 +18,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.checkpoint import Checkpoint
-from nlp_tasks.classification import TrainParameters
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
 from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Progress
+from nlp_tasks.torch_device import seeded
 
 ENTAILMENT = "entailment"
 
 
 @dataclass
 class ZeroShotClassifier:
-    """The inference model, and a sentence for each label."""
+    """A model for natural language inference, and a sentence for each label."""
 
     model: PretrainedClassifier
     sentences: list[str]
@@ -39,7 +38,7 @@ class ZeroShotClassifier:
     batch_chars: int = 100_000
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K): of each text with each sentence."""
+        """Scores (N, K) of each text with each sentence."""
         columns = [self._entails(texts, sentence, beat) for sentence in self.sentences]
         return np.stack(columns, axis=1).astype(np.float32)
 
@@ -50,7 +49,7 @@ class ZeroShotClassifier:
         sums = np.zeros(windows.n_texts)
         self.model.model.eval()
         with torch.inference_mode():
-            for chosen in pretrained.by_length(windows.lengths, self.model.device):
+            for chosen in pretrained.batches(windows, self.model.device):
                 scores = pretrained.forward(self.model, [windows.inputs[place] for place in chosen])
                 found = scores[:, entailment].float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])
@@ -65,7 +64,7 @@ class ZeroShotClassifier:
         most: int,  # noqa: ARG002
         beat: Callable[[], None],  # noqa: ARG002
     ) -> list[Terms]:
-        """Nothing: an inference model weighs the sentence against the whole text."""
+        """No terms: an inference model compares the sentence with the whole text."""
         return [[] for _ in texts]
 
     def state(self) -> State:
@@ -83,22 +82,18 @@ def load(
     return ZeroShotClassifier(pretrained.load(config, tensors, device), config["sentences"])
 
 
-def fit(
-    examples: Examples,
-    parameters: TrainParameters,
-    device: str,
-    progress: Progress,
-    checkpoint: Checkpoint | None = None,  # noqa: ARG001 (nothing is trained)
-) -> Fitted:
-    """Open the model in the folder `parameters.pretrained`; TrainingError if it is for neither inference nor
+def fit(examples: Examples, training: Training) -> Fitted:
+    """Load the model in the folder `parameters.pretrained`; TrainingError if it is made for neither inference nor
     embeddings."""
+    parameters = training.parameters
     sentences = [parameters.hypothesis.replace("{}", label) for label in examples.label_names]
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(
-            parameters.seed
-        )  # weights that the folder lacks, and that nothing here uses, are drawn
-        classifier = _open(Path(parameters.pretrained), sentences, device)
-    return Fitted(classifier, classifier.logits(examples.tune_texts, lambda: progress(0, 1, "reading")))
+    # Weights that the folder lacks, none of which is used here, are drawn at random.
+    with seeded(parameters.seed, training.device):
+        classifier = _open(Path(parameters.pretrained), sentences, training.device)
+    validation_logits = classifier.logits(
+        examples.validation_texts, lambda: training.progress(0, 1, "reading")
+    )
+    return Fitted(classifier, validation_logits)
 
 
 def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:
@@ -109,7 +104,7 @@ def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier
     if config.is_encoder_decoder or any("For" in name for name in made_for):
         raise TrainingError(
             f"the model in {folder} is {', '.join(made_for)} without a label {ENTAILMENT!r}: zero-shot needs a model "
-            "for natural language inference, or an encoder (such as BertModel) that makes embeddings"
+            "for natural language inference, or an encoder (such as BertModel) for embeddings"
         )
     auto = zero_shot_embedding.AUTO
     return EmbeddingClassifier(
@@ -118,11 +113,11 @@ def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier
 
 
 def _entailment(config: Any) -> int | None:
-    """The number of the model's output for entailment."""
+    """The index of the model's output for entailment; None if it has none."""
     found = [number for name, number in config.label2id.items() if name.lower().startswith("entail")]
     return found[0] if found else None
 
 
 def _cut(model: PretrainedClassifier, texts: Sequence[str], sentence: str) -> Windows:
-    """Every text in windows, each followed by the sentence."""
+    """The windows of every text, each followed by the sentence."""
     return pretrained.cut(model.tokenizer, model.model.config, texts, sentence)

@@ -1,7 +1,7 @@
-"""`zero-shot` with an embedding model: the label whose sentence is nearest to the text by cosine.
+"""`zero-shot` with an embedding model: the label whose sentence is nearest to the text by cosine similarity.
 
-The embedding of a text is the mean of its tokens' last vectors (Reimers and Gurevych 2019); a long text is read in
-windows, and the mean is that over the tokens of all. The labels' sentences are embedded once.
+The embedding of a text is the mean of the last hidden states of its tokens (Reimers and Gurevych 2019). A long text is
+read in windows, and the mean is taken over the tokens of all windows. The sentences of the labels are embedded once.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.architecture import State, Terms
-from nlp_tasks.classification.linear.evidence import heaviest
+from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.transformers import pretrained
 from nlp_tasks.classification.transformers.pretrained import PretrainedModel, Windows
 
-#: What cosines are multiplied by, as sentence-transformers does in training: they are close together, and
-#: calibration needs a start where there is little to calibrate on.
+#: Factor of the cosines, the one that sentence-transformers uses in training: cosines are close together, and a small
+#: validation set is not enough to find their scale.
 SCALE = 20.0
-#: The name of the class that transformers opens such a model with.
+#: The class of transformers that loads such a model.
 AUTO = "AutoModel"
 
 
@@ -37,21 +37,21 @@ class EmbeddingClassifier:
     batch_chars: int = 200_000
 
     def __post_init__(self) -> None:
-        directions = embed(self.model, self.sentences, pulse.beat)  # (K, D)
-        #: Less their mean, which is what they are alike in: a label's score is above or below the others'.
+        directions = embed(self.model, self.sentences, heartbeat.beat)  # (K, D)
+        #: Minus their mean, which is what they have in common, so that the scores of a text sum to 0.
         self.directions = SCALE * (
             directions - directions.mean(axis=0) if len(directions) > 1 else directions
         )
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
-        """Scores (N, K): cosines of texts and sentences, less each text's mean."""
+        """Scores (N, K): cosines of texts and sentences, minus the mean of each text, times SCALE."""
         scores: NDArray[np.float64] = embed(self.model, texts, beat) @ self.directions.T
         return scores.astype(np.float32)
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """The tokens with what each adds to the score, which is a sum over them; special ones are left out."""
+        """The tokens, without special ones, with what each adds to the score, which is a sum over tokens."""
         special = set(self.model.tokenizer.all_special_ids)
         found = []
         for text, label in zip(texts, labels, strict=True):
@@ -84,7 +84,7 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 
 
 def embed(model: PretrainedModel, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float64]:
-    """The embeddings (N, D) of texts, of length 1."""
+    """The embeddings (N, D) of texts, normalised to length 1."""
     windows = _cut(model, texts)
     sums = np.zeros((windows.n_texts, model.model.config.hidden_size))
     for owner, _, vectors in _token_vectors(model, windows, beat):
@@ -99,20 +99,20 @@ def _cut(model: PretrainedModel, texts: Sequence[str]) -> Windows:
 def _token_vectors(
     model: PretrainedModel, windows: Windows, beat: Callable[[], None]
 ) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
-    """(text, window, the last vectors of its tokens (S, D)) of every window, in batches of similar length."""
+    """(text, window, last hidden states of its tokens (S, D)) of every window, in batches of similar length."""
     model.model.eval()
-    for chosen in pretrained.by_length(windows.lengths, model.device):
+    for chosen in pretrained.batches(windows, model.device):
         with torch.inference_mode():
             output = pretrained.run(model, [windows.inputs[place] for place in chosen])
         vectors = output.last_hidden_state.float().cpu().numpy().astype(np.float64)  # (B, S, D)
         for place, of_window in zip(chosen, vectors, strict=True):
-            # The padding may stand on either side.
+            # The padding may be on either side.
             start = 0 if model.tokenizer.padding_side == "right" else len(of_window) - windows.lengths[place]
             yield int(windows.owner[place]), int(place), of_window[start : start + windows.lengths[place]]
         beat()
 
 
 def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The lengths (..., 1) of vectors (..., D), none of them 0."""
+    """The lengths (..., 1) of vectors (..., D), never 0."""
     found: NDArray[np.float64] = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.maximum(found, 1e-12)

@@ -1,7 +1,15 @@
-"""Summaries in new words: a small encoder-decoder that is trained here, and those that transformers loads.
+"""Abstractive summaries: a small encoder-decoder that docmill trains, and models that transformers loads.
 
-This module is light (no torch, no numpy): a client reads it to check parameters. `summarization` has the kind
-that writes summaries; here is the kind that trains a model for it.
+This module declares the kind `train-summarizer` (`summarize` is in the package above). It imports neither torch nor
+numpy, because clients import it to check parameters.
+
+    runner.py               the stage of `summarize` for method=abstractive
+    trainer.py              trains docmill's own model
+    model.py, network.py    that model: on disk and at work; its network
+    subwords.py, embeddings.py, encoder_input.py   its vocabulary, initial embeddings and input
+    decoding.py             beam search and sampling
+    pretrained.py           models of transformers
+    windows.py              long texts in windows of whole sentences
 """
 
 from __future__ import annotations
@@ -23,9 +31,9 @@ class TrainSummarizerParameters:
     held_out: HeldOut = 0.1
     epochs: Annotated[
         int,
-        Field(ge=0, le=10_000, description="passes over the pairs at most; 0 for what suits few pairs"),
+        Field(ge=0, le=10_000, description="passes over the documents; 0 for the default"),
     ] = 0
-    width: Annotated[int, Field(ge=16, le=1024, description="width of the network's layers")] = 128
+    width: Annotated[int, Field(ge=16, le=1024, description="hidden size of the network")] = 128
 
 
 def _train(
@@ -47,6 +55,7 @@ TRAIN_SUMMARIZER = Kind(
     train=_train,
     headline={"rouge_l": "ROUGE-L {:.1f}", "lead_rouge_l": "first sentences' {:.1f}"},
     labelled_only=True,
+    pairs_field="summary",
 )
 
 KINDS = (TRAIN_SUMMARIZER,)

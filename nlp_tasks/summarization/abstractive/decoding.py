@@ -1,6 +1,6 @@
-"""Writing with a trained network: beam search, of which greedy is the narrowest, and sampling.
+"""Decoding: beam search, greedy search (one beam) and sampling.
 
-What is written for a document does not depend on the others of its batch (up to rounding).
+The text of a document does not depend on the other documents in its batch (up to rounding).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nlp_tasks.summarization.abstractive.encoder_input import Sources
 from nlp_tasks.summarization.abstractive.network import Memory, Network
-from nlp_tasks.summarization.abstractive.sources import Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN
 
-#: A long text is not worse for having more tokens: scores are divided by length to this power (Wu et al. 2016).
+#: Scores are divided by length to this power, so that longer texts are not at a disadvantage (Wu et al. 2016).
 LENGTH_PENALTY = 1.0
-#: Tokens that are written at most, if nothing else is asked for.
+#: The default maximum number of tokens.
 MAX_TOKENS = 60
 
 
@@ -26,19 +26,19 @@ MAX_TOKENS = 60
 class Decoding:
     """How to choose the next token."""
 
-    #: Hypotheses kept at each step; 1 is greedy.
+    #: Hypotheses kept at each step; 1 for greedy search.
     beams: int = 4
-    #: No n tokens in a row are written twice; 0 for any.
+    #: No n-gram of this size is written twice; 0 for no limit.
     no_repeat: int = 3
-    #: The most tokens that are written; 0 for what the model was made for.
+    #: The maximum number of tokens written; 0 for the default of the model.
     max_tokens: int = 0
     min_tokens: int = 1
-    #: Draw each token instead of taking the best; then there is one hypothesis.
+    #: Draw each token at random instead of taking the best; then there is one hypothesis.
     sample: bool = False
     temperature: float = 1.0
-    #: Draw from the k most probable tokens only; 0 for all.
+    #: Draw only from the k most probable tokens; 0 for all.
     top_k: int = 0
-    #: Draw from the most probable tokens that together have this probability.
+    #: Draw only from the most probable tokens whose probabilities sum to this.
     top_p: float = 1.0
 
 
@@ -48,7 +48,7 @@ class Hypothesis:
 
     ids: list[int]
     score: float = 0.0
-    #: n - 1 tokens -> the tokens that followed them, so that no n-gram comes twice.
+    #: From n - 1 tokens to the tokens that followed them, so that no n-gram is repeated.
     followed: dict[tuple[int, ...], set[int]] = field(default_factory=dict)
 
     def grown(self, id_: int, score: float, n: int) -> Hypothesis:
@@ -74,7 +74,7 @@ def write(
     seeds: Sequence[int],
     beat: Callable[[], None] = lambda: None,
 ) -> list[list[int]]:
-    """The token ids for each document, without BEGIN and END. `seeds` has one number per document, for drawing."""
+    """The token ids for each document, without BEGIN and END. `seeds` has one seed per document, for sampling."""
     network.eval()
     with torch.inference_mode():
         search = _Search(network, sources, how, seeds)
@@ -85,7 +85,7 @@ def write(
 
 
 class _Search:
-    """The hypotheses of B documents, K each, which grow by one token a step."""
+    """The hypotheses of B documents, K for each, which grow by one token in each step."""
 
     def __init__(self, network: Network, sources: Sources, how: Decoding, seeds: Sequence[int]) -> None:
         self._network, self._how = network, how
@@ -94,7 +94,7 @@ class _Search:
         self._ended: list[list[tuple[float, list[int]]]] = [[] for _ in seeds]
         self._random = [np.random.default_rng(seed) for seed in seeds]
         self._memory, self._state = network.read(sources)
-        self._owners = list(range(len(seeds)))  # whose rows `_rows` are
+        self._owners = list(range(len(seeds)))  # the document of each row of `_rows`
         self._rows = self._memory
         self._device = sources.ids.device
 
@@ -113,7 +113,7 @@ class _Search:
         if self._how.sample:
             chances = self._drawn(chances, owners)
         n = min(2 * self._k, chances.shape[1])
-        values, ids = (found.tolist() for found in chances.topk(n))  # K of them at least do not end
+        values, ids = (found.tolist() for found in chances.topk(n))  # at least K of them do not end
         rows = iter(range(len(grown)))
         kept: list[int] = []
         for document, open_ in enumerate(self._open):
@@ -131,7 +131,7 @@ class _Search:
     def _next(
         self, document: int, candidates: list[tuple[float, int, int]], grown: list[Hypothesis]
     ) -> tuple[list[Hypothesis], list[int]]:
-        """The K best ways to go on, and the rows that they come from; those that end are put aside."""
+        """The K best continuations, and the rows that they come from; those that end are put aside."""
         ended, going, rows = self._ended[document], [], []
         for score, row, id_ in sorted(candidates, key=lambda one: (-one[0], one[1], one[2])):
             if id_ == END or len(grown[row].ids) + 1 >= (self._how.max_tokens or MAX_TOKENS):
@@ -161,7 +161,7 @@ class _Search:
         return chances
 
     def _drawn(self, chances: Tensor, owners: list[int]) -> Tensor:
-        """Log probabilities with noise, whose greatest is a draw from them (the Gumbel-max trick)."""
+        """Log probabilities plus noise, so that the largest one is a random draw (the Gumbel-max trick)."""
         return noisy(
             cut(chances / self._how.temperature, self._how.top_k, self._how.top_p),
             [self._random[document] for document in owners],
@@ -169,8 +169,8 @@ class _Search:
 
 
 def cut(scores: Tensor, top_k: int, top_p: float) -> Tensor:
-    """Scores (B, V) with -inf for all but the `top_k` best, and for all but the best that together have the
-    probability `top_p`."""
+    """Scores (B, V) with -inf for all but the `top_k` best, and for all but the best ones whose probabilities sum to
+    `top_p`."""
     if top_k and top_k < scores.shape[1]:
         scores = scores.masked_fill(scores < scores.topk(top_k).values[:, -1:], -torch.inf)
     if top_p < 1:
@@ -182,6 +182,6 @@ def cut(scores: Tensor, top_k: int, top_p: float) -> Tensor:
 
 
 def noisy(scores: Tensor, randoms: Sequence[np.random.Generator]) -> Tensor:
-    """Scores (B, V) plus Gumbel noise, each row's from its own generator."""
+    """Scores (B, V) plus Gumbel noise, from a separate generator for each row."""
     noise = np.stack([random.gumbel(size=scores.shape[1]) for random in randoms])
     return scores + torch.from_numpy(noise).to(scores)

@@ -1,7 +1,6 @@
-"""Vectors of tokens to begin with, from the documents themselves: skip-grams (Mikolov et al. 2013) by gensim.
+"""Initial embeddings of tokens, learned from the documents by skip-grams (Mikolov et al. 2013) with gensim.
 
-The pairs are few and their texts are long: what a token is like is learned from all that is said before anything
-is learned from the summaries.
+There are few summaries, but long documents: embeddings are learned from all the text first.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from nlp_tasks.kind import Document, Progress
 from nlp_tasks.summarization.abstractive.subwords import Subwords
 
 EPOCHS, WINDOW, NEGATIVE = 3, 5, 5
-#: The vectors' standard deviation, which is that of the network's other tables.
+#: The standard deviation of the vectors, the same as that of the network's other embeddings.
 SPREAD = 0.1
 
 
 @dataclass(frozen=True)
 class _Tokens:
-    """The documents as lists of tokens, as often as wanted."""
+    """The documents as lists of tokens; may be iterated several times."""
 
     documents: Sequence[Document]
     subwords: Subwords
@@ -32,13 +31,13 @@ class _Tokens:
     def __iter__(self) -> Iterator[list[str]]:
         for document in self.documents:
             yield [str(id_) for id_ in self.subwords.encode(f"{document.label}\n{document.text}")]
-            self.progress(0, 1, "learning what words are like")
+            self.progress(0, 1, "learning word embeddings")
 
 
 def learn(
     table: nn.Embedding, documents: Sequence[Document], subwords: Subwords, seed: int, progress: Progress
 ) -> None:
-    """Fill the rows of the tokens that the documents have. One thread: the same seed makes the same vectors."""
+    """Set the rows of the tokens that occur in the documents. One thread: the same seed gives the same vectors."""
     from gensim.models import Word2Vec
 
     model = Word2Vec(

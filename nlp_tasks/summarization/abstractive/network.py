@@ -1,7 +1,7 @@
 """The encoder-decoder: GRUs with attention and a pointer-generator (See, Liu and Manning 2017).
 
-Each next token is either written from the vocabulary or copied from the document; a gate weighs the two. With a
-few thousand pairs, copying is what the network learns first and does best. Knows ids, not text.
+The next token is either generated from the vocabulary or copied from the document; a gate weights the two. With a few
+thousand pairs, copying is what the network learns first and best. Knows ids, not text.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks.summarization.abstractive.sources import N_BUCKETS, Sources
+from nlp_tasks.summarization.abstractive.encoder_input import N_BUCKETS, Sources
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, PAD
 
-#: What a probability is raised to before its logarithm is taken.
+#: The lower bound of a probability before its logarithm is taken.
 _LEAST = 1e-9
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a network's weights depend on."""
+    """The sizes of a network."""
 
     n_ids: int
     width: int = 128
@@ -29,14 +29,14 @@ class Size:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the decoder looks at: a batch of B documents, read."""
+    """What the decoder attends to: a batch of B encoded documents."""
 
     ids: Tensor  # (B, S)
     mask: Tensor  # (B, S)
     values: Tensor  # (B, S, 2H)
-    keys: Tensor  # (B, S, H) what attention looks for
-    copy_keys: Tensor  # (B, S, H) what copying looks for
-    copy_worth: Tensor  # (B, S) how worth copying each token is, whatever has been written
+    keys: Tensor  # (B, S, H) for attention
+    copy_keys: Tensor  # (B, S, H) for copying
+    copy_worth: Tensor  # (B, S) prior score of copying each token, independent of what was written
     before: Tensor  # (B, S) the token before each token
 
     def of(self, rows: Tensor) -> Memory:
@@ -62,8 +62,8 @@ class Network(nn.Module):
         self.writer = nn.GRU(width, width, batch_first=True)
         self.keys = nn.Linear(2 * width, width)
         self.copy_keys = nn.Linear(2 * width, width)
-        # What copying begins with, before it has learned anything else: tokens that are worth it, and going on
-        # where the last token was copied from. Without this, few pairs teach no copying at all.
+        # The initial behaviour of copying: prefer tokens with a high prior, and continue after the token that was
+        # copied last. Without this, copying is not learned from few pairs.
         worth = [nn.Embedding(n, 1) for n in (size.n_ids, N_BUCKETS, N_BUCKETS)]
         for table in worth:
             nn.init.zeros_(table.weight)
@@ -75,10 +75,10 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def read(self, sources: Sources) -> tuple[Memory, Tensor]:
-        """The memory of a batch and the state to begin writing in, (1, B, H).
+        """The memory of a batch, and the initial state of the decoder (1, B, H).
 
-        The backward reader gets each document turned round where it stands, so that padding, which comes
-        after the tokens in both directions, changes nothing.
+        The backward encoder gets each document reversed in place, so that the padding is at the end in both directions
+        and has no effect.
         """
         x = self.tokens(sources.ids) + self.places(sources.places) + self.counts(sources.counts)
         x = self.dropout(x)  # (B, S, H)
@@ -102,8 +102,8 @@ class Network(nn.Module):
         return memory, torch.tanh(self.begin(ends)).transpose(0, 1).contiguous()
 
     def write(self, memory: Memory, state: Tensor, ids: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """After each of the tokens (B, T): scores of the vocabulary (B, T, V), probabilities of copying what
-        stands at each place (B, T, S), the gate (B, T, 1), and the last state (1, B, H)."""
+        """After each of the tokens (B, T): scores of the vocabulary (B, T, V), probabilities of copying each position
+        (B, T, S), the gate (B, T, 1), and the last state (1, B, H)."""
         tokens = self.dropout(self.tokens(ids))
         states, state = self.writer(tokens, state)  # (B, T, H)
         attention = _softmax(states @ memory.keys.transpose(1, 2), memory.mask)  # (B, T, S)
@@ -115,8 +115,8 @@ class Network(nn.Module):
         return mixed @ self.tokens.weight.T + self.bias, copies, torch.sigmoid(self.gate(mixed)), state
 
     def losses(self, sources: Sources, given: Tensor, wanted: Tensor) -> Tensor:
-        """Negative log probability of each wanted token (B, T), the one before it given (teacher forcing);
-        0 where PAD is wanted."""
+        """Negative log probability of each target token (B, T), given the previous target token (teacher forcing); 0
+        for PAD."""
         memory, state = self.read(sources)
         scores, copies, gate, _ = self.write(memory, state, given)
         written = torch.softmax(scores, -1).gather(2, wanted[..., None])  # (B, T, 1)
@@ -134,5 +134,5 @@ class Network(nn.Module):
 
 
 def _softmax(scores: Tensor, mask: Tensor) -> Tensor:
-    """Over the places where a token is; (B, T, S) and (B, S)."""
+    """Softmax over the positions that are not padding; (B, T, S) and (B, S)."""
     return torch.softmax(scores.masked_fill(~mask[:, None], -torch.inf), dim=-1)

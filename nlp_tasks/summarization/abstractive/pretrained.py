@@ -1,4 +1,4 @@
-"""Summaries by an encoder-decoder that transformers loads from a local folder: KoBART, mT5, PEGASUS, BART, ...
+"""Summaries by an encoder-decoder that transformers loads from a local folder, such as KoBART, mT5, PEGASUS or BART.
 
 Nothing is downloaded, only safetensors weights are read, and code that comes with a model is never run. Needs the
 package transformers, which is imported on use.
@@ -21,9 +21,9 @@ from nlp_tasks.summarization.abstractive.decoding import Decoding
 from nlp_tasks.summarization.abstractive.model import seed_of
 from nlp_tasks.summarization.abstractive.windows import windows
 
-#: Tokens in a model's hands at once, those it reads and those it writes, times beams, padding included.
+#: Tokens in a batch, read and written, times beams, including padding.
 BATCH_TOKENS = {"cuda": 131_072, "cpu": 16_384}
-#: The longest window, and the longest summary, where the model itself names no limit.
+#: The longest window and the longest summary, if the model has no limits of its own.
 WINDOW_TOKENS, WRITTEN_TOKENS = 1024, 128
 
 
@@ -32,7 +32,7 @@ class PretrainedSummarizer:
 
     def __init__(self, model: Any, tokenizer: Any, device: str) -> None:
         self.model, self.tokenizer, self.device = model.to(device).eval(), tokenizer, device
-        #: Halved for good when the device runs out of memory.
+        #: Reduced permanently when the device runs out of memory.
         self.batch_tokens = BATCH_TOKENS[device.partition(":")[0]]
         named = getattr(model.config, "max_position_embeddings", WINDOW_TOKENS)
         self.window_tokens = int(min(named, tokenizer.model_max_length))
@@ -40,8 +40,8 @@ class PretrainedSummarizer:
     def summarize(
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
     ) -> list[str]:
-        """One text for each of `texts`, none of which is blank. A text that is too long for the model is read in
-        windows of whole sentences; what is written for them is read once more, cut where it is too long."""
+        """One summary for each of `texts`, none of which may be blank. A text that is too long for the model is read in
+        windows of whole sentences; their summaries are concatenated, truncated to the window, and summarized again."""
         lengths = self._lengths(texts)
         parts = [
             [text] if n <= self.window_tokens else windows(text, self._lengths, self.window_tokens)
@@ -57,7 +57,7 @@ class PretrainedSummarizer:
     def generate(
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
     ) -> Tensor:
-        """The token ids (B, T) that the model writes for texts that go through it together."""
+        """The token ids (B, T) that the model generates for a batch of texts."""
         return self._generate(self._encode(texts), [seed_of(text, seed) for text in texts], how, beat)
 
     def _generate(
@@ -65,7 +65,7 @@ class PretrainedSummarizer:
     ) -> Tensor:
         transformers = library("-p pretrained", ModelFileError)
         padded = self.tokenizer.pad({"input_ids": list(encoded)}, return_tensors="pt")
-        # Drawing is taking the greatest of noisy scores, so that what is drawn does not depend on the batch.
+        # Sampling takes the largest of the noisy scores, so that the result does not depend on the batch.
         drawing = [_drawing(how, seeds)] if how.sample else []
         with torch.inference_mode():
             written: Tensor = self.model.generate(
@@ -82,12 +82,12 @@ class PretrainedSummarizer:
         return written
 
     def written_tokens(self, how: Decoding) -> int:
-        """The most tokens that are written for one window."""
+        """The maximum number of tokens written for one window."""
         own = self.model.generation_config
         return how.max_tokens or own.max_new_tokens or own.max_length or WRITTEN_TOKENS
 
     def _write(self, texts: list[str], how: Decoding, seed: int, beat: Callable[[], None]) -> list[str]:
-        """What the model writes for each window, those of similar length together."""
+        """The text that the model writes for each window, in batches of similar length."""
         encoded = self._encode(texts)
         order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
         written: dict[int, str] = {}
@@ -109,14 +109,14 @@ class PretrainedSummarizer:
         return [written[index] for index in range(len(texts))]
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The token ids of each text, special ones included, cut to the window."""
+        """The token ids of each text, including special ones, truncated to the window."""
         if not texts:
             return []
         found = self.tokenizer(list(texts), truncation=True, max_length=self.window_tokens)
         return list(found["input_ids"])
 
     def _lengths(self, texts: Sequence[str]) -> list[int]:
-        """The tokens of each text, special ones included, however many they are."""
+        """The number of tokens of each text, including special ones, without truncation."""
         return [len(ids) for ids in self.tokenizer(list(texts), verbose=False)["input_ids"]] if texts else []
 
 
@@ -125,7 +125,7 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
     transformers = library("-p pretrained", ModelFileError)
     if not (folder / "config.json").is_file():
         raise ModelFileError(
-            f"no config.json in {folder}: `pretrained` is a folder, on this machine, with a transformers model"
+            f"no config.json in {folder}: `pretrained` must be a folder on this machine with a transformers model"
         )
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
@@ -133,7 +133,7 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
             folder,
             use_safetensors=True,
             dtype=torch.bfloat16 if device.startswith("cuda") else torch.float32,
-            **OFFLINE,  # attention is torch's scaled_dot_product_attention wherever the model has it
+            **OFFLINE,  # attention is scaled_dot_product_attention of torch if the model supports it
         )
     except (OSError, ValueError, KeyError) as error:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
@@ -141,7 +141,7 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
 
 
 def _drawing(how: Decoding, seeds: Sequence[int]) -> Any:
-    """A logits processor after which the greatest score is a draw. Each row has a generator of its own."""
+    """A logits processor after which the largest score is a random draw, with a separate generator for each row."""
     randoms = [np.random.default_rng(seed) for seed in seeds]
 
     def draw(ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG001 (transformers gives both)
@@ -152,7 +152,7 @@ def _drawing(how: Decoding, seeds: Sequence[int]) -> Any:
 
 
 def _beating(beat: Callable[[], None]) -> Any:
-    """A stopping criterion that never stops, called once for every token: it keeps the lease."""
+    """A stopping criterion that never stops. It is called for every token, and sends a heartbeat."""
 
     def go_on(ids: Tensor, scores: Tensor, **_: Any) -> Tensor:  # noqa: ARG001
         beat()

@@ -1,4 +1,4 @@
-"""Documents in, summaries in new words out: the stage of the kind `summarize` for the method abstractive."""
+"""The stage of `summarize` for method=abstractive: a model writes the summaries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from readers.markup import plain
 
 
 class Writer(Protocol):
-    """A loaded model that writes a text for each of some texts."""
+    """A loaded model that writes summaries."""
 
     def summarize(
         self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
@@ -23,7 +23,7 @@ class Writer(Protocol):
 
 
 class AbstractiveSummarizer:
-    """The stage of the kind `summarize` that writes."""
+    """The stage of the kind `summarize` for method=abstractive."""
 
     batch_documents = 256
     batch_chars = 2_000_000
@@ -35,7 +35,7 @@ class AbstractiveSummarizer:
         self._how = decoding(self._parameters)
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """A SummaryRow per document, or a DocumentError for a blank one or one that nothing was written for."""
+        """A SummaryRow for each document, or a DocumentError if it is blank or the model wrote nothing."""
         read = [plain(document.text) for document in documents]
         texts = [text for text in read if text.strip()]
         written = iter(
@@ -64,7 +64,7 @@ def open_writer(setup: Setup) -> Writer:
 
 
 def decoding(parameters: SummarizeParameters) -> Decoding:
-    """How to write, from the kind's parameters."""
+    """The decoding settings in the parameters of the kind."""
     return Decoding(
         beams=parameters.beams if parameters.search == "beam" else 1,
         no_repeat=parameters.no_repeat,

@@ -1,7 +1,7 @@
-"""Text into subword tokens and back: byte pair encoding (Sennrich, Haddow and Birch 2016).
+"""Text to subword tokens and back: byte pair encoding (Sennrich, Haddow and Birch 2016).
 
-Frequent characters are the alphabet; any other character is written as its UTF-8 bytes, so that every text has
-tokens and no two texts have the same (but for their blanks, of which each run is one).
+Frequent characters are the alphabet; any other character is encoded as its UTF-8 bytes, so that every text can be
+encoded and decoded without loss, except that each run of blanks becomes one.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from nlp_tasks import pulse
+from nlp_tasks import heartbeat
 
 PAD, BEGIN, END, UNKNOWN = range(4)
 _SPECIAL = ["<pad>", "<begin>", "<end>", "<unknown>"]
 _BYTES = [f"<{byte:02x}>" for byte in range(256)]
-#: Stands for the blank before a word, as in SentencePiece.
+#: Represents the blank before a word, as in SentencePiece.
 _BLANK = "▁"
-#: Letters, one digit, or marks of one sort; with the blank before them.
+#: A run of letters, one digit, or a run of one punctuation mark; with the blank before it.
 _word = re.compile(rf"{_BLANK}?(?:[^\W\d_]+|\d|_+|([^\w\s])\1*)|{_BLANK}")
-#: Characters seen less often than this are written as bytes, pairs seen less often are not merged.
+#: Characters that occur less often are encoded as bytes; pairs that occur less often are not merged.
 _FEWEST = 3
 
 Pair: TypeAlias = tuple[str, str]
@@ -44,13 +44,13 @@ class Subwords:
         return len(self._tokens)
 
     def encode(self, text: str) -> list[int]:
-        """The token ids of a text; none of them is special."""
+        """The token ids of a text, without special ones."""
         return [id_ for match in _word.finditer(_spaced(text)) for id_ in self._of_word(match.group())]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token ids; special ones are left out."""
+        """The text of token ids; special ones are skipped."""
         parts: list[str] = []
-        waiting = bytearray()  # bytes that are not yet a character
+        waiting = bytearray()  # bytes of an incomplete character
         for id_ in ids:
             if len(_SPECIAL) <= id_ < len(_SPECIAL) + len(_BYTES):
                 waiting.append(id_ - len(_SPECIAL))
@@ -63,16 +63,16 @@ class Subwords:
         return "".join(parts).replace(_BLANK, " ").strip()
 
     def starts_word(self, id_: int) -> bool:
-        """Whether a token begins a word that stands after a blank."""
+        """Whether a token begins a word after a blank."""
         return self._tokens[id_].startswith(_BLANK)
 
     def as_json(self) -> dict[str, Any]:
-        """For a model's config.json; `from_json` is the way back."""
+        """The vocabulary as values for config.json; `from_json` reads them."""
         return {"alphabet": "".join(self._alphabet), "merges": [list(pair) for pair in self._merges]}
 
     @classmethod
     def from_json(cls, saved: dict[str, Any]) -> Subwords:
-        """The vocabulary that `as_json` described."""
+        """The vocabulary that `as_json` wrote."""
         return cls(list(saved["alphabet"]), [(left, right) for left, right in saved["merges"]])
 
     def _encode_word(self, word: str) -> tuple[int, ...]:
@@ -88,16 +88,16 @@ class Subwords:
 
 
 def learn(texts: Iterable[str], n_merges: int, beat: Callable[[], None] = lambda: None) -> Subwords:
-    """The vocabulary of these texts: the most frequent pair of tokens becomes a token, again and again.
+    """Learn a vocabulary from texts: the most frequent pair of tokens is merged into a token, repeatedly.
 
-    The same texts make the same vocabulary, whatever their order.
+    The same texts give the same vocabulary, whatever their order.
     """
     words: Counter[str] = Counter()
     for text in texts:
         words.update(match.group() for match in _word.finditer(_spaced(text)))
         beat()
     chars: Counter[str] = Counter()
-    for word, n in pulse.beating(words.items()):
+    for word, n in heartbeat.beating(words.items()):
         for char in word:
             chars[char] += n
     alphabet = sorted({char for char, n in chars.items() if n >= _FEWEST} | {_BLANK})
@@ -110,7 +110,7 @@ def _merges(words: Sequence[tuple[str, int]], n_merges: int, beat: Callable[[], 
     spelled = [list(word) for word, _ in words]
     counts: Counter[Pair] = Counter()
     where: defaultdict[Pair, set[int]] = defaultdict(set)
-    for index, (word, n) in enumerate(pulse.beating(words)):
+    for index, (word, n) in enumerate(heartbeat.beating(words)):
         for pair in pairwise(word):
             counts[pair] += n
             where[pair].add(index)
@@ -144,7 +144,7 @@ def _merges(words: Sequence[tuple[str, int]], n_merges: int, beat: Callable[[], 
 
 
 def _merged(parts: list[str], pair: Pair) -> list[str]:
-    """The parts with every occurrence of the pair made one, from the left."""
+    """The parts with every occurrence of the pair merged, from left to right."""
     merged: list[str] = []
     place = 0
     while place < len(parts):

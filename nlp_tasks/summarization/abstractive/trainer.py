@@ -1,8 +1,8 @@
-"""Trains a summarizer of our own on documents whose label is their summary, and measures it.
+"""Trains docmill's own summarizer on documents whose label is their summary, and measures it.
 
-Teacher forcing, Adam with a linear warm-up and decay; the epoch wins whose greedy texts for the tune pairs have
-the best ROUGE-L. The held-out pairs are looked at once, at the end. The same documents, parameters and seed make
-the same model on the same machine.
+Teacher forcing, AdamW with a linear warm-up and decay. The best epoch is the one with the highest ROUGE-L of greedy
+decoding on the validation set (`tune_rouge_l` in evaluation.json). The held-out set is used once, at the end. The same
+documents, parameters and seed give the same model on the same machine.
 """
 
 from __future__ import annotations
@@ -19,37 +19,40 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlp_tasks import model_files, sentences
+from nlp_tasks.batching import shuffled
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
 from nlp_tasks.kind import Document, Documents, Progress
-from nlp_tasks.summarization.abstractive import TrainSummarizerParameters, embeddings, sources, subwords
+from nlp_tasks.summarization.abstractive import TrainSummarizerParameters, embeddings, encoder_input, subwords
 from nlp_tasks.summarization.abstractive.decoding import Decoding
+from nlp_tasks.summarization.abstractive.encoder_input import Source
 from nlp_tasks.summarization.abstractive.model import OwnSummarizer
 from nlp_tasks.summarization.abstractive.network import Network, Size
-from nlp_tasks.summarization.abstractive.sources import Source
 from nlp_tasks.summarization.abstractive.subwords import BEGIN, END, PAD, UNKNOWN, Subwords
+from nlp_tasks.torch_device import mixed_precision, seeded
 
 EVALUATION = "evaluation.json"
-#: Tokens beside the single characters.
+#: The number of merged tokens, beside single characters.
 N_MERGES = 6_000
-#: Fewer pairs can be learned by heart, and nothing can be learned from them.
+#: With fewer pairs the network only memorises them.
 FEWEST_PAIRS = 20
-#: A longer summary is cut: this model is for headlines and short abstracts.
+#: Longer summaries are truncated: this model is for headlines and short abstracts.
 TARGET_TOKENS = 60
-#: So many pairs choose the epoch, and no more than this share.
-TUNE_PAIRS, TUNE_SHARE = 150, 0.1
+#: The maximum size of the validation set, and its maximum share of the pairs.
+VALIDATION_PAIRS, VALIDATION_SHARE = 150, 0.1
+#: Batches whose pairs are sorted by length together.
+SORTED_TOGETHER = 20
 EPOCHS, BATCH_PAIRS, LEARNING_RATE, WARM_UP = 6, 32, 2e-3, 0.05
-#: Share of the given tokens hidden in training, so that what to write is looked for in the document.
+#: Share of the input tokens of the decoder that are masked in training, so that it relies on the document.
 HIDDEN = 0.15
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A document and its summary, as the network takes them."""
+    """A document and its summary, encoded for the network."""
 
     source: Source
     target: list[int]
@@ -57,10 +60,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Parts:
-    """The documents, sorted out."""
+    """The documents, divided into three sets."""
 
     fit: list[Document]
-    tune: list[Document]
+    validation: list[Document]
     held_out: list[Document]
 
 
@@ -71,7 +74,7 @@ def train(
     model_dir: Path,
     progress: Progress,
 ) -> dict[str, float]:
-    """See kind.Train. The folder gets the model and evaluation.json, sealed together."""
+    """See kind.Train. Writes the model and evaluation.json into the folder, and seals it."""
     started = time.perf_counter()
     parts = divide(documents, parameters.held_out)
 
@@ -81,11 +84,10 @@ def train(
     vocabulary = subwords.learn(_texts(parts.fit), N_MERGES, preparing)
     pairs = [_pair(document, vocabulary, preparing) for document in parts.fit]
     size = Size(len(vocabulary), parameters.width)
-    with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
-        torch.manual_seed(parameters.seed)
+    with seeded(parameters.seed, device):
         summarizer = OwnSummarizer(Network(size), size, vocabulary, device)
         embeddings.learn(summarizer.network.tokens, parts.fit, vocabulary, parameters.seed, progress)
-        epochs = _fit(summarizer, pairs, parts.tune, parameters, progress)
+        epochs = _fit(summarizer, pairs, parts.validation, parameters, progress)
     summarizer.save(model_dir)
     figures = _measure(summarizer, parts.held_out, lambda: progress(1, 1, "measuring"))
     best = max(epochs, key=lambda epoch: epoch["tune_rouge_l"])
@@ -98,17 +100,17 @@ def train(
 
 
 def divide(documents: Documents, share: float) -> Parts:
-    """Held out, tune and the rest, by a hash of the key: a document stays on its side when others come."""
+    """Divide the documents by a hash of their keys, so that most documents stay in their set when others are added."""
     usable = [one for one in documents if one.label and one.label.strip() and one.text.strip()]
     if len(usable) < FEWEST_PAIRS:
         raise TrainingError(
-            f"{len(usable)} documents have a text and a summary (their label): {FEWEST_PAIRS} or more are needed, "
-            "and a thousand to learn anything; docmill add --label-field NAME says which field is the summary"
+            f"{len(usable)} documents have a text and a summary (their label): at least {FEWEST_PAIRS} are needed, and "
+            "about a thousand for useful results; docmill add --label-field NAME says which field is the summary"
         )
     ranked = sorted(usable, key=lambda one: (_rank(one.key), one.key))
     n_held_out = max(1, round(share * len(ranked)))
-    n_tune = max(1, min(TUNE_PAIRS, round(TUNE_SHARE * len(ranked))))
-    held_out, tune, fit = np.split(np.arange(len(ranked)), [n_held_out, n_held_out + n_tune])
+    n_validation = max(1, min(VALIDATION_PAIRS, round(VALIDATION_SHARE * len(ranked))))
+    held_out, tune, fit = np.split(np.arange(len(ranked)), [n_held_out, n_held_out + n_validation])
     by_id = [
         sorted((ranked[place] for place in part), key=lambda one: one.id) for part in (fit, tune, held_out)
     ]
@@ -118,11 +120,11 @@ def divide(documents: Documents, share: float) -> Parts:
 def _fit(
     summarizer: OwnSummarizer,
     pairs: Sequence[Pair],
-    tune: Sequence[Document],
+    validation: Sequence[Document],
     parameters: TrainSummarizerParameters,
     progress: Progress,
 ) -> list[dict[str, float]]:
-    """Train the network in place; the figures of each epoch."""
+    """Train the network in place; returns the figures of each epoch."""
     network, device = summarizer.network, summarizer.device
     n_epochs = parameters.epochs or EPOCHS
     total = n_epochs * -(-len(pairs) // BATCH_PAIRS)
@@ -131,11 +133,12 @@ def _fit(
         optimizer, lambda done: min((done + 1) / (WARM_UP * total), (total - done) / (total * (1 - WARM_UP)))
     )
     random = np.random.default_rng(parameters.seed)
+    lengths = np.array([len(pair.source) for pair in pairs])
     best, best_state, figures, note, done = -1.0, network.state_dict(), [], "", 0
     for epoch in range(1, n_epochs + 1):
         network.train()
         sums = np.zeros(2)  # of losses, and of tokens
-        for chosen in _batches(pairs, random):
+        for chosen in shuffled(lengths, BATCH_PAIRS, random, SORTED_TOGETHER):
             losses, n = _step(network, [pairs[index] for index in chosen], random, device)
             (losses / n).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -145,9 +148,11 @@ def _fit(
             done += 1
             sums += (float(losses.detach()), n)
             progress(done, total, f"epoch {epoch} of {n_epochs}, loss {sums[0] / sums[1]:.3f}{note}")
-        tuned = scores(summarizer, tune, Decoding(beams=1), partial(progress, done, total, "tuning"))[2]
+        tuned = scores(
+            summarizer, validation, Decoding(beams=1), partial(progress, done, total, "validating")
+        )[2]
         figures.append({"epoch": float(epoch), "loss": float(sums[0] / sums[1]), "tune_rouge_l": tuned})
-        note = f", tune ROUGE-L {tuned:.1f}"
+        note = f", validation ROUGE-L {tuned:.1f}"
         if tuned > best:
             best, best_state = tuned, copy.deepcopy(network.state_dict())
     network.load_state_dict(best_state)
@@ -158,7 +163,7 @@ def _fit(
 def scores(
     summarizer: OwnSummarizer, documents: Sequence[Document], how: Decoding, beat: Callable[[], None]
 ) -> tuple[float, float, float]:
-    """Mean ROUGE-1, ROUGE-2 and ROUGE-L of what is written for the documents, against their labels."""
+    """Mean ROUGE-1, ROUGE-2 and ROUGE-L of the summaries of the documents, against their labels."""
     written = summarizer.summarize([document.text for document in documents], how, beat=beat)
     return _means([rouge_tokens(text) for text in written], documents)
 
@@ -166,7 +171,7 @@ def scores(
 def _measure(
     summarizer: OwnSummarizer, documents: Sequence[Document], beat: Callable[[], None]
 ) -> dict[str, float]:
-    """ROUGE of the model, and of each document's first sentence cut to the length of what the model wrote."""
+    """ROUGE of the model; and of the first sentence of each document, truncated to the length of the summary."""
     written = summarizer.summarize([document.text for document in documents], Decoding(), beat=beat)
     ours = [rouge_tokens(text) for text in written]
     leads = [
@@ -195,8 +200,8 @@ def _first_sentence(text: str) -> list[str]:
 def _step(
     network: Network, pairs: Sequence[Pair], random: np.random.Generator, device: str
 ) -> tuple[Tensor, int]:
-    """The sum of a batch's losses, and of how many tokens."""
-    batch = sources.batch([pair.source for pair in pairs], device)
+    """The sum of the losses of a batch, and the number of tokens."""
+    batch = encoder_input.batch([pair.source for pair in pairs], device)
     longest = max(len(pair.target) for pair in pairs) + 1
     given = np.full((len(pairs), longest), PAD, np.int64)
     wanted = np.full((len(pairs), longest), PAD, np.int64)
@@ -205,29 +210,17 @@ def _step(
         wanted[row, : len(pair.target) + 1] = [*pair.target, END]
     hidden = random.random(given.shape) < HIDDEN
     given = np.where(hidden & (given > UNKNOWN), UNKNOWN, given)
-    with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=device.startswith("cuda")):
+    with mixed_precision(device):
         losses = network.losses(
             batch, torch.from_numpy(given).to(device), torch.from_numpy(wanted).to(device)
         )
     return losses.float().sum(), int((wanted != PAD).sum())
 
 
-def _batches(pairs: Sequence[Pair], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """All pairs once, in random batches of similar length."""
-    lengths = np.array([len(pair.source) for pair in pairs])
-    order = random.permutation(len(pairs))
-    near = BATCH_PAIRS * 20
-    parts = np.split(order, range(near, len(order), near))
-    order = np.concatenate([part[np.argsort(lengths[part], kind="stable")] for part in parts])
-    batches = np.split(order, range(BATCH_PAIRS, len(order), BATCH_PAIRS))
-    for place in random.permutation(len(batches)):
-        yield batches[place]
-
-
 def _pair(document: Document, vocabulary: Subwords, beat: Callable[[], None]) -> Pair:
     beat()
     target = vocabulary.encode(document.label or "")[:TARGET_TOKENS]
-    return Pair(sources.read(document.text, vocabulary), target)
+    return Pair(encoder_input.read(document.text, vocabulary), target)
 
 
 def _texts(documents: Sequence[Document]) -> Iterator[str]:

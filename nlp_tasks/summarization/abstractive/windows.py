@@ -1,4 +1,4 @@
-"""Long texts in windows of whole sentences. Knows lengths, not tokenizers."""
+"""Splits long texts into windows of whole sentences. Knows lengths, not tokenizers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 from nlp_tasks import sentences
 
-#: Longer sentences are running text without full stops, or noise: they are cut.
+#: Longer sentences are running text without full stops, or noise: they are split.
 _LONGEST_SENTENCE = 1000
 
 
 def windows(text: str, lengths: Callable[[Sequence[str]], Sequence[int]], longest: int) -> list[str]:
-    """The parts of `text`, in order, each of `longest` tokens at most unless one sentence alone has more; all of
-    it when it has one sentence. `lengths` counts the tokens of each of some texts."""
+    """The parts of `text`, in order, each of at most `longest` tokens unless a single sentence has more; the whole text
+    if it has one sentence. `lengths` counts the tokens of each of some texts."""
     spans = sentences.split(text, _LONGEST_SENTENCE)
     parts: list[str] = []
     start, n_tokens = spans[0][0], 0

@@ -1,1 +1,9 @@
-"""Summaries made of a document's own sentences."""
+"""Extractive summaries, made of a document's own sentences.
+
+runner.py               the stage of `summarize`
+prose_filter.py         which sentences may be in a summary; filings.py: the same for company filings
+term_matrix.py          the terms of sentences, for a batch of documents
+ranking.py              the importance of sentences: TextRank, LexRank, centroid, lead
+selection.py            which sentences to take: the important ones, without repetition
+extract.py              from the tokens of sentences to the chosen ones
+"""

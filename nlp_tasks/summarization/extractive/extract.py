@@ -1,6 +1,6 @@
-"""From the tokens of many documents' sentences to the sentences that sum each of them up.
+"""From the tokens of the sentences of many documents to the sentences of their summaries.
 
-Knows tokens, not text: what a sentence says stands in its tokens, how long it is in its size.
+Knows the tokens and the length of each sentence, not its text.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 
 from nlp_tasks.summarization import SummarizeParameters
-from nlp_tasks.summarization.extractive import rank, term_matrix
-from nlp_tasks.summarization.extractive.choose import choose
+from nlp_tasks.summarization.extractive import ranking, term_matrix
+from nlp_tasks.summarization.extractive.selection import choose
 from nlp_tasks.summarization.extractive.term_matrix import Sentences, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """The chosen sentences of one document, by their places in it, in document order."""
+    """The chosen sentences of a document, by their index in it, in document order."""
 
     places: list[int]
-    #: One per place; 1.0 for the most important sentence of the document.
+    #: One for each place; 1.0 for the most important sentence of the document.
     scores: list[float]
 
 
@@ -35,18 +35,19 @@ def extract(
     device: str = "cpu",
     beat: Callable[[], None] = lambda: None,
 ) -> list[Extract]:
-    """One Extract per document, each of which has a sentence at least; `sizes` are the sentences' characters.
+    """One Extract for each document, which must have at least one sentence; `sizes` are the sentences' lengths in
+    characters.
 
-    What is chosen in a document does not depend on the others. Memory and time grow with the number of tokens
-    (and time with the number of sentences kept), never with the square of the number of sentences.
+    The result for a document does not depend on the others. Memory and time are linear in the number of tokens (and
+    time in the number of sentences kept), not quadratic in the number of sentences.
     """
     if not documents:
         return []
     batch = term_matrix.count(documents, query, device)
-    edges = term_matrix.graph(batch, rank.edge_values(batch, parameters.method))
-    scores = rank.importance(batch, edges, parameters.method, asked=bool(query))
+    edges = term_matrix.graph(batch, ranking.edge_values(batch, parameters.method))
+    scores = ranking.importance(batch, edges, parameters.method, asked=bool(query))
     if parameters.method != "lead" and not query:
-        scores = rank.raised(batch, scores, parameters.position)
+        scores = ranking.raised(batch, scores, parameters.position)
     chosen = choose(
         batch,
         edges,
@@ -61,7 +62,7 @@ def extract(
 
 
 def _limits(batch: Terms, parameters: SummarizeParameters) -> Tensor:
-    """How many sentences each summary has at most, (D,)."""
+    """The maximum number of sentences of each summary, (D,)."""
     if not parameters.ratio:
         return torch.full_like(batch.lengths, parameters.sentences)
     return torch.ceil(batch.lengths * parameters.ratio).to(torch.int64).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Where a company's filing begins to speak: after its cover page, table of contents and warnings about forecasts.
+"""Finds the body of a company filing: after its cover page, table of contents and warnings about forecasts.
 
 Knows American annual and quarterly reports (Forms 10-K and 10-Q) and Korean business reports.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 
-#: Whom a filing is addressed to; it stands at its very top.
+#: The addressee of a filing, at its very top.
 _ADDRESSEE = re.compile(r"securities\s+and\s+exchange\s+commission|금융위원회", re.IGNORECASE)
 _TOP_CHARS = 3_000
-#: The heading of the first chapter, in the table of contents and again where the chapter begins.
+#: The heading of the first chapter, in the table of contents and at the beginning of the chapter.
 _FIRST_CHAPTER = re.compile(
     r"^[ \t]*(?:part\s+I\W+)?(?:item\s+1\s*[.:–—-]|item\s+1$|(?:I|Ⅰ|1)\s*\.\s*회사의\s*개요)",
     re.IGNORECASE | re.MULTILINE,
 )
-#: The share of a filing that its opening can take, and the least that is looked at.
+#: The maximum share of a filing that is its opening, and the minimum number of characters searched.
 _OPENING_SHARE, _OPENING_CHARS = 0.2, 20_000
 #: What follows the heading in a table of contents, within a few lines.
 _SECOND_CHAPTER = re.compile(
@@ -25,11 +25,11 @@ _A_FEW_LINES_CHARS = 120
 #: The heading of any chapter, with its title on the same line.
 _CHAPTER = re.compile(r"[ \t]*(?:part\s+[IV]+|item\s+\d+[A-C]?)\b", re.IGNORECASE)
 _HEADING_CHARS = 120
-#: So much of a sentence's line is looked at on either side of it.
+#: Characters of the line that are examined on either side of a sentence.
 _LINE_CHARS = 400
-#: Boxes to be ticked: what stands before the last of them is a form.
+#: Check boxes: the text before the last of them is a form.
 _BOX = re.compile(r"[☐☒☑¨]")
-#: Sentences that point elsewhere in the filing, say what a word of it means, or warn about its forecasts.
+#: Sentences that refer to other parts of the filing, define a term, or warn about forecasts.
 _ASIDE = re.compile(
     r"\b(?:[Ss]ee|refer to|contained in|included in|set forth in|reference)\b.{0,150}"
     r"\b(?:Note|Item|Part|Exhibit)s?\s+[\dIV]"
@@ -40,7 +40,7 @@ _ASIDE = re.compile(
 
 
 def body_start(text: str) -> int:
-    """Where the body of a filing begins; 0 for any other text. Looks at the opening only."""
+    """The offset at which the body of a filing begins; 0 for any other text. Examines the opening only."""
     if not _ADDRESSEE.search(text, 0, _TOP_CHARS):
         return 0
     opening = max(_OPENING_CHARS, int(_OPENING_SHARE * len(text)))
@@ -52,7 +52,7 @@ def body_start(text: str) -> int:
 
 
 def is_aside(text: str, start: int, end: int) -> bool:
-    """Whether a sentence of a filing is about the filing, a chapter's heading or part of a form."""
+    """Whether a sentence of a filing is about the filing itself, a chapter heading or part of a form."""
     before, after = text[max(0, start - _LINE_CHARS) : start], text[end : end + _LINE_CHARS]
     line = before.rpartition("\n")[2] + text[start:end] + after.partition("\n")[0]
     if len(line) <= _HEADING_CHARS and _CHAPTER.match(line):

@@ -1,8 +1,7 @@
-"""Documents in, summaries out, a batch at a time."""
+"""The stage of `summarize` for extractive methods, a batch of documents at a time."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from nlp_tasks import addresses, sentences
@@ -11,13 +10,12 @@ from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.sentences import Span
 from nlp_tasks.summarization import SummarizeParameters, SummaryRow, SummarySentenceRow
 from nlp_tasks.summarization.extractive.extract import Extract, extract
-from nlp_tasks.summarization.extractive.prose import prose
+from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
 from readers.markup import Plain
 
-#: Longer sentences are running text without full stops, or noise: they are cut.
+#: Longer sentences are running text without full stops, or noise: they are split.
 _LONGEST_SENTENCE = 1000
-_BEAT_SECONDS = 1.0
 
 
 class Summarizer:
@@ -30,23 +28,22 @@ class Summarizer:
         self._parameters: SummarizeParameters = setup.parameters
         self._device = setup.device
         self._beat = setup.beat
-        self._beaten = time.monotonic()
         self._query = tokens(self._parameters.query)
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
-        """A SummaryRow and its SummarySentenceRows per document, or a DocumentError for a blank one."""
+        """A SummaryRow with its SummarySentenceRows for each document, or a DocumentError if it is blank."""
         seen = [Plain(document.text) for document in documents]
         texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
         candidates = [[s[i] for i in prose(text, s)] for text, s in zip(texts, spans, strict=True)]
         filled = [index for index, found in enumerate(candidates) if found]
         extracts = extract(
-            [[self._tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
+            [[_tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
             [[end - start for start, end in candidates[i]] for i in filled],
             self._parameters,
             self._query,
             self._device,
-            self._keep_lease,
+            self._beat,
         )
         results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
         for index, found in zip(filled, extracts, strict=True):
@@ -65,15 +62,10 @@ class Summarizer:
         return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
 
     def _split(self, text: str) -> list[Span]:
-        self._keep_lease()
+        self._beat()
         return sentences.split(text, _LONGEST_SENTENCE)
 
-    def _tokens(self, sentence: str) -> list[str]:
-        self._keep_lease()
-        # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
-        return tokens(" ".join(addresses.masked(sentence).split()))
 
-    def _keep_lease(self) -> None:
-        if time.monotonic() - self._beaten > _BEAT_SECONDS:
-            self._beat()
-            self._beaten = time.monotonic()
+def _tokens(sentence: str) -> list[str]:
+    # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
+    return tokens(" ".join(addresses.masked(sentence).split()))

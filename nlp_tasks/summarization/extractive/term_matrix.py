@@ -1,7 +1,7 @@
 """The sentences of many documents as one block-diagonal sparse matrix of terms.
 
-Knows tokens and tensors, not text. Each document has columns of its own, so no sentence ever meets another
-document's, and its numbers do not depend on what else is in the batch.
+Knows tokens and tensors, not text. Each document has columns of its own, so that the results for a document do not
+depend on the others in the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-#: One document: its sentences, each a list of tokens.
+#: A document as a list of sentences, each a list of tokens.
 Sentences: TypeAlias = Sequence[Sequence[str]]
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -29,8 +29,8 @@ class Terms:
 
     rows: Tensor  # (E,) sentence of each entry
     columns: Tensor  # (E,)
-    counts: Tensor  # (E,) how often the sentence has the term
-    row_ends: Tensor  # (S + 1,) where the entries of each sentence begin, and the last end
+    counts: Tensor  # (E,) count of the term in the sentence
+    row_ends: Tensor  # (S + 1,) start of the entries of each sentence, and the end of the last
     column_ends: Tensor  # (C + 1,) the same for columns, in `by_column` order
     by_column: Tensor  # (E,) the entries sorted by column
     document: Tensor  # (S,) document of each sentence
@@ -40,19 +40,19 @@ class Terms:
     asked: Tensor  # (C,) 1.0 for the terms of the query
 
     def row_sums(self, values: Tensor) -> Tensor:
-        """Per sentence, the sum of its entries' values, (S,)."""
+        """The sum of the entries' values of each sentence, (S,)."""
         return torch.zeros_like(self.document, dtype=values.dtype).index_add_(0, self.rows, values)
 
     def column_sums(self, values: Tensor) -> Tensor:
-        """Per column, the sum of its entries' values, (C,)."""
+        """The sum of the entries' values of each column, (C,)."""
         return torch.zeros_like(self.column_document, dtype=values.dtype).index_add_(0, self.columns, values)
 
     def document_sums(self, values: Tensor) -> Tensor:
-        """Per document, the sum of its sentences' values, (D,)."""
+        """The sum of the sentences' values of each document, (D,)."""
         return torch.zeros_like(self.lengths, dtype=values.dtype).index_add_(0, self.document, values)
 
     def scaled(self, values: Tensor) -> Tensor:
-        """Sentences' values (0 or more) over the greatest of their document, (S,)."""
+        """The sentences' values (0 or more) divided by the largest one of their document, (S,)."""
         greatest = torch.zeros_like(self.lengths, dtype=values.dtype)
         greatest.scatter_reduce_(0, self.document, values, "amax")
         return values / greatest.clamp(min=1e-12)[self.document]
@@ -60,9 +60,9 @@ class Terms:
 
 @dataclass(frozen=True)
 class Graph:
-    """Sentences joined by what they share: edge weights W = A Aᵀ, never made.
+    """The graph of sentences, with edge weights W = A Aᵀ, which is never computed.
 
-    A product with W is two sparse products with A: time and memory grow with A's entries, not with S².
+    A product with W is two sparse products with A: time and memory are linear in the entries of A, not quadratic in S.
     """
 
     forward: Tensor  # A, (S, C) CSR
@@ -70,17 +70,17 @@ class Graph:
     loops: Tensor  # the diagonal of W, (S,)
 
     def neighbours(self, x: Tensor) -> Tensor:
-        """W x without the diagonal: what each sentence gets from the others, (S,)."""
+        """W x without the diagonal: what each sentence receives from the others, (S,)."""
         return self.forward @ (self.backward @ x) - self.loops * x
 
     def cosines(self, x: Tensor) -> Tensor:
-        """The same with edges normalised to cosines, and with the diagonal: x = one sentence tells all its own."""
+        """W x with edges normalised to cosines, including the diagonal, (S,)."""
         scale = self.loops.clamp(min=1e-12).rsqrt()
         return scale * (self.forward @ (self.backward @ (scale * x)))
 
 
 def graph(terms: Terms, values: Tensor) -> Graph:
-    """The graph of the matrix A that has these values for its entries."""
+    """The graph of the matrix A with these values as its entries."""
     shape = (len(terms.document), len(terms.column_document))
     order = terms.by_column
     with warnings.catch_warnings():
@@ -91,7 +91,7 @@ def graph(terms: Terms, values: Tensor) -> Graph:
 
 
 def count(documents: Sequence[Sentences], query: Sequence[str] = (), device: str = "cpu") -> Terms:
-    """The terms of a batch of documents, counted; those of the query, marked."""
+    """Count the terms of a batch of documents, and mark those of the query."""
     lengths = np.fromiter(map(len, documents), np.int64, len(documents))
     words = np.fromiter(map(len, chain.from_iterable(documents)), np.int64)
     numbers, asked, n_words = _numbered(documents, query)
@@ -119,7 +119,7 @@ def count(documents: Sequence[Sentences], query: Sequence[str] = (), device: str
 
 
 def _numbered(documents: Sequence[Sentences], query: Sequence[str]) -> tuple[Integers, list[int], int]:
-    """Each token of the batch, in order, as the number of its word; the query's numbers; how many words."""
+    """The word number of each token of the batch, in order; those of the query; and the number of words."""
     number: defaultdict[str, int] = defaultdict()
     number.default_factory = number.__len__
     tokens = chain.from_iterable(chain.from_iterable(documents))
@@ -128,23 +128,23 @@ def _numbered(documents: Sequence[Sentences], query: Sequence[str]) -> tuple[Int
 
 
 def _counted(rows: Integers, numbers: Integers, n_words: int) -> tuple[Integers, Integers, Integers]:
-    """Entries sorted by row, and how many tokens fell on each: (rows, word numbers, counts)."""
+    """Entries sorted by row, and the number of tokens of each: (rows, word numbers, counts)."""
     keys = np.sort(rows * n_words + numbers)
     first = np.flatnonzero(_is_new(keys))
     return keys[first] // n_words, keys[first] % n_words, np.diff(first, append=len(keys))
 
 
 def _is_new(ordered: Integers) -> NDArray[np.bool_]:
-    """Where a sorted list's values differ from the one before."""
+    """Where a value of a sorted list differs from the one before."""
     new: NDArray[np.bool_] = np.diff(ordered, prepend=-1) != 0
     return new
 
 
 def _ends(numbers: Integers, n: int) -> NDArray[np.int32]:
-    """Where the entries of each of n rows begin, and the last end, in a list sorted by row."""
+    """The start of the entries of each of n rows, and the end of the last, in a list sorted by row."""
     return np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=n))]).astype(np.int32)
 
 
 def _csr(ends: Tensor, columns: Tensor, values: Tensor, shape: tuple[int, ...]) -> Tensor:
-    # MKL multiplies by 32-bit indices; torch would convert others in every product.
+    # MKL uses 32-bit indexes; torch would convert others in every product.
     return torch.sparse_csr_tensor(ends, columns.to(torch.int32), values, shape, check_invariants=False)

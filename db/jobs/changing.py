@@ -1,0 +1,58 @@
+"""The transitions of a job that are one UPDATE: it starts, is paused, goes on, or is stopped.
+
+Repeating one changes nothing. ConflictError if the job's state does not allow it, NoSuchJobError if there is no job.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from db.compare_and_set import changed
+from db.errors import ConflictError
+from db.jobs.finding import state_of
+from db.sql import now
+from db.states import UNFINISHED, JobState
+from db.tables import Job
+
+
+def open_waiting(session: Session, job_id: int, model_version_id: int | None) -> bool:
+    """waiting -> running, once the job it waits for has ended and its model is known. `chunks.open_some` then makes
+    its chunks ready. False if it was not waiting."""
+    return changed(
+        session,
+        update(Job)
+        .where(Job.id == job_id, Job.state == JobState.WAITING)
+        .values(state=JobState.RUNNING, model_version_id=model_version_id, started_at=now()),
+    )
+
+
+def pause(session: Session, job_id: int) -> None:
+    """running -> paused: chunks that workers hold are worked to their end, and no other is claimed."""
+    if not _move(session, job_id, JobState.RUNNING, JobState.PAUSED):
+        state = state_of(session, job_id)
+        if state != JobState.PAUSED:
+            raise ConflictError(f"job {job_id} is {state}: only a running job can be paused")
+
+
+def resume(session: Session, job_id: int) -> None:
+    """paused -> running."""
+    if not _move(session, job_id, JobState.PAUSED, JobState.RUNNING):
+        state = state_of(session, job_id)
+        if state != JobState.RUNNING:
+            raise ConflictError(f"job {job_id} is {state}: only a paused job can be resumed")
+
+
+def stop(session: Session, job_id: int, code: str, detail: str) -> None:
+    """waiting, running or paused -> cancelling: no chunk of the job is claimed any more. `stop_some` then closes the
+    open ones, and their documents without an outcome get this error."""
+    stoppable = update(Job).where(Job.id == job_id, Job.state.in_(UNFINISHED))
+    values = {"state": JobState.CANCELLING, "stop_code": code, "stop_detail": detail}
+    if not changed(session, stoppable.values(values)):
+        state = state_of(session, job_id)
+        if state != JobState.CANCELLING:
+            raise ConflictError(f"job {job_id} is {state}: there is nothing left to cancel")
+
+
+def _move(session: Session, job_id: int, before: JobState, after: JobState) -> bool:
+    return changed(session, update(Job).where(Job.id == job_id, Job.state == before).values(state=after))

@@ -1,0 +1,105 @@
+"""The end of a job: its outcomes are counted, a step at a time, and it is finished or cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import case, exists, func, literal, select, update
+from sqlalchemy.orm import Session
+
+from db import progress
+from db.chunks.conditions import is_open
+from db.compare_and_set import changed
+from db.sql import now
+from db.states import JobState, OutcomeState
+from db.tables import Job, Outcome
+
+#: Outcomes that one transaction of the scheduler counts at most.
+STEP_COUNT = 20_000
+#: The note of a failed job holds at most this much of its first error.
+MAX_NOTE_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many outcomes of a job were counted so far, in the order of their documents."""
+
+    n_ok: int = 0
+    n_error: int = 0
+    last_document_id: int = 0
+    is_whole: bool = False
+
+
+def count_some(session: Session, job_id: int, so_far: Count, limit: int = STEP_COUNT) -> Count:
+    """Count some more outcomes of a job whose chunks are all closed: call until the count is whole."""
+    some = (
+        select(Outcome.document_id, Outcome.state)
+        .where(Outcome.job_id == job_id, Outcome.document_id > so_far.last_document_id)
+        .order_by(Outcome.document_id)
+        .limit(limit)
+        .subquery()
+    )
+    is_ok = case((some.c.state == OutcomeState.OK, 1), else_=0)
+    n, n_ok, last = session.execute(
+        select(func.count(), func.sum(is_ok), func.max(some.c.document_id)).select_from(some)
+    ).one()
+    n_ok = int(n_ok or 0)
+    return Count(
+        so_far.n_ok + n_ok,
+        so_far.n_error + n - n_ok,
+        last or so_far.last_document_id,
+        is_whole=n < limit,
+    )
+
+
+def finish(session: Session, job_id: int, count: Count) -> bool:
+    """running -> finished, cancelling -> cancelled, when every chunk is closed. The count was made after the last
+    chunk was closed, and a CHECK of the table refuses an end at which a document has no outcome."""
+    finished, cancelled = (
+        literal(state, Job.state.type) for state in (JobState.FINISHED, JobState.CANCELLED)
+    )
+    ended = changed(
+        session,
+        update(Job)
+        .where(
+            Job.id == job_id,
+            Job.state.in_((JobState.RUNNING, JobState.CANCELLING)),
+            ~exists().where(*is_open(job_id)),
+        )
+        .values(
+            state=case((Job.state == JobState.RUNNING, finished), else_=cancelled),
+            n_ok=count.n_ok,
+            n_error=count.n_error,
+            finished_at=now(),
+        ),
+    )
+    if ended:
+        _write_last_note(session, job_id)
+    return ended
+
+
+def _write_last_note(session: Session, job_id: int) -> None:
+    """Replace the last report of progress: a job without a single result says that it failed and why, a cancelled one
+    says how far it was."""
+    job = session.execute(
+        select(Job.state, Job.n_documents, Job.n_ok, Job.note).where(Job.id == job_id)
+    ).one()
+    note = job.note
+    if job.state == JobState.CANCELLED:
+        note = f"cancelled at {note}" if progress.is_underway(note) else note
+    elif job.n_documents and not job.n_ok:
+        note = f"{progress.FAILED}{_first_error(session, job_id)}"
+    elif progress.is_underway(note):
+        note = None
+    if note != job.note:
+        session.execute(update(Job).where(Job.id == job_id).values(note=note))
+
+
+def _first_error(session: Session, job_id: int) -> str:
+    code, detail = session.execute(
+        select(Outcome.error_code, Outcome.error_detail)
+        .where(Outcome.job_id == job_id, Outcome.state == OutcomeState.ERROR)
+        .order_by(Outcome.document_id)
+        .limit(1)
+    ).one()
+    return f"{code}: {detail or ''}"[:MAX_NOTE_CHARS]

@@ -1,0 +1,125 @@
+"""A new job: its row, and the chunks that its documents are cut into, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from db import chunks, quarantine, selection
+from db.chunks import ChunkSize
+from db.errors import ConflictError, NothingToDoError
+from db.selection import LeftOut, NewOnly
+from db.sql import now, one_of
+from db.states import ChunkState, JobState
+from db.tables import Document, Job
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """Everything that makes a job, checked."""
+
+    kind: str
+    parameters: dict[str, Any]
+    collection_id: int
+    n_stages: int = 1
+    #: None: all documents in one chunk.
+    chunk_size: ChunkSize | None = field(default_factory=lambda: ChunkSize(256, 1_000_000))
+    model_ref: str | None = None
+    model_version_id: int | None = None
+    priority: int = 5
+    key: str | None = None
+    after_job_id: int | None = None
+    run_id: int | None = None
+    labelled_only: bool = False
+    only_new: bool = False
+    #: The model's version is decided when the job starts, since it waits for another job.
+    model_comes_later: bool = False
+    #: Take the documents that failed in this job.
+    failed_in_job_id: int | None = None
+    #: Only the ones with these ids: of those, or of the collection.
+    document_ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job's number and size; `created` is False when the key had been used for the same request before."""
+
+    job_id: int
+    n_documents: int
+    created: bool
+    #: For a job over new documents only: what it left out.
+    left_out: LeftOut | None = None
+
+
+def submit(session: Session, new: NewJob) -> Submitted:
+    """Write the job and its chunks. The same key and request again return the job that is there. Raises
+    NothingToDoError when the job would have no document; the caller rolls back then."""
+    if new.key is not None and (before := _same_key(session, new)) is not None:
+        return before
+    job = _job_of(new)
+    try:
+        with session.begin_nested():
+            session.add(job)
+            session.flush()
+    except IntegrityError:
+        # Somebody else used the key just now.
+        if new.key is not None and (before := _same_key(session, new)) is not None:
+            return before
+        raise
+    chosen, left_out = _selection(session, new, job)
+    first = ChunkState.BLOCKED if new.after_job_id else ChunkState.READY
+    n_documents = chunks.cut(session, job, chosen, new.chunk_size, first)
+    if not n_documents:
+        raise NothingToDoError("the job would have no document", left_out)
+    for stage in range(1, new.n_stages):
+        chunks.add_stage(session, job, stage)
+    session.execute(update(Job).where(Job.id == job.id).values(n_documents=n_documents))
+    return Submitted(job.id, n_documents, created=True, left_out=left_out)
+
+
+def _job_of(new: NewJob) -> Job:
+    return Job(
+        kind=new.kind,
+        parameters=new.parameters,
+        collection_id=new.collection_id,
+        model_ref=new.model_ref,
+        model_version_id=new.model_version_id,
+        priority=new.priority,
+        key=new.key,
+        after_job_id=new.after_job_id,
+        run_id=new.run_id,
+        state=JobState.WAITING if new.after_job_id else JobState.RUNNING,
+        started_at=None if new.after_job_id else now(),
+        n_documents=0,
+    )
+
+
+def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int], LeftOut | None]:
+    if new.failed_in_job_id is not None and new.document_ids is not None:
+        return quarantine.failed_in(new.failed_in_job_id, new.document_ids), None
+    if new.failed_in_job_id is not None:
+        return selection.failed_in(new.failed_in_job_id), None
+    chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)
+    if new.document_ids is not None:
+        chosen = chosen.where(one_of(Document.id, new.document_ids or (0,)))
+    if not new.only_new:
+        return chosen, None
+    selection.one_at_a_time(session, new.collection_id)
+    new_only = NewOnly(job, new.model_comes_later)
+    return new_only.of(chosen), new_only.left_out(session, chosen)
+
+
+def _same_key(session: Session, new: NewJob) -> Submitted | None:
+    job = session.scalar(select(Job).where(Job.key == new.key))
+    if job is None:
+        return None
+    asked = (new.kind, new.parameters, new.collection_id, new.model_ref)
+    if asked != (job.kind, job.parameters, job.collection_id, job.model_ref):
+        raise ConflictError(
+            f"key {new.key!r} belongs to job {job.id}, a {job.kind} job with other settings: use another key"
+        )
+    return Submitted(job.id, job.n_documents, created=False)

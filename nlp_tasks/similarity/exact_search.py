@@ -1,0 +1,175 @@
+"""Exact nearest neighbours by cosine, in tiles, on any torch device.
+
+If the processor multiplies bfloat16 twice as fast as float32, candidates are found with bfloat16, and queries whose
+neighbours could have been lost in rounding are searched again with float32: the result is the same. Memory, beside the
+vectors, is bounded, whatever their number. Knows vectors and rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nlp_tasks.similarity.candidate_search import best_groups, members
+
+#: Queries that are searched at a time: enough for matrix products to run at full speed.
+QUERY_ROWS = 1024
+#: Queries whose candidates are compared at a time: their vectors stay in the cache.
+REFINED_ROWS = 32
+#: Candidates beyond k and the query itself, so that rounding rarely loses a neighbour.
+SLACK = 4
+#: An upper bound of the rounding error of a product of unit vectors in float32 ...
+ROUNDING = 1e-5
+#: ... and in bfloat16: 2^-8 by the two factors, 2^-9 by the product.
+ROUGH_ROUNDING = 2**-8 + 2**-9 + 1e-4
+#: For comparisons with every vector: vectors at a time, and the cosines that are kept (64 MiB).
+FULL_ROWS = 16_384
+FULL_SCORES = 2**24
+#: bfloat16 is used with at least this many vectors, and until this share of the queries had to be searched again.
+ROUGH_FROM = 8192
+UNSURE_SHARE = 0.4
+
+
+class Index:
+    """Normalised vectors to search in. A zero vector stays zero: all its cosines are 0."""
+
+    def __init__(
+        self,
+        matrix: NDArray[np.float32],
+        keys: Sequence[str],
+        device: str = "cpu",
+        rough: bool | None = None,
+    ) -> None:
+        """`rough`: whether to find candidates with bfloat16; None to do so if the processor is fast at it."""
+        #: From the place in the order of keys to the row of `matrix`, and back.
+        self._rows = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        self._places = np.empty_like(self._rows)
+        self._places[self._rows] = np.arange(len(self._rows))
+        ordered = torch.from_numpy(np.asarray(matrix[self._rows], dtype=np.float32)).to(device)
+        self._vectors = torch.nn.functional.normalize(ordered, dim=1)  # (N, D)
+        rough = device == "cpu" and _has_fast_bfloat16() if rough is None else rough
+        self._rough = self._vectors.bfloat16() if rough and len(keys) >= ROUGH_FROM else None  # (N, D)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def neighbours(
+        self, rows: NDArray[np.int64], k: int, beat: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """For each of these rows, its k nearest other rows and the cosines, nearest first, ties ordered by key.
+
+        Fewer than k if there are no more. `beat` is called often.
+        """
+        k = min(k, len(self) - 1)
+        for start in range(0, len(rows), QUERY_ROWS):
+            places = torch.from_numpy(self._places[rows[start : start + QUERY_ROWS]])
+            found, scores = self._search(places.to(self._vectors.device), k, beat)
+            for one_found, one_scores in zip(found.cpu().numpy(), scores.cpu().numpy(), strict=True):
+                yield self._rows[one_found], one_scores
+
+    def _search(
+        self, queries: torch.Tensor, k: int, beat: Callable[[], None]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Places and cosines of the k nearest of these places  # (Q, k), (Q, k)."""
+        n = k + 1 + SLACK
+        if self._rough is not None:
+            found, scores, unsure = self._try(self._rough, queries, k, 2 * n, ROUGH_ROUNDING, beat)
+            if len(unsure) > UNSURE_SHARE * len(queries):
+                self._rough = None
+            if len(unsure):
+                found[unsure], scores[unsure] = self._surely(queries[unsure], k, n, beat)
+            return found, scores
+        return self._surely(queries, k, n, beat)
+
+    def _surely(
+        self, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same in float32; in float64, with every vector, if float32 cannot distinguish the neighbours."""
+        found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
+        n_together = max(FULL_SCORES // len(self), 1)
+        for part in torch.split(unsure, n_together):
+            if len(part):
+                places = self._by_all(queries[part], min(n, len(self)), beat)
+                found[part], scores[part] = self._exact(queries[part], places, k)
+        return found, scores
+
+    def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
+        """The n best places of all vectors for each query, ties in the order of keys  # (Q, n)."""
+        wanted = self._vectors[queries].double()
+        scores = torch.cat(
+            [self._products(wanted, part, beat) for part in torch.split(self._vectors, FULL_ROWS)], dim=1
+        )
+        lowest = scores.topk(n, dim=1).values[:, -1:]
+        best = []
+        for row, limit in zip(scores, lowest, strict=True):
+            above = torch.nonzero(row >= limit)[:, 0]  # in the order of keys
+            best.append(above[row[above].sort(descending=True, stable=True).indices[:n]])
+        return torch.stack(best)
+
+    def _products(self, wanted: torch.Tensor, part: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+        beat()
+        return (wanted @ part.double().T).float()
+
+    def _try(
+        self,
+        vectors: torch.Tensor,
+        queries: torch.Tensor,
+        k: int,
+        n: int,
+        rounding: float,
+        beat: Callable[[], None],
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The k best in n groups of `vectors`, and the queries that may have lost a neighbour: those whose k-th
+        neighbour is not clearly above the groups that were left out  # (Q, k), (Q, k), (U,)."""
+        maxima, groups = best_groups(vectors, vectors[queries], n, beat)
+        n_places = min(n, len(self))
+        found = queries.new_empty(len(queries), k)
+        scores = maxima.new_empty(len(queries), k)
+        lowest = maxima.new_empty(len(queries))
+        for start in range(0, len(queries), REFINED_ROWS):
+            part = slice(start, start + REFINED_ROWS)
+            places, lowest[part] = self._best_places(queries[part], groups[part], n_places)
+            found[part], scores[part] = self._exact(queries[part], places, k)
+            beat()
+        if k == 0 or n_places == len(self):
+            return found, scores, queries.new_empty(0)
+        bound = lowest + ROUNDING
+        if maxima.shape[1] == n:  # otherwise every group was searched
+            bound = torch.maximum(bound, maxima[:, -1] + rounding)
+        return found, scores, torch.nonzero(bound >= scores[:, -1]).flatten()
+
+    def _best_places(
+        self, queries: torch.Tensor, groups: torch.Tensor, n: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The n best places in the groups of each query, and the lowest of their products  # (Q, n), (Q,)."""
+        every = members(groups)  # (Q, n * GROUP)
+        places = every.clamp_max(len(self) - 1)
+        products = torch.bmm(self._vectors[queries][:, None], _rows(self._vectors, places).transpose(1, 2))
+        scores = products[:, 0].masked_fill_(every >= len(self), -torch.inf)
+        scores, chosen = scores.topk(n, dim=1)
+        return places.gather(1, chosen), scores[:, -1]
+
+    def _exact(
+        self, queries: torch.Tensor, places: torch.Tensor, k: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The best k of the candidate places, by cosines that do not depend on the place of a vector in a tile."""
+        places = places.sort(dim=1).values  # so that a stable sort by score keeps ties in the order of keys
+        vectors = _rows(self._vectors, places).double()  # (Q, C, D)
+        scores = (vectors * self._vectors[queries][:, None]).sum(dim=2).float()  # (Q, C)
+        scores.masked_fill_(places == queries[:, None], -torch.inf)  # a document is not its own neighbour
+        scores, order = scores.sort(dim=1, descending=True, stable=True)
+        return places.gather(1, order)[:, :k], scores[:, :k].clamp(-1, 1)
+
+
+def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """vectors[places], in the faster of two ways  # (Q, n, D)."""
+    return vectors.index_select(0, places.flatten()).view(*places.shape, -1)
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether this processor has instructions for bfloat16 products; without them bfloat16 is slower than float32."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(supported())

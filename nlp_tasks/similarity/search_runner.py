@@ -1,0 +1,107 @@
+"""The stage `search`: from documents to their nearest neighbours and shared words. Reads vectors, no text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
+from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.exact_search import Index
+from nlp_tasks.similarity.shared_terms import Terms, idf
+
+#: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
+CANDIDATES = 100
+#: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
+TFIDF_SHARE = 0.8
+
+
+class Searcher:
+    """Runner of the stage `search`. Loads the vectors at the first batch."""
+
+    batch_documents = 1024
+    batch_chars = 4_000_000
+
+    def __init__(self, setup: Setup) -> None:
+        assert setup.model_dir is not None
+        self._model = models.load(setup.model_dir)
+        self._parameters: SimilarityParameters = setup.parameters
+        self._setup = setup
+        self._index: Index | None = None
+        self._terms: Terms | None = None
+
+    def run(self, documents: Sequence[Document]) -> Sequence[Result]:
+        """At most k NeighbourRows with their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
+        latest version of its key."""
+        index = self._index or self._load()
+        wanted = self._parameters
+        n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
+        known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
+        found = index.neighbours(np.array(known, dtype=np.int64), n, self._setup.beat)
+        return [
+            self._rows(self._row_of[document.id], *next(found))
+            if document.id in self._row_of
+            else _no_vector()
+            for document in documents
+        ]
+
+    def _load(self) -> Index:
+        assert self._setup.corpus is not None
+        vectors = self._setup.corpus()
+        self._ids = vectors.ids.tolist()
+        self._keys = vectors.keys
+        self._row_of = {id_: row for row, id_ in enumerate(self._ids)}
+        if self._parameters.needs_terms:
+            model = self._model
+            self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
+        matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
+        self._index = Index(matrix, vectors.keys, self._setup.device)
+        return self._index
+
+    def _rows(
+        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> list[NeighbourRow | NeighbourTermRow]:
+        if self._parameters.method == "hybrid":
+            others, scores = self._rescored(row, others, scores)
+        near = scores >= self._parameters.min_score
+        others, scores = others[near], scores[near]
+        self._setup.beat()
+        ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
+        rows: list[NeighbourRow | NeighbourTermRow] = [
+            NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
+        ]
+        return rows + self._evidence(row, others)
+
+    def _rescored(
+        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k best candidates by both cosines, best first, ties ordered by key."""
+        assert self._terms is not None
+        mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
+        values, rows = mixed.tolist(), others.tolist()
+        order = sorted(range(len(rows)), key=lambda place: (-values[place], self._keys[rows[place]]))
+        best = order[: self._parameters.k]
+        return others[best], mixed[best]
+
+    def _evidence(self, row: int, others: NDArray[np.int64]) -> list[NeighbourRow | NeighbourTermRow]:
+        if not self._parameters.terms or not len(others):
+            return []
+        assert self._terms is not None
+        words = self._model.words
+        return [
+            NeighbourTermRow(neighbour_rank, rank, words[number], weight)
+            for neighbour_rank, shared in enumerate(
+                self._terms.shared(row, others, self._parameters.terms), start=1
+            )
+            for rank, (number, weight) in enumerate(shared, start=1)
+        ]
+
+
+def _no_vector() -> DocumentError:
+    return DocumentError(
+        "NO_VECTOR", "no vector of this model is stored for the text: it was replaced by a newer one"
+    )

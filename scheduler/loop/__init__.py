@@ -1,0 +1,13 @@
+"""The scheduler's loop: four steps, each in its own thread.
+
+    feeding    tell Redis about ready chunks
+    reaping    requeue chunks whose lease has run out
+    moving     move jobs on: start, open the next stage, close after a stop, finish
+    cron       (scheduler.cron) submit the jobs of schedules that are due
+
+Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler
+is missed when it dies. Each step touches few rows at a time, so that neither a huge job nor a Redis that hangs holds up
+the others.
+"""
+
+from scheduler.loop.scheduler import Scheduler as Scheduler

@@ -1,0 +1,119 @@
+"""The threads of a scheduler: each runs one step again and again, and survives its faults."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from db.database_errors import words
+from db.store import Store, is_infrastructure_error
+from scheduler import cron
+from scheduler.broker import Broker
+from scheduler.loop.feeding import Feeder
+from scheduler.loop.moving import JobMover
+from scheduler.loop.reaping import Reaper
+from scheduler.loop.turns import Turns
+from workers.processes.liveness import SignOfLife
+from workers.settings import Settings
+
+log = logging.getLogger("docmill.scheduler")
+
+#: The pause between two turns of feeding, and of moving jobs: neither workers nor users wait longer for them. A writer
+#: to SQLite asks for the lock at least every 0.1 s, and gets it in this pause.
+FEED_SECONDS = 0.1
+#: A scheduler that is told to stop leaves after this time, whatever still runs.
+STOP_SECONDS = 1.0
+
+
+class Scheduler:
+    """The loop. `run` returns when `stopping` is set."""
+
+    def __init__(self, store: Store, broker: Broker, settings: Settings) -> None:
+        self.store = store
+        self.broker = broker
+        self.settings = settings
+        self.stopping = threading.Event()
+        self.turns = Turns(store, self.stopping)
+        self.feeder = Feeder(self.turns, broker, settings)
+        self.reaper = Reaper(self.turns)
+        self.mover = JobMover(self.turns)
+        self._failing: set[str] = set()
+        self._running: threading.Thread | None = None
+
+    def run_until_stopped(self) -> bool:
+        """Run in threads, and return within STOP_SECONDS after `stopping` is set; whether every step had ended. With
+        a locked store or a Redis that hangs, some may still wait. The process may leave all the same: what they have
+        not committed counts as never done."""
+        self._running = threading.Thread(target=self.run, name="scheduler", daemon=True)
+        self._running.start()
+        self.stopping.wait()
+        self._running.join(STOP_SECONDS)
+        return not self._running.is_alive()
+
+    def wait_until_stopped(self) -> None:
+        """Return when every step that `run_until_stopped` left waiting has ended."""
+        if self._running is not None:
+            self._running.join()
+
+    def run(self) -> None:
+        """Run each step in its own thread until told to stop. A fault of Redis or the store is logged once, and the
+        steps go on when it is over."""
+        seconds = min(1.0, self.settings.tick_seconds)
+        pauses = {"reap": seconds, "schedules": seconds}
+        threads = [
+            threading.Thread(
+                target=self._repeat, args=(name, step, pauses.get(name, FEED_SECONDS)), name=name, daemon=True
+            )
+            for name, step in self._steps()
+        ]
+        for thread in threads:
+            thread.start()
+        sign = SignOfLife(self.settings, "scheduler")
+        while all(thread.is_alive() for thread in threads):
+            sign.beat()
+            threads[0].join(FEED_SECONDS)
+        for thread in threads:
+            thread.join()
+
+    def run_once(self) -> bool:
+        """Run every step once; a step that fails does not stop the others. Whether there was work."""
+        busy = [self._survive(name, step) for name, step in self._steps()]
+        return any(busy)
+
+    def fire(self) -> bool:
+        """Submit the jobs of schedules that are due; whether there were any."""
+        return cron.fire_due(self.store, self.stopping)
+
+    def _steps(self) -> tuple[tuple[str, Callable[[], bool]], ...]:
+        return (
+            ("reap", self.reaper.reap),
+            ("jobs", self.mover.move_jobs),
+            ("schedules", self.fire),
+            ("redis", self.feeder.feed),
+        )
+
+    def _repeat(self, name: str, step: Callable[[], bool], pause_seconds: float) -> None:
+        while not self.stopping.is_set():
+            self._survive(name, step)
+            self.stopping.wait(pause_seconds)
+
+    def _survive(self, name: str, step: Callable[[], bool]) -> bool:
+        """Run a step. A fault is logged once when it begins, and once when it is over."""
+        try:
+            busy = step()
+        except Exception as error:
+            store_is_away = is_infrastructure_error(error)
+            if store_is_away:
+                self.reaper.wait(self.settings.lease_seconds / 4)
+            elif name == "redis":
+                self.broker.close()
+            if name not in self._failing:
+                is_unexpected = not store_is_away and name != "redis"
+                log.warning("%s: %s; trying again", name, words(error), exc_info=is_unexpected)
+            self._failing.add(name)
+            return True
+        if name in self._failing:
+            self._failing.discard(name)
+            log.info("%s: works again", name)
+        return busy
