@@ -252,7 +252,7 @@ def test_what_is_no_document_is_reported_as_before(shell: Shell, tmp_path: Path)
     (folder / "d.txt").write_bytes(_pdf(*LINES))
     said = shell("add", folder, "--collection", "inbox", status=3)
     assert "1 file ending in .png was skipped" in said.err
-    assert "1 file ending in .py was passed over" in said.err
+    assert "1 file ending in .py was skipped" in said.err
     # Content counts, not the name.
     assert "2 files are being extracted: job 1" in said.out
     shell.work(1)
