@@ -22,6 +22,13 @@ FORMATS = {
     ".csv": "csv",
     ".tsv": "tsv",
 }
+#: From format to the function that reads it, as module:function. A new format is one module and its lines here.
+READERS = {
+    "txt": "readers.txt:read_txt",
+    "jsonl": "readers.jsonl:read_jsonl",
+    "csv": "readers.tables:read_table",
+    "tsv": "readers.tables:read_table",
+}
 
 _READABLE = ", ".join(FORMATS) + ", each also with .gz"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from readers.admission import Admission, Admits, T
-from readers.files import DocumentFile, OtherFile, Takes, find, nobody, unreadable
-from readers.jsonl import read_jsonl
+from readers.files import READERS, DocumentFile, OtherFile, Takes, find, nobody, unreadable
 from readers.options import ReadOptions
 from readers.records import BadRecord, Notice, Record, RefusedError
 from readers.streams import opened
-from readers.tables import read_table
-from readers.txt import read_txt
-
-#: A format is one function here, and its file name extensions in `files.FORMATS`.
-READERS = {
-    "txt": read_txt,
-    "jsonl": read_jsonl,
-    "csv": read_table,
-    "tsv": read_table,
-}
 
 
 def read(
@@ -64,10 +56,16 @@ def _read_file(
 ) -> Iterator[T | BadRecord | Notice]:
     try:
         with opened(file, options.encoding) as stream:
-            yield from READERS[file.format](stream, file, options, admission)
+            yield from _reader(file.format)(stream, file, options, admission)
     except RefusedError as refused:
         is_other = refused.code == "WRONG_FORMAT"
         if not (is_other and takes(OtherFile(file.path, file.root, file.name, file.shown))):
             yield refused.at(file.shown)
     except OSError as error:
         yield unreadable(error).at(file.shown)
+
+
+@cache
+def _reader(format_: str) -> Any:
+    module, _, function = READERS[format_].partition(":")
+    return getattr(import_module(module), function)
