@@ -1,7 +1,7 @@
 """Files whose texts are documents: a collection's files are rows of `document` in a collection beside it.
 
 So chunks, claims, outcomes, versions and quarantine hold for files as they do for documents. The text of such a row
-says where the file is; its versions are told apart by the digest of the file's bytes. Knows no format of files, and
+says where the file is; its versions are told apart by the digest of the file's bytes. Does not know file formats, and
 no kind of job that reads them.
 """
 

@@ -68,7 +68,7 @@ FROM (SELECT c.name AS collection, d.key AS document_key, r.rank, r.term, r.scor
 WHERE place = 1
 """  # noqa: S608
 
-#: A label that somebody gave goes before the newest model's, and stands alone where no model labelled the document.
+#: A label given by a person takes precedence over the newest label of a model, and needs none of a model.
 #: `score` and `probability` are the same number; the first name is older.
 _LATEST_LABEL = f"""
 SELECT newest.collection, newest.document_key,

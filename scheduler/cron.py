@@ -43,8 +43,8 @@ def check(cron: str, time_zone: str) -> None:
     fields = cron.split()
     if len(fields) == FIELDS + 1:
         raise ValueError(
-            f"cron {cron!r} has six fields; docmill knows no seconds. Write minute, hour, day of month, month, day of "
-            f"week: {' '.join(fields[1:])!r}, or '0 2 * * *' for every night at two"
+            f"cron {cron!r} has six fields; docmill does not schedule by seconds. Write minute, hour, day of "
+            f"month, month, day of week: {' '.join(fields[1:])!r}, or '0 2 * * *' for every night at two"
         )
     if cron.strip().startswith("@") and cron.strip().lower() not in WORDS:
         raise ValueError(f"cron {cron!r} is unknown; there are {', '.join(WORDS)}, or '0 2 * * *'")

@@ -102,7 +102,7 @@ def _files_of(session: Session, collection: int, request: JobRequest) -> int:
     if found is None:
         raise NothingToDoError(
             f"nothing to do: no file of collection {request.collection!r} is read by {request.kind}; "
-            f"`docmill add FOLDER --collection {request.collection}` brings some"
+            f"`docmill add FOLDER --collection {request.collection}` adds some"
         )
     return found
 

@@ -25,7 +25,7 @@ def alive(
 
     Here means in this DOCMILL_HOME. It is alive while its loop runs and, for a worker, its processes stay up. Redis,
     the store and other machines are not checked; `docmill doctor` does that. The exit status is 1 after 90 seconds
-    without a sign of life.
+    without a heartbeat.
 
     Example: docmill alive scheduler
     """
@@ -36,8 +36,6 @@ def alive(
     if age is None:
         say(f"{part}: none has run in {settings().home_path}")
     else:
-        say(
-            f"{part}: {'alive' if age <= MAX_AGE_SECONDS else 'NOT ALIVE'}, last sign of life {age:.0f} s ago"
-        )
+        say(f"{part}: {'alive' if age <= MAX_AGE_SECONDS else 'NOT ALIVE'}, last heartbeat {age:.0f} s ago")
     if age is None or age > MAX_AGE_SECONDS:
         raise typer.Exit(FAILED)

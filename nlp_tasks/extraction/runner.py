@@ -22,7 +22,7 @@ from readers.records import shown
 _MIB = 1024 * 1024
 #: Of a key; a longer one ends in a digest.
 _KEY_CHARS = 512
-#: A container with more members that failed, or with more warnings, lists so many.
+#: At most this many failed members, or warnings, of a container are listed.
 _LISTED = 1_000
 #: Of the warnings that stand beside the figures.
 _WARNING_CHARS = 1_000

@@ -1,4 +1,4 @@
-"""A file that is registered, and whether it is still the one that was. Knows no format of files."""
+"""A file that is registered, and whether it is still the one that was. Does not know file formats."""
 
 from __future__ import annotations
 

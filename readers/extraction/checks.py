@@ -1,4 +1,7 @@
-"""Whether a text is text: figures of what was lost, and errors for what is empty or garbled. Knows no formats."""
+"""Whether a text is text: figures of what was lost, and errors for what is empty or garbled.
+
+Independent of file formats.
+"""
 
 from __future__ import annotations
 

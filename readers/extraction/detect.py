@@ -1,4 +1,4 @@
-"""What a file is, from its bytes: never from its name. Reads no text, knows no parsers."""
+"""What a file is, from its bytes: never from its name. Reads no text and calls no parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of HWP 5: tag, level and data, from streams that are compressed. Knows no meaning of them.
+"""Records of HWP 5: tag, level and data, from streams that are compressed. Does not interpret them.
 
 Hancom's specification "Hwp Document File Formats 5.0", revision 1.3, chapter 4.
 """

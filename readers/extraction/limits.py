@@ -1,4 +1,4 @@
-"""How much a file may cost, and the count of what it has cost so far. Knows no file formats."""
+"""How much a file may cost, and the count of what it has cost so far. Independent of file formats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from readers.extraction.records import ExtractionError
 _MIB = 1024 * 1024
 #: Small files may have any ratio: a page of blanks compresses a thousandfold.
 _RATIO_FROM_BYTES = 16 * _MIB
-#: So many documents beyond the limit are listed with an error before their container is given up.
+#: At most this many documents beyond the limit are listed with an error; then the container is given up.
 _LISTED_BEYOND = 1000
 
 
@@ -86,11 +86,11 @@ class Budget:
 
     @property
     def is_spent(self) -> bool:
-        """Whether so many more documents than allowed were found that listing them has to end."""
+        """Whether too many documents beyond the limit were found to list them all."""
         return self._entries.n > self._entries.cap + _LISTED_BEYOND
 
     def tick(self) -> None:
-        """A sign of life; TIMEOUT once the time is up."""
+        """Sends a heartbeat; raises TIMEOUT once the time is up."""
         self._beat()
         if time.monotonic() > self._deadline:
             raise ExtractionError(
@@ -127,5 +127,5 @@ class Budget:
 
 
 def too_large(what: str, limit: int) -> ExtractionError:
-    """The error for more than so many of something."""
+    """The error for exceeding a limit."""
     return ExtractionError("TOO_LARGE", f"it has more than {limit} {what}: split it or raise the limit")

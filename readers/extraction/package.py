@@ -1,4 +1,4 @@
-"""A ZIP archive, read part by part within the budget. Knows no formats inside."""
+"""A ZIP archive, read part by part within the budget. Independent of the formats inside."""
 
 from __future__ import annotations
 

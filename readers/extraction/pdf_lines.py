@@ -1,4 +1,7 @@
-"""From the lines of a PDF page to paragraphs: a line that is full goes on in the next one. Knows no parser."""
+"""From the lines of a PDF page to paragraphs: a line that is full goes on in the next one.
+
+Independent of the parser.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def extract(
     The type is decided by content. A document inside a container that fails is a member with an error; the others
     are read. `html` says what is taken of a web page: its main content, the whole, or ("auto") the main content
     of a page that has navigation. OSError is raised for a path that cannot be read.
-    `beat` is called between pages, parts and members, as a sign of life.
+    `beat` is called between pages, parts and members, as a heartbeat.
     """
     limits = limits or Limits()
     source = Source.of(path_or_bytes, name)

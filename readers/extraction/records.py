@@ -1,4 +1,7 @@
-"""What comes of a file: its text with its structure, figures that show what was lost, or an error. Knows no formats."""
+"""What comes of a file: its text with its structure, figures that show what was lost, or an error.
+
+Independent of file formats.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of spreadsheet cells: which are dates, and how they are written. Knows no files."""
+"""Values of spreadsheet cells: which are dates, and how they are written. Does not read files."""
 
 from __future__ import annotations
 

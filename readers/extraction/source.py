@@ -1,4 +1,4 @@
-"""A file on disk or bytes in memory, read in the same way. Knows no file formats."""
+"""A file on disk or bytes in memory, read in the same way. Independent of file formats."""
 
 from __future__ import annotations
 

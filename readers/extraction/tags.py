@@ -1,6 +1,6 @@
 """Tags as people write them (HTML, XHTML, DART's XML): events for a handler, whatever is open or wrong.
 
-Time is linear in the text. Knows no vocabulary but the elements that hold no markup.
+Time is linear in the text. Independent of the vocabulary, except the elements that hold no markup.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TAG = re.compile(
 _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))")
 #: Their content is no markup.
 _RAW = frozenset(("script", "style", "textarea", "xmp", "noembed", "noframes"))
-#: A look at the clock and the budget after so many tags.
+#: The clock and the budget are checked after this many tags.
 _TAGS_PER_TICK = 5000
 
 

@@ -1,4 +1,4 @@
-"""Takes paragraphs, headings, pages and tables in reading order, and counts offsets. Knows no file formats."""
+"""Takes paragraphs, headings, pages and tables in reading order, and counts offsets. Independent of file formats."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _PROSE_CELL_CHARS = 400
 #: Tables inside one another. What is deeper is not told apart; time would grow with the square.
 _MAX_TABLES = 32
-#: A first cell of at most so many characters is the bullet or number of what stands beside it.
+#: A first cell of at most this many characters is the bullet or number of the next cell.
 _BULLET_CHARS = 5
 
 
@@ -50,7 +50,7 @@ class Writer:
         #: Where the format is known only once the file is open.
         self.media_type: str | None = None
         self.chars_left_out = 0
-        #: So many characters must there be at least, and who says so.
+        #: The minimum number of characters that the file promises, and which part of it promises them.
         self.promised: tuple[int, str] | None = None
         self.members: list[Member] = []
         #: The one member stands for the file (a .gz).

@@ -1,4 +1,4 @@
-"""XML as events, in a stream: no tree, no entities, bounded depth. Knows no vocabulary."""
+"""XML as events, in a stream: no tree, no entities, bounded depth. Independent of the vocabulary."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from readers.extraction.records import ExtractionError
 
 
 class Handler(Protocol):
-    """What is told of elements. Names are local names, without their namespace."""
+    """Receives the events of elements. Names are local names, without their namespace."""
 
     def start(self, name: str, attributes: dict[str, str]) -> None: ...
 

@@ -48,10 +48,10 @@ def test_nothing_that_ever_ran_is_not_alive(shell: Shell, part: str) -> None:
 @pytest.mark.parametrize("part", ["scheduler", "worker"])
 def test_an_old_sign_of_life_is_none(shell: Shell, part: str) -> None:
     SignOfLife(settings(), part).beat()
-    assert f"{part}: alive, last sign of life" in shell("alive", part).out
+    assert f"{part}: alive, last heartbeat" in shell("alive", part).out
     path = path_of(settings(), part)
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 91))
-    assert "NOT ALIVE, last sign of life 9" in shell("alive", part, status=1).out
+    assert "NOT ALIVE, last heartbeat 9" in shell("alive", part, status=1).out
 
 
 @pytest.mark.stack

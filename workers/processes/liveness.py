@@ -40,7 +40,7 @@ def path_of(settings: Settings, part: str) -> Path:
 
 
 def age_seconds(settings: Settings, part: str) -> float | None:
-    """Since the last sign of life in this DOCMILL_HOME; None if there never was one."""
+    """Since the last heartbeat in this DOCMILL_HOME; None if there never was one."""
     try:
         return max(0.0, time.time() - path_of(settings, part).stat().st_mtime)
     except FileNotFoundError:

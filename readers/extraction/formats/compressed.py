@@ -57,7 +57,7 @@ class Unpacked:
         return bytes(self._waiting[self._at : self._at + n_bytes])
 
     def read(self, n_bytes: int = -1) -> bytes:
-        """So many bytes, fewer at the end."""
+        """Up to this many bytes; fewer at the end."""
         if n_bytes < 0:
             return self.read_all(self._budget.limits.member_bytes)
         self._fill(n_bytes)

@@ -56,7 +56,7 @@ def read(source: Source, ole: Any, out: Writer, context: Context) -> None:
 def _flags(ole: Any) -> int:
     header = hwp_records.stream(ole, "FileHeader", False, None)  # type: ignore[arg-type]
     if not header.startswith(b"HWP Document File") or len(header) < 40:
-        raise ExtractionError("CORRUPT", "the FileHeader is none of HWP 5")
+        raise ExtractionError("CORRUPT", "the FileHeader is not that of an HWP 5 file")
     return int(struct.unpack_from("<I", header, 36)[0])
 
 

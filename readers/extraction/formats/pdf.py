@@ -19,7 +19,7 @@ from readers.extraction.writer import Writer, clean
 _GAP = re.compile(r"(?<=[0-9%]) (?=[가-힣])")
 #: pdfium's error codes.
 _PASSWORD, _SECURITY = 4, 5
-#: So many characters of a page are asked whether their font says what they mean.
+#: For this many characters of a page it is checked whether their font maps them to Unicode.
 _ASKED_CHARS = 100
 #: Shares of characters without a meaning from which a text is refused, or warned of.
 _REFUSED, _WARNED = 0.5, 0.02

@@ -71,7 +71,7 @@ class _Buffer:
         self.data = bytearray()
 
     def fill(self, n_bytes: int) -> bool:
-        """Whether so many bytes are there."""
+        """Whether this many bytes are available."""
         while len(self.data) < n_bytes:
             block = self._stream.read(_BLOCK_BYTES)
             if not block:
@@ -139,7 +139,7 @@ def _content(buffer: _Buffer, length: int, number: int, budget: Budget) -> bytes
 
 
 def _to_next(buffer: _Buffer) -> bytes:
-    """What stands before the next record, of what is at hand."""
+    """The buffered bytes before the next record."""
     buffer.fill(_MAX_HEADER_BYTES)
     found = _NEXT.search(buffer.data)
     return buffer.take(found.start() if found else len(buffer.data))
