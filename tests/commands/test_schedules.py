@@ -33,7 +33,7 @@ def test_a_schedule_from_add_to_remove(shell_on_both: Shell) -> None:
     ("words", "status", "message"),
     [
         (("--cron", "0 2 * *", "--job", "oracle --collection inbox"), 2, "'0 2 * * *' is every night at two"),
-        (("--cron", "* * * * * *", "--job", "oracle --collection inbox"), 2, "six fields; docmill does not schedule by seconds"),
+        (("--cron", "* * * * * *", "--job", "oracle --collection inbox"), 2, "docmill does not schedule by seconds"),
         (("--cron", "0 0 2 * * *", "--job", "oracle --collection inbox"), 2, "day of week: '0 2 * * *'"),
         (("--cron", "@reboot", "--job", "oracle --collection inbox"), 2, "'@reboot' is unknown; there are @hourly"),
         (("--cron", "0 2 30 2 *", "--job", "oracle --collection inbox"), 2, "Bad day-of-month"),
