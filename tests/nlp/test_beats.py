@@ -30,6 +30,8 @@ from nlp_tasks.classification import (
 )
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EVALUATE, EvaluateParameters
+from nlp_tasks.extraction import EXTRACT
+from nlp_tasks.extraction.stored_file import StoredFile, digest_of
 from nlp_tasks.keywords import KEYWORDS
 from nlp_tasks.kind import Candidate, Document, Kind, Setup, Vectors
 from nlp_tasks.registry import KINDS
@@ -37,6 +39,7 @@ from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParamet
 from nlp_tasks.summarization import SUMMARIZE
 from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
 from tests.nlp import test_classification_pretrained
+from tests.readers.extraction import builders
 
 #: CPU seconds between two signs of life, and between two looks. Half a second and a tenth are what is aimed at; a
 #: processor that others use too lets the one thread wait for longer while the other runs.
@@ -200,7 +203,7 @@ def test_every_kind_is_tried_here() -> None:
     """Shadow runs are classify's."""
     tried = {
         "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
-        "summarize", "keywords", "evaluate",
+        "summarize", "keywords", "evaluate", "extract",
     }  # fmt: skip
     assert tried == set(KINDS)
 
@@ -266,6 +269,26 @@ def test_the_judging_of_summaries_is_never_silent() -> None:
     texts = {document.id: (document.text, document.text[100:]) for document in documents}
     parameters = EvaluateParameters(job=1)
     run(EVALUATE, 0, parameters, documents, judged=lambda ids: {id_: texts[id_] for id_ in ids})
+
+
+def test_the_extraction_of_files_is_never_silent(tmp_path: Path) -> None:
+    words = made(1, 100_000).documents[0].text
+    pages = [builders.pdf_text(*["a line of a page"] * 40) for _ in range(300)]
+    packed = {f"{n}.html": f"<html><body><p>{words[n:]}</p></body></html>" for n in range(5)}
+    contents = {
+        "a.pdf": builders.pdf(*pages),
+        "a.html": f"<html><body><p>{words}</p></body></html>".encode(),
+        "a.zip": builders.zipped(packed),
+    }
+    files = []
+    for number, (name, content) in enumerate(contents.items()):
+        path = tmp_path / name
+        path.write_bytes(content)
+        sha256, size = digest_of(path)
+        stored = StoredFile(str(path), str(tmp_path), size, sha256, "")
+        files.append(Document(number, name, stored.as_text()))
+    found = run(EXTRACT, 0, EXTRACT.parameters(), Listed(files))
+    assert len(found) == len(contents)
 
 
 def test_the_hashing_of_a_large_file_is_never_silent(tmp_path: Path) -> None:
