@@ -72,7 +72,7 @@ MUTANTS = (
         "workers/running/lease.py",
         "if (goes_on or is_loading) and",
         "if",
-        ("workers/test_chunk_run.py::test_a_lease_is_not_renewed_while_nothing_ends",),
+        ("workers/test_slow_machine.py::test_what_hangs_loses_the_lease_and_ends_with_a_traceback",),
     ),
     Mutant(
         "batch error blamed on all its documents",
