@@ -10,12 +10,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from db import chunks
 from db.store import Store
+from db.tables import Chunk
 from tests.db.builders import a_job, the_chunk
 from tests.servers import until
 from tests.slow import a_tenth_of_a_core
@@ -103,6 +106,12 @@ def hold(store: Store, what: str, folder: Path, lease: float) -> Iterator[Holder
             process.kill()
 
 
+def leased_until(store: Store) -> datetime:
+    """The end of the lease of the one chunk that is held."""
+    with store.read() as session:
+        return session.scalars(select(Chunk.lease_until).where(Chunk.lease_until.is_not(None))).one()
+
+
 def reaped(store: Store) -> Sequence[int]:
     """The chunks whose lease has run out."""
     with store.write() as session:
@@ -140,8 +149,12 @@ def test_what_hangs_loses_the_lease_and_ends_with_a_traceback(
     lease = 2.0
     monkeypatch.setenv("DOCMILL_DATABASE_URL", str(sqlite_store.url))
     with hold(sqlite_store, how, tmp_path, lease) as holder:
+        at_first = leased_until(sqlite_store)
         holder.process.communicate(timeout=60)
         assert holder.process.returncode == 1, "faulthandler ended it"
+        if how == "hang":
+            later = (leased_until(sqlite_store) - at_first).total_seconds()
+            assert later < lease / 2, "nothing renews it while no CPU time is used"
         until(lambda: reaped(sqlite_store), "the end of the lease", 2 * lease)
         _, code, detail = crash_reports.read(holder.crash_file)
         assert code == "TIMEOUT"
