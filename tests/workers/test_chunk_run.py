@@ -203,7 +203,8 @@ def test_a_lease_is_not_renewed_while_nothing_ends(process: Process, monkeypatch
     seen: list[list[int]] = []
 
     def hang() -> None:
-        """As long as it takes the lease to run out by itself."""
+        """As long as it takes the lease to run out by itself; asking the store all the while would be work."""
+        time.sleep(5 * process.settings.lease_seconds)
 
         def expired() -> list[int]:
             with process.store.write() as session:
