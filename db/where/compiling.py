@@ -116,14 +116,15 @@ class _Compiler:
         for value in values:
             self._check(field, value)
         operand = self._operand(field)
-        texts = [v.value for v in values if isinstance(v.value, str) and not moment(v.value)]
+        texts = [v.value for v in values if isinstance(v.value, str) and not _is_typed(v.value)]
         numbers = [v.value for v in values if _is_number(v.value)]
-        others = [
-            v for v in values if isinstance(v.value, bool) or (isinstance(v.value, str) and moment(v.value))
-        ]
+        others = [v for v in values if isinstance(v.value, bool) or _is_typed(v.value)]
         for many in (numbers[10_000:], others[100:]):
             if many:
-                self._fail(values[0], "a list may have 10,000 numbers, 100 times and any number of texts")
+                self._fail(
+                    values[0],
+                    "a list may have 10,000 numbers, 100 times or fractions in quotes, and any number of texts",
+                )
         parts = [_equal(operand, v.value) for v in others]
         if texts:
             parts.append(one_of(operand.text, texts))
@@ -138,6 +139,11 @@ class _Compiler:
 
     def _fail(self, where: Literal, problem: str) -> NoReturn:
         fail(self._text, where.at, problem)
+
+
+def _is_typed(value: object) -> bool:
+    """Whether a text may be equal to what is not the same text."""
+    return isinstance(value, str) and (isinstance(number(value), float) or moment(value) is not None)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -161,6 +167,9 @@ def _equal(operand: Operand, value: str | float) -> _Condition:
     if isinstance(value, int | float):
         return _where_present(operand, operand.number == _parameter(value))
     is_same: _Condition = operand.text == literal(value)
+    if isinstance(as_number := number(value), float):
+        is_number = _where_present(operand, operand.plain_number == _parameter(as_number))
+        is_same = or_(is_same, is_number)
     if (time := moment(value)) is not None:
         return or_(is_same, _where_present(operand, operand.moment == _parameter(time)))
     return is_same

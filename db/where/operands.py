@@ -29,6 +29,8 @@ class Operand:
     number: ColumnElement[Any]
     moment: ColumnElement[Any]
     truth: ColumnElement[Any]
+    #: The number, where it is not written as a text.
+    plain_number: ColumnElement[Any]
 
 
 class InMeta(FunctionElement[Any]):
@@ -48,6 +50,13 @@ class _text(InMeta):  # noqa: N801
 
 
 class _number(InMeta):  # noqa: N801
+    type: TypeEngine[Any] = Double()
+    inherit_cache = True
+
+
+class _json_number(InMeta):  # noqa: N801
+    """Of numbers alone, not of texts that are numbers."""
+
     type: TypeEngine[Any] = Double()
     inherit_cache = True
 
@@ -88,12 +97,18 @@ class bytewise(_OfText):  # noqa: N801
 #: Of the value and its type in JSON.
 _Reading = Callable[[str, str], str]
 
+#: Other numbers have no text that would be the same on both databases.
+_IS_WHOLE = (
+    "CASE WHEN {0} ~ '^-?[0-9]{{1,19}}$' "
+    "THEN ({0})::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 END"
+)
 _SQLITE: Mapping[type[InMeta], _Reading] = {
     InMeta: lambda x, _: x,
     _text: lambda x, kind: (
-        f"CASE {kind} WHEN 'text' THEN {x} WHEN 'integer' THEN CAST({x} AS TEXT) WHEN 'real' THEN CAST({x} AS TEXT) "
+        f"CASE {kind} WHEN 'text' THEN {x} WHEN 'integer' THEN CAST({x} AS TEXT) "
         "WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' END"
     ),
+    _json_number: lambda x, kind: f"CASE WHEN {kind} IN ('integer', 'real') THEN {x} END",
     _number: lambda x, kind: (
         f"CASE {kind} WHEN 'integer' THEN {x} WHEN 'real' THEN {x} WHEN 'text' THEN docmill_number({x}) END"
     ),
@@ -108,7 +123,10 @@ _SQLITE: Mapping[type[InMeta], _Reading] = {
 }
 _POSTGRES: Mapping[type[InMeta], _Reading] = {
     InMeta: lambda x, _: x,
-    _text: lambda x, kind: f"CASE WHEN {kind} IN ('string', 'number', 'boolean') THEN {x} END",
+    _text: lambda x, kind: (
+        f"CASE WHEN {kind} IN ('string', 'boolean') OR ({kind} = 'number' AND {_IS_WHOLE.format(x)}) THEN {x} END"
+    ),
+    _json_number: lambda x, kind: f"CASE WHEN {kind} = 'number' THEN ({x})::numeric END",
     _number: lambda x, kind: (
         f"CASE {kind} WHEN 'number' THEN ({x})::numeric WHEN 'string' THEN {number_sql(x)} END"
     ),
@@ -162,15 +180,17 @@ def _bytewise_postgresql(element: bytewise, compiler: SQLCompiler, **kw: Any) ->
 
 def in_meta(steps: Sequence[str]) -> Operand:
     """A field of the metadata."""
-    return Operand(InMeta(steps), _text(steps), _number(steps), _moment(steps), _truth(steps))
+    return Operand(
+        InMeta(steps), _text(steps), _number(steps), _moment(steps), _truth(steps), _json_number(steps)
+    )
 
 
 def _of_text(text: ColumnElement[Any]) -> Operand:
-    return Operand(text, text, _text_number(text), _text_moment(text), null())
+    return Operand(text, text, _text_number(text), _text_moment(text), null(), null())
 
 
 def _of_number(number: ColumnElement[Any]) -> Operand:
-    return Operand(number, cast(number, Text), number, null(), null())
+    return Operand(number, cast(number, Text), number, null(), null(), number)
 
 
 def _label() -> ColumnElement[Any]:
@@ -195,7 +215,7 @@ def _collection() -> ColumnElement[Any]:
 
 def _added_at() -> Operand:
     added_at = Document.__table__.c.added_at
-    return Operand(added_at, null(), null(), added_at, null())
+    return Operand(added_at, null(), null(), added_at, null(), null())
 
 
 #: The fields that every document has. They take precedence: `meta.version` is a field of the metadata.

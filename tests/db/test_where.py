@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from db import where
 from db.documents import NewDocument
 from db.store import Store
 from db.tables import Document
+from readers.metadata import Cleaning
 from tests.db.builders import add
 
+NUMBERS = itertools.count()
 #: By key. Every type under the same name, as files have them.
 DOCUMENTS: dict[str, dict[str, Any]] = {
     "a": {"n": 9, "day": "2026-01-05", "firm": "Acme", "ok": True, "회사": "삼성 전자", "in": {"city": "Seoul"}},
@@ -64,6 +69,8 @@ def selected(store: Store) -> Callable[[str], str]:
         ("big >= 1152921504606846976", "fg"),
         ("code = '007'", "b"),
         ("code = 7", "bc"),
+        ("code in ('007', '7.0')", "bc"),
+        ("n = '9.5'", "c"),
         # Dates of several forms and zones; one that does not exist is a text.
         ("day >= '2026-01-05'", "acef"),
         ("day < '2026-01-05'", "b"),
@@ -130,3 +137,141 @@ def test_a_selection_means_the_same_everywhere(
             selected(text)
     else:
         assert selected(text) == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "why"),
+    [
+        ("", None, "is empty"),
+        ("n >", 4, "a field or a value is missing"),
+        ("n > 1 n < 3", 7, "and or or is missing"),
+        ("firm Acme", 6, "and, or or a comparison is missing"),
+        ("day > 2026-01-01", 11, "a date is written in single quotes"),
+        ("(n > 1", 7, ") is missing"),
+        ("n > 1)", 6, "not opened"),
+        ("n == 1", 3, "write ="),
+        ("n = 1 && ok", 7, "write and"),
+        ("n = 'x", 5, "the quote is not closed"),
+        ("n = “x”", 5, "straight quotes"),
+        ("n = 1;", 6, "without a semicolon"),
+        ("n = null", 5, "write is null"),
+        ("lower(firm) = 'x'", 1, "no functions"),
+        ("'a' = 'a'", 7, "one side of a comparison is a field"),
+        ("'firm'", 7, "is a value, not a field"),
+        ("n in 1", 6, "a list in parentheses"),
+        ("n in (firm)", 7, "values, not fields"),
+        ("firm like 5", 11, "a pattern in single quotes"),
+        ("firm like 'x\\'", 11, "may not end in one"),
+        ("n between 1 or 2", 13, "between 1 and 9"),
+        ("n not > 1", 7, "after not comes"),
+        ("n = 1e999", 5, "too large"),
+        ("n = 12ab", 5, "12ab is no number"),
+        ("ok > true", 6, "neither less nor greater"),
+        ("added_at > 5", 12, "added_at is a time"),
+        ("chars = 'many'", 9, "chars is a number"),
+        ("compny = 'X'", 1, "no document has the field 'compny'"),
+        ("frim = 'X'", 1, "did you mean firm?"),
+        ("unitprice = 1", 1, 'did you mean "unit price"?'),
+        ('firm = "Acme"', 8, "a text is written in single quotes, 'Acme'"),
+        ("only_here = 1", 1, "no document has the field"),
+        ("n = 1 or " * 300 + "ok", 1801, "more than 200 conditions"),
+        ("(" * 1000 + "ok" + ")" * 1000, 51, "inside one another"),
+        ("not " * 5000 + "ok", None, "inside one another"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_shown_in_its_place(
+    selected: Callable[[str], str], text: str, place: int | None, why: str
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        selected(text)
+    message = str(caught.value)
+    assert why in message
+    assert type(caught.value) is ValueError
+    if place is not None:
+        assert f"at character {place}:" in message
+        marked, caret = message.split("\n")[-2:]
+        assert caret.strip() == "^"
+        assert marked[caret.index("^") :][:1] == (text + " ")[place - 1].strip()
+
+
+def test_a_list_may_be_long(selected: Callable[[str], str]) -> None:
+    texts = ", ".join(f"'k{i}'" for i in range(40_000))
+    assert selected(f"key in ('a', {texts})") == "a"
+    assert selected(f"n in ({', '.join(map(str, range(1_000)))})") == "abe"
+
+
+def test_an_empty_collection_has_no_unknown_fields(store: Store) -> None:
+    with store.read() as session:
+        query = select(Document.key).where(where.where(session, "anything = 1", 4711))
+        assert not session.scalars(query).all()
+
+
+#: Whatever stands in files.
+ODD = st.one_of(
+    st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False),
+    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=12),
+    st.from_regex(r"\A-?[0-9]{1,3}(\.[0-9]{1,2})?(e-?[0-9]{1,2})?\Z"),
+    st.from_regex(
+        r"\A[0-9]{4}([-/.]?)[01][0-9]\1[0-3][0-9]"
+        r"([T ][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\.[0-9]{1,7})?)?( ?Z|[+-][01][0-9]:?[0-6][0-9])?)?\Z"
+    ),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.sampled_from("ab"), st.integers(), max_size=2),
+)  # fmt: skip
+LITERALS = st.one_of(
+    st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(-1e9, 1e9), st.dates().map(str),
+    st.datetimes().map(lambda moment: moment.isoformat()),
+    st.sampled_from(["10", "2026", "20260105", "x", "", "é%_*["]),
+)  # fmt: skip
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
+SIGNS = ("=", "<>", "<", ">", "<=", ">=")
+
+
+@pytest.fixture
+def both(sqlite_store: Store, empty_postgres_store: Store) -> tuple[Store, Store]:
+    return sqlite_store, empty_postgres_store
+
+
+@given(values=st.lists(ODD, min_size=20, max_size=60), literals=st.lists(LITERALS, min_size=3, max_size=8))
+@settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_no_value_is_an_error_and_both_databases_agree(
+    both: tuple[Store, Store], values: list[Any], literals: list[Any]
+) -> None:
+    conditions = [
+        f"x {sign} {_written(one)}" for one in literals for sign in SIGNS if not isinstance(one, bool)
+    ]
+    conditions += [
+        f"x in ({', '.join(map(_written, literals))})",
+        "x > y",
+        "x = y",
+        "x",
+        "x like '%1%'",
+        "x is null",
+    ]
+    metas = [cleaned for one, other in itertools.pairwise(values) if (cleaned := _clean(x=one, y=other))]
+    new = [NewDocument(f"k{i}", "t", None, "f", meta=meta) for i, meta in enumerate(metas)]
+    found = []
+    for store in both:
+        collection = add(store, new, f"news{next(NUMBERS)}")
+        with store.read() as session:
+            keys = select(Document.key).where(Document.collection_id == collection)
+            found.append(
+                [
+                    sorted(session.scalars(keys.where(where.where(session, text, collection))))
+                    for text in (*conditions, *(f"not ({each})" for each in conditions))
+                ]
+            )
+    for text, one, other in zip(
+        (*conditions, *(f"not ({each})" for each in conditions)), *found, strict=True
+    ):
+        assert one == other, (text, [metas[int(key[1:])] for key in {*one} ^ {*other}])
+
+
+def _clean(**fields: Any) -> dict[str, Any]:
+    return Cleaning().clean(fields, "f")
