@@ -9,6 +9,9 @@ from typing import Any
 
 from readers.records import shown
 
+#: Their names.
+FACTS = ("path", "modified", "size")
+
 
 def file_facts(path: Path) -> dict[str, Any]:
     """`path`, `modified` (UTC, in seconds) and `size` (bytes); OSError if it is not there."""

@@ -71,7 +71,9 @@ def add(
     notices: list[Notice] = []
     bad: list[BadRecord] = []
     options = options or ReadOptions()
-    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append)
+    others = FileRegister(
+        make, collection, dict(extract or {}), extract_again, bad.append, options.meta_choice
+    )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
     found = read([Path(path) for path in paths], options, notices.append, takes)
