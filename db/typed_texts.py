@@ -6,7 +6,7 @@ SQLite calls the functions here, which `register` gives to a connection.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 #: One notation for Python and for PostgreSQL: [0-9], since \d has more digits than these.
@@ -21,7 +21,8 @@ _DAY = (
 _TIME = r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _ZONE = r" ?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)"
 _MOMENT = rf"^{_DAY}({_TIME}({_ZONE})?)?$"
-_HAS_ZONE = rf":[0-9.]+{_ZONE}$"
+#: What may be a time in another notation.
+_OTHER = r"^[ \t]|[ \t]$|^[1-9][0-9]{3}([./]|[0-9]{4})"
 #: Digits that a microsecond does not have.
 _TOO_FINE = r"(\.[0-9]{6})[0-9]+"
 
@@ -43,8 +44,12 @@ def number(text: Any) -> int | float | None:
 
 def moment(text: Any) -> datetime | None:
     """The time that a text names in ISO 8601: a date, or a date and a time; without a zone, in UTC."""
-    if not isinstance(text, str):
+    if not isinstance(text, str) or len(text) < 8:
         return None
+    if len(text) in (19, 25) and text[4] == text[7] == "-" and text[13] == text[16] == ":" and text[0] > "0":
+        found_fast = _common(text)
+        if found_fast is not None:
+            return found_fast
     normal = _IS_DATE.sub(r"\1-\3-\4", text.strip(" \t"))
     found = _PARTS.fullmatch(normal) if _IS_MOMENT.fullmatch(normal) else None
     if found is None:
@@ -59,19 +64,36 @@ def moment(text: Any) -> datetime | None:
         return None  # the last hours of the year 9999
 
 
+def _common(text: str) -> datetime | None:
+    """2026-01-05T09:30:00, or that with +09:00: much faster than the notation in whole."""
+    if text[10] not in "T " or (len(text) == 25 and (text[22] != ":" or text[20:22] > "14")):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def number_sql(text: str) -> str:
     """For PostgreSQL, `text` being an expression."""
     return f"CASE WHEN {text} ~ '{_NUMBER}' THEN btrim({text}, E' \\t')::numeric END"
 
 
 def moment_sql(text: str) -> str:
-    """The same. Only what is a time is cast."""
+    """The same. Only what is a time is cast; a time that is written with - is found without the slower rewriting."""
     normal = rf"regexp_replace(btrim({text}, E' \t'), '{_DATE}', '\1-\3-\4')"
-    fine = rf"regexp_replace({normal}, '{_TOO_FINE}', '\1')"
     return (
-        f"CASE WHEN {normal} ~ '{_MOMENT}' "
-        f"THEN ({fine} || CASE WHEN {normal} ~ '{_HAS_ZONE}' THEN '' ELSE ' UTC' END)::timestamptz END"
+        f"CASE WHEN {text} ~ '{_MOMENT}' THEN {_cast(text)} "
+        f"WHEN {text} ~ '{_OTHER}' THEN CASE WHEN {normal} ~ '{_MOMENT}' THEN {_cast(normal)} END END"
     )
+
+
+def _cast(moment: str) -> str:
+    """A text that is a time, as one: its zone is after the minutes, if it has one."""
+    fine = rf"CASE WHEN length({moment}) > 26 THEN regexp_replace({moment}, '{_TOO_FINE}', '\1') ELSE {moment} END"
+    zone = f"CASE WHEN substr({moment}, 17) ~ '[-+Z]' THEN '' ELSE ' UTC' END"
+    return f"(({fine}) || {zone})::timestamptz"
 
 
 def register(connection: Any) -> None:
@@ -82,5 +104,11 @@ def register(connection: Any) -> None:
 
 def _stored(text: Any) -> str | None:
     """As SQLite keeps times."""
+    if isinstance(text, str) and len(text) == 10 and text[4] == text[7] == "-" and text[0] > "0":
+        # Most are such, and this is much faster.
+        try:
+            return f"{date.fromisoformat(text)} 00:00:00.000000"
+        except ValueError:
+            return None
     found = moment(text)
-    return None if found is None else found.strftime("%Y-%m-%d %H:%M:%S.%f")
+    return None if found is None else f"{found:%Y-%m-%d %H:%M:%S.%f}"

@@ -16,7 +16,8 @@ def job_rows(
     session: Session, job: JobProgress, table: str | None = None, meta: Sequence[str] = ()
 ) -> Iterator[dict[str, Any]]:
     """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences). Fields
-    of the documents' metadata are further columns; ValueError if no document of the job's collection has one, or if the kind has no such table, or makes a model."""
+    of the documents' metadata are further columns. ValueError if no document of the job's collection has such a field,
+    or if the kind has no such table, or makes a model."""
     kind = kinds.find(job.kind)
     if kind.train is not None:
         raise ValueError(

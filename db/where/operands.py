@@ -149,8 +149,8 @@ def _sqlite(element: InMeta, compiler: SQLCompiler, **kw: Any) -> str:
 def _postgresql(element: InMeta, compiler: SQLCompiler, **kw: Any) -> str:
     meta, _, *steps = element.clauses
     names = [compiler.process(step, **kw) for step in steps]
-    value = " -> ".join([compiler.process(meta, **kw), *names])
-    as_text = f"(({value}) #>> '{{}}')"
+    inside = " -> ".join([compiler.process(meta, **kw), *names[:-1]])
+    value, as_text = f"({inside} -> {names[-1]})", f"({inside} ->> {names[-1]})"
     return f"({_POSTGRES[type(element)](as_text, f'jsonb_typeof({value})')})"
 
 

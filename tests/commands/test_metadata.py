@@ -125,8 +125,7 @@ def test_documents_inherit_what_is_known_of_their_file(shell_on_both: Shell, tmp
     (folder / "b.zip").write_bytes(builders.zipped({"m.eml": mail}))
     for path in folder.iterdir():
         os.utime(path, (86_400, 86_400))
-    shell("add", folder, "--collection", "inbox")
-    shell.work(1)
+    shell.work(shell("add", folder, "--collection", "inbox", "--json").json["files"]["job"])
     found = metas(shell)
     assert found["a.docx"].items() >= {
         "path": str(folder / "a.docx"), "modified": "1970-01-02T00:00:00+00:00",
@@ -143,10 +142,9 @@ def test_documents_inherit_what_is_known_of_their_file(shell_on_both: Shell, tmp
     assert "2 files are extracted already" in again.out
     assert metas(shell)["b.zip!m.eml"] == inside | {"modified": "1970-01-03T00:00:00+00:00"}
     # The choice holds for what the extraction finds, too.
-    shell("add", folder, "--collection", "chosen", "--meta", "by=author,size")
-    shell.work(2)
-    shell("add", folder, "--collection", "none", "--no-meta")
-    shell.work(3)
+    for collection, choice in (("chosen", ["--meta", "by=author,size"]), ("none", ["--no-meta"])):
+        said = shell("add", folder, "--collection", collection, *choice, "--json")
+        shell.work(said.json["files"]["job"])
     with shell.store.read() as session:
         rows = session.execute(text("SELECT collection, document_key, meta FROM v_documents")).all()
     by_place = {(where, key): json.loads(m) if isinstance(m, str) else m for where, key, m in rows}
