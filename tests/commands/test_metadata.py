@@ -113,6 +113,8 @@ def test_results_show_metadata_beside_them(shell: Shell, news: Path) -> None:
     assert rows[0].startswith("document_key,company,published,")
     assert rows[1].startswith("n1,Acme,2026-01-05,")
     assert shell("results", str(job), "--meta", "company", "--json").json[2]["company"] == "Beta"
+    page = shell("results", str(job), "--html", "-").out
+    assert '<p class="facts">published: 2026-01-05 · company: Acme · n: 3</p>' in page
     said = shell("results", str(job), "--meta", "compny", status=2)
     assert "no document has the field 'compny': did you mean company?" in said.err
 
