@@ -14,11 +14,11 @@ from db.tables import Document, Summary, SummarySentence
 
 def of_job(
     session: Session, job_id: int, limit: int | None = None
-) -> Iterator[tuple[Row[int, str, str, str, str], list[dict[str, Any]]]]:
-    """(document id, key, text, summary, method) of each document that a job summarized, by document, with the
+) -> Iterator[tuple[Row[int, str, str, str, str, dict[str, Any]], list[dict[str, Any]]]]:
+    """(document id, key, text, summary, method, metadata) of each document that a job summarized, by document, with the
     rows of its chosen sentences."""
     query = (
-        select(Document.id, Document.key, Document.text, Summary.summary, Summary.method)
+        select(Document.id, Document.key, Document.text, Summary.summary, Summary.method, Document.meta)
         .join(Summary, Summary.document_id == Document.id)
         .where(Summary.job_id == job_id)
         .order_by(Document.id)

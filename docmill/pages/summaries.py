@@ -6,10 +6,10 @@ Everything from documents is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docmill.pages.registry import JobPage
 from nlp_tasks.text import language
@@ -27,6 +27,7 @@ body { margin: 0 auto; padding: 1.5rem; max-width: 90rem; background: var(--page
 h1 { font-size: 1.4rem; margin: 0; }
 h2 { font-size: 1rem; margin: 0 0 .5rem; overflow-wrap: anywhere; }
 p.facts, span.facts { color: var(--soft); font-size: .85rem; font-weight: normal; }
+article p.facts { margin: -.4rem 0 .5rem; overflow-wrap: anywhere; }
 article { border-top: 1px solid var(--line); padding: 1rem 0; }
 .sides { display: grid; grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); gap: 1.5rem; }
 .sides > div { white-space: pre-wrap; overflow-wrap: anywhere; max-height: 70vh; overflow-y: auto;
@@ -40,6 +41,8 @@ mark:target { outline: 2px solid currentColor; }
 .summary a:hover { text-decoration: underline; }
 @media (max-width: 50rem) { .sides { grid-template-columns: 1fr; } }
 """
+#: Of the metadata of a document, at most this many fields are shown, with values of at most so many characters.
+_META_FIELDS, _META_CHARS = 12, 120
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -61,6 +64,7 @@ class Summarized:
     text: str
     summary: str
     method: str
+    meta: Mapping[str, Any]
     sentences: Sequence[Sentence]
 
 
@@ -100,11 +104,21 @@ def _article(document: Summarized) -> str:
     lang = language(document.text)
     return (
         f'<article id="d{document.id}">\n'
-        f'<h2>{escape(document.key)} <span class="facts">{escape(facts)}</span></h2>\n'
+        f'<h2>{escape(document.key)} <span class="facts">{escape(facts)}</span></h2>\n{_meta(document.meta)}'
         f'<div class="sides" lang="{lang}">\n'
         f'<div class="text">{_marked(document)}</div>\n<div class="summary">{_summary(document)}</div>\n'
         "</div>\n</article>\n"
     )
+
+
+def _meta(meta: Mapping[str, Any]) -> str:
+    """The metadata in a line: what is short of it."""
+    shown = [
+        f"{name}: {value}"
+        for name, value in meta.items()
+        if not isinstance(value, dict | list) and len(str(value)) <= _META_CHARS
+    ]
+    return f'<p class="facts">{escape(" · ".join(shown[:_META_FIELDS]))}</p>\n' if shown else ""
 
 
 def _marked(document: Summarized) -> str:
