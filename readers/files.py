@@ -42,7 +42,11 @@ BINARY_READERS = {
 #: Their first bytes. Such a file is read whatever its name is.
 _MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 
-_READABLE = ", ".join(FORMATS) + ", texts also with .gz"
+_READABLE = (
+    ", ".join(ending for ending, format_ in FORMATS.items() if format_ in READERS)
+    + ", each also with .gz; "
+    + ", ".join(ending for ending, format_ in FORMATS.items() if format_ in BINARY_READERS)
+)
 URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _MAX_SUFFIXES = 20
 

@@ -30,7 +30,10 @@ def _documents(
     for number, given in enumerate(records, start=1):
         key: object = None
         try:
-            fields = _fields(given)
+            try:
+                fields = _fields(given)
+            except RecursionError:
+                raise RefusedError("NESTED_TOO_DEEP", "the lists and dictionaries are nested too deeply") from None
             key = _value(fields, options.key_field, "MISSING_KEY")
             text = _value(fields, options.text_field, "MISSING_TEXT")
             yield admission.record(key, text, _label(fields, options.label_field), f"{source}:{number}")

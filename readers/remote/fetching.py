@@ -45,6 +45,27 @@ def stat(text: str, policy: Policy) -> RemoteObject:
     raise last
 
 
+def head(wanted: RemoteObject, policy: Policy, n_bytes: int = 64 * 1024) -> bytes:
+    """The first bytes of an object, or more."""
+    url = urls.parse(wanted.url)
+    policy.check(url)
+    source = _Bucket(url, wanted) if url.scheme in BUCKETS else _Web(url, policy, wanted)
+    last: UnreachableError | None = None
+    for _ in _tries():
+        found = b""
+        try:
+            with source.opened(0) as (_, blocks):
+                for block in blocks:
+                    found += block
+                    if len(found) >= n_bytes:
+                        break
+            return found
+        except UnreachableError as error:
+            last = error
+    assert last is not None
+    raise last
+
+
 def fetch(
     wanted: RemoteObject,
     target: BinaryIO,
