@@ -15,6 +15,8 @@ class Record:
     label: str | None
     #: "file:line", or "file" if the file is the document; safe to print.
     source: str
+    #: Whether the text was markup (HTML, XML), of which this is the visible part.
+    was_markup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

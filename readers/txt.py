@@ -18,6 +18,8 @@ from readers.tables import dialect_of, read_table, sample
 
 #: A text looks like a table if this many lines have the same number of tabs.
 _TABLE_LINES = 4
+#: A full submission to EDGAR holds several documents, perhaps packed: an extraction reads it.
+_SUBMISSION = (b"-----BEGIN PRIVACY-ENHANCED MESSAGE-----", b"<SEC-DOCUMENT>", b"<SUBMISSION>", b"<SEC-HEADER>")
 
 
 def read_txt(
@@ -28,6 +30,8 @@ def read_txt(
     if options.txt_tables == "always" or (options.names_fields and dialect.has_fields):
         yield from read_table(stream, file, options, admission)
         return
+    if options.markup != "text" and stream.head().lstrip().startswith(_SUBMISSION):
+        raise RefusedError("WRONG_FORMAT", "it is a submission to EDGAR: `docmill add` has it extracted by a job")
     for words in _words(stream, options, dialect):
         yield Notice(file.shown, words)
     try:

@@ -182,7 +182,7 @@ def _is_connection_error(error: SQLAlchemyError) -> bool:
 
 
 def _without_secrets(said: str, url: URL) -> str:
-    for secret in (url.password, url.username):
+    for secret in (url.password,):
         if secret:
             said = said.replace(str(secret), "...")
     return said
