@@ -39,7 +39,7 @@ def add(
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PATHS...]",
+            metavar="PATHS",
             help="Files, folders, patterns such as 'in/**/*.{pdf,txt}', URLs of storage, or - for stdin.",
         ),
     ] = None,
