@@ -165,9 +165,7 @@ class Client:
         the query. InvalidRequestError if the database refuses it, ConnectionError if it does not answer."""
         with only_docmill_errors():
             source = Source(sql=sql, database=database, values=values or {})
-            return adding.add(
-                self._made, collection=collection, source=source, options=options, tell=tell
-            )
+            return adding.add(self._made, collection=collection, source=source, options=options, tell=tell)
 
     def submit(
         self,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
-from readers.remote.policy import Policy
+from readers.remote.policy import NOTHING, Policy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,7 +106,7 @@ class Setup:
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
     #: Which URLs this worker may read.
-    remote: Policy = Policy()
+    remote: Policy = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ from readers.markup import looks_like_markup
 from readers.records import Notice, Record
 
 _TURNED = "was markup (HTML, XML): its visible text is stored; --as text stores such texts unchanged"
-_DETAIL = (
-    "holds tags (HTML, XML): it is stored unchanged, and jobs leave the tags out; --as html stores the visible text"
-)
+_DETAIL = "holds tags (HTML, XML), which jobs leave out: it is stored unchanged; --as html stores what is visible"
 #: The number of records of a file that are examined.
 _LOOKED_AT = 1000
 

@@ -1,8 +1,9 @@
 """Texts that are markup, as opposed to texts about markup, code, and prose with angle brackets; and their prose.
 
-`readers.markup` knows the tags. Here a text counts as markup only if its tags are *used*: they hold or separate words, as
-`<b>word</b>` and `end.<br>Next` do. A tag that is *mentioned* stands alone between blanks, in quotes or in brackets: "the
-<br> tag". What is stored cannot be restored, so a doubtful text stays as it is. Time is linear in the length of the text.
+`readers.markup` knows the tags. Here a text counts as markup only if its tags are *used*: they hold or separate words,
+as `<b>word</b>` and `end.<br>Next` do. A tag that is *mentioned* stands alone between blanks, in quotes or in brackets:
+"the <br> tag". What is stored cannot be restored, so a doubtful text stays as it is. Time is linear in the length of
+the text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ _PAGE = re.compile(
 #: What stands before the page in a document of a filing: its type and names.
 _FILING = re.compile(r"\s*<document>\s.{0,2000}?<text>\s*(?=<)", re.IGNORECASE | re.DOTALL)
 #: An XML document: a declaration, and a root that is closed at the end.
-_XML = re.compile(r"\s*<\?xml\b[^>]*\?>\s*(?:<!--.*?-->\s*|<!doctype[^>]*>\s*)*<([A-Za-z][\w:.-]*)", re.IGNORECASE | re.DOTALL)
+_XML = re.compile(
+    r"\s*<\?xml\b[^>]*\?>\s*(?:<!--.*?-->\s*|<!doctype[^>]*>\s*)*<([A-Za-z][\w:.-]*)",
+    re.IGNORECASE | re.DOTALL,
+)
 _HIDDEN = re.compile(r"<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)", re.IGNORECASE | re.DOTALL)
 #: A line of a program, once its tags are taken away.
 _CODE_LINE = re.compile(
@@ -100,6 +104,8 @@ def _is_mentioned(before: str, after: str) -> bool:
 def _is_program(text: str) -> bool:
     """Whether it is source code, in which tags are strings or types."""
     visible = _HIDDEN.sub(" ", text)
-    lines = [line for line in (markup.TAG.sub("", each).strip() for each in visible.split("\n")[:2_000]) if line]
+    lines = [
+        line for line in (markup.TAG.sub("", each).strip() for each in visible.split("\n")[:2_000]) if line
+    ]
     n_code = sum(_CODE_LINE.search(line) is not None for line in lines)
     return n_code >= 2 and n_code > _CODE_SHARE * len(lines)

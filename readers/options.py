@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from readers import field_paths
+from readers import field_paths, metadata
 
 MIB = 1024 * 1024
 
@@ -57,6 +58,9 @@ class ReadOptions:
     needs_key: bool = False
     #: The option of the command for the text field, for messages.
     text_option: str = "--text-field"
+    #: The other fields that are kept as metadata: True for all, False for none, or which: names of fields, or fields
+    #: by the name that they get ({"date": "published"}). A field may be a path, as the text's.
+    meta: bool | str | Iterable[str | tuple[str, str]] | Mapping[str, str] = True
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -71,7 +75,13 @@ class ReadOptions:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.markup not in ("auto", "html", "text"):
             raise ValueError(f"texts are read as text, html or auto, not as {self.markup!r}")
+        object.__setattr__(self, "meta", metadata.choice_of(self.meta))
         field_paths.check(self.key_field, self.text_field)
+
+    @property
+    def meta_choice(self) -> metadata.Choice:
+        """`meta`, as it was checked."""
+        return self.meta  # type: ignore[return-value]
 
     @property
     def key_is_needed(self) -> bool:

@@ -27,7 +27,7 @@ from readers.files import OtherFile, unreadable
 from readers.records import RefusedError, shown
 from readers.remote.finding import as_refused
 from readers.remote.objects import RemoteError
-from readers.remote.policy import Policy
+from readers.remote.policy import NOTHING, Policy
 from scheduler import requests
 from scheduler.requests import JobRequest
 
@@ -50,7 +50,9 @@ def file_document(file: OtherFile, remote: Policy) -> NewDocument | None:
     if stored is None:
         return None
     weight = min(stored.size, _MOST_WEIGHT)
-    return NewDocument(key, stored.as_text(), None, shown(stored.path), identity=stored.identity, weight=weight)
+    return NewDocument(
+        key, stored.as_text(), None, shown(stored.path), identity=stored.identity, weight=weight
+    )
 
 
 def _on_disk(file: OtherFile) -> StoredFile | None:
@@ -106,7 +108,7 @@ class FileRegister:
     #: Told of each file that cannot be registered.
     refuse: Callable[[BadRecord], None] = lambda bad: None  # noqa: ARG005
     #: Which URLs may be read.
-    remote: Policy = Policy()
+    remote: Policy = NOTHING
 
     def __post_init__(self) -> None:
         self._batch: dict[str, NewDocument] = {}

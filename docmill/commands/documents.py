@@ -54,7 +54,8 @@ def add(
     database: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="For --sql: postgresql://..., sqlite:////path, or env:NAME, which holds the URL."
+            metavar="URL",
+            help="For --sql: postgresql://..., sqlite:////path, or env:NAME, which holds the URL.",
         ),
     ] = None,
     format: Annotated[
@@ -128,15 +129,23 @@ def _source(paths: list[str], sql: str | None, database: str | None, format_: st
     from scheduler.sources import Source
 
     if not paths and sql is None:
-        raise ValueError("say what to add: files, folders, a pattern, - for stdin, or --sql QUERY --database URL")
+        raise ValueError(
+            "say what to add: files, folders, a pattern, - for stdin, or --sql QUERY --database URL"
+        )
     if paths and sql is not None:
         raise ValueError("--sql is instead of files: run docmill add twice")
     if (sql is None) != (database is None):
-        raise ValueError("--sql and --database belong together, as in --sql 'SELECT ...' --database env:NEWS_URL")
+        raise ValueError(
+            "--sql and --database belong together, as in --sql 'SELECT ...' --database env:NEWS_URL"
+        )
     if paths.count("-") and sys.stdin.isatty():
         warn("reading documents from the terminal: end with Ctrl-D")
     return Source(
-        tuple(paths), stdin=sys.stdin.buffer if "-" in paths else None, format=format_, sql=sql, database=database
+        tuple(paths),
+        stdin=sys.stdin.buffer if "-" in paths else None,
+        format=format_,
+        sql=sql,
+        database=database,
     )
 
 

@@ -40,12 +40,16 @@ LabelField = Annotated[
 Markup = Annotated[
     str | None,
     typer.Option(
-        "--as", metavar="HOW", help="Texts with tags: html stores what is visible, text all; decided for each if not given."
+        "--as",
+        metavar="HOW",
+        help="Texts with tags: html stores what is visible, text all; else decided for each.",
     ),
 ]
 AddTo = Annotated[
     str,
-    typer.Option("--collection", metavar="NAME", help="The collection to add to; created if it does not exist."),
+    typer.Option(
+        "--collection", metavar="NAME", help="The collection to add to; created if it does not exist."
+    ),
 ]
 ExtractParameter = Annotated[
     list[str] | None,

@@ -83,7 +83,9 @@ def watch_folder(
 
     check_collection_name(collection)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is no folder: `docmill watch-folder` watches one, `docmill add` adds files")
+        raise ValueError(
+            f"{folder} is no folder: `docmill watch-folder` watches one, `docmill add` adds files"
+        )
     watcher = _Watcher(WatchedFolder(folder, settle), collection, options, parse(parameter, KIND))
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -177,7 +179,9 @@ class _Watcher:
         report_files(report.files, _tell)
         say_notices(report.notices)
         say_bad(report.bad)
-        self._jobs |= {*report.files.planned_in} | ({report.files.job} if report.files.job is not None else set())
+        self._jobs |= {*report.files.planned_in} | (
+            {report.files.job} if report.files.job is not None else set()
+        )
 
     def _tell_ended_jobs(self) -> None:
         from db import progress, results

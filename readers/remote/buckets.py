@@ -74,7 +74,9 @@ def blocks(url: Url, start: int, version: str) -> Iterator[bytes]:
 
 def _object(url: Url, meta: Any, name: str) -> RemoteObject:
     there = Url(url.scheme, url.host, None, meta["path"])
-    return RemoteObject(str(there), name or there.name, meta["size"], _version(meta))
+    return RemoteObject(
+        str(there), name or there.name, meta["size"], _version(meta), meta["last_modified"].isoformat()
+    )
 
 
 def _version(meta: Any) -> str:
@@ -100,7 +102,9 @@ def _store(scheme: str, bucket: str) -> Any:
 
 def _allows_http() -> bool:
     """Whether the environment names an endpoint without encryption, such as a MinIO beside the workers."""
-    endpoints = (os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"))
+    endpoints = (
+        os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    )
     switches = (os.environ.get(f"{cloud}_ALLOW_HTTP", "") for cloud in ("AWS", "GOOGLE", "AZURE"))
     return any(each.startswith("http://") for each in endpoints) or any(
         each.lower() in ("true", "1") for each in switches

@@ -183,7 +183,7 @@ CASES = [
     add("LINE_TOO_LONG", "a.json", b'[{"id": 1, "text": "%b"}]' % (b"x" * 33_700_000), b'[{"id": 1, "text": "x"}]'),
     # files
     Case("NOT_FOUND", {}, "add a.txt --collection new", {"a.txt": b"x"}),
-    Case("URL_NOT_FETCHED", {}, "add https://example.org/a.txt --collection new", {"a.txt": b"x"}, then=ADD),
+    Case("URL_NOT_ALLOWED", {}, "add https://example.org/a.txt --collection new", {"a.txt": b"x"}, then=ADD),
     Case("UNSUPPORTED_TYPE", {"a.png": b"\x89PNG\r\n"}, ADD, {"a.txt": b"x"}, then="add a.txt --collection new"),
     Case("UNSUPPORTED_TYPE", {"docs/a.png": b"\x89PNG\r\n", "docs/b.txt": b"x"}, ADD_DOCS, {"docs/a.png": gone}),
     Case("NOT_A_FILE", {"a.txt": fifo}, ADD, {"a.txt": b"x"}),

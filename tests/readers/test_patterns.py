@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 from readers import BadRecord, Record, patterns, read
 
-NAMES = ("a.txt", "b.txt", "b.csv", "x/a.txt", "x/c.txt", "x/y/a.txt", "x/y/z/d1.txt", "w/a.txt", ".h/a.txt", "[1].txt")
+NAMES = (
+    "a.txt",
+    "b.txt",
+    "b.csv",
+    "x/a.txt",
+    "x/c.txt",
+    "x/y/a.txt",
+    "x/y/z/d1.txt",
+    "w/a.txt",
+    ".h/a.txt",
+    "[1].txt",
+)
 
 
 @pytest.fixture
@@ -31,8 +42,24 @@ def keys(*places: object) -> list[str]:
     [
         ("*.txt", ["[1].txt", "a.txt", "b.txt"]),
         ("?.{txt,csv}", ["a.txt", "b.csv", "b.txt"]),
-        ("**/*.txt", ["[1].txt", "a.txt", "b.txt", "w/a.txt", "x/a.txt", "x/c.txt", "x/y/a.txt", "x/y/z/d1.txt"]),
-        ("**", ["[1].txt", "a.txt", "b.csv", "b.txt", "w/a.txt", "x/a.txt", "x/c.txt", "x/y/a.txt", "x/y/z/d1.txt"]),
+        (
+            "**/*.txt",
+            ["[1].txt", "a.txt", "b.txt", "w/a.txt", "x/a.txt", "x/c.txt", "x/y/a.txt", "x/y/z/d1.txt"],
+        ),
+        (
+            "**",
+            [
+                "[1].txt",
+                "a.txt",
+                "b.csv",
+                "b.txt",
+                "w/a.txt",
+                "x/a.txt",
+                "x/c.txt",
+                "x/y/a.txt",
+                "x/y/z/d1.txt",
+            ],
+        ),
         ("{x,w}/*.txt", ["w/a.txt", "x/a.txt", "x/c.txt"]),
         ("x/**/a.txt", ["a.txt", "y/a.txt"]),
         ("x/**/**/z/*", ["y/z/d1.txt"]),
@@ -48,7 +75,11 @@ def test_a_pattern_finds_the_files_that_it_means(folder: Path, pattern: str, fou
 
 @pytest.mark.parametrize(
     ("pattern", "said"),
-    [("*.pdf", "no file matches"), ("nowhere/*.txt", "there is no folder"), ("?", "add /\\*\\* for the files")],
+    [
+        ("*.pdf", "no file matches"),
+        ("nowhere/*.txt", "there is no folder"),
+        ("?", "add /\\*\\* for the files"),
+    ],
 )
 def test_no_match_is_an_error_that_says_why(folder: Path, pattern: str, said: str) -> None:
     [bad] = read([str(folder / pattern)])
@@ -60,7 +91,9 @@ def test_no_match_is_an_error_that_says_why(folder: Path, pattern: str, said: st
     assert re.search(said, bad.detail)
 
 
-def test_a_pattern_leaves_its_folder_by_no_link(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_pattern_leaves_its_folder_by_no_link(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     outside = tmp_path_factory.mktemp("outside")
     (outside / "s.txt").write_text("secret")
     (folder / "link.txt").symlink_to(outside / "s.txt")

@@ -108,7 +108,12 @@ def test_a_redirect_leads_only_where_urls_may_lead(storage: Storage) -> None:
     storage.objects["a.txt"] = b"text"
     with storage_server() as other:
         other.objects["b.txt"] = b"secret"
-        for target in (f"{other.web}b.txt", "http://169.254.169.254/latest/", "file:///etc/passwd", "s3://x/y"):
+        for target in (
+            f"{other.web}b.txt",
+            "http://169.254.169.254/latest/",
+            "file:///etc/passwd",
+            "s3://x/y",
+        ):
             storage.faults = [target, target]
             [bad] = found_at(f"{storage.web}a.txt", open_to(storage))
             assert isinstance(bad, BadRecord)
@@ -194,7 +199,7 @@ def test_an_interrupted_transfer_goes_on_where_it_was(storage: Storage, url: str
     found, read_as = fetched(wanted, open_to(storage), len(content))
 
     assert found == content
-    assert read_as == RemoteObject(wanted.url, wanted.name, len(content), wanted.version)
+    assert read_as == RemoteObject(wanted.url, wanted.name, len(content), wanted.version, wanted.modified)
     assert any("bytes=" in each for each in storage.requests)
 
 
