@@ -8,7 +8,9 @@ from readers.markup import looks_like_markup
 from readers.records import Notice, Record
 
 _TURNED = "was markup (HTML, XML): its visible text is stored; --as text stores such texts unchanged"
-_DETAIL = "holds tags (HTML, XML), which jobs leave out: it is stored unchanged; --as html stores what is visible"
+_DETAIL = (
+    "holds tags (HTML, XML), which jobs leave out: it is stored unchanged; --as html stores what is visible"
+)
 #: The number of records of a file that are examined.
 _LOOKED_AT = 1000
 

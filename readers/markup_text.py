@@ -34,6 +34,7 @@ _CODE_LINE = re.compile(
     r"|(?:public|private|protected|static)\s.*[({;]$|return\b.*;$|(?:if|elif|for|while|else)\b.*:$|package\s+[\w.]+;$"
     r"|using\s+[\w.:]+;$|//|/\*|\*/|<\?php)"
 )
+_BLANK_LINES = re.compile(r"\n{3,}")
 #: Between blanks, in quotes, in brackets: a tag that is talked about.
 _OPENS_MENTION, _CLOSES_MENTION = frozenset("\"'`([{“‘「『=+"), frozenset("\"'`)]}”’」』+,;")
 #: So many lines of code of a hundred make a program.
@@ -65,7 +66,7 @@ def prose(text: str) -> str:
     if filing := _FILING.match(text):
         text = text[filing.end() :]
     if not markup.is_page(text):
-        return markup.plain(text).strip("\n")
+        return _BLANK_LINES.sub("\n\n", markup.plain(text)).strip("\n")
     paragraphs = re.split(r"\n[^\S\n]*\n\s*", markup.plain(text))
     lines = ("\n".join(" ".join(line.split()) for line in each.split("\n")).strip() for each in paragraphs)
     return "\n\n".join(line for line in lines if line)
@@ -90,6 +91,8 @@ def _tags_are_used(text: str) -> bool:
             is_certain = is_certain or not (before in " \t" and not before == after == "\n") or len(used) > 1
         else:
             opened[tag.name] = tag.end
+    if used and not markup.TAG.sub("", text).strip():
+        return True
     if len(used) * _CHARS_PER_TAG < len(text):
         return False
     return is_certain and len(used) >= _USED_PER_MENTIONED * n_mentioned

@@ -20,7 +20,14 @@ from readers import BadRecord, ReadOptions, Record, frames, read
 from readers.mappings import read_mappings
 
 ROWS: list[dict[str, Any]] = [
-    {"id": "a", "text": "첫째 글", "label": "x", "n": 1, "price": Decimal("2.50"), "day": dt.date(2026, 1, 2)},
+    {
+        "id": "a",
+        "text": "첫째 글",
+        "label": "x",
+        "n": 1,
+        "price": Decimal("2.50"),
+        "day": dt.date(2026, 1, 2),
+    },
     {"id": "b", "text": "second", "label": None, "n": None, "price": None, "day": None},
     {"id": "c", "text": None, "label": "y", "n": 3, "price": Decimal(7), "day": dt.date(2026, 1, 3)},
 ]
@@ -99,7 +106,9 @@ def test_a_missing_column_is_one_report_that_names_those_that_are_there(tmp_path
 
 def test_row_groups_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A million rows are not a million objects."""
-    path = written(tmp_path / "a.parquet", [{"id": str(n), "text": "t"} for n in range(5_000)], row_group_size=500)
+    path = written(
+        tmp_path / "a.parquet", [{"id": str(n), "text": "t"} for n in range(5_000)], row_group_size=500
+    )
     before = pa.total_allocated_bytes()
 
     for n, _ in enumerate(read([path])):
@@ -180,7 +189,11 @@ def test_missing_values_of_pandas_are_missing() -> None:
 
 
 def test_keys_of_other_types_are_texts() -> None:
-    rows = [{"id": UUID(int=1), "text": "a"}, {"id": Decimal(2), "text": "b"}, {"id": dt.date(2026, 1, 1), "text": "c"}]
+    rows = [
+        {"id": UUID(int=1), "text": "a"},
+        {"id": Decimal(2), "text": "b"},
+        {"id": dt.date(2026, 1, 1), "text": "c"},
+    ]
 
     assert [each.key for each in records(read_mappings(rows))] == [str(UUID(int=1)), "2", "2026-01-01"]
 
