@@ -34,7 +34,7 @@ def documents(shell: Shell, collection: str = "inbox") -> dict[str, str]:
         f"WHERE c.name = '{collection}' AND d.is_latest"
     )
     with shell.store.read() as session:
-        return {key: found for key, found in session.execute(text(query))}
+        return {row.key: row.text for row in session.execute(text(query))}
 
 
 # --- stdin, patterns, queries ---------------------------------------------------------------------------------
@@ -161,9 +161,9 @@ def on_storage(storage: Storage, shell_on_both: Shell, monkeypatch: pytest.Monke
 
 
 def _outcomes(shell: Shell) -> dict[str, Any]:
-    query = "SELECT document_key, COALESCE(error_code, state) FROM v_extractions WHERE collection = 'inbox'"
+    query = "SELECT document_key, COALESCE(error_code, state) AS state FROM v_extractions WHERE collection = 'inbox'"
     with shell.store.read() as session:
-        return {key: state for key, state in session.execute(text(query))}
+        return {row.document_key: row.state for row in session.execute(text(query))}
 
 
 def test_objects_are_registered_by_url_and_extracted_by_workers(on_storage: Shell, storage: Storage) -> None:

@@ -156,4 +156,4 @@ def test_files_that_arrive_are_added_until_it_is_told_to_end(
     assert process.wait(30) == 0
     with sqlite_store.read() as session:
         rows = session.execute(text("SELECT key, version FROM document"))
-        assert {key: version for key, version in rows} == {"a.txt": 1, "new/b.txt": 1, "c.txt": 1}
+        assert {row.key: row.version for row in rows} == {"a.txt": 1, "new/b.txt": 1, "c.txt": 1}

@@ -85,7 +85,7 @@ def test_without_a_key_column_rows_are_numbered(tmp_path: Path) -> None:
     [
         (lambda data: data[: len(data) // 2], "CORRUPT: it is no sound Parquet file"),
         (lambda data: data[:200] + b"\xff" * 50 + data[250:], "CORRUPT: it is no sound Parquet file"),
-        (lambda data: b"PAR1", "CORRUPT: it is no sound Parquet file"),
+        (lambda _: b"PAR1", "CORRUPT: it is no sound Parquet file"),
     ],
 )
 def test_a_damaged_file_is_a_report(tmp_path: Path, damage: Callable[[bytes], bytes], said: str) -> None:
