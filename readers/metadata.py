@@ -34,6 +34,8 @@ _INT64 = range(-(2**63), 2**63)
 _WHOLE_FLOATS = 1e16
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NOT_IN_NAMES = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+#: SQLite's paths into JSON can name no field with one of these.
+_IN_PATHS = str.maketrans({'"': "'", "\\": "/"})
 _PLACE = re.compile(r":(\d+)\Z")
 
 #: Which fields are kept: all of them, none, or (name in the metadata, field of the record).
@@ -196,7 +198,7 @@ def _as_text(name: object) -> str:
 
 
 def _name(given: object) -> str:
-    name = nfc(_NOT_IN_NAMES.sub("", _as_text(given))).strip()
+    name = nfc(_NOT_IN_NAMES.sub("", _as_text(given))).strip().translate(_IN_PATHS)
     if not name:
         raise _LeftOutError("it has no name")
     if len(name) > MAX_NAME_CHARS:

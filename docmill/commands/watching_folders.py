@@ -20,7 +20,10 @@ from docmill.commands.file_options import (
     KeyField,
     LabelField,
     Markup,
+    MetaFields,
+    NoMeta,
     TextField,
+    meta_choice,
     read_options,
     say_bad,
     say_notices,
@@ -57,6 +60,8 @@ def watch_folder(
     label_field: LabelField = None,
     delimiter: Delimiter = None,
     markup: Markup = None,
+    meta: MetaFields = None,
+    no_meta: NoMeta = False,
     parameter: ExtractParameter = None,
 ) -> None:
     """Add files to a collection as they arrive in a folder.
@@ -76,6 +81,7 @@ def watch_folder(
         label_field=label_field,
         delimiter=delimiter,
         markup=markup,
+        meta=meta_choice(meta, none=no_meta),
     )
     from scheduler.adding import check_collection_name
     from scheduler.files import KIND
