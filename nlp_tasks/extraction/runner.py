@@ -15,6 +15,7 @@ from nlp_tasks.extraction import (
     ExtractionWarningRow,
     ExtractParameters,
 )
+from nlp_tasks.extraction.recent import Recent
 from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
@@ -41,6 +42,7 @@ class Extractor:
         self._beat = setup.beat
         self._html = asked.html
         self._remote = setup.remote
+        self._recent = Recent()
         self._with_tables = asked.tables == "inside"
         size = asked.megabytes * _MIB
         self._bounds = Bounds(size, asked.seconds)
@@ -61,10 +63,13 @@ class Extractor:
         try:
             file = StoredFile.from_text(document.text)
             with file.opened(self._beat, self._remote, self._bounds) as path:
-                found = self._extracted(path, document.key)
+                found = self._recent.get(file) or self._extracted(path, document.key)
         except DocumentError as error:
             return error
-        return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
+        if isinstance(found, DocumentError):
+            return found
+        self._recent.put(file, found)
+        return self._as_result(document.key, file, found)
 
     def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
         found: Extraction | DocumentError
