@@ -104,7 +104,7 @@ def add(
         )
     }
     rows, outdated, same = [], [], {}
-    metas = _metas(session, [row.id for row in stored.values()])
+    known = metas(session, [row.id for row in stored.values()])
     moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
@@ -115,7 +115,7 @@ def add(
             outdated.append(before.id)
         meta = document.meta
         if meta is None:
-            meta = metas[before.id] if before is not None else {}
+            meta = known[before.id] if before is not None else {}
         rows.append(
             {
                 "collection_id": collection,
@@ -135,16 +135,17 @@ def add(
         session.execute(update(Document).where(Document.id.in_(outdated)).values(is_latest=False))
     if rows:
         bulk.insert_rows(session, Document.__table__, rows)  # type: ignore[arg-type]
-    n_changed, n_meta = len(outdated), _replace_meta(session, same, metas)
+    n_changed, n_meta = len(outdated), _replace_meta(session, same, known)
     return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows) - n_meta, n_meta)
 
 
-def set_meta(session: Session, metas: Mapping[int, Mapping[str, Any] | None]) -> int:
+def set_meta(session: Session, wanted: Mapping[int, Mapping[str, Any] | None]) -> int:
     """Replace the metadata of documents, by id, where it differs; returns how many differed."""
-    return _replace_meta(session, metas, _metas(session, list(metas)))
+    return _replace_meta(session, wanted, metas(session, list(wanted)))
 
 
-def _metas(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+def metas(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The metadata of documents, by id."""
     document = Document.__table__.c
     rows = session.execute(select(document.id, document.meta).where(one_of(document.id, ids))) if ids else ()
     return dict(map(tuple, rows))

@@ -7,8 +7,9 @@ no kind of job that reads them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import exists, func, select, true
 from sqlalchemy.orm import Session
@@ -20,6 +21,9 @@ from db.tables import Chunk, Collection, Document, Job, Outcome
 
 #: After a collection's name. The space is one that no name of people's may hold.
 _SUFFIX = "\u00a0files"
+#: In a file's metadata, the choice of what documents made of it keep (readers.metadata.Choice). No field of people's
+#: has an empty name.
+CHOICE = ""
 #: Errors that say nothing about what is in a file: it is tried again when it is added again.
 PASSING = ("CANCELLED", "FILE_MISSING", "FILE_CHANGED", "FILE_UNREADABLE")
 
@@ -152,7 +156,25 @@ def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDoc
         current = set(
             session.scalars(select(Document.id).where(one_of(Document.id, origins), Document.is_latest))
         )
-        documents.add(session, target, [document for origin, document in batch if origin in current])
+        facts = documents.metas(session, sorted(current))
+        made_now = [
+            replace(document, meta=inherited(facts[origin], document.meta))
+            for origin, document in batch
+            if origin in current
+        ]
+        documents.add(session, target, made_now)
+
+
+def inherited(origin: Mapping[str, Any], own: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The metadata of a document that is made of another: what is known of that, and of itself. Of its own it keeps
+    what its origin's CHOICE says."""
+    choice = origin.get(CHOICE, True)
+    own = own or {}
+    if choice is False:
+        return None
+    if choice is not True:
+        own = {name: own[field] for name, field in choice if field in own}
+    return {**{name: value for name, value in origin.items() if name != CHOICE}, **own}
 
 
 def _batches(

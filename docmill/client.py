@@ -16,7 +16,7 @@ The errors it raises are in `docmill.errors`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
@@ -66,12 +66,13 @@ class Job:
             time.sleep(poll_seconds)
         return now
 
-    def results(self, table: str | None = None) -> Iterator[dict[str, Any]]:
+    def results(self, table: str | None = None, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """The rows of a result table as dictionaries with `document_key`; of the kind's main table if none is named.
-        Rows of a running job are there as soon as their documents are done. InvalidRequestError if the kind has no
-        such table."""
+        Rows of a running job are there as soon as their documents are done. `meta` names
+        fields of the documents' metadata to add. InvalidRequestError if the kind has no such table, or no document such
+        a field."""
         with only_docmill_errors(), self._store().read() as session:
-            yield from job_rows(session, progress.of(session, self.id), table)
+            yield from job_rows(session, progress.of(session, self.id), table, meta)
 
     def errors(self) -> Iterator[dict[str, Any]]:
         """The documents that failed, with `error_code` and `error_detail`."""

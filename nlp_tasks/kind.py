@@ -52,6 +52,8 @@ class NewText:
     text: str
     #: Where it comes from, for people.
     source: str
+    #: What the runner knows of it, storable as JSON (readers.metadata); what is known of its origin is added.
+    meta: Mapping[str, Any] | None = None
 
 
 #: What became of one document: its result rows and new documents, or the error that is its outcome.

@@ -54,8 +54,8 @@ def choice_of(given: bool | str | Mapping[str, str] | Iterable[str | tuple[str, 
     if isinstance(given, Mapping):
         pairs = [(str(name), str(field)) for name, field in given.items()]
     else:
-        names: Iterable[str | tuple[str, str]] = _words(given) if isinstance(given, str) else given
-        pairs = [_pair(each) for each in names]
+        fields: Iterable[str | tuple[str, str]] = names(given) if isinstance(given, str) else given
+        pairs = [_pair(each) for each in fields]
     for name, field in pairs:
         if not name.strip() or not field.strip():
             raise ValueError("a field of the metadata has no name: write published,company or date=published")
@@ -67,9 +67,9 @@ def choice_of(given: bool | str | Mapping[str, str] | Iterable[str | tuple[str, 
     return tuple(pairs)
 
 
-def _words(text: str) -> list[str]:
-    """A name that holds a comma stands in double quotes."""
-    return next(csv.reader([text], skipinitialspace=True), [])
+def names(text: str) -> list[str]:
+    """The names in a list such as `published, company`; one that holds a comma stands in double quotes."""
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
 
 
 def _pair(text: str | tuple[str, str]) -> tuple[str, str]:

@@ -77,7 +77,15 @@ def add(
     bad: list[BadRecord] = []
     options = options or ReadOptions()
     source = source or Source(paths)
-    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append, settings().remote)
+    others = FileRegister(
+        make,
+        collection,
+        dict(extract or {}),
+        extract_again,
+        bad.append,
+        options.meta_choice,
+        settings().remote,
+    )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
     found = sources.read(source, options, notices.append, takes)

@@ -12,6 +12,7 @@ A small part of SQL, with the same result on SQLite and PostgreSQL. docs/metadat
 from __future__ import annotations
 
 from db.where.compiling import condition as where
+from db.where.fields import check as check_fields
 from db.where.syntax import parse
 
-__all__ = ["parse", "where"]
+__all__ = ["check_fields", "parse", "where"]

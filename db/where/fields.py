@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -38,17 +38,21 @@ class Fields:
         if len(field.steps) == 1 and (built_in := BUILT_IN.get(field.steps[0])) is not None:
             return built_in()
         for steps in _meanings(field.steps):
-            if self._is_there(steps):
+            if self.is_there(steps):
                 return in_meta(steps)
-        if self._session.scalar(self._documents.limit(1)) is not None:
-            self._unknown(field)
+        if self.has_documents():
+            self.unknown(field)
         return in_meta(field.steps)
 
-    def _is_there(self, steps: tuple[str, ...]) -> bool:
+    def has_documents(self) -> bool:
+        return self._session.scalar(self._documents.limit(1)) is not None
+
+    def is_there(self, steps: tuple[str, ...]) -> bool:
         has_it = self._documents.where(InMeta(steps).is_not(None)).limit(1)
         return self._session.scalar(has_it) is not None
 
-    def _unknown(self, field: Field) -> None:
+    def unknown(self, field: Field) -> NoReturn:
+        """Raise ValueError, with the fields there are."""
         there = names(
             self._session.scalars(self._documents.with_only_columns(Document.meta).limit(_LOOKED_AT))
         )
@@ -68,6 +72,14 @@ class Fields:
         )
 
 
+def check(session: Session, fields: Sequence[str], collection: int | None) -> None:
+    """ValueError for a field of the metadata that no document of a collection has."""
+    for name in fields:
+        known = Fields(session, name, collection)
+        if not any(map(known.is_there, _meanings(tuple(name.split("."))))) and known.has_documents():
+            known.unknown(Field(tuple(name.split(".")), 0))
+
+
 def names(metas: Iterable[Mapping[str, Any]]) -> list[str]:
     """The fields in some documents' metadata, those of objects as a.b, the most frequent first."""
     count: dict[str, int] = {}
@@ -80,6 +92,8 @@ def names(metas: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def _names(inside: Mapping[str, Any], before: str) -> Iterator[str]:
     for name, value in inside.items():
+        if not name:
+            continue  # not a field of people's: db.files.CHOICE
         if isinstance(value, dict):
             yield from _names(value, f"{before}{name}.")
         else:

@@ -76,6 +76,12 @@ def results(
     errors: Annotated[
         bool, typer.Option("--errors", help="Print the documents that failed, and why.")
     ] = False,
+    meta: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELDS", help="Add columns with metadata of the documents, as in company,published."
+        ),
+    ] = None,
     limit: Limit = None,
     html: Annotated[
         Path | None,
@@ -95,6 +101,7 @@ def results(
     from db import progress
     from db import results as stored
     from docmill.job_rows import headings, job_rows
+    from readers import metadata
     from scheduler.store import store
 
     with store().read() as session:
@@ -102,7 +109,8 @@ def results(
         if html is not None:
             _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
             return
-        rows = stored.errors_of(session, job) if errors else job_rows(session, found, table)
+        fields = [name for each in meta or () for name in metadata.names(each)]
+        rows = stored.errors_of(session, job) if errors else job_rows(session, found, table, fields)
         if json:
             print_json_array(islice(rows, limit))
             return
