@@ -82,7 +82,9 @@ def _prose(text: str) -> str:
     """The visible text of markup. Entities may stand for characters that cannot be stored."""
     visible = _storable(markup_text.prose(text), "text")
     if not visible or visible.isspace():
-        detail = "the text is markup (HTML, XML) without any visible text; --as text stores it unchanged"
+        detail = (
+            "the text is markup (HTML, XML) without any visible text: to store it unchanged, add --as text"
+        )
         raise RefusedError("EMPTY_TEXT", detail)
     return visible
 

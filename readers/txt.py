@@ -38,7 +38,8 @@ def read_txt(
         return
     if options.markup != "text" and stream.head().lstrip().startswith(_SUBMISSION):
         raise RefusedError(
-            "WRONG_FORMAT", "it is a submission to EDGAR: `docmill add` has it extracted by a job"
+            "WRONG_FORMAT",
+            "it is a submission to EDGAR, which holds several documents: an extraction reads it",
         )
     for words in _words(stream, options, dialect):
         yield Notice(file.shown, words)
