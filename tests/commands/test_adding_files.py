@@ -352,7 +352,9 @@ def test_the_same_bytes_under_two_keys_are_extracted_once(
 
     shell.work(_job(shell("add", folder, "--collection", "inbox")))
 
-    assert sorted(names) == ["a.pdf", "other name.zip", "other.pdf"]
+    # Which of the copies comes first is not said.
+    assert len(names) == 3
+    assert {"other name.zip", "other.pdf"} < {*names}
     found = _documents(shell)
     assert found["a.pdf"] == found["copy of a.pdf"] == found["z.pdf"] == found["other name.zip!x.pdf"]
     assert set(_states(shell).values()) == {"ok"}
