@@ -16,7 +16,7 @@ The errors it raises are in `docmill.errors`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
@@ -28,10 +28,12 @@ from db.store import Store, check
 from docmill.errors import WaitTimeoutError, only_docmill_errors
 from docmill.job_rows import job_rows
 from readers import ReadOptions
+from readers.frames import Records
 from scheduler import adding, labelling, queries, requests
 from scheduler import store as settings_store
 from scheduler.adding import Report, Tell
 from scheduler.requests import JobRequest
+from scheduler.sources import Source
 from workers import kinds
 from workers.settings import settings
 
@@ -111,7 +113,8 @@ class Client:
         extract: Mapping[str, Any] | None = None,
         extract_again: bool = False,
     ) -> Report:
-        """Add the documents in files and folders to a collection, which is created if it does not exist.
+        """Add the documents in files and folders to a collection, which is created if it does not exist. A path may
+        be a pattern (`in/**/*.{pdf,txt}`), or a URL of storage that DOCMILL_REMOTE_FILES allows.
 
         Files that have to be parsed (PDF, HWP, office files, web pages, mail, archives) are registered, and an extract
         job with the parameters `extract` makes documents of them: `Report.files.job` is its number. With
@@ -134,17 +137,38 @@ class Client:
 
     def add_records(
         self,
-        records: Iterable[Mapping[str, Any]],
+        records: Records,
         *,
         collection: str,
         options: ReadOptions | None = None,
         tell: Tell | None = None,
     ) -> Report:
-        """As `add`, for dictionaries with `id`, `text` and, for training, `label`; `options` names other fields.
+        """As `add`, for rows with `id`, `text` and, for training, `label`; `options` names other fields.
         All others are metadata.
-        What cannot be stored is in `Report.bad` with the number of the record, from 1."""
+
+        `records` is any iterable of dictionaries (a list, a generator), a DataFrame of pandas or polars, an Arrow table
+        or RecordBatchReader, or any other object with `__arrow_c_stream__`. Generators and readers are read batch by
+        batch. None, NaN, NaT and NA are missing values; dates become text in ISO 8601. What cannot be stored is in
+        `Report.bad` with the number of the record, from 1."""
         with only_docmill_errors():
             return adding.add_records(self._made, records, collection=collection, options=options, tell=tell)
+
+    def add_query(
+        self,
+        sql: str,
+        *,
+        database: str,
+        collection: str,
+        values: Mapping[str, Any] | None = None,
+        options: ReadOptions | None = None,
+        tell: Tell | None = None,
+    ) -> Report:
+        """As `add_records`, for the rows of a SELECT on another database, which are streamed in a read-only
+        transaction. `database` is a URL, or env:NAME for the variable that holds it; `values` are those of `:names` in
+        the query. InvalidRequestError if the database refuses it, ConnectionError if it does not answer."""
+        with only_docmill_errors():
+            source = Source(sql=sql, database=database, values=values or {})
+            return adding.add(self._made, collection=collection, source=source, options=options, tell=tell)
 
     def submit(
         self,

@@ -7,7 +7,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from readers.files import DocumentFile, OtherFile
 from readers.records import shown
+from readers.remote.objects import RemoteObject
+
+
+def facts_of(file: DocumentFile | OtherFile) -> dict[str, Any]:
+    """The same of a file that is read, or of the object that it is a copy of; nothing of stdin."""
+    if file.remote is not None:
+        return object_facts(file.remote)
+    is_copy = isinstance(file, DocumentFile) and file.is_copy
+    return {} if is_copy else file_facts(file.path)
+
+
+def object_facts(found: RemoteObject) -> dict[str, Any]:
+    """The same of an object: `path` is its URL."""
+    facts: dict[str, Any] = {"path": shown(found.url), "size": found.size}
+    return facts | ({"modified": found.modified} if found.modified else {})
+
 
 #: Their names.
 FACTS = ("path", "modified", "size")

@@ -51,6 +51,9 @@ class ReadOptions:
     delimiter: str | None = None
     #: Whether a .txt file is a table; "auto": if fields or a delimiter were given and its header has them.
     txt_tables: Literal["auto", "always"] = "auto"
+    #: What a text that holds tags is: "html" is turned into its visible text, "text" is stored unchanged, and "auto"
+    #: decides for each text (`markup_text.is_markup`).
+    markup: Literal["auto", "html", "text"] = "auto"
     #: Whether every record must have a key; otherwise one without a key gets "<file>#<line>".
     needs_key: bool = False
     #: The option of the command for the text field, for messages.
@@ -70,6 +73,8 @@ class ReadOptions:
         for name in ("max_text_bytes", "max_line_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.markup not in ("auto", "html", "text"):
+            raise ValueError(f"texts are read as text, html or auto, not as {self.markup!r}")
         object.__setattr__(self, "meta", metadata.choice_of(self.meta))
         field_paths.check(self.key_field, self.text_field)
 

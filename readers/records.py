@@ -19,6 +19,8 @@ class Record:
     source: str
     #: The other fields, storable as JSON (readers.metadata); None if they were not to be read.
     meta: Mapping[str, Any] | None = None
+    #: Whether the text was markup (HTML, XML), of which this is the visible part.
+    was_markup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,28 @@ def meta_choice(fields: list[str] | None, *, none: bool) -> bool | str | None:
     return False if none else ",".join(fields) if fields else None
 
 
+Markup = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="HOW",
+        help="Texts with tags: html stores what is visible, text all; else decided for each.",
+    ),
+]
+AddTo = Annotated[
+    str,
+    typer.Option(
+        "--collection", metavar="NAME", help="The collection to add to; created if it does not exist."
+    ),
+]
+ExtractParameter = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--parameter", metavar="NAME=VALUE", help="A parameter of the extract job; may be repeated."
+    ),
+]
+
+
 def read_options(**given: Any) -> ReadOptions:
     """How to read, from the options of a command; None stands for the default."""
     from readers import ReadOptions

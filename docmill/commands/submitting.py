@@ -168,7 +168,9 @@ def _pairs_field(kind: str) -> str:
 
 def _add_pairs(path: Path, collection: str, options: ReadOptions) -> None:
     """Add documents with their labels before training on them; messages go to stderr."""
-    found = add_showing_progress([path], collection, options, only_records=True)
+    from scheduler.sources import Source
+
+    found = add_showing_progress(Source((path,)), collection, options, only_records=True)
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from nlp_tasks.errors import DocumentError
@@ -15,11 +16,13 @@ from nlp_tasks.extraction import (
     ExtractionWarningRow,
     ExtractParameters,
 )
+from nlp_tasks.extraction.recent import Recent
 from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
 from readers.metadata import Cleaning
 from readers.records import shown
+from readers.remote.fetching import Bounds
 
 _MIB = 1024 * 1024
 #: Of a key; a longer one ends in a digest.
@@ -40,8 +43,11 @@ class Extractor:
         asked: ExtractParameters = setup.parameters
         self._beat = setup.beat
         self._html = asked.html
+        self._remote = setup.remote
+        self._recent = Recent()
         self._with_tables = asked.tables == "inside"
         size = asked.megabytes * _MIB
+        self._bounds = Bounds(size, asked.seconds)
         self._limits = replace(
             Limits(),
             bytes_in=size,
@@ -58,18 +64,20 @@ class Extractor:
     def _one(self, document: Document) -> Result:
         try:
             file = StoredFile.from_text(document.text)
-            mark = file.check(self._beat)
-            found = self._extracted(file, document.key)
-            file.check_again(mark)
+            with file.opened(self._beat, self._remote, self._bounds) as path:
+                found = self._recent.get(file) or self._extracted(path, document.key)
         except DocumentError as error:
             return error
-        return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
+        if isinstance(found, DocumentError):
+            return found
+        self._recent.put(file, found)
+        return self._as_result(document.key, file, found)
 
-    def _extracted(self, file: StoredFile, key: str) -> Extraction | DocumentError:
+    def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
         found: Extraction | DocumentError
         beat = _Beat(self._beat)
         try:
-            found = extract(file.path, self._limits, key, html=self._html, beat=beat)
+            found = extract(path, self._limits, key, html=self._html, beat=beat)
         except ExtractionError as error:
             found = DocumentError(error.code, error.detail)
         if beat.raised is not None:

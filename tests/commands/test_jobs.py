@@ -298,7 +298,7 @@ def test_adding_says_once_per_file_what_looks_like_markup(shell: Shell, tmp_path
     said = shell("add", page, note, "--collection", "inbox")
 
     assert "4 new" in said.out
-    assert said.err.count("looks like markup") == 1
-    assert f"{page}:1: looks like markup" in said.err
+    assert said.err.count("was markup") == 1
+    assert f"{page}:1: was markup" in said.err
     notices = shell("add", page, note, "--collection", "inbox", "--json").json["notices"]
     assert [notice["source"] for notice in notices] == [f"{page}:1"]
