@@ -39,6 +39,15 @@ class ExtractParameters:
     chars: Annotated[
         int, Field(ge=1_000, le=100_000_000, description="characters of one file's text and tables")
     ] = 50_000_000
+    memory: Annotated[
+        int,
+        Field(
+            ge=100,
+            le=100_000,
+            description="memory of the process that reads the files; one that needs more has the error MEMORY",
+            json_schema_extra={"unit": "MiB"},
+        ),
+    ] = 900
 
 
 @dataclass(frozen=True, slots=True)

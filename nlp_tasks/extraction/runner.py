@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nlp_tasks.errors import DocumentError
@@ -16,7 +16,8 @@ from nlp_tasks.extraction import (
 )
 from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
-from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
+from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits
+from readers.extraction.isolated import Parser
 from readers.records import shown
 
 _MIB = 1024 * 1024
@@ -39,6 +40,7 @@ class Extractor:
         self._beat = setup.beat
         self._html = asked.html
         self._with_tables = asked.tables == "inside"
+        self._parser = Parser(asked.memory * _MIB)
         size = asked.megabytes * _MIB
         self._limits = replace(
             Limits(),
@@ -64,15 +66,11 @@ class Extractor:
         return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
 
     def _extracted(self, file: StoredFile, key: str) -> Extraction | DocumentError:
-        found: Extraction | DocumentError
-        beat = _Beat(self._beat)
+        """Any error of the worker's (the lease is lost, it is to stop) ends the parser, and goes on."""
         try:
-            found = extract(file.path, self._limits, key, html=self._html, beat=beat)
+            return self._parser.extract(file.path, self._limits, key, html=self._html, beat=self._beat)
         except ExtractionError as error:
-            found = DocumentError(error.code, error.detail)
-        if beat.raised is not None:
-            raise beat.raised
-        return found
+            return DocumentError(error.code, error.detail)
 
     def _as_result(self, key: str, file: StoredFile, found: Extraction) -> Result:
         texts = list(_texts(found, ""))
@@ -102,22 +100,6 @@ class Extractor:
 
     def _text(self, found: Extraction) -> str:
         return found.whole() if self._with_tables else found.text
-
-
-class _Beat:
-    """Remembers what a beat raised (the lease is lost, the worker is to stop): a parser may take it for an error of the
-    file."""
-
-    def __init__(self, beat: Callable[[], None]) -> None:
-        self._beat = beat
-        self.raised: Exception | None = None
-
-    def __call__(self) -> None:
-        try:
-            self._beat()
-        except Exception as error:
-            self.raised = error
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ Code = Literal[
     "MEMORY",
     "EMPTY",
     "GARBLED",
+    "POISON",
 ]
 CODES: tuple[Code, ...] = get_args(Code)
 
