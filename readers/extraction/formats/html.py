@@ -19,8 +19,10 @@ _NAVIGATION = re.compile(
     r"(?:class|id)\s*=\s*[\"'][^\"'>]{0,80}\b(?:nav|navbar|menu|sidebar|footer|breadcrumbs?|cookie)\b",
     re.IGNORECASE,
 )
-#: trafilatura builds a tree: larger pages are read whole.
-_MAIN_CHARS = 5_000_000
+#: trafilatura builds a tree, and its time grows with the square of the elements: larger pages are read whole.
+_MAIN_CHARS, _MAIN_TAGS = 5_000_000, 100_000
+#: With more than this, it does not compare its result with that of justext, which takes minutes then.
+_COMPARED_TAGS = 10_000
 #: A main content with less of the text than this is none.
 _MAIN_SHARE = 0.05
 _MAIN_MIN_CHARS = 200
@@ -41,7 +43,8 @@ def read_text(text: str, out: Writer, context: Context) -> None:
         return
     scratch = Writer(Budget(context.budget.limits))
     whole(text, scratch, context.budget)
-    main = _main(text, out, required=context.html == "main") if len(text) <= _MAIN_CHARS else None
+    is_small = len(text) <= _MAIN_CHARS and text.count("<") <= _MAIN_TAGS
+    main = _main(text, out, required=context.html == "main") if is_small else None
     if main is None or len(main) < max(_MAIN_MIN_CHARS, _MAIN_SHARE * scratch.n_chars):
         out.warn("WHOLE_PAGE", "no main content was found in the page: its text is whole")
         whole(text, out, context.budget)
@@ -80,7 +83,12 @@ def _main(text: str, out: Writer, *, required: bool) -> str | None:
     out.parser = f"trafilatura {trafilatura.__version__}"
     try:
         return trafilatura.extract(
-            text, output_format="xml", include_comments=False, include_tables=True, favor_recall=True
+            text,
+            output_format="xml",
+            include_comments=False,
+            include_tables=True,
+            favor_recall=True,
+            fast=text.count("<") > _COMPARED_TAGS,
         )
     except Exception as error:
         out.warn("WHOLE_PAGE", f"trafilatura failed ({type(error).__name__}): the text of the page is whole")

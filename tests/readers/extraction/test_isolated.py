@@ -193,3 +193,11 @@ def test_a_process_that_grew_is_replaced(parser: Parser) -> None:
         before = parser._child
         assert _error(parser, _pdf(what)).code == "CORRUPT"
         assert (parser._child is before) is is_kept
+
+
+def test_a_large_page_with_navigation_is_read_in_time(parser: Parser) -> None:
+    """trafilatura's comparison with another library took minutes for it, without a way to stop it."""
+    line = "<p>Some sentence with several words in it, as they are.</p>"
+    for n in (16_000, 60_000):
+        page = f"<html><body><nav>Home</nav>{line * n}</body></html>"
+        assert parser.extract(page.encode(), Limits(seconds=20)).text.count("Some sentence") == n
