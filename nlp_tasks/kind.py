@@ -27,6 +27,8 @@ class Document:
     key: str
     text: str
     label: str | None = None
+    #: (start, end) of headings and rows of tables in the text, in its order, where its source said so.
+    not_prose: tuple[tuple[int, int], ...] = ()
 
 
 class Row(Protocol):
@@ -50,6 +52,8 @@ class NewText:
     text: str
     #: Where it comes from, for people.
     source: str
+    #: (start, end) of headings and rows of tables in the text, in its order.
+    not_prose: tuple[tuple[int, int], ...] = ()
 
 
 #: What became of one document: its result rows and new documents, or the error that is its outcome.

@@ -62,3 +62,5 @@ class Document(Base):
     #: "file:line" as read, for error messages.
     source: Mapped[str]
     added_at: Mapped[CreatedAt]
+    #: JSON: [start, end] of the headings and rows of tables in the text; NULL where its source told none.
+    not_prose: Mapped[str | None] = mapped_column(deferred=True)

@@ -13,8 +13,10 @@ from nlp_tasks.extraction import (
     ExtractionTextRow,
     ExtractionWarningRow,
     ExtractParameters,
+    structure,
 )
 from nlp_tasks.extraction.stored_file import StoredFile
+from nlp_tasks.extraction.structure import storable
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits
 from readers.extraction.isolated import Parser
@@ -39,7 +41,7 @@ class Extractor:
         asked: ExtractParameters = setup.parameters
         self._beat = setup.beat
         self._html = asked.html
-        self._with_tables = asked.tables == "inside"
+        self._tables_inside = asked.tables == "inside"
         self._parser = Parser(asked.memory * _MIB)
         size = asked.megabytes * _MIB
         self._limits = replace(
@@ -78,28 +80,32 @@ class Extractor:
         if not texts:
             return _nothing(failed)
         keys = _Keys(key)
-        named = [(keys.of(text.member), text.found) for text in texts]
+        named = [(keys.of(text.member), self._with_tables(text.found)) for text in texts]
+        parts: list[Row] = []
+        for rank, (_, one) in enumerate(named, start=1):
+            parts += structure.rows(rank, one)
         warned = [
             _Warned(text.member or None, w.code, w.detail) for text in texts for w in text.found.warnings
         ]
         if not found.text:
             warned = [_Warned(None, w.code, w.detail) for w in found.warnings] + warned
         warned += failed
-        rows: list[Row | NewText] = [_figures(found, [text.found for text in texts], warned)]
+        rows: list[Row | NewText] = [_figures(found, [one for _, one in named], warned)]
         rows += [_text_row(rank, *each) for rank, each in enumerate(named, start=1)]
         rows += [
             ExtractionWarningRow(rank, each.member, each.code, each.detail)
             for rank, each in enumerate(warned[:_LISTED], start=1)
         ]
+        rows += parts
         where = shown(file.path)
         rows += [
-            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}")
+            NewText(each, storable(one.text), f"{where}{each.removeprefix(key)}", tuple(one.not_prose()))
             for each, one in named
         ]
         return rows
 
-    def _text(self, found: Extraction) -> str:
-        return found.whole() if self._with_tables else found.text
+    def _with_tables(self, found: Extraction) -> Extraction:
+        return found.with_tables() if self._tables_inside else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ class _Keys:
         self._seen: Counter[str] = Counter()
 
     def of(self, member: str) -> str:
-        key = self._key if not member else f"{self._key}!{shown(_storable(member)).strip()}"
+        key = self._key if not member else f"{self._key}!{shown(storable(member)).strip()}"
         if len(key) > _KEY_CHARS - 10:
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             key = f"{key[: _KEY_CHARS - 40]}~{digest}"
@@ -146,7 +152,7 @@ def _failed(found: Extraction, member: str) -> Iterator[_Warned]:
     for inner in found.members:
         path = f"{member}!{inner.name}" if member else inner.name
         if inner.error is not None:
-            yield _Warned(shown(_storable(path), 200), inner.error.code, inner.error.detail)
+            yield _Warned(shown(storable(path), 200), inner.error.code, inner.error.detail)
         elif inner.extraction is not None:
             yield from _failed(inner.extraction, path)
 
@@ -168,7 +174,7 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
     n_chars = sum(each.n_chars for each in figures)
     said = "; ".join(f"{w.member}: {w.code}" if w.member else f"{w.code}: {w.detail}" for w in warned[:20])
     return ExtractionRow(
-        title=_storable(found.title) if found.title else None,
+        title=storable(found.title) if found.title else None,
         language=languages.pop() if len(languages) == 1 else None,
         media_type=found.figures.media_type,
         parser=found.figures.parser,
@@ -181,7 +187,7 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
         n_tables_left_out=sum(each.n_tables_left_out for each in figures),
         n_chars_left_out=sum(each.chars_in_tables + each.chars_left_out for each in figures),
         n_warnings=len(warned),
-        warnings=_storable(said)[:_WARNING_CHARS] or None,
+        warnings=storable(said)[:_WARNING_CHARS] or None,
     )
 
 
@@ -190,7 +196,7 @@ def _text_row(rank: int, key: str, found: Extraction) -> ExtractionTextRow:
     return ExtractionTextRow(
         rank=rank,
         text_key=key,
-        title=_storable(found.title) if found.title else None,
+        title=storable(found.title) if found.title else None,
         language=found.language,
         media_type=figures.media_type,
         parser=figures.parser,
@@ -198,8 +204,3 @@ def _text_row(rank: int, key: str, found: Extraction) -> ExtractionTextRow:
         n_chars=figures.n_chars,
         n_tables_left_out=figures.n_tables_left_out,
     )
-
-
-def _storable(text: str) -> str:
-    """The text without what PostgreSQL cannot store: NUL and halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -69,7 +69,7 @@ def packed(found: Extraction) -> dict[str, Any]:
         "title": found.title,
         "language": found.language,
         "sections": [(each.title, each.level, each.start_char) for each in found.parts.sections],
-        "pages": [page.start_char for page in found.parts.pages],
+        "pages": [(page.start_char, page.n_tables) for page in found.parts.pages],
         "tables": [(table.start_char, table.rows, table.in_text) for table in found.parts.tables],
         "figures": asdict(found.figures),
         "warnings": [(warned.code, warned.detail) for warned in found.warnings],
@@ -93,7 +93,7 @@ def unpacked(value: dict[str, Any]) -> Extraction:
         language=value["language"],
         parts=Parts(
             tuple(Section(*each) for each in value["sections"]),
-            tuple(map(Page, value["pages"])),
+            tuple(Page(*each) for each in value["pages"]),
             tuple(Table(start, tuple(map(tuple, rows)), in_text) for start, rows, in_text in value["tables"]),
         ),
         figures=Figures(**figures | {"chars_by_page": tuple(figures["chars_by_page"])}),
