@@ -133,8 +133,13 @@ class Parser:
         if child is not None:
             child.end()
 
+    def n_bytes(self) -> int:
+        """Memory that the process uses now; 0 without one."""
+        child = self._child
+        return child.n_bytes() if child is not None else 0
+
     def _keep_if_small(self) -> None:
-        if self._child is not None and self._child.n_bytes() > _KEPT_BYTES:
+        if self.n_bytes() > _KEPT_BYTES:
             self.close()
 
     def _reason(self, died: _DiedError) -> ExtractionError:

@@ -19,6 +19,7 @@ _NAVIGATION = re.compile(
     r"(?:class|id)\s*=\s*[\"'][^\"'>]{0,80}\b(?:nav|navbar|menu|sidebar|footer|breadcrumbs?|cookie)\b",
     re.IGNORECASE,
 )
+_HEAD_END, _END = re.compile("</head>", re.IGNORECASE), re.compile("</(?:body|html)>", re.IGNORECASE)
 #: trafilatura builds a tree, and its time grows with the square of the elements: larger pages are read whole.
 _MAIN_CHARS, _MAIN_TAGS = 5_000_000, 100_000
 #: With more than this, it does not compare its result with that of justext, which takes minutes then.
@@ -37,6 +38,8 @@ def read(source: Source, out: Writer, context: Context) -> None:
 
 def read_text(text: str, out: Writer, context: Context) -> None:
     """The same of a page that is decoded."""
+    if _is_cut(text):
+        out.warn("TRUNCATED", "the page has no end: a part may be missing")
     wants_main = context.html == "main" or (context.html == "auto" and _has_navigation(text))
     if not wants_main:
         whole(text, out, context.budget)
@@ -62,6 +65,11 @@ def read_text(text: str, out: Writer, context: Context) -> None:
 def _has_navigation(text: str) -> bool:
     """Whether parts of the page are there for every page. A report in inline XBRL is all content."""
     return _NAVIGATION.search(text) is not None and "xmlns:ix" not in text[:20_000]
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a page that closes its head does not close its body. (A page may leave out the end of both.)"""
+    return _HEAD_END.search(text) is not None and _END.search(text) is None
 
 
 def whole(text: str, out: Writer, budget: Budget) -> None:
