@@ -43,6 +43,9 @@ TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
 TICK = ("scheduler/test_loop.py",)
 
+ISOLATED = ("readers/extraction/test_isolated.py",)
+EXTRACTION = ("nlp/test_extraction.py",)
+
 MUTANTS = (
     Mutant("no reaper", "scheduler/loop/scheduler.py", '("reap", self.reaper.reap),', "", TICK),
     Mutant(
@@ -533,6 +536,62 @@ MUTANTS = (
         "        store.refuse_newer(_schema(connection))\n",
         "",
         ("db/test_migrations.py",),
+    ),
+    Mutant(
+        "a parser without a limit of memory",
+        "readers/extraction/parser_process.py",
+        '(request["memory"], resource.RLIM_INFINITY)',
+        "(resource.RLIM_INFINITY, resource.RLIM_INFINITY)",
+        ISOLATED,
+    ),
+    Mutant(
+        "a parser may take as long as it likes",
+        "readers/extraction/isolated.py",
+        "if time.monotonic() > deadline:",
+        "if time.monotonic() > deadline + 600:",
+        ISOLATED,
+    ),
+    Mutant(
+        "a document that kills its parser takes its archive with it",
+        "readers/extraction/isolated.py",
+        "if not inside or len(refused) >= _MOST_KILLERS:",
+        "if True:",
+        ISOLATED,
+    ),
+    Mutant(
+        "a parser that was killed once is blamed",
+        "readers/extraction/isolated.py",
+        "if n_deaths < 2 or (was_killed and n_killed < _MOST_KILLED):",
+        "if False:",
+        ISOLATED,
+    ),
+    Mutant(
+        "a parser outlives its worker",
+        "readers/extraction/parser_process.py",
+        "ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+        "pass",
+        ISOLATED,
+    ),
+    Mutant(
+        "offsets that do not move with the tables",
+        "readers/extraction/records.py",
+        "start_char=table.start_char + before[rank]",
+        "start_char=table.start_char",
+        EXTRACTION,
+    ),
+    Mutant(
+        "headings and tables are prose",
+        "nlp_tasks/summarization/extractive/runner.py",
+        "        if not_prose:",
+        "        if False:",
+        EXTRACTION,
+    ),
+    Mutant(
+        "a page that ends in the middle is whole",
+        "readers/extraction/formats/html.py",
+        "    if _is_cut(text):",
+        "    if False:",
+        ("readers/extraction/test_damaged.py::test_a_page_that_ends_in_the_middle_is_warned_of",),
     ),
 )
 
