@@ -106,7 +106,8 @@ def _add_files(make: Callable[[], Store]) -> int | None:
 
 def _by_encoding(folder: Path) -> list[tuple[str, list[Path]]]:
     """Files with cp949 in their names have that encoding, which Korean Windows writes."""
-    everything = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    apart = corpora.FILES  # these have a collection of their own
+    everything = sorted(path for path in folder.iterdir() if path.name[0] != "." and path.name != apart)
     cp949 = [path for path in everything if "cp949" in path.name]
     return [("utf-8", [path for path in everything if path not in cp949]), ("cp949", cp949)]
 
