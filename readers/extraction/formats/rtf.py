@@ -58,7 +58,7 @@ _LEFT_OUT = frozenset(
 _BESIDE = ("footnote", "shptxt")
 _SHOWN = {
     "tab": "\t", "line": "\n", "emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "ldblquote": "“",
-    "rdblquote": "”", "bullet": "•", "emspace": " ", "enspace": " ",
+    "rdblquote": "”", "bullet": "•", "emspace": " ", "nestcell": " ", "enspace": " ",
 }  # fmt: skip
 _CHARSETS = {128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950", 161: "cp1253", 162: "cp1254",
              177: "cp1255", 178: "cp1256", 204: "cp1251", 222: "cp874", 238: "cp1250"}  # fmt: skip

@@ -345,10 +345,10 @@ def test_notes_and_text_boxes_of_rtf_follow_their_paragraph_and_deleted_text_is_
         rb"Before{\*\footnote \chftn First note.} after.\par "
         rb"Word{\footnote\pard Second note.\par Its end.}s.{\deleted  Deleted.}\par "
         rb"Anchor{\shp{\*\shpinst{\sp{\sn name}{\sv value}}{\shptxt In a box.\par}}{\shprslt In a box.}} here.\par "
-        rb"{\*\unknown Not shown.}End.}"
+        rb"{\*\unknown Not shown.}A\nestcell{}B\nestcell{} End.}"
     )
     assert extract(rtf).text.split("\n") == [
-        "Before after.", "First note.", "Words.", "Second note.", "Its end.", "Anchor here.", "In a box.", "End.",
+        "Before after.", "First note.", "Words.", "Second note.", "Its end.", "Anchor here.", "In a box.", "A B End.",
     ]  # fmt: skip
 
 
