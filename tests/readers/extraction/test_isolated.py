@@ -26,7 +26,7 @@ class PYPDFIUM_INFO: version = "of the test"
 def PdfDocument(where):
     data = where if isinstance(where, bytes) else Path(where).read_bytes()
     if b"crash" in data: os.kill(os.getpid(), signal.SIGSEGV)
-    if b"hang" in data: C.sleep(600)
+    if b"hang" in data: C.sleep(20)
     if b"killed" in data: os.kill(os.getpid(), signal.SIGKILL)
     if b"leak" in data:
         while True:
