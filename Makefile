@@ -80,7 +80,7 @@ soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries
+.PHONY: bench-queue bench-cancel bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -93,6 +93,8 @@ bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
+bench-extract: venv system ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
+	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)"
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from db import bulk
@@ -37,6 +37,8 @@ class NewDocument:
     weight: int | None = None
     #: JSON values, at most as many as readers.metadata allows; None leaves what is stored as it is.
     meta: Mapping[str, Any] | None = None
+    #: (start, end) of what is no prose in the text: headings and rows of tables.
+    not_prose: tuple[tuple[int, int], ...] = ()
 
     @property
     def content_hash(self) -> bytes:
@@ -127,6 +129,7 @@ def add(
                 "body_chars": len(document.text) if document.weight is None else document.weight,
                 "label": document.label,
                 "source": document.source,
+                "not_prose": json.dumps(document.not_prose) if document.not_prose else None,
                 "added_at": moment,
                 "meta": meta,
             }
@@ -181,15 +184,30 @@ def _floats(value: Any) -> Any:
     return float(value) if isinstance(value, int) and abs(value) > 2**64 else value
 
 
-def texts(
-    session: Session, ids: Sequence[int], *, with_text: bool = True
-) -> Sequence[Row[int, str, str, str | None]]:
-    """(id, key, text, label) of the documents of these ids, in the order of their ids."""
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A version of a document, as kinds read it."""
+
+    id: int
+    key: str
+    text: str
+    label: str | None
+    not_prose: tuple[tuple[int, int], ...] = ()
+
+
+def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[Text]:
+    """The documents of these ids, in the order of their ids; with empty texts if those are not wanted."""
     # The plain table, not the mapped class: with many rows, the mapper would take a large part of the time.
     document = Document.__table__.c
     body: ColumnElement[str] = document.text if with_text else literal("").label("text")
-    query = select(document.id, document.key, body, document.label).order_by(document.id)
-    return session.execute(query.where(_among(document.id, ids))).all()
+    spans: ColumnElement[Any] = document.not_prose if with_text else null().label("not_prose")
+    query = select(document.id, document.key, body, document.label, spans).order_by(document.id)
+    rows = session.execute(query.where(_among(document.id, ids)))
+    return [Text(id_, key, text, label, _spans(found)) for id_, key, text, label, found in rows]
+
+
+def _spans(stored: str | None) -> tuple[tuple[int, int], ...]:
+    return tuple((start, end) for start, end in json.loads(stored)) if stored else ()
 
 
 def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -200,9 +218,7 @@ def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
     return one_of(id_, ids)
 
 
-def stream(
-    session: Session, ids: Sequence[int], batch: int = 500
-) -> Iterator[Row[int, str, str, str | None]]:
+def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[Text]:
     """The same for any number of ids, loaded batch by batch."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), batch):

@@ -187,6 +187,31 @@ WHERE d.is_latest AND c.files_of_id IS NULL
 """
 
 
+#: The parts of the texts of files, from each file's last extraction.
+_PART_OF_TEXT = """
+FROM document d JOIN collection files ON files.id = d.collection_id JOIN collection c ON c.id = files.files_of_id
+JOIN extraction_text t ON t.document_id = d.id
+                      AND t.job_id = (SELECT MAX(l.job_id) FROM outcome l WHERE l.document_id = d.id)
+JOIN {table} x ON x.job_id = t.job_id AND x.document_id = t.document_id AND x.text_rank = t.rank
+WHERE d.is_latest
+"""
+
+
+def _part(table: str, columns: str) -> str:
+    shown = f"c.name AS collection, t.text_key AS document_key, {columns}, d.key AS file_key"
+    return f"SELECT {shown}, t.job_id, d.id AS document_id" + _PART_OF_TEXT.format(table=table)
+
+
+_PAGES = _part(
+    "extraction_page", "x.page, x.start_char, x.n_chars, x.share_non_letters, x.n_replaced, x.n_tables"
+)
+_SECTIONS = _part("extraction_section", "x.rank, x.level, x.title, x.start_char")
+_TABLES = _part(
+    "extraction_table", "x.rank, x.page, x.start_char, x.in_text, x.n_rows, x.n_columns, x.n_chars"
+)
+_TABLE_ROWS = _part("extraction_table_row", "x.table_rank, x.line, x.cells")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """A view and what people read about it. The texts may hold Markdown."""
@@ -203,6 +228,11 @@ class View:
 _DOCUMENT = {
     "collection": "name of the document's collection",
     "document_key": "the document's key in its collection",
+}
+_FILE = {
+    "file_key": "key of the file that the text came from",
+    "job_id": "the extract job",
+    "document_id": "the file's own row (`document.id`)",
 }
 _ORIGIN = {
     "job_id": "the job that made this row",
@@ -456,8 +486,61 @@ VIEWS: Mapping[str, View] = {
         },
         notes="Table `extraction_text` has each text, `extraction_warning` each warning.",
     ),
+    "v_pages": View(
+        about="Every page, slide or sheet of the texts of files.",
+        query=_PAGES,
+        columns=_DOCUMENT
+        | {
+            "page": "number of the page, from 1",
+            "start_char": "where it starts in the document's text, from 0",
+            "n_chars": "number of characters",
+            "share_non_letters": "share of the characters that are no letters",
+            "n_replaced": "number of characters that stand for lost ones",
+            "n_tables": "number of tables on it",
+        }
+        | _FILE,
+        notes="A page with 0 characters is blank, a picture or damaged; the file's warnings say which.",
+    ),
+    "v_sections": View(
+        about="Every heading in the texts of files.",
+        query=_SECTIONS,
+        columns=_DOCUMENT
+        | {
+            "rank": "number of the heading in its text, from 1",
+            "level": "1 is the highest",
+            "title": "the heading",
+            "start_char": "where it starts in the document's text, from 0",
+        }
+        | _FILE,
+    ),
+    "v_tables": View(
+        about="Every table in the texts of files.",
+        query=_TABLES,
+        columns=_DOCUMENT
+        | {
+            "rank": "number of the table in its text, from 1",
+            "page": "page on which it stands; NULL for a text without pages",
+            "start_char": "the place in the document's text before which it stands, from 0",
+            "in_text": "whether its rows are lines of the text",
+            "n_rows": "number of rows",
+            "n_columns": "number of cells of its longest row",
+            "n_chars": "number of characters in its cells",
+        }
+        | _FILE,
+    ),
+    "v_table_rows": View(
+        about="Every row of the tables that are not in the text.",
+        query=_TABLE_ROWS,
+        columns=_DOCUMENT
+        | {
+            "table_rank": "number of the table in its text (`rank` in v_tables)",
+            "line": "number of the row in its table, from 1",
+            "cells": "the cells, a JSON array of texts",
+        }
+        | _FILE,
+    ),
 }
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "4e43277dbdefd2c0")
+DIGESTS = ("cafcbab6a89ca69f", "eaab06480857a862")

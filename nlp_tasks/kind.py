@@ -29,6 +29,8 @@ class Document:
     key: str
     text: str
     label: str | None = None
+    #: (start, end) of headings and rows of tables in the text, in its order, where its source said so.
+    not_prose: tuple[tuple[int, int], ...] = ()
 
 
 class Row(Protocol):
@@ -54,6 +56,8 @@ class NewText:
     source: str
     #: What the runner knows of it, storable as JSON (readers.metadata); what is known of its origin is added.
     meta: Mapping[str, Any] | None = None
+    #: (start, end) of headings and rows of tables in the text, in its order.
+    not_prose: tuple[tuple[int, int], ...] = ()
 
 
 #: What became of one document: its result rows and new documents, or the error that is its outcome.

@@ -43,6 +43,9 @@ TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
 TICK = ("scheduler/test_loop.py",)
 
+ISOLATED = "readers/extraction/test_isolated.py"
+EXTRACTION = "nlp/test_extraction.py"
+
 MUTANTS = (
     Mutant("no reaper", "scheduler/loop/scheduler.py", '("reap", self.reaper.reap),', "", TICK),
     Mutant(
@@ -533,6 +536,62 @@ MUTANTS = (
         "        store.refuse_newer(_schema(connection))\n",
         "",
         ("db/test_migrations.py",),
+    ),
+    Mutant(
+        "a lack of memory is taken for a crash",
+        "readers/extraction/isolated.py",
+        "if died.n_bytes >= _FULL * self.memory:",
+        "if False:",
+        (f"{ISOLATED}::test_a_lack_of_memory_is_the_files_alone",),
+    ),
+    Mutant(
+        "a parser may take as long as it likes",
+        "readers/extraction/isolated.py",
+        "if time.monotonic() > deadline:",
+        "if time.monotonic() > deadline + 600:",
+        (f"{ISOLATED}::test_what_kills_its_process_is_blamed_alone",),
+    ),
+    Mutant(
+        "a document that kills its parser takes its archive with it",
+        "readers/extraction/isolated.py",
+        "if not inside or len(refused) >= _MOST_KILLERS:",
+        "if True:",
+        (f"{ISOLATED}::test_neighbours_in_an_archive_are_read_whatever_one_of_them_does",),
+    ),
+    Mutant(
+        "a parser that was killed once is blamed",
+        "readers/extraction/isolated.py",
+        "if n_deaths < 2 or (was_killed and n_killed < _MOST_KILLED):",
+        "if False:",
+        (f"{ISOLATED}::test_what_kills_its_process_is_blamed_alone",),
+    ),
+    Mutant(
+        "a parser outlives its worker",
+        "readers/extraction/parser_process.py",
+        "ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+        "pass",
+        (f"{ISOLATED}::test_the_parser_dies_with_its_parent",),
+    ),
+    Mutant(
+        "offsets that do not move with the tables",
+        "readers/extraction/records.py",
+        "start_char=table.start_char + before[rank]",
+        "start_char=table.start_char",
+        (f"{EXTRACTION}::test_offsets_move_with_the_tables",),
+    ),
+    Mutant(
+        "headings and tables are prose",
+        "nlp_tasks/summarization/extractive/runner.py",
+        "        if not_prose:",
+        "        if False:",
+        (f"{EXTRACTION}::test_a_summary_has_no_headings_and_no_rows_of_tables",),
+    ),
+    Mutant(
+        "a page that ends in the middle is whole",
+        "readers/extraction/formats/html.py",
+        "    if _is_cut(text):",
+        "    if False:",
+        ("readers/extraction/test_damaged.py::test_a_page_that_ends_in_the_middle_is_warned_of",),
     ),
 )
 

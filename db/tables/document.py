@@ -70,3 +70,5 @@ class Document(Base):
     added_at: Mapped[CreatedAt]
     #: The other fields of its record, and what is known of its file (readers.metadata).
     meta: Mapped[dict[str, Any]] = mapped_column(Meta(), server_default=_NO_META, deferred=True)
+    #: JSON: [start, end] of the headings and rows of tables in the text; NULL where its source told none.
+    not_prose: Mapped[str | None] = mapped_column(deferred=True)

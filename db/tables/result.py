@@ -140,6 +140,60 @@ class ExtractionWarning(JobResult):
     detail: Mapped[str]
 
 
+class ExtractionPage(JobDetail):
+    """A page, slide or sheet of a text."""
+
+    __tablename__ = "extraction_page"
+
+    #: As in extraction_text.
+    text_rank: Mapped[int] = mapped_column(primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    start_char: Mapped[int]
+    n_chars: Mapped[int]
+    share_non_letters: Mapped[float]
+    n_replaced: Mapped[int]
+    n_tables: Mapped[int]
+
+
+class ExtractionSection(JobDetail):
+    """A heading of a text."""
+
+    __tablename__ = "extraction_section"
+
+    text_rank: Mapped[int] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    level: Mapped[int]
+    title: Mapped[str]
+    start_char: Mapped[int]
+
+
+class ExtractionTable(JobDetail):
+    """A table of a text, and where it stands."""
+
+    __tablename__ = "extraction_table"
+
+    text_rank: Mapped[int] = mapped_column(primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    page: Mapped[int | None]
+    start_char: Mapped[int]
+    in_text: Mapped[bool]
+    n_rows: Mapped[int]
+    n_columns: Mapped[int]
+    n_chars: Mapped[int]
+
+
+class ExtractionTableRow(JobDetail):
+    """A row of a table that is not in its text."""
+
+    __tablename__ = "extraction_table_row"
+
+    text_rank: Mapped[int] = mapped_column(primary_key=True)
+    table_rank: Mapped[int] = mapped_column(primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True)
+    #: A JSON array of texts.
+    cells: Mapped[str]
+
+
 class Summary(JobResult):
     """A document's summary."""
 

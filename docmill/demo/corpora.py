@@ -1,5 +1,5 @@
 """The demo's documents: the Lee news corpus in the gensim wheel, the Korean collection in examples/documents, and the
-labelled tickets in examples/tickets.csv, of which some are held out from training."""
+labelled tickets in examples/tickets.csv, of which some are held out from training; and files to extract."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ KOREAN = "korean"
 #: Labelled tickets to train on, and held-out tickets that the model never sees.
 TICKETS = "tickets"
 NEW_TICKETS = "new-tickets"
+#: A PDF, an HWPX and a web page, whose texts a job extracts.
+FILES = "files"
 #: Every fourth of a label's tickets in a language is held out.
 HELD_OUT_EVERY = 4
 

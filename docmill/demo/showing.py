@@ -24,7 +24,7 @@ LEAST_CHARS = 150
 
 def everything(store: Store, jobs: dict[str, int]) -> None:
     """Print it all."""
-    for part in (_summaries, _neighbours, _labels):
+    for part in (_files, _summaries, _neighbours, _labels):
         part(store)
     _failure(store, jobs["fragile"])
 
@@ -32,6 +32,26 @@ def everything(store: Store, jobs: dict[str, int]) -> None:
 def _rows(store: Store, statement: str, **values: object) -> list[dict[str, Any]]:
     with store.read() as session:
         return [dict(row) for row in session.execute(text(statement), values).mappings()]
+
+
+def _files(store: Store) -> None:
+    say("\nFILES: what was extracted, and how each text begins")
+    for row in _rows(
+        store,
+        "SELECT e.document_key, e.state, e.error_code, e.parser, e.n_pages, e.n_chars, e.language, d.text "
+        "FROM v_extractions e LEFT JOIN collection c ON c.name = e.collection "
+        "LEFT JOIN document d ON d.collection_id = c.id AND d.key = e.document_key AND d.is_latest "
+        "WHERE e.collection = :c ORDER BY e.document_key",
+        c=corpora.FILES,
+    ):
+        if row["state"] != "ok":
+            say(f"  {row['document_key']}: {row['error_code'] or row['state']}")
+            continue
+        pages = f", pages: {row['n_pages']}" if row["n_pages"] else ""
+        say(
+            f"  {row['document_key']}: {row['n_chars']} characters, {row['language']}{pages} ({row['parser']})"
+        )
+        say(f"    {_cut(' '.join(row['text'].split()), WIDTH - 4)}")
 
 
 def _summaries(store: Store) -> None:

@@ -47,7 +47,11 @@ def run(*, devices: str, keep: bool) -> None:
         say(f"Starting Redis, a scheduler, workers and Flower in {_relative(home)} ...")
         stack.start()
         added = _add_everything(store())
+        extraction = _add_files(store)
         jobs, n_created = _submit_everything()
+        if extraction is not None:
+            jobs["files"] = extraction
+            n_created += 1
         if added == 0 and n_created == 0:
             say("Nothing to do: every document is in the store, and every job was done before.")
         _watch(store(), jobs, stack, stopping)
@@ -90,9 +94,20 @@ def _add_everything(store: Store) -> int:
     return n_new
 
 
+def _add_files(make: Callable[[], Store]) -> int | None:
+    """The job that extracts the files; None if they were read before."""
+    from scheduler import adding
+
+    folder = corpora.examples() / "documents" / "files"
+    report = adding.add(make, folder, collection=corpora.FILES).files
+    say(f"  {corpora.FILES}: {report.n_new} new files (PDF, HWPX, HTML), {report.n_unchanged} unchanged")
+    return report.job
+
+
 def _by_encoding(folder: Path) -> list[tuple[str, list[Path]]]:
     """Files with cp949 in their names have that encoding, which Korean Windows writes."""
-    everything = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    apart = corpora.FILES  # these have a collection of their own
+    everything = sorted(path for path in folder.iterdir() if path.name[0] != "." and path.name != apart)
     cp949 = [path for path in everything if "cp949" in path.name]
     return [("utf-8", [path for path in everything if path not in cp949]), ("cp949", cp949)]
 

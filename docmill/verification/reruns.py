@@ -70,7 +70,11 @@ def find(job_id: int, key: str) -> Found:
                 f"job {job_id} has no document {key!r}: `docmill results {job_id}` and --errors show the keys"
             )
         [text] = documents.texts(session, [version])
-    return Found(job, kinds.Document(text.id, text.key, text.text, text.label))
+    return Found(job, _document(text))
+
+
+def _document(text: documents.Text) -> kinds.Document:
+    return kinds.Document(text.id, text.key, text.text, text.label, text.not_prose)
 
 
 def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | DocumentError:
@@ -89,7 +93,7 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
         codes = {row.document_id: row.error_code for row in session.execute(outcomes)}
         comparable = sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
-        texts = [kinds.Document(t.id, t.key, t.text, t.label) for t in documents.stream(session, chosen)]
+        texts = [_document(text) for text in documents.stream(session, chosen)]
         stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}
     again = foreground.run_again(store(), _on(device), job, texts)
     found: list[Difference] = []

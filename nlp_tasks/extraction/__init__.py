@@ -39,6 +39,15 @@ class ExtractParameters:
     chars: Annotated[
         int, Field(ge=1_000, le=100_000_000, description="characters of one file's text and tables")
     ] = 50_000_000
+    memory: Annotated[
+        int,
+        Field(
+            ge=100,
+            le=100_000,
+            description="memory of the process that reads the files; one that needs more has the error MEMORY",
+            json_schema_extra={"unit": "MiB"},
+        ),
+    ] = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,74 @@ class ExtractionWarningRow:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExtractionPageRow:
+    """A page, slide or sheet of a text: where it stands, and how much of it is text."""
+
+    table: ClassVar[str] = "extraction_page"
+    key: ClassVar[tuple[str, ...]] = ("text_rank", "page")
+
+    #: The rank of the text, as in extraction_text.
+    text_rank: int
+    #: From 1.
+    page: int
+    start_char: int
+    n_chars: int
+    share_non_letters: float
+    n_replaced: int
+    n_tables: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSectionRow:
+    """A heading of a text, and the place where its section starts."""
+
+    table: ClassVar[str] = "extraction_section"
+    key: ClassVar[tuple[str, ...]] = ("text_rank", "rank")
+
+    text_rank: int
+    #: From 1, in the order of the text.
+    rank: int
+    #: 1 is the highest.
+    level: int
+    title: str
+    start_char: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionTableRow:
+    """A table of a text: its size, and the place where it stands."""
+
+    table: ClassVar[str] = "extraction_table"
+    key: ClassVar[tuple[str, ...]] = ("text_rank", "rank")
+
+    text_rank: int
+    rank: int
+    #: None in a text without pages.
+    page: int | None
+    start_char: int
+    #: Its rows are lines of the text.
+    in_text: bool
+    n_rows: int
+    n_columns: int
+    n_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionTableLineRow:
+    """A row of a table that is not in the text."""
+
+    table: ClassVar[str] = "extraction_table_row"
+    key: ClassVar[tuple[str, ...]] = ("text_rank", "table_rank", "line")
+
+    text_rank: int
+    table_rank: int
+    #: From 1.
+    line: int
+    #: A JSON array of texts.
+    cells: str
+
+
 def _open(setup: Setup) -> Runner:
     from nlp_tasks.extraction.runner import Extractor
 
@@ -113,7 +190,15 @@ EXTRACT = Kind(
     name="extract",
     summary="Extract the texts of files: PDF, HWP, office, web pages, mail, archives",
     parameters=ExtractParameters,
-    rows=(ExtractionRow, ExtractionTextRow, ExtractionWarningRow),
+    rows=(
+        ExtractionRow,
+        ExtractionTextRow,
+        ExtractionWarningRow,
+        ExtractionPageRow,
+        ExtractionSectionRow,
+        ExtractionTableRow,
+        ExtractionTableLineRow,
+    ),
     stages=(Stage("extract", _open),),
     over_files=True,
     chunk_documents=64,

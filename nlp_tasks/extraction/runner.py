@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from nlp_tasks.extraction import (
     ExtractionTextRow,
     ExtractionWarningRow,
     ExtractParameters,
+    structure,
 )
 from nlp_tasks.extraction.recent import Recent
 from nlp_tasks.extraction.stored_file import StoredFile
+from nlp_tasks.extraction.structure import storable
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
-from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
+from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits
+from readers.extraction.isolated import Parser
 from readers.metadata import Cleaning
 from readers.records import shown
 from readers.remote.fetching import Bounds
@@ -45,7 +48,8 @@ class Extractor:
         self._html = asked.html
         self._remote = setup.remote
         self._recent = Recent()
-        self._with_tables = asked.tables == "inside"
+        self._tables_inside = asked.tables == "inside"
+        self._parser = Parser(asked.memory * _MIB)
         size = asked.megabytes * _MIB
         self._bounds = Bounds(size, asked.seconds)
         self._limits = replace(
@@ -74,15 +78,11 @@ class Extractor:
         return self._as_result(document.key, file, found)
 
     def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
-        found: Extraction | DocumentError
-        beat = _Beat(self._beat)
+        """Any error of the worker's (the lease is lost, it is to stop) ends the parser, and goes on."""
         try:
-            found = extract(path, self._limits, key, html=self._html, beat=beat)
+            return self._parser.extract(str(path), self._limits, key, html=self._html, beat=self._beat)
         except ExtractionError as error:
-            found = DocumentError(error.code, error.detail)
-        if beat.raised is not None:
-            raise beat.raised
-        return found
+            return DocumentError(error.code, error.detail)
 
     def _as_result(self, key: str, file: StoredFile, found: Extraction) -> Result:
         texts = list(_texts(found, ""))
@@ -90,44 +90,38 @@ class Extractor:
         if not texts:
             return _nothing(failed)
         keys = _Keys(key)
-        named = [(keys.of(text.member), text.found) for text in texts]
+        named = [(keys.of(text.member), self._with_tables(text.found)) for text in texts]
+        parts: list[Row] = []
+        for rank, (_, one) in enumerate(named, start=1):
+            parts += structure.rows(rank, one)
         warned = [
             _Warned(text.member or None, w.code, w.detail) for text in texts for w in text.found.warnings
         ]
         if not found.text:
             warned = [_Warned(None, w.code, w.detail) for w in found.warnings] + warned
         warned += failed
-        rows: list[Row | NewText] = [_figures(found, [text.found for text in texts], warned)]
+        rows: list[Row | NewText] = [_figures(found, [one for _, one in named], warned)]
         rows += [_text_row(rank, *each) for rank, each in enumerate(named, start=1)]
         rows += [
             ExtractionWarningRow(rank, each.member, each.code, each.detail)
             for rank, each in enumerate(warned[:_LISTED], start=1)
         ]
+        rows += parts
         where = shown(file.path)
         rows += [
-            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}", meta=_facts(one))
+            NewText(
+                each,
+                storable(one.text),
+                f"{where}{each.removeprefix(key)}",
+                meta=_facts(one),
+                not_prose=tuple(one.not_prose()),
+            )
             for each, one in named
         ]
         return rows
 
-    def _text(self, found: Extraction) -> str:
-        return found.whole() if self._with_tables else found.text
-
-
-class _Beat:
-    """Remembers what a beat raised (the lease is lost, the worker is to stop): a parser may take it for an error of the
-    file."""
-
-    def __init__(self, beat: Callable[[], None]) -> None:
-        self._beat = beat
-        self.raised: Exception | None = None
-
-    def __call__(self) -> None:
-        try:
-            self._beat()
-        except Exception as error:
-            self.raised = error
-            raise
+    def _with_tables(self, found: Extraction) -> Extraction:
+        return found.with_tables() if self._tables_inside else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +146,7 @@ class _Keys:
         self._seen: Counter[str] = Counter()
 
     def of(self, member: str) -> str:
-        key = self._key if not member else f"{self._key}!{shown(_storable(member)).strip()}"
+        key = self._key if not member else f"{self._key}!{shown(storable(member)).strip()}"
         if len(key) > _KEY_CHARS - 10:
             digest = hashlib.sha256(key.encode()).hexdigest()[:16]
             key = f"{key[: _KEY_CHARS - 40]}~{digest}"
@@ -174,7 +168,7 @@ def _failed(found: Extraction, member: str) -> Iterator[_Warned]:
     for inner in found.members:
         path = f"{member}!{inner.name}" if member else inner.name
         if inner.error is not None:
-            yield _Warned(shown(_storable(path), 200), inner.error.code, inner.error.detail)
+            yield _Warned(shown(storable(path), 200), inner.error.code, inner.error.detail)
         elif inner.extraction is not None:
             yield from _failed(inner.extraction, path)
 
@@ -196,7 +190,7 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
     n_chars = sum(each.n_chars for each in figures)
     said = "; ".join(f"{w.member}: {w.code}" if w.member else f"{w.code}: {w.detail}" for w in warned[:20])
     return ExtractionRow(
-        title=_storable(found.title) if found.title else None,
+        title=storable(found.title) if found.title else None,
         language=languages.pop() if len(languages) == 1 else None,
         media_type=found.figures.media_type,
         parser=found.figures.parser,
@@ -209,7 +203,7 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
         n_tables_left_out=sum(each.n_tables_left_out for each in figures),
         n_chars_left_out=sum(each.chars_in_tables + each.chars_left_out for each in figures),
         n_warnings=len(warned),
-        warnings=_storable(said)[:_WARNING_CHARS] or None,
+        warnings=storable(said)[:_WARNING_CHARS] or None,
     )
 
 
@@ -218,7 +212,7 @@ def _text_row(rank: int, key: str, found: Extraction) -> ExtractionTextRow:
     return ExtractionTextRow(
         rank=rank,
         text_key=key,
-        title=_storable(found.title) if found.title else None,
+        title=storable(found.title) if found.title else None,
         language=found.language,
         media_type=figures.media_type,
         parser=figures.parser,
@@ -240,8 +234,3 @@ def _facts(found: Extraction) -> dict[str, Any]:
         "pages": figures.n_pages or None,
     }
     return Cleaning().clean(facts, "")
-
-
-def _storable(text: str) -> str:
-    """The text without what PostgreSQL cannot store: NUL and halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

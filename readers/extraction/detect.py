@@ -50,6 +50,8 @@ _MAIL_FIELDS = re.compile(
 _HTML = re.compile(
     r"<(?:!doctype\s+html|html|head|body|title|meta|div|p|table|br|span|font|a\s|h[1-6])\b", re.IGNORECASE
 )
+#: What begins so is a page, whatever is wrong with the rest.
+_PAGE = re.compile(r"<(?:!doctype\s+html|html)\b[^<]*<", re.IGNORECASE)
 _MARKDOWN = re.compile(
     r"^(?:#{1,6} \S|\s*[-*] \S|```|\|.*\|\s*$|>\s)|\[[^\]\n]+\]\([^)\s]+\)|\*\*[^*\n]+\*\*", re.MULTILINE
 )
@@ -141,7 +143,7 @@ def _of_markup(text: str) -> str:
 
     if text.startswith("<?xml") and not _HTML.search(text[:4000]):
         return "application/xml"
-    if _HTML.search(text) and looks_like_markup(text):
+    if _PAGE.match(text) or (_HTML.search(text) and looks_like_markup(text)):
         return "text/html"
     lines = text.count("\n") + 1
     found = _MARKDOWN.findall(text)

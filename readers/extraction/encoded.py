@@ -14,7 +14,6 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _LARGER = {
     "euc_kr": "cp949",
     "iso8859-1": "cp1252",
-    "ascii": "cp1252",
     "gb2312": "gb18030",
     "gbk": "gb18030",
     "shift_jis": "cp932",
@@ -29,7 +28,10 @@ def decode(data: bytes, declared: str | None = None) -> str:
     if encodings.is_utf8(data) and b"\0" not in data[:4096] and b"\x1b$" not in data:
         return data.decode("utf-8")
     found, sure = encodings.find(io.BufferedReader(io.BytesIO(data)))
-    for candidate in (_known(declared or _declared(data)), found if sure else None, _korean(data)):
+    said = _known(declared or _declared(data))
+    # Data with other bytes is no ASCII, whatever it says.
+    first, last = (None, "cp1252") if said == "ascii" else (said, None)
+    for candidate in (first, found if sure else None, _korean(data), last):
         if candidate and candidate != "utf-8":
             strict = _strict(data, candidate)
             if strict is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -59,11 +59,45 @@ class _Count:
             raise too_large(self._what, self._limit)
 
 
+class Visits:
+    """Numbers the documents inside a file, at all levels together, in the order in which they are read: who watches
+    from outside learns which one is being read, and can have one left out in another attempt."""
+
+    def __init__(
+        self,
+        refused: Mapping[int, ExtractionError] | None = None,
+        entering: Callable[[int, float], None] = lambda number, deadline: None,  # noqa: ARG005
+    ) -> None:
+        self._refused = refused or {}
+        self._entering = entering
+        self._n = 0
+        #: The documents that are open, the outermost first; 0 is the file itself.
+        self._open = [0]
+
+    @contextmanager
+    def enter(self, deadline: float, after: float) -> Iterator[None]:
+        """The next document is read inside; raises the error of one that is to be left out. The deadline is the
+        document's, on the monotonic clock; `after` is that of the one around it."""
+        self._n += 1
+        if self._n in self._refused:
+            raise self._refused[self._n]
+        self._open.append(self._n)
+        self._entering(self._n, deadline)
+        try:
+            yield
+        finally:
+            self._open.pop()
+            self._entering(self._open[-1], after)
+
+
 class Budget:
     """What is left of the limits. One for a file and all its members."""
 
-    def __init__(self, limits: Limits, beat: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, limits: Limits, beat: Callable[[], None] = lambda: None, visits: Visits | None = None
+    ) -> None:
         self.limits = limits
+        self._visits = visits or Visits()
         self._beat = beat
         self._bytes_out = _Count(limits.bytes_out, "decompressed bytes")
         self._entries = _Count(limits.entries, "entries")
@@ -77,9 +111,13 @@ class Budget:
         caps = [count.cap for count in counts]
         for count in counts:
             count.cap = count.n + (count.cap - count.n + 1) // 2
+        deadline, now = self._deadline, time.monotonic()
+        self._deadline = now + (deadline - now) / 2
         try:
-            yield
+            with self._visits.enter(self._deadline, deadline):
+                yield
         finally:
+            self._deadline = deadline
             for count, cap in zip(counts, caps, strict=True):
                 count.n = min(count.n, count.cap)  # what it wanted beyond its half was refused
                 count.cap = cap
@@ -94,7 +132,9 @@ class Budget:
         self._beat()
         if time.monotonic() > self._deadline:
             raise ExtractionError(
-                "TIMEOUT", f"the file takes longer than {self.limits.seconds:g} seconds: raise the limit"
+                "TIMEOUT",
+                f"the time is up: a file may take {self.limits.seconds:g} seconds, half of what is left "
+                "for one document inside it; raise the limit",
             )
 
     def decompressed(self, n_bytes: int) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from readers.extraction import checks, detect, languages, registry
 from readers.extraction.context import Context
-from readers.extraction.limits import Budget, Limits, too_large
+from readers.extraction.limits import Budget, Limits, Visits, too_large
 from readers.extraction.records import Extraction, ExtractionError, Figures, Member
 from readers.extraction.source import Source
 from readers.extraction.writer import Writer
@@ -30,17 +30,18 @@ def extract(
     *,
     html: Html = "auto",
     beat: Callable[[], None] = lambda: None,
+    visits: Visits | None = None,
 ) -> Extraction:
     """The text of a file with its structure, or ExtractionError. Parsers are not safe in threads: use processes.
 
     The type is decided by content. A document inside a container that fails is a member with an error; the others
     are read. `html` says what is taken of a web page: its main content, the whole, or ("auto") the main content
     of a page that has navigation. OSError is raised for a path that cannot be read.
-    `beat` is called between pages, parts and members, as a heartbeat.
+    `beat` is called between pages, parts and members, as a heartbeat. `visits` tells which member is being read.
     """
     limits = limits or Limits()
     source = Source.of(path_or_bytes, name)
-    return _extract(source, Budget(limits, beat), 0, html)
+    return _extract(source, Budget(limits, beat, visits), 0, html)
 
 
 def _extract(source: Source, budget: Budget, depth: int, html: Html) -> Extraction:

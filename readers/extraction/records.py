@@ -5,8 +5,10 @@ Independent of file formats.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal, get_args
 
 Code = Literal[
@@ -19,6 +21,7 @@ Code = Literal[
     "MEMORY",
     "EMPTY",
     "GARBLED",
+    "POISON",
 ]
 CODES: tuple[Code, ...] = get_args(Code)
 
@@ -50,6 +53,8 @@ class Page:
     """A page, slide or sheet: its text starts at `start_char` and ends where the next one starts."""
 
     start_char: int
+    #: Tables that stand before it.
+    n_tables: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ class Table:
     start_char: int
     rows: tuple[tuple[str, ...], ...]
     in_text: bool = False
+
+    def as_text(self) -> str:
+        """A line for each row, cells separated by tabs."""
+        return "\n".join(map("\t".join, self.rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +149,61 @@ class Extraction:
             if table.in_text:
                 continue
             pieces.append(self.text[after : table.start_char].strip("\n"))
-            pieces.append("\n".join(map("\t".join, table.rows)))
+            pieces.append(table.as_text())
             after = table.start_char
         pieces.append(self.text[after:].strip("\n"))
         return "\n".join(filter(None, pieces))
+
+    def with_tables(self) -> Extraction:
+        """The same with `whole()` as its text: all offsets are in that, and all tables are in the text."""
+        tables = self.parts.tables
+        inserted = [
+            0 if table.in_text or not table.as_text() else len(table.as_text()) + 1 for table in tables
+        ]
+        before = [0, *accumulate(inserted)]
+        starts = [table.start_char for table in tables]
+        parts = Parts(
+            tuple(
+                replace(each, start_char=each.start_char + before[bisect_right(starts, each.start_char)])
+                for each in self.parts.sections
+            ),
+            tuple(
+                replace(page, start_char=page.start_char + before[page.n_tables]) for page in self.parts.pages
+            ),
+            tuple(
+                replace(table, start_char=table.start_char + before[rank], in_text=True)
+                for rank, table in enumerate(tables)
+            ),
+        )
+        whole = self.whole()
+        figures = replace(self.figures, n_chars=len(whole), n_tables_left_out=0, chars_in_tables=0)
+        return replace(self, text=whole, parts=parts, figures=figures)
+
+    def not_prose(self) -> list[tuple[int, int]]:
+        """Where headings and rows of tables stand in the text, as (start, end) in its order: no sentences of it."""
+        spans = [
+            (each.start_char, each.start_char + len(each.title))
+            for each in self.parts.sections
+            if self._is_line(each.start_char, each.title)
+        ]
+        spans += [
+            (table.start_char, table.start_char + len(table.as_text()))
+            for table in self.parts.tables
+            if table.in_text
+        ]
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(spans):
+            if merged and start <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+    def _is_line(self, start: int, words: str) -> bool:
+        """Whether the words are whole lines of the text there: an outline may name only a place near its title."""
+        end = start + len(words)
+        ends = end == len(self.text) or self.text[end : end + 1] == "\n"
+        return self.text.startswith(words, start) and ends and self.text[start - 1 : start] in ("", "\n")
 
     def documents(self, name: str = "") -> Iterator[tuple[str, Extraction]]:
         """This text and those of the members, at any depth, with a path such as "mails.zip/1.eml"."""

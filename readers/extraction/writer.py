@@ -193,7 +193,7 @@ class Writer:
             self.end_table()
         if not self._length and self._tables:
             self._tables_as_text()
-        pages = tuple(Page(start) for start, _ in self._pages)
+        pages = tuple(Page(*each) for each in self._pages)
         parts = Parts(tuple(self._sections), pages, tuple(self._tables))
         return "\n".join(self._lines), parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -113,6 +114,34 @@ def test_figures_and_warnings_are_rows(shell: Shell, folder: Path) -> None:
     assert "ENCRYPTED" in shell("results", "1", "--errors").out
     texts = shell("results", "1", "--table", "extraction_text", "--format", "csv").out
     assert "e.zip!y.txt" in texts
+
+
+def test_the_structure_of_a_text_can_be_queried(shell_on_both: Shell, folder: Path) -> None:
+    shell = shell_on_both
+    table = [["Year", "Sales"], ["2025", "1,500"]]
+    report = builders.docx(*LINES, heading="Of rates and markets: the year as a whole.", table=table)
+    (folder / "e.zip").write_bytes(builders.zipped({"report.docx": report, "a.pdf": _pdf(*LINES)}))
+    shell.work(_job(shell("add", folder, "--collection", "inbox")))
+    assert _rows(shell, "SELECT document_key, title, level, start_char, file_key FROM v_sections") == [
+        {
+            "document_key": "e.zip!report.docx", "title": "Of rates and markets: the year as a whole.", "level": 1,
+            "start_char": 0, "file_key": "e.zip",
+        }
+    ]  # fmt: skip
+    rows = _rows(
+        shell, "SELECT cells FROM v_table_rows WHERE document_key = 'e.zip!report.docx' ORDER BY line"
+    )
+    assert [json.loads(row["cells"]) for row in rows] == table
+    pages = _rows(shell, "SELECT document_key, page, n_chars FROM v_pages ORDER BY document_key")
+    assert [(row["document_key"], row["page"]) for row in pages] == [("a.pdf", 1), ("e.zip!a.pdf", 1)]
+    assert all(row["n_chars"] > 50 for row in pages)
+    assert [row["n_rows"] for row in _rows(shell, "SELECT n_rows FROM v_tables")] == [2]
+    shell.done("summarize", "--collection", "inbox")
+    summaries = _rows(shell, "SELECT summary FROM v_latest_summary WHERE document_key = 'e.zip!report.docx'")
+    assert "as a whole" not in summaries[0]["summary"]
+    (folder / "e.zip").write_bytes(builders.zipped({"report.docx": builders.docx(*LINES)}))
+    shell.work(_job(shell("add", folder, "--collection", "inbox")))
+    assert _rows(shell, "SELECT * FROM v_tables") == [], "what came of an older version is history"
 
 
 def test_what_was_read_is_not_read_again(shell_on_both: Shell, folder: Path) -> None:

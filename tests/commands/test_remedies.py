@@ -207,7 +207,9 @@ CASES = [
     add("BAD_GZIP", "a.txt.gz", b"plain", gzip.compress(b"plain")),
     Case("GZIP_BOMB", {"a.jsonl.gz": bomb}, ADD, {"a.jsonl": GOOD}, then="add a.jsonl --collection new"),
     Case("NO_MATCH", {"docs/a.txt": b"x"}, "add 'docs/*.pdf' --collection new", then="add 'docs/*.*' --collection new"),
-    Case("NO_MATCH", {"docs/a.txt": b"x"}, "add 'doc/*.txt' --collection new", then="add 'docs/*.txt' --collection new"),
+    Case(
+        "NO_MATCH", {"docs/a.txt": b"x"}, "add 'doc/*.txt' --collection new", then="add 'docs/*.txt' --collection new"
+    ),
     Case("EMPTY_FILE", {}, "add - --collection new", {"a.txt": b"x"}, then=ADD, stdin=b""),
     Case("UNKNOWN_FORMAT", {}, "add - --collection new", stdin=b"just words"),
     Case("say what to add", {}, "add --collection new", {"a.txt": b"x"}, then=ADD),

@@ -24,6 +24,10 @@ from tests.servers import PostgresServer
 #: What analysts rely on: a view may gain columns and never lose one.
 COLUMNS = {
     "v_documents": "collection document_key version label chars added_at meta source document_id",
+    "v_pages": "collection document_key page start_char n_chars share_non_letters n_replaced n_tables file_key job_id",
+    "v_sections": "collection document_key rank level title start_char file_key job_id document_id",
+    "v_tables": "collection document_key rank page start_char in_text n_rows n_columns n_chars file_key job_id",
+    "v_table_rows": "collection document_key table_rank line cells file_key job_id document_id",
     "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_cancelled n_chunks priority model "
     "model_version note fault created_at started_at finished_at",
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id "

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nlp_tasks.errors import DocumentError, StorageError
-from nlp_tasks.extraction import ExtractionRow, ExtractionWarningRow, ExtractParameters
+from nlp_tasks.extraction import (
+    ExtractionPageRow,
+    ExtractionRow,
+    ExtractionSectionRow,
+    ExtractionTableLineRow,
+    ExtractionTableRow,
+    ExtractionWarningRow,
+    ExtractParameters,
+)
 from nlp_tasks.extraction.runner import Extractor
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
 from nlp_tasks.kind import Document, NewText, Setup
+from nlp_tasks.summarization import SummarizeParameters
+from nlp_tasks.summarization.extractive.runner import Summarizer
+from readers.extraction import Extraction, Figures, Limits
+from readers.extraction.limits import Budget
+from readers.extraction.writer import Writer
 from tests.readers.extraction import builders
 
 
@@ -164,3 +180,117 @@ def test_a_document_that_describes_no_file() -> None:
     )
     assert isinstance(found, DocumentError)
     assert found.code == "NOT_A_FILE"
+
+
+_TABLE = [["Year", "Sales of the year", "Note"], ["2024", "1,200", "a good year"], ["2025", "1,500", ""]]
+_HEADING = "What the company sold in the year, and what it did not sell."
+
+
+def _structured() -> bytes:
+    """A heading, a paragraph, a table, another heading, a paragraph, a table at the end."""
+    rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in _TABLE)
+    table = f"<table>{rows}</table>"
+    return (
+        f"<!doctype html><html><body><h1>{_HEADING}</h1><p>First.</p>{table}<h2>한국어 제목</h2><p>Second.</p>{table}"
+    ).encode()
+
+
+def _of(found: Any, row: type) -> list[Any]:
+    return [each for each in found if type(each) is row]
+
+
+@pytest.mark.parametrize("tables", ["apart", "inside"])
+def test_the_structure_is_rows_with_offsets_in_the_text_that_is_stored(tmp_path: Path, tables: str) -> None:
+    path = tmp_path / "a.html"
+    path.write_bytes(_structured())
+    found = _extract(path, tables=tables)
+    [made] = _of(found, NewText)
+    titles = [
+        (each.level, made.text[each.start_char :].split("\n")[0]) for each in _of(found, ExtractionSectionRow)
+    ]
+    assert titles == [(1, _HEADING), (2, "한국어 제목")]
+    kept = [(each.rank, each.in_text, each.n_rows, each.n_columns) for each in _of(found, ExtractionTableRow)]
+    inside = tables == "inside"
+    assert kept == [(1, inside, 3, 3), (2, inside, 3, 3)]
+    lines = [json.loads(each.cells) for each in _of(found, ExtractionTableLineRow)]
+    assert lines == ([] if inside else _TABLE * 2)
+    for each in _of(found, ExtractionTableRow):
+        after = made.text[each.start_char :]
+        expected = "Year\tSales" if inside else {1: "한국어 제목", 2: ""}[each.rank]
+        assert after.startswith(expected), after
+    no_prose = [made.text[start:end] for start, end in made.not_prose]
+    assert [words.split("\n")[0] for words in no_prose] == (
+        [_HEADING, "Year\tSales of the year\tNote", "Year\tSales of the year\tNote"] if inside
+        else [_HEADING, "한국어 제목"]
+    )  # fmt: skip
+    [figures] = _of(found, ExtractionRow)
+    assert (figures.n_chars, figures.n_tables_left_out) == (len(made.text), 0 if inside else 2)
+
+
+def test_pages_have_figures_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(
+        builders.pdf(
+            builders.pdf_text("Only letters here"), builders.pdf_text(""), builders.pdf_text("12 34 56")
+        )
+    )
+    found = _extract(path)
+    [made] = _of(found, NewText)
+    pages = _of(found, ExtractionPageRow)
+    assert [(each.page, each.n_chars, each.share_non_letters) for each in pages] == [
+        (1, 17, 0.0), (2, 0, 0.0), (3, 8, 1.0),
+    ]  # fmt: skip
+    assert [made.text[each.start_char :][: each.n_chars] for each in pages] == [
+        "Only letters here",
+        "",
+        "12 34 56",
+    ]
+    path.write_bytes(builders.pptx(("One", "Text one."), ("Two", "Text two."), table=_TABLE))
+    for tables in ("apart", "inside"):
+        found = _extract(path, tables=tables)
+        assert [each.n_tables for each in _of(found, ExtractionPageRow)] == [0, 1]
+        assert [each.page for each in _of(found, ExtractionTableRow)] == [2]
+
+
+@given(
+    st.lists(st.sampled_from(["p", "h", "table", "page", "empty table"]), max_size=12),
+)
+@settings(max_examples=60, deadline=None)
+def test_offsets_move_with_the_tables(parts: list[str]) -> None:
+    """However they are mixed, and where the text begins or ends with one."""
+    out = Writer(Budget(Limits()))
+    for number, part in enumerate(parts):
+        if part == "p":
+            out.paragraph(f"Paragraph {number}")
+        elif part == "h":
+            out.paragraph(f"Heading {number}", 1)
+        elif part == "page":
+            out.page()
+        else:
+            out.rows([[f"a{number}", "b"], ["c", "d"]] if part == "table" else [])
+    text, structure = out.finish()
+    figures = Figures("text/plain", "", 0, len(text), 0, (), 0.0, 0, 0, 0)
+    apart = Extraction(text, None, None, structure, figures)
+    whole = apart.with_tables()
+    assert whole.text == apart.whole()
+    for section in whole.parts.sections:
+        assert whole.text[section.start_char :].startswith(section.title)
+    for table in whole.parts.tables:
+        assert whole.text[table.start_char :].startswith(table.as_text())
+    covered = {line for start, end in whole.not_prose() for line in whole.text[start:end].split("\n")}
+    assert covered == {line for line in whole.text.split("\n") if line and not line.startswith("Paragraph")}
+
+
+def test_a_summary_has_no_headings_and_no_rows_of_tables() -> None:
+    """Even those that look like sentences; if there is nothing else, they are all there is."""
+    rows = "The table says that sales rose.\tIt also says more.\nThe table says that costs fell."
+    text = f"{_HEADING}\nSales rose in the year.\n{rows}\nCosts fell in the year."
+    spans = [(0, len(_HEADING)), (text.index(rows), text.index(rows) + len(rows))]
+    setup = Setup(SummarizeParameters(sentences=5))
+    for not_prose, wanted in (
+        (tuple(spans), "Sales rose in the year. Costs fell in the year."),
+        (((0, len(text)),), "costs fell"),
+    ):
+        [found] = Summarizer(setup).run([Document(1, "a", text, not_prose=not_prose)])
+        assert wanted in found[0].summary
+        assert (_HEADING in found[0].summary) is (len(not_prose) == 1)

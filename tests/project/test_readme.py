@@ -72,13 +72,14 @@ def test_the_demo_completes_every_job_and_finds_nothing_to_do_the_second_time(tm
     assert "make demo" in blocks("sh")[0]
     first = demo(tmp_path)
     assert "crash-me: POISON" in first
+    assert all(f"{name}: " in first for name in ("harbour-report.pdf", "tram.html", "회의록.hwpx"))
     store = sqlite3.connect(tmp_path / "demo" / "docmill.db")
     jobs = store.execute(
         "SELECT j.state, j.n_documents, j.n_ok + j.n_error, "
         "(SELECT count(*) FROM outcome o WHERE o.job_id = j.id) FROM job j"
     ).fetchall()
     store.close()
-    assert len(jobs) == 9
+    assert len(jobs) == 10
     assert all(state == "finished" and n > 0 and n == counted == rows for state, n, counted, rows in jobs)
     assert "Nothing to do" in demo(tmp_path)
 

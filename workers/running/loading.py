@@ -50,7 +50,7 @@ class Loading:
         def step() -> list[Document]:
             with self._store.read() as session:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
-            return [Document(*row) for row in rows]
+            return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
 
         return self._lease.insist(step)
 

@@ -31,7 +31,7 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         ok_ids.append(document.id)
         for row in result:
             if isinstance(row, NewText):
-                made.append((document.id, NewDocument(row.key, row.text, None, row.source, meta=row.meta)))
+                made.append((document.id, _as_document(row)))
                 continue
             ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
             ids.append(document.id)
@@ -83,3 +83,7 @@ def _reader(row: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]
     if len(columns) == 1:
         return columns, lambda value: (getattr(value, columns[0]),)
     return columns, attrgetter(*columns)
+
+
+def _as_document(made: NewText) -> NewDocument:
+    return NewDocument(made.key, made.text, None, made.source, meta=made.meta, not_prose=made.not_prose)

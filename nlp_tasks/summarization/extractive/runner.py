@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from nlp_tasks import addresses, sentences
@@ -35,7 +36,10 @@ class Summarizer:
         seen = [Plain(document.text) for document in documents]
         texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
-        candidates = [[s[i] for i in prose(text, s)] for text, s in zip(texts, spans, strict=True)]
+        candidates = [
+            self._candidates(one, split, document.not_prose)
+            for one, split, document in zip(seen, spans, documents, strict=True)
+        ]
         filled = [index for index, found in enumerate(candidates) if found]
         extracts = extract(
             [[_tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
@@ -61,9 +65,26 @@ class Summarizer:
         ]
         return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
 
+    def _candidates(self, seen: Plain, spans: list[Span], not_prose: Sequence[Span]) -> list[Span]:
+        """The sentences that a summary may have: none of the headings and rows of tables, if there are others."""
+        if not_prose:
+            spans = [span for span in spans if not _covers(not_prose, *seen.origin(*span))] or spans
+        return [spans[index] for index in prose(seen.text, spans)]
+
     def _split(self, text: str) -> list[Span]:
         self._beat()
         return sentences.split(text, _LONGEST_SENTENCE)
+
+
+def _covers(not_prose: Sequence[Span], start: int, end: int) -> bool:
+    """Whether at least half of a sentence lies in these places."""
+    first = bisect_right(not_prose, (start, end))
+    n_chars = 0
+    for low, high in not_prose[max(0, first - 1) :]:
+        if low >= end:
+            break
+        n_chars += max(0, min(high, end) - max(low, start))
+    return 2 * n_chars >= end - start > 0
 
 
 def _tokens(sentence: str) -> list[str]:

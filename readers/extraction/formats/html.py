@@ -19,8 +19,11 @@ _NAVIGATION = re.compile(
     r"(?:class|id)\s*=\s*[\"'][^\"'>]{0,80}\b(?:nav|navbar|menu|sidebar|footer|breadcrumbs?|cookie)\b",
     re.IGNORECASE,
 )
-#: trafilatura builds a tree: larger pages are read whole.
-_MAIN_CHARS = 5_000_000
+_HEAD_END, _END = re.compile("</head>", re.IGNORECASE), re.compile("</(?:body|html)>", re.IGNORECASE)
+#: trafilatura builds a tree, and its time grows with the square of the elements: larger pages are read whole.
+_MAIN_CHARS, _MAIN_TAGS = 5_000_000, 100_000
+#: With more than this, it does not compare its result with that of justext, which takes minutes then.
+_COMPARED_TAGS = 10_000
 #: A main content with less of the text than this is none.
 _MAIN_SHARE = 0.05
 _MAIN_MIN_CHARS = 200
@@ -35,13 +38,16 @@ def read(source: Source, out: Writer, context: Context) -> None:
 
 def read_text(text: str, out: Writer, context: Context) -> None:
     """The same of a page that is decoded."""
+    if _is_cut(text):
+        out.warn("TRUNCATED", "the page has no end: a part may be missing")
     wants_main = context.html == "main" or (context.html == "auto" and _has_navigation(text))
     if not wants_main:
         whole(text, out, context.budget)
         return
     scratch = Writer(Budget(context.budget.limits))
     whole(text, scratch, context.budget)
-    main = _main(text, out, required=context.html == "main") if len(text) <= _MAIN_CHARS else None
+    is_small = len(text) <= _MAIN_CHARS and text.count("<") <= _MAIN_TAGS
+    main = _main(text, out, required=context.html == "main") if is_small else None
     if main is None or len(main) < max(_MAIN_MIN_CHARS, _MAIN_SHARE * scratch.n_chars):
         out.warn("WHOLE_PAGE", "no main content was found in the page: its text is whole")
         whole(text, out, context.budget)
@@ -59,6 +65,11 @@ def read_text(text: str, out: Writer, context: Context) -> None:
 def _has_navigation(text: str) -> bool:
     """Whether parts of the page are there for every page. A report in inline XBRL is all content."""
     return _NAVIGATION.search(text) is not None and "xmlns:ix" not in text[:20_000]
+
+
+def _is_cut(text: str) -> bool:
+    """Whether a page that closes its head does not close its body. (A page may leave out the end of both.)"""
+    return _HEAD_END.search(text) is not None and _END.search(text) is None
 
 
 def whole(text: str, out: Writer, budget: Budget) -> None:
@@ -80,7 +91,12 @@ def _main(text: str, out: Writer, *, required: bool) -> str | None:
     out.parser = f"trafilatura {trafilatura.__version__}"
     try:
         return trafilatura.extract(
-            text, output_format="xml", include_comments=False, include_tables=True, favor_recall=True
+            text,
+            output_format="xml",
+            include_comments=False,
+            include_tables=True,
+            favor_recall=True,
+            fast=text.count("<") > _COMPARED_TAGS,
         )
     except Exception as error:
         out.warn("WHOLE_PAGE", f"trafilatura failed ({type(error).__name__}): the text of the page is whole")

@@ -51,11 +51,14 @@ _LEFT_OUT = frozenset(
         "pgdsctbl",
         "filetbl",
         "nonshppict",
+        "shprslt",
     ]
 )
+#: Text that stands beside the paragraph in which it is anchored: it follows it.
+_BESIDE = ("footnote", "shptxt")
 _SHOWN = {
     "tab": "\t", "line": "\n", "emdash": "—", "endash": "–", "lquote": "‘", "rquote": "’", "ldblquote": "“",
-    "rdblquote": "”", "bullet": "•", "emspace": " ", "enspace": " ",
+    "rdblquote": "”", "bullet": "•", "emspace": " ", "nestcell": " ", "enspace": " ",
 }  # fmt: skip
 _CHARSETS = {128: "cp932", 129: "cp949", 130: "johab", 134: "gb18030", 136: "cp950", 161: "cp1253", 162: "cp1254",
              177: "cp1255", 178: "cp1256", 204: "cp1251", 222: "cp874", 238: "cp1250"}  # fmt: skip
@@ -74,6 +77,9 @@ class _Group:
     n_fallback: int = 1
     font: int = -1
     hidden: bool = False
+    #: Left out only because programs that do not know its first word should.
+    starred: bool = False
+    beside: bool = False
     #: In the style sheet: the number of the style that is described.
     style: int = -1
 
@@ -100,6 +106,7 @@ class _Reader:
         self._font = 0
         self._bytes = bytearray()
         self._text: list[str] = []
+        self._beside: list[str] = []
         self._title: list[str] = []
         self._skipped = 0
         self._level = 0
@@ -160,11 +167,12 @@ class _Reader:
         if self._group.listens == "title":
             self._title.append(text)
         elif not self._group.left_out and not self._group.hidden:
-            self._text.append(text)
+            (self._beside if self._group.beside else self._text).append(text)
 
     def _symbol(self, symbol: bytes) -> None:
         if symbol == b"*":
-            self._group = replace(self._group, left_out=True)
+            starred = self._group.starred or not self._group.left_out
+            self._group = replace(self._group, left_out=True, starred=starred)
         elif symbol in (b"\\", b"{", b"}"):
             self._bytes += symbol if not self._group.left_out else b""
         elif symbol in (b"~", b"_"):
@@ -188,14 +196,17 @@ class _Reader:
             self._charsets[self._group.font] = _CHARSETS[number]
         elif word in _LEFT_OUT:
             listens = "style" if word == "stylesheet" else ""
-            self._group = replace(self._group, left_out=True, listens=listens)
+            self._group = replace(self._group, left_out=True, starred=False, listens=listens)
+        elif word in _BESIDE and (self._group.starred or not self._group.left_out):
+            self._group = replace(self._group, left_out=False, starred=False, beside=True)
+            self._beside.append("\n")
         elif word == "ud":  # the same again in Unicode
             self._title.clear()
         elif word in ("s", "outlinelevel") and self._group.listens == "style":
             self._style(word, number or 0)
         elif word == "title" and self._group.left_out:
             self._group = replace(self._group, listens="title")
-        elif word == "v":
+        elif word in ("v", "deleted"):
             self._group = replace(self._group, hidden=number != 0)
         elif word in _SHOWN:
             self._show(_SHOWN[word])
@@ -209,7 +220,9 @@ class _Reader:
             self._levels[self._group.style] = number + 1
 
     def _structure(self, word: str, number: int | None) -> None:
-        if word in ("par", "sect", "page"):
+        if self._group.beside:
+            self._beside.append("\n" if word in ("par", "cell", "row") else "")
+        elif word in ("par", "sect", "page"):
             self._paragraph()
             if not self._in_table:
                 self._close_table()
@@ -239,6 +252,9 @@ class _Reader:
         if text.strip() and self._table_open and not self._in_table:
             self._close_table()
         self._out.paragraph(_paired(text), 0 if self._in_table else self._level)
+        beside, self._beside = "".join(self._beside), []
+        for line in beside.split("\n"):
+            self._out.paragraph(_paired(line))
 
     def _close_table(self) -> None:
         if self._table_open:

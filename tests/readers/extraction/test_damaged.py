@@ -381,3 +381,23 @@ def test_a_cut_mail_or_report_is_warned_of() -> None:
     dart = DART.format(name="사업보고서", text=make.KOREAN).encode("cp949")
     for data in (SOUND["eml"][0]()[:-200], dart[:-60], RTF.encode()[:-1], EDGAR.encode()[:-40]):
         assert {warned.code for warned in extract(data).warnings} == {"TRUNCATED"}
+
+
+def test_a_page_that_ends_in_the_middle_is_warned_of() -> None:
+    page = "<html><head><title>T</title></head><body><p>Some text of a page.</p>"
+    for text, is_warned in (
+        (page, True),
+        (f"{page}</body></html>", False),
+        (f"{page}</BODY>", False),
+        ("<html><head><title>T</title><body><p>Some text of a page that closes nothing.", False),
+    ):
+        codes = [warned.code for warned in extract(text.encode()).warnings]
+        assert ("TRUNCATED" in codes) is is_warned, text
+
+
+def test_a_page_of_tags_alone_is_no_text() -> None:
+    """Its markup was taken for prose."""
+    for page in ("<html><body>" + "<div>" * 200_000, "<!DOCTYPE html><html><body><p><i>"):
+        with pytest.raises(ExtractionError) as raised:
+            extract(page.encode())
+        assert raised.value.code in ("EMPTY", "TOO_LARGE")

@@ -336,3 +336,29 @@ def test_a_hyphen_at_a_line_end_stays_where_the_word_has_one() -> None:
     assert "".join(pdf_lines.paragraphs(page, set())).endswith(
         "the forward-looking ones are continued, AI-powered"
     )
+
+
+def test_notes_and_text_boxes_of_rtf_follow_their_paragraph_and_deleted_text_is_left_out() -> None:
+    """As LibreOffice and Word write them: with and without the mark of what other programs may skip."""
+    rtf = (
+        rb"{\rtf1\ansi {\header {\shp{\*\shpinst{\shptxt In the header.\par}}}}"
+        rb"Before{\*\footnote \chftn First note.} after.\par "
+        rb"Word{\footnote\pard Second note.\par Its end.}s.{\deleted  Deleted.}\par "
+        rb"Anchor{\shp{\*\shpinst{\sp{\sn name}{\sv value}}{\shptxt In a box.\par}}{\shprslt In a box.}} here.\par "
+        rb"{\*\unknown Not shown.}A\nestcell{}B\nestcell{} End.}"
+    )
+    assert extract(rtf).text.split("\n") == [
+        "Before after.", "First note.", "Words.", "Second note.", "Its end.", "Anchor here.", "In a box.", "A B End.",
+    ]  # fmt: skip
+
+
+def test_a_mail_that_says_ascii_and_is_not_is_read_in_its_real_encoding() -> None:
+    head = (
+        "From: a@b.c\nTo: d@e.f\nSubject: x\nMIME-Version: 1.0\nContent-Type: text/plain; charset=us-ascii\n"
+    )
+    head += "Content-Transfer-Encoding: 8bit\n\n"
+    for body, encoding in (
+        ("한글로 쓴 본문입니다. 잘 읽히나요?", "cp949"),
+        ("Déjà vu in a café, “quoted”.", "cp1252"),
+    ):
+        assert extract((head + body).encode(encoding)).text.endswith(body)
