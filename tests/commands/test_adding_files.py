@@ -17,6 +17,7 @@ from db.documents import NewDocument
 from db.errors import FencedError
 from db.store import Store
 from db.tables import Base
+from readers.extraction.isolated import Parser
 from tests.commands.conftest import Said, Shell
 from tests.db.builders import LEASE, chunks_of, crash, held, job_of, let_backoffs_pass
 from tests.readers.extraction import builders
@@ -362,16 +363,14 @@ def test_a_file_that_kills_workers_is_poison_and_its_neighbours_are_read(shell: 
 def test_the_same_bytes_under_two_keys_are_extracted_once(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nlp_tasks.extraction import runner
-
     names: list[str] = []
 
-    def counted(path: Path, limits: object, name: str, **how: object) -> object:
+    def counted(parser: Parser, path: str, limits: object, name: str, **how: Any) -> object:
         names.append(name)
-        return runner_extract(path, limits, name, **how)
+        return parser_extract(parser, path, limits, name, **how)
 
-    runner_extract: Any = runner.extract
-    monkeypatch.setattr(runner, "extract", counted)
+    parser_extract: Any = Parser.extract
+    monkeypatch.setattr(Parser, "extract", counted)
     folder = tmp_path / "docs"
     folder.mkdir()
     for name in ("a.pdf", "copy of a.pdf", "z.pdf"):

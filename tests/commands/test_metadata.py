@@ -41,13 +41,15 @@ def test_a_job_takes_what_is_selected_and_another_time_looks_anew(shell_on_both:
     shell("add", news, "--collection", "inbox")
     where = "published >= '2026-01-31' and company = 'Acme'"
     said = shell("submit", "summarize", "--collection", "inbox", "--where", where)
-    assert said.lines == ["job 1: summarize over 1 document"]
-    shell.work(1)
-    assert shell("status", "1", "--json").json["where_clause"] == where
+    first = int(said.out.split()[1].rstrip(":"))
+    assert said.lines == [f"job {first}: summarize over 1 document"]
+    shell.work(first)
+    assert shell("status", first, "--json").json["where_clause"] == where
     # New documents only, among those that are selected.
     said = shell("submit", "summarize", "--collection", "inbox", "--new", "--where", "company = 'Acme'")
-    assert said.lines == ["job 2: summarize over 1 document; left out: 1 has its result"]
-    shell.work(2)
+    second = int(said.out.split()[1].rstrip(":"))
+    assert said.lines == [f"job {second}: summarize over 1 document; left out: 1 has its result"]
+    shell.work(second)
     said = shell("submit", "summarize", "--collection", "inbox", "--new", "--where", where)
     assert "has no new documents where published" in said.out
     said = shell("submit", "summarize", "--collection", "inbox", "--where", "n > 100")
