@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk
+from db import bulk, erased
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document
@@ -64,7 +64,7 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     if create:
         collection = insert_for(session, Collection).values(name=name)
         session.execute(collection.on_conflict_do_nothing(index_elements=["name"]))
-    people_know = Collection.files_of_id.is_(None)
+    people_know = Collection.files_of_id.is_(None) & Collection.removed_at.is_(None)
     found = session.scalar(select(Collection.id).where(Collection.name == name, people_know))
     if found is None:
         names = select(Collection.name).where(people_know).order_by(Collection.name)
@@ -82,7 +82,7 @@ def add(
     """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing,
     except that the keys in `anew` get a new version in any case. Two processes that add to one collection take turns,
     batch by batch. Submitting a job over it does not wait."""
-    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+    _lock(session, collection)
     stored = {
         row.key: row
         for row in session.execute(
@@ -123,15 +123,23 @@ def add(
     return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows))
 
 
+def _lock(session: Session, collection: int) -> None:
+    """Wait for others that change this collection's documents. NotFoundError if it was removed meanwhile."""
+    mine = select(Collection.removed_at).where(Collection.id == collection).with_for_update(key_share=True)
+    row = session.execute(mine).one_or_none()
+    if row is None or row.removed_at is not None:
+        raise NotFoundError("the collection was removed meanwhile: add the documents again to make it anew")
+
+
 def texts(
     session: Session, ids: Sequence[int], *, with_text: bool = True
 ) -> Sequence[Row[int, str, str, str | None]]:
-    """(id, key, text, label) of the documents of these ids, in the order of their ids."""
+    """(id, key, text, label) of the documents of these ids that were not removed, in the order of their ids."""
     # The plain table, not the mapped class: with many rows, the mapper would take a large part of the time.
     document = Document.__table__.c
     body: ColumnElement[str] = document.text if with_text else literal("").label("text")
     query = select(document.id, document.key, body, document.label).order_by(document.id)
-    return session.execute(query.where(_among(document.id, ids))).all()
+    return session.execute(query.where(_among(document.id, ids), document.erased_at.is_(None))).all()
 
 
 def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -151,6 +159,12 @@ def stream(
         yield from texts(session, ordered[start : start + batch])
 
 
+def existing(session: Session, ids: Sequence[int]) -> list[int]:
+    """Those of these documents that were not removed, in the same order."""
+    removed = erased.among(session, ids) if erased.any_erased(session) else set()
+    return [id_ for id_ in ids if id_ not in removed]
+
+
 def count(session: Session, collection: int) -> int:
     """Latest documents of a collection."""
     counted = select(func.count()).where(Document.collection_id == collection, Document.is_latest)
@@ -162,7 +176,7 @@ def collections(session: Session) -> list[tuple[str, int]]:
     rows = session.execute(
         select(Collection.name, func.count(Document.id))
         .outerjoin(Document, (Document.collection_id == Collection.id) & Document.is_latest)
-        .where(Collection.files_of_id.is_(None))
+        .where(Collection.files_of_id.is_(None), Collection.removed_at.is_(None))
         .group_by(Collection.name)
         .order_by(Collection.name)
     )

@@ -19,7 +19,7 @@ from db.sql import each_id, one_of
 from db.tables import Chunk, Collection, Document, Job, Outcome
 
 #: After a collection's name. The space is one that no name of people's may hold.
-_SUFFIX = "\u00a0files"
+SUFFIX = "\u00a0files"
 #: Errors that say nothing about what is in a file: it is tried again when it is added again.
 PASSING = ("CANCELLED", "FILE_MISSING", "FILE_CHANGED", "FILE_UNREADABLE")
 
@@ -36,7 +36,7 @@ def collection_of(session: Session, target: int, *, create: bool = False) -> int
     ).one()
     found = session.scalar(known)
     if found is None:
-        made = Collection(name=f"{name}{_SUFFIX}", files_of_id=target)
+        made = Collection(name=f"{name}{SUFFIX}", files_of_id=target)
         session.add(made)
         session.flush()
         found = made.id

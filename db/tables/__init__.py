@@ -15,6 +15,7 @@ from db.tables.model import (
     ModelVersion,
 )
 from db.tables.quarantine import Release
+from db.tables.removal import Removal
 from db.tables.result import (
     Classification,
     DocumentVector,
@@ -62,6 +63,7 @@ __all__ = [
     "NeighbourTerm",
     "Outcome",
     "Release",
+    "Removal",
     "Run",
     "Schedule",
     "ShadowLabel",

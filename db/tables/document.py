@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -20,10 +22,13 @@ class Collection(Base):
     created_at: Mapped[CreatedAt]
     #: The collection that the texts of these files go to; None for a collection as people know it.
     files_of_id: Mapped[int | None] = mapped_column(ForeignKey("collection.id"), unique=True, index=True)
+    #: When it was removed (db.removal). The row stays as long as jobs refer to it, under another name.
+    removed_at: Mapped[datetime | None]
 
 
 class Document(Base):
-    """One version of one text. A changed text under the same key is a new row; old rows are never changed."""
+    """One version of one text. A changed text under the same key is a new row. A row is changed only once more, when it
+    is erased: nothing of the text is left then."""
 
     __tablename__ = "document"
     __table_args__ = (
@@ -46,6 +51,12 @@ class Document(Base):
             sqlite_where=text("is_latest = 1"),
             postgresql_where=text("is_latest"),
         ),
+        Index(
+            "ix_document_erased",
+            "id",
+            sqlite_where=text("erased_at IS NOT NULL"),
+            postgresql_where=text("erased_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -62,3 +73,6 @@ class Document(Base):
     #: "file:line" as read, for error messages.
     source: Mapped[str]
     added_at: Mapped[CreatedAt]
+    #: When its text was erased. Version 0 is a removed document, of which only the number is left; another one is an
+    #: old version whose retention time is over.
+    erased_at: Mapped[datetime | None]
