@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -9,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.documents import did_you_mean
 from db.errors import NotFoundError
+from db.results import Rows
 from db.tables import Collection, Document, Neighbour, NeighbourTerm
 
 
@@ -86,3 +89,21 @@ def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int,
     for row in session.execute(query):
         found.setdefault(row.neighbour_rank, []).append({"term": row.term, "weight": row.weight})
     return found
+
+
+def drop_terms(before: Mapping[str, Rows], after: dict[str, Rows]) -> None:
+    """The words that a document shares with a neighbour go with it: rows of `after`, where rows of `before` about some
+    neighbours are missing."""
+    terms = after.get(NeighbourTerm.__tablename__)
+    if terms is None or Neighbour.__tablename__ not in before:
+        return
+    kept = set(_pairs(after[Neighbour.__tablename__], "rank"))
+    values = [
+        row for row, pair in zip(terms.values, _pairs(terms, "neighbour_rank"), strict=True) if pair in kept
+    ]
+    after[NeighbourTerm.__tablename__] = replace(terms, values=values)
+
+
+def _pairs(rows: Rows, column: str) -> Iterator[tuple[int, int]]:
+    document, rank = rows.columns.index("document_id"), rows.columns.index(column)
+    return ((row[document], row[rank]) for row in rows.values)

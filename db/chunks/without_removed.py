@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from db import erased
+from db import erased, similar
 from db.results import Rows
 from db.states import ErrorCode
-from db.tables import Base, Document, Neighbour, NeighbourTerm
+from db.tables import Base, Document
 
 if TYPE_CHECKING:
     from db.chunks.claims import Written
@@ -51,7 +50,7 @@ def _without(written: Written, gone: set[int]) -> Written:
     outcomes = {*written.ok_ids, *(error[0] for error in written.errors)}
     errors += [(id_, ErrorCode.REMOVED, DETAIL) for id_ in sorted(outcomes & gone)]
     rows = {table: _kept(table, found, gone) for table, found in written.rows.items()}
-    _drop_terms(written.rows, rows)
+    similar.drop_terms(written.rows, rows)
     return replace(
         written,
         ok_ids=[id_ for id_ in written.ok_ids if id_ not in gone],
@@ -66,20 +65,3 @@ def _kept(table: str, rows: Rows, gone: set[int]) -> Rows:
     return replace(
         rows, values=[row for row in rows.values if not any(row[place] in gone for place in places)]
     )
-
-
-def _drop_terms(before: dict[str, Rows], after: dict[str, Rows]) -> None:
-    """The words that a document shares with a neighbour go with the neighbour."""
-    terms = after.get(NeighbourTerm.__tablename__)
-    if terms is None or Neighbour.__tablename__ not in before:
-        return
-    kept = set(_pairs(after[Neighbour.__tablename__], "rank"))
-    values = [
-        row for row, pair in zip(terms.values, _pairs(terms, "neighbour_rank"), strict=True) if pair in kept
-    ]
-    after[NeighbourTerm.__tablename__] = replace(terms, values=values)
-
-
-def _pairs(rows: Rows, column: str) -> Iterable[tuple[int, int]]:
-    document, rank = rows.columns.index("document_id"), rows.columns.index(column)
-    return ((row[document], row[rank]) for row in rows.values)

@@ -31,6 +31,7 @@ from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of
 from db.jobs.finishing import Count as Count
 from db.jobs.finishing import count_some as count_some
+from db.jobs.finishing import erase_notes as erase_notes
 from db.jobs.finishing import finish as finish
 from db.jobs.stopping import STEP_DOCUMENTS as STEP_DOCUMENTS
 from db.jobs.stopping import Part as Part

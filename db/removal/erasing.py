@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from db import erased, progress
+from db import erased, jobs
 from db.compare_and_set import n_changed
 from db.removal.choosing import Versions, versions
 from db.sql import now, one_of
@@ -197,21 +197,8 @@ def _in_jobs(ids: Sequence[int]) -> Any:
 
 
 def _erase_details(session: Session, ids: Sequence[int]) -> None:
-    """An error's detail may quote the text; so may the note of a job that failed as a whole."""
-    quoted = session.execute(
-        select(Job.id, Job.note, Outcome.error_code, Outcome.error_detail)
-        .join(Outcome, Outcome.job_id == Job.id)
-        .where(
-            one_of(Outcome.document_id, ids),
-            Outcome.error_detail.is_not(None),
-            Job.note.startswith(progress.FAILED, autoescape=True),
-        )
-        .distinct()
-    ).all()
-    for job_id, note, code, detail in quoted:
-        if f"{progress.FAILED}{code}: {detail}".startswith(note):
-            stays = f"{progress.FAILED}{code}: its document was removed"
-            session.execute(update(Job).where(Job.id == job_id, Job.note == note).values(note=stays))
+    """An error's detail may quote the text."""
+    jobs.erase_notes(session, ids)
     # The trigger that protects outcomes asks for this order.
     session.execute(update(Document).where(one_of(Document.id, ids)).values(erased_at=now()))
     detailed = (one_of(Outcome.document_id, ids), Outcome.error_detail.is_not(None))
