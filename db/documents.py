@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
 from sqlalchemy.orm import Session
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Session
 from db import bulk, erased
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
-from db.tables import Collection, Document
+from db.tables import Collection, Document, GivenLabel, Job, Outcome
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
@@ -181,6 +182,86 @@ def collections(session: Session) -> list[tuple[str, int]]:
         .order_by(Collection.name)
     )
     return [(name, n) for name, n in rows]
+
+
+def listing(session: Session, collection: int, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    """The latest documents of a collection, in the order in which they were added, without their texts."""
+    query = (
+        select(
+            Document.key.label("document_key"), Document.version, Document.body_chars, Document.label,
+            Document.source, Document.added_at,
+        )
+        .where(Document.collection_id == collection, Document.is_latest)
+        .order_by(Document.id)
+        .limit(limit)
+    )  # fmt: skip
+    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
+        yield dict(row)
+
+
+def facts(session: Session, key: str, collection: str | None = None) -> dict[str, Any]:
+    """All about one document, with its text, the numbers of its versions, the labels that people gave it, and its
+    outcomes, newest job first. NotFoundError if there is none of this key, or if several collections have one and none
+    is named."""
+    number = collection_of_key(session, key, collection)
+    row = (
+        session.execute(
+            select(
+                Collection.name.label("collection"), Document.key.label("document_key"), Document.version,
+                Document.body_chars, Document.label, Document.source, Document.added_at, Document.text,
+            )
+            .join(Collection, Collection.id == Document.collection_id)
+            .where(Document.collection_id == number, Document.key == key, Document.is_latest)
+        )
+        .mappings()
+        .one()
+    )  # fmt: skip
+    given = select(GivenLabel.label).where(
+        GivenLabel.collection_id == number, GivenLabel.document_key == key, GivenLabel.label.is_not(None)
+    )
+    outcomes = (
+        select(
+            Outcome.job_id.label("job"), Job.kind, Document.version.label("document_version"),
+            func.coalesce(Outcome.error_code, "ok").label("outcome"), Outcome.error_detail.label("detail"),
+            Outcome.written_at,
+        )
+        .join(Job, Job.id == Outcome.job_id)
+        .join(Document, Document.id == Outcome.document_id)
+        .where(Document.collection_id == number, Document.key == key)
+        .order_by(Outcome.job_id.desc())
+    )  # fmt: skip
+    found = dict(row)
+    text = found.pop("text")
+    return {
+        **found,
+        "given_labels": list(session.scalars(given.order_by(GivenLabel.rank))),
+        "outcomes": [dict(each) for each in session.execute(outcomes).mappings()],
+        "text": text,
+    }
+
+
+def collection_of_key(session: Session, key: str, collection: str | None) -> int:
+    """The one collection that has a document of this key."""
+    query = (
+        select(Collection.id, Collection.name)
+        .join(Document, Document.collection_id == Collection.id)
+        .where(Document.key == key, Document.is_latest.is_(True), Collection.files_of_id.is_(None))
+        .order_by(Collection.name)
+    )
+    if collection is not None:
+        collection_id(session, collection)
+        query = query.where(Collection.name == collection)
+    found = session.execute(query).all()
+    if not found:
+        where = f" in collection {collection!r}" if collection is not None else ""
+        hint = did_you_mean(session, key, collection) or "`docmill collections` lists what there is"
+        raise NotFoundError(f"there is no document {key!r}{where}: {hint}")
+    if len(found) > 1:
+        names = ", ".join(row.name for row in found)
+        raise NotFoundError(
+            f"several collections have a document {key!r} ({names}): choose with --collection"
+        )
+    return int(found[0].id)
 
 
 def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:

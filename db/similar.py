@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from db.documents import did_you_mean
-from db.errors import NotFoundError
+from db.documents import collection_of_key
 from db.results import Rows
 from db.tables import Collection, Document, Neighbour, NeighbourTerm
 
@@ -21,7 +20,7 @@ def neighbours(session: Session, key: str, collection: str | None, k: int) -> li
     newest = (
         select(Neighbour.job_id, Neighbour.document_id, Document.is_latest)
         .join(Document, Document.id == Neighbour.document_id)
-        .where(Document.collection_id == _collection(session, key, collection), Document.key == key)
+        .where(Document.collection_id == collection_of_key(session, key, collection), Document.key == key)
         .order_by(Document.version.desc(), Neighbour.job_id.desc())
         .limit(1)
     )
@@ -49,29 +48,6 @@ def neighbours(session: Session, key: str, collection: str | None, k: int) -> li
         {**row, "is_current": found.is_latest, "terms": terms.get(row["rank"], [])}
         for row in session.execute(query).mappings()
     ]
-
-
-def _collection(session: Session, key: str, collection: str | None) -> int:
-    """The one collection that has the document."""
-    query = (
-        select(Collection.id, Collection.name)
-        .join(Document, Document.collection_id == Collection.id)
-        .where(Document.key == key, Document.is_latest.is_(True))
-        .order_by(Collection.name)
-    )
-    if collection is not None:
-        query = query.where(Collection.name == collection)
-    found = session.execute(query).all()
-    if not found:
-        where = f" in collection {collection!r}" if collection is not None else ""
-        hint = did_you_mean(session, key, collection) or "`docmill collections` lists what there is"
-        raise NotFoundError(f"there is no document {key!r}{where}: {hint}")
-    if len(found) > 1:
-        names = ", ".join(row.name for row in found)
-        raise NotFoundError(
-            f"several collections have a document {key!r} ({names}): choose with --collection"
-        )
-    return int(found[0].id)
 
 
 def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int, list[dict[str, Any]]]:

@@ -10,6 +10,7 @@ from docmill.commands import (
     about,
     alive,
     checking,
+    collections,
     devices,
     documents,
     evaluating,
@@ -17,6 +18,7 @@ from docmill.commands import (
     jobs,
     kinds,
     labelling,
+    managing,
     models,
     output,
     processes,
@@ -51,13 +53,15 @@ def docmill(
 
 
 for command in (
-    documents.add, documents.collections, kinds.kinds, submitting.train, submitting.submit,
+    documents.add, kinds.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(managing.app, name="documents")
+app.add_typer(collections.app, name="collections")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(models.app, name="models")

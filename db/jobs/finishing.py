@@ -119,6 +119,6 @@ def erase_notes(session: Session, document_ids: Sequence[int]) -> None:
         .distinct()
     ).all()
     for job_id, note, code, detail in quoted:
-        if f"{progress.FAILED}{code}: {detail}".startswith(note):
+        if f"{progress.FAILED}{code}: {detail}".startswith(note or progress.FAILED):
             stays = f"{progress.FAILED}{code}: its document was removed"
             session.execute(update(Job).where(Job.id == job_id, Job.note == note).values(note=stays))

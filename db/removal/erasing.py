@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    FromClause,
     MetaData,
     String,
     Table,
@@ -145,7 +144,7 @@ def _models(session: Session, ids: Sequence[int]) -> Iterator[str]:
 
 def _rows(
     session: Session, collection: int, chosen: Versions
-) -> Iterator[tuple[FromClause, ColumnElement[bool]]]:
+) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     """The rows that are about these documents: each table with the condition."""
     ids = chosen.ids
     for table in tables_about_documents(session):
@@ -154,7 +153,8 @@ def _rows(
         else:
             yield table, tuple_(table.c.job_id, table.c.document_id).in_(_in_jobs(ids))
     of_key = one_of(GivenLabel.document_key, list(chosen.documents))
-    yield GivenLabel.__table__, (GivenLabel.collection_id == collection) & of_key
+    labels = Base.metadata.tables[GivenLabel.__tablename__]
+    yield labels, (GivenLabel.collection_id == collection) & of_key
 
 
 def tables_about_documents(session: Session) -> list[Table]:

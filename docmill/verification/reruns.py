@@ -31,7 +31,7 @@ from workers.running.foreground import PastJob
 from workers.settings import Settings, settings
 
 #: Outcomes that no runner gave: there is nothing to compare, and some of them would end this process.
-NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL)
+NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL, ErrorCode.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ def find(job_id: int, key: str) -> Found:
             .where(
                 Document.collection_id == job.collection_id,
                 Document.key == key,
+                Document.erased_at.is_(None),
                 exists(select(Chunk.id).join(in_chunk, id_ == Document.id).where(Chunk.job_id == job_id)),
             )
             .limit(1)
@@ -87,7 +88,9 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
         job = PastJob.from_row(row)
         outcomes = select(Outcome.document_id, Outcome.error_code).where(Outcome.job_id == job_id)
         codes = {row.document_id: row.error_code for row in session.execute(outcomes)}
-        comparable = sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
+        comparable = documents.existing(
+            session, sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
+        )
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
         texts = [kinds.Document(t.id, t.key, t.text, t.label) for t in documents.stream(session, chosen)]
         stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}

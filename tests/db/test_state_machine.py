@@ -1,5 +1,5 @@
-"""Any order of claims, writes, deaths, cancels, pauses, resumes, retries and removals: hypothesis looks for one that loses
-or repeats a document. Time passes when the machine says so, by moving the leases in the store."""
+"""Any order of claims, writes, deaths, cancels, pauses, resumes, retries and removals: hypothesis looks for one that
+loses or repeats a document. Time passes when the machine says so, by moving the leases in the store."""
 
 from __future__ import annotations
 
