@@ -23,6 +23,7 @@ A job that has no document left to run is finished, even if every document faile
 by db.chunks alone.
 """
 
+from db.jobs.changing import forget_runs as forget_runs
 from db.jobs.changing import open_waiting as open_waiting
 from db.jobs.changing import pause as pause
 from db.jobs.changing import resume as resume

@@ -142,9 +142,7 @@ def _models(session: Session, ids: Sequence[int]) -> Iterator[str]:
     return (f"{name}@{version}" for name, version in session.execute(query))
 
 
-def _rows(
-    session: Session, collection: int, chosen: Versions
-) -> Iterator[tuple[Table, ColumnElement[bool]]]:
+def _rows(session: Session, collection: int, chosen: Versions) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     """The rows that are about these documents: each table with the condition."""
     ids = chosen.ids
     for table in tables_about_documents(session):

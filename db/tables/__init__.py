@@ -32,6 +32,7 @@ from db.tables.result import (
     SummaryScore,
     SummarySentence,
 )
+from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
 from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
@@ -62,8 +63,11 @@ __all__ = [
     "Neighbour",
     "NeighbourTerm",
     "Outcome",
+    "Pruned",
     "Release",
     "Removal",
+    "RetentionPass",
+    "RetentionPolicy",
     "Run",
     "Schedule",
     "ShadowLabel",

@@ -85,7 +85,7 @@ def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
     """Whether the files of every model version exist; their contents are checked when a worker loads them."""
     folder = now_settings.models_path
     with store.read() as session:
-        versions = model_versions.listing(session)
+        versions = [each for each in model_versions.listing(session) if each["pruned_at"] is None]
     n_bad = 0
     for version in versions:
         if missing := _missing_file(folder / version["path"]):
