@@ -23,6 +23,7 @@ from docmill.commands import (
     output,
     processes,
     quarantine,
+    retention,
     schedules,
     similar,
     sql,
@@ -66,6 +67,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")
+app.add_typer(retention.app, name="retention")
 app.add_typer(store.app, name="db")
 
 

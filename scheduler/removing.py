@@ -78,7 +78,7 @@ def remove(store: Store, chosen: Chosen, tell: Tell | None = None) -> Removed:
         unknown = _unknown(session, chosen)
     try:
         found = _Batches(store, chosen, tell).run()
-        sweep(store)
+        sweep(store, at_least=found.n_versions > 0)
     finally:
         _empty_log(store)
     return Removed(found, jobs, unknown, done=True)
@@ -101,11 +101,12 @@ def remove_collection(store: Store, name: str, tell: Tell | None = None, *, real
         removed = replace(removed, found=removed.found + more.found)
 
 
-def sweep(store: Store) -> None:
-    """End every removal whose batches are done: lists of neighbours that name a removed document."""
+def sweep(store: Store, *, at_least: bool = False, older_than: float = 0) -> None:
+    """Delete neighbours that name a removed document, and end the removals that wait for it: those that began so many
+    seconds ago. With `at_least`, even if none waits."""
     with store.read() as session:
-        waiting = removal.unfinished(session)
-    if not waiting:
+        waiting = removal.unfinished(session, older_than)
+    if not waiting and not at_least:
         return
     place: Place | None = Place()
     while place is not None:

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 
 from db.retention import chunks, models, outcomes, passes, runs, texts
 from db.retention.passes import Stored
-from db.retention.policy import Policy, parse
+from db.retention.policy import Policy
+from db.retention.policy import parse as parse
 from db.retention.steps import Place, Sort, Step, some_job_runs
 from db.store import Store, is_lock_timeout
 from scheduler import removing
@@ -32,6 +33,8 @@ _FIRST, _LEAST, _MOST = 500, 50, 5_000
 STEP_SECONDS = 0.1
 #: How long a step waits for rows that somebody else has.
 _LOCK_SECONDS = 0.5
+#: A removal that began so long ago and has not ended was interrupted.
+_ABANDONED_SECONDS = 3_600.0
 #: Where the policy of the store comes from, in messages about it.
 STORED = "the policy of the store"
 
@@ -86,7 +89,7 @@ class Pass:
             if self._stopping.is_set():
                 return
         self._delete_what_is_left()
-        removing.sweep(self._store)
+        removing.sweep(self._store, older_than=_ABANDONED_SECONDS)
         with self._store.write() as session:
             passes.note(session, number, counts, ended=True)
 

@@ -33,9 +33,10 @@ def start(session: Session, collection: int) -> int:
     return int(session.scalars(made).one())
 
 
-def unfinished(session: Session) -> list[int]:
-    """Removals that were interrupted before their end, or still run."""
-    return list(session.scalars(select(Removal.id).where(Removal.ended_at.is_(None)).order_by(Removal.id)))
+def unfinished(session: Session, older_than: float = 0) -> list[int]:
+    """Removals that began so many seconds ago, and were interrupted before their end or still run."""
+    began = Removal.started_at <= now(-older_than)
+    return list(session.scalars(select(Removal.id).where(Removal.ended_at.is_(None), began)))
 
 
 def sweep_some(session: Session, after: Place, limit: int = STEP_ROWS) -> Place | None:

@@ -12,7 +12,7 @@ from db.tables.base import Base, CreatedAt, Id
 
 class Removal(Base):
     """One removal from one collection. The batches count what they removed; it ends when no list of neighbours names a
-    removed document any more. One that was interrupted is ended by the next removal, or by a scheduler."""
+    removed document any more. One that was interrupted is ended by the next removal, or the next pass of retention."""
 
     __tablename__ = "removal"
 

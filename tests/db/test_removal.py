@@ -299,7 +299,7 @@ def test_the_sweep_of_a_removal_that_was_killed_is_made_up_for(
     assert sql(store, "SELECT count(*) FROM neighbour") == [(0,)]
 
 
-def _killed(_: Store) -> None:
+def _killed(*_: Any, **__: Any) -> None:
     raise KeyboardInterrupt
 
 

@@ -92,12 +92,12 @@ def _count_on_postgresql() -> None:
 
 def _count_on_sqlite() -> None:
     op.execute("DROP TRIGGER outcome_no_delete")
-    op.execute(
-        "CREATE TRIGGER outcome_no_delete BEFORE DELETE ON outcome "
-        "WHEN NOT EXISTS (SELECT 1 FROM pruned p JOIN job j ON j.id = p.job_id "
-        "WHERE p.job_id = OLD.job_id AND p.is_open AND j.state IN ('finished', 'cancelled')) "
-        f"BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END"
-    )
+    op.execute(f"""
+        CREATE TRIGGER outcome_no_delete BEFORE DELETE ON outcome
+        WHEN NOT EXISTS (SELECT 1 FROM pruned p JOIN job j ON j.id = p.job_id
+                         WHERE p.job_id = OLD.job_id AND p.is_open AND j.state IN ('finished', 'cancelled'))
+        BEGIN SELECT RAISE(ABORT, '{_REFUSAL}'); END
+    """)  # noqa: S608 (our own words)
     op.execute(
         "CREATE TRIGGER outcome_is_counted AFTER DELETE ON outcome "
         "BEGIN UPDATE pruned SET n_ok = n_ok + (OLD.state = 'ok'), n_error = n_error + (OLD.state = 'error') "
