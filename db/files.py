@@ -8,7 +8,7 @@ no kind of job that reads them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import exists, func, select, true
 from sqlalchemy.orm import Session
@@ -72,7 +72,7 @@ def register(session: Session, files: int, batch: Sequence[NewDocument], kind: s
     # Under the lock that `add` took: nobody adds to this collection now.
     states = _states(session, files, batch, kind).values()
     return Registered(
-        Added(added.n_new, added.n_changed - len(moved), added.n_unchanged + len(moved)),
+        replace(added, n_changed=added.n_changed - len(moved), n_unchanged=added.n_unchanged + len(moved)),
         unread=[state.id for state in states if state.is_to_be_read],
         read=[state.id for state in states if state.is_read],
         failed={state.id: state.failed_in for state in states if state.failed_in and not state.is_read},

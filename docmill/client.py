@@ -84,11 +84,12 @@ class Job:
         with only_docmill_errors(), self._store().write() as session:
             jobs.stop(session, self.id, "CANCELLED", "the job was cancelled")
 
-    def retry(self) -> Job:
-        """A new job over the latest versions of the documents that failed. NothingToDoError if none did,
-        ConflictError if this job has not ended."""
+    def retry(self, where: str | None = None) -> Job:
+        """A new job over the latest versions of the documents that failed, of those that the selection `where` means,
+        if it is given. The selection of this job is evaluated anew. NothingToDoError if none did, ConflictError if
+        this job has not ended."""
         with only_docmill_errors(), self._store().write() as session:
-            found = requests.retry(session, self.id)
+            found = requests.retry(session, self.id, where=where)
         return Job(found.job_id, found.n_documents, found.created, self._store)
 
 
@@ -141,6 +142,7 @@ class Client:
         tell: Tell | None = None,
     ) -> Report:
         """As `add`, for dictionaries with `id`, `text` and, for training, `label`; `options` names other fields.
+        All others are metadata.
         What cannot be stored is in `Report.bad` with the number of the record, from 1."""
         with only_docmill_errors():
             return adding.add_records(self._made, records, collection=collection, options=options, tell=tell)
@@ -156,19 +158,21 @@ class Client:
         key: str | None = None,
         after: int | None = None,
         only_new: bool = False,
+        where: str | None = None,
     ) -> Job:
         """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
         exactly one outcome. The same `key` twice is one job.
 
         `model` is NAME, NAME@VERSION or NAME@ALIAS; for a kind that trains, the name of the new model. `after` is
         the number of a job that has to finish first. `only_new` takes only documents that no job like this one has
-        given a result.
+        given a result. `where` takes only those whose metadata it selects:
+        "published >= '2026-01-01' and company = 'X'".
 
-        Raises InvalidRequestError for an unknown kind or parameter, NotFoundError for an unknown collection or
+        Raises InvalidRequestError for an unknown kind, parameter or field, NotFoundError for an unknown collection or
         model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
         take.
         """
-        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
+        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new, where)
         with only_docmill_errors(), self._store().write() as session:
             found = requests.submit(session, request)
         return Job(found.job_id, found.n_documents, found.created, self._store)
@@ -305,6 +309,7 @@ def submit(
     key: str | None = None,
     after: int | None = None,
     only_new: bool = False,
+    where: str | None = None,
 ) -> Job:
     """`Client.submit` on the store of the settings."""
     return _default.submit(
@@ -316,6 +321,7 @@ def submit(
         key=key,
         after=after,
         only_new=only_new,
+        where=where,
     )
 
 

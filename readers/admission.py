@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar
 
 from readers import label_text
+from readers.metadata import Cleaning
 from readers.normalization import nfc
 from readers.options import ReadOptions
-from readers.records import Record, RefusedError
+from readers.records import Notice, Record, RefusedError
 
 MAX_KEY_CHARS = 512
 #: Maximum number of labels of a document.
@@ -25,8 +27,10 @@ T = TypeVar("T", covariant=True)
 class Admits(Protocol[T]):
     """Turns a record that a reader has found into a document, or into the label of a document."""
 
-    def record(self, key: object, text: object, label: object, source: str) -> T:
-        """The result; raises RefusedError."""
+    def record(
+        self, key: object, text: object, label: object, source: str, meta: Mapping[str, Any] | None = None
+    ) -> T:
+        """The result; raises RefusedError. `meta` has the fields of the record that are to be kept."""
 
 
 class Admission:
@@ -37,16 +41,24 @@ class Admission:
         # 64-bit hashes with a random key per process: among a million keys, the probability of a collision is 1 in 30
         # million, and then the later document is reported, not lost silently.
         self._seen: set[int] = set()
+        self._cleaning = Cleaning()
 
-    def record(self, key: object, text: object, label: object, source: str) -> Record:
+    def record(
+        self, key: object, text: object, label: object, source: str, meta: Mapping[str, Any] | None = None
+    ) -> Record:
         """The document, normalised; raises RefusedError."""
-        checked = Record(read_key(key), self._text(text), read_label(label), source)
+        kept = None if meta is None else self._cleaning.clean(meta, source)
+        checked = Record(read_key(key), self._text(text), read_label(label), source, kept)
         digest = hash(checked.key)
         if digest in self._seen:
             detail = "an earlier document has the same key: only the first one is used"
             raise RefusedError("DUPLICATE_KEY", detail)
         self._seen.add(digest)
         return checked
+
+    def notices(self) -> Iterator[Notice]:
+        """What was left out of the metadata so far."""
+        return self._cleaning.notices()
 
     def _text(self, text: object) -> str:
         if not isinstance(text, str):

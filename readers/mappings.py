@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from readers import field_paths
+from readers import field_paths, metadata
 from readers.admission import Admission
 from readers.options import ReadOptions
-from readers.records import BadRecord, Record, RefusedError, shown
+from readers.records import BadRecord, Notice, Record, RefusedError, shown
 
 #: The source in reports; the line is the number of the record, from 1.
 SOURCE = "records"
 
 
 def read_mappings(
-    records: Iterable[Mapping[str, Any]], options: ReadOptions | None = None
+    records: Iterable[Mapping[str, Any]],
+    options: ReadOptions | None = None,
+    notice: Callable[[Notice], None] | None = None,
 ) -> Iterator[Record | BadRecord]:
     """A document for each record, or a report with its number. The fields are those of the options: `id`, `text` and
-    `label` unless others are named. Every record needs a key."""
+    `label` unless others are named; all others are metadata. Every record needs a key. `notice` is called at the end
+    with what was left out of the metadata."""
     options = options or ReadOptions()
     admission = Admission(options)
+    taken = (options.key_field, options.text_field, options.label_field)
     for number, given in enumerate(records, start=1):
         key: object = None
         try:
             fields = _fields(given)
             key = _value(fields, options.key_field, "MISSING_KEY")
             text = _value(fields, options.text_field, "MISSING_TEXT")
-            yield admission.record(key, text, _label(fields, options.label_field), f"{SOURCE}:{number}")
+            label = _label(fields, options.label_field)
+            meta = metadata.chosen(fields, taken, options.meta_choice)
+            yield admission.record(key, text, label, f"{SOURCE}:{number}", meta)
         except RefusedError as refused:
             yield refused.at(SOURCE, number, key)
+    if notice is not None:
+        for left_out in admission.notices():
+            notice(left_out)
 
 
 def _fields(given: object) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from readers import field_paths
+from readers import field_paths, metadata
 
 MIB = 1024 * 1024
 
@@ -54,6 +55,9 @@ class ReadOptions:
     needs_key: bool = False
     #: The option of the command for the text field, for messages.
     text_option: str = "--text-field"
+    #: The other fields that are kept as metadata: True for all, False for none, or which: names of fields, or fields
+    #: by the name that they get ({"date": "published"}). A field may be a path, as the text's.
+    meta: bool | str | Iterable[str | tuple[str, str]] | Mapping[str, str] = True
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -66,7 +70,13 @@ class ReadOptions:
         for name in ("max_text_bytes", "max_line_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        object.__setattr__(self, "meta", metadata.choice_of(self.meta))
         field_paths.check(self.key_field, self.text_field)
+
+    @property
+    def meta_choice(self) -> metadata.Choice:
+        """`meta`, as it was checked."""
+        return self.meta  # type: ignore[return-value]
 
     @property
     def key_is_needed(self) -> bool:

@@ -28,7 +28,11 @@ def read(
     asked about each file that has none of the formats here, whatever its name.
     """
     options = options or ReadOptions()
-    return records(paths, options, Admission(options), notice, takes)
+    admission = Admission(options)
+    yield from records(paths, options, admission, notice, takes)
+    for left_out in admission.notices():
+        if notice is not None:
+            notice(left_out)
 
 
 def records(

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterator
 
 from readers import admission as checks
-from readers import dialects, encodings
+from readers import dialects, encodings, metadata
 from readers.admission import Admits, T
 from readers.decoding import decode
 from readers.dialects import Dialect
+from readers.file_facts import file_facts
 from readers.files import DocumentFile
 from readers.options import DEFAULT_KEY_FIELD, ReadOptions
 from readers.records import BadRecord, Notice, RefusedError, shown
@@ -35,7 +36,8 @@ def read_txt(
         if len(data) > options.max_text_bytes:
             raise checks.too_long(options.max_text_bytes)
         text = decode(data, stream, "file").replace("\r\n", "\n")
-        yield admission.record(file.name, text, None, file.shown)
+        facts = metadata.chosen(file_facts(file.path), (), options.meta_choice)
+        yield admission.record(file.name, text, None, file.shown, facts)
     except RefusedError as refused:
         yield refused.at(file.shown, None, file.name)
 

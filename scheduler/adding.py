@@ -35,10 +35,12 @@ class Report:
     notices: Sequence[Notice] = ()
     #: The files that a job makes documents of.
     files: FilesReport = field(default_factory=FilesReport)
+    #: Documents whose metadata changed, and nothing else: their results stand.
+    n_meta_changed: int = 0
 
     @property
     def n_good(self) -> int:
-        return self.n_new + self.n_changed + self.n_unchanged + self.files.n_files
+        return self.n_new + self.n_changed + self.n_unchanged + self.n_meta_changed + self.files.n_files
 
 
 #: Called after each batch with what is stored and the number of bad records so far.
@@ -86,7 +88,9 @@ def add_records(
     tell: Tell | None = None,
 ) -> Report:
     """As `add`, for records from Python. Their fields are checked like those of a file."""
-    return _add(make, read_mappings(records, options or ReadOptions()), collection, [], tell, [])
+    notices: list[Notice] = []
+    found = read_mappings(records, options or ReadOptions(), notices.append)
+    return _add(make, found, collection, notices, tell, [])
 
 
 def check_collection_name(name: str) -> None:
@@ -114,7 +118,9 @@ def _add(
         added += _store(store, collection_id, batch)
         if tell is not None:
             tell(added, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
+    return Report(
+        added.n_new, added.n_changed, added.n_unchanged, bad, notices, n_meta_changed=added.n_meta_changed
+    )
 
 
 def _good(
@@ -123,7 +129,7 @@ def _good(
     for record in found:
         if isinstance(record, Record):
             markup.look(record)
-            yield NewDocument(record.key, record.text, record.label, record.source)
+            yield NewDocument(record.key, record.text, record.label, record.source, meta=record.meta)
         else:
             bad.append(record)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import documents, removal
+from db import documents, removal, where
 from db.files import collection_of
 from db.removal import Chosen, Found, Place
 from db.states import ENDED
@@ -55,6 +55,12 @@ class Removed:
 def of_keys(session: Session, collection: str, keys: Sequence[str]) -> Chosen:
     """The documents of these keys, each once."""
     return Chosen(documents.collection_id(session, collection), keys=list(dict.fromkeys(keys)))
+
+
+def of_selection(session: Session, collection: str, selection: str) -> Chosen:
+    """The documents whose metadata a selection means (db.where). ValueError for one that cannot be understood."""
+    number = documents.collection_id(session, collection)
+    return Chosen(number, where=(where.where(session, selection, number),))
 
 
 def plan(store: Store, chosen: Chosen, tell: Tell | None = None) -> Removed:

@@ -218,5 +218,6 @@ def _erase_documents(session: Session, ids: Sequence[int]) -> None:
         "content_hash": b"",
         "body_chars": 0,
         "source": "",
+        "meta": {},
     }
     n_changed(session, update(Document).where(one_of(Document.id, ids)).values(values))

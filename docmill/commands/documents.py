@@ -15,7 +15,10 @@ from docmill.commands.file_options import (
     Encoding,
     KeyField,
     LabelField,
+    MetaFields,
+    NoMeta,
     TextField,
+    meta_choice,
     read_options,
     say_bad,
     say_notices,
@@ -46,6 +49,8 @@ def add(
     text_field: TextField = None,
     label_field: LabelField = None,
     delimiter: Delimiter = None,
+    meta: MetaFields = None,
+    no_meta: NoMeta = False,
     parameter: Annotated[
         list[str] | None,
         typer.Option(
@@ -74,7 +79,9 @@ def add(
     Texts (.txt), JSON (.json, .jsonl) and tables (.csv, .tsv), also with .gz, are read at once. PDF, HWP, office files,
     web pages, mails and archives are registered, and workers make documents of them: an extract job is submitted over
     those that were not extracted before.
-    Unchanged documents are skipped; changed ones become a new version. Bad records are listed with file and line, and
+    Unchanged documents are skipped; changed ones become a new version. The other fields of a record, and what is known
+    of a file (path, size, pages, ...), are kept as metadata; where only that has changed, it is replaced, and results
+    stand. Bad records are listed with file and line, and
     the others are added; the exit status is then 3, or 1 if nothing could be added. The encoding and the delimiter of
     a file are printed if they were detected.
 
@@ -86,6 +93,7 @@ def add(
         text_field=text_field,
         label_field=label_field,
         delimiter=delimiter,
+        meta=meta_choice(meta, none=no_meta),
     )
     from docmill.commands.adding_files import follow_extraction, report_files
     from scheduler.files import KIND
@@ -105,6 +113,7 @@ def add(
 
 def _as_json(collection: str, found: Report) -> dict[str, Any]:
     counts = {"new": found.n_new, "changed": found.n_changed, "unchanged": found.n_unchanged}
+    counts["metadata_changed"] = found.n_meta_changed
     return {
         "collection": collection,
         **counts,
@@ -157,6 +166,8 @@ def _interrupted(collection: str, stored: Added) -> str:
 def report(collection: str, found: Report, tell: Callable[[str], None] = say) -> None:
     """Print the counts, the notices and the bad records."""
     parts = [f"{found.n_new:,} new", f"{found.n_changed:,} changed", f"{found.n_unchanged:,} unchanged"]
+    if found.n_meta_changed:
+        parts.append(f"{found.n_meta_changed:,} with new metadata")
     say_notices(found.notices)
     tell(f"{collection}: {', '.join(parts)}" + (f", {len(found.bad):,} bad" if found.bad else ""))
     say_bad(found.bad, "; --json lists them all")

@@ -59,10 +59,12 @@ def status(
         print_json(rows if job is None else rows[0])
         return
     columns = (
-        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "created", "note",
+        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "where", "created", "note",
     )  # fmt: skip
     rows = [_status_row(each, in_the_way.get(each.job_id)) for each in found]
-    print_table(rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created",))
+    print_table(
+        rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created", "where")
+    )
 
 
 def results(
@@ -155,7 +157,7 @@ def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     return {
         "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.shown_state, "done": done,
         "ok": p.n_ok, "errors": p.n_failed, "cancelled": p.n_cancelled or None, "model": model,
-        "created": p.created_at, "note": obstacle or p.note,
+        "where": p.where_clause, "created": p.created_at, "note": obstacle or p.note,
     }  # fmt: skip
 
 
