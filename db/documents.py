@@ -240,14 +240,20 @@ def collections(session: Session) -> list[tuple[str, int]]:
     return [(name, n) for name, n in rows]
 
 
-def listing(session: Session, collection: int, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
-    """The latest documents of a collection, in the order in which they were added, without their texts."""
+def listing(
+    session: Session, collection: int, where: str | None = None, *, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The latest documents of a collection, those that a selection means (db.where) or all, in the order in which they
+    were added, without their texts."""
+    from db.where import where as selected
+
+    conditions = () if where is None else (selected(session, where, collection),)
     query = (
         select(
             Document.key.label("document_key"), Document.version, Document.body_chars, Document.label,
             Document.source, Document.added_at,
         )
-        .where(Document.collection_id == collection, Document.is_latest)
+        .where(Document.collection_id == collection, Document.is_latest, *conditions)
         .order_by(Document.id)
         .limit(limit)
     )  # fmt: skip

@@ -201,23 +201,31 @@ class Client:
         with only_docmill_errors():
             labelling.set_label(self._store(), key, label, collection)
 
-    def documents(self, collection: str, *, limit: int | None = None) -> Iterator[dict[str, Any]]:
+    def documents(
+        self, collection: str, *, where: str | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
         """The documents of a collection in their latest versions, without their texts: `document_key`, `version`,
-        `body_chars`, `label`, `source`, `added_at`."""
+        `body_chars`, `label`, `source`, `added_at`. With `where`, those whose metadata it selects."""
         with only_docmill_errors(), self._store().read() as session:
             number = documents.collection_id(session, collection)
-            yield from documents.listing(session, number, limit=limit)
+            yield from documents.listing(session, number, where, limit=limit)
 
     def remove(
-        self, *keys: str, collection: str, dry_run: bool = True, tell: TellRemoved | None = None
+        self,
+        *keys: str,
+        collection: str,
+        where: str | None = None,
+        dry_run: bool = True,
+        tell: TellRemoved | None = None,
     ) -> Removed:
-        """Remove documents for good, in all versions, with their labels and results; outcomes of jobs stay. Unless
-        `dry_run` is False, nothing is changed, and the answer says what would be removed. After an interruption, the
-        same call removes the rest. Keys that do not exist are in `Removed.unknown`."""
+        """Remove documents for good, in all versions, with their labels and results; outcomes of jobs stay. `keys` says
+        which, or `where`: those whose metadata it selects. Unless `dry_run` is False, nothing is changed, and the
+        answer says what would be removed. After an interruption, the same call removes the rest. Keys that do not
+        exist are in `Removed.unknown`. InvalidRequestError without keys and `where`, or with both."""
         with only_docmill_errors():
             store = self._store()
             with store.read() as session:
-                chosen = removing.of_keys(session, collection, keys)
+                chosen = removing.chosen(session, collection, keys, where)
             return (removing.plan if dry_run else removing.remove)(store, chosen, tell)
 
     def remove_collection(

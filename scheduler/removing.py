@@ -52,15 +52,20 @@ class Removed:
     done: bool = False
 
 
-def of_keys(session: Session, collection: str, keys: Sequence[str]) -> Chosen:
-    """The documents of these keys, each once."""
-    return Chosen(documents.collection_id(session, collection), keys=list(dict.fromkeys(keys)))
-
-
-def of_selection(session: Session, collection: str, selection: str) -> Chosen:
-    """The documents whose metadata a selection means (db.where). ValueError for one that cannot be understood."""
+def chosen(session: Session, collection: str, keys: Sequence[str], selection: str | None = None) -> Chosen:
+    """The documents of these keys, or those whose metadata a selection means (db.where). ValueError for a selection
+    that cannot be understood, and for neither or both."""
     number = documents.collection_id(session, collection)
-    return Chosen(number, where=(where.where(session, selection, number),))
+    if keys and selection is not None:
+        raise ValueError("say which documents by their keys or by a selection, not by both")
+    if selection is not None:
+        return Chosen(number, where=(where.where(session, selection, number),))
+    if not keys:
+        raise ValueError(
+            "say which documents to remove: keys, or a selection; "
+            f"`docmill collections remove {collection}` removes all of them"
+        )
+    return Chosen(number, keys=list(dict.fromkeys(keys)))
 
 
 def plan(store: Store, chosen: Chosen, tell: Tell | None = None) -> Removed:

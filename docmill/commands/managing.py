@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from docmill.commands.options import Format, Json, Key, Limit, Yes
+from docmill.commands.options import Format, Json, Key, Limit, Where, Yes
 from docmill.commands.output import (
     console,
     print_csv,
@@ -38,6 +38,7 @@ _COLUMNS = ("document_key", "version", "body_chars", "label", "source", "added_a
 @app.command(name="list")
 def list_(
     collection: Of,
+    where: Where = None,
     format: Annotated[
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
@@ -53,7 +54,7 @@ def list_(
     with store().read() as session:
         number = documents.collection_id(session, collection)
         most = 50 if limit is None and format == Format.TABLE else limit
-        rows = documents.listing(session, number, limit=most)
+        rows = documents.listing(session, number, where, limit=most)
         if format == Format.CSV:
             print_csv(rows)
         elif format == Format.JSONL:
@@ -65,7 +66,7 @@ def list_(
                 f"{collection} has no documents: docmill add PATHS --collection {collection}",
                 spare=("source", "added_at", "version"),
             )
-            n = documents.count(session, number)
+            n = documents.count(session, number) if where is None else 0
             if most is not None and most < n:
                 say(f"{most:,} of {n:,} documents: --limit N shows more, --format jsonl all")
 
@@ -117,6 +118,7 @@ def remove(
         str | None,
         typer.Option("--keys", metavar="FILE", help="A file with one key per line; - for standard input."),
     ] = None,
+    where: Where = None,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
@@ -136,13 +138,8 @@ def remove(
     from scheduler.store import store
 
     asked = [*_checked(keys or [], "argument"), *(_from_file(key_file) if key_file is not None else ())]
-    if not asked:
-        raise ValueError(
-            "say which documents: keys, or --keys FILE; "
-            f"`docmill collections remove {collection}` removes all of them"
-        )
     with store().read() as session:
-        chosen = removing.of_keys(session, collection, asked)
+        chosen = removing.chosen(session, collection, asked, where)
     with telling(yes, quiet=json) as tell:
         removed = (removing.remove if yes else removing.plan)(store(), chosen, tell)
     report_removed(collection, removed, json=json)

@@ -51,6 +51,21 @@ def test_documents_are_removed_by_key_file_and_standard_input(shell: Shell, tmp_
     assert "has no documents" in shell("documents", "list", "--collection", "inbox").out
 
 
+def test_documents_are_removed_by_their_metadata(shell: Shell) -> None:
+    with Client() as client:
+        client.add_records(
+            ({"id": f"k{i}", "text": "t", "year": 2020 + i} for i in range(4)), collection="inbox"
+        )
+        words = ("--collection", "inbox", "--where", "year >= 2022")
+        assert len(shell("documents", "list", *words, "--format", "jsonl").lines) == 2
+        assert "2 documents would be removed" in shell("documents", "remove", *words).out
+        assert "not by both" in shell("documents", "remove", "k0", *words, status=2).err
+        shell("documents", "remove", *words[:3], "year >", status=2)
+        shell("documents", "remove", *words, "--yes")
+        assert [row["document_key"] for row in client.documents("inbox", where="year > 0")] == ["k0", "k1"]
+        assert client.remove(collection="inbox", where="year = 2020", dry_run=False).found.n_documents == 1
+
+
 def test_what_cannot_be_removed_is_named(shell: Shell, tmp_path: Path) -> None:
     shell.texts("one")
     said = shell("documents", "remove", "k0", "nobody", "--collection", "inbox", status=3)

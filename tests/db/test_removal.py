@@ -38,13 +38,13 @@ SECRET = "Geheimnis-7431"
 
 def _remove(store: Store, keys: list[str], collection: str = "news") -> removing.Removed:
     with store.read() as session:
-        chosen = removing.of_keys(session, collection, keys)
+        chosen = removing.chosen(session, collection, keys)
     return removing.remove(store, chosen)
 
 
 def _plan(store: Store, keys: list[str], collection: str = "news") -> removing.Removed:
     with store.read() as session:
-        return removing.plan(store, removing.of_keys(session, collection, keys))
+        return removing.plan(store, removing.chosen(session, collection, keys))
 
 
 def _holding(store: Store, words: str) -> list[str]:
@@ -311,7 +311,7 @@ def test_an_interrupted_removal_goes_on(store: Store, monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     with store.read() as session:
-        chosen = removing.of_keys(session, "news", [f"k{i}" for i in range(60)])
+        chosen = removing.chosen(session, "news", [f"k{i}" for i in range(60)])
     with pytest.raises(KeyboardInterrupt):
         removing.remove(store, chosen, interrupt)
     ((left,),) = sql(store, "SELECT count(*) FROM document WHERE version > 0")
