@@ -158,7 +158,7 @@ def _sorts(policy: Policy) -> Iterator[Sort]:
     if policy.models is not None:
         yield _of(models.step, policy.models)
     if policy.models is not None or policy.vectors is not None:
-        yield _of(models.vectors_step, policy.vectors)
+        yield _of(models.vectors_step, models.Rules(policy.vectors, policy.models))
     if policy.documents is not None:
         yield _of(texts.step, policy.documents)
     if policy.runs is not None:

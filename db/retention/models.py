@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Table, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db import results
@@ -20,16 +21,17 @@ from db.states import ENDED
 from db.tables import Base, Job, Model, ModelAlias, ModelVersion, Schedule
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What decides about vectors."""
+
+    vectors: OfVectors | None
+    models: OfVersions | None
+
+
 def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really: bool) -> Step:  # noqa: ARG001
     """The next version that may go."""
-    newer = aliased(ModelVersion)
-    n_newer = (
-        select(func.count())
-        .where(newer.model_id == ModelVersion.model_id, newer.version > ModelVersion.version)
-        .scalar_subquery()
-    )
-    old = (ModelVersion.created_at < now(-rule.older_than), n_newer >= rule.keep_last)
-    version = _next(session, after, *old)
+    version = _next(session, after, *_is_old(rule))
     if version is None:
         return Step()
     if really:
@@ -41,14 +43,26 @@ def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really
         session.execute(pruned.values(pruned_at=now()))
     elif _is_named(session, version):
         return Step(next=Place(version.id))
-    return Step(Counter({"model versions": 1}), Place(version.id), (version.path,) if really else ())
+    counts = Counter({"model versions": 1})
+    for table in _kept():
+        mine = table.c.model_version_id == version.id
+        counts[f"rows of {table.name}"] += (
+            session.scalar(select(func.count()).select_from(table).where(mine)) or 0
+        )
+    return Step(+counts, Place(version.id), (version.path,) if really else ())
 
 
-def vectors_step(session: Session, rule: OfVectors | None, after: Place, limit: int, *, really: bool) -> Step:
-    """Some vectors of one model version: of one that is pruned, or (with a rule) of one that is not in use."""
+def vectors_step(session: Session, rules: Rules, after: Place, limit: int, *, really: bool) -> Step:
+    """Some vectors of one model version: of one that is pruned, whose vectors are counted already, or of one that is
+    not in use."""
     is_free: ColumnElement[bool] = ModelVersion.pruned_at.is_not(None)
-    if rule is not None:
-        is_free = or_(is_free, ~_is_needed() & (ModelVersion.created_at < now(-rule.older_than)))
+    if rules.vectors is not None:
+        is_old = ModelVersion.created_at < now(-rules.vectors.older_than)
+        is_free = or_(is_free, and_(~_is_needed(), is_old))
+    if not really:
+        is_free = and_(is_free, ModelVersion.pruned_at.is_(None))
+        if rules.models is not None:
+            is_free = and_(is_free, ~and_(*_is_old(rules.models)))
     has_vectors = or_(*(exists().where(table.c.model_version_id == ModelVersion.id) for table in _kept()))
     query = select(ModelVersion).where(ModelVersion.id > after.first, is_free, has_vectors)
     version = session.scalar(query.order_by(ModelVersion.id).limit(1))
@@ -59,16 +73,13 @@ def vectors_step(session: Session, rule: OfVectors | None, after: Place, limit: 
     counts: Counter[str] = Counter()
     for table in _kept():
         mine = table.c.model_version_id == version.id
-        if not really:
-            counts[f"rows of {table.name}"] += (
-                session.scalar(select(func.count()).select_from(table).where(mine)) or 0
-            )
-            continue
-        ids = session.scalars(select(table.c.document_id).where(mine).limit(limit)).all()
-        session.execute(delete(table).where(mine, one_of(table.c.document_id, ids)))
+        ids = session.scalars(select(table.c.document_id).where(mine).limit(limit if really else None)).all()
+        if really:
+            session.execute(delete(table).where(mine, one_of(table.c.document_id, ids)))
         counts[f"rows of {table.name}"] += len(ids)
     # As long as it has vectors, the same version is the next.
-    return Step(+counts, Place(version.id - 1) if really and counts.total() else Place(version.id))
+    following = Place(version.id - 1 if really else version.id)
+    return Step(+counts if version.pruned_at is None else Counter(), following)
 
 
 def folders(session: Session) -> list[str]:
@@ -85,6 +96,16 @@ def _next(session: Session, after: Place, *conditions: ColumnElement[bool]) -> M
         ModelVersion.id > after.first, ModelVersion.pruned_at.is_(None), ~_is_needed(), *conditions
     )
     return session.scalar(query.order_by(ModelVersion.id).limit(1))
+
+
+def _is_old(rule: OfVersions) -> tuple[ColumnElement[bool], ...]:
+    newer = aliased(ModelVersion)
+    n_newer = (
+        select(func.count())
+        .where(newer.model_id == ModelVersion.model_id, newer.version > ModelVersion.version)
+        .scalar_subquery()
+    )
+    return (ModelVersion.created_at < now(-rule.older_than), n_newer >= rule.keep_last)
 
 
 def _is_needed() -> ColumnElement[bool]:
