@@ -546,7 +546,7 @@ MUTANTS = (
         "db/erased.py",
         "session.execute(select(func.pg_advisory_xact_lock(_LOCK)))",
         "pass",
-        ("db/test_removal.py::test_a_worker_that_stores_results_and_a_removal_wait_for_each_other",),
+        ("db/test_removal.py::test_a_worker_and_a_removal_wait_for_each_other_on_postgresql",),
         on_postgres=True,
     ),
     Mutant(

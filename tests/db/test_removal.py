@@ -454,7 +454,7 @@ def test_the_detail_of_an_outcome_can_be_erased_with_its_document_and_nothing_el
             session.execute(text(statement))
 
 
-def test_a_worker_that_stores_results_and_a_removal_wait_for_each_other(empty_postgres_store: Store) -> None:
+def test_a_worker_and_a_removal_wait_for_each_other_on_postgresql(empty_postgres_store: Store) -> None:
     """In whichever order they come, no result about a removed document is left. SQLite has only one writer."""
     store = empty_postgres_store
     job_id = submit(store, add_documents(store, 1)).job_id
@@ -462,21 +462,15 @@ def test_a_worker_that_stores_results_and_a_removal_wait_for_each_other(empty_po
     rows = Rows(
         ("document_id", "summary", "method", "n_sentences"), [(claim.document_ids[0], SECRET, "m", 1)]
     )
-    started = threading.Event()
-
-    def remove() -> None:
-        started.set()
-        _remove(store, ["k0"])
-
-    thread = threading.Thread(target=remove)
+    thread = threading.Thread(target=_remove, args=(store, ["k0"]))
     with store.write() as session:
-        chunks.write(
-            session, claim, Written(claim.document_ids, rows={"summary": rows}), builders.LEASE, close=True
-        )
+        written = Written(claim.document_ids, rows={"summary": rows})
+        chunks.write(session, claim, written, builders.LEASE, close=True)
         thread.start()
-        started.wait(10)
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         # It tries again and again meanwhile.
-        thread.join(0.3)
+        while thread.is_alive() and sql(store, waits) == [(0,)]:
+            pass
         assert thread.is_alive()
     thread.join(20)
     assert not thread.is_alive()
