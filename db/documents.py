@@ -12,10 +12,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk
+from db import bulk, erased
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
-from db.tables import Collection, Document
+from db.tables import Collection, Document, GivenLabel, Job, Outcome
 
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
@@ -75,7 +75,7 @@ def collection_id(session: Session, name: str, *, create: bool = False) -> int:
     if create:
         collection = insert_for(session, Collection).values(name=name)
         session.execute(collection.on_conflict_do_nothing(index_elements=["name"]))
-    people_know = Collection.files_of_id.is_(None)
+    people_know = Collection.files_of_id.is_(None) & Collection.removed_at.is_(None)
     found = session.scalar(select(Collection.id).where(Collection.name == name, people_know))
     if found is None:
         names = select(Collection.name).where(people_know).order_by(Collection.name)
@@ -94,7 +94,7 @@ def add(
     except that the keys in `anew` get a new version in any case. Changed metadata alone is no new version.
     Two processes that add to one collection take turns,
     batch by batch. Submitting a job over it does not wait."""
-    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+    _lock(session, collection)
     stored = {
         row.key: row
         for row in session.execute(
@@ -196,18 +196,26 @@ class Text:
 
 
 def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[Text]:
-    """The documents of these ids, in the order of their ids; with empty texts if those are not wanted."""
+    """The documents of these ids that were not removed, in the order of their ids; with empty texts if unwanted."""
     # The plain table, not the mapped class: with many rows, the mapper would take a large part of the time.
     document = Document.__table__.c
     body: ColumnElement[str] = document.text if with_text else literal("").label("text")
     spans: ColumnElement[Any] = document.not_prose if with_text else null().label("not_prose")
     query = select(document.id, document.key, body, document.label, spans).order_by(document.id)
-    rows = session.execute(query.where(_among(document.id, ids)))
+    rows = session.execute(query.where(_among(document.id, ids), document.erased_at.is_(None)))
     return [Text(id_, key, text, label, _spans(found)) for id_, key, text, label, found in rows]
 
 
 def _spans(stored: str | None) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in json.loads(stored)) if stored else ()
+
+
+def _lock(session: Session, collection: int) -> None:
+    """Wait for others that change this collection's documents. NotFoundError if it was removed meanwhile."""
+    mine = select(Collection.removed_at).where(Collection.id == collection).with_for_update(key_share=True)
+    row = session.execute(mine).one_or_none()
+    if row is None or row.removed_at is not None:
+        raise NotFoundError("the collection was removed meanwhile: add the documents again to make it anew")
 
 
 def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -225,6 +233,12 @@ def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[T
         yield from texts(session, ordered[start : start + batch])
 
 
+def existing(session: Session, ids: Sequence[int]) -> list[int]:
+    """Those of these documents that were not removed, in the same order."""
+    removed = erased.among(session, ids) if erased.any_erased(session) else set()
+    return [id_ for id_ in ids if id_ not in removed]
+
+
 def count(session: Session, collection: int) -> int:
     """Latest documents of a collection."""
     counted = select(func.count()).where(Document.collection_id == collection, Document.is_latest)
@@ -236,11 +250,97 @@ def collections(session: Session) -> list[tuple[str, int]]:
     rows = session.execute(
         select(Collection.name, func.count(Document.id))
         .outerjoin(Document, (Document.collection_id == Collection.id) & Document.is_latest)
-        .where(Collection.files_of_id.is_(None))
+        .where(Collection.files_of_id.is_(None), Collection.removed_at.is_(None))
         .group_by(Collection.name)
         .order_by(Collection.name)
     )
     return [(name, n) for name, n in rows]
+
+
+def listing(
+    session: Session, collection: int, where: str | None = None, *, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The latest documents of a collection, those that a selection means (db.where) or all, in the order in which they
+    were added, without their texts."""
+    from db.where import where as selected
+
+    conditions = () if where is None else (selected(session, where, collection),)
+    query = (
+        select(
+            Document.key.label("document_key"), Document.version, Document.body_chars, Document.label,
+            Document.source, Document.added_at,
+        )
+        .where(Document.collection_id == collection, Document.is_latest, *conditions)
+        .order_by(Document.id)
+        .limit(limit)
+    )  # fmt: skip
+    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
+        yield dict(row)
+
+
+def facts(session: Session, key: str, collection: str | None = None) -> dict[str, Any]:
+    """All about one document, with its text, the numbers of its versions, the labels that people gave it, and its
+    outcomes, newest job first. NotFoundError if there is none of this key, or if several collections have one and none
+    is named."""
+    number = collection_of_key(session, key, collection)
+    row = (
+        session.execute(
+            select(
+                Collection.name.label("collection"), Document.key.label("document_key"), Document.version,
+                Document.body_chars, Document.label, Document.source, Document.added_at, Document.text,
+            )
+            .join(Collection, Collection.id == Document.collection_id)
+            .where(Document.collection_id == number, Document.key == key, Document.is_latest)
+        )
+        .mappings()
+        .one()
+    )  # fmt: skip
+    given = select(GivenLabel.label).where(
+        GivenLabel.collection_id == number, GivenLabel.document_key == key, GivenLabel.label.is_not(None)
+    )
+    outcomes = (
+        select(
+            Outcome.job_id.label("job"), Job.kind, Document.version.label("document_version"),
+            func.coalesce(Outcome.error_code, "ok").label("outcome"), Outcome.error_detail.label("detail"),
+            Outcome.written_at,
+        )
+        .join(Job, Job.id == Outcome.job_id)
+        .join(Document, Document.id == Outcome.document_id)
+        .where(Document.collection_id == number, Document.key == key)
+        .order_by(Outcome.job_id.desc())
+    )  # fmt: skip
+    found = dict(row)
+    text = found.pop("text")
+    return {
+        **found,
+        "given_labels": list(session.scalars(given.order_by(GivenLabel.rank))),
+        "outcomes": [dict(each) for each in session.execute(outcomes).mappings()],
+        "text": text,
+    }
+
+
+def collection_of_key(session: Session, key: str, collection: str | None) -> int:
+    """The one collection that has a document of this key."""
+    query = (
+        select(Collection.id, Collection.name)
+        .join(Document, Document.collection_id == Collection.id)
+        .where(Document.key == key, Document.is_latest.is_(True), Collection.files_of_id.is_(None))
+        .order_by(Collection.name)
+    )
+    if collection is not None:
+        collection_id(session, collection)
+        query = query.where(Collection.name == collection)
+    found = session.execute(query).all()
+    if not found:
+        where = f" in collection {collection!r}" if collection is not None else ""
+        hint = did_you_mean(session, key, collection) or "`docmill collections` lists what there is"
+        raise NotFoundError(f"there is no document {key!r}{where}: {hint}")
+    if len(found) > 1:
+        names = ", ".join(row.name for row in found)
+        raise NotFoundError(
+            f"several collections have a document {key!r} ({names}): choose with --collection"
+        )
+    return int(found[0].id)
 
 
 def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:

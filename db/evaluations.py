@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from db import bulk
+from db import bulk, erased
 from db.sql import one_of
 from db.tables import Base, Document, Summary, SummaryReference, SummaryScore
 
@@ -32,6 +32,7 @@ def add_references(
     """Store (document key, reference) pairs as the set `name`; returns how many of the keys the collection has.
     What the set has already stays: adding the same again changes nothing."""
     n_known = 0
+    erased.together(session)
     for start in range(0, len(references), _BATCH):
         texts = dict(references[start : start + _BATCH])
         ids = session.execute(

@@ -20,7 +20,7 @@ from db.sql import each_id, one_of
 from db.tables import Chunk, Collection, Document, Job, Outcome
 
 #: After a collection's name. The space is one that no name of people's may hold.
-_SUFFIX = "\u00a0files"
+SUFFIX = "\u00a0files"
 #: In a file's metadata, the choice of what documents made of it keep (readers.metadata.Choice). No field of people's
 #: has an empty name.
 CHOICE = ""
@@ -40,7 +40,7 @@ def collection_of(session: Session, target: int, *, create: bool = False) -> int
     ).one()
     found = session.scalar(known)
     if found is None:
-        made = Collection(name=f"{name}{_SUFFIX}", files_of_id=target)
+        made = Collection(name=f"{name}{SUFFIX}", files_of_id=target)
         session.add(made)
         session.flush()
         found = made.id

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
+from db import erased
 from db.errors import NotFoundError
 from db.sql import one_of
 from db.tables import Collection, Document, GivenLabel
@@ -32,6 +33,7 @@ def give(session: Session, collection: int, given: Sequence[Given]) -> list[str]
     """Store labels, in place of those that these documents were given before. If a key comes twice, the last one
     counts. Returns the keys that the collection does not have, for which nothing is stored."""
     unknown: list[str] = []
+    erased.together(session)
     for start in range(0, len(given), BATCH):
         batch = {each.key: each for each in given[start : start + BATCH]}
         known = _known(session, collection, list(batch))

@@ -75,12 +75,21 @@ def resolve(session: Session, ref: str, kind: str) -> Version:
         query = query.join(ModelAlias, ModelAlias.model_version_id == ModelVersion.id).where(
             ModelAlias.alias == (which or CHAMPION)
         )
-    row = session.execute(query).one_or_none()
+    # Held until the caller's transaction ends, so that nobody prunes a version that a job is being submitted with.
+    held = query.add_columns(ModelVersion.pruned_at).with_for_update(
+        of=ModelVersion, key_share=True, read=True
+    )
+    row = session.execute(held).one_or_none()
+    if row is not None and row.pruned_at is not None:
+        raise NotFoundError(
+            f"the files of model {name}@{row.version} were deleted on {row.pruned_at:%Y-%m-%d} by retention: "
+            "`docmill models list` shows the versions that are there"
+        )
     if row is None:
         raise NotFoundError(
             f"model {name!r} has no version {which or CHAMPION!r}: `docmill models list` shows them"
         )
-    return Version(*row)
+    return Version(*row[:-1])
 
 
 def sole_model(session: Session, kind: str) -> str:
@@ -108,6 +117,8 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
         raise NotFoundError(f"there is no model {name!r}: `docmill models list` shows them")
     aliases = session.execute(select(ModelAlias.model_version_id, ModelAlias.alias)).all()
     metrics = session.execute(select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)).all()
+    gone = select(ModelVersion.id, ModelVersion.pruned_at).where(ModelVersion.pruned_at.is_not(None))
+    pruned = {row.id: row.pruned_at for row in session.execute(gone)}
     return [
         {
             "id": version.id,
@@ -120,6 +131,7 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
             "parameters": version.parameters,
             "created_at": version.created_at,
             "path": version.path,
+            "pruned_at": pruned.get(version.id),
         }
         for version in found
     ]

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from db import erased
 from db.errors import NotFoundError
 from db.sql import clock, each_id, insert_for, one_of
 from db.states import HARMFUL, OutcomeState
@@ -104,7 +105,11 @@ def of_job(session: Session, job_id: int, keys: Sequence[str] = ()) -> list[Entr
 def release(session: Session, found: Sequence[Entry]) -> None:
     """Release these documents: jobs with only_new take them again. Releasing twice is one release."""
     moment = clock(session)
+    erased.together(session)
+    gone = erased.among(session, [entry.document_id for entry in found])
     for entry in found:
+        if entry.document_id in gone:
+            continue
         statement = insert_for(session, Release).values(
             document_id=entry.document_id, kind=entry.kind, released_at=moment
         )

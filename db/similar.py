@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from db.documents import did_you_mean
-from db.errors import NotFoundError
+from db.documents import collection_of_key
+from db.results import Rows
 from db.tables import Collection, Document, Neighbour, NeighbourTerm
 
 
@@ -18,7 +20,7 @@ def neighbours(session: Session, key: str, collection: str | None, k: int) -> li
     newest = (
         select(Neighbour.job_id, Neighbour.document_id, Document.is_latest)
         .join(Document, Document.id == Neighbour.document_id)
-        .where(Document.collection_id == _collection(session, key, collection), Document.key == key)
+        .where(Document.collection_id == collection_of_key(session, key, collection), Document.key == key)
         .order_by(Document.version.desc(), Neighbour.job_id.desc())
         .limit(1)
     )
@@ -48,29 +50,6 @@ def neighbours(session: Session, key: str, collection: str | None, k: int) -> li
     ]
 
 
-def _collection(session: Session, key: str, collection: str | None) -> int:
-    """The one collection that has the document."""
-    query = (
-        select(Collection.id, Collection.name)
-        .join(Document, Document.collection_id == Collection.id)
-        .where(Document.key == key, Document.is_latest.is_(True))
-        .order_by(Collection.name)
-    )
-    if collection is not None:
-        query = query.where(Collection.name == collection)
-    found = session.execute(query).all()
-    if not found:
-        where = f" in collection {collection!r}" if collection is not None else ""
-        hint = did_you_mean(session, key, collection) or "`docmill collections` lists what there is"
-        raise NotFoundError(f"there is no document {key!r}{where}: {hint}")
-    if len(found) > 1:
-        names = ", ".join(row.name for row in found)
-        raise NotFoundError(
-            f"several collections have a document {key!r} ({names}): choose with --collection"
-        )
-    return int(found[0].id)
-
-
 def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int, list[dict[str, Any]]]:
     """The shared words by the neighbour's rank, heaviest first."""
     query = (
@@ -86,3 +65,21 @@ def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int,
     for row in session.execute(query):
         found.setdefault(row.neighbour_rank, []).append({"term": row.term, "weight": row.weight})
     return found
+
+
+def drop_terms(before: Mapping[str, Rows], after: dict[str, Rows]) -> None:
+    """The words that a document shares with a neighbour go with it: rows of `after`, where rows of `before` about some
+    neighbours are missing."""
+    terms = after.get(NeighbourTerm.__tablename__)
+    if terms is None or Neighbour.__tablename__ not in before:
+        return
+    kept = set(_pairs(after[Neighbour.__tablename__], "rank"))
+    values = [
+        row for row, pair in zip(terms.values, _pairs(terms, "neighbour_rank"), strict=True) if pair in kept
+    ]
+    after[NeighbourTerm.__tablename__] = replace(terms, values=values)
+
+
+def _pairs(rows: Rows, column: str) -> Iterator[tuple[int, int]]:
+    document, rank = rows.columns.index("document_id"), rows.columns.index(column)
+    return ((row[document], row[rank]) for row in rows.values)

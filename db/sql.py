@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     DateTime,
     Dialect,
+    Integer,
     Text,
     cast,
     column,
@@ -170,7 +171,8 @@ class one_of(FunctionElement[bool]):  # noqa: N801
 
     def __init__(self, value: Any, values: Sequence[str] | Sequence[int]) -> None:
         as_json = literal(list(values), JSON())
-        numbers = bool(values) and isinstance(values[0], int)
+        # Of no values, PostgreSQL still wants to know the type.
+        numbers = isinstance(values[0], int) if values else isinstance(getattr(value, "type", None), Integer)
         as_array = literal(list(values), ARRAY(BigInteger if numbers else Text))
         super().__init__(value, as_json, as_array)
 

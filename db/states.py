@@ -64,6 +64,8 @@ class ErrorCode(StrEnum):
     TRAINING_FAILED = "TRAINING_FAILED"
     #: The store refuses its result.
     BAD_RESULT = "BAD_RESULT"
+    #: The document was removed before the job had a result for it.
+    REMOVED = "REMOVED"
     #: The runner raised an unexpected exception.
     RUNNER_ERROR = "RUNNER_ERROR"
 

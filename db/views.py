@@ -37,7 +37,8 @@ SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, 
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
-       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault, j.where_clause
+       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault, j.where_clause,
+       COALESCE((SELECT CAST(SUM(p.n_ok + p.n_error) AS BIGINT) FROM pruned p WHERE p.job_id = j.id), 0) AS n_pruned
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
 LEFT JOIN collection f ON f.id = c.files_of_id
 """  # noqa: S608
@@ -210,6 +211,13 @@ _TABLES = _part(
     "extraction_table", "x.rank, x.page, x.start_char, x.in_text, x.n_rows, x.n_columns, x.n_chars"
 )
 _TABLE_ROWS = _part("extraction_table_row", "x.table_rank, x.line, x.cells")
+
+
+_PRUNED = """
+SELECT p.job_id, j.kind, COALESCE(f.name, c.name) AS collection, p.policy, p.n_ok, p.n_error, p.first_at, p.last_at
+FROM pruned p JOIN job j ON j.id = p.job_id JOIN collection c ON c.id = j.collection_id
+LEFT JOIN collection f ON f.id = c.files_of_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +460,23 @@ VIEWS: Mapping[str, View] = {
             "finished_at": "when it ended",
             "fault": "why a chunk is waiting after its worker failed; NULL if none is",
             "where_clause": "the selection (`--where`) that chose its documents; NULL for all",
+            "n_pruned": "how many of these outcomes were [pruned](retention.md)",
         },
+    ),
+    "v_pruned": View(
+        about="How many outcomes of each job were pruned, and by which policy.",
+        query=_PRUNED,
+        columns={
+            "job_id": "the job",
+            "kind": "the job's kind",
+            "collection": "name of the collection",
+            "policy": "which part of the [policy](retention.md), in words",
+            "n_ok": "number of outcomes `ok` that were pruned",
+            "n_error": "number of errors that were pruned",
+            "first_at": "when the first of them were pruned",
+            "last_at": "when the last of them were pruned",
+        },
+        notes="The outcomes that are there and those that were pruned are together `n_documents` of the job.",
     ),
     "v_extractions": View(
         about="Every [file](files.md) of which documents are made, and its last outcome.",
@@ -543,4 +567,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "9c0788249652ae71")
+DIGESTS = ("cafcbab6a89ca69f", "d6a7c1cf58f329a7")

@@ -10,6 +10,7 @@ from docmill.commands import (
     about,
     alive,
     checking,
+    collections,
     devices,
     documents,
     evaluating,
@@ -17,10 +18,12 @@ from docmill.commands import (
     jobs,
     kinds,
     labelling,
+    managing,
     models,
     output,
     processes,
     quarantine,
+    retention,
     schedules,
     similar,
     sql,
@@ -52,18 +55,20 @@ def docmill(
 
 
 for command in (
-    documents.add, watching_folders.watch_folder, documents.collections, kinds.kinds, submitting.train,
-    submitting.submit,
+    documents.add, watching_folders.watch_folder, kinds.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(managing.app, name="documents")
+app.add_typer(collections.app, name="collections")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")
+app.add_typer(retention.app, name="retention")
 app.add_typer(store.app, name="db")
 
 

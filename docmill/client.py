@@ -22,16 +22,18 @@ from os import PathLike
 from types import TracebackType
 from typing import Any
 
-from db import jobs, progress, results
+from db import documents, jobs, progress, removal, results
 from db.progress import JobProgress
 from db.store import Store, check
 from docmill.errors import WaitTimeoutError, only_docmill_errors
 from docmill.job_rows import job_rows
 from readers import ReadOptions
 from readers.frames import Records
-from scheduler import adding, labelling, queries, requests
+from scheduler import adding, labelling, queries, removing, requests
 from scheduler import store as settings_store
 from scheduler.adding import Report, Tell
+from scheduler.removing import Removed
+from scheduler.removing import Tell as TellRemoved
 from scheduler.requests import JobRequest
 from scheduler.sources import Source
 from workers import kinds
@@ -223,6 +225,47 @@ class Client:
         needed only if several have a document with this key."""
         with only_docmill_errors():
             labelling.set_label(self._store(), key, label, collection)
+
+    def documents(
+        self, collection: str, *, where: str | None = None, limit: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The documents of a collection in their latest versions, without their texts: `document_key`, `version`,
+        `body_chars`, `label`, `source`, `added_at`. With `where`, those whose metadata it selects."""
+        with only_docmill_errors(), self._store().read() as session:
+            number = documents.collection_id(session, collection)
+            yield from documents.listing(session, number, where, limit=limit)
+
+    def remove(
+        self,
+        *keys: str,
+        collection: str,
+        where: str | None = None,
+        dry_run: bool = True,
+        tell: TellRemoved | None = None,
+    ) -> Removed:
+        """Remove documents for good, in all versions, with their labels and results; outcomes of jobs stay. `keys` says
+        which, or `where`: those whose metadata it selects. Unless `dry_run` is False, nothing is changed, and the
+        answer says what would be removed. After an interruption, the same call removes the rest. Keys that do not
+        exist are in `Removed.unknown`. InvalidRequestError without keys and `where`, or with both."""
+        with only_docmill_errors():
+            store = self._store()
+            with store.read() as session:
+                chosen = removing.chosen(session, collection, keys, where)
+            return (removing.plan if dry_run else removing.remove)(store, chosen, tell)
+
+    def remove_collection(
+        self, name: str, *, dry_run: bool = True, tell: TellRemoved | None = None
+    ) -> Removed:
+        """As `remove`, for a collection with all its documents and files."""
+        with only_docmill_errors():
+            return removing.remove_collection(self._store(), name, tell, really=not dry_run)
+
+    def rename_collection(self, name: str, new: str) -> None:
+        """Give a collection another name, also in schedules. ConflictError if the name is taken."""
+        with only_docmill_errors():
+            adding.check_collection_name(new)
+            with self._store().write() as session:
+                removal.rename(session, name, new)
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""

@@ -58,10 +58,10 @@ def commands(_: str) -> str:
 
 def _walk(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", True):
+            yield (*path, name), command
         if hasattr(command, "commands"):
             yield from _walk(command, *path, name)
-        else:
-            yield (*path, name), command
 
 
 def _command(path: tuple[str, ...], command: Any) -> str:

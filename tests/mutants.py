@@ -593,6 +593,49 @@ MUTANTS = (
         "    if False:",
         ("readers/extraction/test_damaged.py::test_a_page_that_ends_in_the_middle_is_warned_of",),
     ),
+    Mutant(
+        "removal: workers store results of removed documents",
+        "db/chunks/claims.py",
+        "written = without_removed(session, written)",
+        "",
+        ("db/test_removal.py",),
+    ),
+    Mutant(
+        "removal: writers and erasers do not wait for each other",
+        "db/erased.py",
+        "session.execute(select(func.pg_advisory_xact_lock(_LOCK)))",
+        "pass",
+        ("db/test_removal.py::test_a_worker_and_a_removal_wait_for_each_other_on_postgresql",),
+        on_postgres=True,
+    ),
+    Mutant(
+        "removal: the detail of an error stays",
+        "db/removal/erasing.py",
+        "    jobs.erase_notes(session, ids)\n",
+        "    jobs.erase_notes(session, ids)\n    return\n",
+        ("db/test_removal.py",),
+    ),
+    Mutant(
+        "retention: a newer failure stands for a success",
+        "db/retention/outcomes.py",
+        "its.state == OutcomeState.OK,",
+        "its.state != None,",
+        ("db/test_retention.py",),
+    ),
+    Mutant(
+        "retention: results that a view shows are pruned",
+        "db/retention/outcomes.py",
+        "and_(replaced, *(~each for each in shown))",
+        "replaced",
+        ("db/test_retention.py",),
+    ),
+    Mutant(
+        "retention: an outcome is deleted without being counted",
+        "db/migrations/versions/2026_11_26_0034_retention.py",
+        "WHERE p.job_id = OLD.job_id AND p.is_open AND",
+        "WHERE p.job_id = OLD.job_id AND",
+        ("db/test_retention.py::test_nothing_else_can_delete_an_outcome",),
+    ),
 )
 
 

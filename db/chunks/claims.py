@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from db import files, results
 from db.chunks.conditions import as_closed, back_to_ready, backoff_seconds, claimable, held_by
+from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
 from db.errors import FencedError, NewerSchemaError
@@ -124,9 +125,10 @@ def suspect(session: Session, held: Claim, document_id: int, lease_seconds: floa
     )
 
 
-def write(session: Session, held: Claim, written: Written, lease_seconds: float, *, close: bool) -> None:
+def write(session: Session, held: Claim, written: Written, lease_seconds: float, *, close: bool) -> Written:
     """Store outcomes and result rows of some documents, all or nothing. With `close`, leased -> closed; without it,
-    the lease is extended."""
+    the lease is extended. Returns what was stored: of documents that were removed meanwhile, only that they were."""
+    written = without_removed(session, written)
     values: dict[str, Any] = {
         "n_ok": Chunk.n_ok + len(written.ok_ids),
         "n_error": Chunk.n_error + len(written.errors),
@@ -144,6 +146,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     if written.made:
         files.add_made(session, held.collection_id, written.made)
     _write_note(session, held, written.note)
+    return written
 
 
 def put_back(session: Session, held: Claim, fault: str) -> None:

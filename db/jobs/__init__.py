@@ -23,6 +23,7 @@ A job that has no document left to run is finished, even if every document faile
 by db.chunks alone.
 """
 
+from db.jobs.changing import forget_runs as forget_runs
 from db.jobs.changing import open_waiting as open_waiting
 from db.jobs.changing import pause as pause
 from db.jobs.changing import resume as resume
@@ -31,6 +32,7 @@ from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of
 from db.jobs.finishing import Count as Count
 from db.jobs.finishing import count_some as count_some
+from db.jobs.finishing import erase_notes as erase_notes
 from db.jobs.finishing import finish as finish
 from db.jobs.stopping import STEP_DOCUMENTS as STEP_DOCUMENTS
 from db.jobs.stopping import Part as Part

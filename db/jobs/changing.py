@@ -5,13 +5,15 @@ Repeating one changes nothing. ConflictError if the job's state does not allow i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from db.compare_and_set import changed
 from db.errors import ConflictError
 from db.jobs.finding import state_of
-from db.sql import now
+from db.sql import now, one_of
 from db.states import UNFINISHED, JobState
 from db.tables import Job
 
@@ -56,3 +58,8 @@ def stop(session: Session, job_id: int, code: str, detail: str) -> None:
 
 def _move(session: Session, job_id: int, before: JobState, after: JobState) -> bool:
     return changed(session, update(Job).where(Job.id == job_id, Job.state == before).values(state=after))
+
+
+def forget_runs(session: Session, run_ids: Sequence[int]) -> None:
+    """The runs are being deleted: their jobs, which have ended, no longer say which run they belonged to."""
+    session.execute(update(Job).where(one_of(Job.run_id, run_ids)).values(run_id=None))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import case, exists, func, literal, select, update
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from db import progress
 from db.chunks.conditions import is_open
 from db.compare_and_set import changed
-from db.sql import now
+from db.sql import now, one_of
 from db.states import JobState, OutcomeState
 from db.tables import Job, Outcome
 
@@ -103,3 +104,21 @@ def _first_error(session: Session, job_id: int) -> str:
         .limit(1)
     ).one()
     return f"{code}: {detail or ''}"[:MAX_NOTE_CHARS]
+
+
+def erase_notes(session: Session, document_ids: Sequence[int]) -> None:
+    """The note of a failed job repeats its first error, whose detail may quote a document that is being removed."""
+    quoted = session.execute(
+        select(Job.id, Job.note, Outcome.error_code, Outcome.error_detail)
+        .join(Outcome, Outcome.job_id == Job.id)
+        .where(
+            one_of(Outcome.document_id, document_ids),
+            Outcome.error_detail.is_not(None),
+            Job.note.startswith(progress.FAILED, autoescape=True),
+        )
+        .distinct()
+    ).all()
+    for job_id, note, code, detail in quoted:
+        if f"{progress.FAILED}{code}: {detail}".startswith(note or progress.FAILED):
+            stays = f"{progress.FAILED}{code}: its document was removed"
+            session.execute(update(Job).where(Job.id == job_id, Job.note == note).values(note=stays))

@@ -15,6 +15,7 @@ from db.tables.model import (
     ModelVersion,
 )
 from db.tables.quarantine import Release
+from db.tables.removal import Removal
 from db.tables.result import (
     Classification,
     DocumentVector,
@@ -35,6 +36,7 @@ from db.tables.result import (
     SummaryScore,
     SummarySentence,
 )
+from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
 from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
@@ -69,7 +71,11 @@ __all__ = [
     "Neighbour",
     "NeighbourTerm",
     "Outcome",
+    "Pruned",
     "Release",
+    "Removal",
+    "RetentionPass",
+    "RetentionPolicy",
     "Run",
     "Schedule",
     "ShadowLabel",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
@@ -24,11 +25,13 @@ class Collection(Base):
     created_at: Mapped[CreatedAt]
     #: The collection that the texts of these files go to; None for a collection as people know it.
     files_of_id: Mapped[int | None] = mapped_column(ForeignKey("collection.id"), unique=True, index=True)
+    #: When it was removed (db.removal). The row stays as long as jobs refer to it, under another name.
+    removed_at: Mapped[datetime | None]
 
 
 class Document(Base):
-    """One version of one text. A changed text under the same key is a new row; old rows are never changed. Changed
-    metadata replaces that of the latest version: results depend on the text alone.
+    """One version of one text. A changed text under the same key is a new row; old rows are never changed, but erased.
+    Changed metadata replaces that of the latest version: results depend on the text alone.
     """
 
     __tablename__ = "document"
@@ -52,6 +55,12 @@ class Document(Base):
             sqlite_where=text("is_latest = 1"),
             postgresql_where=text("is_latest"),
         ),
+        Index(
+            "ix_document_erased",
+            "id",
+            sqlite_where=text("erased_at IS NOT NULL"),
+            postgresql_where=text("erased_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]
@@ -72,3 +81,6 @@ class Document(Base):
     meta: Mapped[dict[str, Any]] = mapped_column(Meta(), server_default=_NO_META, deferred=True)
     #: JSON: [start, end] of the headings and rows of tables in the text; NULL where its source told none.
     not_prose: Mapped[str | None] = mapped_column(deferred=True)
+    #: When its text was erased. Version 0 is a removed document, of which only the number is left; another one is an
+    #: old version whose retention time is over.
+    erased_at: Mapped[datetime | None]

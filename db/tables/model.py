@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint
@@ -37,6 +38,8 @@ class ModelVersion(Base):
     manifest_sha256: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     created_at: Mapped[CreatedAt]
+    #: When its files and vectors were deleted, because its retention time was over. The row stays: results refer to it.
+    pruned_at: Mapped[datetime | None]
 
 
 class ModelFigure(Base):

@@ -104,6 +104,7 @@ def verify(
                 "job": job,
                 "n_checked": checked.n_checked,
                 "n_left_out": checked.n_left_out,
+                "n_pruned": checked.n_pruned,
                 "differences": rows,
             }
         )
@@ -112,7 +113,8 @@ def verify(
             print_table(rows, ("document_key", "table", "what", "stored", "again"), "")
         n_bad = len({row["document_key"] for row in rows})
         out = f", {checked.n_left_out:,} left out (no result to compare)" if checked.n_left_out else ""
-        say(f"job {job}: {checked.n_checked:,} documents recomputed, {n_bad:,} differ{out}")
+        pruned = f", {checked.n_pruned:,} pruned (counted in v_pruned)" if checked.n_pruned else ""
+        say(f"job {job}: {checked.n_checked:,} documents recomputed, {n_bad:,} differ{out}{pruned}")
     if rows:
         raise typer.Exit(FAILED)
 

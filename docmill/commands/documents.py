@@ -1,4 +1,4 @@
-"""docmill add, docmill collections."""
+"""docmill add."""
 
 from __future__ import annotations
 
@@ -26,10 +26,9 @@ from docmill.commands.file_options import (
     say_bad,
     say_notices,
 )
-from docmill.commands.options import Json, parse
+from docmill.commands.options import parse
 from docmill.commands.output import console, print_json, say, warn
 from docmill.commands.shell import FAILED, INTERRUPTED, SOME_BAD
-from docmill.commands.tables import print_table
 
 if TYPE_CHECKING:
     from db.documents import Added
@@ -167,26 +166,6 @@ def _as_json(collection: str, found: Report) -> dict[str, Any]:
         "bad": [asdict(record) for record in found.bad],
         "notices": [asdict(notice) for notice in found.notices],
     }
-
-
-def collections(
-    json: Json = False,
-) -> None:
-    """List the collections with their numbers of documents.
-
-    Example: docmill collections
-    """
-    from db import documents
-    from scheduler.store import store
-
-    with store().read() as session:
-        rows = [{"collection": name, "n_documents": n} for name, n in documents.collections(session)]
-    if json:
-        print_json(rows)
-    else:
-        print_table(
-            rows, ("collection", "n_documents"), "no collections yet: docmill add PATHS --collection NAME"
-        )
 
 
 def add_showing_progress(

@@ -100,6 +100,7 @@ def results(
 
     from db import progress
     from db import results as stored
+    from db.retention import passes
     from docmill.job_rows import headings, job_rows
     from readers import metadata
     from scheduler.store import store
@@ -109,6 +110,8 @@ def results(
         if html is not None:
             _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
             return
+        if n_pruned := passes.pruned_of(session, job):
+            warn(f"{n_pruned:,} of the job's {found.n_documents:,} outcomes were pruned, with their results")
         fields = [name for each in meta or () for name in metadata.names(each)]
         rows = stored.errors_of(session, job) if errors else job_rows(session, found, table, fields)
         if json:

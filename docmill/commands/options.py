@@ -15,6 +15,9 @@ Wait = Annotated[
     bool,
     typer.Option("--wait", help="Show progress until the job has ended; Ctrl-C stops only the watching."),
 ]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Really do it; without this, it is only shown what would be done.")
+]
 Collection = Annotated[
     str, typer.Option(metavar="NAME", help="The collection whose latest documents are used.")
 ]

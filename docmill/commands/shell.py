@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from docmill.commands import about
 from nlp_tasks.errors import ModelFileError
@@ -34,33 +35,49 @@ class Command(TyperCommand):
     traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        warn_of_unknown_settings()
-        try:
-            if ctx.find_root().params.get("verbose"):
-                about.say_where()
-            returned = super().invoke(ctx)
-            sys.stdout.flush()
-        except KeyboardInterrupt:
-            sys.stdout.flush()
-            print("docmill: interrupted", file=sys.stderr)
-            raise typer.Exit(INTERRUPTED) from None
-        except BrokenPipeError:
-            # The interpreter must not complain when it exits either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(READER_LEFT) from None
-        except Exception as error:
-            found = known(error)
-            if found is None:
-                raise
-            status, words = found
-            sys.stdout.flush()
-            print(f"docmill: {words}", file=sys.stderr)
-            raise typer.Exit(status) from None
-        return returned
+        with errors_in_one_line(ctx):
+            return super().invoke(ctx)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """JOB, where newer versions of Typer write {JOB}."""
         return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+
+
+class CommandWithOthers(TyperGroup):
+    """A command that has commands of its own: `docmill collections`, `docmill collections remove`."""
+
+    def invoke(self, ctx: Any) -> Any:
+        if ctx.args or ctx._protected_args:
+            return super().invoke(ctx)
+        with errors_in_one_line(ctx):
+            return super().invoke(ctx)
+
+
+@contextmanager
+def errors_in_one_line(ctx: Any) -> Iterator[None]:
+    """What a command raises inside becomes a line on stderr and an exit status."""
+    warn_of_unknown_settings()
+    try:
+        if ctx.find_root().params.get("verbose"):
+            about.say_where()
+        yield
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stdout.flush()
+        print("docmill: interrupted", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # The interpreter must not complain when it exits either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(READER_LEFT) from None
+    except Exception as error:
+        found = known(error)
+        if found is None:
+            raise
+        status, words = found
+        sys.stdout.flush()
+        print(f"docmill: {words}", file=sys.stderr)
+        raise typer.Exit(status) from None
 
 
 class Commands(typer.Typer):
@@ -68,7 +85,7 @@ class Commands(typer.Typer):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            no_args_is_help=True,
+            no_args_is_help=not options.get("invoke_without_command", False),
             add_completion=False,
             rich_markup_mode=None,
             pretty_exceptions_enable=False,

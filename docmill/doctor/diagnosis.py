@@ -14,17 +14,22 @@ from sqlalchemy.orm import Session, aliased
 from db import jobs, model_versions, quarantine, schedules
 from db.database_errors import first_line, words
 from db.errors import NoStoreError, StoreError
+from db.retention import passes
+from db.retention.policy import parse
 from db.sql import now
 from db.store import Store
 from db.tables import Chunk, Job, Schedule
 from docmill.doctor import members
 from docmill.doctor.findings import Finding, start_with
+from scheduler.retention import STORED
 from workers.settings import Settings, settings
 
 #: A chunk that has been ready for this long and is not claimed has no worker.
 IDLE_SECONDS = 30.0
 #: Less free space than this is a problem.
 LOW_DISK_BYTES = 500_000_000
+#: Of so many jobs the outcomes are counted: those from which something was pruned last.
+ACCOUNTS = 10
 
 
 def run() -> list[Finding]:
@@ -43,6 +48,7 @@ def run() -> list[Finding]:
     found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
     with store.read() as session:
         found += members.findings(session)
+        found += _retention(session)
         found += _jobs(session, served if redis.ok else None, now_settings)
     store.close()
     return found
@@ -85,7 +91,7 @@ def _models_folder(store: Store, now_settings: Settings) -> Iterator[Finding]:
     """Whether the files of every model version exist; their contents are checked when a worker loads them."""
     folder = now_settings.models_path
     with store.read() as session:
-        versions = model_versions.listing(session)
+        versions = [each for each in model_versions.listing(session) if each["pruned_at"] is None]
     n_bad = 0
     for version in versions:
         if missing := _missing_file(folder / version["path"]):
@@ -155,6 +161,27 @@ def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> 
         if run.fault and (schedule := session.get_one(Schedule, schedule_id)).removed_at is None:
             detail = f"its last firing submitted nothing: {run.fault}"
             yield Finding(f"schedule {schedule.name}", False, detail, f"docmill schedule run {schedule.name}")
+
+
+def _retention(session: Session) -> Iterator[Finding]:
+    """Whether the policy can be read, and whether the jobs from which something was pruned still add up."""
+    stored = passes.stored(session)
+    if stored is not None:
+        try:
+            parse(stored.policy, STORED)
+        except ValueError as error:
+            yield Finding("retention", False, str(error), "docmill retention set FILE")
+        else:
+            yield Finding(
+                "retention", True, f"a policy is set; next pass {stored.next_at:%Y-%m-%d %H:%M} UTC"
+            )
+    for account in passes.accounts(session, ACCOUNTS):
+        if not account.adds_up:
+            detail = (
+                f"{account.n_there:,} outcomes and {account.n_pruned:,} that were pruned are not its "
+                f"{account.n_documents:,} documents"
+            )
+            yield Finding(f"job {account.job_id}", False, detail, "somebody changed the tables by hand")
 
 
 def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Settings) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from db import documents, jobs, quarantine, results
 from db.errors import ConflictError, NotFoundError
 from db.jobs import ENDED
+from db.retention import passes
 from db.sql import each_id
 from db.states import ErrorCode
 from db.tables import Chunk, Document, Outcome
@@ -31,7 +32,7 @@ from workers.running.foreground import PastJob
 from workers.settings import Settings, settings
 
 #: Outcomes that no runner gave: there is nothing to compare, and some of them would end this process.
-NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL)
+NOT_COMPARED = (*quarantine.CODES, ErrorCode.CANCELLED, ErrorCode.NO_MODEL, ErrorCode.REMOVED)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Checked:
     n_checked: int
     n_left_out: int
     differences: list[Difference]
+    #: Outcomes that retention has pruned.
+    n_pruned: int = 0
 
 
 def find(job_id: int, key: str) -> Found:
@@ -61,6 +64,7 @@ def find(job_id: int, key: str) -> Found:
             .where(
                 Document.collection_id == job.collection_id,
                 Document.key == key,
+                Document.erased_at.is_(None),
                 exists(select(Chunk.id).join(in_chunk, id_ == Document.id).where(Chunk.job_id == job_id)),
             )
             .limit(1)
@@ -91,7 +95,13 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
         job = PastJob.from_row(row)
         outcomes = select(Outcome.document_id, Outcome.error_code).where(Outcome.job_id == job_id)
         codes = {row.document_id: row.error_code for row in session.execute(outcomes)}
-        comparable = sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
+        comparable = documents.existing(
+            session, sorted(id_ for id_, code in codes.items() if code not in NOT_COMPARED)
+        )
+        n_pruned = passes.pruned_of(session, job_id)
+        if len(codes) + n_pruned != row.n_documents:
+            counts = f"{len(codes):,} outcomes and {n_pruned:,} that were pruned"
+            raise ConflictError(f"job {job_id} does not add up: {counts} of {row.n_documents:,} documents")
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
         texts = [_document(text) for text in documents.stream(session, chosen)]
         stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}
@@ -100,7 +110,7 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
     for document in texts:
         rows = {table: by_id.get(document.id, []) for table, by_id in stored.items()}
         found += differences(document.key, codes[document.id], rows, again[document.id])
-    return Checked(len(chosen), len(codes) - len(comparable), found)
+    return Checked(len(chosen), len(codes) - len(comparable), found, n_pruned)
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""The scheduler's loop: four steps, each in its own thread.
+"""The scheduler's loop: five steps, each in its own thread.
 
     feeding    tell Redis about ready chunks
     reaping    requeue chunks whose lease has run out
     moving     move jobs on: start, open the next stage, close after a stop, finish
     cron       (scheduler.cron) submit the jobs of schedules that are due
+    retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
 
 Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler
 is missed when it dies. Each step touches few rows at a time, so that neither a huge job nor a Redis that hangs holds up

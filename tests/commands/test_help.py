@@ -17,6 +17,8 @@ DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="
 
 def _commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", False):
+            yield (*path, name), command
         if hasattr(command, "commands"):
             yield from _commands(command, *path, name)
         else:

@@ -29,7 +29,7 @@ COLUMNS = {
     "v_tables": "collection document_key rank page start_char in_text n_rows n_columns n_chars file_key job_id",
     "v_table_rows": "collection document_key table_rank line cells file_key job_id document_id",
     "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_cancelled n_chunks priority model "
-    "model_version note fault created_at started_at finished_at",
+    "model_version note fault created_at started_at finished_at n_pruned",
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id "
     "n_document_sentences",
     "v_evaluation": "job_id summary_job_id collection n_documents rouge_1 rouge_2 rouge_l",
@@ -44,6 +44,7 @@ COLUMNS = {
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
     "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
+    "v_pruned": "job_id kind collection policy n_ok n_error first_at last_at",
     "v_extractions": "collection document_key document_version path n_bytes state error_code error_detail title "
     "language media_type parser extractor n_documents n_pages n_chars share_non_letters n_replaced n_tables_left_out "
     "n_chars_left_out n_warnings warnings job_id document_id written_at",

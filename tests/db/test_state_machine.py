@@ -1,5 +1,5 @@
-"""Any order of claims, writes, deaths, cancels, pauses, resumes and retries: hypothesis looks for one that loses
-or repeats a document. Time passes when the machine says so, by moving the leases in the store."""
+"""Any order of claims, writes, deaths, cancels, pauses, resumes, retries and removals: hypothesis looks for one that
+loses or repeats a document. Time passes when the machine says so, by moving the leases in the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from db import chunks, jobs
+from db import chunks, jobs, removal
 from db.chunks import Claim, Written
 from db.errors import ConflictError, FencedError, NothingToDoError
 from db.store import Store
@@ -62,6 +62,8 @@ class Model:
     losses: Counter[int] = field(default_factory=Counter)
     #: Claims whose lease ran out and whose holder may still be reported dead.
     lost: list[Held] = field(default_factory=list)
+    #: Documents that were removed.
+    removed: set[int] = field(default_factory=set)
 
 
 class Chunks(RuleBasedStateMachine):
@@ -112,7 +114,9 @@ class Chunks(RuleBasedStateMachine):
         with self._fenced(held), self.store.write() as session:
             chunks.write(session, claim, written, builders.LEASE, close=close)
         if self._holds(held):
-            self.model.outcomes |= {(claim.job_id, id_): answer for id_ in chosen}
+            self.model.outcomes |= {
+                (claim.job_id, id_): "REMOVED" if id_ in self.model.removed else answer for id_ in chosen
+            }
             held.suspect = None
             if close:
                 del self.model.holders[claim.chunk_id]
@@ -270,6 +274,7 @@ class Chunks(RuleBasedStateMachine):
     def retry(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(self.jobs))
         failed = {id_ for (job, id_), code in self.model.outcomes.items() if job == job_id and code != "ok"}
+        failed -= self.model.removed
         if not failed:
             with pytest.raises(NothingToDoError):
                 builders.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
@@ -277,6 +282,18 @@ class Chunks(RuleBasedStateMachine):
         submitted = builders.submit(self.store, self.collection, per_chunk=3, failed_in_job_id=job_id)
         assert submitted.n_documents == len(failed)
         self.jobs.append(submitted.job_id)
+
+    @rule(number=st.integers(0, N_DOCUMENTS - 1))
+    def remove(self, number: int) -> None:
+        with self.store.write() as session:
+            found = removal.erase(
+                session, self.collection, [f"k{number}"], removal.start(session, self.collection)
+            )
+        gone = {
+            id_ for (id_,) in builders.sql(self.store, "SELECT id FROM document WHERE erased_at IS NOT NULL")
+        }
+        assert len(gone - self.model.removed) == found.n_versions
+        self.model.removed = gone
 
     @rule(data=st.data())
     def finish(self, data: st.DataObject) -> None:

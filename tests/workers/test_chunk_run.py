@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from db import chunks, jobs
+from db.chunks import Written
 from db.documents import NewDocument
 from db.store import SCHEMA, Store
 from tests.db.builders import (
@@ -236,13 +237,14 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     original = chunks.write
     lost: list[bool] = []
 
-    def write(session: Any, *arguments: Any, **values: Any) -> None:
-        original(session, *arguments, **values)
+    def write(session: Any, *arguments: Any, **values: Any) -> Written:
+        written = original(session, *arguments, **values)
         if not lost:
             # The commit comes through, and then the connection breaks before the answer.
             lost.append(True)
             session.commit()
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        return written
 
     monkeypatch.setattr(chunks, "write", write)
     monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
@@ -278,9 +280,9 @@ def test_results_are_written_while_a_long_chunk_runs(
     seen: list[int] = []
     original = chunks.write
 
-    def write(session: Any, *arguments: Any, **values: Any) -> None:
+    def write(session: Any, *arguments: Any, **values: Any) -> Written:
         seen.append(values["close"])
-        original(session, *arguments, **values)
+        return original(session, *arguments, **values)
 
     monkeypatch.setattr(chunks, "write", write)
     _run(process, job_id)

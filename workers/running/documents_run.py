@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from nlp_tasks.kind import Kind, Stage
+from db.states import ErrorCode
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Kind, Stage
 from workers.processes.process import Process
 from workers.running.batch_runner import BatchRunner
 from workers.running.lease import Lease
@@ -38,17 +40,22 @@ class DocumentsRun:
                 self._run_one_by_one(runner, pending)
             else:
                 rest = self._run_all(runner, pending)
-        self._storing.write(rest, close=True)
+        self._storing.write([*rest, *self._removed()], close=True)
         return self._storing.report()
+
+    def _removed(self) -> Done:
+        """The documents that were removed before they were run."""
+        error = DocumentError(ErrorCode.REMOVED, "the document was removed before the job came to it")
+        return [(Document(id_, "", ""), error) for id_ in self._loading.removed]
 
     def _run_one_by_one(self, runner: BatchRunner, ids: list[int]) -> None:
         """A worker died over this chunk: announce each document, so that the next death names its cause, and write
         each result at once."""
         for id_ in ids:
-            (document,) = self._loading.load([id_])
-            self._lease.beat()
-            self._storing.suspect(document)
-            self._storing.write(runner.run([document]))
+            for document in self._loading.load([id_]):
+                self._lease.beat()
+                self._storing.suspect(document)
+                self._storing.write(runner.run([document]))
 
     def _run_all(self, runner: BatchRunner, ids: list[int]) -> Done:
         """While a block is run, the next one is loaded and the last one is written. Returns the results that are not

@@ -26,6 +26,8 @@ class Loading:
         self._claim = lease.claim
         self._stage = kind.stages[lease.claim.stage]
         self._kept_table = _kept_table(kind, lease.claim.stage)
+        #: Documents that were to be loaded, and had been removed.
+        self.removed: list[int] = []
 
     def pending(self) -> list[int]:
         """The ids of the documents that are not done: all of them, unless the chunk was claimed before, or an earlier
@@ -45,14 +47,18 @@ class Loading:
         return results.pending(session, self._claim.job_id, ids, self._kept_table, version_id)
 
     def load(self, ids: Sequence[int]) -> list[Document]:
-        """These documents; without their texts if the stage does not read them."""
+        """These documents, but those that were removed; without their texts if the stage does not read them."""
 
         def step() -> list[Document]:
             with self._store.read() as session:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
             return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
 
-        return self._lease.insist(step)
+        found = self._lease.insist(step)
+        if len(found) < len(ids):
+            there = {document.id for document in found}
+            self.removed += [id_ for id_ in ids if id_ not in there]
+        return found
 
     @contextmanager
     def ahead(self, ids: Sequence[int]) -> Iterator[Iterator[list[Document]]]:

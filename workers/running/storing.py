@@ -74,8 +74,7 @@ class Storing:
                     pending = set(self._still_pending(session, [document.id for document, _ in done]))
                     done = [pair for pair in done if pair[0].id in pending]
                 written = as_written(done, with_outcomes=self._with_outcomes)
-                chunks.write(session, self._lease.claim, written, self._lease.seconds, close=close)
-            return written
+                return chunks.write(session, self._lease.claim, written, self._lease.seconds, close=close)
 
         try:
             written = self._lease.insist_on_writing(step)

@@ -104,7 +104,8 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
 def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Path) -> Made:
     """The model, judged and in its place."""
     claim = lease.claim
-    stored = StoredDocuments(process.store, claim.document_ids)
+    with process.store.read() as session:
+        stored = StoredDocuments(process.store, documents.existing(session, claim.document_ids))
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
     with heartbeat.heard_by(partial(_go_on, process, lease)):

@@ -7,7 +7,7 @@ from db.migrations.result_tables import create_result_table
 from db.tables.base import BigId
 
 revision = "0035"
-down_revision = "0031"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
