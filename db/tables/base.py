@@ -10,7 +10,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from db.sql import StateText, UtcDateTime, now
-from db.states import ChunkState, JobState, OutcomeState
+from db.states import (
+    Catchup,
+    ChunkState,
+    Event,
+    JobState,
+    NotificationState,
+    OutcomeState,
+    Overlap,
+    RunCause,
+    RunState,
+)
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -43,6 +53,12 @@ class Base(DeclarativeBase):
         JobState: StateText(JobState),
         ChunkState: StateText(ChunkState),
         OutcomeState: StateText(OutcomeState),
+        RunState: StateText(RunState),
+        RunCause: StateText(RunCause),
+        Catchup: StateText(Catchup),
+        Overlap: StateText(Overlap),
+        NotificationState: StateText(NotificationState),
+        Event: StateText(Event),
     }
 
 
