@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
@@ -60,7 +60,7 @@ class Claimed:
     event: Event
     destination: str
     message: Message
-    created_at: datetime
+    give_up_at: datetime
     n_attempts: int
 
 
@@ -105,7 +105,7 @@ def _write(session: Session, owner: str, event: Event, key: str, message: Messag
         "uid": secrets.token_hex(16), "owner": owner, "event": event, "key": key, "destination": destination,
         "title": message.title, "body": message.body, "details": message.details,
         "state": NotificationState.PENDING, "n_attempts": 0, "fence": 0,
-        "not_before": now(), "created_at": now(),
+        "not_before": now(), "give_up_at": now(GIVE_UP_SECONDS), "created_at": now(),
     }  # fmt: skip
     statement = insert_for(session, Notification).values(values).on_conflict_do_nothing()
     return session.execute(statement.returning(Notification.id)).first() is not None
@@ -136,7 +136,7 @@ def claim(session: Session, lease_seconds: float) -> Claimed | None:
         return None
     message = Message(row.title, row.body, row.details)
     return Claimed(
-        row.id, row.fence + 1, row.uid, row.owner, row.event, row.destination, message, row.created_at,
+        row.id, row.fence + 1, row.uid, row.owner, row.event, row.destination, message, row.give_up_at,
         row.n_attempts + 1,
     )  # fmt: skip
 
@@ -155,8 +155,7 @@ def sent(session: Session, claimed: Claimed) -> bool:
 def failed(session: Session, claimed: Claimed, fault: str) -> NotificationState:
     """It was not delivered: it is tried again later, or it is dead after a day. What waits for the same destination
     waits as long, so that one that hangs does not keep the others back."""
-    moment = clock(session)
-    is_over = moment - claimed.created_at >= timedelta(seconds=GIVE_UP_SECONDS)
+    is_over = clock(session) >= claimed.give_up_at
     state = NotificationState.DEAD if is_over else NotificationState.PENDING
     later = now(pause_seconds(claimed.n_attempts))
     values = {"state": state, "not_before": later, "lease_until": None, "fault": fault[:MAX_FAULT_CHARS]}
@@ -188,8 +187,8 @@ def _held(claimed: Claimed) -> Any:
 
 
 def retry(session: Session, ids: Sequence[int] | None = None) -> int:
-    """Try again now what is dead or waits: these, or all; returns how many. NotFoundError for one that is neither.
-    What is dead gets another day."""
+    """Try again now what is dead or waits: these, or all, for another day; returns how many. NotFoundError for one that
+    was sent or does not exist."""
     unsent = Notification.state != NotificationState.SENT
     if ids is not None:
         found = set(session.scalars(select(Notification.id).where(unsent, one_of(Notification.id, ids))))
@@ -200,9 +199,12 @@ def retry(session: Session, ids: Sequence[int] | None = None) -> int:
     chosen = update(Notification).where(unsent)
     if ids is not None:
         chosen = chosen.where(one_of(Notification.id, ids))
-    values = {"state": NotificationState.PENDING, "not_before": now(), "n_attempts": 0}
-    n_dead = chosen.where(Notification.state == NotificationState.DEAD).values(created_at=now())
-    n_changed(session, n_dead)
+    values = {
+        "state": NotificationState.PENDING,
+        "not_before": now(),
+        "give_up_at": now(GIVE_UP_SECONDS),
+        "n_attempts": 0,
+    }
     return n_changed(session, chosen.values(values))
 
 

@@ -57,6 +57,8 @@ class Notification(Base):
     n_attempts: Mapped[int]
     #: It is not tried before this time.
     not_before: Mapped[datetime]
+    #: After this time a failed attempt is the last one.
+    give_up_at: Mapped[datetime]
     #: Increased by every attempt: the report of an older one matches no row.
     fence: Mapped[int]
     #: A scheduler tries it until then.

@@ -80,6 +80,8 @@ class Run(Base):
     #: More jobs may still be submitted to it, so it has not ended when those that are there have.
     awaits_more: Mapped[bool] = mapped_column(insert_default=False, server_default=text("false"))
     started_at: Mapped[datetime | None]
+    #: When it was told to stop, because a later run replaces it.
+    stopped_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     #: When it has to be done.
     deadline_at: Mapped[datetime | None]

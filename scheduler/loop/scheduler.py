@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error
-from scheduler import cron
+from scheduler import firing
 from scheduler.broker import Broker
 from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
@@ -82,8 +82,8 @@ class Scheduler:
         return any(busy)
 
     def fire(self) -> bool:
-        """Submit the jobs of schedules that are due; whether there were any."""
-        return cron.fire_due(self.store, self.stopping)
+        """Fire schedules that are due, and start and end their runs; whether there were any."""
+        return firing.turn(self.store, self.stopping)
 
     def _steps(self) -> tuple[tuple[str, Callable[[], bool]], ...]:
         return (

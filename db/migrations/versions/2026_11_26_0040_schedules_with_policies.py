@@ -52,6 +52,7 @@ def _columns() -> dict[str, list[sa.Column]]:  # type: ignore[type-arg]
             sa.Column("note", sa.Text(), nullable=True),
             sa.Column("awaits_more", sa.Boolean(), nullable=False, server_default=sa.text("false")),
             sa.Column("started_at", UtcDateTime(), nullable=True),
+            sa.Column("stopped_at", UtcDateTime(), nullable=True),
             sa.Column("ended_at", UtcDateTime(), nullable=True),
             sa.Column("deadline_at", UtcDateTime(), nullable=True),
             sa.Column("is_late", sa.Boolean(), nullable=True),

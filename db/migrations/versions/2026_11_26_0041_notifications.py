@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("n_attempts", BigId, nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=False),
+        sa.Column("give_up_at", UtcDateTime(), nullable=False),
         sa.Column("fence", BigId, nullable=False),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("fault", sa.Text(), nullable=True),
