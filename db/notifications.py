@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.compare_and_set import changed, n_changed
@@ -60,6 +60,7 @@ class Claimed:
     event: Event
     destination: str
     message: Message
+    written_at: datetime
     give_up_at: datetime
     n_attempts: int
 
@@ -114,13 +115,20 @@ def _write(session: Session, owner: str, event: Event, key: str, message: Messag
 # --- delivery ----------------------------------------------------------------------------------------------------
 
 
-def claim(session: Session, lease_seconds: float) -> Claimed | None:
+def is_any_due(session: Session) -> bool:
+    """Whether a notification is to be tried now."""
+    return session.scalar(select(Notification.id).where(*_is_due()).limit(1)) is not None
+
+
+def claim(session: Session, lease_seconds: float, *, key: str | None = None) -> Claimed | None:
     """The oldest notification that is to be tried now, for this scheduler alone; None if there is none. An attempt
     that neither succeeds nor fails within the lease counts as one that was interrupted: it is made again."""
-    is_free = or_(Notification.lease_until.is_(None), Notification.lease_until < now())
-    is_due = (Notification.state == NotificationState.PENDING, Notification.not_before <= now(), is_free)
+    of_key = () if key is None else (Notification.key == key,)
     row = session.scalar(
-        select(Notification).where(*is_due).order_by(Notification.not_before, Notification.id).limit(1)
+        select(Notification)
+        .where(*_is_due(), *of_key)
+        .order_by(Notification.not_before, Notification.id)
+        .limit(1)
     )
     if row is None:
         return None
@@ -136,7 +144,8 @@ def claim(session: Session, lease_seconds: float) -> Claimed | None:
         return None
     message = Message(row.title, row.body, row.details)
     return Claimed(
-        row.id, row.fence + 1, row.uid, row.owner, row.event, row.destination, message, row.give_up_at,
+        row.id, row.fence + 1, row.uid, row.owner, row.event, row.destination, message, row.created_at,
+        row.give_up_at,
         row.n_attempts + 1,
     )  # fmt: skip
 
@@ -173,6 +182,11 @@ def failed(session: Session, claimed: Claimed, fault: str) -> NotificationState:
 def pause_seconds(n_attempts: int) -> float:
     """How long to wait after so many attempts."""
     return float(min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(n_attempts - 1, 30)))
+
+
+def _is_due() -> tuple[ColumnElement[bool], ...]:
+    is_free = or_(Notification.lease_until.is_(None), Notification.lease_until < now())
+    return (Notification.state == NotificationState.PENDING, Notification.not_before <= now(), is_free)
 
 
 def _held(claimed: Claimed) -> Any:

@@ -32,9 +32,7 @@ def failed(session: Session, schedule: Schedule, run: Run) -> int:
     """A run failed."""
     why = run.fault or run.note or "no result"
     if schedule.paused_at is not None:
-        why += (
-            f"\nThe schedule is paused ({schedule.paused_why}). To go on: docmill schedule enable {schedule.name}"
-        )
+        why += f"\nThe schedule is paused ({schedule.paused_why}). To go on: docmill schedule enable {schedule.name}"
     message = _message(session, schedule, run, Event.FAILED, f"{schedule.name} failed", why)
     return notifications.notify(session, _owner(schedule), Event.FAILED, f"failed run {run.id}", message)
 
@@ -124,9 +122,7 @@ def _why_late(session: Session, schedule: Schedule, run: Run) -> str:
     return f"The run of {due} is not done: {state}{more}."
 
 
-def _message(
-    session: Session, schedule: Schedule, run: Run, event: Event, title: str, why: str
-) -> Message:
+def _message(session: Session, schedule: Schedule, run: Run, event: Event, title: str, why: str) -> Message:
     body = f"{why}\nTo see its runs: docmill schedule history {schedule.name}"
     details: dict[str, Any] = {
         "event": str(event),

@@ -145,9 +145,7 @@ def to_start(session: Session) -> list[int]:
     runs_already = exists().where(
         other.schedule_id == Run.schedule_id, other.ended_at.is_(None), other.state == RunState.RUNNING
     )
-    query = select(Run.schedule_id).where(
-        Run.ended_at.is_(None), Run.state == RunState.QUEUED, ~runs_already
-    )
+    query = select(Run.schedule_id).where(Run.ended_at.is_(None), Run.state == RunState.QUEUED, ~runs_already)
     return sorted(set(session.scalars(query)))
 
 
@@ -208,9 +206,7 @@ class Verdict:
 def verdict(session: Session, run: Run) -> Verdict:
     """What a run came to whose jobs have all ended. It ended when the last of them did."""
     found = jobs_of(session, run.id)
-    ended_at = max(
-        [job.finished_at for job in found if job.finished_at is not None], default=clock(session)
-    )
+    ended_at = max([job.finished_at for job in found if job.finished_at is not None], default=clock(session))
     failed = [job for job in found if _has_failed(job)]
     cancelled = [job for job in found if job.state == JobState.CANCELLED]
     if run.stopped_at is not None:
@@ -241,4 +237,3 @@ def _is_at_its_end() -> ColumnElement[bool]:
         Run.ended_at.is_(None) & (Run.state == RunState.RUNNING) & ~Run.awaits_more & ~open_job
     )
     return found
-

@@ -18,6 +18,7 @@ from docmill.commands import (
     kinds,
     labelling,
     models,
+    notifications,
     output,
     processes,
     quarantine,
@@ -60,6 +61,7 @@ for command in (
     app.command()(command)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")
 app.add_typer(store.app, name="db")

@@ -38,8 +38,8 @@ FINISH_GRACE_SECONDS = 60.0
 def turn(store: Store, stopping: threading.Event | None = None) -> bool:
     """One turn of the scheduler: fire what is due, end and start runs, find those that are late. Whether there was
     something to do."""
-    steps = (fire_due, end_runs, start_queued, find_late)
-    return any([step(store, stopping) for step in steps])
+    busy = [step(store, stopping) for step in (fire_due, end_runs, start_queued, find_late)]
+    return any(busy)
 
 
 def fire_due(store: Store, stopping: threading.Event | None = None) -> bool:
@@ -125,7 +125,13 @@ def _fire(store: Store, due: Due) -> None:
 
 
 def _add(
-    session: Session, row: Schedule, due_at: datetime, moment: datetime, *, is_last: bool, is_one_of_many: bool
+    session: Session,
+    row: Schedule,
+    due_at: datetime,
+    moment: datetime,
+    *,
+    is_last: bool,
+    is_one_of_many: bool,
 ) -> None:
     """The run of one due time: it waits for its turn, or never starts."""
     age = moment - due_at
