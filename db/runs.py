@@ -22,8 +22,8 @@ from db import jobs
 from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
 from db.sql import clock, now
-from db.states import ENDED, OPEN_RUNS, UNFINISHED, ErrorCode, JobState, RunCause, RunState
-from db.tables import Job, Run
+from db.states import ENDED, OPEN_RUNS, UNFINISHED, ChunkState, ErrorCode, JobState, RunCause, RunState
+from db.tables import Chunk, Job, Run
 
 
 def add(
@@ -64,6 +64,16 @@ def open_runs(session: Session, schedule_id: int) -> list[Run]:
     """The runs of a schedule that have not ended, in the order in which they are due."""
     query = select(Run).where(Run.schedule_id == schedule_id, Run.ended_at.is_(None)).order_by(Run.due_at)
     return list(session.scalars(query.execution_options(populate_existing=True)))
+
+
+def has_work(session: Session, run: Run) -> bool:
+    """Whether a run that has not ended waits, or has work left. One whose documents are all done, and whose jobs nobody
+    has counted yet (the scheduler was away), has none."""
+    if run.state == RunState.QUEUED or run.awaits_more:
+        return True
+    open_chunk = exists().where(Chunk.job_id == Job.id, Chunk.state != ChunkState.CLOSED)
+    left = select(Job.id).where(Job.run_id == run.id, Job.state.not_in(ENDED), open_chunk)
+    return session.scalar(left.limit(1)) is not None
 
 
 def history(session: Session, schedule_id: int, limit: int) -> list[Run]:

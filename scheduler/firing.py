@@ -38,7 +38,7 @@ FINISH_GRACE_SECONDS = 60.0
 def turn(store: Store, stopping: threading.Event | None = None) -> bool:
     """One turn of the scheduler: fire what is due, end and start runs, find those that are late. Whether there was
     something to do."""
-    busy = [step(store, stopping) for step in (fire_due, end_runs, start_queued, find_late)]
+    busy = [step(store, stopping) for step in (end_runs, fire_due, start_queued, find_late)]
     return any(busy)
 
 
@@ -118,6 +118,10 @@ def _fire(store: Store, due: Due) -> None:
         row = schedules.lock(session, due.id)
         if not schedules.take(session, due, next_at):
             return
+        # A run that is over makes room first, even if nobody has looked yet.
+        for run in runs.open_runs(session, row.id):
+            _end_if_over(session, row, run.id)
+        _start_next(session, row)
         for due_at in times:
             is_last = due_at == times[-1]
             _add(session, row, due_at, moment, is_last=is_last, is_one_of_many=len(times) > 1)
@@ -163,7 +167,7 @@ def _why_missed(row: Schedule, age: timedelta, *, is_last: bool) -> str | None:
 
 def _overlap(session: Session, row: Schedule, due_at: datetime) -> str | None:
     """What a run that has not ended means for the next one: why that is skipped, or None if it has its turn."""
-    found = runs.open_runs(session, row.id)
+    found = [run for run in runs.open_runs(session, row.id) if runs.has_work(session, run)]
     if not found:
         return None
     if row.overlap == Overlap.SKIP:
