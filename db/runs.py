@@ -15,14 +15,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, case, exists, null, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db import jobs
 from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
 from db.sql import clock, now
-from db.states import ENDED, OPEN_RUNS, UNFINISHED, ChunkState, ErrorCode, JobState, RunCause, RunState
+from db.states import (
+    ENDED,
+    OPEN_RUNS,
+    UNFINISHED,
+    ChunkState,
+    ErrorCode,
+    JobState,
+    RunCause,
+    RunState,
+)
 from db.tables import Chunk, Job, Run
 
 
@@ -106,9 +115,11 @@ def end(
 
 
 def skip_queued(session: Session, schedule_id: int, note: str) -> int:
-    """queued -> skipped, for all of a schedule; returns how many. They cannot be late."""
+    """queued -> skipped, for all of a schedule; returns how many. They cannot be late any more, unless their deadline
+    has passed and nobody has looked yet."""
     queued = update(Run).where(Run.schedule_id == schedule_id, Run.state == RunState.QUEUED)
-    values = {"state": RunState.SKIPPED, "ended_at": now(), "note": note, "deadline_at": None}
+    passed = case((Run.deadline_at <= now(), Run.deadline_at), else_=null())
+    values = {"state": RunState.SKIPPED, "ended_at": now(), "note": note, "deadline_at": passed}
     return n_changed(session, queued.values(values))
 
 

@@ -117,10 +117,10 @@ class Model:
             if not is_on_time and (not wanted or too_old):
                 cause, state = "time", "missed"
             elif not (world.catchup == "all" and (len(dues) > 1 or not is_on_time)):
-                state = self._overlap()
+                state = self._overlap(now)
             self.runs.append(Run(due, self._deadline(due), cause, state))
 
-    def _overlap(self) -> str:
+    def _overlap(self, now: datetime) -> str:
         waiting = [run for run in self.runs if run.state == "queued"]
         if not [run for run in self.runs if run.is_open]:
             return "queued"
@@ -135,7 +135,10 @@ class Model:
             if run.state == "running":
                 run.is_stopped = True
         for run in waiting:
-            run.state, run.is_late = "skipped", False
+            run.state = "skipped"
+            # The run that replaces it has a deadline of its own; one that has passed already still counts.
+            if run.is_late is None and run.deadline > now:
+                run.is_late = False
         return "queued"
 
     def _start(self, now: datetime) -> None:
