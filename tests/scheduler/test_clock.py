@@ -217,7 +217,7 @@ def a_year(template: Path, zone: str, catchup: str, overlap: str) -> None:
     assert {"late", "failed", "recovered"} <= {told.split()[0] for told in model.told}
 
 
-@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     zone=st.sampled_from(ZONES),
     policy=st.sampled_from(POLICIES),
@@ -230,7 +230,7 @@ def test_weeks_around_the_changes_of_the_clock(
     drawn = random.Random(chance)
     world = world_of(drawn, zone, *policy)
     with two_schedulers(sqlite_template) as stores:
-        check(stores, world, begin, looks_of(drawn, world, begin, 30))
+        check(stores, world, begin, looks_of(drawn, world, begin, 25))
 
 
 @pytest.mark.parametrize("policy", [("all", "queue"), ("latest", "replace")], ids="-".join)
@@ -240,6 +240,6 @@ def test_months_on_both_databases(store: Store, policy: tuple[str, str]) -> None
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     # Not the store of the other tests: its statements are told another time.
     own = [Store(store.url.render_as_string(hide_password=False)) for _ in range(2)]
-    check(own, world, begin, looks_of(chance, world, begin, 60))
+    check(own, world, begin, looks_of(chance, world, begin, 35))
     for one in own:
         one.close()
