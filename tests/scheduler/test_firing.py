@@ -279,6 +279,18 @@ def test_runs_that_wait_are_skipped_when_the_schedule_is_disabled_or_removed(sto
         assert notifications.rules_of(session, "schedule nightly") == []
 
 
+def test_a_deadline_that_passed_while_nobody_looked_is_late_though_its_run_is_replaced(store: Store) -> None:
+    _schedule(store, Policies(overlap=Overlap.REPLACE, deadline="07:00"))
+    _fire(store)
+    _fire(store)
+    with store.write() as session:
+        (waiting,) = session.scalars(select(Run).where(Run.state == RunState.QUEUED))
+        waiting.deadline_at = clock(session)
+    _fire(store)
+    assert _runs(store) == ["running", "skipped", "queued"]
+    assert [event for event, _ in _told(store)] == ["late"]
+
+
 def test_a_run_by_hand_begins_at_once_and_counts_as_done(store: Store) -> None:
     _schedule(store, replace(schedules.DEFAULT, catchup=Catchup.NONE))
     (submitted,) = firing.run_now(store, "nightly")
