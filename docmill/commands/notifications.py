@@ -24,9 +24,10 @@ def list_(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most N, the newest first.")] = 50,
     json: Json = False,
 ) -> None:
-    """List the notifications: pending, sent, or dead.
+    """List the notifications.
 
-    A notification that its destination did not accept for a day is dead: `docmill notifications retry` sends it again.
+    Each is pending, sent or dead. A notification that its destination did not accept for a day is dead: `docmill
+    notifications retry` sends it again.
 
     Example: docmill notifications list --unsent
     """
@@ -49,9 +50,10 @@ def send_test(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Send a test message to each destination of a schedule, and say what became of it.
+    """Send a test message.
 
-    A running scheduler sends it, as it sends the others: with its environment. Exit status 1 if one was not accepted.
+    It goes to each destination of a schedule, and the command says what became of it. A running scheduler sends
+    it, as it sends the others: with its environment. Exit status 1 if one was not accepted.
 
     Example: docmill notifications test nightly
     """

@@ -153,9 +153,10 @@ def edit(
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """List the schedules: what each does, when it fires next, and what became of its last run.
+    """List the schedules.
 
-    Each job is shown as `--job` accepts it, with its model, parameters and priority.
+    Each is listed with what it does, when it fires next, and what became of its last run. Each job is shown as
+    `--job` accepts it, with its model, parameters and priority.
 
     Example: docmill schedule list
     """
@@ -178,7 +179,9 @@ def list_(json: Json = False) -> None:
 
 @app.command()
 def show(name: Name, json: Json = False) -> None:
-    """Show one schedule, with its policies, its destinations and its last runs.
+    """Show one schedule whole.
+
+    Its jobs, policies, destinations and last runs.
 
     Example: docmill schedule show nightly
     """
@@ -207,9 +210,9 @@ def history(
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most N runs.")] = 20,
     json: Json = False,
 ) -> None:
-    """List the runs of a schedule, the newest first.
+    """List the runs of a schedule.
 
-    Times that were skipped or missed are listed too, with the reason.
+    The newest come first. Times that were skipped or missed are listed too, with the reason.
 
     Example: docmill schedule history nightly
     """
@@ -230,9 +233,9 @@ def history(
 
 @app.command()
 def enable(name: Name) -> None:
-    """Let a paused schedule fire again, from its next time on.
+    """Let a paused schedule fire again.
 
-    Times that passed meanwhile are not caught up: `docmill schedule run` does it now.
+    It fires from its next time on. Times that passed meanwhile are not caught up: `docmill schedule run` does it now.
 
     Example: docmill schedule enable nightly
     """
@@ -252,9 +255,9 @@ def enable(name: Name) -> None:
 
 @app.command()
 def disable(name: Name) -> None:
-    """Pause a schedule: it does not fire until it is enabled.
+    """Pause a schedule.
 
-    Its jobs go on; runs that wait for their turn are skipped.
+    It does not fire until it is enabled. Its jobs go on; runs that wait for their turn are skipped.
 
     Example: docmill schedule disable nightly
     """
