@@ -119,6 +119,20 @@ def test_a_scheduler_that_dies_after_delivery_repeats_the_same_id(store: Store, 
         assert not notifications.sent(session, dead)
 
 
+def test_an_attempt_whose_lease_ran_out_marks_nothing_once_another_has_taken_over(store: Store) -> None:
+    tell(store, "webhook:env:HOOK")
+    with store.write() as session:
+        slow = notifications.claim(session, -1)
+        other = notifications.claim(session, 60)
+        assert slow is not None
+        assert other is not None
+        notifications.failed(session, slow, "too late")
+        assert not notifications.sent(session, slow)
+    assert states(store) == [("pending", 2, None)]
+    with store.write() as session:
+        assert notifications.sent(session, other)
+
+
 def test_a_failed_delivery_is_tried_again_with_pauses_and_given_up_after_a_day(
     store: Store, web: WebServer
 ) -> None:
