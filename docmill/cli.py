@@ -20,6 +20,7 @@ from docmill.commands import (
     labelling,
     managing,
     models,
+    notifications,
     output,
     processes,
     quarantine,
@@ -66,6 +67,7 @@ app.add_typer(managing.app, name="documents")
 app.add_typer(collections.app, name="collections")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")
 app.add_typer(retention.app, name="retention")

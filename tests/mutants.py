@@ -189,8 +189,8 @@ MUTANTS = (
     Mutant(
         "many schedulers fire a schedule many times",
         "db/schedules.py",
-        "return start_run(session, schedule.id, latest_due) if result.rowcount == 1 else None",
-        "return start_run(session, schedule.id, clock(session))",
+        "        Schedule.next_at == schedule.next_at,\n",
+        "",
         ("db/test_schedules.py",),
     ),
     Mutant(
@@ -635,6 +635,48 @@ MUTANTS = (
         "WHERE p.job_id = OLD.job_id AND p.is_open AND",
         "WHERE p.job_id = OLD.job_id AND",
         ("db/test_retention.py::test_nothing_else_can_delete_an_outcome",),
+    ),
+    Mutant(
+        "a due time in the repeated hour lies in the past",
+        "scheduler/cron.py",
+        "if (in_utc := found.astimezone(UTC)) > moment:",
+        "if (in_utc := found.astimezone(UTC)) > datetime.min.replace(tzinfo=UTC):",
+        ("scheduler/test_firing.py",),
+    ),
+    Mutant(
+        "a late run is told of by every scheduler that looks",
+        "db/runs.py",
+        "    return changed(session, undecided.values(is_late=is_late)) and is_late\n",
+        "    return is_late\n",
+        ("scheduler/test_firing.py", "scheduler/test_clock.py"),
+    ),
+    Mutant(
+        "a run that is replaced is not late, though its deadline has passed",
+        "db/runs.py",
+        '"note": note, "deadline_at": passed}',
+        '"note": note, "deadline_at": None}',
+        ("scheduler/test_firing.py",),
+    ),
+    Mutant(
+        "a run that is over and not counted counts as one that runs",
+        "scheduler/firing.py",
+        "if runs.has_work(session, run)]",
+        "if run]",
+        ("scheduler/test_firing.py",),
+    ),
+    Mutant(
+        "a delivery that took too long marks what another scheduler has taken over",
+        "db/notifications.py",
+        "        Notification.fence == claimed.fence,\n",
+        "",
+        ("scheduler/test_notifying.py",),
+    ),
+    Mutant(
+        "the timestamp is not signed",
+        "scheduler/notifying/webhook.py",
+        'signed = f"{uid}.{timestamp}.".encode() + body',
+        'signed = f"{uid}.".encode() + body',
+        ("scheduler/test_notifying.py",),
     ),
 )
 

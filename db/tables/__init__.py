@@ -14,6 +14,7 @@ from db.tables.model import (
     ModelReliability,
     ModelVersion,
 )
+from db.tables.notification import Notification, NotificationRule
 from db.tables.quarantine import Release
 from db.tables.removal import Removal
 from db.tables.result import (
@@ -70,6 +71,8 @@ __all__ = [
     "ModelVersion",
     "Neighbour",
     "NeighbourTerm",
+    "Notification",
+    "NotificationRule",
     "Outcome",
     "Pruned",
     "Release",

@@ -11,7 +11,17 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from db.sql import Meta as Meta
 from db.sql import StateText, UtcDateTime, now
-from db.states import ChunkState, JobState, OutcomeState
+from db.states import (
+    Catchup,
+    ChunkState,
+    Event,
+    JobState,
+    NotificationState,
+    OutcomeState,
+    Overlap,
+    RunCause,
+    RunState,
+)
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -44,6 +54,12 @@ class Base(DeclarativeBase):
         JobState: StateText(JobState),
         ChunkState: StateText(ChunkState),
         OutcomeState: StateText(OutcomeState),
+        RunState: StateText(RunState),
+        RunCause: StateText(RunCause),
+        Catchup: StateText(Catchup),
+        Overlap: StateText(Overlap),
+        NotificationState: StateText(NotificationState),
+        Event: StateText(Event),
     }
 
 

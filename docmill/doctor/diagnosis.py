@@ -11,12 +11,13 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from db import jobs, model_versions, quarantine, schedules
+from db import jobs, model_versions, notifications, quarantine, schedules
 from db.database_errors import first_line, words
 from db.errors import NoStoreError, StoreError
 from db.retention import passes
 from db.retention.policy import parse
 from db.sql import now
+from db.states import RunState
 from db.store import Store
 from db.tables import Chunk, Job, Schedule
 from docmill.doctor import members
@@ -26,6 +27,8 @@ from workers.settings import Settings, settings
 
 #: A chunk that has been ready for this long and is not claimed has no worker.
 IDLE_SECONDS = 30.0
+#: A notification that has waited for this long is stuck.
+STUCK_SECONDS = 300.0
 #: Less free space than this is a problem.
 LOW_DISK_BYTES = 500_000_000
 #: Of so many jobs the outcomes are counted: those from which something was pruned last.
@@ -157,10 +160,35 @@ def _jobs(session: Session, served: set[str] | None, now_settings: Settings) -> 
     yield from _behind_paused(session)
     if held := quarantine.entries(session, limit=1000):
         yield Finding("quarantine", True, f"{len(held)} documents", "docmill quarantine list")
-    for schedule_id, run in schedules.last_runs(session).items():
-        if run.fault and (schedule := session.get_one(Schedule, schedule_id)).removed_at is None:
+    yield from _schedules(session)
+    yield from _notifications(session)
+
+
+def _schedules(session: Session) -> Iterator[Finding]:
+    """Schedules that are paused, or whose last run failed."""
+    last = schedules.last_runs(session)
+    for schedule in schedules.active(session):
+        run = last.get(schedule.id)
+        what = f"schedule {schedule.name}"
+        if schedule.paused_at is not None:
+            by_hand = schedule.n_failures == 0
+            fix = f"docmill schedule enable {schedule.name}"
+            yield Finding(what, by_hand, f"paused: {schedule.paused_why}", fix)
+        elif run is not None and run.fault:
             detail = f"its last firing submitted nothing: {run.fault}"
-            yield Finding(f"schedule {schedule.name}", False, detail, f"docmill schedule run {schedule.name}")
+            yield Finding(what, False, detail, f"docmill schedule run {schedule.name}")
+        elif run is not None and run.state == RunState.FAILED:
+            detail = f"its last run failed: {run.note}"
+            yield Finding(what, False, detail, f"docmill schedule history {schedule.name}")
+
+
+def _notifications(session: Session) -> Iterator[Finding]:
+    """Destinations that take no messages, or that no scheduler tries."""
+    for stuck in notifications.stuck(session, STUCK_SECONDS):
+        n = f"{stuck.n_dead} given up, {stuck.n_pending} waiting since {stuck.since:%Y-%m-%d %H:%M} UTC"
+        why = stuck.fault or "no scheduler has tried"
+        fix = "docmill notifications list --unsent; after the fix: docmill notifications retry"
+        yield Finding(f"notifications to {stuck.destination}", False, f"{n}: {why}", fix)
 
 
 def _retention(session: Session) -> Iterator[Finding]:
@@ -218,7 +246,9 @@ def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]
         "jobs are done and were not finished": count.where(
             Job.state == "running", ~still_open, last_closed < long_ago
         ),
-        "schedules are overdue": count.where(Schedule.next_at < long_ago, Schedule.removed_at.is_(None)),
+        "schedules are overdue": count.where(
+            Schedule.next_at < long_ago, Schedule.removed_at.is_(None), Schedule.paused_at.is_(None)
+        ),
     }
     for sign, query in signs.items():
         if n := session.scalar(query):

@@ -3,7 +3,8 @@
     feeding    tell Redis about ready chunks
     reaping    requeue chunks whose lease has run out
     moving     move jobs on: start, open the next stage, close after a stop, finish
-    cron       (scheduler.cron) submit the jobs of schedules that are due
+    schedules  (scheduler.firing) fire the schedules that are due; start and end their runs, and find late ones
+    notifications  (scheduler.notifying) deliver what people are told
     retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
 
 Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from db import chunks, registry, schedules
+from db import chunks, notifications, registry, run_messages, schedules
 from db.sql import clock, now
-from db.tables import Worker
+from db.states import Event
+from db.tables import Notification, Worker
+from scheduler import firing
 from tests.commands.conftest import Shell
 from tests.db.builders import (
     claim,
@@ -219,11 +221,19 @@ def test_quarantine_and_a_schedule_that_cannot_submit_are_told(shell: Shell) -> 
     shell.poison(*SUBMIT)
     shell("schedule", "add", "nightly", "--cron", "0 2 * * *", "--job", "oracle --collection inbox")
     with shell.store.write() as session:
-        run = schedules.start_run(session, schedules.by_name(session, "nightly").id, clock(session))
-        schedules.record_fault(session, run, "there is no collection 'gone'")
+        row = schedules.by_name(session, "nightly")
+        row.next_at, row.requests = clock(session), [row.requests[0] | {"collection": "gone"}]
+        notifications.send(
+            session, "x", Event.FAILED, "k", run_messages.test_message("x"), ["webhook:env:HOOK"]
+        )
+        session.execute(update(Notification).values(created_at=now(-3600)))
+    firing.turn(shell.store)
     said = shell("doctor", "--json", status=1)
     assert _finding(said, "quarantine")["fix"] == "docmill quarantine list"
     assert "there is no collection 'gone'" in _finding(said, "schedule nightly")["detail"]
+    stuck = _finding(said, "notifications to webhook:env:HOOK")
+    assert "1 waiting since" in stuck["detail"]
+    assert "docmill notifications retry" in stuck["fix"]
 
 
 def test_a_file_that_a_model_lacks_is_named(shell: Shell) -> None:

@@ -58,5 +58,5 @@ def test_the_docs_name_no_command_that_is_not_there() -> None:
 
 
 def test_the_list_of_commands_cuts_no_sentence() -> None:
-    for path in ([], ["schedule"], ["models"], ["quarantine"], ["db"]):
+    for path in ([], ["schedule"], ["models"], ["quarantine"], ["notifications"], ["db"]):
         assert "..." not in CliRunner().invoke(app, [*path, "--help"]).stdout.partition("Commands:")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from scheduler import firing
 from tests.commands.conftest import Shell
 
 NIGHTLY = ("schedule", "add", "nightly", "--cron", "0 2 * * *", "--tz", "Asia/Seoul")
@@ -21,7 +22,7 @@ def test_a_schedule_from_add_to_remove(shell_on_both: Shell) -> None:
     first, second = shell("schedule", "run", "nightly", "--json").json["jobs"]
     assert shell("status", second, "--json").json["after_job_id"] == first
     assert "Asia/Seoul" in shell("schedule", "list").out
-    assert "remove nightly` first" in shell(*NIGHTLY, *jobs, status=1).err
+    assert "schedule edit nightly` changes it" in shell(*NIGHTLY, *jobs, status=1).err
     shell("schedule", "remove", "nightly")
     assert (
         "there is no schedule 'nightly' (there are: none)"
@@ -108,3 +109,128 @@ def test_versions_of_a_model_are_listed_promoted_and_rolled_back(shell: Shell) -
     assert [row["aliases"] for row in shell("models", "show", "inbox", "--json").json] == [[], ["champion"]]
     assert "version 2 again" in shell("models", "rollback", "inbox").out
     assert "has no version '7'" in shell("models", "promote", "inbox@7", status=1).err
+
+
+# --- policies, and what people are told --------------------------------------------------------------------------
+
+POLICIES = (
+    "--catchup", "all", "--catchup-within", "2d", "--overlap", "queue", "--deadline", "7:00",
+    "--pause-on-failure", "2", "--max-errors", "5%", "--notify", "late,failed",
+    "--to", "webhook:env:HOOK", "--to", "smtp:env:MAIL:kim@example.com",
+)  # fmt: skip
+JOB = ("--job", "oracle --collection inbox --new -p batch=4")
+
+
+def test_policies_are_shown_changed_and_cleared(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a")
+    shell(*NIGHTLY, *JOB, *POLICIES)
+    whole = shell("schedule", "show", "nightly", "--json").json
+    assert {name: whole[name] for name in ("catchup", "catchup_within_seconds", "overlap", "deadline")} == {
+        "catchup": "all", "catchup_within_seconds": 172_800, "overlap": "queue", "deadline": "07:00",
+    }  # fmt: skip
+    assert (whole["pause_on_failure"], whole["max_error_share"]) == (2, 0.05)
+    assert whole["notify"] == [
+        {"to": "webhook:env:HOOK", "events": ["late", "failed"]},
+        {"to": "smtp:env:MAIL:kim@example.com", "events": ["late", "failed"]},
+    ]
+    shown = shell("schedule", "show", "nightly").out
+    assert "all, within 2d" in shown
+    assert "oracle --collection inbox -p batch=4 --new" in shown
+    cleared = (
+        "--catchup-within",
+        "none",
+        "--deadline",
+        "none",
+        "--max-errors",
+        "none",
+        "--pause-on-failure",
+        "none",
+    )
+    said = shell("schedule", "edit", "nightly", "--cron", "30 1 * * *", "--tz", "Europe/Berlin", *cleared)
+    assert "01:30 (Europe/Berlin)" in said.out
+    shell("schedule", "edit", "nightly", "--notify", "errors", "--job", "nothing --collection inbox")
+    whole = shell("schedule", "show", "nightly", "--json").json
+    assert [
+        whole[name] for name in ("catchup_within_seconds", "deadline", "max_error_share", "pause_on_failure")
+    ] == [None] * 4
+    assert (whole["catchup"], whole["overlap"]) == ("all", "queue")
+    assert [rule["events"] for rule in whole["notify"]] == [["errors"], ["errors"]]
+    assert [job["kind"] for job in whole["jobs"]] == ["nothing"]
+    shell("schedule", "edit", "nightly", "--to", "none")
+    assert shell("schedule", "show", "nightly", "--json").json["notify"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--catchup", "some"), "--catchup 'some': write none, latest or all"),
+        (("--overlap", "both"), "--overlap 'both': write skip, queue or replace"),
+        (("--catchup-within", "2 years"), "write 90m, 12h or 2d"),
+        (("--catchup", "none", "--catchup-within", "2d"), "means nothing with --catchup none"),
+        (("--deadline", "25:00"), "'25:00' is no time of day: write it as 07:00"),
+        (("--pause-on-failure", "0"), "write a number from 1, or none"),
+        (("--max-errors", "500%"), "write 5% or 0.05"),
+        (("--notify", "late"), "needs a destination: --to webhook:env:HOOK_URL"),
+        (("--notify", "soon", "--to", "webhook:env:H"), "there is no event 'soon': late, failed, recovered"),
+        (("--to", "webhook:https://me:hunter2@host/"), "write the name of an environment variable"),
+        (("--to", "smtp:env:MAIL"), "names nobody"),
+    ],
+)  # fmt: skip
+def test_policies_that_mean_nothing_are_refused_in_one_line(
+    shell: Shell, words: tuple[str, ...], message: str
+) -> None:
+    shell.texts("a")
+    shell(*NIGHTLY, *JOB)
+    for said in (
+        shell("schedule", "add", "n", "--cron", "@daily", *JOB, *words, status=2),
+        shell("schedule", "edit", "nightly", *words, status=2),
+    ):
+        assert message in said.err
+        assert len(said.err.splitlines()) == 1
+        assert "hunter2" not in said.err
+    assert "nothing to change" in shell("schedule", "edit", "nightly", status=2).err
+
+
+@pytest.mark.parametrize("name", ["", " a", "a\nb", "x" * 101])
+def test_a_name_that_no_table_can_hold_is_refused(shell: Shell, name: str) -> None:
+    shell.texts("a")
+    assert "is no name" in shell("schedule", "add", name, "--cron", "@daily", *JOB, status=2).err
+
+
+def test_a_schedule_is_disabled_enabled_and_its_runs_are_listed(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("a", "b")
+    shell("schedule", "add", "야간", "--cron", "0 2 * * *", "--tz", "Asia/Seoul", *JOB)
+    assert shell("schedule", "history", "야간").out == "schedule 야간 has not fired yet\n"
+    [job_id] = shell("schedule", "run", "야간", "--json").json["jobs"]
+    shell.work(job_id)
+    firing.turn(shell.store)
+    [run] = shell("schedule", "history", "야간", "--json").json
+    assert (run["cause"], run["state"], run["jobs"]) == ("hand", "succeeded", [job_id])
+    assert "enable 야간" in shell("schedule", "disable", "야간").out
+    [row] = shell("schedule", "list", "--json").json
+    assert (row["next"], row["paused"], row["state"]) == (None, "disabled by hand", "succeeded")
+    assert "paused: disabled by hand" in shell("schedule", "list").out
+    assert "next at" in shell("schedule", "enable", "야간").out
+    assert "was not paused" in shell("schedule", "enable", "야간").out
+    assert shell("schedule", "list", "--json").json[0]["paused"] is None
+
+
+def test_a_test_message_is_sent_and_a_fault_is_told(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.texts("a")
+    shell(*NIGHTLY, *JOB)
+    assert "tells nobody" in shell("notifications", "test", "nightly", status=2).err
+    monkeypatch.setenv("TRUE", "true")
+    monkeypatch.setenv("FALSE", "false")
+    shell("schedule", "edit", "nightly", "--to", "command:env:TRUE")
+    assert shell("notifications", "test", "nightly", "--here").out == "command:env:TRUE: accepted\n"
+    shell("schedule", "edit", "nightly", "--to", "command:env:FALSE")
+    said = shell("notifications", "test", "nightly", "--here", status=1)
+    assert said.out == "command:env:FALSE: not accepted: the command of FALSE ended with exit status 1\n"
+    rows = shell("notifications", "list", "--json").json
+    assert [row["state"] for row in rows] == ["pending", "sent"]
+    [unsent] = shell("notifications", "list", "--unsent", "--json").json
+    assert "1 notification is sent again" in shell("notifications", "retry", unsent["number"]).out
+    assert "there is no unsent notification 99" in shell("notifications", "retry", 99, status=1).err
+    assert "exit status 1" in shell("notifications", "list").out

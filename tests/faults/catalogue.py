@@ -7,6 +7,7 @@ from tests.faults import (
     disk_faults,
     document_faults,
     network_faults,
+    notification_faults,
     people_faults,
     process_faults,
     redis_faults,
@@ -25,4 +26,5 @@ FAULTS: tuple[Fault, ...] = (
     *people_faults.FAULTS,
     *scheduler_faults.FAULTS,
     *worker_faults.FAULTS,
+    *notification_faults.FAULTS,
 )
