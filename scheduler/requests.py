@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from db import documents, evaluations, files, jobs, model_versions
+from db import documents, evaluations, files, jobs, model_versions, selection
 from db.chunks import ChunkSize
 from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
 from db.jobs import NewJob, Submitted
@@ -71,6 +71,7 @@ def submit(
             )
             parameters = replace(parameters, **{wanted.parameter: version.ref})
     model_ref, version_id = _model(session, kind, request, parameters)
+    others = kind.others(parameters)
     try:
         return jobs.submit(
             session,
@@ -88,6 +89,7 @@ def submit(
                     run_id=run_id,
                     labelled_only=kind.labelled_only,
                     only_new=request.only_new,
+                    depends_on=None if others is None else selection.depends_on(**asdict(others)),
                     document_ids=document_ids,
                     model_comes_later=request.after is not None and _needs_model(kind, parameters),
                 ),
@@ -145,7 +147,7 @@ def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = 
                     parameters=job.parameters,
                     collection_id=job.collection_id,
                     model_ref=job.model_ref,
-                    model_version_id=None if kind.train else job.model_version_id or open_model(session, job),
+                    model_version_id=None if kind.train else open_model(session, job),
                     priority=job.priority,
                     # A failed training is tried again on all its documents.
                     failed_in_job_id=job_id,
@@ -158,7 +160,9 @@ def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = 
 
 
 def open_model(session: Session, job: Job) -> int | None:
-    """The model version that a job's reference stands for now; NotFoundError if for none."""
+    """The model version of a job, or that its reference stands for now; NotFoundError if for none."""
+    if job.model_version_id is not None:
+        return job.model_version_id
     kind = kinds.find(job.kind)
     needed = kind.model_from
     if needed is None or not _needs_model(kind, kinds.parse_parameters(kind, job.parameters)):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import chunks, quarantine, selection
+from db import chunks, earlier, quarantine, selection
 from db.chunks import ChunkSize
 from db.errors import ConflictError, NothingToDoError
-from db.selection import LeftOut, NewOnly
+from db.selection import DependsOn, LeftOut, NewOnly
 from db.sql import now, one_of
 from db.states import ChunkState, JobState
 from db.tables import Document, Job
@@ -36,6 +36,8 @@ class NewJob:
     run_id: int | None = None
     labelled_only: bool = False
     only_new: bool = False
+    #: With `only_new`: results depend on other documents than their own.
+    depends_on: DependsOn | None = None
     #: The model's version is decided when the job starts, since it waits for another job.
     model_comes_later: bool = False
     #: Take the documents that failed in this job.
@@ -60,6 +62,7 @@ def submit(session: Session, new: NewJob) -> Submitted:
     NothingToDoError when the job would have no document; the caller rolls back then."""
     if new.key is not None and (before := _same_key(session, new)) is not None:
         return before
+    new = _in_turn(session, new)
     job = _job_of(new)
     try:
         with session.begin_nested():
@@ -79,6 +82,15 @@ def submit(session: Session, new: NewJob) -> Submitted:
         chunks.add_stage(session, job, stage)
     session.execute(update(Job).where(Job.id == job.id).values(n_documents=n_documents))
     return Submitted(job.id, n_documents, created=True, left_out=left_out)
+
+
+def _in_turn(session: Session, new: NewJob) -> NewJob:
+    """A job that updates the results of others over their documents waits for the one before it, whose results it has
+    to read."""
+    if not new.only_new or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
+        return new
+    selection.one_at_a_time(session, new.collection_id)
+    return replace(new, after_job_id=earlier.last_unfinished(session, _job_of(new)))
 
 
 def _job_of(new: NewJob) -> Job:
@@ -109,7 +121,7 @@ def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int
     if not new.only_new:
         return chosen, None
     selection.one_at_a_time(session, new.collection_id)
-    new_only = NewOnly(job, new.model_comes_later)
+    new_only = NewOnly(job, new.model_comes_later, new.depends_on)
     return new_only.of(chosen), new_only.left_out(session, chosen)
 
 

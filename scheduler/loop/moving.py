@@ -81,14 +81,16 @@ class JobMover:
 
     def _start(self, job_id: int) -> None:
         """Start a waiting job once the job before it has ended. If that was cancelled, or did not make the model that
-        is needed, stop it instead: each document's outcome says why."""
+        is needed, stop it instead: each document's outcome says why. A job that already has its model only waits for
+        its turn after another one like it, however that ends."""
         with self._turns.store.read() as session:
-            after = session.get_one(Job, job_id).after_job_id or 0
+            job = session.get_one(Job, job_id)
+            after, waits_for_its_turn = job.after_job_id or 0, job.model_version_id is not None
             state = jobs.state_of(session, after)
         if state not in ENDED:
             return
         with self._turns.write() as session:
-            if state == JobState.CANCELLED:
+            if state == JobState.CANCELLED and not waits_for_its_turn:
                 why = f"job {after}, which it waited for, was cancelled"
                 jobs.stop(session, job_id, ErrorCode.CANCELLED, why)
                 return
