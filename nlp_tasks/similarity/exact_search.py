@@ -79,13 +79,16 @@ class Index:
         device = self._vectors.device
         ordered = torch.from_numpy(np.asarray(limits[self._rows], np.float32)).to(device)  # (N,)
         hit = torch.zeros(len(self), dtype=torch.bool, device=device)
+        listed = torch.nonzero(ordered.isfinite()).flatten()
+        if not len(listed) or not len(rows):
+            return np.zeros(0, np.int64)
         for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
-            for part in torch.split(torch.nonzero(ordered.isfinite()).flatten(), FULL_ROWS):
+            for part in torch.split(listed, FULL_ROWS):
                 best = (self._vectors[part] @ self._vectors[queries].T).amax(dim=1)  # (P,)
                 hit[part[best - ROUNDING >= ordered[part]]] = True
                 near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
                 beat()
-                for some in torch.split(near, REFINED_ROWS):
+                for some in torch.split(near, REFINED_ROWS) if len(near) else ():
                     scores = self._cosines(some, queries.expand(len(some), -1))
                     hit[some] = (scores >= ordered[some][:, None]).any(dim=1)
                     beat()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from db.documents import NewDocument
-from db.similar import neighbours
 from tests.commands.conftest import Shell
 from tests.db.builders import add, chunks_of, job_of, outcomes, sql
 
@@ -83,12 +81,12 @@ def options(collection: str, k: int, *more: str) -> list[str]:
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    nights=st.lists(night, min_size=2, max_size=4),
+    nights=st.lists(night, min_size=2, max_size=3),
     k=st.sampled_from([1, 3, 20]),
     more=st.sampled_from([(), (), ("min_score=0.4",), ("method=hybrid",), ("scope=all",)]),
     cut=st.booleans(),
@@ -109,12 +107,79 @@ def test_after_any_changes_the_lists_are_those_of_a_full_job(
         if job_id is not None:
             shell.work(job_id)
             assert len(outcomes(shell.store, job_id)) == job_of(shell.store, job_id).n_documents
-            assert submit_new(shell, *wanted) is None or "error" in str(outcomes(shell.store, job_id)) or True
     found = lists(shell, name)
 
     shell.done("similarity", "--model", "m", *wanted)
 
     assert found == lists(shell, name)
+
+
+def test_only_what_is_new_and_the_lists_that_it_changes_are_searched(incremental: Shell) -> None:
+    """A document that is new, one that lost a neighbour, one to which the new one is nearer; all others stay."""
+    shell = incremental
+    sea, bread, money = WORDS[:4], WORDS[4:8], WORDS[8:]
+    first = {f"k{i}": (sea, bread, money)[i % 3][: 2 + i // 3 % 3] for i in range(9)}
+    change(shell, "inbox", dict(first))
+    full = shell.work(submit_new(shell, *options("inbox", 2)) or 0)
+    before = lists(shell, "inbox")
+
+    change(shell, "inbox", {"new": sea[:3], "k4": None})
+    job_id = shell.work(submit_new(shell, *options("inbox", 2)) or 0)
+
+    after = lists(shell, "inbox")
+    lost = {key for key, rows in before.items() if any("k4" in row for row in rows)} - {"k4"}
+    assert set(outcomes(shell.store, job_id)) == {"new"} | lost
+    written = {
+        key
+        for (key,) in sql(
+            shell.store,
+            "SELECT DISTINCT d.key FROM neighbour n JOIN document d ON d.id = n.document_id WHERE n.job_id = :j",
+            j=job_id,
+        )
+    }
+    changed = {key for key in after if after[key] != before.get(key)}
+    assert changed <= written < set(after)
+    assert {"new"} | lost <= changed
+    assert changed - {"new"} - lost, "no list of another document was entered by the new one"
+    assert not any("k4" in row for rows in after.values() for row in rows)
+    assert "nothing to do" in shell("submit", "similarity", "--model", "m", "--new", *options("inbox", 2)).out
+    assert full < job_id
+
+
+def test_a_list_that_became_empty_is_shown_as_empty(incremental: Shell) -> None:
+    shell = incremental
+    change(shell, "inbox", {"k0": WORDS[:4], "k1": WORDS[:3]})
+    shell.work(submit_new(shell, *options("inbox", 2)) or 0)
+    assert [row["neighbour_key"] for row in shell("similar", "k0", "--json").json] == ["k1"]
+
+    change(shell, "inbox", {"k1": None})
+    shell.work(submit_new(shell, *options("inbox", 2)) or 0)
+
+    assert shell("similar", "k0", "--json").json == []
+    assert lists(shell, "inbox") == {}
+
+
+def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell) -> None:
+    """It reads the lists that the first one writes. It goes on even if the first one is cancelled."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {"k0": WORDS[:4], "k1": WORDS[:3], "k2": WORDS[1:4]})
+    shell.work(submit_new(shell, *wanted) or 0)
+    change(shell, "inbox", {"k3": WORDS[:2]})
+    first = submit_new(shell, *wanted) or 0
+    change(shell, "inbox", {"k4": WORDS[:2]})
+    second = submit_new(shell, *wanted) or 0
+    assert job_of(shell.store, second).after_job_id == first
+    assert job_of(shell.store, second).state == "waiting"
+    shell("cancel", first, status=None)
+    shell.work(first)
+
+    shell.work(second)
+    assert outcomes(shell.store, second) == {"k4": "ok"}
+    third = submit_new(shell, *wanted) or 0
+    shell.work(third)
+    found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
 
 
 def half_done(shell: Shell, job_id: int) -> None:
