@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from db.tables import Collection, Document, GivenLabel, Job, Model, ModelVersion
@@ -61,11 +61,21 @@ def used_in(session: Session, model: str) -> set[int]:
     return set(session.scalars(query))
 
 
-def documents(collections: Several[int]) -> Select[int, int]:
-    """The latest documents of these collections that were given a label."""
-    return select(Document.id, Document.body_chars).where(
-        Document.collection_id.in_(collections), Document.is_latest, _is_given_one()
+def given_in(session: Session, collections: Several[int]) -> dict[int, tuple[str, ...]]:
+    """The labels that the latest documents of these collections were given, by document id; none is ()."""
+    query = (
+        select(Document.id, GivenLabel.label)
+        .join(
+            GivenLabel,
+            (GivenLabel.collection_id == Document.collection_id) & (GivenLabel.document_key == Document.key),
+        )
+        .where(Document.collection_id.in_(collections), Document.is_latest)
+        .order_by(Document.id, GivenLabel.rank)
     )
+    found: dict[int, tuple[str, ...]] = {}
+    for id_, label in session.execute(query):
+        found[id_] = found.get(id_, ()) + (() if label is None else (label,))
+    return found
 
 
 def names(session: Session, collections: Several[int]) -> list[str]:
@@ -74,12 +84,6 @@ def names(session: Session, collections: Several[int]) -> list[str]:
         session.scalars(
             select(Collection.name).where(Collection.id.in_(collections)).order_by(Collection.name)
         )
-    )
-
-
-def _is_given_one() -> ColumnElement[bool]:
-    return exists().where(
-        and_(GivenLabel.collection_id == Document.collection_id, GivenLabel.document_key == Document.key)
     )
 
 

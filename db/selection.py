@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -19,17 +20,23 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from db.quarantine import held
-from db.sql import each_id
+from db.sql import each_id, one_of
 from db.states import UNFINISHED, ChunkState, ErrorCode, OutcomeState
 from db.tables import Base, Chunk, Collection, Document, GivenLabel, Job, Outcome
 
 
-def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
-    """Every latest document of a collection."""
-    query = select(Document.id, Document.body_chars).where(
-        Document.collection_id == collection, Document.is_latest
-    )
-    return query.where(or_(Document.label.is_not(None), _is_given_one())) if labelled_only else query
+def latest(
+    collection: int, *, labelled_only: bool = False, also: Sequence[int] = (), corrections: Sequence[int] = ()
+) -> Select[int, int]:
+    """Every latest document of a collection, and of these others too; and these documents, wherever they are."""
+    is_there = Document.collection_id == collection
+    if also:
+        is_there = Document.collection_id.in_((collection, *also))
+    if labelled_only:
+        is_there &= or_(Document.label.is_not(None), _is_given_one())
+    if corrections:
+        is_there |= one_of(Document.id, corrections)
+    return select(Document.id, Document.body_chars).where(is_there, Document.is_latest)
 
 
 def _is_given_one() -> ColumnElement[bool]:
@@ -120,7 +127,9 @@ class NewOnly:
             return LeftOut(quarantined=n or 0)
         planned = self._planned()
         why = case(
-            (self._needs_none(), "done"), (planned.c.id.is_not(None), "planned"), (self._quarantined(), "held")
+            (self._needs_none(), "done"),
+            (planned.c.id.is_not(None), "planned"),
+            (self._quarantined(), "held"),
         )
         reasons = (
             query.outerjoin(planned, planned.c.id == Document.id)

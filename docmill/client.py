@@ -16,7 +16,7 @@ The errors it raises are in `docmill.errors`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
@@ -147,26 +147,33 @@ class Client:
         self,
         kind: str,
         *,
-        collection: str,
+        collection: str | Sequence[str],
         model: str | None = None,
         parameters: dict[str, Any] | None = None,
         priority: int = 5,
         key: str | None = None,
         after: int | None = None,
         only_new: bool = False,
+        corrections: bool = True,
     ) -> Job:
         """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
         exactly one outcome. The same `key` twice is one job.
 
         `model` is NAME, NAME@VERSION or NAME@ALIAS; for a kind that trains, the name of the new model. `after` is
         the number of a job that has to finish first. `only_new` takes only documents that no job like this one has
-        given a result.
+        given a result; for similarity also those whose neighbours have changed.
+
+        A kind that trains may have several collections. `train-classify` learns the labels given where the model is
+        used, too, unless `corrections` is False.
 
         Raises InvalidRequestError for an unknown kind or parameter, NotFoundError for an unknown collection or
         model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
         take.
         """
-        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
+        first, *also = [collection] if isinstance(collection, str) else collection
+        request = JobRequest(
+            kind, first, model, parameters or {}, priority, key, after, only_new, also, corrections
+        )
         with only_docmill_errors(), self._store().write() as session:
             found = requests.submit(session, request)
         return Job(found.job_id, found.n_documents, found.created, self._store)
@@ -263,13 +270,14 @@ def add(
 def submit(
     kind: str,
     *,
-    collection: str,
+    collection: str | Sequence[str],
     model: str | None = None,
     parameters: dict[str, Any] | None = None,
     priority: int = 5,
     key: str | None = None,
     after: int | None = None,
     only_new: bool = False,
+    corrections: bool = True,
 ) -> Job:
     """`Client.submit` on the store of the settings."""
     return _default.submit(
@@ -281,6 +289,7 @@ def submit(
         key=key,
         after=after,
         only_new=only_new,
+        corrections=corrections,
     )
 
 

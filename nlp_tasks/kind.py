@@ -295,6 +295,8 @@ class Kind:
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Select only documents that have a label.
     labelled_only: bool = False
+    #: Whether labels that people give where its models are used are labels to learn from.
+    takes_corrections: bool = False
     #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
     #: empty if a model of this kind is not trained on such pairs.
     pairs_field: str = ""

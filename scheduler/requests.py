@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from db import documents, evaluations, files, jobs, model_versions, selection
 from db.chunks import ChunkSize
+from db.corrections import Sources
 from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
 from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
+from scheduler import corrections
 from workers import kinds
 
 
@@ -37,6 +39,10 @@ class JobRequest:
     after: int | None = None
     #: Only documents that no job like this one has given a result.
     only_new: bool = False
+    #: For a kind that trains: further collections to learn from.
+    also: list[str] = field(default_factory=list)
+    #: For a kind that trains on labels: whether to learn the labels given where the model is used.
+    corrections: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """For a schedule; `JobRequest(**json)` is the way back."""
@@ -72,8 +78,11 @@ def submit(
             parameters = replace(parameters, **{wanted.parameter: version.ref})
     model_ref, version_id = _model(session, kind, request, parameters)
     others = kind.others(parameters)
+    also = _also(session, kind, request)
+    learns = kind.takes_corrections and request.corrections
+    found = corrections.choose(session, str(model_ref), (collection, *also)) if learns else None
     try:
-        return jobs.submit(
+        submitted = jobs.submit(
             session,
             _sized(
                 kind,
@@ -88,6 +97,8 @@ def submit(
                     after_job_id=request.after,
                     run_id=run_id,
                     labelled_only=kind.labelled_only,
+                    sources=Sources(also, corrections=learns),
+                    corrections=found.document_ids if found is not None else (),
                     only_new=request.only_new,
                     depends_on=None if others is None else selection.depends_on(**asdict(others)),
                     document_ids=document_ids,
@@ -97,6 +108,15 @@ def submit(
         )
     except NothingToDoError as error:
         raise _nothing(kind, request, error.left_out) from None
+    return replace(submitted, corrections=found) if submitted.created else submitted
+
+
+def _also(session: Session, kind: Kind, request: JobRequest) -> tuple[int, ...]:
+    """The numbers of the further collections, each once."""
+    names = [name for name in dict.fromkeys(request.also) if name != request.collection]
+    if names and kind.train is None:
+        raise ValueError(f"{kind.name} runs over one collection: submit a job for each")
+    return tuple(documents.collection_id(session, name) for name in names)
 
 
 def _files_of(session: Session, collection: int, request: JobRequest) -> int:

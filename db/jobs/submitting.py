@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from db import chunks, earlier, quarantine, selection
 from db.chunks import ChunkSize
+from db.corrections import Sources
 from db.errors import ConflictError, NothingToDoError
 from db.selection import DependsOn, LeftOut, NewOnly
 from db.sql import now, one_of
@@ -35,6 +36,9 @@ class NewJob:
     after_job_id: int | None = None
     run_id: int | None = None
     labelled_only: bool = False
+    #: For a training: further collections, and documents of yet others.
+    sources: Sources = Sources()
+    corrections: tuple[int, ...] = ()
     only_new: bool = False
     #: With `only_new`: results depend on other documents than their own.
     depends_on: DependsOn | None = None
@@ -46,6 +50,14 @@ class NewJob:
     document_ids: tuple[int, ...] | None = None
 
 
+class TellsCorrections(Protocol):
+    """What is said of corrections (scheduler.corrections)."""
+
+    @property
+    def words(self) -> str: ...
+    def as_json(self) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Submitted:
     """A job's number and size; `created` is False when the key had been used for the same request before."""
@@ -55,6 +67,8 @@ class Submitted:
     created: bool
     #: For a job over new documents only: what it left out.
     left_out: LeftOut | None = None
+    #: For a training that learns corrections: those that it takes, and those that it does not.
+    corrections: TellsCorrections | None = None
 
 
 def submit(session: Session, new: NewJob) -> Submitted:
@@ -98,6 +112,7 @@ def _job_of(new: NewJob) -> Job:
         kind=new.kind,
         parameters=new.parameters,
         collection_id=new.collection_id,
+        sources=new.sources.as_json(),
         model_ref=new.model_ref,
         model_version_id=new.model_version_id,
         priority=new.priority,
@@ -115,7 +130,12 @@ def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int
         return quarantine.failed_in(new.failed_in_job_id, new.document_ids), None
     if new.failed_in_job_id is not None:
         return selection.failed_in(new.failed_in_job_id), None
-    chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)
+    chosen = selection.latest(
+        new.collection_id,
+        labelled_only=new.labelled_only,
+        also=new.sources.collections,
+        corrections=new.corrections,
+    )
     if new.document_ids is not None:
         chosen = chosen.where(one_of(Document.id, new.document_ids or (0,)))
     if not new.only_new:
@@ -129,8 +149,9 @@ def _same_key(session: Session, new: NewJob) -> Submitted | None:
     job = session.scalar(select(Job).where(Job.key == new.key))
     if job is None:
         return None
-    asked = (new.kind, new.parameters, new.collection_id, new.model_ref)
-    if asked != (job.kind, job.parameters, job.collection_id, job.model_ref):
+    asked = (new.kind, new.parameters, new.collection_id, new.model_ref, new.sources.collections)
+    there = (job.kind, job.parameters, job.collection_id, job.model_ref, Sources.of_job(job).collections)
+    if asked != there:
         raise ConflictError(
             f"key {new.key!r} belongs to job {job.id}, a {job.kind} job with other settings: use another key"
         )

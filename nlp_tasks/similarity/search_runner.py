@@ -47,7 +47,9 @@ class Searcher:
             next(found) if document.id in self._row_of else _no_vector() for document in documents
         ]
         if self._increment is not None:
-            new = [i for i, d in enumerate(documents) if d.id in self._row_of and self._increment.is_new(d.id)]
+            new = [
+                i for i, d in enumerate(documents) if d.id in self._row_of and self._increment.is_new(d.id)
+            ]
             rows = [self._row_of[documents[i].id] for i in new]
             if rows:
                 results[new[0]] = [*results[new[0]], *self._about_others(index, self._increment, rows)]  # type: ignore[misc]

@@ -39,7 +39,9 @@ def model(shell: Shell) -> None:
 
 def change(shell: Shell, collection: str, changes: dict[str, list[str] | None]) -> None:
     """Add, change and remove documents."""
-    new = [NewDocument(key, " ".join(words), None, "f") for key, words in changes.items() if words is not None]
+    new = [
+        NewDocument(key, " ".join(words), None, "f") for key, words in changes.items() if words is not None
+    ]
     number = add(shell.store, new, collection)
     gone = [key for key, words in changes.items() if words is None]
     with shell.store.write() as session:
@@ -77,7 +79,15 @@ def lists(shell: Shell, collection: str) -> dict[str, list[Any]]:
 
 
 def options(collection: str, k: int, *more: str) -> list[str]:
-    return ["--collection", collection, "-p", f"k={k}", "-p", "terms=2", *(w for m in more for w in ("-p", m))]
+    return [
+        "--collection",
+        collection,
+        "-p",
+        f"k={k}",
+        "-p",
+        "terms=2",
+        *(w for m in more for w in ("-p", m)),
+    ]
 
 
 @settings(
