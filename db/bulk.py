@@ -70,7 +70,7 @@ def _insert_from_arrays(
     connection = session.connection()
     types = [table.c[name].type.compile(connection.dialect) for name in names[1:]]
     values = f"SELECT %s, * FROM unnest({', '.join(f'%s::{each}[]' for each in types)})"  # noqa: S608 (our own names)
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {values} ON CONFLICT DO NOTHING"  # noqa: S608
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {values} ON CONFLICT DO NOTHING"
     for start in range(0, len(rows), ARRAY_ROWS):
         columns = map(list, zip(*rows[start : start + ARRAY_ROWS], strict=True))
         connection.exec_driver_sql(statement, (owner, *columns))

@@ -6,7 +6,6 @@ Two jobs are alike if they have the same kind, parameters, model version and col
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
@@ -34,6 +33,12 @@ def jobs_like(session: Session, job_id: int) -> list[int]:
     return list(session.scalars(query.order_by(Job.id.desc())))
 
 
+def is_like(session: Session, job: Job, other_id: int) -> bool:
+    """Whether another job over the same collection is like this one."""
+    query = select(Job.id).where(*alike(job), Job.collection_id == job.collection_id, Job.id == other_id)
+    return session.scalar(query) is not None
+
+
 def documents_of(session: Session, job_id: int) -> list[int]:
     """The documents that a job runs."""
     table, id_ = each_id(Chunk.document_ids)
@@ -55,8 +60,8 @@ def results_of(session: Session, job_id: int, table: str) -> Iterator[tuple[int,
         .where(rows.job_id == job_id)
         .group_by(rows.document_id)
     )
-    for id_, n, least in session.execute(query.execution_options(yield_per=10_000)):
-        yield id_, n, least
+    for row in session.execute(query.execution_options(yield_per=10_000)):
+        yield row._tuple()
 
 
 def written_by(session: Session, job_id: int, table: str, document_ids: Sequence[int]) -> set[int]:

@@ -102,7 +102,7 @@ def submit(
                     only_new=request.only_new,
                     depends_on=None if others is None else selection.depends_on(**asdict(others)),
                     document_ids=document_ids,
-                    model_comes_later=request.after is not None and _needs_model(kind, parameters),
+                    model_comes_later=version_id is None and _needs_model(kind, parameters),
                 ),
             ),
         )
@@ -223,7 +223,8 @@ def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, 
 def _model(
     session: Session, kind: Kind, request: JobRequest, parameters: Any
 ) -> tuple[str | None, int | None]:
-    """(model as asked for, its version now): a job that waits for another settles its version when it starts."""
+    """(model as asked for, its version now). A job that waits for a training settles its version when it starts; so
+    does one that waits for another job, as long as there is no such model."""
     if kind.train is not None:
         name = request.model or request.collection
         model_versions.check_name(session, name, kind.name)
@@ -236,10 +237,27 @@ def _model(
         if request.model is not None:
             raise ValueError(f"{kind.name} uses no model with these parameters: omit --model")
         return None, None
-    if request.after is not None:
+    if request.after is not None and _a_training_comes_first(session, request.after, kind.model_from):
         return request.model, None
-    ref = request.model or model_versions.sole_model(session, kind.model_from)
-    return ref, model_versions.resolve(session, ref, kind.model_from).id
+    try:
+        ref = request.model or model_versions.sole_model(session, kind.model_from)
+        return ref, model_versions.resolve(session, ref, kind.model_from).id
+    except NotFoundError:
+        if request.after is None:
+            raise
+        return request.model, None
+
+
+def _a_training_comes_first(session: Session, after: int | None, trained_by: str) -> bool:
+    """Whether a job that has not ended, among those that this one waits for, makes a model of this kind."""
+    while after is not None:
+        job = jobs.by_id(session, after)
+        if job.state in jobs.ENDED:
+            return False
+        if job.kind == trained_by:
+            return True
+        after = job.after_job_id
+    return False
 
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:

@@ -37,7 +37,7 @@ class NewJob:
     run_id: int | None = None
     labelled_only: bool = False
     #: For a training: further collections, and documents of yet others.
-    sources: Sources = Sources()
+    sources: Sources = field(default_factory=Sources)
     corrections: tuple[int, ...] = ()
     only_new: bool = False
     #: With `only_new`: results depend on other documents than their own.

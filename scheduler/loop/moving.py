@@ -10,7 +10,7 @@ import time
 
 from sqlalchemy import select
 
-from db import chunks, jobs
+from db import chunks, earlier, jobs
 from db.errors import StoreError
 from db.jobs import Count, Part
 from db.states import ENDED, ErrorCode, JobState
@@ -81,11 +81,12 @@ class JobMover:
 
     def _start(self, job_id: int) -> None:
         """Start a waiting job once the job before it has ended. If that was cancelled, or did not make the model that
-        is needed, stop it instead: each document's outcome says why. A job that already has its model only waits for
-        its turn after another one like it, however that ends."""
+        is needed, stop it instead: each document's outcome says why. A job after another one like it only
+        waits for its turn, however that ends."""
         with self._turns.store.read() as session:
             job = session.get_one(Job, job_id)
-            after, waits_for_its_turn = job.after_job_id or 0, job.model_version_id is not None
+            after = job.after_job_id or 0
+            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(session, job, after)
             state = jobs.state_of(session, after)
         if state not in ENDED:
             return

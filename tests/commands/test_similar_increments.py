@@ -14,7 +14,20 @@ from db.documents import NewDocument
 from tests.commands.conftest import Shell
 from tests.db.builders import add, chunks_of, job_of, outcomes, sql
 
-WORDS = "harbour ferry storm engine bakery bread oven flour 금리 은행 대출 예금".split()
+WORDS = [
+    "harbour",
+    "ferry",
+    "storm",
+    "engine",
+    "bakery",
+    "bread",
+    "oven",
+    "flour",
+    "금리",
+    "은행",
+    "대출",
+    "예금",
+]
 _numbers = itertools.count()
 #: Changes of one night: keys with their new text, or None for a document that is removed.
 night = st.dictionaries(
@@ -27,7 +40,7 @@ night = st.dictionaries(
 
 def model(shell: Shell) -> None:
     """A small model of the words."""
-    texts = [" ".join(WORDS[i % 3 * 4 : i % 3 * 4 + 4] + [WORDS[i % 12]]) for i in range(36)]
+    texts = [" ".join([*WORDS[i % 3 * 4 : i % 3 * 4 + 4], WORDS[i % 12]]) for i in range(36)]
     add(shell.store, [NewDocument(f"t{i}", text, None, "t") for i, text in enumerate(texts)], "training")
     small = [
         word for pair in ("vector_size=6", "epochs=10", "min_count=1", "sample=0") for word in ("-p", pair)
