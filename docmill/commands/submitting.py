@@ -53,7 +53,8 @@ def submit(
         bool,
         typer.Option(
             "--new",
-            help="Only documents that no job like this one has done or still has to do, and none in quarantine.",
+            help="Only documents that no job like this one has done or still has to do, and none in quarantine. For "
+            "similarity, also those that lost a neighbour.",
         ),
     ] = False,
     wait: Wait = False,

@@ -103,38 +103,10 @@ def options(collection: str, k: int, *more: str) -> list[str]:
     ]
 
 
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(
-    nights=st.lists(night, min_size=2, max_size=3),
-    k=st.sampled_from([1, 3, 20]),
-    more=st.sampled_from([(), (), ("min_score=0.4",), ("method=hybrid",), ("scope=all",)]),
-    cut=st.booleans(),
-)
-def test_after_any_changes_the_lists_are_those_of_a_full_job(
-    incremental: Shell, nights: list[dict[str, list[str] | None]], k: int, more: tuple[str, ...], cut: bool
-) -> None:
-    shell, name = incremental, f"c{next(_numbers)}"
-    wanted = options(name, k, *more)
-    change(shell, name, {"k0": WORDS[:3], "k1": WORDS[1:4], "k2": WORDS[4:8]})
-    for n, changes in enumerate(nights):
-        if n:
-            change(shell, name, changes)
-        job_id = submit_new(shell, *wanted)
-        if job_id is not None and cut and n == 1:
-            half_done(shell, job_id)
-            job_id = submit_new(shell, *wanted)
-        if job_id is not None:
-            shell.work(job_id)
-            assert len(outcomes(shell.store, job_id)) == job_of(shell.store, job_id).n_documents
-    found = lists(shell, name)
-
-    shell.done("similarity", "--model", "m", *wanted)
-
-    assert found == lists(shell, name)
+@pytest.fixture
+def incremental(shell_on_both: Shell) -> Shell:
+    model(shell_on_both)
+    return shell_on_both
 
 
 def test_only_what_is_new_and_the_lists_that_it_changes_are_searched(incremental: Shell) -> None:
@@ -205,6 +177,40 @@ def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell)
     assert found == lists(shell, "inbox")
 
 
+@settings(
+    max_examples=6,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    nights=st.lists(night, min_size=2, max_size=3),
+    k=st.sampled_from([1, 3, 20]),
+    more=st.sampled_from([(), (), ("min_score=0.4",), ("method=hybrid",), ("scope=all",)]),
+    cut=st.booleans(),
+)
+def test_after_any_changes_the_lists_are_those_of_a_full_job(
+    incremental: Shell, nights: list[dict[str, list[str] | None]], k: int, more: tuple[str, ...], cut: bool
+) -> None:
+    shell, name = incremental, f"c{next(_numbers)}"
+    wanted = options(name, k, *more)
+    change(shell, name, {"k0": WORDS[:3], "k1": WORDS[1:4], "k2": WORDS[4:8]})
+    for n, changes in enumerate(nights):
+        if n:
+            change(shell, name, changes)
+        job_id = submit_new(shell, *wanted)
+        if job_id is not None and cut and n == 1:
+            half_done(shell, job_id)
+            job_id = submit_new(shell, *wanted)
+        if job_id is not None:
+            shell.work(job_id)
+            assert len(outcomes(shell.store, job_id)) == job_of(shell.store, job_id).n_documents
+    found = lists(shell, name)
+
+    shell.done("similarity", "--model", "m", *wanted)
+
+    assert found == lists(shell, name)
+
+
 def half_done(shell: Shell, job_id: int) -> None:
     """The job is cancelled after its first search chunk."""
     from workers.running import chunk_run
@@ -215,9 +221,3 @@ def half_done(shell: Shell, job_id: int) -> None:
         shell.scheduler.mover.move_jobs()
     shell("cancel", job_id, status=None)
     shell.work(job_id)
-
-
-@pytest.fixture
-def incremental(shell_on_both: Shell) -> Shell:
-    model(shell_on_both)
-    return shell_on_both
