@@ -190,10 +190,11 @@ class Index:
         """The cosine of each query with each of its places. It depends on the two vectors alone: halves are added to
         halves, in float64, so that neither the number of vectors nor the device changes a bit  # (Q, C)."""
         products = _rows(self._vectors, places).double() * self._vectors[queries][:, None]  # (Q, C, D)
-        while products.shape[2] > 1:
-            half = products.shape[2] // 2
-            rest = products[:, :, 2 * half :]
-            products = torch.cat([products[:, :, :half] + products[:, :, half : 2 * half], rest], dim=2)
+        size = products.shape[2]
+        while size > 1:
+            half = size // 2
+            products[:, :, :half] += products[:, :, size - half : size]
+            size -= half
         return products[:, :, 0].float().clamp(-1, 1)
 
 
