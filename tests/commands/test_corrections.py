@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from db.documents import NewDocument
 from db.labels import corrections_since
+from docmill import Client
+from docmill.commands.schedules import as_words, parse_job
+from docmill.errors import InvalidRequestError
 from tests.commands.conftest import Shell
 from tests.db.builders import add, chunks_of, job_of, sql
 from workers.training.equal_texts import without_equal_texts
@@ -128,7 +133,7 @@ def test_a_text_that_two_collections_have_is_in_one_part_with_the_label_that_was
     }  # fmt: skip
 
 
-def test_only_trainings_take_several_collections(shell: Shell) -> None:
+def test_a_further_collection_that_is_not_there_is_named(shell: Shell) -> None:
     shell.texts("one", labels=["x"])
     assert (
         "there is no collection 'nowhere'"
@@ -140,9 +145,20 @@ def test_a_schedule_keeps_the_collections_of_a_training(shell: Shell) -> None:
     shell.texts("one", collection="a")
     shell.texts("two", collection="b")
     job = "train classify --collection a --collection b --model s --no-corrections"
-    shell("schedule", "add", "weekly", "--cron", "@weekly", "--tz", "UTC", "--job", job)
-    assert (
-        job in shell("schedule", "list").out.replace("\n", " ")
-        or "--collection b" in str(shell("schedule", "list", "--json").json)
-        or "'b'" in str(shell("schedule", "list", "--json").json)
-    )
+    request = parse_job(job)
+    assert (request.collection, request.also, request.corrections) == ("a", ["b"], False)
+    assert as_words(request.as_json()) == job
+    assert parse_job("train classify --collection a").corrections
+    missing = job.replace("collection b", "collection c")
+    said = shell("schedule", "add", "weekly", "--cron", "@weekly", "--tz", "UTC", "--job", missing, status=1)
+    assert "there is no collection 'c'" in said.err
+
+
+def test_the_client_trains_on_several_collections(shell: Shell) -> None:
+    shell.texts("one", "two", labels=["x", "y"], collection="a")
+    shell.texts("three", labels=["x"], collection="b")
+    with Client() as client:
+        job = client.submit("train-classify", collection=["a", "b"], model="s")
+        assert job.n_documents == 3
+        with pytest.raises(InvalidRequestError, match="submit a job for each"):
+            client.submit("oracle", collection=["a", "b"])
