@@ -190,7 +190,8 @@ def _size(store: Any, job_id: int) -> tuple[int, int]:
         query = (
             "SELECT n_documents, (SELECT COUNT(*) FROM neighbour WHERE job_id = :j) FROM job WHERE id = :j"
         )
-        return session.execute(text(query), {"j": job_id}).one()._tuple()
+        n_documents, n_rows = session.execute(text(query), {"j": job_id}).one()
+    return n_documents, n_rows
 
 
 if __name__ == "__main__":

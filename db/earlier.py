@@ -60,8 +60,7 @@ def results_of(session: Session, job_id: int, table: str) -> Iterator[tuple[int,
         .where(rows.job_id == job_id)
         .group_by(rows.document_id)
     )
-    for row in session.execute(query.execution_options(yield_per=10_000)):
-        yield row._tuple()
+    yield from session.execute(query.execution_options(yield_per=10_000))
 
 
 def written_by(session: Session, job_id: int, table: str, document_ids: Sequence[int]) -> set[int]:

@@ -53,8 +53,8 @@ def submit(
         bool,
         typer.Option(
             "--new",
-            help="Only documents that no job like this one has done or still has to do, and none in quarantine. For "
-            "similarity, also those that lost a neighbour.",
+            help="Only documents that no job like this one has done or still has to do, and none in quarantine; and "
+            "those whose result names a document that has changed since.",
         ),
     ] = False,
     wait: Wait = False,
@@ -98,7 +98,7 @@ def train(
         bool,
         typer.Option(
             "--corrections/--no-corrections",
-            help="For `classify`: learn the labels that were given in the collections where the model is used, too.",
+            help="For a classifier: learn the labels that were given in the collections where the model is used, too.",
         ),
     ] = True,
     labels: Annotated[

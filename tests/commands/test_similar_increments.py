@@ -141,13 +141,17 @@ def test_only_what_is_new_and_the_lists_that_it_changes_are_searched(incremental
     assert full < job_id
 
 
-def test_a_list_that_became_empty_is_shown_as_empty(incremental: Shell) -> None:
+def test_a_list_is_filled_and_one_that_became_empty_is_shown_as_empty(incremental: Shell) -> None:
     shell = incremental
     change(shell, "inbox", {"k0": WORDS[:4], "k1": WORDS[:3]})
     shell.work(submit_new(shell, *options("inbox", 2)) or 0)
     assert [row["neighbour_key"] for row in shell("similar", "k0", "--json").json] == ["k1"]
+    # There is room in the list of k0: even a document that is far away enters it.
+    change(shell, "inbox", {"k2": WORDS[8:]})
+    shell.work(submit_new(shell, *options("inbox", 2)) or 0)
+    assert [row["neighbour_key"] for row in shell("similar", "k0", "--json").json] == ["k1", "k2"]
 
-    change(shell, "inbox", {"k1": None})
+    change(shell, "inbox", {"k1": None, "k2": None})
     shell.work(submit_new(shell, *options("inbox", 2)) or 0)
 
     assert shell("similar", "k0", "--json").json == []
