@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Table, insert
+from sqlalchemy import LargeBinary, Table, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,8 @@ from db.database_errors import strip
 COPY_FROM_ROWS = 50
 #: Rows in one statement of SQLite, and the parameters that any build of it takes.
 MOST_ROWS, MOST_PARAMETERS = 500, 32_766
+#: Rows in one statement of PostgreSQL that takes arrays.
+ARRAY_ROWS = 10_000
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -44,11 +46,35 @@ def insert_tuples(
     names, value = (owner[0], *columns), owner[1]
     if not _is_postgres(session):
         _insert_together(session, table, names, value, rows, skip_existing=skip_existing)
+    elif skip_existing and len(rows) >= COPY_FROM_ROWS and not _has_bytes(table, columns):
+        _insert_from_arrays(session, table, names, value, rows)
     elif skip_existing or len(rows) < COPY_FROM_ROWS:
         statement = _insert(table, names, f"({', '.join(['%s'] * len(names))})", skip_existing=skip_existing)
         session.connection().exec_driver_sql(statement, [(value, *row) for row in rows])
     else:
         _copy(session, table, names, ((value, *row) for row in rows))
+
+
+def _has_bytes(table: Table, columns: Sequence[str]) -> bool:
+    return any(isinstance(table.c[name].type, LargeBinary) for name in columns)
+
+
+def _insert_from_arrays(
+    session: Session,
+    table: Table,
+    names: Sequence[str],
+    owner: int | str | None,
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """On PostgreSQL, many rows in one statement that skips existing ones, which COPY cannot: an array for each
+    column."""
+    connection = session.connection()
+    types = [table.c[name].type.compile(connection.dialect) for name in names[1:]]
+    values = f"SELECT %s, * FROM unnest({', '.join(f'%s::{each}[]' for each in types)})"  # noqa: S608 (our own names)
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {values} ON CONFLICT DO NOTHING"
+    for start in range(0, len(rows), ARRAY_ROWS):
+        columns = map(list, zip(*rows[start : start + ARRAY_ROWS], strict=True))
+        connection.exec_driver_sql(statement, (owner, *columns))
 
 
 def _insert_together(

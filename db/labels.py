@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from db import erased
+from db import corrections, erased
 from db.errors import NotFoundError
 from db.sql import one_of
 from db.tables import Collection, Document, GivenLabel
@@ -124,3 +124,9 @@ def _replace(session: Session, collection: int, given: Sequence[Given]) -> None:
         for rank, label in enumerate(each.labels or (None,), start=1)
     ]
     session.execute(insert(GivenLabel), rows)
+
+
+def corrections_since(session: Session, model: str) -> int:
+    """How many documents were given a label since the newest training of this model was submitted, in the collections
+    where it is used and in those that it was trained on."""
+    return corrections.since(session, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -19,17 +20,24 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from db.quarantine import held
-from db.sql import each_id
-from db.states import UNFINISHED, ChunkState, OutcomeState
-from db.tables import Chunk, Collection, Document, GivenLabel, Job, Outcome
+from db.sql import each_id, one_of
+from db.states import UNFINISHED, ChunkState, ErrorCode, OutcomeState
+from db.tables import Base, Chunk, Collection, Document, GivenLabel, Job, Outcome
 
 
-def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
-    """Every latest document of a collection. A selection by metadata (db.where) is a further condition on it."""
-    query = select(Document.id, Document.body_chars).where(
-        Document.collection_id == collection, Document.is_latest
-    )
-    return query.where(or_(Document.label.is_not(None), _is_given_one())) if labelled_only else query
+def latest(
+    collection: int, *, labelled_only: bool = False, also: Sequence[int] = (), corrections: Sequence[int] = ()
+) -> Select[int, int]:
+    """Every latest document of a collection, and of these others too; and these documents, wherever they are. A
+    selection by metadata (db.where) is a further condition on it."""
+    is_there = Document.collection_id == collection
+    if also:
+        is_there = Document.collection_id.in_((collection, *also))
+    if labelled_only:
+        is_there &= or_(Document.label.is_not(None), _is_given_one())
+    if corrections:
+        is_there |= one_of(Document.id, corrections)
+    return select(Document.id, Document.body_chars).where(is_there, Document.is_latest)
 
 
 def _is_given_one() -> ColumnElement[bool]:
@@ -67,29 +75,62 @@ class LeftOut:
         return ", ".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class DependsOn:
+    """The results of a kind depend on other documents than their own (`nlp_tasks.kind.Others`)."""
+
+    #: The result table whose rows name other documents, and that column.
+    table: str
+    column: str
+    #: Whether a job over some documents brings the results of all others up to date.
+    are_updated: bool
+    of_all_collections: bool
+
+
+def depends_on(table: str, *, are_updated: bool, of_all_collections: bool) -> DependsOn:
+    """What NewOnly needs of a result table whose rows name other documents."""
+    named = [
+        key.parent.name
+        for key in Base.metadata.tables[table].foreign_keys
+        if key.column.table.name == Document.__tablename__ and key.parent.name != "document_id"
+    ]
+    return DependsOn(table, named[0], are_updated, of_all_collections)
+
+
 @dataclass(frozen=True)
 class NewOnly:
     """Of some documents, those that are new to a job: they have no result from a job like it, they are in no job like
-    it that has not ended, and they are not in quarantine."""
+    it that has not ended, and they are not in quarantine.
+
+    If results depend on other documents, a document is also new when the newest result names a document that is no
+    longer the latest. If results are not updated one by one, all documents are new as soon as one has changed."""
 
     job: Job
     #: The job's model version is decided when it starts.
     model_comes_later: bool = False
+    depends_on: DependsOn | None = None
 
     def of(self, query: Select[int, int]) -> Select[int, int]:
         """The new ones of a query's documents."""
+        if self._takes_all:
+            return query.where(self._has_changed(query), ~self._quarantined())
         planned = self._planned()
         return (
             query.outerjoin(planned, planned.c.id == Document.id)
             .where(planned.c.id.is_(None))
-            .where(~self._done(), ~self._quarantined())
+            .where(~self._needs_none(), ~self._quarantined())
         )
 
     def left_out(self, session: Session, query: Select[int, int]) -> LeftOut:
         """How many of a query's documents are not new."""
+        if self._takes_all and session.scalar(select(self._has_changed(query))):
+            n = session.scalar(query.where(self._quarantined()).with_only_columns(func.count()))
+            return LeftOut(quarantined=n or 0)
         planned = self._planned()
         why = case(
-            (self._done(), "done"), (planned.c.id.is_not(None), "planned"), (self._quarantined(), "held")
+            (self._needs_none(), "done"),
+            (planned.c.id.is_not(None), "planned"),
+            (self._quarantined(), "held"),
         )
         reasons = (
             query.outerjoin(planned, planned.c.id == Document.id)
@@ -102,6 +143,93 @@ class NewOnly:
         count = {why: sum(n for w, _, n in rows if w == why) for why in ("done", "planned", "held")}
         where = tuple(sorted({job_id for w, job_id, _ in rows if w == "planned"}))
         return LeftOut(count["done"], count["planned"], where, count["held"])
+
+    @property
+    def _takes_all(self) -> bool:
+        return self.depends_on is not None and not self.depends_on.are_updated
+
+    def _needs_none(self) -> ColumnElement[bool]:
+        """Whether a document has its result, and no document that it names is outdated."""
+        if self.depends_on is None or self._takes_all:
+            return self._done()
+        return self._done() & Document.id.not_in(self._outdated(self.depends_on))
+
+    def _outdated(self, depends_on: DependsOn) -> Select[int]:
+        """The documents whose newest result from a job like this one names a document that is not the latest. It
+        begins with those that are not, which are few, and finds by an index who names them."""
+        rows, newer = Base.metadata.tables[depends_on.table], Base.metadata.tables[depends_on.table].alias()
+        named = aliased(Document)
+        jobs_alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
+        has_newer = exists().where(
+            newer.c.document_id == rows.c.document_id,
+            newer.c.job_id > rows.c.job_id,
+            newer.c.job_id.in_(jobs_alike),
+        ) | exists().where(
+            Outcome.document_id == rows.c.document_id,
+            Outcome.job_id > rows.c.job_id,
+            Outcome.job_id.in_(jobs_alike),
+            Outcome.state == OutcomeState.OK,
+        )
+        return (
+            select(rows.c.document_id)
+            .join(named, named.id == rows.c[depends_on.column])
+            .where(
+                named.collection_id == self.job.collection_id,
+                named.is_latest.is_(False),
+                rows.c.job_id.in_(jobs_alike),
+                ~has_newer,
+            )
+            .distinct()
+        )
+
+    def _has_changed(self, query: Select[int, int]) -> ColumnElement[bool]:
+        """Whether one of a query's documents lacks an outcome that was made after the last change."""
+        one = query.subquery("one")
+        return exists(select(one.c.id).where(self._changed_since(one.c.id), ~held(self.job.kind, one.c.id)))
+
+    def _changed_since(self, document_id: ColumnElement[int]) -> ColumnElement[bool]:
+        """Whether a document has no outcome from a recent job like this one, and is in none that has not ended. Recent
+        is what was submitted after the last change of the documents that results depend on."""
+        recent = select(Job.id).where(*self._alike(Job), *self._is_recent())
+        running = recent.where(
+            Job.state.in_(UNFINISHED),
+            Job.collection_id == self.job.collection_id,
+            *self._same_later_model(),
+        )
+        mine = aliased(Outcome)
+        has_outcome = exists().where(
+            mine.document_id == document_id,
+            mine.job_id.in_(recent.scalar_subquery()),
+            func.coalesce(mine.error_code, "") != ErrorCode.CANCELLED,
+        )
+        return ~has_outcome & ~exists(running)
+
+    def _is_recent(self) -> tuple[ColumnElement[bool], ...]:
+        assert self.depends_on is not None
+        document, gone, had = aliased(Document), aliased(Document), aliased(Outcome)
+        added = select(func.max(document.added_at))
+        if not self.depends_on.of_all_collections:
+            added = added.where(document.collection_id == self.job.collection_id)
+        # A document that the job had and that was removed since. (One that was replaced has a newer version.)
+        removed = exists(
+            select(had.document_id)
+            .join(gone, gone.id == had.document_id)
+            .where(had.job_id == Job.id, gone.is_latest.is_(False))
+        ).correlate(Job)
+        conditions = [Job.created_at > added.scalar_subquery(), ~removed]
+        if self.depends_on.of_all_collections:
+            # Another collection's documents count from the job on that gives them what this kind reads of them.
+            elsewhere = aliased(Job)
+            conditions.append(
+                ~exists(
+                    select(elsewhere.id).where(
+                        elsewhere.collection_id != self.job.collection_id,
+                        elsewhere.model_version_id == self.job.model_version_id,
+                        elsewhere.finished_at >= Job.created_at,
+                    )
+                ).correlate(Job)
+            )
+        return tuple(conditions)
 
     def _done(self) -> ColumnElement[bool]:
         alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()

@@ -6,22 +6,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import CompoundSelect, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from db.documents import collection_of_key
 from db.results import Rows
-from db.tables import Collection, Document, Neighbour, NeighbourTerm
+from db.states import OutcomeState
+from db.tables import Collection, Document, Job, Neighbour, NeighbourTerm, Outcome
 
 
 def neighbours(session: Session, key: str, collection: str | None, k: int) -> list[dict[str, Any]]:
     """At most k neighbours, nearest first: rank, neighbour_key, score, terms, ... None before a similarity job has
     run. NotFoundError without such a document, or when several collections have it and none is named."""
+    lists = _lists().subquery("lists")
     newest = (
-        select(Neighbour.job_id, Neighbour.document_id, Document.is_latest)
-        .join(Document, Document.id == Neighbour.document_id)
+        select(lists.c.job_id, lists.c.document_id, Document.is_latest)
+        .join(Document, Document.id == lists.c.document_id)
         .where(Document.collection_id == collection_of_key(session, key, collection), Document.key == key)
-        .order_by(Document.version.desc(), Neighbour.job_id.desc())
+        .order_by(Document.version.desc(), lists.c.job_id.desc())
         .limit(1)
     )
     found = session.execute(newest).one_or_none()
@@ -48,6 +50,16 @@ def neighbours(session: Session, key: str, collection: str | None, k: int) -> li
         {**row, "is_current": found.is_latest, "terms": terms.get(row["rank"], [])}
         for row in session.execute(query).mappings()
     ]
+
+
+def _lists() -> CompoundSelect[int, int]:
+    """(job_id, document_id) of every list: one that is empty has only its outcome."""
+    empty = (
+        select(Outcome.job_id, Outcome.document_id)
+        .join(Job, Job.id == Outcome.job_id)
+        .where(Job.kind == "similarity", Outcome.state == OutcomeState.OK)
+    )
+    return union_all(select(Neighbour.job_id, Neighbour.document_id), empty)
 
 
 def _terms(session: Session, job_id: int, document_id: int, k: int) -> dict[int, list[dict[str, Any]]]:

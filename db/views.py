@@ -137,15 +137,24 @@ SELECT m.name AS model, v.version AS model_version, r.true_label, r.predicted_la
 FROM model_confusion r {_OF_VERSIONS}
 """  # noqa: S608
 
+#: A document's newest list may be empty: such a job gave it the outcome `ok` and no row.
+_LISTS = """
+SELECT n.job_id, n.document_id, n.rank, n.neighbour_id, n.score FROM neighbour n
+UNION ALL
+SELECT w.job_id, w.document_id, NULL, NULL, NULL FROM outcome w JOIN job j ON j.id = w.job_id
+WHERE j.kind = 'similarity' AND w.state = 'ok'
+  AND NOT EXISTS (SELECT 1 FROM neighbour n WHERE n.job_id = w.job_id AND n.document_id = w.document_id)
+"""
+
 _SIMILAR = f"""
 SELECT collection, document_key, neighbour_key, neighbour_collection, rank, score, job_id, document_id,
        neighbour_id, is_current
 FROM (SELECT c.name AS collection, d.key AS document_key, n.key AS neighbour_key,
              o.name AS neighbour_collection, r.rank, r.score, r.job_id, r.document_id, r.neighbour_id,
              d.is_latest AS is_current, RANK() OVER ({_NEWEST}) AS place
-      FROM neighbour r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
-      JOIN document n ON n.id = r.neighbour_id JOIN collection o ON o.id = n.collection_id) newest
-WHERE place = 1
+      FROM ({_LISTS}) r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
+      LEFT JOIN document n ON n.id = r.neighbour_id LEFT JOIN collection o ON o.id = n.collection_id) newest
+WHERE place = 1 AND neighbour_id IS NOT NULL
 """  # noqa: S608
 
 _SIMILAR_TERMS = f"""
@@ -392,7 +401,7 @@ VIEWS: Mapping[str, View] = {
         "Labels given by people are not compared. Table `shadow_label` has the labels of the job.",
     ),
     "v_similar": View(
-        about="The most similar documents of each document, from the newest `similarity` job.",
+        about="The most similar documents of each document, from the newest `similarity` job that changed its list.",
         query=_SIMILAR,
         columns={
             **_DOCUMENT,
@@ -567,4 +576,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "d6a7c1cf58f329a7")
+DIGESTS = ("cafcbab6a89ca69f", "9c6c4e66880d1149")

@@ -176,7 +176,7 @@ class Client:
         self,
         kind: str,
         *,
-        collection: str,
+        collection: str | Sequence[str],
         model: str | None = None,
         parameters: dict[str, Any] | None = None,
         priority: int = 5,
@@ -184,20 +184,37 @@ class Client:
         after: int | None = None,
         only_new: bool = False,
         where: str | None = None,
+        corrections: bool = True,
     ) -> Job:
         """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
         exactly one outcome. The same `key` twice is one job.
 
         `model` is NAME, NAME@VERSION or NAME@ALIAS; for a kind that trains, the name of the new model. `after` is
         the number of a job that has to finish first. `only_new` takes only documents that no job like this one has
-        given a result. `where` takes only those whose metadata it selects:
-        "published >= '2026-01-01' and company = 'X'".
+        given a result; for similarity also those whose neighbours have changed. `where` takes only those whose
+        metadata it selects: "published >= '2026-01-01' and company = 'X'".
+
+        A kind that trains may have several collections. `train-classify` learns the labels given where the model is
+        used, too, unless `corrections` is False.
 
         Raises InvalidRequestError for an unknown kind, parameter or field, NotFoundError for an unknown collection or
         model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
         take.
         """
-        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new, where)
+        first, *also = [collection] if isinstance(collection, str) else collection
+        request = JobRequest(
+            kind,
+            first,
+            model,
+            parameters or {},
+            priority,
+            key,
+            after,
+            only_new,
+            where,
+            also,
+            corrections,
+        )
         with only_docmill_errors(), self._store().write() as session:
             found = requests.submit(session, request)
         return Job(found.job_id, found.n_documents, found.created, self._store)
@@ -335,7 +352,7 @@ def add(
 def submit(
     kind: str,
     *,
-    collection: str,
+    collection: str | Sequence[str],
     model: str | None = None,
     parameters: dict[str, Any] | None = None,
     priority: int = 5,
@@ -343,6 +360,7 @@ def submit(
     after: int | None = None,
     only_new: bool = False,
     where: str | None = None,
+    corrections: bool = True,
 ) -> Job:
     """`Client.submit` on the store of the settings."""
     return _default.submit(
@@ -355,6 +373,7 @@ def submit(
         after=after,
         only_new=only_new,
         where=where,
+        corrections=corrections,
     )
 
 

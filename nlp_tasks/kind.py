@@ -7,7 +7,7 @@ and `Kind.train`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
@@ -60,8 +60,17 @@ class NewText:
     not_prose: tuple[tuple[int, int], ...] = ()
 
 
-#: What became of one document: its result rows and new documents, or the error that is its outcome.
-Result: TypeAlias = "Sequence[Row | NewText] | DocumentError"
+@dataclass(frozen=True, slots=True)
+class RowAbout:
+    """A result row about another document than the one that was run, in a stage with `Stage.updates`. Stored together
+    with that one's outcome; rows that the job has already stored about the other document stay as they are."""
+
+    document_id: int
+    row: Row
+
+
+#: What became of one document: its result rows, rows about others, and new documents, or the error that is its outcome.
+Result: TypeAlias = "Sequence[Row | RowAbout | NewText] | DocumentError"
 
 
 class Runner(Protocol):
@@ -94,6 +103,21 @@ class Vectors:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """What earlier jobs like this one (same kind, parameters, model version and collection) have found."""
+
+    #: Every document that has a result, in this job or not. To all others, this job's documents are new.
+    known: Collection[int]
+    #: Of those, the ones that this job does not run, in ascending order ...
+    ids: NDArray[np.int64]  # (M,)
+    #: ... with the number of rows in each one's newest result, and the lowest `score` of them.
+    counts: NDArray[np.int64]  # (M,)
+    least: NDArray[np.float32]  # (M,)
+    #: Which of some documents this job has already stored rows about.
+    written: Callable[[Sequence[int]], Collection[int]]
+
+
+@dataclass(frozen=True)
 class Setup:
     """What a stage is opened with, once per process, model version and parameters."""
 
@@ -105,6 +129,9 @@ class Setup:
     model_dir: Path | None = None
     #: Loads the stored vectors; set for stages that want vectors.
     corpus: Callable[[], Vectors] | None = None
+    #: Loads what earlier jobs found; set for stages that update other documents' results, but not when documents of a
+    #: past job are run again.
+    earlier: Callable[[], Earlier] | None = None
     #: For some documents (by id), the result of the job in `JobInput`, and the reference to compare it with; set for
     #: kinds that have such an input.
     judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
@@ -136,6 +163,9 @@ class Stage:
     #: From the parameters, which stored vectors of the model version the stage reads; None for none. The rows that an
     #: earlier stage stores with the model version must then have the fields `vector` and `terms`.
     vectors: Callable[[Any], VectorsWanted] | None = None
+    #: The row class, with the fields `rank` and `score`, of which the stage also returns rows about documents that the
+    #: job does not run (`RowAbout`), because their result changes with this job's documents.
+    updates: type[Row] | None = None
 
 
 class Documents(Protocol):
@@ -231,6 +261,19 @@ class JobInput:
 Input: TypeAlias = "ModelInput | JobInput"
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """A document's result depends on other documents. Decides what a job over new documents only has to take."""
+
+    #: The table of a row class whose rows name other documents: a result is outdated once a document that it names is.
+    table: str
+    #: Whether a job over some documents brings all other results up to date (`Stage.updates`). If not, a job over new
+    #: documents takes all documents as soon as one has changed.
+    are_updated: bool
+    #: Whether the documents of other collections count as well.
+    of_all_collections: bool = False
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of job. It has either `stages` (processes documents) or `train` (trains a model on them), not both."""
@@ -254,12 +297,16 @@ class Kind:
     model_from: str | None = None
     #: Whether a job with these parameters needs that model; if not, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
+    #: From the parameters, how a document's result depends on other documents of the collection; None for not at all.
+    others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.
     inputs: Callable[[Any], Sequence[Input]] = lambda parameters: ()  # noqa: ARG005
     #: The most important metrics of a trained model, each with its format: {"accuracy": "accuracy {:.3f}"}.
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Select only documents that have a label.
     labelled_only: bool = False
+    #: Whether labels that people give where its models are used are labels to learn from.
+    takes_corrections: bool = False
     #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
     #: empty if a model of this kind is not trained on such pairs.
     pairs_field: str = ""

@@ -8,14 +8,16 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from db import documents, evaluations, files, jobs, model_versions
+from db import documents, evaluations, files, jobs, model_versions, selection
 from db.chunks import ChunkSize
+from db.corrections import Sources
 from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
 from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
+from scheduler import corrections
 from workers import kinds
 
 
@@ -39,6 +41,10 @@ class JobRequest:
     only_new: bool = False
     #: Only documents that this selection means (db.where): published >= '2026-01-01' and company = 'X'.
     where: str | None = None
+    #: For a kind that trains: further collections to learn from.
+    also: list[str] = field(default_factory=list)
+    #: For a kind that trains on labels: whether to learn the labels given where the model is used.
+    corrections: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """For a schedule; `JobRequest(**json)` is the way back."""
@@ -73,8 +79,12 @@ def submit(
             )
             parameters = replace(parameters, **{wanted.parameter: version.ref})
     model_ref, version_id = _model(session, kind, request, parameters)
+    others = kind.others(parameters)
+    also = _also(session, kind, request)
+    learns = kind.takes_corrections and request.corrections
+    found = corrections.choose(session, str(model_ref), (collection, *also)) if learns else None
     try:
-        return jobs.submit(
+        submitted = jobs.submit(
             session,
             _sized(
                 kind,
@@ -89,15 +99,27 @@ def submit(
                     after_job_id=request.after,
                     run_id=run_id,
                     labelled_only=kind.labelled_only,
+                    sources=Sources(also, corrections=learns),
+                    corrections=found.document_ids if found is not None else (),
                     only_new=request.only_new,
                     where=request.where,
+                    depends_on=None if others is None else selection.depends_on(**asdict(others)),
                     document_ids=document_ids,
-                    model_comes_later=request.after is not None and _needs_model(kind, parameters),
+                    model_comes_later=version_id is None and _needs_model(kind, parameters),
                 ),
             ),
         )
     except NothingToDoError as error:
         raise _nothing(kind, request, error.left_out) from None
+    return replace(submitted, corrections=found) if submitted.created else submitted
+
+
+def _also(session: Session, kind: Kind, request: JobRequest) -> tuple[int, ...]:
+    """The numbers of the further collections, each once."""
+    names = [name for name in dict.fromkeys(request.also) if name != request.collection]
+    if names and kind.train is None:
+        raise ValueError(f"{kind.name} runs over one collection: submit a job for each")
+    return tuple(documents.collection_id(session, name) for name in names)
 
 
 def _files_of(session: Session, collection: int, request: JobRequest) -> int:
@@ -156,7 +178,7 @@ def retry(
                     parameters=job.parameters,
                     collection_id=job.collection_id,
                     model_ref=job.model_ref,
-                    model_version_id=None if kind.train else job.model_version_id or open_model(session, job),
+                    model_version_id=None if kind.train else open_model(session, job),
                     priority=job.priority,
                     # A failed training is tried again on all its documents.
                     failed_in_job_id=job_id,
@@ -176,7 +198,9 @@ def _both(one: str | None, other: str | None) -> str | None:
 
 
 def open_model(session: Session, job: Job) -> int | None:
-    """The model version that a job's reference stands for now; NotFoundError if for none."""
+    """The model version of a job, or that its reference stands for now; NotFoundError if for none."""
+    if job.model_version_id is not None:
+        return job.model_version_id
     kind = kinds.find(job.kind)
     needed = kind.model_from
     if needed is None or not _needs_model(kind, kinds.parse_parameters(kind, job.parameters)):
@@ -217,7 +241,8 @@ def _check_job(session: Session, kind: Kind, wanted: JobInput, parameters: Any, 
 def _model(
     session: Session, kind: Kind, request: JobRequest, parameters: Any
 ) -> tuple[str | None, int | None]:
-    """(model as asked for, its version now): a job that waits for another settles its version when it starts."""
+    """(model as asked for, its version now). A job that waits for a training settles its version when it starts; so
+    does one that waits for another job, as long as there is no such model."""
     if kind.train is not None:
         name = request.model or request.collection
         model_versions.check_name(session, name, kind.name)
@@ -230,10 +255,27 @@ def _model(
         if request.model is not None:
             raise ValueError(f"{kind.name} uses no model with these parameters: omit --model")
         return None, None
-    if request.after is not None:
+    if request.after is not None and _a_training_comes_first(session, request.after, kind.model_from):
         return request.model, None
-    ref = request.model or model_versions.sole_model(session, kind.model_from)
-    return ref, model_versions.resolve(session, ref, kind.model_from).id
+    try:
+        ref = request.model or model_versions.sole_model(session, kind.model_from)
+        return ref, model_versions.resolve(session, ref, kind.model_from).id
+    except NotFoundError:
+        if request.after is None:
+            raise
+        return request.model, None
+
+
+def _a_training_comes_first(session: Session, after: int | None, trained_by: str) -> bool:
+    """Whether a job that has not ended, among those that this one waits for, makes a model of this kind."""
+    while after is not None:
+        job = jobs.by_id(session, after)
+        if job.state in jobs.ENDED:
+            return False
+        if job.kind == trained_by:
+            return True
+        after = job.after_job_id
+    return False
 
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:

@@ -42,6 +42,7 @@ RUN = ("workers/test_chunk_run.py",)
 TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
 TICK = ("scheduler/test_loop.py",)
+INCREMENTS = ("commands/test_similar_increments.py",)
 
 ISOLATED = "readers/extraction/test_isolated.py"
 EXTRACTION = "nlp/test_extraction.py"
@@ -677,6 +678,48 @@ MUTANTS = (
         'signed = f"{uid}.{timestamp}.".encode() + body',
         'signed = f"{uid}.".encode() + body',
         ("scheduler/test_notifying.py",),
+    ),
+    Mutant(
+        "a list that a new document enters stays as it was",
+        "nlp_tasks/similarity/search_runner.py",
+        "            if rows:\n",
+        "            if not rows:\n",
+        INCREMENTS,
+    ),
+    Mutant(
+        "a list that is not full takes no new document",
+        "nlp_tasks/similarity/increments.py",
+        "earlier.counts >= parameters.k",
+        "earlier.counts >= 1",
+        INCREMENTS,
+    ),
+    Mutant(
+        "a document that lost a neighbour keeps it",
+        "db/selection.py",
+        " & Document.id.not_in(self._outdated(self.depends_on))",
+        "",
+        INCREMENTS,
+    ),
+    Mutant(
+        "a list that became empty shows the one before",
+        "db/views.py",
+        "WHERE j.kind = 'similarity' AND w.state = 'ok'",
+        "WHERE j.kind = 'none' AND w.state = 'ok'",
+        INCREMENTS,
+    ),
+    Mutant(
+        "a model learns the labels of another one",
+        "scheduler/corrections.py",
+        "sorted(set(theirs) - known)",
+        "sorted(set(theirs) - known - set(theirs))",
+        ("commands/test_corrections.py",),
+    ),
+    Mutant(
+        "a text is trained on and held out under two keys",
+        "workers/training/equal_texts.py",
+        "            left_out.add(document.id)\n",
+        "",
+        ("commands/test_corrections.py",),
     ),
 )
 

@@ -70,6 +70,8 @@ class Written:
     errors: Sequence[tuple[int, str, str]] = ()
     #: Result rows by table.
     rows: dict[str, results.Rows] = field(default_factory=dict)
+    #: Rows about documents that the job does not run, by table.
+    about_others: dict[str, results.Rows] = field(default_factory=dict)
     #: New documents, each with the id of the document that it was made of.
     made: Sequence[tuple[int, NewDocument]] = ()
     #: A note about the whole job.
@@ -143,6 +145,8 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     for table, rows in written.rows.items():
         kept = table in results.by_model_version()
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
+    for table, rows in written.about_others.items():
+        results.write_rows(session, table, held.job_id, rows)
     if written.made:
         files.add_made(session, held.collection_id, written.made)
     _write_note(session, held, written.note)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import chunks, quarantine, selection, where
+from db import chunks, earlier, quarantine, selection, where
 from db.chunks import ChunkSize
+from db.corrections import Sources
 from db.errors import ConflictError, NothingToDoError
-from db.selection import LeftOut, NewOnly
+from db.selection import DependsOn, LeftOut, NewOnly
 from db.sql import now, one_of
 from db.states import ChunkState, JobState
 from db.tables import Document, Job
@@ -35,7 +36,12 @@ class NewJob:
     after_job_id: int | None = None
     run_id: int | None = None
     labelled_only: bool = False
+    #: For a training: further collections, and documents of yet others.
+    sources: Sources = field(default_factory=Sources)
+    corrections: tuple[int, ...] = ()
     only_new: bool = False
+    #: With `only_new`: results depend on other documents than their own.
+    depends_on: DependsOn | None = None
     #: A selection as people write it (db.where): of the documents that the job would take otherwise.
     where: str | None = None
     #: The model's version is decided when the job starts, since it waits for another job.
@@ -44,6 +50,14 @@ class NewJob:
     failed_in_job_id: int | None = None
     #: Only the ones with these ids: of those, or of the collection.
     document_ids: tuple[int, ...] | None = None
+
+
+class TellsCorrections(Protocol):
+    """What is said of corrections (scheduler.corrections)."""
+
+    @property
+    def words(self) -> str: ...
+    def as_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,8 @@ class Submitted:
     created: bool
     #: For a job over new documents only: what it left out.
     left_out: LeftOut | None = None
+    #: For a training that learns corrections: those that it takes, and those that it does not.
+    corrections: TellsCorrections | None = None
 
 
 def submit(session: Session, new: NewJob) -> Submitted:
@@ -63,6 +79,7 @@ def submit(session: Session, new: NewJob) -> Submitted:
     then."""
     if new.key is not None and (before := _same_key(session, new)) is not None:
         return before
+    new = _in_turn(session, new)
     job = _job_of(new)
     try:
         with session.begin_nested():
@@ -84,11 +101,21 @@ def submit(session: Session, new: NewJob) -> Submitted:
     return Submitted(job.id, n_documents, created=True, left_out=left_out)
 
 
+def _in_turn(session: Session, new: NewJob) -> NewJob:
+    """A job that updates the results of others over their documents waits for the one before it, whose results it has
+    to read."""
+    if not new.only_new or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
+        return new
+    selection.one_at_a_time(session, new.collection_id)
+    return replace(new, after_job_id=earlier.last_unfinished(session, _job_of(new)))
+
+
 def _job_of(new: NewJob) -> Job:
     return Job(
         kind=new.kind,
         parameters=new.parameters,
         collection_id=new.collection_id,
+        sources=new.sources.as_json(),
         model_ref=new.model_ref,
         model_version_id=new.model_version_id,
         priority=new.priority,
@@ -108,13 +135,18 @@ def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int
         return quarantine.failed_in(new.failed_in_job_id, new.document_ids).where(*selected), None
     if new.failed_in_job_id is not None:
         return selection.failed_in(new.failed_in_job_id).where(*selected), None
-    chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only).where(*selected)
+    chosen = selection.latest(
+        new.collection_id,
+        labelled_only=new.labelled_only,
+        also=new.sources.collections,
+        corrections=new.corrections,
+    ).where(*selected)
     if new.document_ids is not None:
         chosen = chosen.where(one_of(Document.id, new.document_ids or (0,)))
     if not new.only_new:
         return chosen, None
     selection.one_at_a_time(session, new.collection_id)
-    new_only = NewOnly(job, new.model_comes_later)
+    new_only = NewOnly(job, new.model_comes_later, new.depends_on)
     return new_only.of(chosen), new_only.left_out(session, chosen)
 
 
@@ -122,8 +154,23 @@ def _same_key(session: Session, new: NewJob) -> Submitted | None:
     job = session.scalar(select(Job).where(Job.key == new.key))
     if job is None:
         return None
-    asked = (new.kind, new.parameters, new.collection_id, new.model_ref, new.where)
-    if asked != (job.kind, job.parameters, job.collection_id, job.model_ref, job.where_clause):
+    asked = (
+        new.kind,
+        new.parameters,
+        new.collection_id,
+        new.model_ref,
+        new.sources.collections,
+        new.where,
+    )
+    there = (
+        job.kind,
+        job.parameters,
+        job.collection_id,
+        job.model_ref,
+        Sources.of_job(job).collections,
+        job.where_clause,
+    )
+    if asked != there:
         raise ConflictError(
             f"key {new.key!r} belongs to job {job.id}, a {job.kind} job with other settings: use another key"
         )

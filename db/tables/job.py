@@ -60,6 +60,8 @@ class Job(Base):
     kind: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     collection_id: Mapped[int] = mapped_column(ForeignKey("collection.id"))
+    #: What a training learns from beside that collection (db.corrections.Sources); NULL for nothing else.
+    sources: Mapped[dict[str, Any] | None]
     #: As asked for: NAME, NAME@3 or NAME@alias. For a training job: the name of the model to build.
     model_ref: Mapped[str | None]
     #: The version that it stands for, decided when the job starts to run.

@@ -306,7 +306,7 @@ class Neighbour(JobResult):
     __tablename__ = "neighbour"
 
     rank: Mapped[int] = mapped_column(primary_key=True)
-    neighbour_id: Mapped[int] = mapped_column(ForeignKey("document.id"))
+    neighbour_id: Mapped[int] = mapped_column(ForeignKey("document.id"), index=True)
     score: Mapped[float]
 
 

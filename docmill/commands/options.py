@@ -21,6 +21,12 @@ Yes = Annotated[
 Collection = Annotated[
     str, typer.Option(metavar="NAME", help="The collection whose latest documents are used.")
 ]
+Collections = Annotated[
+    list[str],
+    typer.Option(
+        "--collection", metavar="NAME", help="A collection whose latest documents are used; may be repeated."
+    ),
+]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(

@@ -335,14 +335,17 @@ def parse_job(text: str) -> JobRequest:
         )
     kind = f"train-{given['kind']}" if is_train else given["kind"]
     parameters = parse(given["parameter"], kind)
+    first, *also = given["collection"] if is_train else [given["collection"]]
     return JobRequest(
         kind,
-        given["collection"],
+        first,
         given["model"],
         parameters,
         given["priority"],
         only_new=given.get("new", False),
         where=given["where"],
+        also=also,
+        corrections=given.get("corrections", True),
     )
 
 
@@ -354,13 +357,15 @@ def as_words(request: dict[str, Any]) -> str:
         return shlex.join(str(value) for value in request.values())
     kind = request["kind"]
     words = ["train", kind.removeprefix("train-")] if kind.startswith("train-") else [kind]
-    words += ["--collection", request["collection"]]
+    for name in (request["collection"], *request.get("also", ())):
+        words += ["--collection", name]
     words += ["--model", request["model"]] if request.get("model") else []
     for name, value in request.get("parameters", {}).items():
         words += ["-p", f"{name}={value}"]
     words += ["--priority", str(request["priority"])] if request.get("priority", 5) != 5 else []
     words += ["--new"] if request.get("only_new") else []
     words += ["--where", request["where"]] if request.get("where") else []
+    words += [] if request.get("corrections", True) else ["--no-corrections"]
     return shlex.join(words)
 
 
@@ -373,7 +378,8 @@ def _check(session: Any, requests: list[JobRequest]) -> None:
         if request.where is not None:
             where.parse(request.where)
         kinds.parse_parameters(kinds.find(request.kind), request.parameters)
-        documents.collection_id(session, request.collection)
+        for name in (request.collection, *request.also):
+            documents.collection_id(session, name)
 
 
 def _check_name(name: str) -> None:

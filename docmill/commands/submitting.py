@@ -15,6 +15,7 @@ from docmill.commands.following import follow
 from docmill.commands.options import (
     After,
     Collection,
+    Collections,
     JobId,
     Json,
     Parameters,
@@ -53,7 +54,8 @@ def submit(
         bool,
         typer.Option(
             "--new",
-            help="Only documents that no job like this one has done or still has to do, and none in quarantine.",
+            help="Only documents that no job like this one has done or still has to do, and none in quarantine; and "
+            "those whose result names a document that has changed since.",
         ),
     ] = False,
     where: Where = None,
@@ -84,7 +86,7 @@ def train(
     kind: Annotated[
         str, typer.Argument(metavar="KIND", help="What to train; `docmill kinds` lists them as train-KIND.")
     ],
-    collection: Collection,
+    collection: Collections,
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="The model's name; the collection's if not given.")
     ] = None,
@@ -96,6 +98,13 @@ def train(
         ),
     ] = None,
     parameter: Parameters = None,
+    corrections: Annotated[
+        bool,
+        typer.Option(
+            "--corrections/--no-corrections",
+            help="For a classifier: learn the labels that were given in the collections where the model is used, too.",
+        ),
+    ] = True,
     labels: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="First set the labels of a file with the fields key and label."),
@@ -128,11 +137,15 @@ def train(
     wait: Wait = False,
     json: Json = False,
 ) -> None:
-    """Train a model on the documents of a collection.
+    """Train a model on the documents of a collection, or of several.
 
     The new version becomes the model's champion if there is none, or if it passes its gate. Exit statuses are those
     of submit. Labels that are given here are stored as by `docmill label set`: they override the labels that came with
-    the documents.
+    the documents, and go to the first collection.
+
+    A classifier also learns the labels that were given (`docmill label set`) in the collections that the model has
+    labelled. They are counted in the answer, and so are those left out, with the reason. If two documents have the same
+    text, one is used, with the label that was given.
 
     Example: docmill train classify --collection reviews --model sentiment --wait
     """
@@ -140,7 +153,7 @@ def train(
 
     common = {"encoding": encoding, "delimiter": delimiter}
     for_labels = read_options(**common, key_field=key_field or "key", label_field=label_field)
-    _give_labels(labels, labels_sql, collection, for_labels)
+    _give_labels(labels, labels_sql, collection[0], for_labels)
     name = f"train-{kind.removeprefix('train-')}"
     if pairs is not None:
         options = read_options(
@@ -150,8 +163,11 @@ def train(
             text_field=text_field,
             txt_tables="always",
         )
-        _add_pairs(pairs, collection, options)
-    request = JobRequest(name, collection, model, parse(parameter, name), priority, key, after, where=where)
+        _add_pairs(pairs, collection[0], options)
+    request = JobRequest(
+        name, collection[0], model, parse(parameter, name), priority, key, after,
+        also=collection[1:], corrections=corrections, where=where,
+    )  # fmt: skip
     report(_submit(request), request.kind, wait=wait, json=json)
 
 
@@ -217,6 +233,9 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
     over = f"{kind} over {n:,} {'document' if n == 1 else 'documents'}"
     if submitted.left_out is not None and (words := submitted.left_out.words):
         over += f"; left out: {words}"
+    if submitted.corrections is not None:
+        facts["corrections"] = submitted.corrections.as_json()
+        over += f"; {words}" if (words := submitted.corrections.words) else ""
     job = f"job {submitted.job_id}"
     tell(f"{job}: {over}" if submitted.created else f"{job} has this key already: {over}")
     if wait:

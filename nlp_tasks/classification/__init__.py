@@ -234,6 +234,7 @@ TRAIN_CLASSIFY = Kind(
     inputs=_inputs,
     headline={"accuracy": "accuracy {:.3f}", "macro_f1": "macro F1 {:.3f}"},
     labelled_only=True,
+    takes_corrections=True,
 )
 
 KINDS = (CLASSIFY, TRAIN_CLASSIFY)

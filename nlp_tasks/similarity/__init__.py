@@ -10,6 +10,7 @@ clients import it to check parameters.
     inference.py            inference for PV-DBOW in batches; integrators.py, noise_sample.py: its numerics
     gensim_descent.py       training and inference by gensim's own descent
     search_runner.py        the stage `search`: vectors to neighbours
+    increments.py           documents whose neighbours change because of new ones
     exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
     shared_terms.py         tf-idf, and the words that two documents share
     word_counts.py          counts of known words
@@ -25,7 +26,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from nlp_tasks.kind import Candidate, Documents, Figure, Kind, Progress, Runner, Setup, Stage, VectorsWanted
+from nlp_tasks.kind import (
+    Candidate,
+    Documents,
+    Figure,
+    Kind,
+    Others,
+    Progress,
+    Runner,
+    Setup,
+    Stage,
+    VectorsWanted,
+)
 from nlp_tasks.parameters import Seed, parameters
 
 
@@ -57,6 +69,13 @@ class SimilarityParameters:
     def needs_terms(self) -> bool:
         """Whether a search reads the words of the documents, and not only their vectors."""
         return self.method == "hybrid" or self.terms > 0
+
+    @property
+    def others(self) -> Others:
+        """A list depends on all documents. New documents are merged into the lists of the others, except by `hybrid`
+        (a new document can push out a candidate anywhere) and where other collections are searched, too."""
+        are_updated = self.method == "doc2vec" and self.scope == "collection"
+        return Others(NeighbourRow.table, are_updated, self.scope == "all")
 
     @property
     def vectors(self) -> VectorsWanted:
@@ -193,9 +212,10 @@ SIMILARITY = Kind(
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
         Stage("infer", _open_infer),
-        Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors")),
+        Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourRow),
     ),
     model_from="train-similarity",
+    others=attrgetter("others"),
     chunk_documents=1000,
     chunk_chars=4_000_000,
 )

@@ -70,6 +70,30 @@ class Index:
             for one_found, one_scores in zip(found.cpu().numpy(), scores.cpu().numpy(), strict=True):
                 yield self._rows[one_found], one_scores
 
+    def reached(
+        self, rows: NDArray[np.int64], limits: NDArray[np.float32], beat: Callable[[], None] = lambda: None
+    ) -> NDArray[np.int64]:
+        """The rows whose cosine with at least one of `rows` is at or above their own limit, in ascending order. An
+        infinite limit is never reached; `rows` themselves must have one. The cosines are those of `neighbours`, to the
+        last bit  # (N,) limits. `beat` is called often."""
+        device = self._vectors.device
+        ordered = torch.from_numpy(np.asarray(limits[self._rows], np.float32)).to(device)  # (N,)
+        hit = torch.zeros(len(self), dtype=torch.bool, device=device)
+        listed = torch.nonzero(ordered.isfinite()).flatten()
+        if not len(listed) or not len(rows):
+            return np.zeros(0, np.int64)
+        for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
+            for part in torch.split(listed, FULL_ROWS):
+                best = (self._vectors[part] @ self._vectors[queries].T).amax(dim=1)  # (P,)
+                hit[part[best - ROUNDING >= ordered[part]]] = True
+                near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
+                beat()
+                for some in torch.split(near, REFINED_ROWS) if len(near) else ():
+                    scores = self._cosines(some, queries.expand(len(some), -1))
+                    hit[some] = (scores >= ordered[some][:, None]).any(dim=1)
+                    beat()
+        return np.sort(self._rows[torch.nonzero(hit).flatten().cpu().numpy()])
+
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,11 +181,21 @@ class Index:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The best k of the candidate places, by cosines that do not depend on the place of a vector in a tile."""
         places = places.sort(dim=1).values  # so that a stable sort by score keeps ties in the order of keys
-        vectors = _rows(self._vectors, places).double()  # (Q, C, D)
-        scores = (vectors * self._vectors[queries][:, None]).sum(dim=2).float()  # (Q, C)
+        scores = self._cosines(queries, places)  # (Q, C)
         scores.masked_fill_(places == queries[:, None], -torch.inf)  # a document is not its own neighbour
         scores, order = scores.sort(dim=1, descending=True, stable=True)
-        return places.gather(1, order)[:, :k], scores[:, :k].clamp(-1, 1)
+        return places.gather(1, order)[:, :k], scores[:, :k]
+
+    def _cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """The cosine of each query with each of its places. It depends on the two vectors alone: halves are added to
+        halves, in float64, so that neither the number of vectors nor the device changes a bit  # (Q, C)."""
+        products = _rows(self._vectors, places).double() * self._vectors[queries][:, None]  # (Q, C, D)
+        size = products.shape[2]
+        while size > 1:
+            half = size // 2
+            products[:, :, :half] += products[:, :, size - half : size]
+            size -= half
+        return products[:, :, 0].float().clamp(-1, 1)
 
 
 def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

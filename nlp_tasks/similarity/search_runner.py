@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.kind import Document, Result, RowAbout, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
+from nlp_tasks.similarity.increments import Increment
 from nlp_tasks.similarity.shared_terms import Terms, idf
 
 #: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
@@ -32,22 +33,43 @@ class Searcher:
         self._parameters: SimilarityParameters = setup.parameters
         self._setup = setup
         self._index: Index | None = None
+        self._increment: Increment | None = None
         self._terms: Terms | None = None
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
         """At most k NeighbourRows with their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
-        latest version of its key."""
+        latest version of its key. With the first new document come the rows about documents of other jobs to which one
+        of the new documents is nearer than their neighbours."""
         index = self._index or self._load()
+        known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
+        found = self._lists(index, known)
+        results: list[Result] = [
+            next(found) if document.id in self._row_of else _no_vector() for document in documents
+        ]
+        if self._increment is not None:
+            new = [
+                i for i, d in enumerate(documents) if d.id in self._row_of and self._increment.is_new(d.id)
+            ]
+            rows = [self._row_of[documents[i].id] for i in new]
+            if rows:
+                results[new[0]] = [*results[new[0]], *self._about_others(index, self._increment, rows)]  # type: ignore[misc]
+        return results
+
+    def _about_others(self, index: Index, increment: Increment, new: list[int]) -> list[RowAbout]:
+        """The new lists of the other documents that one of these new ones enters."""
+        changed = increment.changed(index, new, self._setup.beat)
+        return [
+            RowAbout(self._ids[row], each)
+            for row, rows in zip(changed, self._lists(index, changed), strict=True)
+            for each in rows
+        ]
+
+    def _lists(self, index: Index, rows: list[int]) -> Iterator[list[NeighbourRow | NeighbourTermRow]]:
+        """The neighbours of these rows of the index."""
         wanted = self._parameters
         n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
-        known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
-        found = index.neighbours(np.array(known, dtype=np.int64), n, self._setup.beat)
-        return [
-            self._rows(self._row_of[document.id], *next(found))
-            if document.id in self._row_of
-            else _no_vector()
-            for document in documents
-        ]
+        found = index.neighbours(np.array(rows, dtype=np.int64), n, self._setup.beat)
+        return (self._rows(row, *each) for row, each in zip(rows, found, strict=True))
 
     def _load(self) -> Index:
         assert self._setup.corpus is not None
@@ -60,6 +82,8 @@ class Searcher:
             self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
         self._index = Index(matrix, vectors.keys, self._setup.device)
+        if self._setup.earlier is not None and self._parameters.others.are_updated:
+            self._increment = Increment(self._setup.earlier(), self._ids, self._parameters)
         return self._index
 
     def _rows(

@@ -10,7 +10,7 @@ import time
 
 from sqlalchemy import select
 
-from db import chunks, jobs
+from db import chunks, earlier, jobs
 from db.errors import StoreError
 from db.jobs import Count, Part
 from db.states import ENDED, ErrorCode, JobState
@@ -81,14 +81,17 @@ class JobMover:
 
     def _start(self, job_id: int) -> None:
         """Start a waiting job once the job before it has ended. If that was cancelled, or did not make the model that
-        is needed, stop it instead: each document's outcome says why."""
+        is needed, stop it instead: each document's outcome says why. A job after another one like it only
+        waits for its turn, however that ends."""
         with self._turns.store.read() as session:
-            after = session.get_one(Job, job_id).after_job_id or 0
+            job = session.get_one(Job, job_id)
+            after = job.after_job_id or 0
+            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(session, job, after)
             state = jobs.state_of(session, after)
         if state not in ENDED:
             return
         with self._turns.write() as session:
-            if state == JobState.CANCELLED:
+            if state == JobState.CANCELLED and not waits_for_its_turn:
                 why = f"job {after}, which it waited for, was cancelled"
                 jobs.stop(session, job_id, ErrorCode.CANCELLED, why)
                 return

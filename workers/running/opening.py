@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db import evaluations, model_versions, results
+from db import earlier, evaluations, model_versions, results
 from db.store import Store
 from nlp_tasks import heartbeat, model_files
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.kind import JobInput, Kind, Setup, Stage, Vectors
+from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
 from workers.settings import Settings
 
@@ -41,9 +41,11 @@ def setup_for(
     wanted: Wanted,
     beat: Callable[[], None],
     as_of: datetime | None = None,
+    job_id: int | None = None,
 ) -> Setup:
     """The set-up of a stage. Raises ModelFileError when a model's files are missing or damaged. The vectors are
-    those of the documents that are the latest now, or were at `as_of`."""
+    those of the documents that are the latest now, or were at `as_of`. `job_id` for a job that is running: its stages
+    may update other documents' results. ConflictError then, when it has to wait for another job."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
     return Setup(
@@ -51,6 +53,7 @@ def setup_for(
         device=settings.device,
         model_dir=model_folder(store, settings, version_id) if version_id is not None else None,
         corpus=_corpus(store, stage, parameters, wanted, as_of),
+        earlier=_earlier(store, stage, job_id),
         judged=_judged(store, kind, parameters),
         beat=beat,
         remote=settings.remote,
@@ -66,6 +69,46 @@ def _corpus(
     assert version_id is not None, "only kinds with a model read vectors"
     collection_id = None if asked.all_collections else wanted.collection_id
     return partial(stored_vectors, store, version_id, collection_id, as_of, with_terms=asked.with_terms)
+
+
+def _earlier(store: Store, stage: Stage, job_id: int | None) -> Callable[[], Earlier] | None:
+    if stage.updates is None or job_id is None:
+        return None
+    return partial(earlier_results, store, job_id, stage.updates.table)
+
+
+def earlier_results(store: Store, job_id: int, table: str) -> Earlier:
+    """The newest results, in one table, from the jobs like this one. ConflictError while one of them has not ended, if
+    there are documents whose results this job may have to update."""
+    import numpy as np
+
+    found: list[tuple[int, int, float]] = []
+    known: set[int] = set()
+    with store.read() as session:
+        for before in earlier.jobs_like(session, job_id):
+            found += heartbeat.beating(earlier.results_of(session, before, table))
+            done = earlier.done_by(session, before)
+            # A result without rows: an older one of the same document no longer counts.
+            found += [(id_, 0, np.inf) for id_ in done]
+            known.update(done)
+        own = earlier.documents_of(session, job_id)
+        ids, first = np.unique(np.array([id_ for id_, _, _ in found], np.int64), return_index=True)
+        others = ~np.isin(ids, np.array(own, np.int64))
+        if others.any():
+            earlier.insist_on_its_turn(session, job_id)
+    chosen = first[others]
+
+    def written(document_ids: Sequence[int]) -> set[int]:
+        with store.read() as session:
+            return earlier.written_by(session, job_id, table, document_ids)
+
+    return Earlier(
+        known,
+        ids[others],
+        np.array([n for _, n, _ in found], np.int64)[chosen],
+        np.array([least for _, _, least in found], np.float32)[chosen],
+        written,
+    )
 
 
 def _judged(

@@ -38,7 +38,8 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     with lease.loading():
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
-        _open[key] = stage.open(setup_for(process.store, process.settings, kind, stage, claim, _beat))
+        setup = setup_for(process.store, process.settings, kind, stage, claim, _beat, job_id=claim.job_id)
+        _open[key] = stage.open(setup)
         # What was loaded stays: the garbage collector need not scan it again and again.
         gc.collect()
         gc.freeze()

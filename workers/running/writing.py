@@ -14,7 +14,7 @@ from db.documents import NewDocument
 from db.results import Rows
 from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, NewText, Result, Row
+from nlp_tasks.kind import Document, NewText, Result, Row, RowAbout
 
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
@@ -23,6 +23,7 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
     found: dict[Any, tuple[list[int], list[Row]]] = {}
+    about_others: dict[Any, tuple[list[int], list[Row]]] = {}
     made: list[tuple[int, NewDocument]] = []
     for document, result in done:
         if isinstance(result, DocumentError):
@@ -33,9 +34,10 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
             if isinstance(row, NewText):
                 made.append((document.id, _as_document(row)))
                 continue
-            ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
-            ids.append(document.id)
-            rows.append(row)
+            if isinstance(row, RowAbout):
+                _add(about_others, row.document_id, row.row)
+            else:
+                _add(found, document.id, row)
     tables: dict[str, Rows] = {}
     refused: dict[int, DocumentError] = {}
     for row_type, (ids, rows) in found.items():
@@ -47,7 +49,22 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     if refused:
         left = [(document, refused.get(document.id, result)) for document, result in done]
         return as_written(left, with_outcomes=with_outcomes)
-    return Written(ok_ids if with_outcomes else (), errors, tables, made=made)
+    others = {type_.table: _sorted(type_, *rows) for type_, rows in about_others.items()}
+    return Written(ok_ids if with_outcomes else (), errors, tables, made=made, about_others=others)
+
+
+def _add(found: dict[Any, tuple[list[int], list[Row]]], document_id: int, row: Row) -> None:
+    ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
+    ids.append(document_id)
+    rows.append(row)
+
+
+def _sorted(row_type: Any, ids: list[int], rows: list[Row]) -> Rows:
+    """Rows about other documents, in the order of their ids: two workers that write about the same documents then wait
+    for each other, and never both for the other."""
+    columns, values_of = _reader(row_type)
+    values = sorted(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True))
+    return Rows(("document_id", *columns), values, skip_existing=True)
 
 
 def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:

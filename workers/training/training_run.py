@@ -10,13 +10,12 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from db import chunks, documents, labels, model_versions
+from db import chunks, documents, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
 from db.errors import ConflictError, FencedError, NotFoundError
 from db.gates import Judgement
@@ -24,11 +23,9 @@ from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
 from db.states import ErrorCode
-from db.store import Store
 from nlp_tasks import checkpoint, heartbeat, model_files
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Candidate, Document, Kind, ModelInput, Progress, Train
-from readers import label_text as label_texts
+from nlp_tasks.kind import Candidate, Documents, Kind, ModelInput, Progress, Train
 from workers.kinds import parse_parameters
 from workers.processes.process import Process
 from workers.running import faults
@@ -37,35 +34,13 @@ from workers.running.lease import Lease, StopRequestedError
 from workers.running.opening import model_folder
 from workers.running.writing import as_figures
 from workers.training import judging
+from workers.training.equal_texts import without_equal_texts
+from workers.training.stored_documents import StoredDocuments
 
 log = logging.getLogger("docmill.worker")
 
 #: A training whose own code raises is given up after this many tries.
 MOST_TRIES = 4
-
-
-@dataclass(frozen=True)
-class StoredDocuments:
-    """The documents of a training job, read from the store a batch at a time, as often as wanted. A given
-    label takes precedence over the one that came with the document."""
-
-    store: Store
-    ids: Sequence[int]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def __iter__(self) -> Iterator[Document]:
-        with self.store.read() as session:
-            given = labels.of_documents(session, self.ids)
-            for row in documents.stream(session, self.ids):
-                label = _text_of(given[row.id]) if row.id in given else row.label
-                heartbeat.beat()
-                yield Document(row.id, row.key, row.text, label)
-
-
-def _text_of(given: tuple[str, ...]) -> str:
-    return given[0] if len(given) == 1 else label_texts.canonical(given)
 
 
 @dataclass(frozen=True)
@@ -105,7 +80,12 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     """The model, judged and in its place."""
     claim = lease.claim
     with process.store.read() as session:
-        stored = StoredDocuments(process.store, documents.existing(session, claim.document_ids))
+        ids = documents.existing(session, claim.document_ids)
+    stored: Documents
+    if kind.labelled_only:
+        stored = without_equal_texts(process.store, ids, claim.collection_id)
+    else:
+        stored = StoredDocuments(process.store, ids)
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
     with heartbeat.heard_by(partial(_go_on, process, lease)):

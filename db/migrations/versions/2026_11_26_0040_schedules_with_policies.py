@@ -7,7 +7,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId
 
 revision = "0040"
-down_revision = "0035"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
