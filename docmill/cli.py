@@ -13,6 +13,7 @@ from docmill.commands import (
     devices,
     documents,
     evaluating,
+    exporting,
     following,
     jobs,
     kinds,
@@ -52,7 +53,8 @@ def docmill(
 
 for command in (
     documents.add, documents.collections, kinds.kinds, submitting.train, submitting.submit,
-    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
+    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql,
+    exporting.export, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,

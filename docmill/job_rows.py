@@ -15,17 +15,7 @@ from workers import kinds
 def job_rows(session: Session, job: JobProgress, table: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences).
     ValueError if the kind has no such table, or makes a model."""
-    kind = kinds.find(job.kind)
-    if kind.train is not None:
-        raise ValueError(
-            f"{kind.name} trains a model and has no result rows: see docmill models show {job.model}"
-        )
-    tables = [row.table for row in kind.rows if row.table in results.by_job()]
-    if not tables:
-        raise ValueError(f"{kind.name} has no result rows")
-    if table is not None and table not in tables:
-        raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
-    return results.rows_of(session, job.job_id, table or tables[0])
+    return results.rows_of(session, job.job_id, kinds.result_table(job.kind, table, job.model))
 
 
 def headings(kind: str) -> Mapping[str, str]:
