@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
@@ -24,6 +26,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from db import bulk
@@ -109,7 +112,7 @@ def known(session: Session, attempt: Attempt, key_hashes: Sequence[bytes]) -> di
 def write(store: Store, attempt: Attempt, rows: Sequence[NewRow]) -> None:
     """Store rows of an attempt. ConflictError if a newer attempt has begun."""
     for start in range(0, len(rows), STEP):
-        with store.write() as session:
+        with _unique(), store.write() as session:
             _hold(session, attempt)
             bulk.insert_rows(
                 session,
@@ -122,6 +125,17 @@ def write(store: Store, attempt: Attempt, rows: Sequence[NewRow]) -> None:
                     for row in rows[start : start + STEP]
                 ],
             )  # fmt: skip
+
+
+@contextmanager
+def _unique() -> Iterator[None]:
+    """Two rows of one attempt cannot have the same key."""
+    try:
+        yield
+    except (IntegrityError, psycopg.errors.UniqueViolation):
+        raise ConflictError(
+            "two rows have the same key: name columns that tell rows apart with --key"
+        ) from None
 
 
 def unseen(store: Store, attempt: Attempt, seen: bytearray) -> Iterator[list[tuple[bytes, int, list[Any]]]]:

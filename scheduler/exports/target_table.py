@@ -63,9 +63,12 @@ def parse(given: str, store: Store) -> Target:
     if given.startswith("env:"):
         name, _, rest = given.removeprefix("env:").partition("/")
         variable = name
-        url = os.environ.get(name, "").rstrip("/") + (f"/{rest}" if rest else "")
-        if not os.environ.get(name):
+        url = os.environ.get(name, "")
+        if not url:
             raise ValueError(f"--to-table {given}: the variable {name} is not set: write {_EXAMPLE} into it")
+        if rest:
+            address, mark, query = url.partition("?")
+            url = f"{address}/{rest}{mark}{query}"
     address, _, query = url.partition("?")
     base, _, table = address.rpartition("/")
     schema, _, table = table.rpartition(".")
@@ -157,7 +160,7 @@ class _Writing:
             f"docmill_{secrets.token_hex(4)}",
             sa.MetaData(),
             *first,
-            *self._made(keyed=False),
+            *self._made(),
             prefixes=["TEMPORARY"],
         )
         self._connection.execute(CreateTable(staging))
@@ -186,12 +189,12 @@ class _Writing:
             statement = statement.on_conflict_do_nothing(index_elements=list(self._key))
         self._connection.execute(statement)
 
-    def _made(self, *, keyed: bool = True) -> list[sa.Column[Any]]:
+    def _made(self) -> list[sa.Column[Any]]:
         return [
             sa.Column(
                 column.name,
                 _TYPES[column.type],
-                primary_key=keyed and column.name in self._key,
+                primary_key=column.name in self._key,
                 autoincrement=False,
             )
             for column in self._columns

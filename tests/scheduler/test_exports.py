@@ -78,7 +78,7 @@ def test_each_format_holds_the_rows_with_their_types(store: Store, tmp_path: Pat
     parquet = pytest.importorskip("pyarrow.parquet")
     pytest.importorskip("xlsxwriter")
     hostile(store)
-    query = "SELECT key, label, id, -version AS minus, is_latest, added_at, 0.5 * version AS half, NULL AS nothing "
+    query = "SELECT key, label, id, -version AS minus, is_latest, added_at, 0.5 * version AS half, NULL AS absent "
     query += "FROM document ORDER BY key"
     found = {one: made(store, query, tmp_path / f"rows.{one}") for one in Format}
 
@@ -89,7 +89,7 @@ def test_each_format_holds_the_rows_with_their_types(store: Store, tmp_path: Pat
         "string", "string", "int64", "int64", "bool", "timestamp[us, tz=UTC]"
     ]  # fmt: skip
     assert rows[0]["added_at"].tzinfo is not None
-    assert (rows[0]["half"], rows[0]["nothing"]) == (0.5, None)
+    assert (rows[0]["half"], rows[0]["absent"]) == (0.5, None)
     lines = jsonl_rows(tmp_path / "rows.jsonl")
     assert [(line["label"], line["minus"], line["is_latest"], line["half"]) for line in lines] == [
         (words, -1, True, 0.5) for words in HOSTILE
@@ -139,7 +139,10 @@ def test_what_excel_cannot_hold_is_said(
     pytest.importorskip("xlsxwriter")
     monkeypatch.setattr(xlsx_file, "SHEET_ROWS", 4)
     path = tmp_path / "a.xlsx"
-    query = "SELECT n, 9007199254740993 AS large, CASE n WHEN 2 THEN REPLACE(HEX(ZEROBLOB(20000)), '00', '😀') END AS long "
+    query = (
+        "SELECT n, 9007199254740993 AS large, "
+        "CASE n WHEN 2 THEN REPLACE(HEX(ZEROBLOB(20000)), '00', '😀') END AS long "
+    )
     manifest = made(sqlite_store, f"{query} FROM ({NUMBERS.format(n=5)})", path)
     assert [len(xlsx_rows(path, sheet)) for sheet in (1, 2)] == [4, 3]
     assert xlsx_rows(path)[1][1] == ("inlineStr", "9007199254740993")
@@ -214,7 +217,7 @@ def test_an_export_that_ends_early_leaves_what_was_there(
         export(store, request, interrupt)
     with pytest.raises(ValueError, match="the query: "):
         export(store, replace(request, what=FAILING[store.engine.dialect.name]))
-    with pytest.raises(ValueError, match="more than 0.01 s: ask for less, or raise --seconds"):
+    with pytest.raises(ValueError, match=r"more than 0.01 s: ask for less, or raise --seconds"):
         export(store, replace(request, what=NUMBERS.format(n=9_000_000), seconds=0.01))
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
@@ -222,15 +225,16 @@ def test_an_export_that_ends_early_leaves_what_was_there(
 def test_what_a_killed_export_left_is_removed_and_what_another_writes_is_not(
     sqlite_store: Store, tmp_path: Path
 ) -> None:
-    left, living = tmp_path / ".a.csv.00000000.part", tmp_path / ".a.csv.11111111.part"
-    folder = tmp_path / ".a.csv.00000000.part.xyz"
+    out = tmp_path / "out"
+    folder = out / ".a.csv.00000000.part.xyz"
+    folder.mkdir(parents=True)
+    left, living = out / ".a.csv.00000000.part", out / ".a.csv.11111111.part"
     left.write_text("half")
-    folder.mkdir()
     with living.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        made(sqlite_store, "SELECT 1 AS one", tmp_path / "a.csv")
-        made(sqlite_store, "SELECT 1 AS one", tmp_path / "a.csv")
-        assert sorted(file.name for file in tmp_path.iterdir()) == [
+        made(sqlite_store, "SELECT 1 AS one", out / "a.csv")
+        made(sqlite_store, "SELECT 1 AS one", out / "a.csv")
+        assert sorted(file.name for file in out.iterdir()) == [
             living.name,
             "a.csv",
             "a.csv.manifest.json",
@@ -274,7 +278,9 @@ def test_an_export_changes_nothing_in_the_store(store: Store, tmp_path: Path) ->
 def test_a_request_that_cannot_be_carried_out_is_refused_with_the_fix(
     sqlite_store: Store, request_: ExportRequest, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     if request_.what == "SELECT 1 AS a, 2 AS a":
         # SQLite gives the second one another name.
         export(sqlite_store, request_)
@@ -283,7 +289,7 @@ def test_a_request_that_cannot_be_carried_out_is_refused_with_the_fix(
         export(sqlite_store, request_)
     assert words in str(refused.value)
     assert "secret" not in str(refused.value)
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 # --- what has changed ---------------------------------------------------------------------------------------------
