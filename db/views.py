@@ -7,7 +7,9 @@ column; docs/sql.md is generated from this (`make docs`). A test compares the de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from db.view import View
+from db.views_of_nights import NIGHT_VIEWS
 
 #: Of all the results for a key, the newest version's from the newest job come first.
 _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
@@ -175,19 +177,6 @@ LEFT JOIN outcome o ON o.document_id = d.id
 LEFT JOIN extraction r ON r.job_id = o.job_id AND r.document_id = d.id
 WHERE d.is_latest
 """
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view and what people read about it. The texts may hold Markdown."""
-
-    #: One sentence: what the view shows.
-    about: str
-    query: str
-    #: A description of every column, in the query's order.
-    columns: Mapping[str, str]
-    #: What else there is to know.
-    notes: str = ""
 
 
 _DOCUMENT = {
@@ -430,8 +419,9 @@ VIEWS: Mapping[str, View] = {
         },
         notes="Table `extraction_text` has each text, `extraction_warning` each warning.",
     ),
+    **NIGHT_VIEWS,
 }
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f",)
+DIGESTS = ("cafcbab6a89ca69f", "4a6ce1fdf446e8f4")
