@@ -11,6 +11,7 @@ from docmill.commands import (
     alive,
     checking,
     devices,
+    digest,
     documents,
     evaluating,
     exporting,
@@ -54,7 +55,7 @@ def docmill(
 for command in (
     documents.add, documents.collections, kinds.kinds, submitting.train, submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql,
-    exporting.export, jobs.cancel,
+    exporting.export, digest.digest, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
