@@ -89,7 +89,9 @@ class Tab:
         method, values = message.get("method", ""), message.get("params", {})
         self._events.append(method)
         if method == "Network.requestWillBeSent":
-            self.requests.append(values["request"]["url"])
+            # The browser's own pictures in the header of a printed page are data.
+            if not values["request"]["url"].startswith("data:"):
+                self.requests.append(values["request"]["url"])
         elif method == "Log.entryAdded":
             self.complaints.append(values["entry"]["text"])
         elif method in ("Runtime.consoleAPICalled", "Page.javascriptDialogOpening"):
@@ -104,7 +106,8 @@ def tab() -> Iterator[Tab]:
     to_browser, to_us = os.pipe(), os.pipe()
     with tempfile.TemporaryDirectory(prefix="docmill-chromium-", ignore_cleanup_errors=True) as profile:
         flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                 "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={profile}"]  # fmt: skip
+                 "--disable-background-networking", "--remote-debugging-pipe",
+                 f"--user-data-dir={profile}"]  # fmt: skip
         # Chromium reads from 3 and writes to 4.
         script = f"exec {CHROMIUM} {' '.join(flags)} about:blank 3<&{to_browser[0]} 4>&{to_us[1]}"
         process = subprocess.Popen(

@@ -13,9 +13,6 @@ from zoneinfo import ZoneInfo
 from db.reading import Column, Row
 from scheduler.exports.request import Format
 
-#: The extra with the libraries of Parquet and XLSX.
-EXTRA = "columnar"
-
 
 @dataclass
 class Notes:
@@ -54,11 +51,11 @@ def opener(format_: Format) -> Open:
 
 
 def library(name: str, what: str) -> ModuleType:
-    """A library of the extra."""
+    """A library of the extra that is named as the format."""
     try:
         return import_module(name)
     except ImportError:
-        raise ValueError(f"{what} needs {name}, which is missing: pip install 'docmill[{EXTRA}]'") from None
+        raise ValueError(f"{what} needs {name}, which is missing: pip install 'docmill[{what.lower()}]'") from None
 
 
 @contextmanager

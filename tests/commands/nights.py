@@ -13,15 +13,15 @@ MONEY = ["The bank raised its interest rates and bonds fell", "Shares rose as th
 #: A word that grows in the third night, in Korean and in English.
 FLOOD = ["홍수로 은행 지점이 잠겨 고객이 대피했다 {i}", "The flood closed the bank and the market {i}"]
 HOSTILE_KEY = "<script>alert('key')</script>"
-HOSTILE_TEXT = "<img src=x onerror=alert(1)> \u202eevil </style></title> flood bank {{7*7}} market. The bank flood. Rates rose."
+HOSTILE_TEXT = "<img src=x onerror=alert(1)> \u202eevil </style></title> flood bank {{7*7}}. The bank flood."
 LONG_KEY = "k" * 1_000
 
 
 def documents(texts: list[str], prefix: str, n: int) -> list[NewDocument]:
-    return [
-        NewDocument(f"{prefix}{i:02}", f"{texts[i % len(texts)].format(i=i)}. Number {i} of the day. It was told.", None, f"f:{i}")
-        for i in range(n)
-    ]  # fmt: skip
+    bodies = [
+        f"{texts[i % len(texts)].format(i=i)}. Number {i} of day {prefix}. It was told." for i in range(n)
+    ]
+    return [NewDocument(f"{prefix}{i:02}", body, None, f"f:{i}") for i, body in enumerate(bodies)]
 
 
 def models(shell: Shell) -> None:
@@ -59,11 +59,12 @@ def three_nights(shell: Shell) -> None:
     add(shell.store, documents([*SPORT, *MONEY], "b", 8), "inbox")
     night(shell)
     third = documents(FLOOD, "c", 10)
-    third += [NewDocument("a00", f"{MONEY[0]}. The market fell. {MONEY[1]}.", None, "f:0")]
     third += [
+        NewDocument("a00", f"{MONEY[0]}. The market fell. {MONEY[1]}.", None, "f:0"),
+        NewDocument("copy", documents([*SPORT, *MONEY], "a", 24)[5].text, None, "f:4"),
         NewDocument(HOSTILE_KEY, HOSTILE_TEXT, None, "f:1"),
         NewDocument(LONG_KEY, "w" * 1_000_000, None, "f:2"),
+        NewDocument("blank", "!!! ???", None, "f:3"),
     ]
-    third += [NewDocument("blank", "!!! ???", None, "f:3")]
     add(shell.store, third, "inbox")
     night(shell)

@@ -9,6 +9,8 @@ from docmill.pages.markup import Markup, element
 
 #: Pixels: the height of the bars, and what is above and below them.
 HEIGHT, ABOVE, BELOW = 110, 34, 22
+#: Pixels: a bar, at most.
+WIDEST = 72
 #: Pixels: a bar in a table.
 LENGTH, THICK = 150, 12
 
@@ -30,28 +32,24 @@ def nights(bars: Sequence[Bar], usual: float | None, label: str, *, width: int) 
     """A bar for each night, as wide as asked; the usual height is a line."""
     most = max(1.0, usual or 0.0, *(float(bar.n) for bar in bars))
     step = width / max(1, len(bars))
+    broad = min(step * 0.72, WIDEST)
     parts = [element("line", x1=0, x2=width, y1=ABOVE + HEIGHT, y2=ABOVE + HEIGHT, class_="axis")]
+    texts: list[Markup] = []
     for place, bar in enumerate(bars):
-        high = HEIGHT * bar.n / most
-        left, middle = place * step + step * 0.14, place * step + step / 2
+        high, middle = HEIGHT * bar.n / most, place * step + step / 2
         top = ABOVE + HEIGHT - high
-        inside = [
-            element("title", bar.told),
-            element(
-                "rect", x=float(left), y=float(top), width=float(step * 0.72), height=float(high), rx=2,
-                class_="this" if bar.is_this else "night",
-            ),
-            element("text", f"{bar.n:,}", x=float(middle), y=float(top - 5), class_="tick"),
-            element("text", bar.name, x=float(middle), y=ABOVE + HEIGHT + 16, class_="tick soft"),
-        ]  # fmt: skip
+        told, class_ = element("title", bar.told), "this" if bar.is_this else "night"
+        size = {"x": float(middle - broad / 2), "y": float(top), "width": float(broad), "height": float(high)}
+        parts.append(element("g", told, element("rect", rx=2, class_=class_, **size)))
+        texts.append(element("text", f"{bar.n:,}", x=float(middle), y=float(top - 5), class_="tick"))
+        texts.append(element("text", bar.name, x=float(middle), y=ABOVE + HEIGHT + 16, class_="tick soft"))
         if bar.n_errors:
-            inside.append(
-                element("text", f"{bar.n_errors:,} ✕", x=float(middle), y=float(top - 19), class_="tick bad")
-            )
-        parts.append(element("g", *inside))
+            y = float(top - 19)
+            texts.append(element("text", f"{bar.n_errors:,} ✕", x=float(middle), y=y, class_="tick bad"))
     if usual is not None:
         y = float(ABOVE + HEIGHT - HEIGHT * usual / most)
         parts.append(element("line", x1=0, x2=width, y1=y, y2=y, class_="median"))
+    parts += texts
     return element(
         "svg", *parts, viewBox=f"0 0 {width} {ABOVE + HEIGHT + BELOW}", width=width, height=ABOVE + HEIGHT + BELOW,
         role="img", aria_label=label,

@@ -25,9 +25,11 @@ from docmill.pages.night.terms import DOCUMENT_CHARS, MOST_DOCUMENTS
 #: Nights that tell what is usual, and nights of the chart.
 USUAL_NIGHTS, CHART_NIGHTS = 7, 14
 #: Rows of a list, and summaries.
-MOST_ROWS, MOST_SUMMARIES = 15, 5
+MOST_ROWS, MOST_PAIRS, MOST_SUMMARIES = 15, 10, 5
 #: A document this close to one that is shown tells nothing new.
 TOO_CLOSE = 0.95
+#: Two documents of this similarity are nearly the same, whatever is usual.
+SURELY_CLOSE = 0.995
 
 Row = Mapping[str, Any]
 
@@ -48,6 +50,8 @@ class Night:
     extraction: Row | None
     labels: Sequence[Row]
     neighbours: Sequence[Row]
+    #: The similarity from which two documents are close; None if there is nothing to compare with.
+    close_from: float | None
     grown_labels: Sequence[Grown]
     grown_terms: Sequence[Grown]
     #: Word -> the key of a document with it.
@@ -68,7 +72,8 @@ def of(session: Session, run_id: int | None = None) -> Night:
     history = _history(session, row, CHART_NIGHTS)
     usual_nights = [one for one in history if one["state"] == "finished"][-USUAL_NIGHTS:]
     before = [int(one["run_id"]) for one in usual_nights]
-    n_changes = _n_changes(session, [run_id, *before])
+    close_from = _close_from(session, run_id)
+    n_changes = _n_changes(session, [run_id, *before], close_from)
     words, examples, n_read = _terms(session, run_id, before)
     return Night(
         made_at=clock(session),
@@ -79,7 +84,8 @@ def of(session: Session, run_id: int | None = None) -> Night:
         n_changes=n_changes[run_id],
         extraction=_extraction(session, run_id),
         labels=_rows(session, _LABELS, run=run_id, most=MOST_ROWS),
-        neighbours=_neighbours(session, run_id),
+        neighbours=_neighbours(session, run_id, close_from),
+        close_from=close_from,
         grown_labels=_labels(session, run_id, before),
         grown_terms=words[:MOST_ROWS],
         examples=examples,
@@ -137,14 +143,24 @@ def _usual(nights: Sequence[Row], n_changes: Mapping[int, Mapping[str, int]]) ->
     return found
 
 
-def _n_changes(session: Session, runs: Sequence[int]) -> dict[int, dict[str, int]]:
-    found: dict[int, dict[str, int]] = {run: {} for run in runs}
-    for run in runs:
-        # One by one, so that each is found by the jobs of its run.
-        query = "SELECT change, COUNT(*) AS n FROM v_night_diff WHERE run_id = :run AND kind <> 'add' "
-        for row in _rows(session, query + "GROUP BY change", run=run):
-            found[run][row["change"]] = row["n"]
-    return found
+#: A pair counts once, from whichever side, so the documents are in order.
+_N_CHANGES = """
+SELECT change, COUNT(*) AS n FROM (
+    SELECT DISTINCT change, kind, collection, CASE WHEN document_key < neighbour_key OR change <> 'neighbour'
+           THEN document_key ELSE neighbour_key END AS one, CASE WHEN document_key < neighbour_key
+           OR change <> 'neighbour' THEN neighbour_key ELSE document_key END AS other
+    FROM v_night_diff WHERE run_id = :run AND kind <> 'add' AND (change <> 'neighbour' OR score >= :close)) x
+GROUP BY change
+"""
+
+
+def _n_changes(session: Session, runs: Sequence[int], close_from: float | None) -> dict[int, dict[str, int]]:
+    # One by one, so that each is found by the jobs of its run.
+    close = 2.0 if close_from is None else close_from
+    return {
+        run: {row["change"]: int(row["n"]) for row in _rows(session, _N_CHANGES, run=run, close=close)}
+        for run in runs
+    }
 
 
 # --- what came in -------------------------------------------------------------------------------------------------
@@ -172,19 +188,36 @@ _LABELS = """
 SELECT collection, document_key, label_before, label_after, detail, job_id FROM v_night_diff
 WHERE run_id = :run AND change = 'label' ORDER BY collection, document_key LIMIT :most
 """
-#: Each pair is found from both sides, and the list is cut afterwards.
+#: Each pair may be found from both sides, so the list is cut afterwards.
 _NEIGHBOURS = """
 SELECT collection, document_key, neighbour_key, score FROM v_night_diff
-WHERE run_id = :run AND change = 'neighbour' ORDER BY score DESC, document_key LIMIT 200
+WHERE run_id = :run AND change = 'neighbour' AND score >= :close ORDER BY score DESC, document_key, neighbour_key
+LIMIT 200
 """
+#: How near the documents of the job before were to their nearest ones: what one in twenty reaches.
+_NEAREST = """
+SELECT r.score FROM neighbour r WHERE r.job_id = :job AND r.rank = 1 ORDER BY r.score DESC
+LIMIT 1 OFFSET (SELECT COUNT(*) / 20 FROM neighbour WHERE job_id = :job AND rank = 1)
+"""
+_COMPARED_WITH = (
+    "SELECT MAX(previous_job_id) AS job FROM v_night_diff WHERE run_id = :run AND change = 'neighbour'"
+)
 _TREND = "SELECT label, SUM(n_new) AS n FROM v_label_trend WHERE run_id IN :runs GROUP BY label"
 
 
-def _neighbours(session: Session, run_id: int) -> list[Row]:
+def _close_from(session: Session, run_id: int) -> float | None:
+    job = _one(session, _COMPARED_WITH, run=run_id)["job"]
+    found = _rows(session, _NEAREST, job=job) if job is not None else []
+    return min(float(found[0]["score"]), SURELY_CLOSE) if found else None
+
+
+def _neighbours(session: Session, run_id: int, close_from: float | None) -> list[Row]:
+    if close_from is None:
+        return []
     pairs: dict[frozenset[str], Row] = {}
-    for row in _rows(session, _NEIGHBOURS, run=run_id):
+    for row in _rows(session, _NEIGHBOURS, run=run_id, close=close_from):
         pairs.setdefault(frozenset((row["document_key"], row["neighbour_key"])), row)
-    return list(pairs.values())[:MOST_ROWS]
+    return list(pairs.values())[:MOST_PAIRS]
 
 
 def _labels(session: Session, run_id: int, before: Sequence[int]) -> list[Grown]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from docmill.pages.markup import Markup, element, joined
 from docmill.pages.night import charts
-from docmill.pages.night.facts import MOST_ROWS, Night
+from docmill.pages.night.facts import Night
 from docmill.pages.night.growth import Grown
 from docmill.pages.night.remedies import remedy
 from docmill.pages.night.style import STYLE
@@ -191,7 +191,7 @@ class _Page:
         for name, column in names.items():
             is_lost = name in ("files_failed", "chars_left_out", "replaced") and found[column]
             share = found[column] / (found["n_files"] if name == "files_failed" else most)
-            told = f"{number(found[column])}{f' ({share:.1%})' if is_lost else ''}"
+            told = f"{number(found[column])}{f' ({percent(share)})' if is_lost else ''}"
             lines.append([_Cell(self.say(name)), _Cell(told, "number bad" if is_lost else "number")])
         return [self._table((), lines)]
 
@@ -217,7 +217,7 @@ class _Page:
             name = text(row.name, KEY_CHARS) if row.name else Markup(self.say("abstained"))
             line = [
                 _Cell(element("b", name)), _Cell(charts.bar(row.share, most, row.usual), "picture"),
-                _Cell(f"{row.share:.0%} ({number(row.n)})", "number"), _Cell(f"{row.usual:.1%}", "number"),
+                _Cell(f"{percent(row.share)} ({number(row.n)})", "number"), _Cell(percent(row.usual), "number"),
             ]  # fmt: skip
             lines.append([*line, _Cell(text(examples[row.name], KEY_CHARS))] if examples else line)
         heads = ("", "", "this_night", "before", *(("example",) if examples else ()))
@@ -252,23 +252,18 @@ class _Page:
             ]
             for row in self.night.neighbours
         ]  # fmt: skip
-        return self._list(
-            ("document", "near", "", "score"),
-            lines,
-            "neighbour",
-            n=len(lines) if len(lines) < MOST_ROWS else None,
-        )
+        about = self.say("close_about", score=f"{self.night.close_from or 0.0:.3f}")
+        found = self._list(("document", "near", "", "score"), lines, "neighbour")
+        return [element("p", about, class_="soft"), *found] if found else []
 
-    def _list(
-        self, heads: Sequence[str], lines: Sequence[Sequence[_Cell]], change: str, n: int | None = None
-    ) -> list[Markup]:
+    def _list(self, heads: Sequence[str], lines: Sequence[Sequence[_Cell]], change: str) -> list[Markup]:
         """A table that is cut, and how to see the rest."""
         if not lines:
             return []
         found = [self._table(heads, lines)]
-        n_in_all = self.night.n_changes.get(change, 0) if n is None else n
-        if n_in_all > len(lines):
-            query = f"SELECT * FROM v_night_diff WHERE run_id = {self.night.row['run_id']} AND change = '{change}'"  # noqa: S608
+        if (n_in_all := self.night.n_changes.get(change, 0)) > len(lines):
+            run = self.night.row["run_id"]
+            query = f"SELECT * FROM v_night_diff WHERE run_id = {run} AND change = '{change}'"  # noqa: S608 (to be read)
             found.append(
                 element("p", self.say("more", n=number(n_in_all - len(lines)), query=query), class_="soft")
             )
@@ -413,6 +408,11 @@ def _breakable(code: str) -> Iterator[Markup]:
 def number(value: float) -> str:
     """ "1,204"; medians may have a half."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def percent(share: float) -> str:
+    """ "43 %"; small shares with a digit more."""
+    return f"{100 * share:.0f} %" if share == 0 or share >= 0.095 else f"{100 * share:.1f} %"
 
 
 def speed(value: float) -> str:

@@ -32,7 +32,8 @@ pre { background: var(--card); border-radius: 6px; padding: .7rem .9rem; white-s
 .detail { display: block; font-size: .86rem; color: var(--soft) }
 .summary { background: var(--card); border-radius: 8px; padding: .8rem 1.1rem; margin: .7rem 0 }
 .summary p { margin: 0 } .arrow { color: var(--soft) }
-svg { display: block; max-width: 100%; height: auto } svg text { font-size: 12px; fill: var(--ink) }
+svg { display: block; max-width: 100%; height: auto } svg text { font-size: 12px; fill: var(--ink);
+  paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round }
 svg .tick { text-anchor: middle } svg text.soft { fill: var(--soft) } svg text.bad { fill: var(--bad) }
 svg .night { fill: var(--night) } svg .this { fill: var(--this) } svg .track { fill: var(--card) }
 svg .axis { stroke: var(--line) } svg .median { stroke: var(--soft); stroke-dasharray: 5 4 }
@@ -43,13 +44,14 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem
   table.stacked thead { position: absolute; left: -9999px } table.stacked tr { display: block;
   border-bottom: 1px solid var(--line); padding: .5rem 0 } table.stacked td, table.stacked tbody th { border: 0;
   padding: .1rem 0; text-align: left; white-space: normal } table.stacked tbody th { display: block }
-  table.stacked td { display: inline; margin-right: .9rem } table.stacked td.long { display: block }
+  table.stacked td { display: inline-block; margin-right: .9rem; max-width: 100% }
+  table.stacked td.long { display: block }
   table.stacked td.picture { display: block; width: auto } table.stacked td.spare { display: none }
   table.stacked td[data-name]::before { content: attr(data-name) " "; color: var(--soft); font-size: .85rem } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #f1f3f6;
   --this: #1f66b8; --night: #a9c3e2; --bad: #9c1c15; --good: #14532d; --warm: #fdf0ee } body { padding: 0;
   max-width: none; font-size: 11pt; -webkit-print-color-adjust: exact; print-color-adjust: exact }
   h2 { break-after: avoid; margin-top: 1.4rem } tr, .summary, .tiles li, figure { break-inside: avoid } }
-.code { white-space: normal }
+td code { display: block; margin-top: .3rem; padding: .3rem .5rem }
 figure { margin: .6rem 0 }
 """

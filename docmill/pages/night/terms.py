@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from nlp_tasks.keywords.stop_words import ENGLISH, KOREAN
 from nlp_tasks.text import tokens
 
 #: What is read of a document, and of all documents of one side, in characters.
@@ -42,4 +43,4 @@ def counted(documents: Iterable[tuple[str, str]]) -> Counted:
 
 
 def _is_word(word: str) -> bool:
-    return 2 <= len(word) <= LONGEST and not word[0].isdigit()
+    return 2 <= len(word) <= LONGEST and not word[0].isdigit() and word not in ENGLISH | KOREAN

@@ -57,6 +57,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "abstained": ("none (abstained)", "없음 (보류)"),
     "more": ("{n} more: docmill sql \"{query}\"", "{n}개 더: docmill sql \"{query}\""),
     "close_title": ("New documents that are close to others", "다른 문서와 가까운 새 문서"),
+    "close_about": ("As close as the closest 5 % of the documents before, or nearly the same: a similarity of {score} or more.",
+                    "이전 문서들 가운데 가장 가까운 5 %만큼 가깝거나 거의 같은 문서입니다: 유사도 {score} 이상."),
     "near": ("is near to", "가까운 문서"),
     "score": ("similarity", "유사도"),
     "central": ("The most central new documents", "가장 중심에 있는 새 문서"),
