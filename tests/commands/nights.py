@@ -12,7 +12,7 @@ MONEY = ["The bank raised its interest rates and bonds fell", "Shares rose as th
          "은행이 금리를 올려 주가와 채권이 내렸다", "투자자들은 시장의 이익을 기대하며 주식을 샀다"]  # fmt: skip
 #: A word that grows in the third night, in Korean and in English.
 FLOOD = ["홍수로 은행 지점이 잠겨 고객이 대피했다 {i}", "The flood closed the bank and the market {i}"]
-HOSTILE_KEY = "<script>alert('key')</script>"
+HOSTILE_KEY = "<script>alert('key')</script>{{7*7}}"
 HOSTILE_TEXT = "<img src=x onerror=alert(1)> \u202eevil </style></title> flood bank {{7*7}}. The bank flood."
 LONG_KEY = "k" * 1_000
 
