@@ -28,10 +28,12 @@ from db.store import Store, check
 from docmill.errors import WaitTimeoutError, only_docmill_errors
 from docmill.job_rows import job_rows
 from readers import ReadOptions
-from scheduler import adding, exports, labelling, queries, requests
+from scheduler import adding, labelling, queries, requests
 from scheduler import store as settings_store
 from scheduler.adding import Report, Tell
-from scheduler.exports import ExportRequest, Format, Manifest, Mode
+from scheduler.exports import making
+from scheduler.exports.manifest import Manifest
+from scheduler.exports.request import ExportRequest, Format, Mode
 from scheduler.requests import JobRequest
 from workers import kinds
 from workers.settings import settings
@@ -233,7 +235,7 @@ class Client:
             seconds=seconds,
         )
         with only_docmill_errors():
-            return exports.export(self._store(), request, tell)
+            return making.export(self._store(), request, tell)
 
     def set_label(self, key: str, label: str, *, collection: str | None = None) -> None:
         """Give a document a label, which then overrides a model's and is used by the next training. `collection` is

@@ -11,7 +11,7 @@ from docmill.commands.output import print_json, say, users_umask, warn
 from scheduler.exports.request import ExportRequest, Format, Mode
 
 if TYPE_CHECKING:
-    from scheduler.exports import Manifest
+    from scheduler.exports.manifest import Manifest
 
 #: Seconds between two reports of progress.
 TELL_SECONDS = 2.0
@@ -85,7 +85,7 @@ def export(
 
     Example: docmill export v_latest_label --to "out/labels-{date}.csv" --bom --tz Asia/Seoul
     """
-    from scheduler import exports
+    from scheduler.exports import making
     from scheduler.store import store
 
     request = ExportRequest(
@@ -94,7 +94,7 @@ def export(
         restart=restart, bom=bom, raw=raw, table=table, time_zone=tz, seconds=seconds, manifest=manifest,
     )  # fmt: skip
     with users_umask():
-        made = exports.export(store(), request, _Progress())
+        made = making.export(store(), request, _Progress())
     if json:
         from dataclasses import asdict
 

@@ -55,7 +55,9 @@ def library(name: str, what: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError:
-        raise ValueError(f"{what} needs {name}, which is missing: pip install 'docmill[{what.lower()}]'") from None
+        raise ValueError(
+            f"{what} needs {name}, which is missing: pip install 'docmill[{what.lower()}]'"
+        ) from None
 
 
 @contextmanager

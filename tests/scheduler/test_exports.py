@@ -24,7 +24,9 @@ from db.store import Store
 from db.view_keys import KEYS
 from db.views import VIEWS
 from scheduler.cells import csv_line, safe
-from scheduler.exports import ExportRequest, Format, Mode, export, xlsx_file
+from scheduler.exports import xlsx_file
+from scheduler.exports.making import export
+from scheduler.exports.request import ExportRequest, Format, Mode
 from tests.db.builders import a_job, add, sql
 
 HOSTILE = [
