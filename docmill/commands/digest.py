@@ -19,13 +19,13 @@ class Language(StrEnum):
 
 
 def digest(
-    run: Annotated[
-        int | None, typer.Argument(metavar="[RUN]", help="The run's number; the newest run if not given.")
-    ] = None,
     to: Annotated[
         Path,
         typer.Option(metavar="FILE", help="Where to write it; {date} is the night's date. - for stdout."),
-    ] = Path("digest.html"),
+    ],
+    run: Annotated[
+        int | None, typer.Argument(metavar="[RUN]", help="The run's number; the newest run if not given.")
+    ] = None,
     language: Annotated[Language, typer.Option(help="The language of the page.")] = Language.EN,
 ) -> None:
     """Write a night's digest as an HTML page.

@@ -108,7 +108,10 @@ def test_a_digest_tells_what_happened_and_no_document_can_do_anything(
     said = shell("digest", 2, "--to", pages / "{date}.html", "--language", "ko").out
     assert re.fullmatch(rf"wrote {re.escape(str(pages))}/\d{{4}}-\d\d-\d\d\.html\n", said)
     assert shell("digest", "--to", "-").out.startswith("<!DOCTYPE html>")
-    assert "there is no run 9 (the last are: 3 (nightly), 2 (nightly)" in shell("digest", 9, status=1).err
+    assert (
+        "there is no run 9 (the last are: 3 (nightly), 2 (nightly)"
+        in shell("digest", 9, "--to", "-", status=1).err
+    )
     # The same rows in PostgreSQL are the same night.
     copy(shell.store, empty_postgres_store)
     with empty_postgres_store.read() as session:
@@ -167,7 +170,7 @@ def _check(html: str, language: str) -> None:
 
 def test_there_is_no_night_without_a_schedule(shell: Shell) -> None:
     shell.texts("a text")
-    assert "docmill schedule add" in shell("digest", status=1).err
+    assert "docmill schedule add" in shell("digest", "--to", "-", status=1).err
     with pytest.raises(NotFoundError):
         digest(shell.store)
 

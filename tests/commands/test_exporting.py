@@ -28,7 +28,11 @@ def test_a_job_is_exported_with_a_manifest(shell: Shell, tmp_path: Path) -> None
     assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
     manifest = json.loads(path.with_name("nightly.csv.manifest.json").read_text(encoding="utf-8"))
     again = shell("export", job, "--to", path, "--bom", "--json").json
-    assert (again["sha256"], again["n_rows"], again["key"]) == (manifest["sha256"], 2, ["document_key", "rank"])
+    assert (again["sha256"], again["n_rows"], again["key"]) == (
+        manifest["sha256"],
+        2,
+        ["document_key", "rank"],
+    )
 
 
 def test_only_what_has_changed(shell: Shell, tmp_path: Path) -> None:
