@@ -262,6 +262,12 @@ def test_a_browser_shows_it_on_a_desk_a_phone_and_paper_and_asks_nobody_for_anyt
                     )
                     assert found == []
             assert tab.pdf().startswith(b"%PDF-")
+            # Paper is as narrow as a phone, and has the tables of a desk.
+            tab.open(pages / f"{name}.html", width=718)
+            tab.call("Emulation.setEmulatedMedia", media="print")
+            heads = "[...document.querySelectorAll('thead')].map(one => getComputedStyle(one).position)"
+            assert set(tab.run(heads)) == {"static"}
+            tab.call("Emulation.setEmulatedMedia", media="")
         # The policy stops what a page like this would ask for, if something got in.
         tab.run("document.body.innerHTML += '<img src=http://127.0.0.1:9/x onerror=alert(1)>'")
         assert any("Content Security Policy" in words for words in [*tab.complaints, tab.run("''")])
