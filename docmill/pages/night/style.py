@@ -39,7 +39,8 @@ svg .night { fill: var(--night) } svg .this { fill: var(--this) } svg .track { f
 svg .axis { stroke: var(--line) } svg .median { stroke: var(--soft); stroke-dasharray: 5 4 }
 svg .mark { stroke: var(--ink); stroke-width: 2 } .narrow { display: none }
 footer { margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .8rem }
-@media screen and (max-width: 46rem) { body { padding: 1.2rem 1rem 3rem } h1 { font-size: 1.4rem } .wide { display: none }
+@media screen and (max-width: 46rem) { body { padding: 1.2rem 1rem 3rem } h1 { font-size: 1.4rem }
+  .wide { display: none }
   .narrow { display: block } .tiles { grid-template-columns: 1fr 1fr; gap: .6rem } .tiles b { font-size: 1.3rem }
   table.stacked thead { position: absolute; left: -9999px } table.stacked tr { display: block;
   border-bottom: 1px solid var(--line); padding: .5rem 0 } table.stacked td, table.stacked tbody th { border: 0;
