@@ -27,6 +27,8 @@ from db.store import Store
 
 #: The role of those who query results (deploy/postgres.sql makes it), and a table that it may read where it is ours.
 READER, _ITS_TABLE = "reader", "job"
+#: What the query is called in its transaction.
+CURSOR = "docmill_query"
 #: Rows that PostgreSQL sends at a time.
 _FETCH = 200
 
@@ -84,18 +86,22 @@ def _on_postgres(store: Store, query: str, seconds: float, limit: int | None) ->
     with store.engine.connect() as connection:
         # First of all: nothing can make the transaction writable once it has looked at a row.
         connection.execute(text("SET TRANSACTION READ ONLY"))
-        _refuse_functions(query, connection.scalars(text(_VOLATILE)))
-        if connection.scalar(text(_HAS_READER), {"role": READER, "its_table": _ITS_TABLE}):
-            connection.execute(text(f"SET LOCAL ROLE {READER}"))
+        become_reader(connection, query)
         driver: Any = connection.connection.driver_connection
         try:
             return _fetched(driver, query, time.monotonic() + seconds, limit)
         except psycopg.errors.QueryCanceled:
-            raise _time_is_up(seconds) from None
+            raise time_is_up(seconds) from None
         except psycopg.Error as error:
-            if driver.closed or not error.sqlstate:
-                raise _as_sqlalchemy(error, connection, driver) from error
-            raise QueryError(_said(error, query)) from None
+            raise as_query_error(error, connection, driver, query) from None
+
+
+def become_reader(connection: Connection, query: str) -> None:
+    """Refuse the functions that a query must not call, and go on as the role `reader` where that is possible. The
+    transaction is read-only already."""
+    _refuse_functions(query, connection.scalars(text(_VOLATILE)))
+    if connection.scalar(text(_HAS_READER), {"role": READER, "its_table": _ITS_TABLE}):
+        connection.execute(text(f"SET LOCAL ROLE {READER}"))
 
 
 #: Names of functions that may change something.
@@ -109,14 +115,12 @@ _HAS_READER = (
 
 def _fetched(driver: Any, query: str, until: float, limit: int | None) -> Found:
     with driver.cursor() as cursor:
-        _limit_time(cursor, until)
-        # The binary format asks for the extended protocol, in which a message holds one statement.
-        cursor.execute(f"DECLARE docmill_query NO SCROLL CURSOR FOR {query}", binary=True)
+        declare(cursor, query, until)
         rows: list[tuple[Any, ...]] = []
         while limit is None or len(rows) <= limit:
-            _limit_time(cursor, until)
+            limit_time(cursor, until)
             n = _FETCH if limit is None else min(_FETCH, limit + 1 - len(rows))
-            cursor.execute(f"FETCH FORWARD {n} FROM docmill_query")
+            cursor.execute(f"FETCH FORWARD {n} FROM {CURSOR}")
             columns = tuple(column.name for column in cursor.description)
             some = cursor.fetchall()
             rows += some
@@ -125,7 +129,14 @@ def _fetched(driver: Any, query: str, until: float, limit: int | None) -> Found:
     return Found(columns, rows[:limit], limit is not None and len(rows) > limit)
 
 
-def _limit_time(cursor: Any, until: float) -> None:
+def declare(cursor: Any, query: str, until: float) -> None:
+    """Make the query the cursor CURSOR."""
+    limit_time(cursor, until)
+    # The binary format asks for the extended protocol, in which a message holds one statement.
+    cursor.execute(f"DECLARE {CURSOR} NO SCROLL CURSOR FOR {query}", binary=True)
+
+
+def limit_time(cursor: Any, until: float) -> None:
     """For the next statement: what is left of the query's time."""
     left = max(1, int((until - time.monotonic()) * 1000))
     cursor.execute(f"SET LOCAL statement_timeout = {left}")
@@ -151,6 +162,13 @@ def _said(error: psycopg.Error, query: str) -> str:
 
 def _without_comments(query: str) -> str:
     return re.sub(r"--[^\n]*|/\*.*?\*/", " ", query, flags=re.DOTALL)
+
+
+def as_query_error(error: psycopg.Error, connection: Connection, driver: Any, query: str) -> BaseException:
+    """What a caller gets: an error of the connection, or one of the query."""
+    if driver.closed or not error.sqlstate:
+        return _as_sqlalchemy(error, connection, driver)
+    return QueryError(_said(error, query))
 
 
 def _as_sqlalchemy(error: psycopg.Error, connection: Connection, driver: Any) -> BaseException:
@@ -186,20 +204,18 @@ def _on_sqlite(store: Store, query: str, seconds: float, limit: int | None) -> F
     thread.start()
     thread.join(seconds + 1)
     if not found or (isinstance(found[0], sqlite3.OperationalError) and time.monotonic() >= until):
-        raise _time_is_up(seconds)
+        raise time_is_up(seconds)
     if isinstance(found[0], sqlite3.Error | sqlite3.Warning):
-        said = first_line(found[0])
-        raise QueryError(f"{said}: a query may only read" if "not authorized" in said else said)
+        raise sqlite_error(found[0])
     if isinstance(found[0], BaseException):
         raise found[0]
     return found[0]
 
 
 def _found_in(store: Store, query: str, until: float, limit: int | None) -> Found:
-    connection = _read_only(store)
+    connection = read_only(store)
     try:
-        connection.set_progress_handler(lambda: time.monotonic() >= until, _STEPS)
-        connection.set_authorizer(_may)
+        guard(connection, until)
         cursor = connection.execute(query)
         if cursor.description is None:
             raise QueryError("that is no query: write one SELECT")
@@ -210,7 +226,19 @@ def _found_in(store: Store, query: str, until: float, limit: int | None) -> Foun
         connection.close()
 
 
-def _read_only(store: Store) -> sqlite3.Connection:
+def sqlite_error(error: sqlite3.Error | sqlite3.Warning) -> QueryError:
+    """In words of the database."""
+    said = first_line(error)
+    return QueryError(f"{said}: a query may only read" if "not authorized" in said else said)
+
+
+def guard(connection: sqlite3.Connection, until: float) -> None:
+    """From now on, the connection allows nothing but reading, until then."""
+    connection.set_progress_handler(lambda: time.monotonic() >= until, _STEPS)
+    connection.set_authorizer(_may)
+
+
+def read_only(store: Store) -> sqlite3.Connection:
     """A connection for this query alone; the file is opened for reading."""
     path = store.url.database or ":memory:"
     quoted = re.sub(r"[?#%]", lambda found: f"%{ord(found[0]):02x}", path)
@@ -233,5 +261,6 @@ def _may(action: int, first: str | None, second: str | None, _database: str | No
     return sqlite3.SQLITE_OK if is_allowed else sqlite3.SQLITE_DENY
 
 
-def _time_is_up(seconds: float) -> TimeUpError:
-    return TimeUpError(f"it took more than {seconds:g} s: ask for less, or raise DOCMILL_QUERY_SECONDS")
+def time_is_up(seconds: float, limit: str = "DOCMILL_QUERY_SECONDS") -> TimeUpError:
+    """What the user is told; `limit` is what sets the time."""
+    return TimeUpError(f"it took more than {seconds:g} s: ask for less, or raise {limit}")

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     ForeignKey,
+    Select,
     Table,
     exists,
     func,
@@ -190,22 +191,28 @@ def _latest(as_of: datetime | None) -> ColumnElement[bool]:
 def rows_of(session: Session, job_id: int, table: str, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """A job's rows in one result table, each with its document's key, by document and rank. Fields of the document's
     metadata (a.b for one of an object) come after the key, each as a column of its name."""
-    source: Table = Base.metadata.tables[table]
-    order = [column for column in source.primary_key.columns if column.name != "job_id"]
-    others = [key.parent for key in sorted(source.foreign_keys, key=str) if _names_another_document(key)]
-    left_out = {"job_id", "document_id", *(column.name for column in others)}
-    query = select(Document.key.label("document_key"), *(c for c in source.c if c.name not in left_out)).join(
-        source, source.c.document_id == Document.id
-    )
-    for column in others:
-        other = aliased(Document)
-        label = f"{column.name.removesuffix('_id')}_key"
-        query = query.join(other, other.id == column).add_columns(other.key.label(label))
-    query = query.where(source.c.job_id == job_id).order_by(*order)
+    query, _ = query_of(job_id, table)
     if meta:
         query = query.add_columns(Document.meta.label(_META))
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
         yield _with_meta(dict(row), meta) if meta else dict(row)
+
+
+def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
+    """The query of `rows_of`, and the columns that tell its rows apart."""
+    source: Table = Base.metadata.tables[table]
+    order = [column for column in source.primary_key.columns if column.name != "job_id"]
+    others = [key.parent for key in sorted(source.foreign_keys, key=str) if _names_another_document(key)]
+    left_out = {"job_id", "document_id", *(column.name for column in others)}
+    query: Select[Any] = select(
+        Document.key.label("document_key"), *(c for c in source.c if c.name not in left_out)
+    ).join(source, source.c.document_id == Document.id)
+    for column in others:
+        other = aliased(Document)
+        label = f"{column.name.removesuffix('_id')}_key"
+        query = query.join(other, other.id == column).add_columns(other.key.label(label))
+    key = ("document_key", *(column.name for column in order if column.name not in left_out))
+    return query.where(source.c.job_id == job_id).order_by(*order), key
 
 
 #: A name that no column has.

@@ -54,7 +54,7 @@ def drop(connection: Connection) -> None:
 def create(connection: Connection) -> None:
     """Create every view as this version has it, and store the fingerprint."""
     for name, view in VIEWS.items():
-        connection.execute(text(f"CREATE VIEW {name} AS {view.query}"))
+        connection.execute(text(f"CREATE VIEW {name} AS {view.query_for(connection.dialect.name)}"))
     connection.execute(text("DELETE FROM view_digest"))
     connection.execute(text("INSERT INTO view_digest (digest) VALUES (:digest)"), {"digest": digest()})
 

@@ -7,7 +7,9 @@ column; docs/sql.md is generated from this (`make docs`). A test compares the de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from db.view import View
+from db.views_of_nights import NIGHT_VIEWS
 
 #: Of all the results for a key, the newest version's from the newest job come first.
 _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
@@ -227,19 +229,6 @@ SELECT p.job_id, j.kind, COALESCE(f.name, c.name) AS collection, p.policy, p.n_o
 FROM pruned p JOIN job j ON j.id = p.job_id JOIN collection c ON c.id = j.collection_id
 LEFT JOIN collection f ON f.id = c.files_of_id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A view and what people read about it. The texts may hold Markdown."""
-
-    #: One sentence: what the view shows.
-    about: str
-    query: str
-    #: A description of every column, in the query's order.
-    columns: Mapping[str, str]
-    #: What else there is to know.
-    notes: str = ""
 
 
 _DOCUMENT = {
@@ -572,8 +561,9 @@ VIEWS: Mapping[str, View] = {
         }
         | _FILE,
     ),
+    **NIGHT_VIEWS,
 }
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "9c6c4e66880d1149")
+DIGESTS = ("cafcbab6a89ca69f", "a019758db0e65fc6")

@@ -12,8 +12,10 @@ from docmill.commands import (
     checking,
     collections,
     devices,
+    digest,
     documents,
     evaluating,
+    exporting,
     following,
     jobs,
     kinds,
@@ -57,7 +59,8 @@ def docmill(
 
 for command in (
     documents.add, watching_folders.watch_folder, kinds.kinds, submitting.train, submitting.submit,
-    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
+    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql,
+    exporting.export, digest.digest, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,
     processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,

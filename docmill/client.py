@@ -18,9 +18,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
+from os import PathLike, fspath
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from db import documents, jobs, progress, removal, results
 from db.progress import JobProgress
@@ -32,6 +32,9 @@ from readers.frames import Records
 from scheduler import adding, labelling, queries, removing, requests
 from scheduler import store as settings_store
 from scheduler.adding import Report, Tell
+from scheduler.exports import making
+from scheduler.exports.manifest import Manifest
+from scheduler.exports.request import ExportRequest, Format, Mode
 from scheduler.removing import Removed
 from scheduler.removing import Tell as TellRemoved
 from scheduler.requests import JobRequest
@@ -236,6 +239,51 @@ class Client:
         with only_docmill_errors():
             found = queries.run(self._store(), query, limit)
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def export(
+        self,
+        what: str | int,
+        *,
+        to: str | PathLike[str] | None = None,
+        to_table: str | None = None,
+        format: Literal["csv", "jsonl", "parquet", "xlsx"] | None = None,
+        mode: Literal["replace", "upsert"] = "replace",
+        key: Sequence[str] = (),
+        changed_since: str | None = None,
+        name: str | None = None,
+        restart: bool = False,
+        bom: bool = False,
+        raw: bool = False,
+        table: str | None = None,
+        time_zone: str = "UTC",
+        seconds: float = 3_600,
+        tell: Callable[[int, int | None], None] | None = None,
+    ) -> Manifest:
+        """Export a view, the results of a job (its number), or one SELECT to a file or to a table of another
+        database, as `docmill export` does. The file is there whole or not at all; the table changes in one
+        transaction. `tell` is called with the number of rows so far, and that of all rows where it is known.
+
+        Raises InvalidRequestError for what cannot be carried out, NotFoundError for an unknown job, ConflictError if
+        `name` was used for another query, StoreError if the other database refuses something, OSError for a file
+        that cannot be written."""
+        request = ExportRequest(
+            what=str(what),
+            to=None if to is None else fspath(to),
+            to_table=to_table,
+            format=None if format is None else Format(format),
+            mode=Mode(mode),
+            key=tuple(key),
+            changed_since=changed_since,
+            name=name,
+            restart=restart,
+            bom=bom,
+            raw=raw,
+            table=table,
+            time_zone=time_zone,
+            seconds=seconds,
+        )
+        with only_docmill_errors():
+            return making.export(self._store(), request, tell)
 
     def set_label(self, key: str, label: str, *, collection: str | None = None) -> None:
         """Give a document a label, which then overrides a model's and is used by the next training. `collection` is

@@ -18,20 +18,10 @@ def job_rows(
     """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences). Fields
     of the documents' metadata are further columns. ValueError if no document of the job's collection has such a field,
     or if the kind has no such table, or makes a model."""
-    kind = kinds.find(job.kind)
-    if kind.train is not None:
-        raise ValueError(
-            f"{kind.name} trains a model and has no result rows: see docmill models show {job.model}"
-        )
-    tables = [row.table for row in kind.rows if row.table in results.by_job()]
-    if not tables:
-        raise ValueError(f"{kind.name} has no result rows")
-    if table is not None and table not in tables:
-        raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
+    found = kinds.result_table(job.kind, table, job.model)
     if meta:
-        collection = jobs.by_id(session, job.job_id).collection_id
-        where.check_fields(session, meta, collection)
-    return results.rows_of(session, job.job_id, table or tables[0], meta)
+        where.check_fields(session, meta, jobs.by_id(session, job.job_id).collection_id)
+    return results.rows_of(session, job.job_id, found, meta)
 
 
 def headings(kind: str) -> Mapping[str, str]:

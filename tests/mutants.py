@@ -721,6 +721,41 @@ MUTANTS = (
         "",
         ("commands/test_corrections.py",),
     ),
+    Mutant(
+        "export: CSV has formulas",
+        "scheduler/cells.py",
+        """        return "'" + text\n""",
+        "        return text\n",
+        ("scheduler/test_exports.py::test_no_text_of_a_csv_begins_as_a_formula_does",),
+    ),
+    Mutant(
+        "export: what was interrupted leaves half a file",
+        "scheduler/exports/whole_file.py",
+        "        part.unlink(missing_ok=True)\n",
+        "        pass\n",
+        ("scheduler/test_exports.py::test_an_export_that_ends_early_leaves_what_was_there",),
+    ),
+    Mutant(
+        "export: rows that are gone are not noticed",
+        "scheduler/exports/changes.py",
+        "    yield from _gone(store, attempt, reading.columns, places, seen)\n",
+        "",
+        ("scheduler/test_exports.py::test_the_changes_one_after_the_other_make_the_whole",),
+    ),
+    Mutant(
+        "export: an older attempt goes on writing",
+        "db/exports.py",
+        "    if held.rowcount != 1:\n",
+        "    if held.rowcount > 1:\n",
+        ("scheduler/test_exports.py::test_an_older_attempt_writes_nothing_after_a_newer_one_has_begun",),
+    ),
+    Mutant(
+        "digest: characters that turn the text stay",
+        "docmill/pages/night/page.py",
+        'if unicodedata.category(char)[0] == "C" and',
+        'if unicodedata.category(char) == "Cc" and',
+        ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
+    ),
 )
 
 

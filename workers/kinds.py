@@ -105,6 +105,22 @@ def find(name: str) -> Kind:
     return kinds[name]
 
 
+def result_table(kind_name: str, table: str | None = None, model: str | None = None) -> str:
+    """The table of a kind's results: the named one, else the first that the kind has (a summary, not its sentences).
+    ValueError if the kind has no such table, or makes a model."""
+    kind = find(kind_name)
+    if kind.train is not None:
+        raise ValueError(
+            f"{kind.name} trains a model and has no result rows: see docmill models show {model or 'NAME'}"
+        )
+    tables: list[str] = [row.table for row in kind.rows if row.table in result.by_job()]
+    if not tables:
+        raise ValueError(f"{kind.name} has no result rows")
+    if table is not None and table not in tables:
+        raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
+    return table or tables[0]
+
+
 def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:
     """The kind's parameters from names and values (text from a shell, or Python values). ValueError names the
     parameter that is unknown or out of range, and says what would do."""

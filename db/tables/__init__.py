@@ -2,6 +2,7 @@
 
 from db.tables.base import Base
 from db.tables.document import Collection, Document
+from db.tables.export import Export, ExportRow
 from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
 from db.tables.model import (
@@ -49,6 +50,8 @@ __all__ = [
     "Collection",
     "Document",
     "DocumentVector",
+    "Export",
+    "ExportRow",
     "Extraction",
     "ExtractionPage",
     "ExtractionSection",

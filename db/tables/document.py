@@ -45,6 +45,8 @@ class Document(Base):
             sqlite_where=text("is_latest"),
             postgresql_where=text("is_latest"),
         ),
+        # The documents that came in during a night.
+        Index("ix_document_added_at", "collection_id", "added_at"),
         # All that cutting a job into chunks reads, in its order: the long texts stay unread.
         # SQLite uses it for a query with this very condition, which SQLAlchemy spells so.
         Index(

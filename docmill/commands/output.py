@@ -15,6 +15,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from scheduler.cells import safe
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 #: What the user's umask was before `keep_private`; None in processes that are not the command.
 USERS_UMASK: int | None = None
-#: Spreadsheets treat a cell that starts with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def survive_any_encoding() -> None:
@@ -149,9 +149,7 @@ def duration(seconds: float) -> str:
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return "'" + value
-    return value
+    return safe(value) if isinstance(value, str) else value
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,19 @@ COLUMNS = {
     "v_sections": "collection document_key rank level title start_char file_key job_id document_id",
     "v_tables": "collection document_key rank page start_char in_text n_rows n_columns n_chars file_key job_id",
     "v_table_rows": "collection document_key table_rank line cells file_key job_id document_id",
+    "v_night": (
+        "run_id schedule due_at fired_at state previous_run_id n_jobs n_new n_changed n_outcomes n_ok n_error "
+        "n_cancelled started_at finished_at seconds fault"
+    ),
+    "v_night_diff": (
+        "run_id change kind collection document_key neighbour_key label_before label_after detail score job_id "
+        "document_id previous_job_id"
+    ),
+    "v_label_trend": "job_id run_id schedule collection label n_documents n_new created_at",
+    "v_throughput": (
+        "job_id run_id schedule kind collection model model_version n_documents n_workers started_at finished_at "
+        "seconds documents_per_second"
+    ),
     "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_cancelled n_chunks priority model "
     "model_version note fault created_at started_at finished_at n_pruned",
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id "

@@ -1,0 +1,1 @@
+"""Exports: `making.export` carries out a `request.ExportRequest`. Importing this imports nothing."""
