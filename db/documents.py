@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, update
 from sqlalchemy.orm import Session
@@ -37,8 +38,12 @@ class NewDocument:
     @property
     def content_hash(self) -> bytes:
         """Equal for equal text and label (a separator that no text may hold keeps the two apart)."""
+        return self.hash_with(self.label)
+
+    def hash_with(self, label: str | None) -> bytes:
+        """The content hash that this text has with another label."""
         what = self.text if self.identity is None else self.identity
-        return hashlib.sha256(f"{self.label or ''}\0{what}".encode()).digest()
+        return hashlib.sha256(f"{label or ''}\0{what}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,24 +85,28 @@ def add(
     session: Session, collection: int, documents: Sequence[NewDocument], *, anew: Container[str] = ()
 ) -> Added:
     """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing,
-    except that the keys in `anew` get a new version in any case. Two processes that add to one collection take turns,
+    except that the keys in `anew` get a new version in any case. A version is a text: another label for the same text
+    is noted in its row, counts as a change, and leaves the results that were made of the text. Two processes that add to one collection take turns,
     batch by batch. Submitting a job over it does not wait."""
     session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
     stored = {
         row.key: row
         for row in session.execute(
-            select(Document.key, Document.id, Document.version, Document.content_hash).where(
+            select(Document.key, Document.id, Document.version, Document.content_hash, Document.label).where(
                 Document.collection_id == collection,
                 Document.is_latest,
                 one_of(Document.key, [document.key for document in documents]),
             )
         )
     }
-    rows, outdated = [], []
+    rows, outdated, labelled = [], [], []
     moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
         if before is not None and before.content_hash == digest and document.key not in anew:
+            continue
+        if before is not None and document.key not in anew and is_only_label(document, before):
+            labelled.append({"id": before.id, "label": document.label, "content_hash": digest})
             continue
         if before is not None:
             outdated.append(before.id)
@@ -119,8 +128,15 @@ def add(
         session.execute(update(Document).where(Document.id.in_(outdated)).values(is_latest=False))
     if rows:
         bulk.insert_rows(session, Document.__table__, rows)  # type: ignore[arg-type]
-    n_changed = len(outdated)
-    return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows))
+    if labelled:
+        session.execute(update(Document), labelled)
+    n_new, n_changed = len(rows) - len(outdated), len(outdated) + len(labelled)
+    return Added(n_new, n_changed, len(documents) - n_new - n_changed)
+
+
+def is_only_label(document: NewDocument, before: Any) -> bool:
+    """Whether a document differs from its stored version (content_hash, label) in nothing but the label."""
+    return bool(before.content_hash == document.hash_with(before.label))
 
 
 def texts(

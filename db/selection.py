@@ -11,7 +11,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     or_,
     select,
     true,
@@ -19,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from db.quarantine import held
-from db.sql import each_id
+from db.sql import each_id, one_of
 from db.states import UNFINISHED, ChunkState, OutcomeState
 from db.tables import Chunk, Collection, Document, GivenLabel, Job, Outcome
 
@@ -73,6 +72,8 @@ class NewOnly:
     it that has not ended, and they are not in quarantine."""
 
     job: Job
+    #: The jobs that do the same work (db.work).
+    alike: tuple[int, ...]
     #: The job's model version is decided when it starts.
     model_comes_later: bool = False
 
@@ -104,9 +105,10 @@ class NewOnly:
         return LeftOut(count["done"], count["planned"], where, count["held"])
 
     def _done(self) -> ColumnElement[bool]:
-        alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
         return exists().where(
-            Outcome.document_id == Document.id, Outcome.state == OutcomeState.OK, Outcome.job_id.in_(alike)
+            Outcome.document_id == Document.id,
+            Outcome.state == OutcomeState.OK,
+            one_of(Outcome.job_id, self.alike or (0,)),
         )
 
     def _quarantined(self) -> ColumnElement[bool]:
@@ -123,22 +125,13 @@ class NewOnly:
             .join(table, true())
             .where(
                 Job.state.in_(UNFINISHED),
-                Job.collection_id == self.job.collection_id,
-                *self._alike(Job),
+                one_of(Job.id, self.alike or (0,)),
                 *self._same_later_model(),
                 Chunk.state != ChunkState.CLOSED,
                 ~is_done,
             )
             .group_by(id_)
             .subquery("planned")
-        )
-
-    def _alike(self, other: type[Job]) -> tuple[ColumnElement[bool], ...]:
-        return (
-            other.kind == self.job.kind,
-            other.id != self.job.id,
-            other.parameters == literal(self.job.parameters, Job.parameters.type),
-            other.model_version_id.is_not_distinct_from(self.job.model_version_id),
         )
 
     def _same_later_model(self) -> tuple[ColumnElement[bool], ...]:

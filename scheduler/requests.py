@@ -16,6 +16,7 @@ from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
+from nlp_tasks.parameters import defaults, without_effect
 from workers import kinds
 
 
@@ -52,6 +53,15 @@ def submit(
     """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind or
     parameter, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError when there
     is no document to take; the caller rolls back then."""
+    new = replace(prepare(session, request), run_id=run_id, document_ids=document_ids)
+    try:
+        return jobs.submit(session, new)
+    except NothingToDoError as error:
+        raise _nothing(kinds.find(request.kind), request, error.left_out) from None
+
+
+def prepare(session: Session, request: JobRequest) -> NewJob:
+    """The job that `submit` would write. Raises as it does."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (lowest) to 9 (highest)")
@@ -71,30 +81,22 @@ def submit(
             )
             parameters = replace(parameters, **{wanted.parameter: version.ref})
     model_ref, version_id = _model(session, kind, request, parameters)
-    try:
-        return jobs.submit(
-            session,
-            _sized(
-                kind,
-                NewJob(
-                    kind=kind.name,
-                    parameters=asdict(parameters),
-                    collection_id=collection,
-                    model_ref=model_ref,
-                    model_version_id=version_id,
-                    priority=request.priority,
-                    key=request.key,
-                    after_job_id=request.after,
-                    run_id=run_id,
-                    labelled_only=kind.labelled_only,
-                    only_new=request.only_new,
-                    document_ids=document_ids,
-                    model_comes_later=request.after is not None and _needs_model(kind, parameters),
-                ),
-            ),
-        )
-    except NothingToDoError as error:
-        raise _nothing(kind, request, error.left_out) from None
+    return _sized(
+        kind,
+        NewJob(
+            kind=kind.name,
+            parameters=asdict(parameters),
+            collection_id=collection,
+            model_ref=model_ref,
+            model_version_id=version_id,
+            priority=request.priority,
+            key=request.key,
+            after_job_id=request.after,
+            labelled_only=kind.labelled_only,
+            only_new=request.only_new,
+            model_comes_later=request.after is not None and _needs_model(kind, parameters),
+        ),
+    )
 
 
 def _files_of(session: Session, collection: int, request: JobRequest) -> int:
@@ -220,4 +222,11 @@ def _model(
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:
     size = None if kind.train else ChunkSize(kind.chunk_documents, kind.chunk_chars)
-    return replace(new, n_stages=max(1, len(kind.stages)), chunk_size=size)
+    return replace(
+        new,
+        n_stages=max(1, len(kind.stages)),
+        chunk_size=size,
+        epoch=kind.epoch,
+        defaults=defaults(kind.parameters),
+        ignored=without_effect(kind.parameters),
+    )

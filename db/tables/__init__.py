@@ -14,6 +14,7 @@ from db.tables.model import (
     ModelReliability,
     ModelVersion,
 )
+from db.tables.night import Night, NightPlan, NightPlanPart, NightPlanStep, NightStep
 from db.tables.quarantine import Release
 from db.tables.result import (
     Classification,
@@ -60,6 +61,11 @@ __all__ = [
     "ModelVersion",
     "Neighbour",
     "NeighbourTerm",
+    "Night",
+    "NightPlan",
+    "NightPlanPart",
+    "NightPlanStep",
+    "NightStep",
     "Outcome",
     "Release",
     "Run",

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from db.sql import StateText, UtcDateTime, now
-from db.states import ChunkState, JobState, OutcomeState
+from db.states import ChunkState, JobState, NightState, OutcomeState, StepState
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -43,6 +43,8 @@ class Base(DeclarativeBase):
         JobState: StateText(JobState),
         ChunkState: StateText(ChunkState),
         OutcomeState: StateText(OutcomeState),
+        NightState: StateText(NightState),
+        StepState: StateText(StepState),
     }
 
 

@@ -53,6 +53,8 @@ class Job(Base):
     key: Mapped[str | None] = mapped_column(unique=True)
     kind: Mapped[str]
     parameters: Mapped[dict[str, Any]]
+    #: Of the kind's code: results of an older epoch do not stand (nlp_tasks.kind.Kind.epoch).
+    epoch: Mapped[int] = mapped_column(insert_default=1, server_default=text("1"))
     collection_id: Mapped[int] = mapped_column(ForeignKey("collection.id"))
     #: As asked for: NAME, NAME@3 or NAME@alias. For a training job: the name of the model to build.
     model_ref: Mapped[str | None]
@@ -137,6 +139,8 @@ class Chunk(Base):
     worker: Mapped[str | None]
     #: The process that claimed it last. Random, so that no other process's death frees the chunk.
     instance: Mapped[str | None]
+    #: When it was claimed last.
+    claimed_at: Mapped[datetime | None]
     #: When a message about it was last sent.
     sent_at: Mapped[datetime | None]
     #: It cannot be claimed before this time: the backoff after a fault.
