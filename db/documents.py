@@ -86,8 +86,8 @@ def add(
 ) -> Added:
     """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing,
     except that the keys in `anew` get a new version in any case. A version is a text: another label for the same text
-    is noted in its row, counts as a change, and leaves the results that were made of the text. Two processes that add to one collection take turns,
-    batch by batch. Submitting a job over it does not wait."""
+    is noted in its row, counts as a change, and leaves the results that were made of the text. Two processes that add
+    to one collection take turns, batch by batch. Submitting a job over it does not wait."""
     session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
     stored = {
         row.key: row

@@ -25,7 +25,11 @@ class ChunkSize:
 
 
 def cut(
-    session: Session, job: Job, documents: Select[*tuple[Any, ...]], size: ChunkSize | None, state: ChunkState
+    session: Session,
+    job: Job,
+    documents: Select[*tuple[Any, ...]],
+    size: ChunkSize | None,
+    state: ChunkState,
 ) -> int:
     """Write the job's first-stage chunks over these documents (id, characters), in the order of their ids, or of a
     third column. Without a size, all are in one chunk. Returns how many documents there are."""
