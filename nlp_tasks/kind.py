@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
+from readers.remote.policy import Policy
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -103,6 +105,8 @@ class Setup:
     #: The heartbeat: call it about every second during long work inside one batch. It keeps the lease; calling it often
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
+    #: Which URLs this worker may read.
+    remote: Policy = Policy()
 
 
 @dataclass(frozen=True, slots=True)

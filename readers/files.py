@@ -1,4 +1,5 @@
-"""Finds the files under given paths. Opens none of them, and follows no link out of a folder."""
+"""Finds the files under given paths. Follows no link out of a folder. Of a file whose name says nothing, the first bytes
+are read."""
 
 from __future__ import annotations
 
@@ -9,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from readers.records import BadRecord, RefusedError, shown
+from readers.remote.objects import RemoteObject
 
-#: From file name extension to format. Each extension may be followed by .gz.
+#: From file name extension to format. Each extension of a text may be followed by .gz.
 FORMATS = {
     ".txt": "txt",
     ".jsonl": "jsonl",
@@ -21,6 +23,9 @@ FORMATS = {
     ".json": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
 }
 #: From format to the function that reads it, as module:function. A new format is one module and its lines here.
 READERS = {
@@ -29,9 +34,20 @@ READERS = {
     "csv": "readers.tables:read_table",
     "tsv": "readers.tables:read_table",
 }
+#: The same for formats that are no text: their readers open the file themselves.
+BINARY_READERS = {
+    "parquet": "readers.columns:read_parquet",
+    "arrow": "readers.columns:read_arrow",
+}
+#: Their first bytes. Such a file is read whatever its name is.
+_MAGIC = {b"PAR1": "parquet", b"ARROW1": "arrow"}
 
-_READABLE = ", ".join(FORMATS) + ", each also with .gz"
-_URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+_READABLE = (
+    ", ".join(ending for ending, format_ in FORMATS.items() if format_ in READERS)
+    + ", each also with .gz; "
+    + ", ".join(ending for ending, format_ in FORMATS.items() if format_ in BINARY_READERS)
+)
+URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _MAX_SUFFIXES = 20
 
 
@@ -50,6 +66,8 @@ class DocumentFile:
     #: One of the values of FORMATS.
     format: str
     is_gzip: bool
+    #: The object that the file is a temporary copy of.
+    remote: RemoteObject | None = None
 
 
 @dataclass(frozen=True)
@@ -63,10 +81,22 @@ class OtherFile:
     #: As those of DocumentFile.
     name: str
     shown: str
+    #: The object that it is, if it is on no disk; its path is then its name.
+    remote: RemoteObject | None = None
 
 
 #: Whether somebody else takes such a file.
 Takes: TypeAlias = Callable[[OtherFile], bool]
+
+
+class Accepts(Protocol):
+    """Which files of a folder are meant, by their paths relative to it, with "/" between the parts."""
+
+    def matches(self, name: str) -> bool:
+        """Whether this file is."""
+
+    def enters(self, name: str) -> bool:
+        """Whether files in this folder may be."""
 
 
 def nobody(_: OtherFile) -> bool:
@@ -74,8 +104,10 @@ def nobody(_: OtherFile) -> bool:
     return False
 
 
-def find(path: Path, takes: Takes = nobody) -> Iterator[DocumentFile | BadRecord]:
-    """The file, or the files of the folder and its folders, in the order of their names.
+def find(
+    path: Path, takes: Takes = nobody, accepts: Accepts | None = None
+) -> Iterator[DocumentFile | BadRecord]:
+    """The file, or the files of the folder and its folders, in the order of their names; all, or those accepted.
 
     Hidden files (with a leading dot) are skipped; files of other types that nobody takes are counted and reported at
     the end.
@@ -87,7 +119,7 @@ def find(path: Path, takes: Takes = nobody) -> Iterator[DocumentFile | BadRecord
         yield _missing(path, error).at(name)
         return
     if stat.S_ISDIR(mode):
-        yield from _walk(path, takes)
+        yield from _walk(path, takes, accepts)
     elif not stat.S_ISREG(mode):
         yield RefusedError("NOT_A_FILE", _what_it_is(mode)).at(name)
     else:
@@ -107,21 +139,25 @@ def unreadable(error: OSError | ValueError) -> RefusedError:
 
 
 def _missing(path: Path, error: OSError | ValueError) -> RefusedError:
-    if _URL.match(str(path)):
-        return RefusedError("URL_NOT_FETCHED", "docmill does not fetch URLs: download it and add the file")
+    if URL.match(str(path)):
+        return RefusedError("URL_NOT_FETCHED", "it is a URL, not a path: give URLs as text, not as a Path")
     return unreadable(error)
 
 
-def _walk(root: Path, takes: Takes) -> Iterator[DocumentFile | BadRecord]:
+def _walk(root: Path, takes: Takes, accepts: Accepts | None) -> Iterator[DocumentFile | BadRecord]:
     real_root = os.path.realpath(root)
     skipped: Counter[str] = Counter()
     pending: list[os.DirEntry[str] | Path] = [root]  # a stack: the depth of folders has no limit here
     while pending:
         entry = pending.pop()
         place = shown(os.fspath(entry))
+        name = Path(entry).relative_to(root).as_posix()
         try:
             if isinstance(entry, Path) or entry.is_dir(follow_symlinks=False):
-                pending.extend(_entries(os.fspath(entry)))
+                if isinstance(entry, Path) or accepts is None or accepts.enters(name):
+                    pending.extend(_entries(os.fspath(entry)))
+                continue
+            if accepts is not None and not accepts.matches(name):
                 continue
             real = _inside(entry, real_root)
         except OSError as error:
@@ -132,7 +168,6 @@ def _walk(root: Path, takes: Takes) -> Iterator[DocumentFile | BadRecord]:
             continue
         if real is None:
             continue
-        name = Path(entry.path).relative_to(root).as_posix()
         if file := _document_file(real, Path(real_root), name, place):
             yield file
         elif not takes(OtherFile(real, Path(real_root), name, place)):
@@ -165,11 +200,30 @@ def _inside(entry: os.DirEntry[str], real_root: str) -> Path | None:
     return Path(real)
 
 
-def _document_file(path: Path, root: Path, name: str, place: str) -> DocumentFile | None:
+def format_of_name(name: str) -> tuple[str, bool] | None:
+    """The format that a name says, and whether it is packed by gzip; None if it says none."""
     stem = name.lower()
     is_gzip = stem.endswith(".gz")
-    suffix = Path(stem.removesuffix(".gz")).suffix
-    return DocumentFile(path, root, name, place, FORMATS[suffix], is_gzip) if suffix in FORMATS else None
+    format_ = FORMATS.get(Path(stem.removesuffix(".gz")).suffix)
+    return None if format_ is None or (is_gzip and format_ in BINARY_READERS) else (format_, is_gzip)
+
+
+def format_of(path: Path) -> str | None:
+    """The format of a file that is known by its first bytes; None for any other."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb", buffering=0) as file:
+            head = file.read(max(map(len, _MAGIC)))
+    except OSError:
+        return None
+    return next((format_ for magic, format_ in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def _document_file(path: Path, root: Path, name: str, place: str) -> DocumentFile | None:
+    known = format_of_name(name)
+    if known is None and (format_ := format_of(path)):
+        known = (format_, False)
+    return DocumentFile(path, root, name, place, *known) if known else None
 
 
 def _suffix(name: str, known: Counter[str]) -> str:

@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from readers.admission import Admission, Admits, T
-from readers.files import READERS, DocumentFile, OtherFile, Takes, find, nobody, unreadable
+from readers.files import (
+    BINARY_READERS,
+    READERS,
+    DocumentFile,
+    OtherFile,
+    Takes,
+    format_of,
+    nobody,
+    unreadable,
+)
 from readers.options import ReadOptions
+from readers.places import Reach, find_at
 from readers.records import BadRecord, Notice, Record, RefusedError
 from readers.streams import opened
 
 
 def read(
-    paths: Iterable[Path],
+    paths: Iterable[str | PathLike[str]],
     options: ReadOptions | None = None,
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
+    reach: Reach | None = None,
 ) -> Iterator[Record | BadRecord]:
     """Documents, and reports of invalid records, in the order of the paths, file names and lines.
 
     Never raises because of the content of a file. No two documents have the same key: a later one is reported. `notice`
     is called with how a file was read, if that is not obvious from its name. `takes` is
-    asked about each file that has none of the formats here, whatever its name.
+    asked about each file that has none of the formats here, whatever its name. A path may be a pattern; `reach` says
+    what else may be read: stdin, URLs.
     """
     options = options or ReadOptions()
-    return records(paths, options, Admission(options), notice, takes)
+    return records(paths, options, Admission(options), notice, takes, reach)
 
 
 def records(
-    paths: Iterable[Path],
+    paths: Iterable[str | PathLike[str]],
     options: ReadOptions,
     admission: Admits[T],
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
+    reach: Reach | None = None,
 ) -> Iterator[T | BadRecord]:
     """The results of `admission` for the records in the files. Every command that takes files reads them here."""
     for path in paths:
-        for found in find(path, takes):
+        for found in find_at(path, options, takes, reach):
             if isinstance(found, BadRecord):
                 yield found
                 continue
@@ -55,11 +69,18 @@ def _read_file(
     file: DocumentFile, options: ReadOptions, admission: Admits[T], takes: Takes
 ) -> Iterator[T | BadRecord | Notice]:
     try:
+        if file.format in BINARY_READERS:
+            yield from _reader(file.format)(file, options, admission)
+            return
         with opened(file, options.encoding) as stream:
             yield from _reader(file.format)(stream, file, options, admission)
     except RefusedError as refused:
-        is_other = refused.code == "WRONG_FORMAT"
-        if not (is_other and takes(OtherFile(file.path, file.root, file.name, file.shown))):
+        other = OtherFile(file.path, file.root, file.name, file.shown, file.remote)
+        if refused.code != "WRONG_FORMAT":
+            yield refused.at(file.shown)
+        elif (known := format_of(file.path)) and known != file.format:
+            yield from _read_file(replace(file, format=known), options, admission, takes)
+        elif not takes(other):
             yield refused.at(file.shown)
     except OSError as error:
         yield unreadable(error).at(file.shown)
@@ -67,5 +88,5 @@ def _read_file(
 
 @cache
 def _reader(format_: str) -> Any:
-    module, _, function = READERS[format_].partition(":")
+    module, _, function = (READERS | BINARY_READERS)[format_].partition(":")
     return getattr(import_module(module), function)

@@ -30,7 +30,14 @@ _MAX_RATIO = 200
 _BOMB_BYTES = 64 * MIB
 
 _UTF16_MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_OTHER_FORMATS = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"%PDF": "PDF", b"\xff\xfe\0\0": "UTF-32 text"}
+_OTHER_FORMATS = {
+    b"\x1f\x8b": "gzip",
+    b"PK\x03\x04": "zip",
+    b"%PDF": "PDF",
+    b"PAR1": "Parquet",
+    b"ARROW1": "Arrow",
+    b"\xff\xfe\0\0": "UTF-32 text",
+}
 
 
 @dataclass(frozen=True)

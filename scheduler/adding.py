@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -13,12 +12,16 @@ from sqlalchemy.exc import IntegrityError
 from db import documents
 from db.documents import Added, NewDocument
 from db.store import Store
-from readers import BadRecord, Notice, ReadOptions, Record, read
+from readers import BadRecord, Notice, ReadOptions, Record
 from readers.files import nobody
+from readers.frames import Records
 from readers.mappings import read_mappings
 from readers.markup_notices import MarkupNotices
+from scheduler import sources
 from scheduler.files import KIND, FileRegister, FilesReport
+from scheduler.sources import Source, as_document
 from workers import kinds
+from workers.settings import settings
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,15 @@ def add(
     make: Callable[[], Store],
     *paths: str | PathLike[str],
     collection: str,
+    source: Source | None = None,
     options: ReadOptions | None = None,
     tell: Tell | None = None,
     extract: Mapping[str, Any] | None = None,
     extract_again: bool = False,
     only_records: bool = False,
 ) -> Report:
-    """Add the documents in files and folders to a collection, which is created if it does not exist.
+    """Add the documents in files and folders, or those of a source, to a collection, which is created if it does not
+    exist.
 
     Texts, tables and JSON are read at once. Other files (PDF, HWP, office, web pages, mail, archives) are registered,
     and a job of the kind `extract`, with the parameters `extract`, makes documents of them (`Report.files`).
@@ -69,17 +74,20 @@ def add(
     notices: list[Notice] = []
     bad: list[BadRecord] = []
     options = options or ReadOptions()
-    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append)
+    source = source or Source(paths)
+    others = FileRegister(
+        make, collection, dict(extract or {}), extract_again, bad.append, settings().remote
+    )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
-    found = read([Path(path) for path in paths], options, notices.append, takes)
+    found = sources.read(source, options, notices.append, takes)
     report = _add(make, found, collection, notices, tell, bad)
     return replace(report, files=others.submit())
 
 
 def add_records(
     make: Callable[[], Store],
-    records: Iterable[Mapping[str, Any]],
+    records: Records,
     *,
     collection: str,
     options: ReadOptions | None = None,
@@ -123,7 +131,7 @@ def _good(
     for record in found:
         if isinstance(record, Record):
             markup.look(record)
-            yield NewDocument(record.key, record.text, record.label, record.source)
+            yield as_document(record)
         else:
             bad.append(record)
 

@@ -17,6 +17,7 @@ from db.documents import BATCH, Added, NewDocument
 from db.sql import one_of
 from db.store import Store
 from db.tables import Extraction
+from nlp_tasks.extraction.remote_file import registered
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
 from readers import BadRecord
 from readers.admission import read_key
@@ -24,12 +25,46 @@ from readers.extraction import EXTRACTOR_VERSION
 from readers.extraction.supported import supported
 from readers.files import OtherFile, unreadable
 from readers.records import RefusedError, shown
+from readers.remote.finding import as_refused
+from readers.remote.objects import RemoteError
+from readers.remote.policy import Policy
 from scheduler import requests
 from scheduler.requests import JobRequest
 
 KIND = "extract"
 #: What a file counts for at most when a job is cut into chunks: SQL adds these up as 32-bit numbers.
 _MOST_WEIGHT = 1_000_000_000
+
+
+def file_document(file: OtherFile, remote: Policy) -> NewDocument | None:
+    """A file as the store keeps it; None if no job can read it. RefusedError if it cannot be registered. Of an object
+    only the first bytes are fetched, unless its storage says nothing of its version."""
+    key = read_key(file.name)
+    if file.remote is not None:
+        try:
+            stored = registered(file.remote, remote)
+        except RemoteError as error:
+            raise as_refused(error) from None
+    else:
+        stored = _on_disk(file)
+    if stored is None:
+        return None
+    weight = min(stored.size, _MOST_WEIGHT)
+    return NewDocument(key, stored.as_text(), None, shown(stored.path), identity=stored.identity, weight=weight)
+
+
+def _on_disk(file: OtherFile) -> StoredFile | None:
+    try:
+        media_type = supported(file.path)
+        if media_type is None:
+            return None
+        str(file.path).encode()
+        sha256, size = digest_of(file.path)
+    except OSError as error:
+        raise unreadable(error) from None
+    except UnicodeEncodeError:
+        raise RefusedError("UNREADABLE", "the name of its folder is not UTF-8: rename the folder") from None
+    return StoredFile(str(file.path), str(file.root), size, sha256, media_type)
 
 
 @dataclass(frozen=True)
@@ -70,6 +105,8 @@ class FileRegister:
     again: bool = False
     #: Told of each file that cannot be registered.
     refuse: Callable[[BadRecord], None] = lambda bad: None  # noqa: ARG005
+    #: Which URLs may be read.
+    remote: Policy = Policy()
 
     def __post_init__(self) -> None:
         self._batch: dict[str, NewDocument] = {}
@@ -89,38 +126,21 @@ class FileRegister:
     def takes(self, file: OtherFile) -> bool:
         """Whether this is a file to be read by a job; then it is registered, or reported."""
         try:
-            media_type = supported(file.path)
-            if media_type is None:
+            found = file_document(file, self.remote)
+            if found is None:
                 return False
-            self._take(file, media_type)
-        except OSError as error:
-            self.refuse(unreadable(error).at(file.shown))
+            self._take(found)
         except RefusedError as refused:
             self.refuse(refused.at(file.shown))
         return True
 
-    def _take(self, file: OtherFile, media_type: str) -> None:
-        key = read_key(file.name)
-        if key in self._seen:
+    def _take(self, found: NewDocument) -> None:
+        if found.key in self._seen:
             raise RefusedError(
                 "DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken"
             )
-        try:
-            str(file.path).encode()
-        except UnicodeEncodeError:
-            detail = "the name of its folder is not UTF-8: rename the folder"
-            raise RefusedError("UNREADABLE", detail) from None
-        sha256, size = digest_of(file.path)
-        self._seen.add(key)
-        stored = StoredFile(str(file.path), str(file.root), size, sha256, media_type)
-        self._batch[key] = NewDocument(
-            key,
-            stored.as_text(),
-            None,
-            shown(str(file.path)),
-            identity=sha256,
-            weight=min(size, _MOST_WEIGHT),
-        )
+        self._seen.add(found.key)
+        self._batch[found.key] = found
         if len(self._batch) == BATCH:
             self._store()
 

@@ -17,6 +17,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from db.settings import StoreSettings
+from readers.remote.policy import Policy
 
 #: Linux allows 107 bytes for the path of a unix socket.
 MAX_SOCKET_PATH = 100
@@ -45,6 +46,8 @@ class Settings(StoreSettings):
     resend_seconds: float = Field(default=10, gt=0)
     #: Modules, separated by commas, whose KINDS are kinds of jobs beside docmill's own.
     kind_modules: str = ""
+    #: Which URLs may be read: none, "1", or those listed.
+    remote_files: str = ""
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
     device: str = "cpu"
     #: Set by the launcher: the worker's name, for people.
@@ -63,6 +66,17 @@ class Settings(StoreSettings):
             raise ValueError("this URL cannot be read: write special characters of the password as %2F for /, "
                              "%23 for #, %3F for ?, %5B for [")  # fmt: skip
         return url
+
+    @field_validator("remote_files")
+    @classmethod
+    def _is_a_policy(cls, setting: str) -> str:
+        Policy.of(setting)
+        return setting
+
+    @property
+    def remote(self) -> Policy:
+        """The same, as the readers of URLs want it."""
+        return Policy.of(self.remote_files)
 
     @property
     def broker_url(self) -> str:

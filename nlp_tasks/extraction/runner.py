@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.extraction import (
@@ -18,6 +19,7 @@ from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
 from readers.records import shown
+from readers.remote.fetching import Bounds
 
 _MIB = 1024 * 1024
 #: Of a key; a longer one ends in a digest.
@@ -38,8 +40,10 @@ class Extractor:
         asked: ExtractParameters = setup.parameters
         self._beat = setup.beat
         self._html = asked.html
+        self._remote = setup.remote
         self._with_tables = asked.tables == "inside"
         size = asked.megabytes * _MIB
+        self._bounds = Bounds(size, asked.seconds)
         self._limits = replace(
             Limits(),
             bytes_in=size,
@@ -56,18 +60,17 @@ class Extractor:
     def _one(self, document: Document) -> Result:
         try:
             file = StoredFile.from_text(document.text)
-            mark = file.check(self._beat)
-            found = self._extracted(file, document.key)
-            file.check_again(mark)
+            with file.opened(self._beat, self._remote, self._bounds) as path:
+                found = self._extracted(path, document.key)
         except DocumentError as error:
             return error
         return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
 
-    def _extracted(self, file: StoredFile, key: str) -> Extraction | DocumentError:
+    def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
         found: Extraction | DocumentError
         beat = _Beat(self._beat)
         try:
-            found = extract(file.path, self._limits, key, html=self._html, beat=beat)
+            found = extract(path, self._limits, key, html=self._html, beat=beat)
         except ExtractionError as error:
             found = DocumentError(error.code, error.detail)
         if beat.raised is not None:

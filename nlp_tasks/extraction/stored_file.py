@@ -8,12 +8,18 @@ import io
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from nlp_tasks.errors import DocumentError, StorageError
+from nlp_tasks.extraction import remote_file
+from readers.remote.policy import Policy
+
+if TYPE_CHECKING:
+    from readers.remote.fetching import Bounds
 
 _BLOCK_BYTES = 1024 * 1024
 #: Inode, size and time of the last change.
@@ -24,17 +30,35 @@ Mark: TypeAlias = tuple[int, int, int]
 class StoredFile:
     """Where a file is, and what it was when it was registered."""
 
+    #: A path, or the URL of an object.
     path: str
     #: The folder that was added, or the file's own: where it is missing too, the file is not to blame.
     root: str
     size: int
+    #: Empty for an object whose storage tells its versions apart.
     sha256: str
     #: By its content.
     media_type: str
+    #: Of an object: what its storage says of the version. Empty for a file.
+    version: str = ""
 
     def as_text(self) -> str:
         """As the store keeps it."""
-        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+        fields = asdict(self)
+        if not self.is_remote:
+            del fields["version"]
+        return json.dumps(fields, ensure_ascii=False, sort_keys=True)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is on no disk."""
+        return "://" in self.path
+
+    @property
+    def identity(self) -> str:
+        """Equal for equal content: the digest of the bytes, or the object's version with its size. A version belongs
+        to one object: the same one elsewhere says nothing."""
+        return self.sha256 or f"{self.version} {self.size} {self.path}"
 
     @classmethod
     def from_text(cls, text: str) -> StoredFile:
@@ -43,6 +67,18 @@ class StoredFile:
             return cls(**json.loads(text))
         except (ValueError, TypeError):
             raise DocumentError("NOT_A_FILE", "this document describes no file: add the file again") from None
+
+    @contextmanager
+    def opened(self, beat: Callable[[], None], policy: Policy, bounds: Bounds) -> Iterator[Path]:
+        """A path at which the registered content can be read; DocumentError FILE_CHANGED on entry or on exit if it is
+        another one by now. For an object, that of a temporary copy. Other errors are those of `check`."""
+        if self.is_remote:
+            with remote_file.fetched(self, beat, policy, bounds) as path:
+                yield path
+            return
+        mark = self.check(beat)
+        yield Path(self.path)
+        self.check_again(mark)
 
     def check(self, beat: Callable[[], None]) -> Mark:
         """What shows later whether the file is still the registered one, which it is now; else DocumentError
@@ -53,7 +89,7 @@ class StoredFile:
         except OSError as error:
             raise self._blamed(error) from None
         if found != (self.sha256, self.size):
-            raise self._changed()
+            raise self.changed()
         return mark
 
     def check_again(self, mark: Mark) -> None:
@@ -63,9 +99,10 @@ class StoredFile:
         except OSError as error:
             raise self._blamed(error) from None
         if now != mark:
-            raise self._changed()
+            raise self.changed()
 
-    def _changed(self) -> DocumentError:
+    def changed(self) -> DocumentError:
+        """The error of a file that is another one by now."""
         return DocumentError(
             "FILE_CHANGED", f"{self.path} has changed since it was added: `docmill add` it again"
         )

@@ -23,9 +23,22 @@ _COMPRESSED = ("application/gzip", "application/x-bzip2", "application/x-xz")
 
 def supported(path: Path) -> str | None:
     """The media type of a file that an extraction is to see; None for any other. OSError if it cannot be read."""
-    ending = path.suffix.lower()
+    return _supported(Source.of(path, None), path.suffix.lower())
+
+
+def supported_head(head: bytes) -> str | None:
+    """The same from the first bytes of a file whose name says nothing."""
+    return _supported(Source.of(head, None), "")
+
+
+def is_named_document(name: str) -> bool:
+    """Whether a file is a document by its name alone."""
+    return name.lower().endswith(ENDINGS)
+
+
+def _supported(source: Source, ending: str) -> str | None:
     try:
-        media_type = detect.media_type(Source.of(path, None), Budget(Limits()))
+        media_type = detect.media_type(source, Budget(Limits()))
         if ending not in ENDINGS:
             registry.reader(media_type)
     except ExtractionError as error:

@@ -53,6 +53,7 @@ def setup_for(
         corpus=_corpus(store, stage, parameters, wanted, as_of),
         judged=_judged(store, kind, parameters),
         beat=beat,
+        remote=settings.remote,
     )
 
 
