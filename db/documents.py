@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Row, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from db import bulk
+from db.compare_and_set import n_changed as n_rows_changed
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document
@@ -99,6 +100,8 @@ def add(
             )
         )
     }
+    unknown = [document.key for document in documents if document.key not in stored]
+    removed = _last_versions(session, collection, unknown)
     rows, outdated, labelled = [], [], []
     moment = clock(session)
     for document in documents:
@@ -114,7 +117,7 @@ def add(
             {
                 "collection_id": collection,
                 "key": document.key,
-                "version": before.version + 1 if before else 1,
+                "version": before.version + 1 if before else removed.get(document.key, 0) + 1,
                 "is_latest": True,
                 "text": document.text,
                 "content_hash": digest,
@@ -132,6 +135,28 @@ def add(
         session.execute(update(Document), labelled)
     n_new, n_changed = len(rows) - len(outdated), len(outdated) + len(labelled)
     return Added(n_new, n_changed, len(documents) - n_new - n_changed)
+
+
+def remove(session: Session, collection: int, ids: Sequence[int]) -> int:
+    """Take documents out of a collection: no version of them is the latest. Their results stay, and a document of the
+    same key that is added later is its next version. Returns how many were there."""
+    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+    return n_rows_changed(
+        session,
+        update(Document)
+        .where(Document.collection_id == collection, Document.is_latest, one_of(Document.id, ids))
+        .values(is_latest=False),
+    )
+
+
+def _last_versions(session: Session, collection: int, keys: Sequence[str]) -> dict[str, int]:
+    """The last version of those of these keys that were removed."""
+    query = (
+        select(Document.key, func.max(Document.version))
+        .where(Document.collection_id == collection, one_of(Document.key, keys))
+        .group_by(Document.key)
+    )
+    return {key: version for key, version in session.execute(query)} if keys else {}
 
 
 def is_only_label(document: NewDocument, before: Any) -> bool:

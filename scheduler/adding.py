@@ -75,13 +75,11 @@ def add(
     bad: list[BadRecord] = []
     options = options or ReadOptions()
     source = source or Source(paths)
-    others = FileRegister(
-        make, collection, dict(extract or {}), extract_again, bad.append, settings().remote
-    )
+    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append, settings().remote)
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
     found = sources.read(source, options, notices.append, takes)
-    report = _add(make, found, collection, notices, tell, bad)
+    report = store_records(make, found, collection, notices, tell, bad)
     return replace(report, files=others.submit())
 
 
@@ -94,7 +92,7 @@ def add_records(
     tell: Tell | None = None,
 ) -> Report:
     """As `add`, for records from Python. Their fields are checked like those of a file."""
-    return _add(make, read_mappings(records, options or ReadOptions()), collection, [], tell, [])
+    return store_records(make, read_mappings(records, options or ReadOptions()), collection, [], tell, [])
 
 
 def check_collection_name(name: str) -> None:
@@ -103,7 +101,7 @@ def check_collection_name(name: str) -> None:
         raise ValueError(f"{name!r} is not a valid collection name: use up to 100 printable characters")
 
 
-def _add(
+def store_records(
     make: Callable[[], Store],
     found: Iterable[Record | BadRecord],
     collection: str,
@@ -111,6 +109,7 @@ def _add(
     tell: Tell | None,
     bad: list[BadRecord],
 ) -> Report:
+    """Store records as they come. Those that cannot be read are appended to `bad`, remarks to `notices`."""
     check_collection_name(collection)
     added = Added()
     store: Store | None = None

@@ -50,7 +50,9 @@ def file_document(file: OtherFile, remote: Policy) -> NewDocument | None:
     if stored is None:
         return None
     weight = min(stored.size, _MOST_WEIGHT)
-    return NewDocument(key, stored.as_text(), None, shown(stored.path), identity=stored.identity, weight=weight)
+    return NewDocument(
+        key, stored.as_text(), None, shown(stored.path), identity=stored.identity, weight=weight
+    )
 
 
 def _on_disk(file: OtherFile) -> StoredFile | None:
@@ -143,6 +145,11 @@ class FileRegister:
         self._batch[found.key] = found
         if len(self._batch) == BATCH:
             self._store()
+
+    def register(self) -> FilesReport:
+        """Store the rest, and submit nothing."""
+        self._store()
+        return FilesReport(self._added.n_new, self._added.n_changed, self._added.n_unchanged)
 
     def _store(self) -> None:
         """One transaction for a batch."""

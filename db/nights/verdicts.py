@@ -58,6 +58,8 @@ class Verdict(StrEnum):
     CARRIED_OVER = "carried over"
     #: It comes from a file that is to be read first.
     FROM_FILE = "from a file"
+    #: No source has it any more (of `add`).
+    REMOVED = "removed"
     #: Its result may depend on documents that changed.
     OTHERS_CHANGED = "others changed"
 

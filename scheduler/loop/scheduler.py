@@ -14,6 +14,7 @@ from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
 from scheduler.loop.reaping import Reaper
 from scheduler.loop.turns import Turns
+from scheduler.nights.advancing import NightMover
 from workers.processes.liveness import SignOfLife
 from workers.settings import Settings
 
@@ -22,6 +23,8 @@ log = logging.getLogger("docmill.scheduler")
 #: The pause between two turns of feeding, and of moving jobs: neither workers nor users wait longer for them. A writer
 #: to SQLite asks for the lock at least every 0.1 s, and gets it in this pause.
 FEED_SECONDS = 0.1
+#: The pause between two turns of nights.
+NIGHT_SECONDS = 0.3
 #: A scheduler that is told to stop leaves after this time, whatever still runs.
 STOP_SECONDS = 1.0
 
@@ -38,6 +41,7 @@ class Scheduler:
         self.feeder = Feeder(self.turns, broker, settings)
         self.reaper = Reaper(self.turns)
         self.mover = JobMover(self.turns)
+        self.nights = NightMover(store, settings.instance, self.stopping)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
 
@@ -60,7 +64,7 @@ class Scheduler:
         """Run each step in its own thread until told to stop. A fault of Redis or the store is logged once, and the
         steps go on when it is over."""
         seconds = min(1.0, self.settings.tick_seconds)
-        pauses = {"reap": seconds, "schedules": seconds}
+        pauses = {"reap": seconds, "schedules": seconds, "nights": NIGHT_SECONDS}
         threads = [
             threading.Thread(
                 target=self._repeat, args=(name, step, pauses.get(name, FEED_SECONDS)), name=name, daemon=True
@@ -90,6 +94,7 @@ class Scheduler:
             ("reap", self.reaper.reap),
             ("jobs", self.mover.move_jobs),
             ("schedules", self.fire),
+            ("nights", self.nights.move),
             ("redis", self.feeder.feed),
         )
 

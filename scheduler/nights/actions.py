@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ class Setting:
     store: Store
     night_id: int
     plan_id: int
+    #: The step's number.
+    step: int
     #: Of the night.
     name: str
     collection: str
@@ -51,15 +54,23 @@ class Action:
     #: Does it; returns a line for people.
     run: Callable[[Setting], str]
     #: Raises StepError for a table that it does not accept.
-    check: Callable[[StepTable], None] = field(default=lambda table: None)
+    check: Callable[[StepTable], None] = field(default=lambda table: None)  # noqa: ARG005
     #: It tells what the night did: it is also run when the time of the night is over, and when a step has failed.
     tells: bool = False
 
 
-#: By name. `add` is registered by scheduler.nights.adding.
+#: Modules that register an action when they are imported.
+MODULES = ("scheduler.nights.adding",)
+#: By name; complete once `load_all` was called.
 ACTIONS: dict[str, Action] = {}
 
 
 def register(action: Action) -> None:
     """Make an action known. Its name must be no kind's."""
     ACTIONS[action.name] = action
+
+
+def load_all() -> None:
+    """Register docmill's own actions."""
+    for module in MODULES:
+        import_module(module)

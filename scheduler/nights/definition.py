@@ -44,7 +44,10 @@ class ScheduleTable(_Table):
     """When the night begins, and when it ends."""
 
     cron: Annotated[
-        Text, Field(description="minute, hour, day of month, month, day of week; or @daily", examples=["0 1 * * *"])
+        Text,
+        Field(
+            description="minute, hour, day of month, month, day of week; or @daily", examples=["0 1 * * *"]
+        ),
     ]
     time_zone: Annotated[Text, Field(description="of cron and finish_by", examples=["Asia/Seoul"])] = "UTC"
     finish_by: Annotated[
@@ -113,14 +116,17 @@ class WhenTable(_Table):
 
     new_documents: Annotated[
         str | int | None,
-        Field(description='new or changed since the last training: a number, or "10 %" of all', examples=["10 %"]),
+        Field(
+            description='new or changed since the last training: a number, or "10 %" of all',
+            examples=["10 %"],
+        ),
     ] = None
     corrections: Annotated[
         int | None, Field(ge=1, description="labels that people gave since the last training")
     ] = None
-    older_than: Annotated[
-        str | None, Field(description="age of the newest version", examples=["30 d"])
-    ] = None
+    older_than: Annotated[str | None, Field(description="age of the newest version", examples=["30 d"])] = (
+        None
+    )
 
     @field_validator("older_than")
     @classmethod
@@ -155,7 +161,9 @@ class StepTable(_Table):
     where: Annotated[Text | None, Field(description="which documents", examples=["lang = 'ko'"])] = None
     value: Annotated[
         Text | None,
-        Field(description="which documents come first in a night that is too short", examples=["published desc"]),
+        Field(
+            description="which documents come first in a night that is too short", examples=["published desc"]
+        ),
     ] = None
     priority: Annotated[int, Field(ge=0, le=9, description="0 (lowest) to 9 (highest)")] = 5
     after: Annotated[
@@ -209,6 +217,13 @@ class Definition(_Table):
     collection: Annotated[Name, Field(description="whose documents the steps take, and the sources add to")]
     schedule: ScheduleTable | None = None
     source: tuple[SourceTable, ...] = ()
+    missing: Annotated[
+        Literal["keep", "remove"],
+        Field(
+            description="documents that no source has any more: keep them, or remove them from the collection "
+            "(their results stay in the store)"
+        ),
+    ] = "keep"
     step: Annotated[tuple[StepTable, ...], Field(min_length=1)]
     report: ReportTable | None = None
     notify: tuple[NotifyTable, ...] = ()

@@ -73,6 +73,7 @@ def parse(text: str, folder: Path, name: str = "the night's file") -> NightFile:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NightFileError(name, [_syntax(error, text)]) from None
+    actions.load_all()
     places = lines_of(text)
     try:
         told = Definition.model_validate(found)
@@ -107,7 +108,9 @@ def _problem(error: ErrorDetails, places: dict[Place, int], model: type[BaseMode
     if error["type"] == "missing":
         return Problem(line, f"{key} is missing{_example(model, place)}")
     words = error["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
-    return Problem(line, f"{key}: {words}, not {_short(error['input'])}" if "must be" in words else f"{key}: {words}")
+    return Problem(
+        line, f"{key}: {words}, not {_short(error['input'])}" if "must be" in words else f"{key}: {words}"
+    )
 
 
 def _shown(place: Place) -> str:
@@ -125,17 +128,19 @@ def _shown(place: Place) -> str:
 
 def _table_model(model: type[BaseModel], place: Place) -> type[BaseModel] | None:
     """The model of the table at a place."""
-    found: Any = model
     for part in place:
         if isinstance(part, int):
             continue
-        field = found.model_fields.get(part) if hasattr(found, "model_fields") else None
-        if field is None:
+        field = model.model_fields.get(part)
+        inner = [one for one in _types(field.annotation) if _is_table(one)] if field is not None else []
+        if not inner:
             return None
-        found = next(
-            (one for one in _types(field.annotation) if isinstance(one, type) and issubclass(one, BaseModel)), None
-        )
-    return found
+        model = inner[0]
+    return model
+
+
+def _is_table(one: Any) -> bool:
+    return isinstance(one, type) and issubclass(one, BaseModel)
 
 
 def _types(annotation: Any) -> Iterable[Any]:
@@ -201,13 +206,15 @@ def _check_step(step: StepTable) -> None:
     for parameter in step.parameters:
         known = [one.name for one in describe(kind.parameters)]
         if parameter not in known:
-            raise StepError(f"there is no parameter {parameter!r}{_near(parameter, known)}", "parameters", parameter)
+            raise StepError(
+                f"there is no parameter {parameter!r}{_near(parameter, known)}", "parameters", parameter
+            )
     try:
         kinds.parse_parameters(kind, step.parameters)
     except ValueError as error:
         wrong = next((one for one in step.parameters if f" {one} " in f"{error}"), None)
-        words = str(error).removeprefix(f"{name}: ")
-        raise StepError(words, "parameters", *([wrong] if wrong else [])) from None
+        told = str(error).removeprefix(f"{name}: ")
+        raise StepError(told, "parameters", *([wrong] if wrong else [])) from None
     if step.when is not None and kind.train is None:
         raise StepError("when is for a training: leave it out", "when")
     if step.model is not None and kind.train is None and kind.model_from is None:

@@ -112,7 +112,9 @@ def ordered(told: Definition) -> tuple[Step, ...]:
         name = table.name or table.do
         if any(step.name == name for step in found):
             raise StepError(
-                f'two steps are named {name!r}: give one of them a name, name = "..."', "do", step=number - 1 - n_implied
+                f'two steps are named {name!r}: give one of them a name, name = "..."',
+                "do",
+                step=number - 1 - n_implied,
             )
         step = Step(number, name, kind_name(table.do), table.collection or told.collection, table)
         found.append(_with_waits(step, found, n_implied))
