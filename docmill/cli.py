@@ -18,6 +18,7 @@ from docmill.commands import (
     kinds,
     labelling,
     models,
+    nights,
     output,
     processes,
     quarantine,
@@ -59,6 +60,7 @@ for command in (
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(nights.app, name="night")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")

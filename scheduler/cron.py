@@ -131,8 +131,13 @@ def _skip(store: Store, due: Due, fault: str) -> None:
 def _submit_all(session, requests: list[dict], run_id: int) -> list[Submitted]:  # type: ignore[no-untyped-def, type-arg]
     """The schedule's jobs, each after the one before. One that would have no document is not made; what comes after it
     waits for the last one that was."""
+    from scheduler.nights import scheduled
+
     submitted: list[Submitted] = []
     for request in requests:
+        if request.get("do") == scheduled.DO:
+            submitted += scheduled.start(session, request, run_id)
+            continue
         after = submitted[-1].job_id if submitted else None
         with suppress(NothingToDoError), session.begin_nested():
             submitted.append(submit(session, JobRequest(**request | {"after": after}), run_id))

@@ -38,8 +38,8 @@ def look(store: Store, night: NightFile, beat: Callable[[], None] = lambda: None
 
 
 def run_plan(store: Store, plan_id: int, night: NightFile | None = None) -> int:
-    """Begin a night that does exactly what a plan says; returns its number. ConflictError, which says what has moved, if
-    the same plan would not be made now. With `night`, the plan must be one of that file."""
+    """Begin a night that does exactly what a plan says; returns its number. ConflictError, which says what has moved,
+    if the same plan would not be made now. With `night`, the plan must be one of that file."""
     with store.read() as session:
         before = plans.load(session, plan_id, parts=True)
     planned = reading.parse(before.file, Path(before.folder))

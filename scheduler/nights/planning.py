@@ -148,7 +148,7 @@ class _Planner:
             resolved = resolve(self._session, step, will_train=self._trained)
         except _NotYetError as error:
             # Nothing of the collection is stored yet, or an earlier step makes the model.
-            resolved, note = None, error.note
+            resolved, note = None, str(error)
         except (StoreError, ValueError) as error:
             return replace(base, note=f"cannot run: {error}")
         else:
@@ -231,7 +231,7 @@ class _Planner:
     def _with_others(self, plan: StepPlan, step: Step, kind: Kind, resolved: Resolved | None) -> StepPlan:
         """A kind that compares documents with all others has to do all of them again when one is new, changed or
         removed."""
-        if resolved is None or not reads_others(kind, plan.parameters):
+        if resolved is None or not reads_others(kind):
             return plan
         found = self._found(step, kind)
         if not plan.n_to_do and not (found is not None and found.removed):
@@ -269,18 +269,14 @@ class _Planner:
 # --- what others ask, too ----------------------------------------------------------------------------------------
 
 
-class _NotYetError(Exception):
+class _NotYetError(StoreError):
     """What a step needs is made by an earlier step of the night."""
-
-    def __init__(self, note: str | None = None) -> None:
-        super().__init__(note or "")
-        self.note = note
 
 
 def resolve(session: Session, step: Step, *, will_train: Collection[str] = ()) -> Resolved:
     """The job of a step as it would be now, without its documents. Raises as `requests.prepare` does."""
     if _target(session, step.collection, _kind(step)) is None:
-        raise _NotYetError
+        raise _NotYetError(f"nothing of the collection {step.collection!r} is stored yet")
     request = request_of(step)
     try:
         new = requests.prepare(session, request)
@@ -329,7 +325,7 @@ def judged_step(step: Step, steps: Sequence[Step]) -> Step | None:
     return before[-1] if before else None
 
 
-def reads_others(kind: Kind, parameters: Any) -> bool:
+def reads_others(kind: Kind) -> bool:
     """Whether a document's result depends on the other documents."""
     return any(stage.vectors is not None for stage in kind.stages)
 

@@ -57,7 +57,7 @@ def submit(session: Session, night: Night, file: NightFile, step: Step) -> Made 
     if planned.model_version_id is not None and not is_promoted:
         new = replace(new, model_version_id=planned.model_version_id)
     chosen, n_planned = _documents(session, night, file, step, kind, new, everything=is_promoted)
-    made = _submit(session, night, step, replace(new, documents=_in_order(session, night, step, chosen)))
+    made = _submit(session, night, step, replace(new, documents=_in_order(night, step, chosen)))
     if isinstance(made, NothingToDo):
         return made
     return replace(made, n_moved=0 if is_promoted else max(0, n_planned - _n_of(session, made.job_id)))
@@ -163,7 +163,7 @@ def _not_standing(
     return select(judged.c.id).where(judged.c.verdict.in_([str(reason) for reason in REASONS]))
 
 
-def _in_order(session: Session, night: Night, step: Step, wanted: Any) -> Select[*tuple[Any, ...]]:
+def _in_order(night: Night, step: Step, wanted: Any) -> Select[*tuple[Any, ...]]:
     """(id, characters, place, ...): first what was carried over, then by value."""
     query: Select[*tuple[Any, ...]] = select(Document.id, Document.body_chars).where(
         Document.id.in_(select(wanted.c.id)), Document.is_latest

@@ -1,0 +1,52 @@
+"""Schedules of nights: a schedule has a copy of the file, so that what runs is what was checked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from db import schedules
+from db.errors import NotFoundError
+from db.jobs import Submitted
+from db.sql import clock
+from scheduler import cron
+from scheduler.nights import applying, reading
+from scheduler.nights.reading import NightFile
+
+#: The value of "do" in a schedule's request.
+DO = "night"
+
+
+def put(session: Session, night: NightFile, path: Path) -> datetime:
+    """Make or replace the schedule of a night; returns when it fires next. ValueError without [schedule] in the file."""
+    told = night.definition.schedule
+    if told is None:
+        raise ValueError(f'{path}: it has no [schedule]: add one, such as cron = "0 1 * * *"')
+    name = night.definition.name
+    if copy_of(session, name) is not None:
+        schedules.remove(session, name)
+        session.flush()
+    next_at = cron.next_after(told.cron, told.time_zone, clock(session))
+    request = {"do": DO, "file": night.text, "folder": str(night.folder), "path": str(path.resolve())}
+    schedules.add(session, name, told.cron, told.time_zone, [request], next_at)
+    return next_at
+
+
+def copy_of(session: Session, name: str) -> NightFile | None:
+    """The file that a schedule runs; None if there is no schedule of a night with this name."""
+    try:
+        requests = schedules.by_name(session, name).requests
+    except NotFoundError:
+        return None
+    request = next((one for one in requests if one.get("do") == DO), None)
+    return reading.parse(request["file"], Path(request["folder"])) if request is not None else None
+
+
+def start(session: Session, request: dict[str, Any], run_id: int) -> list[Submitted]:
+    """Begin the night of a schedule that fires; it is planned by a scheduler."""
+    night = reading.parse(request["file"], Path(request["folder"]))
+    applying.run_later(session, night, run_id)
+    return []
