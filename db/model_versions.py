@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import bulk, gates, held_out
+from db import bulk, gates, held_out, run_messages
 from db.errors import ConflictError, NotFoundError
 from db.gates import Judgement
 from db.results import Rows
@@ -215,6 +215,8 @@ def register(
     if doubt := held_out.doubt(metrics):
         note += f"; {doubt}"
     session.execute(update(Job).where(Job.id == job_id).values(model_version_id=version.id, note=note))
+    if judgement is not None and not judgement.passed and refusal:
+        run_messages.model_refused(session, job_id, model.name, version.version, note)
     return Registered(version.version, not refusal, note)
 
 

@@ -1,4 +1,5 @@
-"""The states of jobs, chunks and outcomes, and the error codes that docmill compares. The tables store their text.
+"""The states of jobs, chunks, outcomes, runs and notifications, and the error codes that docmill compares. The tables
+store their text.
 
 How a job moves from state to state is in db.jobs, how a chunk does is in db.chunks.
 """
@@ -80,6 +81,84 @@ class StepState(StrEnum):
 
 #: A step in one of these states is over.
 STEP_ENDED = tuple(state for state in StepState if state not in (StepState.WAITING, StepState.RUNNING))
+
+
+class RunState(StrEnum):
+    """Where one firing of a schedule stands."""
+
+    #: It starts when the run before it has ended.
+    QUEUED = "queued"
+    RUNNING = "running"
+    #: Every job has ended and gave results, or there was nothing to do.
+    SUCCEEDED = "succeeded"
+    #: No job could be submitted, or one gave no result at all.
+    FAILED = "failed"
+    #: One of its jobs was cancelled.
+    CANCELLED = "cancelled"
+    #: It never started: the run before it had not ended.
+    SKIPPED = "skipped"
+    #: It never started: no scheduler ran at its time.
+    MISSED = "missed"
+
+
+#: A run in one of these states has not ended.
+OPEN_RUNS = (RunState.QUEUED, RunState.RUNNING)
+
+
+class RunCause(StrEnum):
+    """Why a run was made."""
+
+    #: Its time came.
+    TIME = "time"
+    #: Its time came while no scheduler ran.
+    CATCH_UP = "catch-up"
+    #: Somebody asked for it.
+    HAND = "hand"
+
+
+class Catchup(StrEnum):
+    """What becomes of the times that were missed while no scheduler ran."""
+
+    NONE = "none"
+    #: The last of them is run.
+    LATEST = "latest"
+    #: Each of them is run, one after the other.
+    ALL = "all"
+
+
+class Overlap(StrEnum):
+    """What becomes of a time that comes while the schedule's run before it has not ended."""
+
+    SKIP = "skip"
+    #: It waits for the end of that run; one run waits at most.
+    QUEUE = "queue"
+    #: The jobs of that run are cancelled.
+    REPLACE = "replace"
+
+
+class NotificationState(StrEnum):
+    """Where a notification stands."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    #: Its destination did not take it for a day: it is not tried again by itself.
+    DEAD = "dead"
+
+
+class Event(StrEnum):
+    """What people are told of."""
+
+    #: A run was not done by its deadline.
+    LATE = "late"
+    FAILED = "failed"
+    #: The first run that succeeded after one that failed or was late.
+    RECOVERED = "recovered"
+    #: A gate refused the model that a run trained.
+    MODEL_REFUSED = "model refused"
+    #: A job's share of errors is above the limit.
+    ERRORS = "errors"
+    #: Somebody tests the destination.
+    TEST = "test"
 
 
 class ErrorCode(StrEnum):

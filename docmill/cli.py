@@ -19,6 +19,7 @@ from docmill.commands import (
     labelling,
     models,
     nights,
+    notifications,
     output,
     processes,
     quarantine,
@@ -62,6 +63,7 @@ for command in (
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(nights.app, name="night")
 app.add_typer(schedules.app, name="schedule")
+app.add_typer(notifications.app, name="notifications")
 app.add_typer(models.app, name="models")
 app.add_typer(labelling.app, name="label")
 app.add_typer(store.app, name="db")

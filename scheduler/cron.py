@@ -1,29 +1,18 @@
-"""Schedules: when they are due in their time zone, and how they fire.
+"""Cron expressions: the times at which a schedule is due, in its time zone.
 
-When the clocks change, times follow Debian's cron: a fixed time that is skipped in spring fires right after the gap,
-and one that is repeated in autumn fires once. Times that were missed while no scheduler ran become one firing.
+When the clocks change, times follow Debian's cron: a fixed time that is skipped in spring is due right after the gap,
+and one that is repeated in autumn is due once. Expressions whose minute or hour starts with * follow the clock: they
+are not due in an hour that is skipped, and are due in both of one that is repeated.
 """
 
 from __future__ import annotations
 
-import logging
-import threading
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-
-from db import schedules
-from db.errors import NothingToDoError
-from db.jobs import Submitted
-from db.schedules import Due
-from db.sql import clock
-from db.store import Store, is_infrastructure_error
-from scheduler.requests import JobRequest, submit
-
-log = logging.getLogger("docmill.scheduler")
-
 
 #: The names that cron has for common times.
 WORDS = {
@@ -53,21 +42,53 @@ def check(cron: str, time_zone: str) -> None:
 
 def next_after(cron: str, time_zone: str, moment: datetime) -> datetime:
     """The first due time after `moment`, in UTC."""
+    found = next(_times(cron, time_zone, moment), None)
+    if found is None:
+        raise ValueError(f"cron {cron!r} never comes")
+    return found
+
+
+def due_times(cron: str, time_zone: str, first: datetime, until: datetime, limit: int) -> list[datetime]:
+    """The due times from `first`, which is one itself, to `until`; the last `limit` of them."""
+    span = timedelta(days=1)
+    while True:
+        # From near the end, since a year of every minute would take seconds.
+        start = max(first, until - span)
+        found = list(takewhile(lambda moment: moment <= until, _times(cron, time_zone, start)))
+        if start == first:
+            return [first, *found][-limit:]
+        if len(found) >= limit:
+            return found[-limit:]
+        span *= 8
+
+
+def check_local_time(words: str) -> str:
+    """A time of day as "07:00", or ValueError."""
     try:
-        found = next(CronSim(_fields(cron), moment.astimezone(_zone(time_zone))))
+        found = datetime.strptime(words.strip(), "%H:%M")
+    except ValueError:
+        raise ValueError(f"{words!r} is no time of day: write it as 07:00") from None
+    return f"{found:%H:%M}"
+
+
+def local_time_after(local_time: str, time_zone: str, moment: datetime) -> datetime:
+    """The first time after `moment` at which clocks in this zone show this time of day, in UTC."""
+    hour, minute = check_local_time(local_time).split(":")
+    return next_after(f"{int(minute)} {int(hour)} * * *", time_zone, moment)
+
+
+def _times(cron: str, time_zone: str, moment: datetime) -> Iterator[datetime]:
+    """The due times after `moment`, each later than the one before."""
+    try:
+        times = CronSim(_fields(cron), moment.astimezone(_zone(time_zone)))
     except CronSimError as error:
         raise ValueError(f"cron {cron!r}: {error}; '0 2 * * *' is every night at two") from None
-    except StopIteration:
-        raise ValueError(f"cron {cron!r} never comes") from None
-    return found.astimezone(UTC)
-
-
-def latest_due(due: Due, moment: datetime) -> datetime:
-    """The last due time not after `moment`: what is fired when several were missed."""
-    # Backwards, CronSim does not return the time that it starts from.
-    from_here = (moment + timedelta(seconds=1)).astimezone(_zone(due.time_zone))
-    backwards = (found.astimezone(UTC) for found in CronSim(_fields(due.cron), from_here, reverse=True))
-    return max(next(found for found in backwards if found <= moment), due.next_at)
+    # In the hour that autumn repeats, CronSim goes back to the first of the two; and two times that spring skips may
+    # both become the end of the gap.
+    for found in times:
+        if (in_utc := found.astimezone(UTC)) > moment:
+            moment = in_utc
+            yield in_utc
 
 
 def _fields(cron: str) -> str:
@@ -76,72 +97,6 @@ def _fields(cron: str) -> str:
     cron = cron.strip()
     fields = WORDS.get(cron.lower(), cron).split()
     return " ".join(fields[-FIELDS:] if len(fields) == FIELDS + 1 else fields)
-
-
-def fire_due(store: Store, stopping: threading.Event | None = None) -> bool:
-    """Fire every schedule that is due, until told to stop. Each firing and its jobs are one transaction. Returns
-    whether a schedule was due."""
-    with store.read() as session:
-        waiting = schedules.due(session)
-    for schedule in waiting:
-        if stopping is not None and stopping.is_set():
-            break
-        try:
-            _fire(store, schedule)
-        except Exception as error:
-            if is_infrastructure_error(error):
-                raise
-            log.warning("schedule %s cannot submit: %s", schedule.name, error)
-            _skip(store, schedule, str(error))
-    return bool(waiting)
-
-
-def run_now(store: Store, name: str) -> list[Submitted]:
-    """Submit a schedule's jobs by hand, as one run; those that have nothing to do are left out."""
-    with store.write() as session:
-        row = schedules.by_name(session, name)
-        run_id = schedules.start_run(session, row.id, clock(session))
-        return _submit_all(session, row.requests, run_id)
-
-
-def _fire(store: Store, due: Due) -> None:
-    with store.write() as session:
-        moment = clock(session)
-        run_id = schedules.take(
-            session, due, latest_due(due, moment), next_after(due.cron, due.time_zone, moment)
-        )
-        if run_id is None:
-            return
-        submitted = _submit_all(session, schedules.requests_of(session, due.id), run_id)
-    numbers = [job.job_id for job in submitted]
-    log.info("schedule %s fired: %s", due.name, f"jobs {numbers}" if numbers else "there is nothing to do")
-
-
-def _skip(store: Store, due: Due, fault: str) -> None:
-    """Store a firing that could not submit, with its reason; the schedule goes on to its next time."""
-    with store.write() as session:
-        moment = clock(session)
-        run_id = schedules.take(
-            session, due, latest_due(due, moment), next_after(due.cron, due.time_zone, moment)
-        )
-        if run_id is not None:
-            schedules.record_fault(session, run_id, fault)
-
-
-def _submit_all(session, requests: list[dict], run_id: int) -> list[Submitted]:  # type: ignore[no-untyped-def, type-arg]
-    """The schedule's jobs, each after the one before. One that would have no document is not made; what comes after it
-    waits for the last one that was."""
-    from scheduler.nights import scheduled
-
-    submitted: list[Submitted] = []
-    for request in requests:
-        if request.get("do") == scheduled.DO:
-            submitted += scheduled.start(session, request, run_id)
-            continue
-        after = submitted[-1].job_id if submitted else None
-        with suppress(NothingToDoError), session.begin_nested():
-            submitted.append(submit(session, JobRequest(**request | {"after": after}), run_id))
-    return submitted
 
 
 def _zone(name: str) -> ZoneInfo:

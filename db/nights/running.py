@@ -11,12 +11,13 @@ from sqlalchemy import Select, func, or_, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from db import runs
 from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
 from db.nights.verdicts import Verdict
 from db.sql import each_id, now, one_of
 from db.states import NIGHT_ENDED, STEP_ENDED, ErrorCode, NightState, OutcomeState, StepState
-from db.tables import Document, ExtractionText, Job, Night, NightPlanPart, NightStep, Outcome
+from db.tables import Document, ExtractionText, Job, Night, NightPlanPart, NightStep, Outcome, Run
 
 #: A scheduler that works on a night says so at least this often.
 HOLD_SECONDS = 30.0
@@ -206,13 +207,24 @@ def stop(session: Session, night_id: int, note: str) -> bool:
 
 
 def end(session: Session, night_id: int, state: NightState, note: str | None) -> bool:
-    """Any state that is not an end -> an end."""
-    return changed(
+    """Any state that is not an end -> an end. The run that it belongs to ends, too."""
+    won = changed(
         session,
         update(Night)
         .where(Night.id == night_id, Night.state.not_in(NIGHT_ENDED))
         .values(state=state, note=note, finished_at=now(), holder=None, held_until=None),
     )
+    run_id = session.scalar(select(Night.run_id).where(Night.id == night_id))
+    if won and run_id is not None:
+        fault = note if state == NightState.FAILED else None
+        runs.no_more(session, run_id, fault, None if fault else note)
+    return won
+
+
+def is_replaced(session: Session, night: Night) -> bool:
+    """Whether the run of a night was told to stop, because a later one replaces it."""
+    query = select(Run.stopped_at).where(Run.id == (night.run_id or 0))
+    return session.scalar(query) is not None
 
 
 def are_over(steps: Sequence[NightStep]) -> bool:

@@ -15,6 +15,7 @@ from db.tables.model import (
     ModelVersion,
 )
 from db.tables.night import Night, NightPlan, NightPlanPart, NightPlanStep, NightStep
+from db.tables.notification import Notification, NotificationRule
 from db.tables.quarantine import Release
 from db.tables.result import (
     Classification,
@@ -66,6 +67,8 @@ __all__ = [
     "NightPlanPart",
     "NightPlanStep",
     "NightStep",
+    "Notification",
+    "NotificationRule",
     "Outcome",
     "Release",
     "Run",

@@ -10,7 +10,19 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 from db.sql import StateText, UtcDateTime, now
-from db.states import ChunkState, JobState, NightState, OutcomeState, StepState
+from db.states import (
+    Catchup,
+    ChunkState,
+    Event,
+    JobState,
+    NightState,
+    NotificationState,
+    OutcomeState,
+    Overlap,
+    RunCause,
+    RunState,
+    StepState,
+)
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
 Json = JSON().with_variant(JSONB(), "postgresql")
@@ -45,6 +57,12 @@ class Base(DeclarativeBase):
         OutcomeState: StateText(OutcomeState),
         NightState: StateText(NightState),
         StepState: StateText(StepState),
+        RunState: StateText(RunState),
+        RunCause: StateText(RunCause),
+        Catchup: StateText(Catchup),
+        Overlap: StateText(Overlap),
+        NotificationState: StateText(NotificationState),
+        Event: StateText(Event),
     }
 
 

@@ -46,6 +46,12 @@ class Job(Base):
             sqlite_where=text(_HAS_NOT_ENDED),
             postgresql_where=text(_HAS_NOT_ENDED),
         ),
+        Index(
+            "ix_job_run_id",
+            "run_id",
+            sqlite_where=text("run_id IS NOT NULL"),
+            postgresql_where=text("run_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[Id]

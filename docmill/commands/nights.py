@@ -44,7 +44,9 @@ def check(file: File) -> None:
         for problem in error.problems:
             warn(f"{file}, line {problem.line}: {problem.words}")
         raise typer.Exit(2) from None
-    say(f"{found.definition.name}: {len(found.steps)} steps over the collection {found.definition.collection}")
+    say(
+        f"{found.definition.name}: {len(found.steps)} steps over the collection {found.definition.collection}"
+    )
     names = {step.number: step.name for step in found.steps}
     rows = [
         {
@@ -74,7 +76,8 @@ def schema() -> None:
 def plan(
     file: File,
     documents: Annotated[
-        str | None, typer.Option(metavar="STEP", help="List the documents of this step, each with its reason.")
+        str | None,
+        typer.Option(metavar="STEP", help="List the documents of this step, each with its reason."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -106,7 +109,10 @@ def run(
         bool, typer.Option("--latest", help="With --plan: if the plan is stale, plan again and run that.")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Show progress until the night has ended; Ctrl-C stops only the watching.")
+        bool,
+        typer.Option(
+            "--wait", help="Show progress until the night has ended; Ctrl-C stops only the watching."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -152,7 +158,10 @@ def run(
 @app.command()
 def show(
     night: Annotated[
-        str, typer.Argument(metavar="NIGHT", help="The night's number, or the name of a file's night for its last one.")
+        str,
+        typer.Argument(
+            metavar="NIGHT", help="The night's number, or the name of a file's night for its last one."
+        ),
     ],
     json: Json = False,
 ) -> None:
@@ -197,7 +206,9 @@ def list_(
         print_json(rows)
     else:
         columns = ("night", "name", "state", "plan", "began", "took", "note")
-        shown = [row | {"took": duration(row["seconds"]) if row["seconds"] is not None else None} for row in rows]
+        shown = [
+            row | {"took": duration(row["seconds"]) if row["seconds"] is not None else None} for row in rows
+        ]
         print_table(shown, columns, "no nights yet: docmill night run --help")
 
 
@@ -279,7 +290,9 @@ def _print_plan(store: Store, plan: Plan, file: Path) -> None:
     first = next((step.name for step in plan.steps if step.n_to_do), None)
     if first is not None:
         say(f'  docmill night plan {file} --documents "{first}"    lists them, each with its reason')
-        say(f"  docmill night run {file} --plan {plan.id}    does exactly this, or says what has changed since")
+        say(
+            f"  docmill night run {file} --plan {plan.id}    does exactly this, or says what has changed since"
+        )
 
 
 def _plan_row(step: StepPlan, reasons: list[Any], held: list[str]) -> dict[str, Any]:
@@ -288,7 +301,9 @@ def _plan_row(step: StepPlan, reasons: list[Any], held: list[str]) -> dict[str, 
         "step": step.name,
         "n_unchanged": f"{step.n_unchanged:,}",
         "n_to_do": f"{step.n_to_do:,}",
-        "time": duration(step.seconds) if step.seconds is not None else ("not measured yet" if step.n_to_do else None),
+        "time": duration(step.seconds)
+        if step.seconds is not None
+        else ("not measured yet" if step.n_to_do else None),
         "note": step.note,
     }
     row |= {f"n_{reason}".replace(" ", "_"): f"{counts.get(reason, 0):,}" for reason in reasons}
@@ -487,5 +502,3 @@ def _local(moment: Any, time_zone: str) -> str:
 
 def _now_local(moment: Any) -> str:
     return str(moment.astimezone().strftime("%d %b %H:%M"))
-
-

@@ -1,4 +1,4 @@
-"""docmill schedule add, list, remove, run."""
+"""docmill schedule add, edit, list, show, history, run, enable, disable, remove."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from docmill.commands import schedule_options as options
+from docmill.commands import schedule_rows
 from docmill.commands.options import Json, parse
-from docmill.commands.output import print_json, say
+from docmill.commands.output import print_json, say, shown
 from docmill.commands.shell import Commands
 from docmill.commands.tables import print_table
 
@@ -19,49 +21,139 @@ app = Commands(help="Submit jobs at set times.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The schedule's name.")]
 
 
+Cron = typer.Option(
+    metavar="CRON",
+    help="Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly.",
+)
+Job = typer.Option(
+    metavar="JOB",
+    help="The arguments of submit, or `train` and those of train. If repeated, the jobs run one by one.",
+)
+Zone = typer.Option(metavar="ZONE", help="The time zone of --cron and --deadline.")
+
+
 @app.command()
 def add(
     name: Name,
-    cron: Annotated[
-        str,
-        typer.Option(
-            metavar="CRON",
-            help="Minute, hour, day of month, month, day of week; or @hourly, @daily, @weekly, @monthly, @yearly.",
-        ),
-    ],
-    job: Annotated[
-        list[str],
-        typer.Option(
-            metavar="JOB",
-            help="The arguments of submit, or `train` and those of train. If repeated, the jobs run one by one.",
-        ),
-    ],
-    tz: Annotated[str, typer.Option(metavar="ZONE", help="The time zone of --cron.")] = "UTC",
+    cron: Annotated[str, Cron],
+    job: Annotated[list[str], Job],
+    tz: Annotated[str, Zone] = "UTC",
+    catchup: options.Catchup = None,
+    catchup_within: options.CatchupWithin = None,
+    overlap: options.Overlap = None,
+    deadline: options.Deadline = None,
+    pause_on_failure: options.PauseOnFailure = None,
+    max_errors: options.MaxErrors = None,
+    notify: options.Notify = None,
+    to: options.To = None,
 ) -> None:
     """Add a schedule.
 
     Example: docmill schedule add nightly --cron "0 2 * * *" --tz Asia/Seoul --job "summarize --collection inbox --new"
     """
-    from datetime import UTC, datetime
-
-    from db import schedules
+    from db import notifications, schedules
+    from db.sql import clock
     from scheduler import cron as cron_times
     from scheduler.store import store
 
+    _check_name(name)
     requests = [parse_job(text) for text in job]
     cron_times.check(cron, tz)
-    next_at = cron_times.next_after(cron, tz, datetime.now(UTC))
+    policies = options.policies(
+        schedules.DEFAULT,
+        catchup=catchup,
+        catchup_within=catchup_within,
+        overlap=overlap,
+        deadline=deadline,
+        pause_on_failure=pause_on_failure,
+        max_errors=max_errors,
+    )
+    rules = options.rules(notify, to)
     with store().write() as session:
         _check(session, requests)
-        schedules.add(session, name, cron, tz, [request.as_json() for request in requests], next_at)
+        next_at = cron_times.next_after(cron, tz, clock(session))
+        as_json = [request.as_json() for request in requests]
+        schedules.add(session, name, cron, tz, as_json, next_at, policies)
+        notifications.configure(session, schedules.owner(name), rules)
     say(
-        f"schedule {name}: next at {_local(next_at, tz)} ({tz}); a running `docmill scheduler` or `up` fires it"
+        f"schedule {name}: next at {schedule_rows.local(next_at, tz)} ({tz}); a running `docmill scheduler` or `up` "
+        "fires it"
     )
+
+
+@app.command()
+def edit(
+    name: Name,
+    cron: Annotated[str | None, Cron] = None,
+    job: Annotated[list[str] | None, Job] = None,
+    tz: Annotated[str | None, Zone] = None,
+    catchup: options.Catchup = None,
+    catchup_within: options.CatchupWithin = None,
+    overlap: options.Overlap = None,
+    deadline: options.Deadline = None,
+    pause_on_failure: options.PauseOnFailure = None,
+    max_errors: options.MaxErrors = None,
+    notify: options.Notify = None,
+    to: options.To = None,
+) -> None:
+    """Change a schedule; what is not given stays.
+
+    The changes hold from its next time on: a run that has begun or waits is not changed. --job replaces all jobs, and
+    --to all destinations; `--to none` tells nobody.
+
+    Example: docmill schedule edit nightly --cron "30 1 * * *" --overlap queue --deadline 07:00
+    """
+    from db import notifications, schedules
+    from db.sql import clock
+    from scheduler import cron as cron_times
+    from scheduler.store import store
+
+    requests = [parse_job(text) for text in job or []]
+    given = (
+        cron,
+        job,
+        tz,
+        catchup,
+        catchup_within,
+        overlap,
+        deadline,
+        pause_on_failure,
+        max_errors,
+        notify,
+        to,
+    )
+    if not any(value is not None and value != [] for value in given):
+        raise ValueError("nothing to change: give an option, such as --cron; `docmill schedule edit --help`")
+    with store().write() as session:
+        row = schedules.lock(session, schedules.by_name(session, name).id)
+        policies = options.policies(
+            schedules.policies_of(row),
+            catchup=catchup,
+            catchup_within=catchup_within,
+            overlap=overlap,
+            deadline=deadline,
+            pause_on_failure=pause_on_failure,
+            max_errors=max_errors,
+        )
+        owner = schedules.owner(name)
+        rules = _edited_rules(notifications.rules_of(session, owner), notify, to)
+        if requests:
+            _check(session, requests)
+            row.requests = [request.as_json() for request in requests]
+        if cron is not None or tz is not None:
+            row.cron, row.time_zone = cron or row.cron, tz or row.time_zone
+            cron_times.check(row.cron, row.time_zone)
+            row.next_at = cron_times.next_after(row.cron, row.time_zone, clock(session))
+        schedules.set_policies(row, policies)
+        notifications.configure(session, owner, rules)
+        next_at, zone, paused = row.next_at, row.time_zone, row.paused_at is not None
+    when = "it is paused" if paused else f"next at {schedule_rows.local(next_at, zone)} ({zone})"
+    say(f"schedule {name} is changed: {when}")
 
 
 @app.command(name="list")
 def list_(json: Json = False) -> None:
-    """List the schedules, when they fire next and when they fired last.
+    """List the schedules: what each does, when it fires next, and what became of its last run.
 
     Each job is shown as `--job` accepts it, with its model, parameters and priority.
 
@@ -72,12 +164,106 @@ def list_(json: Json = False) -> None:
 
     with store().read() as session:
         last = schedules.last_runs(session)
-        rows = [_row(schedule, last.get(schedule.id)) for schedule in schedules.active(session)]
+        rows = [
+            schedule_rows.row(schedule, last.get(schedule.id), as_words)
+            for schedule in schedules.active(session)
+        ]
     if json:
         print_json([row | row.pop("exact") for row in rows])
     else:
-        columns = ("name", "cron", "time_zone", "next", "last", "fault", "jobs")
-        print_table(rows, columns, "no schedules yet: docmill schedule add --help")
+        columns = ("name", "cron", "time_zone", "next", "last", "state", "ended", "fault", "jobs")
+        spare = ("ended", "time_zone", "cron")
+        print_table(rows, columns, "no schedules yet: docmill schedule add --help", spare=spare)
+
+
+@app.command()
+def show(name: Name, json: Json = False) -> None:
+    """Show one schedule, with its policies, its destinations and its last runs.
+
+    Example: docmill schedule show nightly
+    """
+    from db import notifications, runs, schedules
+    from scheduler.store import store
+
+    with store().read() as session:
+        row = schedules.by_name(session, name)
+        rules = notifications.rules_of(session, schedules.owner(name))
+        last = runs.history(session, row.id, 5)
+        history = [schedule_rows.run(session, run, row.time_zone) for run in last]
+        whole = schedule_rows.row(row, last[0] if last else None, as_words)
+        lines = schedule_rows.in_full(row, whole, rules)
+    if json:
+        print_json(whole | whole.pop("exact") | schedule_rows.exact(row, rules) | {"runs": _exact(history)})
+        return
+    say(shown("\n".join(lines)))
+    if history:
+        say("")
+        print_table(history, schedule_rows.RUN_COLUMNS, "", spare=schedule_rows.SPARE_RUN_COLUMNS)
+
+
+@app.command()
+def history(
+    name: Name,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="At most N runs.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the runs of a schedule, the newest first.
+
+    Times that were skipped or missed are listed too, with the reason.
+
+    Example: docmill schedule history nightly
+    """
+    from db import runs, schedules
+    from scheduler.store import store
+
+    with store().read() as session:
+        row = schedules.by_name(session, name)
+        rows = [
+            schedule_rows.run(session, run, row.time_zone) for run in runs.history(session, row.id, limit)
+        ]
+    if json:
+        print_json(_exact(rows))
+    else:
+        empty = f"schedule {name} has not fired yet"
+        print_table(rows, schedule_rows.RUN_COLUMNS, empty, spare=schedule_rows.SPARE_RUN_COLUMNS)
+
+
+@app.command()
+def enable(name: Name) -> None:
+    """Let a paused schedule fire again, from its next time on.
+
+    Times that passed meanwhile are not caught up: `docmill schedule run` does it now.
+
+    Example: docmill schedule enable nightly
+    """
+    from db import schedules
+    from db.sql import clock
+    from scheduler import cron as cron_times
+    from scheduler.store import store
+
+    with store().write() as session:
+        row = schedules.by_name(session, name)
+        next_at = cron_times.next_after(row.cron, row.time_zone, clock(session))
+        was_paused = schedules.resume(session, name, next_at)
+        shown_at, zone = row.next_at, row.time_zone
+    already = "" if was_paused else "was not paused; "
+    say(f"schedule {name}: {already}next at {schedule_rows.local(shown_at, zone)} ({zone})")
+
+
+@app.command()
+def disable(name: Name) -> None:
+    """Pause a schedule: it does not fire until it is enabled.
+
+    Its jobs go on; runs that wait for their turn are skipped.
+
+    Example: docmill schedule disable nightly
+    """
+    from db import schedules
+    from scheduler.store import store
+
+    with store().write() as session:
+        schedules.pause(session, name, "disabled by hand")
+    say(f"schedule {name} is paused: docmill schedule enable {name}")
 
 
 @app.command()
@@ -102,10 +288,10 @@ def run(name: Name, json: Json = False) -> None:
 
     Example: docmill schedule run nightly
     """
-    from scheduler import cron as cron_times
+    from scheduler import firing
     from scheduler.store import store
 
-    submitted = cron_times.run_now(store(), name)
+    submitted = firing.run_now(store(), name)
     numbers = [job.job_id for job in submitted]
     if json:
         print_json({"schedule": name, "jobs": numbers})
@@ -160,6 +346,10 @@ def as_words(request: dict[str, Any]) -> str:
     """A request as `--job` accepts it; `parse_job` reads it back."""
     import shlex
 
+    if request.get("do") == "night":
+        return shlex.join(["night", request["path"]])
+    if "do" in request:
+        return shlex.join(str(value) for value in request.values())
     kind = request["kind"]
     words = ["train", kind.removeprefix("train-")] if kind.startswith("train-") else [kind]
     words += ["--collection", request["collection"]]
@@ -181,25 +371,19 @@ def _check(session: Any, requests: list[JobRequest]) -> None:
         documents.collection_id(session, request.collection)
 
 
-def _row(schedule: Any, last: Any) -> dict[str, Any]:
-    return {
-        "name": schedule.name,
-        "cron": schedule.cron,
-        "time_zone": schedule.time_zone,
-        "next": _local(schedule.next_at, schedule.time_zone),
-        "last": _local(last.due_at, schedule.time_zone) if last else None,
-        "fault": last.fault if last else None,
-        "jobs": "\n".join(as_words(request) for request in schedule.requests),
-        # The JSON output has these instead of the local times and the short words.
-        "exact": {
-            "next": schedule.next_at,
-            "last": last.due_at if last else None,
-            "jobs": schedule.requests,
-        },
-    }
+def _check_name(name: str) -> None:
+    """Refuse a name that no line of a table and no mail header can hold."""
+    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > 100:
+        raise ValueError(f"{name!r} is no name for a schedule: use letters, digits, - and _")
 
 
-def _local(moment: Any, time_zone: str) -> str:
-    from zoneinfo import ZoneInfo
+def _edited_rules(before: list[Any], notify: str | None, to: list[str] | None) -> list[Any]:
+    """The rules after an edit: --notify alone changes the events of the destinations that are there."""
+    if to:
+        return options.rules(notify, to)
+    return options.rules(notify, [rule.destination for rule in before]) if notify is not None else before
 
-    return str(moment.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M"))
+
+def _exact(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs with whole times, for programs."""
+    return [row | row.pop("exact") for row in rows]

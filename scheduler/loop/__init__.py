@@ -1,9 +1,10 @@
-"""The scheduler's loop: four steps, each in its own thread.
+"""The scheduler's loop: five steps, each in its own thread.
 
     feeding    tell Redis about ready chunks
     reaping    requeue chunks whose lease has run out
     moving     move jobs on: start, open the next stage, close after a stop, finish
-    cron       (scheduler.cron) submit the jobs of schedules that are due
+    schedules  (scheduler.firing) fire the schedules that are due; start and end their runs, and find late ones
+    notifications  (scheduler.notifying) deliver what people are told
 
 Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler
 is missed when it dies. Each step touches few rows at a time, so that neither a huge job nor a Redis that hangs holds up

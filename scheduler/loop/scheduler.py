@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error
-from scheduler import cron
+from scheduler import firing
 from scheduler.broker import Broker
 from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
 from scheduler.loop.reaping import Reaper
 from scheduler.loop.turns import Turns
 from scheduler.nights.advancing import NightMover
+from scheduler.notifying import delivering
 from workers.processes.liveness import SignOfLife
 from workers.settings import Settings
 
@@ -64,7 +65,12 @@ class Scheduler:
         """Run each step in its own thread until told to stop. A fault of Redis or the store is logged once, and the
         steps go on when it is over."""
         seconds = min(1.0, self.settings.tick_seconds)
-        pauses = {"reap": seconds, "schedules": seconds, "nights": NIGHT_SECONDS}
+        pauses = {
+            "reap": seconds,
+            "schedules": seconds,
+            "notifications": seconds,
+            "nights": min(NIGHT_SECONDS, seconds),
+        }
         threads = [
             threading.Thread(
                 target=self._repeat, args=(name, step, pauses.get(name, FEED_SECONDS)), name=name, daemon=True
@@ -86,8 +92,12 @@ class Scheduler:
         return any(busy)
 
     def fire(self) -> bool:
-        """Submit the jobs of schedules that are due; whether there were any."""
-        return cron.fire_due(self.store, self.stopping)
+        """Fire schedules that are due, and start and end their runs; whether there were any."""
+        return firing.turn(self.store, self.stopping)
+
+    def deliver(self) -> bool:
+        """Deliver notifications that are due; whether there were any."""
+        return delivering.deliver_some(self.store, self.stopping)
 
     def _steps(self) -> tuple[tuple[str, Callable[[], bool]], ...]:
         return (
@@ -95,6 +105,7 @@ class Scheduler:
             ("jobs", self.mover.move_jobs),
             ("schedules", self.fire),
             ("nights", self.nights.move),
+            ("notifications", self.deliver),
             ("redis", self.feeder.feed),
         )
 

@@ -84,7 +84,12 @@ class NightMover:
     def _advance(self, night_id: int) -> None:
         with self._store.read() as session:
             night = running.by_id(session, night_id)
+            is_replaced = running.is_replaced(session, night)
             session.expunge(night)
+        if is_replaced:
+            with self._store.write() as session, suppress(ConflictError):
+                cancel(session, night.id, "a later night replaces it")
+            return
         file = self._file(night)
         if night.state == NightState.PLANNING:
             self._plan(night, file)
@@ -304,7 +309,7 @@ class NightMover:
         return beat
 
 
-def cancel(session: Session, night_id: int) -> None:
+def cancel(session: Session, night_id: int, why: str = "it was cancelled") -> None:
     """End a night: its jobs are cancelled, and its other steps do not start. ConflictError if it has ended."""
     for row in running.steps_of(session, night_id):
         if row.job_id is not None and row.state == StepState.RUNNING:
@@ -312,7 +317,7 @@ def cancel(session: Session, night_id: int) -> None:
                 jobs.stop(session, row.job_id, ErrorCode.CANCELLED, f"night {night_id} was cancelled")
         if row.state not in STEP_ENDED:
             running.end_step(session, night_id, row.step, row.state, StepState.CANCELLED, None)
-    if not running.end(session, night_id, NightState.CANCELLED, "it was cancelled"):
+    if not running.end(session, night_id, NightState.CANCELLED, why):
         night = running.by_id(session, night_id)
         raise ConflictError(f"night {night_id} has ended already ({night.state})")
 

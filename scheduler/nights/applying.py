@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db import selection
+from db import runs, schedules, selection
 from db.errors import ConflictError
 from db.nights import plans, running
 from db.nights.plans import Plan
 from db.nights.running import NewStep
 from db.sql import clock
+from db.states import RunCause
 from db.store import Store
-from db.tables import Collection
+from db.tables import Collection, Schedule
+from scheduler import cron
 from scheduler.nights import coming, planning, reading
 from scheduler.nights.coming import Coming
 from scheduler.nights.reading import NightFile
@@ -67,7 +68,7 @@ def run_latest(store: Store, night: NightFile) -> tuple[int, Plan]:
         return begin(session, night, made), made
 
 
-def run_later(session: Session, night: NightFile, run_id: int | None = None) -> int:
+def run_later(session: Session, night: NightFile, run_id: int) -> int:
     """Begin a night that a scheduler plans: what a schedule does."""
     return running.begin(
         session,
@@ -75,21 +76,38 @@ def run_later(session: Session, night: NightFile, run_id: int | None = None) -> 
         file=night.text,
         folder=str(night.folder),
         run_id=run_id,
-        finish_by=ends_at(session, night),
+        finish_by=ends_at(night, runs.by_id(session, run_id).due_at),
     )
 
 
 def begin(session: Session, night: NightFile, plan: Plan) -> int:
-    """A night with a stored plan."""
+    """A night with a stored plan, by hand."""
+    moment = clock(session)
+    run_id = _run_by_hand(session, night, moment)
     return running.begin(
         session,
         name=night.definition.name,
         file=night.text,
         folder=str(night.folder),
         plan_id=plan.id,
-        finish_by=ends_at(session, night),
+        run_id=run_id,
+        finish_by=ends_at(night, moment),
         steps=new_steps(night),
     )
+
+
+def _run_by_hand(session: Session, night: NightFile, moment: datetime) -> int:
+    """A night is a run of the schedule of its name. Where there is none, one is made that never fires."""
+    name = night.definition.name
+    schedule_id = session.scalar(select(Schedule.id).where(Schedule.name == name))
+    if schedule_id is None:
+        schedule_id = schedules.add(session, name, "@yearly", "UTC", [], moment)
+        schedules.remove(session, name)
+    schedules.lock(session, schedule_id)
+    run_id = runs.add(session, schedule_id, moment, cause=RunCause.HAND)
+    runs.start(session, run_id)
+    runs.expect_more(session, run_id)
+    return run_id
 
 
 def new_steps(night: NightFile) -> list[NewStep]:
@@ -97,26 +115,12 @@ def new_steps(night: NightFile) -> list[NewStep]:
     return [NewStep(step.number, step.name, step.action) for step in night.steps]
 
 
-def ends_at(session: Session, night: NightFile) -> datetime | None:
-    """When a night that begins now has to stop: the next `finish_by` in the schedule's time zone."""
+def ends_at(night: NightFile, due_at: datetime) -> datetime | None:
+    """When a night that is due at this moment has to stop: the next `finish_by` in the schedule's time zone."""
     told = night.definition.schedule
     if told is None or told.finish_by is None:
         return None
-    return next_time(told.finish_by, told.time_zone, clock(session))
-
-
-def next_time(time_of_day: str, time_zone: str, moment: datetime) -> datetime:
-    """The first moment after `moment` at which the clocks of a zone show a time. A time that is skipped when the
-    clocks change is the moment of the change."""
-    zone = ZoneInfo(time_zone)
-    hour, minute = map(int, time_of_day.split(":"))
-    local = moment.astimezone(zone)
-    for days in range(3):
-        day = (local + timedelta(days=days)).date()
-        found = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-        if found.timestamp() > moment.timestamp():
-            return datetime.fromtimestamp(found.timestamp(), moment.tzinfo)
-    raise AssertionError("a day has every time of day")
+    return cron.local_time_after(told.finish_by, told.time_zone, due_at)
 
 
 def _lock(session: Session, night: NightFile) -> None:

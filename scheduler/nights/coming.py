@@ -222,9 +222,7 @@ def _removed(
             f"{n_removed:,} documents are in no source any more, and are kept: some records cannot be read"
         )
     elif n_removed * 2 > n_stored:
-        found.note = (
-            f"{n_removed:,} of {n_stored:,} documents are in no source any more, more than half, so they are kept"
-        )
+        found.note = f"{n_removed:,} of {n_stored:,} documents are in no source any more, more than half, so they are kept"
     if found.note:
         found.files.removed, found.documents.removed = [], []
 

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d")
 
 #: Names that are also steps, or words of the commands.
 Name = Annotated[str, Field(min_length=1, max_length=100)]
@@ -67,9 +66,9 @@ class ScheduleTable(_Table):
     @field_validator("finish_by", "deadline")
     @classmethod
     def _is_a_time(cls, value: str | None) -> str | None:
-        if value is not None and not _TIME.fullmatch(value):
-            raise ValueError(f'{value!r} is no time of day: write "07:00"')
-        return value
+        from scheduler import cron
+
+        return cron.check_local_time(value) if value is not None else None
 
     @model_validator(mode="after")
     def _has_a_cron(self) -> ScheduleTable:
@@ -201,13 +200,34 @@ class ReportTable(_Table):
 
 
 class NotifyTable(_Table):
-    """Who is told of what."""
+    """Who is told of what. Secrets are in environment variables of the scheduler, never in the file."""
 
-    on: Annotated[tuple[Text, ...], Field(min_length=1, examples=[["late", "failed", "recovered"]])]
-    smtp: Text | None = None
-    webhook: Text | None = None
-    command: Text | None = None
+    on: Annotated[
+        tuple[Text, ...],
+        Field(
+            min_length=1, description="late, failed, recovered, model refused, errors", examples=[["late"]]
+        ),
+    ]
+    smtp: Annotated[Text | None, Field(description="env:NAME of a variable with the server's URL")] = None
+    webhook: Annotated[Text | None, Field(description="env:NAME of a variable with the URL")] = None
+    command: Annotated[Text | None, Field(description="env:NAME of a variable with the command")] = None
     to: Annotated[tuple[Text, ...], Field(description="addresses, for smtp")] = ()
+
+    @property
+    def destination(self) -> str:
+        """As `docmill schedule add --to` accepts it."""
+        channel = next(name for name in ("smtp", "webhook", "command") if getattr(self, name) is not None)
+        return ":".join([channel, getattr(self, channel), *([",".join(self.to)] if self.to else [])])
+
+    @model_validator(mode="after")
+    def _is_a_rule(self) -> NotifyTable:
+        from scheduler.notifying import destinations
+
+        if [self.smtp, self.webhook, self.command].count(None) != 2:
+            raise ValueError("write one of smtp, webhook and command")
+        destinations.parse(self.destination)
+        destinations.events(",".join(self.on))
+        return self
 
 
 class Definition(_Table):

@@ -21,7 +21,7 @@ def test_a_schedule_from_add_to_remove(shell_on_both: Shell) -> None:
     first, second = shell("schedule", "run", "nightly", "--json").json["jobs"]
     assert shell("status", second, "--json").json["after_job_id"] == first
     assert "Asia/Seoul" in shell("schedule", "list").out
-    assert "remove nightly` first" in shell(*NIGHTLY, *jobs, status=1).err
+    assert "schedule edit nightly` changes it" in shell(*NIGHTLY, *jobs, status=1).err
     shell("schedule", "remove", "nightly")
     assert (
         "there is no schedule 'nightly' (there are: none)"

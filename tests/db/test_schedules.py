@@ -10,9 +10,9 @@ import pytest
 
 from db import schedules
 from db.errors import ConflictError, NotFoundError
-from db.schedules import Due
 from db.store import Store
 from scheduler import cron as nightly
+from scheduler import firing
 from scheduler.requests import JobRequest
 from tests.db.builders import add_documents, finish, held, job_of, sql, the_chunk, write_ok
 
@@ -100,14 +100,14 @@ def test_the_words_of_cron_are_times(word: str, fields: str) -> None:
     nightly.check(word, "Asia/Seoul")
     start = _utc(2026, 3, 7)
     assert _due_times(word, "Asia/Seoul", start, 3) == _due_times(fields, "Asia/Seoul", start, 3)
-    due = Due(1, "s", word, "Asia/Seoul", _utc(2025, 1, 1))
-    assert nightly.latest_due(due, _utc(2026, 3, 7)) <= _utc(2026, 3, 7)
+    found = nightly.due_times(word, "Asia/Seoul", _utc(2025, 1, 1), _utc(2026, 3, 7), 100)
+    assert found[-1] <= _utc(2026, 3, 7)
 
 
 def test_a_schedule_with_seconds_of_an_older_version_fires_once_a_minute_at_most(store: Store) -> None:
     _schedule(store, cron="* * * * * *", due_in_seconds=-1)
-    assert nightly.fire_due(store)
-    assert not nightly.fire_due(store)
+    assert firing.fire_due(store)
+    assert not firing.fire_due(store)
     ((next_at,),) = [(row.next_at,) for row in _schedules(store)]
     assert next_at.second == 0
 
@@ -117,8 +117,8 @@ def test_a_schedule_with_seconds_of_an_older_version_fires_once_a_minute_at_most
 
 def test_a_due_schedule_submits_its_job_once_and_moves_on(store: Store) -> None:
     _schedule(store, due_in_seconds=-1)
-    assert nightly.fire_due(store)
-    assert not nightly.fire_due(store)
+    assert firing.fire_due(store)
+    assert not firing.fire_due(store)
     assert sql(store, "SELECT kind, state FROM job") == [("oracle", "running")]
     ((after,),) = sql(store, "SELECT count(*) FROM schedule WHERE next_at > created_at")
     assert after == 1
@@ -126,14 +126,14 @@ def test_a_due_schedule_submits_its_job_once_and_moves_on(store: Store) -> None:
 
 def test_a_schedule_that_is_not_due_does_nothing(store: Store) -> None:
     _schedule(store, due_in_seconds=3600)
-    assert not nightly.fire_due(store)
+    assert not firing.fire_due(store)
     assert sql(store, "SELECT * FROM run") == []
 
 
 def test_times_missed_while_nobody_was_there_are_one_firing(store: Store) -> None:
     _schedule(store, cron="*/5 * * * *", due_in_seconds=-86_400)
-    nightly.fire_due(store)
-    nightly.fire_due(store)
+    firing.fire_due(store)
+    firing.fire_due(store)
     ((due_at, fired_at),) = _runs(store)
     assert timedelta(0) <= fired_at - due_at < timedelta(minutes=5, seconds=1)
     assert due_at.minute % 5 == 0
@@ -143,9 +143,9 @@ def test_times_missed_while_nobody_was_there_are_one_firing(store: Store) -> Non
     ("second", "minute"), [(timedelta(0), 35), (timedelta(microseconds=-1), 30), (timedelta(seconds=59), 35)]
 )
 def test_a_missed_time_is_never_one_that_is_still_to_come(second: timedelta, minute: int) -> None:
-    due = Due(1, "s", "*/5 * * * *", "UTC", _utc(2026, 3, 7, 9))
     moment = _utc(2026, 3, 7, 10, 35) + second
-    assert nightly.latest_due(due, moment) == _utc(2026, 3, 7, 10, minute)
+    found = nightly.due_times("*/5 * * * *", "UTC", _utc(2026, 3, 7, 9), moment, 3)
+    assert found[-1] == _utc(2026, 3, 7, 10, minute)
 
 
 def test_many_schedulers_fire_once(store: Store) -> None:
@@ -157,7 +157,7 @@ def test_many_schedulers_fire_once(store: Store) -> None:
     def one() -> None:
         barrier.wait()
         try:
-            nightly.fire_due(store)
+            firing.fire_due(store)
         except Exception as error:
             faults.append(error)
 
@@ -176,14 +176,14 @@ def test_a_scheduler_that_dies_while_firing_leaves_the_firing_to_others(store: S
     with store.read() as session:
         (due,) = schedules.due(session)
         # Everything up to the commit, and then nothing: a read session rolls back.
-        assert schedules.take(session, due, due.next_at, due.next_at + timedelta(days=1)) is not None
-    assert nightly.fire_due(store)
+        assert schedules.take(session, due, due.next_at + timedelta(days=1))
+    assert firing.fire_due(store)
     assert sql(store, "SELECT count(*) FROM run") == [(1,)]
 
 
 def test_the_jobs_of_a_firing_run_one_after_the_other(store: Store) -> None:
     _schedule(store, due_in_seconds=-1, kinds=["oracle", "nothing"])
-    nightly.fire_due(store)
+    firing.fire_due(store)
     rows = sql(store, "SELECT id, kind, state, after_job_id, run_id FROM job ORDER BY id")
     (first, *_), (_, kind, state, after, run_id) = rows
     assert (kind, state, after) == ("nothing", "waiting", first)
@@ -192,41 +192,41 @@ def test_the_jobs_of_a_firing_run_one_after_the_other(store: Store) -> None:
 
 def test_a_firing_with_nothing_new_makes_no_job_and_is_no_fault(store: Store) -> None:
     _schedule(store, due_in_seconds=-1, only_new=True, kinds=["oracle", "nothing"])
-    nightly.run_now(store, "nightly")
-    assert nightly.fire_due(store)
-    assert nightly.run_now(store, "nightly") == []
+    firing.run_now(store, "nightly")
+    assert firing.fire_due(store)
+    assert firing.run_now(store, "nightly") == []
     assert sql(store, "SELECT count(*), count(fault) FROM run") == [(3, 0)]
     assert sql(store, "SELECT kind FROM job ORDER BY id") == [("oracle",), ("nothing",)]
 
 
 def test_a_job_of_a_firing_waits_for_the_last_one_that_was_made(store: Store) -> None:
     _schedule(store, due_in_seconds=3600, only_new=True, kinds=["oracle"])
-    nightly.run_now(store, "nightly")
+    firing.run_now(store, "nightly")
     with store.write() as session:
         schedules.remove(session, "nightly")
     _schedule(store, due_in_seconds=3600, only_new=True, kinds=["nothing", "oracle"])
-    (made,) = nightly.run_now(store, "nightly")
+    (made,) = firing.run_now(store, "nightly")
     assert job_of(store, made.job_id).kind == "nothing"
     with store.write() as session:
         schedules.remove(session, "nightly")
     _schedule(store, due_in_seconds=3600, kinds=["oracle", "nothing"])
-    first, second = nightly.run_now(store, "nightly")
+    first, second = firing.run_now(store, "nightly")
     assert job_of(store, second.job_id).after_job_id == first.job_id
 
 
 def test_a_firing_that_cannot_submit_is_kept_with_its_reason(store: Store) -> None:
     _schedule(store, due_in_seconds=-1, collection="gone")
-    nightly.fire_due(store)
+    firing.fire_due(store)
     ((fault,),) = sql(store, "SELECT fault FROM run")
     assert "gone" in fault
     assert sql(store, "SELECT * FROM job") == []
-    assert not nightly.fire_due(store)
+    assert not firing.fire_due(store)
 
 
 def test_one_schedule_that_cannot_submit_does_not_keep_the_others_back(store: Store) -> None:
     _schedule(store, "a", due_in_seconds=-1, collection="gone")
     _schedule(store, "b", due_in_seconds=-1)
-    nightly.fire_due(store)
+    firing.fire_due(store)
     assert sql(store, "SELECT count(*) FROM job") == [(1,)]
 
 
@@ -236,17 +236,17 @@ def test_a_removed_schedule_fires_no_more_and_its_name_is_free_again(store: Stor
         schedules.add(session, "nightly", "0 2 * * *", "UTC", [], _utc(2026, 1, 1))
     with store.write() as session:
         schedules.remove(session, "nightly")
-    assert not nightly.fire_due(store)
+    assert not firing.fire_due(store)
     with store.read() as session, pytest.raises(NotFoundError):
         schedules.by_name(session, "nightly")
     _schedule(store, due_in_seconds=-1)
-    assert nightly.fire_due(store)
+    assert firing.fire_due(store)
 
 
 def test_running_by_hand_is_a_run_of_its_own_and_moves_no_time(store: Store) -> None:
     _schedule(store, due_in_seconds=3600)
     before = sql(store, "SELECT next_at FROM schedule")
-    (submitted,) = nightly.run_now(store, "nightly")
+    (submitted,) = firing.run_now(store, "nightly")
     assert sql(store, "SELECT next_at FROM schedule") == before
     write_ok(store, held(store, the_chunk(store, submitted.job_id).id))
     assert finish(store, submitted.job_id)
