@@ -207,30 +207,49 @@ def _removed(
     compare_files: _Comparison,
     found: Coming,
 ) -> None:
-    """What the store has and no source has. Nothing is removed if something could not be read, or if it would be more
-    than half: then it is rather the source that is missing."""
+    """What the store has and no source has. A document is kept if it may be in what cannot be read; and all are kept if
+    more than half would be removed: then it is rather the source that is missing."""
     if target is None:
         return
+    unread = _Unread.of(found.bad)
     with store.read() as session:
         from_files = files.made_of(session, of_files, compare_files.keys) if of_files is not None else set()
-        found.files.removed = list(_missing(session, of_files, compare_files.keys))
-        found.documents.removed = list(_missing(session, target, compare.keys | from_files))
+        found.files.removed = list(_missing(session, of_files, compare_files.keys, unread))
+        found.documents.removed = list(_missing(session, target, compare.keys | from_files, unread))
         n_stored = documents.count(session, target)
     n_removed = len(found.documents.removed)
-    if found.bad and n_removed:
-        found.note = (
-            f"{n_removed:,} documents are in no source any more, and are kept: some records cannot be read"
-        )
-    elif n_removed * 2 > n_stored:
+    if n_removed * 2 > n_stored:
         found.note = f"{n_removed:,} of {n_stored:,} documents are in no source any more, more than half, so they are kept"
-    if found.note:
         found.files.removed, found.documents.removed = [], []
 
 
-def _missing(session: Session, collection: int | None, keys: set[str]) -> Iterator[tuple[str, int]]:
+@dataclass(frozen=True)
+class _Unread:
+    """What a source has, though it cannot be read now."""
+
+    keys: frozenset[str]
+    #: Files, and folders, whose content is not known.
+    places: tuple[str, ...]
+
+    @classmethod
+    def of(cls, bad: Sequence[BadRecord]) -> _Unread:
+        return cls(
+            frozenset(one.key for one in bad if one.key),
+            tuple({one.source: None for one in bad if not one.key}),
+        )
+
+    def may_have(self, key: str, source: str) -> bool:
+        return key in self.keys or any(source.startswith(place) for place in self.places)
+
+
+def _missing(
+    session: Session, collection: int | None, keys: set[str], unread: _Unread
+) -> Iterator[tuple[str, int]]:
     if collection is None:
         return
-    query = select(Document.key, Document.id).where(Document.collection_id == collection, Document.is_latest)
-    for key, id_ in session.execute(query.execution_options(yield_per=10_000)):
-        if key not in keys:
+    query = select(Document.key, Document.id, Document.source).where(
+        Document.collection_id == collection, Document.is_latest
+    )
+    for key, id_, source in session.execute(query.execution_options(yield_per=10_000)):
+        if key not in keys and not unread.may_have(key, source):
             yield key, id_

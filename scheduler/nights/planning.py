@@ -144,15 +144,15 @@ class _Planner:
         return replace(base, chars=before.chars, parts=before.parts, note=f"over what {judged.name} does")
 
     def _documents(self, base: StepPlan, step: Step, kind: Kind) -> StepPlan:
+        resolved: Resolved | None = None
+        note: str | None = None
         try:
             resolved = resolve(self._session, step, will_train=self._trained)
         except _NotYetError as error:
-            # Nothing of the collection is stored yet, or an earlier step makes the model.
-            resolved, note = None, str(error)
+            # An earlier step stores the first documents, or makes the model.
+            note = error.note if self._coming_parts(step, kind) else str(error)
         except (StoreError, ValueError) as error:
             return replace(base, note=f"cannot run: {error}")
-        else:
-            note = None
         groups = self._groups(step, kind, resolved)
         parts = [Part(g.verdict, g.last_job_id, g.document_ids) for g in groups if g.document_ids]
         parts += self._coming_parts(step, kind)
@@ -202,16 +202,17 @@ class _Planner:
             return None
         return self._coming.files if kind.over_files else self._coming.documents
 
-    def _coming_parts(self, step: Step, kind: Kind) -> Iterable[Part]:
+    def _coming_parts(self, step: Step, kind: Kind) -> list[Part]:
         found = self._found(step, kind)
         if found is None:
-            return
-        if found.new:
-            yield Part(Verdict.NEW, coming=_pairs(found.new))
-        if found.changed:
-            yield Part(Verdict.CHANGED_TEXT, coming=_pairs(found.changed))
-        if not kind.over_files and self._to_extract:
-            yield Part(Verdict.FROM_FILE, coming=self._to_extract)
+            return []
+        from_files = [] if kind.over_files else self._to_extract
+        by_reason = (
+            (Verdict.NEW, _pairs(found.new)),
+            (Verdict.CHANGED_TEXT, _pairs(found.changed)),
+            (Verdict.FROM_FILE, from_files),
+        )
+        return [Part(reason, coming=pairs) for reason, pairs in by_reason if pairs]
 
     def _coming_chars(self, step: Step, kind: Kind) -> int:
         found = self._found(step, kind)
@@ -269,8 +270,15 @@ class _Planner:
 # --- what others ask, too ----------------------------------------------------------------------------------------
 
 
+_MODEL_FIRST = "its model is made first"
+
+
 class _NotYetError(StoreError):
-    """What a step needs is made by an earlier step of the night."""
+    """What a step needs is made by an earlier step of the night. `note` is worth saying in any case."""
+
+    def __init__(self, words: str, note: str | None = None) -> None:
+        super().__init__(words)
+        self.note = note
 
 
 def resolve(session: Session, step: Step, *, will_train: Collection[str] = ()) -> Resolved:
@@ -283,7 +291,7 @@ def resolve(session: Session, step: Step, *, will_train: Collection[str] = ()) -
     except NotFoundError:
         name = step.model_name
         if (name in will_train) if name else will_train:
-            raise _NotYetError("its model is made first") from None
+            raise _NotYetError(_MODEL_FIRST, _MODEL_FIRST) from None
         raise
     return Resolved(new, work.compared(session, new.work, new.collection_id))
 
