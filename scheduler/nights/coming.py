@@ -223,6 +223,17 @@ def _removed(
         found.files.removed, found.documents.removed = [], []
 
 
+#: Reports of one record, beside which the rest of its file can be read.
+_OF_A_RECORD = frozenset(
+    "DUPLICATE_KEY EMPTY_TEXT MISSING_TEXT TEXT_TOO_LONG TEXT_TYPE EMPTY_LABEL LABEL_TOO_LONG LABEL_TYPE "
+    "TOO_MANY_LABELS".split()
+)
+#: Files that are no source of documents.
+_IGNORED = ("UNSUPPORTED_TYPE",)
+#: Where a pattern begins: what is before it is a folder.
+_PATTERN = re.compile(r"[*?\[{]")
+
+
 @dataclass(frozen=True)
 class _Unread:
     """What a source has, though it cannot be read now."""
@@ -233,9 +244,10 @@ class _Unread:
 
     @classmethod
     def of(cls, bad: Sequence[BadRecord]) -> _Unread:
+        places = (one for one in bad if one.code not in _IGNORED and not (one.key and one.code in _OF_A_RECORD))
         return cls(
             frozenset(one.key for one in bad if one.key),
-            tuple({one.source: None for one in bad if not one.key}),
+            tuple({_PATTERN.split(one.source)[0]: None for one in places}),
         )
 
     def may_have(self, key: str, source: str) -> bool:
