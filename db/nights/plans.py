@@ -275,8 +275,6 @@ def _moved_step(session: Session, old: StepPlan, new: StepPlan) -> Iterator[str]
         yield f"{old.name}: the model is another one now"
     elif dict(old.parameters) != dict(new.parameters):
         yield f"{old.name}: its parameters mean something else now"
-    elif old.note != new.note and not (old.n_to_do or new.n_to_do):
-        yield f"{old.name}: {new.note or 'there is something to do now'}"
     if same_documents(old, new):
         return
     before, now = _documents(session, old), _documents(session, new)

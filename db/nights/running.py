@@ -19,9 +19,6 @@ from db.sql import each_id, now, one_of
 from db.states import NIGHT_ENDED, STEP_ENDED, ErrorCode, NightState, OutcomeState, StepState
 from db.tables import Document, ExtractionText, Job, Night, NightPlanPart, NightStep, Outcome, Run
 
-#: A scheduler that works on a night says so at least this often.
-HOLD_SECONDS = 30.0
-
 
 @dataclass(frozen=True, slots=True)
 class NewStep:
@@ -134,7 +131,15 @@ def to_advance(session: Session, holder: str) -> list[int]:
     return list(session.scalars(query))
 
 
-def hold(session: Session, night_id: int, holder: str, seconds: float = HOLD_SECONDS) -> bool:
+def is_held(session: Session, night_id: int, holder: str, seconds: float) -> bool:
+    """Whether this scheduler has a night for so long still."""
+    query = select(Night.id).where(
+        Night.id == night_id, Night.holder == holder, Night.held_until > now(seconds)
+    )
+    return session.scalar(query) is not None
+
+
+def hold(session: Session, night_id: int, holder: str, seconds: float) -> bool:
     """Take a night, or keep it; False if another scheduler has it."""
     free = or_(Night.holder.is_(None), Night.holder == holder, Night.held_until < now())
     return changed(

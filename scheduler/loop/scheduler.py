@@ -42,7 +42,7 @@ class Scheduler:
         self.feeder = Feeder(self.turns, broker, settings)
         self.reaper = Reaper(self.turns)
         self.mover = JobMover(self.turns)
-        self.nights = NightMover(store, settings.instance, self.stopping)
+        self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
 

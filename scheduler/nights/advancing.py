@@ -39,17 +39,19 @@ from scheduler.nights.submitting import NothingToDo
 
 log = logging.getLogger("docmill.scheduler")
 
-#: During long work a scheduler says this often that it still has the night.
-RENEW_SECONDS = 5.0
 _FAILED = (StepState.FAILED, StepState.CANCELLED, StepState.CARRIED_OVER)
 
 
 class NightMover:
     """Moves nights on."""
 
-    def __init__(self, store: Store, holder: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, store: Store, holder: str, stopping: threading.Event, hold_seconds: float = 30.0
+    ) -> None:
         self._store = store
         self._holder = holder
+        #: For so long a night waits for a scheduler that has died.
+        self._hold_seconds = hold_seconds
         self._stopping = stopping
         self._files: dict[int, NightFile] = {}
 
@@ -60,11 +62,17 @@ class NightMover:
         for night_id in found:
             if self._stopping.is_set():
                 break
-            with self._store.write() as session:
-                is_mine = running.hold(session, night_id, self._holder)
-            if is_mine:
+            if self._hold(night_id):
                 self._survive(night_id)
         return bool(found)
+
+    def _hold(self, night_id: int) -> bool:
+        """Take a night, or keep it; False if another scheduler has it."""
+        with self._store.read() as session:
+            if running.is_held(session, night_id, self._holder, self._hold_seconds / 2):
+                return True
+        with self._store.write() as session:
+            return running.hold(session, night_id, self._holder, self._hold_seconds)
 
     def _survive(self, night_id: int) -> None:
         try:
@@ -298,12 +306,10 @@ class NightMover:
             nonlocal last
             if self._stopping.is_set():
                 raise StoppedError
-            if time.monotonic() - last < RENEW_SECONDS:
+            if time.monotonic() - last < self._hold_seconds / 5:
                 return
             last = time.monotonic()
-            with self._store.write() as session:
-                is_mine = running.hold(session, night.id, self._holder)
-            if not is_mine or (not has_time and self._is_over(night)):
+            if not self._hold(night.id) or (not has_time and self._is_over(night)):
                 raise StoppedError
 
         return beat

@@ -244,7 +244,9 @@ class _Unread:
 
     @classmethod
     def of(cls, bad: Sequence[BadRecord]) -> _Unread:
-        places = (one for one in bad if one.code not in _IGNORED and not (one.key and one.code in _OF_A_RECORD))
+        places = (
+            one for one in bad if one.code not in _IGNORED and not (one.key and one.code in _OF_A_RECORD)
+        )
         return cls(
             frozenset(one.key for one in bad if one.key),
             tuple({_PATTERN.split(one.source)[0]: None for one in places}),

@@ -90,7 +90,10 @@ class Model:
         return todo
 
     def everything(self) -> dict[str, dict[str, str]]:
-        return {kind: self.to_do(kind) for kind in STEPS}
+        now, before = self.coming(), {key: body for key, (body, _) in self.stored.items()}
+        added = {key: body for key, body in now.items() if before.get(key) != body}
+        removed = dict.fromkeys(before.keys() - now.keys(), "removed")
+        return {kind: self.to_do(kind) for kind in STEPS} | {"add": added | removed}
 
     def add(self) -> None:
         now = self.coming()
@@ -248,17 +251,17 @@ class Player:
         toml = self.toml()
         plan = self.run.plan(toml)
         before = self.model.everything()
-        planned = {kind: set(self.run.planned(plan.id, kind)) for kind in STEPS}
-        assert planned == {kind: set(keys) for kind, keys in before.items()}, self.edits
+        planned = {step: set(self.run.planned(plan.id, step)) for step in before}
+        assert planned == {step: set(keys) for step, keys in before.items()}, self.edits
         done = [self.edit() for _ in range(n_edits)]
         self.edits += done
         after = self.model.everything()
         works = {"parameter", "newer_code", "promote", "other_retry"}
         try:
             night_id = self.run.run(self.toml(), plan.id)
-        except ConflictError:
+        except ConflictError as error:
             self.n_refused += 1
-            assert before != after or works & set(done) or "by_hand" in done, (done, before, after)
+            assert before != after or works & set(done), (str(error), done, before, after)
             night_id = self.run.run(self.toml())
         else:
             assert before == after, (done, before, after)
