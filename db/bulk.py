@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) 
     session's transaction."""
     if _is_postgres(session) and len(rows) >= COPY_FROM_ROWS:
         names = list(rows[0])
-        _copy(session, table, names, ([row[name] for name in names] for row in rows))
+        _copy(session, table, names, ([_copied(row[name]) for name in names] for row in rows))
     else:
         session.execute(insert(table), rows)
 
@@ -97,6 +98,10 @@ def _copy(session: Session, table: Table, columns: Sequence[str], rows: Iterable
         )
         strip(raised)
         raise raised from error
+
+
+def _copied(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, dict) else value
 
 
 def _is_postgres(session: Session) -> bool:

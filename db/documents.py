@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+import json
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, func, literal, select, update
+from sqlalchemy import ColumnElement, Row, Table, bindparam, func, literal, select, update
 from sqlalchemy.orm import Session
 
 from db import bulk
@@ -35,6 +36,8 @@ class NewDocument:
     identity: str | None = None
     #: What it counts for when a job is cut into chunks, if not its characters: of a file, its bytes.
     weight: int | None = None
+    #: JSON values, at most as many as readers.metadata allows; None leaves what is stored as it is.
+    meta: Mapping[str, Any] | None = None
 
     @property
     def content_hash(self) -> bytes:
@@ -49,19 +52,24 @@ class NewDocument:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """How many documents of a batch were new, changed or unchanged."""
+    """How many documents of a batch were new, changed or unchanged, or had other metadata only."""
 
     n_new: int = 0
     n_changed: int = 0
     n_unchanged: int = 0
+    #: Their text and label are unchanged; their results stand.
+    n_meta_changed: int = 0
 
     @property
     def n_good(self) -> int:
-        return self.n_new + self.n_changed + self.n_unchanged
+        return self.n_new + self.n_changed + self.n_unchanged + self.n_meta_changed
 
     def __add__(self, other: Added) -> Added:
         return Added(
-            self.n_new + other.n_new, self.n_changed + other.n_changed, self.n_unchanged + other.n_unchanged
+            self.n_new + other.n_new,
+            self.n_changed + other.n_changed,
+            self.n_unchanged + other.n_unchanged,
+            self.n_meta_changed + other.n_meta_changed,
         )
 
 
@@ -103,16 +111,24 @@ def add(
     unknown = [document.key for document in documents if document.key not in stored]
     removed = _last_versions(session, collection, unknown)
     rows, outdated, labelled = [], [], []
+    same: dict[int, Mapping[str, Any] | None] = {}
+    relabelled: dict[int, Mapping[str, Any] | None] = {}
+    known = metas(session, [row.id for row in stored.values()])
     moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
         if before is not None and before.content_hash == digest and document.key not in anew:
+            same[before.id] = document.meta
             continue
         if before is not None and document.key not in anew and is_only_label(document, before):
             labelled.append({"id": before.id, "label": document.label, "content_hash": digest})
+            relabelled[before.id] = document.meta
             continue
         if before is not None:
             outdated.append(before.id)
+        meta = document.meta
+        if meta is None:
+            meta = known[before.id] if before is not None else {}
         rows.append(
             {
                 "collection_id": collection,
@@ -125,6 +141,7 @@ def add(
                 "label": document.label,
                 "source": document.source,
                 "added_at": moment,
+                "meta": meta,
             }
         )
     if outdated:
@@ -133,8 +150,10 @@ def add(
         bulk.insert_rows(session, Document.__table__, rows)  # type: ignore[arg-type]
     if labelled:
         session.execute(update(Document), labelled)
+    n_meta = _replace_meta(session, same, known)
+    _replace_meta(session, relabelled, known)
     n_new, n_changed = len(rows) - len(outdated), len(outdated) + len(labelled)
-    return Added(n_new, n_changed, len(documents) - n_new - n_changed)
+    return Added(n_new, n_changed, len(documents) - n_new - n_changed - n_meta, n_meta)
 
 
 def remove(session: Session, collection: int, ids: Sequence[int]) -> int:
@@ -162,6 +181,48 @@ def _last_versions(session: Session, collection: int, keys: Sequence[str]) -> di
 def is_only_label(document: NewDocument, before: Any) -> bool:
     """Whether a document differs from its stored version (content_hash, label) in nothing but the label."""
     return bool(before.content_hash == document.hash_with(before.label))
+
+
+def set_meta(session: Session, wanted: Mapping[int, Mapping[str, Any] | None]) -> int:
+    """Replace the metadata of documents, by id, where it differs; returns how many differed."""
+    return _replace_meta(session, wanted, metas(session, list(wanted)))
+
+
+def metas(session: Session, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The metadata of documents, by id."""
+    document = Document.__table__.c
+    rows = session.execute(select(document.id, document.meta).where(one_of(document.id, ids))) if ids else ()
+    return dict(map(tuple, rows))
+
+
+def _replace_meta(
+    session: Session, wanted: Mapping[int, Mapping[str, Any] | None], stored: Mapping[int, Mapping[str, Any]]
+) -> int:
+    changed = [
+        {"id_": id_, "new": dict(meta)}
+        for id_, meta in wanted.items()
+        if meta is not None and not _is_same(meta, stored[id_])
+    ]
+    if changed:
+        table = cast(Table, Document.__table__)
+        session.execute(
+            update(table).where(table.c.id == bindparam("id_")).values(meta=bindparam("new")), changed
+        )
+    return len(changed)
+
+
+def _is_same(new: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """As JSON, where true is not 1. PostgreSQL returns 1e300 as a whole number."""
+    before, after = (json.dumps(each, sort_keys=True) for each in (stored, new))
+    return before == after or json.dumps(_floats(stored), sort_keys=True) == after
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _floats(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_floats(each) for each in value]
+    return float(value) if isinstance(value, int) and abs(value) > 2**64 else value
 
 
 def texts(
@@ -215,13 +276,21 @@ def batches(documents: Iterable[NewDocument]) -> Iterator[list[NewDocument]]:
     batch: list[NewDocument] = []
     n_chars = 0
     for document in documents:
-        if batch and (len(batch) == BATCH or n_chars + len(document.text) > 8_000_000):
+        if batch and (len(batch) == BATCH or n_chars + _size(document) > 8_000_000):
             yield batch
             batch, n_chars = [], 0
         batch.append(document)
-        n_chars += len(document.text)
+        n_chars += _size(document)
     if batch:
         yield batch
+
+
+def _size(document: NewDocument) -> int:
+    """About its characters: of metadata, 50 a field, and what is long in it."""
+    meta = document.meta or {}
+    return len(document.text) + sum(
+        50 + (len(v) if isinstance(v, str | list | dict) else 0) for v in meta.values()
+    )
 
 
 def did_you_mean(session: Session, key: str, collection: str | None = None) -> str:

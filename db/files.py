@@ -8,8 +8,9 @@ no kind of job that reads them.
 from __future__ import annotations
 
 from collections.abc import Collection as Collection_
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import exists, func, select, true
 from sqlalchemy.orm import Session
@@ -21,6 +22,9 @@ from db.tables import Chunk, Collection, Document, ExtractionText, Job, Outcome
 
 #: After a collection's name. The space is one that no name of people's may hold.
 _SUFFIX = "\u00a0files"
+#: In a file's metadata, the choice of what documents made of it keep (readers.metadata.Choice). No field of people's
+#: has an empty name.
+CHOICE = ""
 #: Errors that say nothing about what is in a file: it is tried again when it is added again.
 PASSING = ("CANCELLED", "FILE_MISSING", "FILE_CHANGED", "FILE_UNREADABLE")
 
@@ -73,7 +77,7 @@ def register(session: Session, files: int, batch: Sequence[NewDocument], kind: s
     # Under the lock that `add` took: nobody adds to this collection now.
     states = _states(session, files, batch, kind).values()
     return Registered(
-        Added(added.n_new, added.n_changed - len(moved), added.n_unchanged + len(moved)),
+        replace(added, n_changed=added.n_changed - len(moved), n_unchanged=added.n_unchanged + len(moved)),
         unread=[state.id for state in states if state.is_to_be_read],
         read=[state.id for state in states if state.is_read],
         failed={state.id: state.failed_in for state in states if state.failed_in and not state.is_read},
@@ -163,7 +167,25 @@ def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDoc
         current = set(
             session.scalars(select(Document.id).where(one_of(Document.id, origins), Document.is_latest))
         )
-        documents.add(session, target, [document for origin, document in batch if origin in current])
+        facts = documents.metas(session, sorted(current))
+        made_now = [
+            replace(document, meta=inherited(facts[origin], document.meta))
+            for origin, document in batch
+            if origin in current
+        ]
+        documents.add(session, target, made_now)
+
+
+def inherited(origin: Mapping[str, Any], own: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The metadata of a document that is made of another: what is known of that, and of itself. Of its own it keeps
+    what its origin's CHOICE says."""
+    choice = origin.get(CHOICE, True)
+    own = own or {}
+    if choice is False:
+        return None
+    if choice is not True:
+        own = {name: own[field] for name, field in choice if field in own}
+    return {**{name: value for name, value in origin.items() if name != CHOICE}, **own}
 
 
 def _batches(

@@ -66,6 +66,8 @@ class JobProgress:
     finished_at: datetime | None
     #: Why a chunk waits that no worker could finish: "chunk 1 of 1 was put back 3 times: ...".
     fault: str | None
+    #: The selection that chose its documents, as it was written; None for all.
+    where_clause: str | None
 
     @property
     def n_done(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -186,8 +187,9 @@ def _latest(as_of: datetime | None) -> ColumnElement[bool]:
     return (Document.added_at <= as_of) & ~newer
 
 
-def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any]]:
-    """A job's rows in one result table, each with its document's key, by document and rank."""
+def rows_of(session: Session, job_id: int, table: str, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """A job's rows in one result table, each with its document's key, by document and rank. Fields of the document's
+    metadata (a.b for one of an object) come after the key, each as a column of its name."""
     source: Table = Base.metadata.tables[table]
     order = [column for column in source.primary_key.columns if column.name != "job_id"]
     others = [key.parent for key in sorted(source.foreign_keys, key=str) if _names_another_document(key)]
@@ -200,8 +202,29 @@ def rows_of(session: Session, job_id: int, table: str) -> Iterator[dict[str, Any
         label = f"{column.name.removesuffix('_id')}_key"
         query = query.join(other, other.id == column).add_columns(other.key.label(label))
     query = query.where(source.c.job_id == job_id).order_by(*order)
+    if meta:
+        query = query.add_columns(Document.meta.label(_META))
     for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+        yield _with_meta(dict(row), meta) if meta else dict(row)
+
+
+#: A name that no column has.
+_META = "document.meta"
+
+
+def _with_meta(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    found = row.pop(_META)
+    beside = {name if name not in row else f"meta.{name}": _field(found, name) for name in names}
+    return {"document_key": row.pop("document_key"), **beside, **row}
+
+
+def _field(meta: Any, name: str) -> Any:
+    """A field by its name or path; an object or array as JSON."""
+    if name not in meta and "." in name:
+        first, _, rest = name.partition(".")
+        return _field(meta[first], rest) if isinstance(meta.get(first), dict) else None
+    value = meta.get(name)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
 
 
 def _names_another_document(key: ForeignKey) -> bool:

@@ -24,7 +24,7 @@ from db.tables import Chunk, Collection, Document, GivenLabel, Job, Outcome
 
 
 def latest(collection: int, *, labelled_only: bool = False) -> Select[int, int]:
-    """Every latest document of a collection."""
+    """Every latest document of a collection. A selection by metadata (db.where) is a further condition on it."""
     query = select(Document.id, Document.body_chars).where(
         Document.collection_id == collection, Document.is_latest
     )

@@ -20,6 +20,7 @@ from db import migrations, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
+from db.typed_texts import register
 
 #: The newest migration in db/migrations/versions.
 SCHEMA = migrations.newest()
@@ -234,6 +235,7 @@ def _make_folder(folder: Path, *_: Any) -> None:
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions: `_sqlite_begin` says how each one starts.
     connection.isolation_level = None
+    register(connection)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

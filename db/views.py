@@ -1,4 +1,4 @@
-"""The public contract for analysts: plain columns, no JSON, names instead of numbers.
+"""The public contract for analysts: plain columns (JSON only for metadata), names instead of numbers.
 
 Views may gain columns and never lose one. Each one is declared here with its query and a description of every
 column; docs/sql.md is generated from this (`make docs`). A test compares the declared columns with the real ones.
@@ -37,7 +37,7 @@ SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, 
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
-       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault
+       j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault, j.where_clause
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
 LEFT JOIN collection f ON f.id = c.files_of_id
 """  # noqa: S608
@@ -176,6 +176,16 @@ LEFT JOIN extraction r ON r.job_id = o.job_id AND r.document_id = d.id
 WHERE d.is_latest
 """
 
+#: The latest version of every document that people know. Files of which documents are made are in v_extractions.
+_DOCUMENTS = """
+SELECT c.name AS collection, d.key AS document_key, d.version,
+       CASE WHEN g.rank IS NULL THEN d.label ELSE g.label END AS label,
+       d.body_chars AS chars, d.added_at, d.meta, d.source, d.id AS document_id
+FROM document d JOIN collection c ON c.id = d.collection_id
+LEFT JOIN given_label g ON g.collection_id = d.collection_id AND g.document_key = d.key AND g.rank = 1
+WHERE d.is_latest AND c.files_of_id IS NULL
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -209,6 +219,21 @@ _NEIGHBOUR = {
 _NEIGHBOUR_ID = {"neighbour_id": "the version of the similar document (`document.id`)"}
 
 VIEWS: Mapping[str, View] = {
+    "v_documents": View(
+        about="The latest version of each document, with its [metadata](metadata.md).",
+        query=_DOCUMENTS,
+        columns={
+            **_DOCUMENT,
+            "version": "number of this version; the first one is 1",
+            "label": "the label that a person gave, otherwise the one that came with the document; NULL if none",
+            "chars": "number of characters of the text",
+            "added_at": "when this version was added",
+            "meta": "the other fields of its record: JSON; a field is `meta ->> 'company'`",
+            "source": "the file and line, or the file, that it was read from",
+            "document_id": "this version of the document (`document.id`)",
+        },
+        notes="The text is in the table `document`.",
+    ),
     "v_latest_summary": View(
         about="The newest summary of each document.",
         query=_LATEST_SUMMARY,
@@ -396,6 +421,7 @@ VIEWS: Mapping[str, View] = {
             "started_at": "when it started",
             "finished_at": "when it ended",
             "fault": "why a chunk is waiting after its worker failed; NULL if none is",
+            "where_clause": "the selection (`--where`) that chose its documents; NULL for all",
         },
     ),
     "v_extractions": View(
@@ -434,4 +460,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f",)
+DIGESTS = ("cafcbab6a89ca69f", "4e43277dbdefd2c0")

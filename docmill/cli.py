@@ -28,6 +28,7 @@ from docmill.commands import (
     sql,
     store,
     submitting,
+    watching_folders,
 )
 from docmill.commands.shell import Commands
 
@@ -53,7 +54,8 @@ def docmill(
 
 
 for command in (
-    documents.add, documents.collections, kinds.kinds, submitting.train, submitting.submit,
+    documents.add, watching_folders.watch_folder, documents.collections, kinds.kinds, submitting.train,
+    submitting.submit,
     evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql, jobs.cancel,
     jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
     devices.devices, alive.alive,

@@ -16,7 +16,7 @@ The errors it raises are in `docmill.errors`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from types import TracebackType
@@ -28,10 +28,12 @@ from db.store import Store, check
 from docmill.errors import WaitTimeoutError, only_docmill_errors
 from docmill.job_rows import job_rows
 from readers import ReadOptions
+from readers.frames import Records
 from scheduler import adding, labelling, queries, requests
 from scheduler import store as settings_store
 from scheduler.adding import Report, Tell
 from scheduler.requests import JobRequest
+from scheduler.sources import Source
 from workers import kinds
 from workers.settings import settings
 
@@ -64,12 +66,13 @@ class Job:
             time.sleep(poll_seconds)
         return now
 
-    def results(self, table: str | None = None) -> Iterator[dict[str, Any]]:
+    def results(self, table: str | None = None, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         """The rows of a result table as dictionaries with `document_key`; of the kind's main table if none is named.
-        Rows of a running job are there as soon as their documents are done. InvalidRequestError if the kind has no
-        such table."""
+        Rows of a running job are there as soon as their documents are done. `meta` names
+        fields of the documents' metadata to add. InvalidRequestError if the kind has no such table, or no document such
+        a field."""
         with only_docmill_errors(), self._store().read() as session:
-            yield from job_rows(session, progress.of(session, self.id), table)
+            yield from job_rows(session, progress.of(session, self.id), table, meta)
 
     def errors(self) -> Iterator[dict[str, Any]]:
         """The documents that failed, with `error_code` and `error_detail`."""
@@ -82,11 +85,12 @@ class Job:
         with only_docmill_errors(), self._store().write() as session:
             jobs.stop(session, self.id, "CANCELLED", "the job was cancelled")
 
-    def retry(self) -> Job:
-        """A new job over the latest versions of the documents that failed. NothingToDoError if none did,
-        ConflictError if this job has not ended."""
+    def retry(self, where: str | None = None) -> Job:
+        """A new job over the latest versions of the documents that failed, of those that the selection `where` means,
+        if it is given. The selection of this job is evaluated anew. NothingToDoError if none did, ConflictError if
+        this job has not ended."""
         with only_docmill_errors(), self._store().write() as session:
-            found = requests.retry(session, self.id)
+            found = requests.retry(session, self.id, where=where)
         return Job(found.job_id, found.n_documents, found.created, self._store)
 
 
@@ -109,7 +113,8 @@ class Client:
         extract: Mapping[str, Any] | None = None,
         extract_again: bool = False,
     ) -> Report:
-        """Add the documents in files and folders to a collection, which is created if it does not exist.
+        """Add the documents in files and folders to a collection, which is created if it does not exist. A path may
+        be a pattern (`in/**/*.{pdf,txt}`), or a URL of storage that DOCMILL_REMOTE_FILES allows.
 
         Files that have to be parsed (PDF, HWP, office files, web pages, mail, archives) are registered, and an extract
         job with the parameters `extract` makes documents of them: `Report.files.job` is its number. With
@@ -132,16 +137,38 @@ class Client:
 
     def add_records(
         self,
-        records: Iterable[Mapping[str, Any]],
+        records: Records,
         *,
         collection: str,
         options: ReadOptions | None = None,
         tell: Tell | None = None,
     ) -> Report:
-        """As `add`, for dictionaries with `id`, `text` and, for training, `label`; `options` names other fields.
-        What cannot be stored is in `Report.bad` with the number of the record, from 1."""
+        """As `add`, for rows with `id`, `text` and, for training, `label`; `options` names other fields.
+        All others are metadata.
+
+        `records` is any iterable of dictionaries (a list, a generator), a DataFrame of pandas or polars, an Arrow table
+        or RecordBatchReader, or any other object with `__arrow_c_stream__`. Generators and readers are read batch by
+        batch. None, NaN, NaT and NA are missing values; dates become text in ISO 8601. What cannot be stored is in
+        `Report.bad` with the number of the record, from 1."""
         with only_docmill_errors():
             return adding.add_records(self._made, records, collection=collection, options=options, tell=tell)
+
+    def add_query(
+        self,
+        sql: str,
+        *,
+        database: str,
+        collection: str,
+        values: Mapping[str, Any] | None = None,
+        options: ReadOptions | None = None,
+        tell: Tell | None = None,
+    ) -> Report:
+        """As `add_records`, for the rows of a SELECT on another database, which are streamed in a read-only
+        transaction. `database` is a URL, or env:NAME for the variable that holds it; `values` are those of `:names` in
+        the query. InvalidRequestError if the database refuses it, ConnectionError if it does not answer."""
+        with only_docmill_errors():
+            source = Source(sql=sql, database=database, values=values or {})
+            return adding.add(self._made, collection=collection, source=source, options=options, tell=tell)
 
     def submit(
         self,
@@ -154,19 +181,21 @@ class Client:
         key: str | None = None,
         after: int | None = None,
         only_new: bool = False,
+        where: str | None = None,
     ) -> Job:
         """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
         exactly one outcome. The same `key` twice is one job.
 
         `model` is NAME, NAME@VERSION or NAME@ALIAS; for a kind that trains, the name of the new model. `after` is
         the number of a job that has to finish first. `only_new` takes only documents that no job like this one has
-        given a result.
+        given a result. `where` takes only those whose metadata it selects:
+        "published >= '2026-01-01' and company = 'X'".
 
-        Raises InvalidRequestError for an unknown kind or parameter, NotFoundError for an unknown collection or
+        Raises InvalidRequestError for an unknown kind, parameter or field, NotFoundError for an unknown collection or
         model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
         take.
         """
-        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new)
+        request = JobRequest(kind, collection, model, parameters or {}, priority, key, after, only_new, where)
         with only_docmill_errors(), self._store().write() as session:
             found = requests.submit(session, request)
         return Job(found.job_id, found.n_documents, found.created, self._store)
@@ -270,6 +299,7 @@ def submit(
     key: str | None = None,
     after: int | None = None,
     only_new: bool = False,
+    where: str | None = None,
 ) -> Job:
     """`Client.submit` on the store of the settings."""
     return _default.submit(
@@ -281,6 +311,7 @@ def submit(
         key=key,
         after=after,
         only_new=only_new,
+        where=where,
     )
 
 

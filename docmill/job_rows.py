@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from db import results
+from db import jobs, results, where
 from db.progress import JobProgress
 from workers import kinds
 
 
-def job_rows(session: Session, job: JobProgress, table: str | None = None) -> Iterator[dict[str, Any]]:
-    """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences).
-    ValueError if the kind has no such table, or makes a model."""
+def job_rows(
+    session: Session, job: JobProgress, table: str | None = None, meta: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
+    """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences). Fields
+    of the documents' metadata are further columns; ValueError if no document of the job's collection has one, or if the kind has no such table, or makes a model."""
     kind = kinds.find(job.kind)
     if kind.train is not None:
         raise ValueError(
@@ -25,7 +27,10 @@ def job_rows(session: Session, job: JobProgress, table: str | None = None) -> It
         raise ValueError(f"{kind.name} has no result rows")
     if table is not None and table not in tables:
         raise ValueError(f"{kind.name} has no table {table!r}: choose one of {', '.join(tables)}")
-    return results.rows_of(session, job.job_id, table or tables[0])
+    if meta:
+        collection = jobs.by_id(session, job.job_id).collection_id
+        where.check_fields(session, meta, collection)
+    return results.rows_of(session, job.job_id, table or tables[0], meta)
 
 
 def headings(kind: str) -> Mapping[str, str]:

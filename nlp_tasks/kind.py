@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
-from readers.remote.policy import Policy
+from readers.remote.policy import NOTHING, Policy
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,8 @@ class NewText:
     text: str
     #: Where it comes from, for people.
     source: str
+    #: What the runner knows of it, storable as JSON (readers.metadata); what is known of its origin is added.
+    meta: Mapping[str, Any] | None = None
 
 
 #: What became of one document: its result rows and new documents, or the error that is its outcome.
@@ -106,7 +108,7 @@ class Setup:
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
     #: Which URLs this worker may read.
-    remote: Policy = Policy()
+    remote: Policy = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol, TypeVar
 
-from readers import label_text
+from readers import label_text, markup_text, values
+from readers.metadata import Cleaning
 from readers.normalization import nfc
 from readers.options import ReadOptions
-from readers.records import Record, RefusedError
+from readers.records import Notice, Record, RefusedError
 
 MAX_KEY_CHARS = 512
 #: Maximum number of labels of a document.
@@ -25,8 +27,10 @@ T = TypeVar("T", covariant=True)
 class Admits(Protocol[T]):
     """Turns a record that a reader has found into a document, or into the label of a document."""
 
-    def record(self, key: object, text: object, label: object, source: str) -> T:
-        """The result; raises RefusedError."""
+    def record(
+        self, key: object, text: object, label: object, source: str, meta: Mapping[str, Any] | None = None
+    ) -> T:
+        """The result; raises RefusedError. `meta` has the fields of the record that are to be kept."""
 
 
 class Admission:
@@ -34,19 +38,34 @@ class Admission:
 
     def __init__(self, options: ReadOptions) -> None:
         self._max_text_bytes = options.max_text_bytes
+        self._markup = options.markup
         # 64-bit hashes with a random key per process: among a million keys, the probability of a collision is 1 in 30
         # million, and then the later document is reported, not lost silently.
         self._seen: set[int] = set()
+        self._cleaning = Cleaning()
 
-    def record(self, key: object, text: object, label: object, source: str) -> Record:
+    def record(
+        self, key: object, text: object, label: object, source: str, meta: Mapping[str, Any] | None = None
+    ) -> Record:
         """The document, normalised; raises RefusedError."""
-        checked = Record(read_key(key), self._text(text), read_label(label), source)
+        kept = None if meta is None else self._cleaning.clean(meta, source)
+        stored = self._text(values.plain(text))
+        is_markup = self._markup == "html" or (self._markup == "auto" and markup_text.is_markup(stored))
+        if is_markup:
+            stored = _prose(stored)
+        checked = Record(
+            read_key(values.plain(key)), stored, read_label(values.plain(label)), source, kept, is_markup
+        )
         digest = hash(checked.key)
         if digest in self._seen:
             detail = "an earlier document has the same key: only the first one is used"
             raise RefusedError("DUPLICATE_KEY", detail)
         self._seen.add(digest)
         return checked
+
+    def notices(self) -> Iterator[Notice]:
+        """What was left out of the metadata so far."""
+        return self._cleaning.notices()
 
     def _text(self, text: object) -> str:
         if not isinstance(text, str):
@@ -57,6 +76,17 @@ class Admission:
         if not text or text.isspace():
             raise RefusedError("EMPTY_TEXT", "the text is empty or blank")
         return text
+
+
+def _prose(text: str) -> str:
+    """The visible text of markup. Entities may stand for characters that cannot be stored."""
+    visible = _storable(markup_text.prose(text), "text")
+    if not visible or visible.isspace():
+        detail = (
+            "the text is markup (HTML, XML) without any visible text: to store it unchanged, add --as text"
+        )
+        raise RefusedError("EMPTY_TEXT", detail)
+    return visible
 
 
 def too_long(max_bytes: int) -> RefusedError:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from readers import values
 from readers.admission import Admits, T
 from readers.files import DocumentFile
 from readers.json_objects import Objects
@@ -17,9 +16,7 @@ from readers.records import BadRecord, RefusedError, shown
 ROWS = 1_000
 
 
-def read_parquet(
-    file: DocumentFile, options: ReadOptions, admission: Admits[T]
-) -> Iterator[T | BadRecord]:
+def read_parquet(file: DocumentFile, options: ReadOptions, admission: Admits[T]) -> Iterator[T | BadRecord]:
     """A document or a report for each row."""
     import_arrow()
     import pyarrow.parquet as parquet
@@ -92,7 +89,7 @@ def _documents(
     for batch in batches:
         for row in batch.to_pylist():
             n_rows += 1
-            yield from objects.documents(values.plain_fields(row), n_rows, n_rows, admission)
+            yield from objects.documents(row, n_rows, n_rows, admission)
     if not n_rows:
         yield RefusedError("EMPTY_FILE", "the file has no rows").at(file.shown)
 

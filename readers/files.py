@@ -1,8 +1,9 @@
-"""Finds the files under given paths. Follows no link out of a folder. Of a file whose name says nothing, the first bytes
-are read."""
+"""Finds the files under given paths. Follows no link out of a folder. Of a file whose name says nothing, the first
+bytes are read."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import stat
@@ -68,6 +69,8 @@ class DocumentFile:
     is_gzip: bool
     #: The object that the file is a temporary copy of.
     remote: RemoteObject | None = None
+    #: The file is a temporary copy of something that has no path.
+    is_copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ def format_of(path: Path) -> str | None:
     """The format of a file that is known by its first bytes; None for any other."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(fd, "rb", buffering=0) as file:
+        with io.FileIO(fd, "rb") as file:
             head = file.read(max(map(len, _MAGIC)))
     except OSError:
         return None

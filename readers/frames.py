@@ -1,5 +1,5 @@
-"""Records from whatever holds some: dictionaries, a DataFrame of pandas or polars, an Arrow table. Requires none of these
-packages: each is known by what it can do."""
+"""Records from whatever holds some: dictionaries, a DataFrame of pandas or polars, an Arrow table. Requires none of
+these packages: each is known by what it can do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ Records: TypeAlias = Any
 def mappings(records: Records) -> Iterator[Mapping[str, Any]]:
     """One dictionary for each row. ValueError for what holds no rows."""
     if isinstance(records, str | bytes | Mapping) or not _holds_rows(records):
-        what = "a single dictionary" if isinstance(records, Mapping) else f"an object of type {type(records).__name__}"
+        what = (
+            "a single dictionary"
+            if isinstance(records, Mapping)
+            else f"an object of type {type(records).__name__}"
+        )
         raise ValueError(
             f"records must be an iterable of dictionaries, a DataFrame or an Arrow table, not {what}; "
             "for one record write [{...}], for files use Client.add"
@@ -35,7 +39,9 @@ def _rows(records: Records) -> Iterator[Mapping[str, Any]]:
             part = records.iloc[start : start + _ROWS]
             for row in part.itertuples(index=False, name=None):
                 yield dict(zip(names, row, strict=True))
-    elif hasattr(records, "collect_schema") and hasattr(records, "collect"):  # polars: a lazy one, and one that is not
+    elif hasattr(records, "collect_schema") and hasattr(
+        records, "collect"
+    ):  # polars: a lazy one, and one that is not
         yield from _rows(records.collect())
     elif hasattr(records, "iter_rows"):
         yield from records.iter_rows(named=True, buffer_size=_ROWS)

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from readers import field_paths
+from readers import field_paths, metadata
 from readers.admission import Admits, T
 from readers.files import DocumentFile
 from readers.options import DEFAULT_KEY_FIELD, ReadOptions
@@ -48,7 +48,9 @@ class Objects:
                 else:
                     key = self._field(fields, inside, key_field, "MISSING_KEY", "--key-field")
                 text = self._field(fields, inside, text_field, "MISSING_TEXT", self.options.text_option)
-                yield admission.record(key, text, self._label(fields, inside), f"{self._file.shown}:{line}")
+                label = self._label(fields, inside)
+                source = f"{self._file.shown}:{line}"
+                yield admission.record(key, text, label, source, self._meta(fields, inside))
             except RefusedError as refused:
                 yield refused.at(self._file.shown, line, key)
 
@@ -72,6 +74,20 @@ class Objects:
             )
         except KeyError:
             return None
+
+    def _meta(self, fields: dict[str, Any], inside: Any) -> dict[str, Any] | None:
+        """The other fields; of an element, also those of the object that contains it."""
+        options = self.options
+        taken = (options.key_field, options.text_field, options.label_field)
+        if inside is fields or not isinstance(inside, dict):
+            return metadata.chosen(fields, taken, options.meta_choice)
+        root = self._array.partition("[]")[0].partition(".")[0]
+        around = {name: value for name, value in fields.items() if name != root}
+        choice = options.meta_choice
+        if not isinstance(choice, bool):
+            choice = tuple((name, self._within(field)) for name, field in choice)
+        within = [self._within(name) for name in taken]
+        return metadata.chosen(around | inside, (*taken, *within), choice)
 
     def _within(self, name: str) -> str:
         """The path of the field in an element of the array."""

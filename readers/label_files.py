@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from readers.admission import read_key, read_label
 from readers.options import DEFAULT_LABEL_FIELD, ReadOptions
@@ -28,7 +29,9 @@ class LabelRecord:
 class _Labels:
     """Turns a record of a label file into a label: the text of the record is the label."""
 
-    def record(self, key: object, text: object, _label: object, source: str) -> LabelRecord:
+    def record(
+        self, key: object, text: object, _label: object, source: str, _meta: Mapping[str, Any] | None = None
+    ) -> LabelRecord:
         label = read_label(text)
         if label is None:
             raise RefusedError("EMPTY_LABEL", "the label is blank; write [] to say that no label applies")
@@ -51,5 +54,6 @@ def _label_options(options: ReadOptions) -> ReadOptions:
         # Not a field of the file: a label has no label of its own.
         label_field=DEFAULT_LABEL_FIELD,
         txt_tables="always",
+        meta=False,
         text_option="--label-field",
     )

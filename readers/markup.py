@@ -106,9 +106,39 @@ class Plain:
         return start, start + 1
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag that is known by its name, at `text[start:end]`."""
+
+    name: str
+    start: int
+    end: int
+    closes: bool
+
+
+#: Anything that may be a tag.
+TAG = re.compile(r"</?[A-Za-z!?][^<>]{0,2000}>")
+
+
+def tags(text: str) -> Iterator[Tag]:
+    """The tags of a text, from left to right, without those in code between backticks."""
+    for match in _TOKEN.finditer(text):
+        name = (match["name"] or "").lower()
+        if name not in _BLOCK and name not in _INLINE:
+            continue
+        rest = match["rest"].strip(" \t\r\n/")
+        if not rest or _ATTRIBUTE_VALUE.search(rest) or _FLAGS.issuperset(rest.lower().split()):
+            yield Tag(name, match.start(), match.end(), bool(match["closing"]))
+
+
 def looks_like_markup(text: str) -> bool:
     """Whether a text contains markup: a page, or a part of one."""
     return "<" in text and _has_tags(text)
+
+
+def is_page(text: str) -> bool:
+    """Whether the line ends of a text with markup are blanks, because its blocks are tagged."""
+    return _is_page(text, list(_pieces(text)))
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Reports once per file that its texts look like markup."""
+"""Reports once per file that its texts are markup, and once that a text looks like it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable
 from readers.markup import looks_like_markup
 from readers.records import Notice, Record
 
+_TURNED = "was markup (HTML, XML): its visible text is stored; --as text stores such texts unchanged"
 _DETAIL = (
-    "looks like markup (HTML, XML): it is stored unchanged; in jobs, tags count as line ends or as nothing, entities "
-    "as characters, and scripts and styles are left out"
+    "holds tags (HTML, XML), which jobs leave out: it is stored unchanged; --as html stores what is visible"
 )
 #: The number of records of a file that are examined.
 _LOOKED_AT = 1000
@@ -22,15 +22,23 @@ class MarkupNotices:
         self._tell = tell
         self._file = ""
         self._left = 0
+        self._said: set[str] = set()
 
     def look(self, record: Record) -> None:
-        """Send a notice if this is the first record of its file that looks like markup."""
+        """Send a notice if this is the first record of its file that was markup, or that looks like it."""
         file, _, line = record.source.rpartition(":")
         if not file or not line.isdigit():
             file = record.source
         if file != self._file:
-            self._file, self._left = file, _LOOKED_AT
-        if self._left and looks_like_markup(record.text):
-            self._tell(Notice(record.source, _DETAIL))
+            self._file, self._left, self._said = file, _LOOKED_AT, set()
+        if record.was_markup:
+            self._say(record, _TURNED)
+        elif self._left and looks_like_markup(record.text):
+            self._say(record, _DETAIL)
             self._left = 0
         self._left = max(self._left - 1, 0)
+
+    def _say(self, record: Record, detail: str) -> None:
+        if detail not in self._said:
+            self._said.add(detail)
+            self._tell(Notice(record.source, detail))

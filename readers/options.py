@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from readers import field_paths
+from readers import field_paths, metadata
 
 MIB = 1024 * 1024
 
@@ -50,10 +51,16 @@ class ReadOptions:
     delimiter: str | None = None
     #: Whether a .txt file is a table; "auto": if fields or a delimiter were given and its header has them.
     txt_tables: Literal["auto", "always"] = "auto"
+    #: What a text that holds tags is: "html" is turned into its visible text, "text" is stored unchanged, and "auto"
+    #: decides for each text (`markup_text.is_markup`).
+    markup: Literal["auto", "html", "text"] = "auto"
     #: Whether every record must have a key; otherwise one without a key gets "<file>#<line>".
     needs_key: bool = False
     #: The option of the command for the text field, for messages.
     text_option: str = "--text-field"
+    #: The other fields that are kept as metadata: True for all, False for none, or which: names of fields, or fields
+    #: by the name that they get ({"date": "published"}). A field may be a path, as the text's.
+    meta: bool | str | Iterable[str | tuple[str, str]] | Mapping[str, str] = True
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -66,7 +73,15 @@ class ReadOptions:
         for name in ("max_text_bytes", "max_line_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.markup not in ("auto", "html", "text"):
+            raise ValueError(f"texts are read as text, html or auto, not as {self.markup!r}")
+        object.__setattr__(self, "meta", metadata.choice_of(self.meta))
         field_paths.check(self.key_field, self.text_field)
+
+    @property
+    def meta_choice(self) -> metadata.Choice:
+        """`meta`, as it was checked."""
+        return self.meta  # type: ignore[return-value]
 
     @property
     def key_is_needed(self) -> bool:

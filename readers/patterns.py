@@ -47,7 +47,9 @@ def of(text: str) -> Pattern | None:
     root = "/".join(steps[:first]) or ("/" if first else ".")
     rest = "/".join(steps[first:])
     alternatives = [_steps(each) for each in _expanded(rest, text)]
-    if all(None not in each and not _has_wildcard(rest) for each in alternatives) and not _BRACES.search(rest):
+    if all(None not in each and not _has_wildcard(rest) for each in alternatives) and not _BRACES.search(
+        rest
+    ):
         return None
     return Pattern(text, Path(root), alternatives)
 

@@ -14,7 +14,7 @@ from readers.files import URL, Accepts, DocumentFile, Takes, find, nobody
 from readers.options import ReadOptions
 from readers.patterns import Pattern
 from readers.records import BadRecord, RefusedError, shown
-from readers.remote.policy import Policy
+from readers.remote.policy import NOTHING, Policy
 
 STDIN = "-"
 
@@ -28,7 +28,7 @@ class Reach:
     #: Its format; None to detect it.
     format: str | None = None
     #: Which URLs may be read.
-    remote: Policy = Policy()
+    remote: Policy = NOTHING
     #: Of the files of folders, which are meant.
     accepts: Accepts | None = None
 

@@ -41,7 +41,11 @@ def read(
     what else may be read: stdin, URLs.
     """
     options = options or ReadOptions()
-    return records(paths, options, Admission(options), notice, takes, reach)
+    admission = Admission(options)
+    yield from records(paths, options, admission, notice, takes, reach)
+    for left_out in admission.notices():
+        if notice is not None:
+            notice(left_out)
 
 
 def records(

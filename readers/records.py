@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,10 @@ class Record:
     label: str | None
     #: "file:line", or "file" if the file is the document; safe to print.
     source: str
+    #: The other fields, storable as JSON (readers.metadata); None if they were not to be read.
+    meta: Mapping[str, Any] | None = None
+    #: Whether the text was markup (HTML, XML), of which this is the visible part.
+    was_markup: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _document_file(path: Path, format_: str | None, options: ReadOptions) -> Doc
     if is_gzip:
         head = _unpacked(head)
     known = FORMATS[format_] if format_ else _format(path, head, options)
-    return DocumentFile(path, path.parent, NAME, NAME, known, is_gzip)
+    return DocumentFile(path, path.parent, NAME, NAME, known, is_gzip, is_copy=True)
 
 
 def _unpacked(head: bytes) -> bytes:

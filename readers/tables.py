@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from readers import dialects, encodings
@@ -36,7 +36,8 @@ def read_table(
         try:
             columns.check(row)
             label = None if columns.label is None else row.fields[columns.label]
-            yield admission.record(key, row.fields[columns.text], label, f"{file.shown}:{row.line}")
+            source = f"{file.shown}:{row.line}"
+            yield admission.record(key, row.fields[columns.text], label, source, columns.meta_of(row))
         except RefusedError as refused:
             yield refused.at(file.shown, row.line, key)
     if n_rows == 0:
@@ -79,6 +80,8 @@ class _Columns:
     key: int | None
     text: int
     label: int | None
+    #: The columns that are kept as metadata, by name; None for none.
+    meta: Mapping[str, int] | None
 
     @classmethod
     def of(cls, header: Row, options: ReadOptions) -> _Columns:
@@ -102,7 +105,13 @@ class _Columns:
         assert text is not None
         key = place(options.key_field, "--key-field", needed=options.key_is_needed)
         label = place(options.label_field, "--label-field", needed=options.label_field != DEFAULT_LABEL_FIELD)
-        return cls(len(names), key, text, label)
+        return cls(len(names), key, text, label, _kept(names, (key, text, label), options))
+
+    def meta_of(self, row: Row) -> dict[str, str] | None:
+        """An empty cell is a missing value."""
+        if self.meta is None:
+            return None
+        return {name: row.fields[place] for name, place in self.meta.items() if row.fields[place]}
 
     def key_of(self, row: Row, file: DocumentFile) -> str | None:
         if self.key is None:
@@ -114,6 +123,21 @@ class _Columns:
             raise row.refused
         if len(row.fields) != self.n:
             raise RefusedError("RAGGED_ROW", f"the row has {len(row.fields)} fields, the header has {self.n}")
+
+
+def _kept(names: list[str], taken: tuple[int | None, ...], options: ReadOptions) -> Mapping[str, int] | None:
+    choice = options.meta_choice
+    if choice is False:
+        return None
+    if choice is True:
+        return {name: place for place, name in enumerate(names) if name and place not in taken}
+    for _, field in choice:
+        if nfc(field) not in names:
+            seen = ", ".join(shown(name, 40) for name in names[:20])
+            raise RefusedError(
+                "BAD_HEADER", f"the header has no field {shown(field, 80)} for --meta (it has: {seen})"
+            )
+    return {name: names.index(nfc(field)) for name, field in choice}
 
 
 def _no_field(name: str, option: str, names: list[str], options: ReadOptions) -> str:

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Iterator
 
 from readers import admission as checks
-from readers import dialects, encodings
+from readers import dialects, encodings, metadata
 from readers.admission import Admits, T
 from readers.decoding import decode
 from readers.dialects import Dialect
+from readers.file_facts import facts_of
 from readers.files import DocumentFile
 from readers.options import DEFAULT_KEY_FIELD, ReadOptions
 from readers.records import BadRecord, Notice, RefusedError, shown
@@ -18,6 +19,13 @@ from readers.tables import dialect_of, read_table, sample
 
 #: A text looks like a table if this many lines have the same number of tabs.
 _TABLE_LINES = 4
+#: A full submission to EDGAR holds several documents, perhaps packed: an extraction reads it.
+_SUBMISSION = (
+    b"-----BEGIN PRIVACY-ENHANCED MESSAGE-----",
+    b"<SEC-DOCUMENT>",
+    b"<SUBMISSION>",
+    b"<SEC-HEADER>",
+)
 
 
 def read_txt(
@@ -28,6 +36,11 @@ def read_txt(
     if options.txt_tables == "always" or (options.names_fields and dialect.has_fields):
         yield from read_table(stream, file, options, admission)
         return
+    if options.markup != "text" and stream.head().lstrip().startswith(_SUBMISSION):
+        raise RefusedError(
+            "WRONG_FORMAT",
+            "it is a submission to EDGAR, which holds several documents: an extraction reads it",
+        )
     for words in _words(stream, options, dialect):
         yield Notice(file.shown, words)
     try:
@@ -35,7 +48,8 @@ def read_txt(
         if len(data) > options.max_text_bytes:
             raise checks.too_long(options.max_text_bytes)
         text = decode(data, stream, "file").replace("\r\n", "\n")
-        yield admission.record(file.name, text, None, file.shown)
+        facts = metadata.chosen(facts_of(file), (), options.meta_choice)
+        yield admission.record(file.name, text, None, file.shown, facts)
     except RefusedError as refused:
         yield refused.at(file.shown, None, file.name)
 

@@ -1,10 +1,9 @@
-"""Values of Python, pandas, Arrow and databases as those that JSON has. Requires none of these packages."""
+"""Keys, texts and labels of Python, pandas, Arrow and databases as those that JSON has. Requires none of these
+packages. What becomes of other fields, `metadata` knows."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, time
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -15,53 +14,24 @@ from uuid import UUID
 _MISSING = ("NAType", "NaTType")
 
 
-def plain_fields(fields: Mapping[Any, Any]) -> dict[str, Any]:
-    """A record with plain values, and names that are texts."""
-    return {str(name): plain(value) for name, value in fields.items()}
-
-
 def plain(value: Any) -> Any:
-    """None, a bool, number, text, list or dictionary: dates in ISO 8601, whole decimals as integers. NaN, NaT and NA
-    are missing values. What has no such form (bytes, say) is returned as it is."""
-    if value is None or type(value) in (str, bool, int):
+    """None, a bool, number, text or list: dates in ISO 8601, whole decimals as integers. NaN, NaT and NA are missing
+    values. What has no such form (bytes, say) is returned as it is."""
+    if type(value) in (str, int, bool) or value is None:
         return value
-    if isinstance(value, float):
-        # Of numpy, too. Infinity is no JSON, and no fact about a document.
-        return float(value) if math.isfinite(value) else None
-    if type(value).__name__ in _MISSING:
+    if type(value).__name__ in _MISSING or (isinstance(value, float | Decimal) and value != value):
         return None
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return _number(value)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
+        return int(value) if value.is_finite() and value == value.to_integral_value() else value
     if isinstance(value, UUID | PurePath):
         return str(value)
-    if isinstance(value, Mapping):
-        return plain_fields(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(each) for each in value]
-    return _of_numpy(value)
-
-
-def _number(value: Decimal) -> Any:
-    if not value.is_finite():
-        return None
-    if value == value.to_integral_value() and abs(value.adjusted()) < 300:
-        return int(value)
-    # A float where it is the same number; the digits otherwise.
-    return float(value) if Decimal(repr(float(value))) == value else str(value)
-
-
-def _of_numpy(value: Any) -> Any:
-    """A scalar or an array of numpy, known by what it can do."""
-    if type(value).__name__ == "datetime64":
-        said = str(value)
-        return None if said == "NaT" else said
-    if hasattr(value, "tolist") and type(value).__module__.partition(".")[0] == "numpy":
+    if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "tolist"):
         found = value.tolist()
-        return value if found is value else plain(found)
+        return found if type(found) is type(value) else plain(found)
     return value

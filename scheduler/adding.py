@@ -38,10 +38,12 @@ class Report:
     notices: Sequence[Notice] = ()
     #: The files that a job makes documents of.
     files: FilesReport = field(default_factory=FilesReport)
+    #: Documents whose metadata changed, and nothing else: their results stand.
+    n_meta_changed: int = 0
 
     @property
     def n_good(self) -> int:
-        return self.n_new + self.n_changed + self.n_unchanged + self.files.n_files
+        return self.n_new + self.n_changed + self.n_unchanged + self.n_meta_changed + self.files.n_files
 
 
 #: Called after each batch with what is stored and the number of bad records so far.
@@ -75,7 +77,15 @@ def add(
     bad: list[BadRecord] = []
     options = options or ReadOptions()
     source = source or Source(paths)
-    others = FileRegister(make, collection, dict(extract or {}), extract_again, bad.append, settings().remote)
+    others = FileRegister(
+        make,
+        collection,
+        dict(extract or {}),
+        extract_again,
+        bad.append,
+        options.meta_choice,
+        settings().remote,
+    )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
     found = sources.read(source, options, notices.append, takes)
@@ -92,7 +102,9 @@ def add_records(
     tell: Tell | None = None,
 ) -> Report:
     """As `add`, for records from Python. Their fields are checked like those of a file."""
-    return store_records(make, read_mappings(records, options or ReadOptions()), collection, [], tell, [])
+    notices: list[Notice] = []
+    found = read_mappings(records, options or ReadOptions(), notices.append)
+    return store_records(make, found, collection, notices, tell, [])
 
 
 def check_collection_name(name: str) -> None:
@@ -121,7 +133,9 @@ def store_records(
         added += _store(store, collection_id, batch)
         if tell is not None:
             tell(added, len(bad))
-    return Report(added.n_new, added.n_changed, added.n_unchanged, bad, notices)
+    return Report(
+        added.n_new, added.n_changed, added.n_unchanged, bad, notices, n_meta_changed=added.n_meta_changed
+    )
 
 
 def _good(

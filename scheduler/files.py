@@ -5,7 +5,8 @@ Which files those are is decided by their content. A file that was read before, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
+from collections.abc import Collection as Several
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,18 +17,20 @@ from db import documents, files, selection
 from db.documents import BATCH, Added, NewDocument
 from db.sql import one_of
 from db.store import Store
-from db.tables import Extraction
+from db.tables import Collection, Document, Extraction, ExtractionText
 from nlp_tasks.extraction.remote_file import registered
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
-from readers import BadRecord
+from readers import BadRecord, metadata
 from readers.admission import read_key
 from readers.extraction import EXTRACTOR_VERSION
 from readers.extraction.supported import supported
+from readers.file_facts import FACTS, facts_of
 from readers.files import OtherFile, unreadable
+from readers.metadata import Choice
 from readers.records import RefusedError, shown
 from readers.remote.finding import as_refused
 from readers.remote.objects import RemoteError
-from readers.remote.policy import Policy
+from readers.remote.policy import NOTHING, Policy
 from scheduler import requests
 from scheduler.requests import JobRequest
 
@@ -107,8 +110,10 @@ class FileRegister:
     again: bool = False
     #: Told of each file that cannot be registered.
     refuse: Callable[[BadRecord], None] = lambda bad: None  # noqa: ARG005
+    #: Which facts are kept as metadata.
+    meta: Choice = True
     #: Which URLs may be read.
-    remote: Policy = Policy()
+    remote: Policy = NOTHING
 
     def __post_init__(self) -> None:
         self._batch: dict[str, NewDocument] = {}
@@ -131,7 +136,9 @@ class FileRegister:
             found = file_document(file, self.remote)
             if found is None:
                 return False
-            self._take(found)
+            self._take(replace(found, meta=self._facts(file)))
+        except OSError as error:
+            self.refuse(unreadable(error).at(file.shown))
         except RefusedError as refused:
             self.refuse(refused.at(file.shown))
         return True
@@ -150,6 +157,13 @@ class FileRegister:
         """Store the rest, and submit nothing."""
         self._store()
         return FilesReport(self._added.n_new, self._added.n_changed, self._added.n_unchanged)
+    def _facts(self, file: OtherFile) -> dict[str, Any]:
+        """What is known of the file, and what the documents that are made of it keep of themselves."""
+        facts = metadata.chosen(facts_of(file), (), self.meta) or {}
+        cleaned = metadata.Cleaning().clean(facts, file.shown)
+        if self.meta is True:
+            return cleaned
+        return cleaned | {files.CHOICE: self.meta and [list(pair) for pair in self.meta]}
 
     def _store(self) -> None:
         """One transaction for a batch."""
@@ -163,6 +177,8 @@ class FileRegister:
         assert self._files is not None
         with self._store_made.write() as session:
             found = files.register(session, self._files, list(self._batch.values()), KIND)
+            if found.added.n_meta_changed:
+                _pass_on(session, self._files, found.read)
         self._added += found.added
         self._unread += found.unread
         self._read += found.read
@@ -186,7 +202,7 @@ class FileRegister:
             report = FilesReport(
                 self._added.n_new,
                 self._added.n_changed,
-                self._added.n_unchanged,
+                self._added.n_unchanged + self._added.n_meta_changed,
                 n_planned=len(planned),
                 planned_in=tuple(sorted({*planned.values()})),
                 n_failed_before=0 if self.again else len(self._failed),
@@ -195,12 +211,28 @@ class FileRegister:
             )
             return self._submitted(session, report, wanted - planned.keys())
 
-    def _submitted(self, session: Session, report: FilesReport, ids: Collection[int]) -> FilesReport:
+    def _submitted(self, session: Session, report: FilesReport, ids: Several[int]) -> FilesReport:
         if not ids:
             return report
         request = JobRequest(KIND, self.collection, parameters=self.parameters)
         job = requests.submit(session, request, document_ids=tuple(sorted(ids)))
         return replace(report, job=job.job_id, n_to_read=job.n_documents)
+
+
+def _pass_on(session: Session, collection: int, ids: Sequence[int]) -> None:
+    """Bring the documents that were made of files up to date with what is known of these files now."""
+    target = select(Collection.files_of_id).where(Collection.id == collection).scalar_subquery()
+    made = (
+        select(ExtractionText.document_id, Document.id, Document.meta)
+        .join(Document, Document.key == ExtractionText.text_key)
+        .where(one_of(ExtractionText.document_id, ids), Document.collection_id == target, Document.is_latest)
+    )
+    origins = documents.metas(session, ids)
+    wanted = {}
+    for origin, document, meta in session.execute(made):
+        facts = {name: value for name, value in origins[origin].items() if name != files.CHOICE}
+        wanted[document] = {name: value for name, value in meta.items() if name not in FACTS} | facts
+    documents.set_meta(session, wanted)
 
 
 def _outdated(session: Session, ids: list[int]) -> list[int]:

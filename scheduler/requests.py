@@ -38,6 +38,8 @@ class JobRequest:
     after: int | None = None
     #: Only documents that no job like this one has given a result.
     only_new: bool = False
+    #: Only documents that this selection means (db.where): published >= '2026-01-01' and company = 'X'.
+    where: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For a schedule; `JobRequest(**json)` is the way back."""
@@ -50,8 +52,8 @@ def submit(
     run_id: int | None = None,
     document_ids: tuple[int, ...] | None = None,
 ) -> Submitted:
-    """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind or
-    parameter, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError when there
+    """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind,
+    parameter or selection, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError when there
     is no document to take; the caller rolls back then."""
     new = replace(prepare(session, request), run_id=run_id, document_ids=document_ids)
     try:
@@ -94,6 +96,7 @@ def prepare(session: Session, request: JobRequest) -> NewJob:
             after_job_id=request.after,
             labelled_only=kind.labelled_only,
             only_new=request.only_new,
+            where=request.where,
             model_comes_later=request.after is not None and _needs_model(kind, parameters),
         ),
     )
@@ -122,17 +125,25 @@ def _check_tables(session: Session, kind: Kind) -> None:
 def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> StoreError:
     missing = "documents with a label" if kind.labelled_only else "files" if kind.over_files else "documents"
     words = left_out.words if left_out is not None else ""
+    selected = f" where {request.where}" if request.where is not None else ""
     if kind.train is not None:
         return ConflictError(
-            f"collection {request.collection!r} has no {missing}: there is nothing to train on"
+            f"collection {request.collection!r} has no {missing}{selected}: there is nothing to train on"
         )
-    why = f"has no new {missing}: {words}" if words else f"has no {missing} yet: add some with `docmill add`"
+    if words:
+        why = f"has no new {missing}{selected}: {words}"
+    elif selected:
+        why = f"has no {missing}{selected}"
+    else:
+        why = f"has no {missing} yet: add some with `docmill add`"
     return NothingToDoError(f"nothing to do: collection {request.collection!r} {why}", left_out)
 
 
-def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = None) -> Submitted:
+def retry(
+    session: Session, job_id: int, document_ids: tuple[int, ...] | None = None, where: str | None = None
+) -> Submitted:
     """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
-    them. NothingToDoError if there are none."""
+    them: those that its selection means now, and `where` too. NothingToDoError if there are none."""
     job = jobs.by_id(session, job_id)
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
@@ -151,12 +162,19 @@ def retry(session: Session, job_id: int, document_ids: tuple[int, ...] | None = 
                     priority=job.priority,
                     # A failed training is tried again on all its documents.
                     failed_in_job_id=job_id,
+                    where=_both(job.where_clause, where),
                     document_ids=document_ids,
                 ),
             ),
         )
     except NothingToDoError:
-        raise NothingToDoError(f"nothing to do: no document failed in job {job_id}") from None
+        of = " that the selection means" if where or job.where_clause else ""
+        raise NothingToDoError(f"nothing to do: no document{of} failed in job {job_id}") from None
+
+
+def _both(one: str | None, other: str | None) -> str | None:
+    """The selection of what two selections both mean."""
+    return f"({one}) and ({other})" if one and other else one or other
 
 
 def open_model(session: Session, job: Job) -> int | None:

@@ -1,7 +1,7 @@
 """The rows of a query on another database, streamed and read-only. Passwords are in no message.
 
-PostgreSQL and SQLite are there; any other database whose SQLAlchemy driver is installed works too, and is left unchanged
-because its transaction is rolled back.
+PostgreSQL and SQLite are there; any other database whose SQLAlchemy driver is installed works too, and is left
+unchanged because its transaction is rolled back.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -27,7 +28,9 @@ _ENV = "env:"
 _CONNECT_SECONDS = 10
 #: As SQLAlchemy finds them.
 _NAMES = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")
-_READS = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*\(*\s*(?:select|with|values|table)\b", re.IGNORECASE | re.DOTALL)
+_READS = re.compile(
+    r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*\(*\s*(?:select|with|values|table)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def rows(database: str, query: str, values: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
@@ -58,7 +61,9 @@ def _url(database: str) -> URL:
         name = database.removeprefix(_ENV)
         database = os.environ.get(name, "")
         if not database:
-            raise ValueError(f"the environment variable {name} is not set: it should hold the URL of a database")
+            raise ValueError(
+                f"the environment variable {name} is not set: it should hold the URL of a database"
+            )
     try:
         url = make_url(database)
     except (ArgumentError, ValueError):
@@ -72,7 +77,9 @@ def _url(database: str) -> URL:
 
 def _streamed(url: URL, query: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with _explained(url), _engine(url) as engine, engine.connect() as connection:
-        found = (_of_postgres if engine.dialect.name == "postgresql" else _of_others)(connection, query, values)
+        found = (_of_postgres if engine.dialect.name == "postgresql" else _of_others)(
+            connection, query, values
+        )
         names = next(found)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -150,7 +157,11 @@ def _sqlite_to_read(url: URL) -> URL:
     """Opened for reading: a file that is missing is not made."""
     if not url.database or url.database == ":memory:":
         raise ValueError("a SQLite database is a file: write sqlite:////full/path.db")
-    path = url.database if url.database.startswith("file:") else f"file:{_quoted(os.path.abspath(url.database))}"
+    path = (
+        url.database
+        if url.database.startswith("file:")
+        else f"file:{_quoted(str(Path(url.database).absolute()))}"
+    )
     return url.set(database=path, query={"mode": "ro", "uri": "true"})
 
 
@@ -175,14 +186,14 @@ def _is_connection_error(error: SQLAlchemyError) -> bool:
     """Whether it is about the connection, not about the query: then psycopg has no code of the server."""
     from sqlalchemy.exc import InterfaceError, OperationalError
 
-    origin = getattr(error, "orig", None)
+    origin: Any = getattr(error, "orig", None)
     if isinstance(error, InterfaceError):
         return True
     return isinstance(error, OperationalError) and hasattr(origin, "sqlstate") and origin.sqlstate is None
 
 
 def _without_secrets(said: str, url: URL) -> str:
-    for secret in (url.password, url.username):
+    for secret in (url.password,):
         if secret:
             said = said.replace(str(secret), "...")
     return said

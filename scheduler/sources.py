@@ -1,5 +1,5 @@
-"""Where documents come from: files at places, or the rows of a query on another database. `docmill add`, the Python client,
-watched folders and nightly plans all read them here. Knows no store.
+"""Where documents come from: files at places, or the rows of a query on another database. `docmill add`, the Python
+client, watched folders and nightly plans all read them here. Knows no store.
 
     for record in read(Source(files=("/srv/filings/**/*.pdf",)), options, takes=register.takes): ...
     for found in look(Source(sql="SELECT id, text FROM news", database="env:NEWS_URL")): ...
@@ -29,7 +29,7 @@ from workers.settings import settings
 class Source:
     """Files, or a query. ValueError for both, for neither, and for what belongs to the other one."""
 
-    #: Paths, folders, patterns (`/srv/**/*.{pdf,hwpx}`), URLs (if DOCMILL_REMOTE_FILES allows them), or "-" for `stdin`.
+    #: Paths, folders, patterns (`/srv/**/*.{pdf,hwpx}`), URLs that DOCMILL_REMOTE_FILES allows, or "-" for `stdin`.
     files: tuple[str | PathLike[str], ...] = ()
     #: Of the files of folders, which are meant; None for all.
     accepts: Accepts | None = field(default=None, compare=False)
@@ -51,7 +51,9 @@ class Source:
         if self.format is not None and self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
         if self.format is not None and "-" not in self.files:
-            raise ValueError("format is about stdin (-): the format of a file follows from its name and content")
+            raise ValueError(
+                "format is about stdin (-): the format of a file follows from its name and content"
+            )
 
     @property
     def name(self) -> str:
@@ -67,19 +69,19 @@ def read(
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
 ) -> Iterator[Record | BadRecord]:
-    """The records of a source, and reports of those that cannot be read. `takes` is asked about each file that has to be
-    extracted. ValueError for a query that the database refuses."""
+    """The records of a source, and reports of those that cannot be read. `takes` is asked about each file that has to
+    be extracted. ValueError for a query that the database refuses."""
     options = options or ReadOptions()
     if source.sql is not None:
         rows = source_rows.rows(source.database or "", source.sql, source.values)
-        return read_mappings(rows, options, source_rows.PLACE)
+        return read_mappings(rows, options, notice, source_rows.PLACE)
     reach = Reach(source.stdin, source.format, settings().remote, source.accepts)
     return read_files(source.files, options, notice, takes, reach)
 
 
 def as_document(record: Record) -> NewDocument:
     """A record as it is stored."""
-    return NewDocument(record.key, record.text, record.label, record.source)
+    return NewDocument(record.key, record.text, record.label, record.source, meta=record.meta)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,9 @@ def look(
             if document is None:
                 return False
             if document.key in seen:
-                raise RefusedError("DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken")
+                raise RefusedError(
+                    "DUPLICATE_KEY", "an earlier file has the same key: only the first one is taken"
+                )
             seen.add(document.key)
             found.append(Seen(document.key, document.content_hash, True))
         except RefusedError as refused:

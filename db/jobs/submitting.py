@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import chunks, quarantine, selection, work
+from db import chunks, quarantine, selection, where, work
 from db.chunks import ChunkSize
 from db.errors import ConflictError, NothingToDoError
 from db.selection import LeftOut, NewOnly
@@ -41,6 +41,8 @@ class NewJob:
     run_id: int | None = None
     labelled_only: bool = False
     only_new: bool = False
+    #: A selection as people write it (db.where): of the documents that the job would take otherwise.
+    where: str | None = None
     #: The model's version is decided when the job starts, since it waits for another job.
     model_comes_later: bool = False
     #: Take the documents that failed in this job.
@@ -71,7 +73,8 @@ class Submitted:
 
 def submit(session: Session, new: NewJob) -> Submitted:
     """Write the job and its chunks. The same key and request again return the job that is there. Raises
-    NothingToDoError when the job would have no document; the caller rolls back then."""
+    NothingToDoError when the job would have no document, ValueError for a bad selection; the caller rolls back
+    then."""
     if new.key is not None and (before := _same_key(session, new)) is not None:
         return before
     job = _job_of(new)
@@ -107,6 +110,7 @@ def _job_of(new: NewJob) -> Job:
         key=new.key,
         after_job_id=new.after_job_id,
         run_id=new.run_id,
+        where_clause=new.where,
         state=JobState.WAITING if new.after_job_id else JobState.RUNNING,
         started_at=None if new.after_job_id else now(),
         n_documents=0,
@@ -116,11 +120,12 @@ def _job_of(new: NewJob) -> Job:
 def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[*tuple[Any, ...]], LeftOut | None]:
     if new.documents is not None:
         return new.documents, None
+    selected = () if new.where is None else (where.where(session, new.where, new.collection_id),)
     if new.failed_in_job_id is not None and new.document_ids is not None:
-        return quarantine.failed_in(new.failed_in_job_id, new.document_ids), None
+        return quarantine.failed_in(new.failed_in_job_id, new.document_ids).where(*selected), None
     if new.failed_in_job_id is not None:
-        return selection.failed_in(new.failed_in_job_id), None
-    chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only)
+        return selection.failed_in(new.failed_in_job_id).where(*selected), None
+    chosen = selection.latest(new.collection_id, labelled_only=new.labelled_only).where(*selected)
     if new.document_ids is not None:
         chosen = chosen.where(one_of(Document.id, new.document_ids or (0,)))
     if not new.only_new:
@@ -135,8 +140,8 @@ def _same_key(session: Session, new: NewJob) -> Submitted | None:
     job = session.scalar(select(Job).where(Job.key == new.key))
     if job is None:
         return None
-    asked = (new.kind, new.parameters, new.collection_id, new.model_ref)
-    if asked != (job.kind, job.parameters, job.collection_id, job.model_ref):
+    asked = (new.kind, new.parameters, new.collection_id, new.model_ref, new.where)
+    if asked != (job.kind, job.parameters, job.collection_id, job.model_ref, job.where_clause):
         raise ConflictError(
             f"key {new.key!r} belongs to job {job.id}, a {job.kind} job with other settings: use another key"
         )

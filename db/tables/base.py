@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, Integer, MetaData, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+from db.sql import Meta as Meta
 from db.sql import StateText, UtcDateTime, now
 from db.states import (
     Catchup,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.tables.base import Base, CreatedAt, Id
+from db.tables.base import Base, CreatedAt, Id, Meta
+
+_NO_META = text("'{}'")
 
 
 class Collection(Base):
@@ -23,7 +27,9 @@ class Collection(Base):
 
 
 class Document(Base):
-    """One version of one text. A changed text under the same key is a new row; old rows are never changed."""
+    """One version of one text. A changed text under the same key is a new row; old rows are never changed. Changed
+    metadata replaces that of the latest version: results depend on the text alone.
+    """
 
     __tablename__ = "document"
     __table_args__ = (
@@ -62,3 +68,5 @@ class Document(Base):
     #: "file:line" as read, for error messages.
     source: Mapped[str]
     added_at: Mapped[CreatedAt]
+    #: The other fields of its record, and what is known of its file (readers.metadata).
+    meta: Mapped[dict[str, Any]] = mapped_column(Meta(), server_default=_NO_META, deferred=True)

@@ -71,6 +71,8 @@ class Job(Base):
     #: Runs once that job is finished.
     after_job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+    #: The documents that it was asked to take (db.where), as it was written; None for all.
+    where_clause: Mapped[str | None]
     state: Mapped[JobState]
     n_documents: Mapped[int]
     #: Counted once, when the job ends.

@@ -35,6 +35,46 @@ TextField = Annotated[
 LabelField = Annotated[
     str | None, typer.Option(metavar="NAME", help="Field or column with the label; label if not given.")
 ]
+MetaFields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--meta",
+        metavar="FIELDS",
+        help="Keep only these of the other fields: published,company; date=published renames. All if not given.",
+    ),
+]
+NoMeta = Annotated[
+    bool, typer.Option("--no-meta", help="Keep no metadata, and leave what is stored as it is.")
+]
+
+
+def meta_choice(fields: list[str] | None, *, none: bool) -> bool | str | None:
+    """The choice of `--meta` and `--no-meta`; None for the default."""
+    if fields and none:
+        raise ValueError("--meta names fields to keep and --no-meta keeps none: use one of them")
+    return False if none else ",".join(fields) if fields else None
+
+
+Markup = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="HOW",
+        help="Texts with tags: html stores what is visible, text all; else decided for each.",
+    ),
+]
+AddTo = Annotated[
+    str,
+    typer.Option(
+        "--collection", metavar="NAME", help="The collection to add to; created if it does not exist."
+    ),
+]
+ExtractParameter = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--parameter", metavar="NAME=VALUE", help="A parameter of the extract job; may be repeated."
+    ),
+]
 
 
 def read_options(**given: Any) -> ReadOptions:

@@ -59,10 +59,12 @@ def status(
         print_json(rows if job is None else rows[0])
         return
     columns = (
-        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "created", "note",
+        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "where", "created", "note",
     )  # fmt: skip
     rows = [_status_row(each, in_the_way.get(each.job_id)) for each in found]
-    print_table(rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created",))
+    print_table(
+        rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created", "where")
+    )
 
 
 def results(
@@ -74,6 +76,12 @@ def results(
     errors: Annotated[
         bool, typer.Option("--errors", help="Print the documents that failed, and why.")
     ] = False,
+    meta: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELDS", help="Add columns with metadata of the documents, as in company,published."
+        ),
+    ] = None,
     limit: Limit = None,
     html: Annotated[
         Path | None,
@@ -93,6 +101,7 @@ def results(
     from db import progress
     from db import results as stored
     from docmill.job_rows import headings, job_rows
+    from readers import metadata
     from scheduler.store import store
 
     with store().read() as session:
@@ -100,7 +109,8 @@ def results(
         if html is not None:
             _write_page(session, found, html, PAGE_DOCUMENTS if limit is None else limit)
             return
-        rows = stored.errors_of(session, job) if errors else job_rows(session, found, table)
+        fields = [name for each in meta or () for name in metadata.names(each)]
+        rows = stored.errors_of(session, job) if errors else job_rows(session, found, table, fields)
         if json:
             print_json_array(islice(rows, limit))
             return
@@ -155,7 +165,7 @@ def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     return {
         "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.shown_state, "done": done,
         "ok": p.n_ok, "errors": p.n_failed, "cancelled": p.n_cancelled or None, "model": model,
-        "created": p.created_at, "note": obstacle or p.note,
+        "where": p.where_clause, "created": p.created_at, "note": obstacle or p.note,
     }  # fmt: skip
 
 

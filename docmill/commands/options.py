@@ -27,6 +27,14 @@ Parameters = Annotated[
 Priority = Annotated[int, typer.Option(metavar="0-9", help="0 (lowest) to 9 (highest).")]
 SubmitKey = Annotated[str | None, typer.Option("--key", metavar="KEY", help="The same key twice is one job.")]
 After = Annotated[int | None, typer.Option(metavar="JOB", help="Start once that job has finished.")]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="SELECTION",
+        help="Only documents with such metadata: \"published >= '2026-01-01' and company = 'X'\".",
+    ),
+]
 Devices = Annotated[
     str,
     typer.Option(

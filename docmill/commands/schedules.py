@@ -339,6 +339,7 @@ def parse_job(text: str) -> JobRequest:
         parameters,
         given["priority"],
         only_new=given.get("new", False),
+        where=given["where"],
     )
 
 
@@ -358,15 +359,18 @@ def as_words(request: dict[str, Any]) -> str:
         words += ["-p", f"{name}={value}"]
     words += ["--priority", str(request["priority"])] if request.get("priority", 5) != 5 else []
     words += ["--new"] if request.get("only_new") else []
+    words += ["--where", request["where"]] if request.get("where") else []
     return shlex.join(words)
 
 
 def _check(session: Any, requests: list[JobRequest]) -> None:
     """Refuse now what would fail when the schedule fires."""
-    from db import documents
+    from db import documents, where
     from workers import kinds
 
     for request in requests:
+        if request.where is not None:
+            where.parse(request.where)
         kinds.parse_parameters(kinds.find(request.kind), request.parameters)
         documents.collection_id(session, request.collection)
 

@@ -92,10 +92,10 @@ def warn_of_unknown_settings() -> None:
 
 
 def known(error: Exception) -> tuple[int, str] | None:
-    """(exit status, one line) of an error whose message is for the user; None for a defect."""
+    """(exit status, message) of an error whose message is for the user; None for a defect."""
     if type(error) is ValueError:
         # Not its subclasses: the user did not cause a UnicodeDecodeError, for example.
-        return USAGE, _line(str(error))
+        return USAGE, _with_its_place(str(error))
     if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:
         # Python keeps bytes of an argument that the locale's encoding cannot decode as surrogates.
         return USAGE, "the arguments are not text in this locale's encoding: set LC_ALL=C.UTF-8"
@@ -139,6 +139,14 @@ def _os_words(error: OSError) -> str:
     if error.strerror is None:
         return _line(str(error))
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+def _with_its_place(text: str) -> str:
+    """In one line, except for a line that is quoted with a mark under the place of a mistake (db.where.syntax)."""
+    said, *quoted = text.rsplit("\n", 2)
+    if len(quoted) == 2 and quoted[1].strip() == "^":
+        return "\n".join((_line(said), *quoted))
+    return _line(text)
 
 
 def _line(text: str) -> str:

@@ -21,6 +21,7 @@ from docmill.commands.options import (
     Priority,
     SubmitKey,
     Wait,
+    Where,
     parse,
 )
 from docmill.commands.output import print_json, say, warn
@@ -55,6 +56,7 @@ def submit(
             help="Only documents that no job like this one has done or still has to do, and none in quarantine.",
         ),
     ] = False,
+    where: Where = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -67,7 +69,9 @@ def submit(
     """
     from scheduler.requests import JobRequest
 
-    request = JobRequest(kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new)
+    request = JobRequest(
+        kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new, where=where
+    )
     try:
         submitted = _submit(request)
     except NothingToDoError as error:
@@ -120,6 +124,7 @@ def train(
     priority: Priority = 5,
     key: SubmitKey = None,
     after: After = None,
+    where: Where = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -146,7 +151,7 @@ def train(
             txt_tables="always",
         )
         _add_pairs(pairs, collection, options)
-    request = JobRequest(name, collection, model, parse(parameter, name), priority, key, after)
+    request = JobRequest(name, collection, model, parse(parameter, name), priority, key, after, where=where)
     report(_submit(request), request.kind, wait=wait, json=json)
 
 
@@ -163,16 +168,19 @@ def _pairs_field(kind: str) -> str:
 
 def _add_pairs(path: Path, collection: str, options: ReadOptions) -> None:
     """Add documents with their labels before training on them; messages go to stderr."""
-    found = add_showing_progress([path], collection, options, only_records=True)
+    from scheduler.sources import Source
+
+    found = add_showing_progress(Source((path,)), collection, options, only_records=True)
     report_added(collection, found, warn)
     if not found.n_good:
         raise typer.Exit(FAILED)
 
 
-def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
+def retry(job: JobId, where: Where = None, wait: Wait = False, json: Json = False) -> None:
     """Submit a new job over the documents that failed in a job.
 
-    It processes their latest versions. If none failed, no job is made. Exit statuses are those of submit.
+    It processes their latest versions. The selection that the job was submitted with is evaluated anew, and --where
+    narrows it. If none failed, no job is made. Exit statuses are those of submit.
 
     Example: docmill retry 42 --wait
     """
@@ -184,7 +192,7 @@ def retry(job: JobId, wait: Wait = False, json: Json = False) -> None:
         kind = progress.of(session, job).kind
     try:
         with store().write() as session:
-            submitted = requests.retry(session, job)
+            submitted = requests.retry(session, job, where=where)
     except NothingToDoError as error:
         report_nothing(error, kind, json=json)
     else:

@@ -80,7 +80,7 @@ def _add_everything(store: Store) -> int:
         for encoding, paths in _by_encoding(folder):
             for record in read(paths, ReadOptions(encoding=encoding)):
                 if isinstance(record, Record):
-                    yield NewDocument(record.key, record.text, record.label, record.source)
+                    yield NewDocument(record.key, record.text, record.label, record.source, meta=record.meta)
                 else:
                     bad.append(record)
 

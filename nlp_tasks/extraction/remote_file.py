@@ -49,9 +49,7 @@ def registered(found: RemoteObject, policy: Policy) -> StoredFile | None:
 
 
 @contextmanager
-def fetched(
-    file: StoredFile, beat: Callable[[], None], policy: Policy, bounds: Bounds
-) -> Iterator[Path]:
+def fetched(file: StoredFile, beat: Callable[[], None], policy: Policy, bounds: Bounds) -> Iterator[Path]:
     """A temporary copy. DocumentError FILE_MISSING, FILE_CHANGED, FILE_UNREADABLE or TOO_LARGE. StorageError if the
     storage cannot be reached from here, or this worker may not read it: no file is to blame."""
     with tempfile.NamedTemporaryFile(prefix="docmill-fetch-") as copy:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.extraction import (
@@ -15,9 +16,11 @@ from nlp_tasks.extraction import (
     ExtractionWarningRow,
     ExtractParameters,
 )
+from nlp_tasks.extraction.recent import Recent
 from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits, extract
+from readers.metadata import Cleaning
 from readers.records import shown
 from readers.remote.fetching import Bounds
 
@@ -41,6 +44,7 @@ class Extractor:
         self._beat = setup.beat
         self._html = asked.html
         self._remote = setup.remote
+        self._recent = Recent()
         self._with_tables = asked.tables == "inside"
         size = asked.megabytes * _MIB
         self._bounds = Bounds(size, asked.seconds)
@@ -61,10 +65,13 @@ class Extractor:
         try:
             file = StoredFile.from_text(document.text)
             with file.opened(self._beat, self._remote, self._bounds) as path:
-                found = self._extracted(path, document.key)
+                found = self._recent.get(file) or self._extracted(path, document.key)
         except DocumentError as error:
             return error
-        return found if isinstance(found, DocumentError) else self._as_result(document.key, file, found)
+        if isinstance(found, DocumentError):
+            return found
+        self._recent.put(file, found)
+        return self._as_result(document.key, file, found)
 
     def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
         found: Extraction | DocumentError
@@ -98,7 +105,7 @@ class Extractor:
         ]
         where = shown(file.path)
         rows += [
-            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}")
+            NewText(each, _storable(self._text(one)), f"{where}{each.removeprefix(key)}", meta=_facts(one))
             for each, one in named
         ]
         return rows
@@ -219,6 +226,20 @@ def _text_row(rank: int, key: str, found: Extraction) -> ExtractionTextRow:
         n_chars=figures.n_chars,
         n_tables_left_out=figures.n_tables_left_out,
     )
+
+
+def _facts(found: Extraction) -> dict[str, Any]:
+    """What is known of a text, as metadata of its document."""
+    figures = found.figures
+    facts = {
+        "title": found.title,
+        "author": figures.author,
+        "created": figures.created,
+        "language": found.language,
+        "media_type": figures.media_type,
+        "pages": figures.n_pages or None,
+    }
+    return Cleaning().clean(facts, "")
 
 
 def _storable(text: str) -> str:

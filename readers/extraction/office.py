@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from readers.extraction import xml
+from readers.extraction import dates, xml
 from readers.extraction.context import Context
 from readers.extraction.package import Package, relative
 from readers.extraction.records import ExtractionError
@@ -31,8 +31,10 @@ def relations(package: Package, part: str, context: Context) -> dict[str, tuple[
 
 def properties(package: Package, out: Writer, context: Context) -> None:
     """The title, and how many characters the program that wrote the file counted."""
-    core = _texts(package, "docProps/core.xml", context, "title", "language")
+    core = _texts(package, "docProps/core.xml", context, "title", "language", "creator", "created")
     out.title = clean(core.get("title", "")) or None
+    out.author = clean(core.get("creator", "")) or None
+    out.created = dates.of_iso(core.get("created", ""))
     counted = _texts(package, "docProps/app.xml", context, "Characters").get("Characters", "").strip()
     if counted.isdigit():
         out.promised = int(counted), "the file's own count (docProps/app.xml)"

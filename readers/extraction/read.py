@@ -93,6 +93,8 @@ def _finished(source: Source, media_type: str, out: Writer, started: float) -> E
         chars_in_tables=sum(len(cell) for table in left_out for row in table.rows for cell in row),
         chars_left_out=out.chars_left_out,
         seconds=round(time.perf_counter() - started, 4),
+        author=out.author,
+        created=out.created,
     )
     language = languages.of(text) or out.language
     title = out.title or (parts.sections[0].title if parts.sections else None)

@@ -102,6 +102,9 @@ class Figures:
     #: Text of a page that is not its main content (navigation, footers).
     chars_left_out: int = 0
     seconds: float = 0.0
+    #: What the file says of itself: who wrote it, and when, in ISO 8601.
+    author: str | None = None
+    created: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

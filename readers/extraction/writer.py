@@ -46,6 +46,9 @@ class Writer:
     def __init__(self, budget: Budget) -> None:
         self.title: str | None = None
         self.language: str | None = None
+        self.author: str | None = None
+        #: In ISO 8601.
+        self.created: str | None = None
         self.parser = ""
         #: Where the format is known only once the file is open.
         self.media_type: str | None = None

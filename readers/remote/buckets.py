@@ -3,6 +3,7 @@ AWS_*, GOOGLE_* and AZURE_* variables; docmill neither reads nor keeps them."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -73,7 +74,9 @@ def blocks(url: Url, start: int, version: str) -> Iterator[bytes]:
 
 def _object(url: Url, meta: Any, name: str) -> RemoteObject:
     there = Url(url.scheme, url.host, None, meta["path"])
-    return RemoteObject(str(there), name or there.name, meta["size"], _version(meta))
+    return RemoteObject(
+        str(there), name or there.name, meta["size"], _version(meta), meta["last_modified"].isoformat()
+    )
 
 
 def _version(meta: Any) -> str:
@@ -90,10 +93,22 @@ def _store(scheme: str, bucket: str) -> Any:
 
     kind = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}[scheme]
     try:
-        return kind(bucket, client_options=_CLIENT, retry_config=_RETRY)
+        client = {**_CLIENT, "allow_http": _allows_http()}
+        return kind(bucket, client_options=client, retry_config=_RETRY)
     except Exception as error:
         # Of every kind: a region or an account that is missing, a credential that cannot be read.
         raise UnreachableError(f"{scheme}://{bucket} cannot be opened: {_words(error)}") from None
+
+
+def _allows_http() -> bool:
+    """Whether the environment names an endpoint without encryption, such as a MinIO beside the workers."""
+    endpoints = (
+        os.environ.get(name, "") for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    )
+    switches = (os.environ.get(f"{cloud}_ALLOW_HTTP", "") for cloud in ("AWS", "GOOGLE", "AZURE"))
+    return any(each.startswith("http://") for each in endpoints) or any(
+        each.lower() in ("true", "1") for each in switches
+    )
 
 
 def _obstore() -> Any:

@@ -100,7 +100,7 @@ def fetch(
             if source.size is not None and target.tell() < source.size:
                 raise UnreachableError(f"{url} ended after {target.tell():,} of {source.size:,} bytes")
             target.flush()
-            return RemoteObject(wanted.url, wanted.name, target.tell(), source.version)
+            return RemoteObject(wanted.url, wanted.name, target.tell(), source.version, wanted.modified)
         except UnreachableError as error:
             last = error
             if time.monotonic() > until:

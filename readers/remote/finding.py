@@ -72,7 +72,9 @@ def _objects(url: Url, policy: Policy) -> Iterator[RemoteObject]:
 def _read(found: RemoteObject, policy: Policy, takes: Takes) -> Iterator[DocumentFile | BadRecord]:
     last = found.name.rpartition("/")[2]
     if not last or any(step.startswith(".") for step in found.name.split("/")):
-        return  # a folder, or hidden
+        return  # hidden
+    if not found.size and "." not in last:
+        return  # an object that stands for a folder
     place = shown(found.url)
     known = format_of_name(last)
     if known is None:

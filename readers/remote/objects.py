@@ -15,6 +15,8 @@ class RemoteObject:
     size: int
     #: Changes whenever the content does: "etag:..." or "modified:..."; empty if the storage says neither.
     version: str
+    #: When it was changed last, in ISO 8601; empty if the storage does not say.
+    modified: str = ""
 
 
 class RemoteError(Exception):

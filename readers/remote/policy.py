@@ -69,6 +69,10 @@ class Policy:
             )
 
 
+#: No URL may be read.
+NOTHING = Policy()
+
+
 def _is_below(url: Url, above: Url) -> bool:
     if (url.scheme, url.host, _port(url)) != (above.scheme, above.host, _port(above)):
         return False

@@ -64,8 +64,12 @@ def parse(text: str, *, may_be_signed: bool = False) -> Url:
     if scheme not in SCHEMES:
         raise _refused(f"URLs of {scheme}: are not read; docmill reads {', '.join(SCHEMES)}")
     if "@" in parts.netloc:
-        raise _refused("the URL has a user or a password: it would be stored; credentials come from the environment")
-    if not may_be_signed and any(_SECRETS.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
+        raise _refused(
+            "the URL has a user or a password: it would be stored; credentials come from the environment"
+        )
+    if not may_be_signed and any(
+        _SECRETS.search(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)
+    ):
         raise _refused(
             "the URL is signed, or has a key: it would be stored, and expires; give the object's plain URL"
         )

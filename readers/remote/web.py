@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin
 
 from readers.remote import urls
@@ -27,6 +28,8 @@ class Answer:
     """An answer with content."""
 
     version: str
+    #: When it was changed last, in ISO 8601; empty if the server does not say.
+    modified: str
     #: Of the whole content; None if the server does not say.
     size: int | None
     #: The offset of the first byte.
@@ -46,12 +49,14 @@ def stat(url: Url, policy: Policy) -> RemoteObject:
     """The object, by a request for its head. Servers that refuse one are asked for the content, which is not read."""
     try:
         with _asked("HEAD", url, policy) as answer:
-            return RemoteObject(str(url), url.name or url.host, answer.size or 0, answer.version)
+            return RemoteObject(
+                str(url), url.name or url.host, answer.size or 0, answer.version, answer.modified
+            )
     except ObjectRefusedError as refused:
         if refused.code != "FORBIDDEN":
             raise
     with _asked("GET", url, policy) as answer:
-        return RemoteObject(str(url), url.name or url.host, answer.size or 0, answer.version)
+        return RemoteObject(str(url), url.name or url.host, answer.size or 0, answer.version, answer.modified)
 
 
 @contextmanager
@@ -72,7 +77,12 @@ def _asked(method: str, url: Url, policy: Policy, headers: dict[str, str] | None
         connection = _connection(asked, policy)
         try:
             path = f"/{asked.path}" + (f"?{asked.query}" if asked.query else "")
-            sent = {"User-Agent": "docmill", "Accept-Encoding": "identity", "Accept": "*/*", **(headers or {})}
+            sent = {
+                "User-Agent": "docmill",
+                "Accept-Encoding": "identity",
+                "Accept": "*/*",
+                **(headers or {}),
+            }
             try:
                 connection.request(method, path, headers=sent)
                 found = connection.getresponse()
@@ -113,7 +123,14 @@ def _answer(url: Url, found: http.client.HTTPResponse) -> Answer:
     start = 0
     if status == 206:
         start, size = _range(found.headers.get("Content-Range") or "", url)
-    return Answer(version, size, start, found)
+    return Answer(version, _iso(modified), size, start, found)
+
+
+def _iso(date: str | None) -> str:
+    try:
+        return parsedate_to_datetime(date).isoformat() if date else ""
+    except ValueError:
+        return ""
 
 
 def _range(header: str, url: Url) -> tuple[int, int | None]:

@@ -47,10 +47,10 @@ class Shell:
         self.process = process
         self.scheduler = Scheduler(store, Broker(make_app()), settings())
 
-    def __call__(self, *words: object, status: int | None = 0) -> Said:
+    def __call__(self, *words: object, status: int | None = 0, stdin: bytes | None = None) -> Said:
         from docmill.cli import app
 
-        found = CliRunner().invoke(app, [str(word) for word in words])
+        found = CliRunner().invoke(app, [str(word) for word in words], input=stdin)
         if found.exception is not None and not isinstance(found.exception, SystemExit):
             raise found.exception
         said = Said(found.exit_code, found.stdout, found.stderr)

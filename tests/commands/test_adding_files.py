@@ -328,3 +328,31 @@ def test_a_file_that_kills_workers_is_poison_and_its_neighbours_are_read(shell: 
     assert job_of(shell.store, job).n_ok == 4
     [entry] = shell("quarantine", "list", "--collection", "inbox", "--json").json
     assert entry["collection"] == "inbox"
+
+
+def test_the_same_bytes_under_two_keys_are_extracted_once(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlp_tasks.extraction import runner
+
+    names: list[str] = []
+
+    def counted(path: Path, limits: object, name: str, **how: object) -> object:
+        names.append(name)
+        return runner_extract(path, limits, name, **how)
+
+    runner_extract: Any = runner.extract
+    monkeypatch.setattr(runner, "extract", counted)
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("a.pdf", "copy of a.pdf", "z.pdf"):
+        (folder / name).write_bytes(_pdf(*LINES))
+    (folder / "other.pdf").write_bytes(_pdf("Something else."))
+    (folder / "other name.zip").write_bytes(builders.zipped({"x.pdf": _pdf(*LINES)}))
+
+    shell.work(_job(shell("add", folder, "--collection", "inbox")))
+
+    assert sorted(names) == ["a.pdf", "other name.zip", "other.pdf"]
+    found = _documents(shell)
+    assert found["a.pdf"] == found["copy of a.pdf"] == found["z.pdf"] == found["other name.zip!x.pdf"]
+    assert set(_states(shell).values()) == {"ok"}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from db import documents
+from db.bulk import COPY_FROM_ROWS
 from db.documents import Added, NewDocument
 from db.errors import NotFoundError
 from db.store import Store
+from db.tables import Document
 from tests.db.builders import add, add_documents, sql
 
 
@@ -145,3 +149,46 @@ def test_two_that_make_a_collection_at_once_make_one(store: Store) -> None:
         thread.join()
     assert len(found) == 4
     assert len(set(found)) == 1
+
+
+def _with_meta(*metas: dict[str, Any] | None, text: str = "a") -> list[NewDocument]:
+    return [NewDocument(f"k{i}", text, None, f"f:{i}", meta=meta) for i, meta in enumerate(metas)]
+
+
+ODD = {"수": 1, "x": 0.1, "large": 10**17, "tiny": 1e-7, "huge": 1e300, "deep": {"b": [True, None, "'\"\\"]}}
+
+
+def test_metadata_comes_back_and_the_same_again_changes_nothing(store: Store) -> None:
+    many = _with_meta(*[ODD] * (COPY_FROM_ROWS + 1))
+    assert _added(store, many) == Added(n_new=len(many))
+    assert _added(store, many) == Added(n_unchanged=len(many))
+    with store.read() as session:
+        metas = list(session.scalars(select(Document.meta)))
+    assert [{**meta, "huge": float(meta["huge"])} for meta in metas] == [ODD] * len(many)
+
+
+def test_changed_metadata_is_no_new_version(store: Store) -> None:
+    _added(store, _with_meta({"n": 1}, {"n": 1}, {"n": 1}))
+    assert _added(store, _with_meta({"n": True}, {"n": 1}, None)) == Added(n_unchanged=2, n_meta_changed=1)
+    rows = sql(store, "SELECT version, is_latest FROM document")
+    assert [(version, bool(latest)) for version, latest in rows] == [(1, True)] * 3
+    with store.read() as session:
+        metas = list(session.scalars(select(Document.meta).order_by(Document.key)))
+    assert metas == [{"n": True}, {"n": 1}, {"n": 1}]
+    assert metas[0]["n"] is True
+
+
+def test_a_field_that_is_absent_now_is_gone_and_a_new_version_keeps_what_nobody_read(store: Store) -> None:
+    _added(store, _with_meta({"n": 1, "m": 2}, {"n": 1}))
+    assert _added(store, _with_meta({"m": 2})) == Added(n_meta_changed=1)
+    assert _added(store, _with_meta({"m": 3}, None, text="b")) == Added(n_changed=2)
+    with store.read() as session:
+        metas = session.execute(
+            select(Document.key, Document.version, Document.meta).order_by(Document.key, Document.version)
+        ).all()
+    assert [tuple(row) for row in metas] == [
+        ("k0", 1, {"m": 2}),
+        ("k0", 2, {"m": 3}),
+        ("k1", 1, {"n": 1}),
+        ("k1", 2, {"n": 1}),
+    ]

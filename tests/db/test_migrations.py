@@ -23,6 +23,7 @@ from tests.servers import PostgresServer
 
 #: What analysts rely on: a view may gain columns and never lose one.
 COLUMNS = {
+    "v_documents": "collection document_key version label chars added_at meta source document_id",
     "v_job_progress": "job_id kind collection state n_documents n_ok n_error n_cancelled n_chunks priority model "
     "model_version note fault created_at started_at finished_at",
     "v_latest_summary": "collection document_key summary method n_sentences job_id document_id "

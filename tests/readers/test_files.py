@@ -16,7 +16,7 @@ from readers.files import DocumentFile, find
 from readers.records import RefusedError
 from readers.streams import opened
 
-READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz"
+READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz; .parquet, .arrow, .feather"
 
 
 def test_reading_needs_nothing_but_the_standard_library():
@@ -62,7 +62,7 @@ def test_other_types_in_a_folder_are_counted(reading, folder):
     ]
 
 
-def test_another_type_given_by_name_is_refused_unopened(reading):
+def test_another_type_given_by_name_is_refused(reading):
     bomb = b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d SYSTEM "file:///etc/passwd">]><a>&d;</a>'
     assert reading("a.xml", bomb).reports == [f"a.xml: UNSUPPORTED_TYPE: its name does not end in {READABLE}"]
 
@@ -73,7 +73,7 @@ def test_another_type_given_by_name_is_refused_unopened(reading):
         ("absent.txt", "absent.txt: NOT_FOUND: there is no such file"),
         (
             "https://example.org/a.txt",
-            "URL_NOT_FETCHED: docmill does not fetch URLs: download it and add the file",
+            "URL_NOT_FETCHED: it is a URL, not a path: give URLs as text, not as a Path",
         ),
         ("/dev/zero", "/dev/zero: NOT_A_FILE: it is a device, not a regular file"),
         ("a\0b.txt", r"a\x00b.txt: UNREADABLE: it cannot be read: "),

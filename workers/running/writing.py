@@ -31,7 +31,7 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         ok_ids.append(document.id)
         for row in result:
             if isinstance(row, NewText):
-                made.append((document.id, NewDocument(row.key, row.text, None, row.source)))
+                made.append((document.id, NewDocument(row.key, row.text, None, row.source, meta=row.meta)))
                 continue
             ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
             ids.append(document.id)

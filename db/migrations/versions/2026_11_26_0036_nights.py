@@ -7,7 +7,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId, Json
 
 revision = "0036"
-down_revision = "0030"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 

@@ -7,6 +7,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import EmailMessage
 
+from readers.extraction import dates
 from readers.extraction.context import Context
 from readers.extraction.encoded import decode
 from readers.extraction.formats import html
@@ -41,6 +42,8 @@ def read(source: Source, out: Writer, context: Context) -> None:
         if value := _header(message, name):
             out.paragraph(f"{name}: {value}")
     out.title = _header(message, "Subject") or None
+    out.author = _header(message, "From") or None
+    out.created = dates.of_mail(_header(message, "Date"))
     body, attachments = _parts(message)
     for part in body:
         _read_body(part, out, context)
@@ -123,9 +126,9 @@ def _payload(part: EmailMessage) -> bytes:
 def _read_body(part: EmailMessage, out: Writer, context: Context) -> None:
     text = decode(_payload(part), part.get_content_charset())
     if part.get_content_type() == "text/html":
-        title, language = out.title, out.language
+        title, language, author, created = out.title, out.language, out.author, out.created
         html.whole(text, out, context.budget)
-        out.title, out.language = title, language
+        out.title, out.language, out.author, out.created = title, language, author, created
         return
     for line in text.replace("\r\n", "\n").split("\n"):
         out.verbatim(line)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from readers.extraction import pdf_lines
+from readers.extraction import dates, pdf_lines
 from readers.extraction.context import Context
 from readers.extraction.records import ExtractionError
 from readers.extraction.registry import missing
@@ -52,7 +52,10 @@ def _open(source: Source, pypdfium2: Any) -> Any:
 
 
 def _read_document(document: Any, out: Writer, context: Context, pypdfium2: Any) -> None:
-    out.title = clean(document.get_metadata_dict().get("Title", "")) or None
+    told = document.get_metadata_dict()
+    out.title = clean(told.get("Title", "")) or None
+    out.author = clean(told.get("Author", "")) or None
+    out.created = dates.of_pdf(told.get("CreationDate", ""))
     starts: list[int] = []
     pictures: list[int] = []
     damaged: list[int] = []
