@@ -9,13 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Select,
     Text,
     and_,
     case,
-    cast,
     exists,
     func,
     literal,
@@ -91,22 +89,19 @@ class Group:
 def groups(
     session: Session, kind: str, jobs: Jobs, chosen: Select[*tuple[Any, ...]], retry: Retry
 ) -> list[Group]:
-    """The documents of a query (id, characters), by verdict and last job, in parts of PART_DOCUMENTS."""
+    """The documents of a query (id, characters), by verdict and last job, in parts of at most PART_DOCUMENTS: those
+    whose ids are near each other."""
     judged = of_each(session, kind, jobs, chosen, retry).subquery("judged")
-    to_do = judged.c.verdict.not_in([str(verdict) for verdict in STANDS])
-    place = func.row_number().over(
-        partition_by=(judged.c.verdict, judged.c.last_job_id), order_by=judged.c.id
-    )
-    part = case((to_do, cast(place - 1, BigInteger).op("/")(PART_DOCUMENTS)), else_=literal(0))
-    rows = select(*judged.c, part.label("part")).subquery("rows")
-    is_listed = rows.c.verdict.not_in([str(verdict) for verdict in STANDS])
+    is_listed = judged.c.verdict.not_in([str(verdict) for verdict in STANDS])
+    part = case((is_listed, judged.c.id.op("/")(PART_DOCUMENTS)), else_=literal(0))
+    rows = select(*judged.c, part.label("part"), is_listed.label("is_listed")).subquery("rows")
     query = (
         select(
             rows.c.verdict,
             rows.c.last_job_id,
             func.count(),
             func.sum(rows.c.chars),
-            json_ids(rows.c.id).filter(is_listed),
+            json_ids(rows.c.id).filter(rows.c.is_listed),
         )
         .group_by(rows.c.verdict, rows.c.last_job_id, rows.c.part)
         .order_by(rows.c.verdict, rows.c.last_job_id, rows.c.part)
@@ -128,7 +123,7 @@ def of_each(
     session: Session, kind: str, jobs: Jobs, chosen: Select[*tuple[Any, ...]], retry: Retry
 ) -> Select[*tuple[Any, ...]]:
     """(id, chars, verdict, last_job_id) of each document of a query."""
-    documents = chosen.subquery("chosen")
+    documents = chosen.add_columns(Document.version.label("version")).subquery("chosen")
     done = _done_alike(jobs, retry)
     before = (
         select(Outcome.document_id.label("id"), func.max(Outcome.job_id).label("job_id"))
@@ -158,7 +153,7 @@ def of_each(
         (done.c.best == _PASSING, _text(Verdict.RETRY)),
         (done.c.best == _CARRIED, _text(Verdict.CARRIED_OVER)),
         (before.c.job_id.is_not(None), _difference(jobs, before.c.job_id)),
-        (_has_older_outcome(jobs, ids[0]), _text(Verdict.CHANGED_TEXT)),
+        (and_(documents.c.version > 1, _has_older_outcome(jobs, ids[0])), _text(Verdict.CHANGED_TEXT)),
         else_=_text(Verdict.NEW),
     )
     return query.add_columns(verdict.label("verdict"), before.c.job_id.label("last_job_id"))
@@ -210,7 +205,6 @@ def _has_older_outcome(jobs: Jobs, id_: ColumnElement[Any]) -> ColumnElement[boo
         .join(Outcome, Outcome.document_id == older.id)
         .where(
             this.id == id_,
-            this.version > 1,
             older.version < this.version,
             one_of(Outcome.job_id, (*jobs.alike, *jobs.others) or (0,)),
         )

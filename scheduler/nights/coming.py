@@ -219,14 +219,15 @@ def _removed(
         n_stored = documents.count(session, target)
     n_removed = len(found.documents.removed)
     if n_removed * 2 > n_stored:
-        found.note = f"{n_removed:,} of {n_stored:,} documents are in no source any more, more than half, so they are kept"
+        missing = f"{n_removed:,} of {n_stored:,} documents are in no source any more"
+        found.note = f"{missing}, more than half, so they are kept"
         found.files.removed, found.documents.removed = [], []
 
 
 #: Reports of one record, beside which the rest of its file can be read.
-_OF_A_RECORD = frozenset(
-    "DUPLICATE_KEY EMPTY_TEXT MISSING_TEXT TEXT_TOO_LONG TEXT_TYPE EMPTY_LABEL LABEL_TOO_LONG LABEL_TYPE "
-    "TOO_MANY_LABELS".split()
+_OF_A_RECORD = (
+    *("DUPLICATE_KEY", "EMPTY_TEXT", "MISSING_TEXT", "TEXT_TOO_LONG", "TEXT_TYPE"),
+    *("EMPTY_LABEL", "LABEL_TOO_LONG", "LABEL_TYPE", "TOO_MANY_LABELS"),
 )
 #: Files that are no source of documents.
 _IGNORED = ("UNSUPPORTED_TYPE",)

@@ -18,7 +18,7 @@ def differences(before: NightFile, now: NightFile) -> list[str]:
         elif name not in old:
             lines.append(f"step {name} is new")
         else:
-            lines += _changes(f"step {name}: ", old[name], new[name])
+            lines += _changes(f"step {name}", old[name], new[name])
     return lines
 
 
@@ -26,10 +26,9 @@ def _told(file: NightFile) -> dict[str, Any]:
     return file.definition.model_dump(mode="json", exclude={"step"})
 
 
-def _changes(prefix: str, before: Any, now: Any) -> Iterator[str]:
+def _changes(place: str, before: Any, now: Any) -> Iterator[str]:
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         for name in sorted({*before, *now}):
-            yield from _changes(f"{prefix}{name}." if prefix.endswith(".") else f"{prefix}{name}.",
-                                before.get(name), now.get(name))  # fmt: skip
+            yield from _changes(f"{place}.{name}" if place else name, before.get(name), now.get(name))
     elif before != now:
-        yield f"{prefix.rstrip('.')}: {before!r} -> {now!r}"
+        yield f"{place}: {before!r} -> {now!r}"

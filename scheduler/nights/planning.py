@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from db import documents, files, selection, work
+from db import documents, files, selection, where, work
 from db.errors import NotFoundError, StoreError
 from db.jobs import NewJob
 from db.nights import verdicts
@@ -167,6 +167,9 @@ class _Planner:
             parts=parts,
             note=note,
         )
+        if step.table.where is not None and any(part.coming for part in parts):
+            note = f"of those that come, only where {step.table.where}"
+            plan = replace(plan, note=note if plan.note is None else f"{plan.note}; {note}")
         plan = self._with_others(plan, step, kind, resolved)
         if kind.over_files:
             self._to_extract += self._file_keys(plan)
@@ -185,7 +188,7 @@ class _Planner:
         collection = _target(self._session, step.collection, kind)
         if collection is None:
             return ()
-        chosen = chosen_of(step, collection)
+        chosen = chosen_of(self._session, step, collection)
         gone = self._gone(step, kind)
         if gone:
             chosen = chosen.where(~one_of(Document.id, gone))
@@ -241,7 +244,7 @@ class _Planner:
         if collection is None or not plan.n_unchanged:
             return plan
         done = {id_ for part in plan.parts for id_ in part.document_ids} | set(self._gone(step, kind))
-        chosen = chosen_of(step, collection)
+        chosen = chosen_of(self._session, step, collection)
         judged = verdicts.of_each(
             self._session, kind.name, resolved.jobs, chosen, retry_of(step.table)
         ).subquery()
@@ -299,7 +302,9 @@ def resolve(session: Session, step: Step, *, will_train: Collection[str] = ()) -
 def request_of(step: Step) -> JobRequest:
     """A step as a request."""
     table = step.table
-    return JobRequest(step.action, step.collection, table.model, dict(table.parameters), table.priority)
+    return JobRequest(
+        step.action, step.collection, table.model, dict(table.parameters), table.priority, where=table.where
+    )
 
 
 def parameters_of(step: Step) -> dict[str, Any]:
@@ -319,9 +324,12 @@ def retry_of(table: StepTable) -> Retry:
     return Retry(frozenset(passing if table.retry == "passing" else {*passing, *table.retry}))
 
 
-def chosen_of(step: Step, collection: int) -> Select[*tuple[Any, ...]]:
-    """The documents that a step may take: (id, characters)."""
-    return selection.latest(collection)
+def chosen_of(session: Session, step: Step, collection: int) -> Select[*tuple[Any, ...]]:
+    """The documents that a step may take: (id, characters). ValueError for a selection that cannot be read."""
+    chosen = selection.latest(collection)
+    if step.table.where is None:
+        return chosen
+    return chosen.where(where.where(session, step.table.where, collection))
 
 
 def judged_step(step: Step, steps: Sequence[Step]) -> Step | None:

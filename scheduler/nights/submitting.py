@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, select, union
 from sqlalchemy.orm import Session
 
-from db import jobs, model_versions
+from db import jobs, model_versions, where
 from db.jobs import NewJob
 from db.nights import plans, running, verdicts
 from db.nights.plans import StepPlan
@@ -16,6 +16,7 @@ from db.nights.verdicts import REASONS, Verdict
 from db.sql import one_of
 from db.states import OutcomeState
 from db.tables import Document, Night, NightPlanPart, NightStep, Outcome
+from db.where import operands
 from nlp_tasks.kind import Kind
 from scheduler import requests
 from scheduler.nights import planning
@@ -126,13 +127,13 @@ def _documents(
     plan_id = night.plan_id or 0
     collection = new.collection_id
     come = running.come(session, plan_id, step.number, collection)
-    parts = [
-        running.planned_documents(plan_id, step.number, collection),
-        select(Document.id).where(one_of(Document.id, come or (0,))),
-    ]
+    came = select(Document.id).where(one_of(Document.id, come or (0,)))
+    if step.table.where is not None and come:
+        came = came.where(where.where(session, step.table.where, collection))
+    parts = [running.planned_documents(plan_id, step.number, collection), came]
     extracted = None if kind.over_files else _extraction(session, night, file, step)
     if everything or extracted is not None:
-        chosen = planning.chosen_of(step, collection)
+        chosen = planning.chosen_of(session, step, collection)
         if not everything:
             chosen = chosen.where(Document.id.in_(running.made_by(extracted or 0, collection)))
         parts.append(_not_standing(session, step, kind, new, chosen))
@@ -178,17 +179,20 @@ def _in_order(night: Night, step: Step, wanted: Any) -> Select[*tuple[Any, ...]]
 def _place(value: str) -> ColumnElement[Any]:
     """A number for each document, from 1, in the order of a value; documents without it come last."""
     name, is_descending = order_of(value)
-    column = order_column(name)
-    ordered = column.desc() if is_descending else column.asc()
-    return func.row_number().over(order_by=(case((column.is_(None), 1), else_=0), ordered, Document.id))
+    missing, *columns = _columns(name)
+    ordered = [column.desc() if is_descending else column.asc() for column in columns]
+    return func.row_number().over(order_by=(case((missing.is_(None), 1), else_=0), *ordered, Document.id))
 
 
-def order_column(name: str) -> ColumnElement[Any]:
-    """What documents are ordered by."""
-    if name not in ORDERS:
-        raise ValueError(f"documents cannot be ordered by {name!r}: there are {', '.join(ORDERS)}")
-    column: ColumnElement[Any] = getattr(Document, ORDERS[name])
-    return column
+def _columns(name: str) -> list[ColumnElement[Any]]:
+    """What documents are ordered by, after the one that is missing where there is no value: a column of theirs, or a
+    field of the metadata, as a number where it is one."""
+    if name in ORDERS:
+        column: ColumnElement[Any] = getattr(Document, ORDERS[name])
+        return [column, column]
+    field = operands.in_meta(name.split("."))
+    number = func.coalesce(field.number, 0.0)
+    return [field.present, number, operands.bytewise(field.text)]
 
 
 def _n_of(session: Session, job_id: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import tempfile
@@ -270,3 +271,23 @@ def test_planned_documents_are_the_executed_ones_on_postgresql(postgres_store: S
     empty(postgres_store)
     with tempfile.TemporaryDirectory(prefix="dm-edits-") as name:
         play(postgres_store, Path(name), random.Random(seed), 5)
+
+
+def test_a_step_takes_what_its_selection_means_and_the_most_valuable_first(night: NightRun) -> None:
+    path = night.folder / "in" / "a.jsonl"
+    records = [{"id": f"k{i:03}", "text": f"text {i}", "lang": "ko" if i % 2 else "en", "views": i} for i in range(140)]
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    file = night.file().text + "where = \"lang = 'ko'\"\nvalue = \"views desc\"\n"
+    first = applying.run_latest(night.store, night.file(file))[0]
+    night.nights.move()
+    night.work(limit=1)
+    assert {key for key in night.executed(first, "oracle")} == {f"k{i:03}" for i in range(41, 140, 2)}
+    night.finish(first)
+    assert len(night.executed(first, "oracle")) == 70
+    assert facts(night.plan(file), "oracle") == {"unchanged": 70}
+    # Other metadata for the same text: now it is meant.
+    records[0]["lang"] = "ko"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records))
+    second = night.run(file)
+    assert night.executed(second, "oracle") == {}
+    assert night.planned(night.plan(file).id, "oracle") == {"k000": "new"}
