@@ -98,7 +98,7 @@ def plan(
     elif json:
         print_json(_plan_facts(made))
     else:
-        _print_plan(store, made, file)
+        _print_plan(made, file)
 
 
 @app.command()
@@ -118,8 +118,9 @@ def run(
 ) -> None:
     """Run a night: with a plan that was made before, or with one that is made now.
 
-    If the plan is stale, nothing runs, and the exit status is 1: the message says what has changed. A night of this name
-    that has not ended is resumed: nothing is done twice. A running `docmill scheduler` or `up` does the work.
+    If the plan is stale, nothing runs, and the exit status is 1: the message says what has changed. A night of this
+    name that has not ended goes on: nothing is done twice. A running `docmill scheduler` or `up` does the work.
+
     With --wait the exit status is 0 if every step succeeded, 3 if one failed or was carried over, 4 if the night was
     cancelled.
 
@@ -138,7 +139,7 @@ def run(
     elif plan is None:
         night_id, made = applying.run_latest(store, night)
         if not json:
-            _print_plan(store, made, file)
+            _print_plan(made, file)
     else:
         try:
             night_id = applying.run_plan(store, plan, night)
@@ -272,7 +273,7 @@ def schedule(file: File) -> None:
 # --- plans --------------------------------------------------------------------------------------------------------
 
 
-def _print_plan(store: Store, plan: Plan, file: Path) -> None:
+def _print_plan(plan: Plan, file: Path) -> None:
     moment = f", made {_now_local(plan.created_at)}" if plan.created_at else ""
     say(f"Plan {plan.id} for {plan.name}{moment}\n")
     reasons = list(dict.fromkeys(reason for step in plan.steps for reason in step.counts))

@@ -1,4 +1,4 @@
-"""A night survives the death of its scheduler and of its workers: it goes on where it was, and nothing is done twice."""
+"""A night survives the death of its scheduler and of its workers: it goes on, and nothing is done twice."""
 
 from __future__ import annotations
 

@@ -199,8 +199,10 @@ class Player:
         try:
             with self.run.store.write() as session:
                 job_id = requests.submit(session, request).job_id
-        except (NothingToDoError, LookupError) as error:
-            assert not keys, error
+        except (NothingToDoError, LookupError):
+            job_id = None
+        assert (job_id is None) == (not keys), keys
+        if job_id is None:
             return
         while _state(self.run.store, job_id) != "finished":
             self.run.work()
@@ -258,13 +260,14 @@ class Player:
         after = self.model.everything()
         works = {"parameter", "newer_code", "promote", "other_retry"}
         try:
-            night_id = self.run.run(self.toml(), plan.id)
+            night_id, refusal = self.run.run(self.toml(), plan.id), None
         except ConflictError as error:
-            self.n_refused += 1
-            assert before != after or works & set(done), (str(error), done, before, after)
-            night_id = self.run.run(self.toml())
-        else:
+            night_id, refusal = self.run.run(self.toml()), str(error)
+        if refusal is None:
             assert before == after, (done, before, after)
+        else:
+            self.n_refused += 1
+            assert before != after or works & set(done), (refusal, done, before, after)
         self.n_nights += 1
         self.model.add()
         for kind in STEPS:

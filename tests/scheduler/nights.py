@@ -143,7 +143,7 @@ class NightRun:
             "WHERE o.job_id = :job"
         )
         with self.store.read() as session:
-            return {key: code for key, code in session.execute(query, {"job": job_id})}
+            return {row[0]: row[1] for row in session.execute(query, {"job": job_id})}
 
     def plan_of(self, night_id: int) -> int:
         with self.store.read() as session:
@@ -153,7 +153,7 @@ class NightRun:
         """Kind -> outcomes of all its jobs."""
         query = text("SELECT j.kind, COUNT(*) FROM outcome o JOIN job j ON j.id = o.job_id GROUP BY j.kind")
         with self.store.read() as session:
-            return Counter({kind: n for kind, n in session.execute(query)})
+            return Counter({row[0]: row[1] for row in session.execute(query)})
 
 
 @contextmanager
