@@ -175,7 +175,7 @@ def _last_versions(session: Session, collection: int, keys: Sequence[str]) -> di
         .where(Document.collection_id == collection, one_of(Document.key, keys))
         .group_by(Document.key)
     )
-    return {key: version for key, version in session.execute(query)} if keys else {}
+    return {row.key: row[1] for row in session.execute(query)} if keys else {}
 
 
 def is_only_label(document: NewDocument, before: Any) -> bool:
