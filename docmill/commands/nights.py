@@ -88,9 +88,9 @@ def plan(
 
     Example: docmill night plan filings.toml
     """
-    from scheduler.nights import applying, reading
+    from scheduler.nights import applying
 
-    night = reading.read(file)
+    night = _read(file)
     store = _made_store()
     made = applying.plan(store, night)
     if documents is not None:
@@ -128,9 +128,9 @@ def run(
     """
     from db.errors import ConflictError
     from db.nights import running
-    from scheduler.nights import applying, reading
+    from scheduler.nights import applying
 
-    night = reading.read(file)
+    night = _read(file)
     store = _made_store()
     with store.read() as session:
         night_id = running.open_of(session, night.definition.name)
@@ -221,9 +221,9 @@ def diff(file: File) -> None:
 
     Example: docmill night diff filings.toml
     """
-    from scheduler.nights import comparing, reading
+    from scheduler.nights import comparing
 
-    night = reading.read(file)
+    night = _read(file)
     other, where = _other_copy(night)
     if other is None:
         say(f"there is nothing to compare with: no schedule and no night of {night.definition.name}")
@@ -256,9 +256,9 @@ def schedule(file: File) -> None:
 
     Example: docmill night schedule filings.toml
     """
-    from scheduler.nights import reading, scheduled
+    from scheduler.nights import scheduled
 
-    night = reading.read(file)
+    night = _read(file)
     store = _made_store()
     with store.write() as session:
         next_at = scheduled.put(session, night, file)
@@ -268,6 +268,17 @@ def schedule(file: File) -> None:
         f"schedule {night.definition.name}: next at {_local(next_at, told.time_zone)} ({told.time_zone}); "
         "a running `docmill scheduler` or `up` fires it"
     )
+
+
+def _read(file: Path) -> NightFile:
+    """A night's file; ValueError says what is wrong in one line."""
+    from scheduler.nights import reading
+    from scheduler.nights.reading import NightFileError
+
+    try:
+        return reading.read(file)
+    except NightFileError as error:
+        raise ValueError(str(error)) from None
 
 
 # --- plans --------------------------------------------------------------------------------------------------------
