@@ -198,8 +198,9 @@ def _difference(jobs: Jobs, job_id: ColumnElement[Any]) -> ColumnElement[Any]:
 def _has_older_outcome(jobs: Jobs, id_: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether a job of the kind had an earlier version of the document."""
     this, older = aliased(Document), aliased(Document)
-    return exists(
-        select(1)
+    # With LIMIT, PostgreSQL asks for each of the few documents instead of joining all versions with all outcomes.
+    one = (
+        select(literal(1))
         .select_from(this)
         .join(older, and_(older.collection_id == this.collection_id, older.key == this.key))
         .join(Outcome, Outcome.document_id == older.id)
@@ -208,8 +209,10 @@ def _has_older_outcome(jobs: Jobs, id_: ColumnElement[Any]) -> ColumnElement[boo
             older.version < this.version,
             one_of(Outcome.job_id, (*jobs.alike, *jobs.others) or (0,)),
         )
+        .limit(1)
         .correlate_except(this, older, Outcome)
     )
+    return one.scalar_subquery().is_not(None)
 
 
 def _elsewhere(session: Session, jobs: Jobs) -> Any:
