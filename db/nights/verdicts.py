@@ -125,22 +125,16 @@ def of_each(
     """(id, chars, verdict, last_job_id) of each document of a query."""
     documents = chosen.add_columns(Document.version.label("version")).subquery("chosen")
     done = _done_alike(jobs, retry)
-    before = (
-        select(Outcome.document_id.label("id"), func.max(Outcome.job_id).label("job_id"))
-        .where(one_of(Outcome.job_id, jobs.others or (0,)), Outcome.state == OutcomeState.OK)
-        .group_by(Outcome.document_id)
-        .subquery("before")
-    )
     held = quarantine.held_ids(kind).subquery("held")
     elsewhere = _elsewhere(session, jobs)
     ids = list(documents.c)
-    query = (
+    query: Select[*tuple[Any, ...]] = (
         select(ids[0].label("id"), ids[1].label("chars"))
         .select_from(documents)
         .outerjoin(done, done.c.id == ids[0])
-        .outerjoin(before, before.c.id == ids[0])
         .outerjoin(held, held.c.document_id == ids[0])
     )
+    query, before = _with_before(session, query, jobs, ids[0], done.c.best)
     planned: ColumnElement[Any] = null()
     if elsewhere is not None:
         query = query.outerjoin(elsewhere, elsewhere.c.id == ids[0])
@@ -152,11 +146,40 @@ def of_each(
         (done.c.best == _FINAL, _text(Verdict.FAILED)),
         (done.c.best == _PASSING, _text(Verdict.RETRY)),
         (done.c.best == _CARRIED, _text(Verdict.CARRIED_OVER)),
-        (before.c.job_id.is_not(None), _difference(jobs, before.c.job_id)),
+        (before.is_not(None), _difference(jobs, before)),
         (and_(documents.c.version > 1, _has_older_outcome(jobs, ids[0])), _text(Verdict.CHANGED_TEXT)),
         else_=_text(Verdict.NEW),
     )
-    return query.add_columns(verdict.label("verdict"), before.c.job_id.label("last_job_id"))
+    return query.add_columns(verdict.label("verdict"), before.label("last_job_id"))
+
+
+def _with_before(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    jobs: Jobs,
+    id_: ColumnElement[Any],
+    best: ColumnElement[Any],
+) -> tuple[Select[*tuple[Any, ...]], ColumnElement[Any]]:
+    """The newest job that did a document with another model, other parameters or older code. Where most results stand,
+    the few others are looked up one by one; else all outcomes of those jobs are read once."""
+    wanted = (one_of(Outcome.job_id, jobs.others or (0,)), Outcome.state == OutcomeState.OK)
+    if not jobs.others:
+        return query, null()
+    n_alike, n_others = (_n_ok(session, ids) for ids in (jobs.alike, jobs.others))
+    if n_alike >= n_others / max(1, len(jobs.others)):
+        one = select(func.max(Outcome.job_id)).where(Outcome.document_id == id_, *wanted)
+        return query, case((best == _OK, None), else_=one.scalar_subquery())
+    before = (
+        select(Outcome.document_id.label("id"), func.max(Outcome.job_id).label("job_id"))
+        .where(*wanted)
+        .group_by(Outcome.document_id)
+        .subquery("before")
+    )
+    return query.outerjoin(before, before.c.id == id_), before.c.job_id
+
+
+def _n_ok(session: Session, job_ids: Sequence[int]) -> int:
+    return session.scalar(select(func.sum(Job.n_ok)).where(one_of(Job.id, job_ids or (0,)))) or 0
 
 
 def _text(verdict: Verdict) -> ColumnElement[str]:
