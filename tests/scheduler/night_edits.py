@@ -91,7 +91,8 @@ class Model:
 
     def everything(self) -> dict[str, dict[str, str]]:
         now, before = self.coming(), {key: body for key, (body, _) in self.stored.items()}
-        added = {key: body for key, body in now.items() if before.get(key) != body}
+        # What is to come is known by its text and label together.
+        added = {key: str(self.source[key]) for key, body in now.items() if before.get(key) != body}
         removed = dict.fromkeys(before.keys() - now.keys(), "removed")
         return {kind: self.to_do(kind) for kind in STEPS} | {"add": added | removed}
 
