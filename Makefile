@@ -80,7 +80,7 @@ soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments
+.PHONY: bench-queue bench-cancel bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -89,6 +89,8 @@ bench-end-to-end: venv system ## compare a job of 150,000 reviews with a bare lo
 	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
 bench-increments: venv system ## measure similarity when 1 % of 100,000 documents have changed
 	@$(BIN)/python -m benchmarks.similarity_increments
+bench-night: venv system ## measure nightly plans: their time, their estimates, and nights of which little changed
+	@$(BIN)/python -m benchmarks.night
 bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and gensim
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn and fastText

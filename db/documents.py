@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, func, literal, null, sel
 from sqlalchemy.orm import Session
 
 from db import bulk, erased
+from db.compare_and_set import n_changed as n_rows_changed
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document, GivenLabel, Job, Outcome
@@ -43,8 +44,12 @@ class NewDocument:
     @property
     def content_hash(self) -> bytes:
         """Equal for equal text and label (a separator that no text may hold keeps the two apart)."""
+        return self.hash_with(self.label)
+
+    def hash_with(self, label: str | None) -> bytes:
+        """The content hash that this text has with another label."""
         what = self.text if self.identity is None else self.identity
-        return hashlib.sha256(f"{self.label or ''}\0{what}".encode()).digest()
+        return hashlib.sha256(f"{label or ''}\0{what}".encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,27 +96,36 @@ def add(
     session: Session, collection: int, documents: Sequence[NewDocument], *, anew: Container[str] = ()
 ) -> Added:
     """Store a batch (keys unique in it, at most BATCH documents). Adding the same batch again changes nothing,
-    except that the keys in `anew` get a new version in any case. Changed metadata alone is no new version.
-    Two processes that add to one collection take turns,
-    batch by batch. Submitting a job over it does not wait."""
+    except that the keys in `anew` get a new version in any case. A version is a text: another label for the same text
+    is noted in its row, counts as a change, and leaves the results that were made of the text. Two processes that add
+    to one collection take turns, batch by batch. Submitting a job over it does not wait. Changed metadata alone is no
+    new version either."""
     _lock(session, collection)
     stored = {
         row.key: row
         for row in session.execute(
-            select(Document.key, Document.id, Document.version, Document.content_hash).where(
+            select(Document.key, Document.id, Document.version, Document.content_hash, Document.label).where(
                 Document.collection_id == collection,
                 Document.is_latest,
                 one_of(Document.key, [document.key for document in documents]),
             )
         )
     }
-    rows, outdated, same = [], [], {}
+    unknown = [document.key for document in documents if document.key not in stored]
+    removed = _last_versions(session, collection, unknown)
+    rows, outdated, labelled = [], [], []
+    same: dict[int, Mapping[str, Any] | None] = {}
+    relabelled: dict[int, Mapping[str, Any] | None] = {}
     known = metas(session, [row.id for row in stored.values()])
     moment = clock(session)
     for document in documents:
         digest, before = document.content_hash, stored.get(document.key)
         if before is not None and before.content_hash == digest and document.key not in anew:
             same[before.id] = document.meta
+            continue
+        if before is not None and document.key not in anew and is_only_label(document, before):
+            labelled.append({"id": before.id, "label": document.label, "content_hash": digest})
+            relabelled[before.id] = document.meta
             continue
         if before is not None:
             outdated.append(before.id)
@@ -122,7 +136,7 @@ def add(
             {
                 "collection_id": collection,
                 "key": document.key,
-                "version": before.version + 1 if before else 1,
+                "version": before.version + 1 if before else removed.get(document.key, 0) + 1,
                 "is_latest": True,
                 "text": document.text,
                 "content_hash": digest,
@@ -138,8 +152,39 @@ def add(
         session.execute(update(Document).where(Document.id.in_(outdated)).values(is_latest=False))
     if rows:
         bulk.insert_rows(session, Document.__table__, rows)  # type: ignore[arg-type]
-    n_changed, n_meta = len(outdated), _replace_meta(session, same, known)
-    return Added(len(rows) - n_changed, n_changed, len(documents) - len(rows) - n_meta, n_meta)
+    if labelled:
+        session.execute(update(Document), labelled)
+    n_meta = _replace_meta(session, same, known)
+    _replace_meta(session, relabelled, known)
+    n_new, n_changed = len(rows) - len(outdated), len(outdated) + len(labelled)
+    return Added(n_new, n_changed, len(documents) - n_new - n_changed - n_meta, n_meta)
+
+
+def remove(session: Session, collection: int, ids: Sequence[int]) -> int:
+    """Take documents out of a collection: no version of them is the latest. Their results stay, and a document of the
+    same key that is added later is its next version. Returns how many were there."""
+    session.execute(select(Collection.id).where(Collection.id == collection).with_for_update(key_share=True))
+    return n_rows_changed(
+        session,
+        update(Document)
+        .where(Document.collection_id == collection, Document.is_latest, one_of(Document.id, ids))
+        .values(is_latest=False),
+    )
+
+
+def _last_versions(session: Session, collection: int, keys: Sequence[str]) -> dict[str, int]:
+    """The last version of those of these keys that were removed."""
+    query = (
+        select(Document.key, func.max(Document.version))
+        .where(Document.collection_id == collection, one_of(Document.key, keys))
+        .group_by(Document.key)
+    )
+    return {row.key: row[1] for row in session.execute(query)} if keys else {}
+
+
+def is_only_label(document: NewDocument, before: Any) -> bool:
+    """Whether a document differs from its stored version (content_hash, label) in nothing but the label."""
+    return bool(before.content_hash == document.hash_with(before.label))
 
 
 def set_meta(session: Session, wanted: Mapping[int, Mapping[str, Any] | None]) -> int:

@@ -1,6 +1,6 @@
 """What earlier jobs like a job found: the newest rows of each document in one result table, and whose they are.
 
-Two jobs are alike if they have the same kind, parameters, model version and collection.
+Two jobs are alike if they have the same kind, epoch of its code, parameters, model version and collection.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ def alike(job: Job) -> tuple[ColumnElement[bool], ...]:
     return (
         Job.kind == job.kind,
         Job.id != job.id,
+        Job.epoch == job.epoch,
         Job.parameters == literal(job.parameters, Job.parameters.type),
         Job.model_version_id.is_not_distinct_from(job.model_version_id),
     )

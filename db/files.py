@@ -7,6 +7,7 @@ no kind of job that reads them.
 
 from __future__ import annotations
 
+from collections.abc import Collection as Collection_
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from db import documents
 from db.documents import BATCH, Added, NewDocument
 from db.sql import each_id, one_of
-from db.tables import Chunk, Collection, Document, Job, Outcome
+from db.tables import Chunk, Collection, Document, ExtractionText, Job, Outcome
 
 #: After a collection's name. The space is one that no name of people's may hold.
 SUFFIX = "\u00a0files"
@@ -120,6 +121,16 @@ def _states(session: Session, files: int, batch: Sequence[NewDocument], kind: st
         )
     )
     return {key: _State(*rest) for key, *rest in rows}
+
+
+def made_of(session: Session, files: int, keys: Collection_[str]) -> set[str]:
+    """The keys of the documents that were made of the files with these keys."""
+    query = (
+        select(Document.key, ExtractionText.text_key)
+        .join(ExtractionText, ExtractionText.document_id == Document.id)
+        .where(Document.collection_id == files)
+    )
+    return {text_key for key, text_key in session.execute(query) if key in keys}
 
 
 def planned(session: Session, files: int, kind: str) -> dict[int, int]:

@@ -107,6 +107,11 @@ def by_id(session: Session, version_id: int) -> Version:
     return Version(*session.execute(_versions().where(ModelVersion.id == version_id)).one())
 
 
+def job_of(session: Session, version_id: int) -> int:
+    """The job that trained a version."""
+    return session.scalars(select(ModelVersion.job_id).where(ModelVersion.id == version_id)).one()
+
+
 def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     """Versions, newest first, each with its aliases and metrics."""
     query = _versions().order_by(Model.name, ModelVersion.version.desc())

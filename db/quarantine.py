@@ -55,6 +55,16 @@ def held(kind: Any, document_id: Any) -> ColumnElement[bool]:
     )
 
 
+def held_ids(kind: str) -> Select[int]:
+    """The documents in quarantine for this kind."""
+    return (
+        select(Outcome.document_id)
+        .join(Job, Job.id == Outcome.job_id)
+        .where(Outcome.error_code.in_(CODES), Job.kind == kind, *_not_over(Outcome, Job))
+        .distinct()
+    )
+
+
 def entries(
     session: Session,
     *,

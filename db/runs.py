@@ -139,10 +139,10 @@ def expect_more(session: Session, run_id: int) -> None:
     n_changed(session, update(Run).where(Run.id == run_id).values(awaits_more=True))
 
 
-def no_more(session: Session, run_id: int, fault: str | None = None) -> None:
+def no_more(session: Session, run_id: int, fault: str | None = None, note: str | None = None) -> None:
     """Every job of it was submitted: it ends when they have. With `fault`, why something could not be submitted, it
     ends as failed."""
-    values = {"awaits_more": False} | ({"fault": fault} if fault else {})
+    values = {"awaits_more": False} | ({"fault": fault} if fault else {}) | ({"note": note} if note else {})
     n_changed(session, update(Run).where(Run.id == run_id).values(values))
 
 
@@ -229,7 +229,7 @@ def verdict(session: Session, run: Run) -> Verdict:
     found = jobs_of(session, run.id)
     ended_at = max([job.finished_at for job in found if job.finished_at is not None], default=clock(session))
     failed = [job for job in found if _has_failed(job)]
-    cancelled = [job for job in found if job.state == JobState.CANCELLED]
+    cancelled = [job for job in found if job.stop_code == ErrorCode.CANCELLED]
     if run.stopped_at is not None:
         return Verdict(RunState.CANCELLED, run.note, ended_at)
     if run.fault or failed:
@@ -243,7 +243,7 @@ def verdict(session: Session, run: Run) -> Verdict:
 def _has_failed(job: Job) -> bool:
     """Whether it gave no result at all, though nobody cancelled it."""
     if job.state == JobState.CANCELLED:
-        return job.stop_code != ErrorCode.CANCELLED
+        return job.stop_code not in (ErrorCode.CANCELLED, ErrorCode.CARRIED_OVER)
     return bool(job.n_documents) and not job.n_ok
 
 

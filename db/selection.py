@@ -12,7 +12,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal,
     or_,
     select,
     true,
@@ -106,6 +105,8 @@ class NewOnly:
     longer the latest. If results are not updated one by one, all documents are new as soon as one has changed."""
 
     job: Job
+    #: The jobs that do the same work (db.work).
+    alike: tuple[int, ...]
     #: The job's model version is decided when it starts.
     model_comes_later: bool = False
     depends_on: DependsOn | None = None
@@ -158,16 +159,15 @@ class NewOnly:
         """The documents whose newest result from a job like this one names a document that is not the latest. It
         begins with those that are not, which are few, and finds by an index who names them."""
         rows, newer = Base.metadata.tables[depends_on.table], Base.metadata.tables[depends_on.table].alias()
-        named = aliased(Document)
-        jobs_alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
+        named, alike = aliased(Document), self.alike or (0,)
         has_newer = exists().where(
             newer.c.document_id == rows.c.document_id,
             newer.c.job_id > rows.c.job_id,
-            newer.c.job_id.in_(jobs_alike),
+            one_of(newer.c.job_id, alike),
         ) | exists().where(
             Outcome.document_id == rows.c.document_id,
             Outcome.job_id > rows.c.job_id,
-            Outcome.job_id.in_(jobs_alike),
+            one_of(Outcome.job_id, alike),
             Outcome.state == OutcomeState.OK,
         )
         return (
@@ -176,7 +176,7 @@ class NewOnly:
             .where(
                 named.collection_id == self.job.collection_id,
                 named.is_latest.is_(False),
-                rows.c.job_id.in_(jobs_alike),
+                one_of(rows.c.job_id, alike),
                 ~has_newer,
             )
             .distinct()
@@ -190,7 +190,7 @@ class NewOnly:
     def _changed_since(self, document_id: ColumnElement[int]) -> ColumnElement[bool]:
         """Whether a document has no outcome from a recent job like this one, and is in none that has not ended. Recent
         is what was submitted after the last change of the documents that results depend on."""
-        recent = select(Job.id).where(*self._alike(Job), *self._is_recent())
+        recent = select(Job.id).where(one_of(Job.id, self.alike or (0,)), *self._is_recent())
         running = recent.where(
             Job.state.in_(UNFINISHED),
             Job.collection_id == self.job.collection_id,
@@ -232,9 +232,10 @@ class NewOnly:
         return tuple(conditions)
 
     def _done(self) -> ColumnElement[bool]:
-        alike = select(Job.id).where(*self._alike(Job)).scalar_subquery()
         return exists().where(
-            Outcome.document_id == Document.id, Outcome.state == OutcomeState.OK, Outcome.job_id.in_(alike)
+            Outcome.document_id == Document.id,
+            Outcome.state == OutcomeState.OK,
+            one_of(Outcome.job_id, self.alike or (0,)),
         )
 
     def _quarantined(self) -> ColumnElement[bool]:
@@ -251,22 +252,13 @@ class NewOnly:
             .join(table, true())
             .where(
                 Job.state.in_(UNFINISHED),
-                Job.collection_id == self.job.collection_id,
-                *self._alike(Job),
+                one_of(Job.id, self.alike or (0,)),
                 *self._same_later_model(),
                 Chunk.state != ChunkState.CLOSED,
                 ~is_done,
             )
             .group_by(id_)
             .subquery("planned")
-        )
-
-    def _alike(self, other: type[Job]) -> tuple[ColumnElement[bool], ...]:
-        return (
-            other.kind == self.job.kind,
-            other.id != self.job.id,
-            other.parameters == literal(self.job.parameters, Job.parameters.type),
-            other.model_version_id.is_not_distinct_from(self.job.model_version_id),
         )
 
     def _same_later_model(self) -> tuple[ColumnElement[bool], ...]:

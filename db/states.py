@@ -46,6 +46,43 @@ class OutcomeState(StrEnum):
     ERROR = "error"
 
 
+class NightState(StrEnum):
+    """Where a night stands."""
+
+    #: Its plan is being made.
+    PLANNING = "planning"
+    RUNNING = "running"
+    #: Its time is over: its jobs are being stopped.
+    STOPPING = "stopping"
+    DONE = "done"
+    #: A step failed; the others were done.
+    FAILED = "failed"
+    #: Its time was over first: what was left is carried over to the next night.
+    CARRIED_OVER = "carried over"
+    CANCELLED = "cancelled"
+
+
+#: A night in one of these states never changes again.
+NIGHT_ENDED = (NightState.DONE, NightState.FAILED, NightState.CARRIED_OVER, NightState.CANCELLED)
+
+
+class StepState(StrEnum):
+    """Where a step of a night stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    #: It had nothing to do.
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    CARRIED_OVER = "carried over"
+    CANCELLED = "cancelled"
+
+
+#: A step in one of these states is over.
+STEP_ENDED = tuple(state for state in StepState if state not in (StepState.WAITING, StepState.RUNNING))
+
+
 class RunState(StrEnum):
     """Where one firing of a schedule stands."""
 
@@ -137,6 +174,8 @@ class ErrorCode(StrEnum):
     CRASHED = "CRASHED"
     #: The job was cancelled first.
     CANCELLED = "CANCELLED"
+    #: The time of the night was over first: the next night takes it.
+    CARRIED_OVER = "CARRIED_OVER"
     #: The model that the job waited for was not made.
     NO_MODEL = "NO_MODEL"
     #: No model could be trained on it and the others.
@@ -151,3 +190,12 @@ class ErrorCode(StrEnum):
 
 #: A document whose last outcome has one of these codes goes into quarantine.
 HARMFUL = (ErrorCode.POISON, ErrorCode.TIMEOUT, ErrorCode.MEMORY, ErrorCode.CRASHED)
+#: Errors that say nothing about the document: another job may well succeed with it.
+PASSING = (
+    ErrorCode.CANCELLED,
+    ErrorCode.CARRIED_OVER,
+    ErrorCode.NO_MODEL,
+    ErrorCode.RUNNER_ERROR,
+    ErrorCode.BAD_RESULT,
+    ErrorCode.TRAINING_FAILED,
+)

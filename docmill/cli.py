@@ -22,6 +22,7 @@ from docmill.commands import (
     labelling,
     managing,
     models,
+    nights,
     notifications,
     output,
     processes,
@@ -69,6 +70,7 @@ for command in (
 app.add_typer(managing.app, name="documents")
 app.add_typer(collections.app, name="collections")
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(nights.app, name="night")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(notifications.app, name="notifications")
 app.add_typer(models.app, name="models")

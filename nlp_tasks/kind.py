@@ -313,6 +313,9 @@ class Kind:
     #: Writes a trained model for other programs, from its folder into another one that exists. Returns the file's
     #: path and how to read it.
     export: Callable[[Path, Path], tuple[Path, str]] | None = None
+    #: Raise it when the kind's code gives other results than before: those of an older epoch do not stand any more, and
+    #: the next night makes them anew.
+    epoch: int = 1
     #: Its documents are the files of a collection; the text of each says where the file is.
     over_files: bool = False
     #: Maximum number of documents in a chunk, and their approximate number of characters.

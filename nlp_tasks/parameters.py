@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, dataclass_transform
 
@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 #: Marks a text parameter that may be the path of a folder on this machine: commands make it absolute.
 LOCAL_FOLDER = Field(json_schema_extra={"folder": True})
+#: Marks a parameter that changes no result: what a document may cost, how many go together.
+CHANGES_NO_RESULT = Field(json_schema_extra={"changes_results": False})
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,17 @@ def describe(declared: type) -> list[Parameter]:
 def schema(declared: type) -> dict[str, Any]:
     """The JSON Schema of a parameters dataclass."""
     return _adapter(declared).json_schema() | {"additionalProperties": False}
+
+
+def defaults(declared: type) -> dict[str, Any]:
+    """Every parameter with its default."""
+    return asdict(parse(declared, {}))
+
+
+def without_effect(declared: type) -> frozenset[str]:
+    """The parameters that change no result."""
+    properties: dict[str, Any] = schema(declared).get("properties", {})
+    return frozenset(name for name, told in properties.items() if not told.get("changes_results", True))
 
 
 def parse(declared: type, given: Mapping[str, Any]) -> Any:

@@ -89,7 +89,7 @@ def add(
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
     found = sources.read(source, options, notices.append, takes)
-    report = _add(make, found, collection, notices, tell, bad)
+    report = store_records(make, found, collection, notices, tell, bad)
     return replace(report, files=others.submit())
 
 
@@ -104,7 +104,7 @@ def add_records(
     """As `add`, for records from Python. Their fields are checked like those of a file."""
     notices: list[Notice] = []
     found = read_mappings(records, options or ReadOptions(), notices.append)
-    return _add(make, found, collection, notices, tell, [])
+    return store_records(make, found, collection, notices, tell, [])
 
 
 def check_collection_name(name: str) -> None:
@@ -113,7 +113,7 @@ def check_collection_name(name: str) -> None:
         raise ValueError(f"{name!r} is not a valid collection name: use up to 100 printable characters")
 
 
-def _add(
+def store_records(
     make: Callable[[], Store],
     found: Iterable[Record | BadRecord],
     collection: str,
@@ -121,6 +121,7 @@ def _add(
     tell: Tell | None,
     bad: list[BadRecord],
 ) -> Report:
+    """Store records as they come. Those that cannot be read are appended to `bad`, remarks to `notices`."""
     check_collection_name(collection)
     added = Added()
     store: Store | None = None

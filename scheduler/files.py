@@ -153,6 +153,11 @@ class FileRegister:
         if len(self._batch) == BATCH:
             self._store()
 
+    def register(self) -> FilesReport:
+        """Store the rest, and submit nothing."""
+        self._store()
+        return FilesReport(self._added.n_new, self._added.n_changed, self._added.n_unchanged)
+
     def _facts(self, file: OtherFile) -> dict[str, Any]:
         """What is known of the file, and what the documents that are made of it keep of themselves."""
         facts = metadata.chosen(facts_of(file), (), self.meta) or {}

@@ -17,6 +17,7 @@ from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
+from nlp_tasks.parameters import defaults, without_effect
 from scheduler import corrections
 from workers import kinds
 
@@ -58,8 +59,23 @@ def submit(
     document_ids: tuple[int, ...] | None = None,
 ) -> Submitted:
     """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind,
-    parameter or selection, NotFoundError or ConflictError for a collection, model, key or judged job,
-    NothingToDoError when there is no document to take; the caller rolls back then."""
+    parameter or selection, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError
+    when there is no document to take; the caller rolls back then."""
+    new, found = _prepared(session, request)
+    try:
+        submitted = jobs.submit(session, replace(new, run_id=run_id, document_ids=document_ids))
+    except NothingToDoError as error:
+        raise _nothing(kinds.find(request.kind), request, error.left_out) from None
+    return replace(submitted, corrections=found) if submitted.created else submitted
+
+
+def prepare(session: Session, request: JobRequest) -> NewJob:
+    """The job that `submit` would write. Raises as it does."""
+    return _prepared(session, request)[0]
+
+
+def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, corrections.Corrections | None]:
+    """The same, and the corrections that a training learns."""
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (lowest) to 9 (highest)")
@@ -83,35 +99,24 @@ def submit(
     also = _also(session, kind, request)
     learns = kind.takes_corrections and request.corrections
     found = corrections.choose(session, str(model_ref), (collection, *also)) if learns else None
-    try:
-        submitted = jobs.submit(
-            session,
-            _sized(
-                kind,
-                NewJob(
-                    kind=kind.name,
-                    parameters=asdict(parameters),
-                    collection_id=collection,
-                    model_ref=model_ref,
-                    model_version_id=version_id,
-                    priority=request.priority,
-                    key=request.key,
-                    after_job_id=request.after,
-                    run_id=run_id,
-                    labelled_only=kind.labelled_only,
-                    sources=Sources(also, corrections=learns),
-                    corrections=found.document_ids if found is not None else (),
-                    only_new=request.only_new,
-                    where=request.where,
-                    depends_on=None if others is None else selection.depends_on(**asdict(others)),
-                    document_ids=document_ids,
-                    model_comes_later=version_id is None and _needs_model(kind, parameters),
-                ),
-            ),
-        )
-    except NothingToDoError as error:
-        raise _nothing(kind, request, error.left_out) from None
-    return replace(submitted, corrections=found) if submitted.created else submitted
+    new = NewJob(
+        kind=kind.name,
+        parameters=asdict(parameters),
+        collection_id=collection,
+        model_ref=model_ref,
+        model_version_id=version_id,
+        priority=request.priority,
+        key=request.key,
+        after_job_id=request.after,
+        labelled_only=kind.labelled_only,
+        sources=Sources(also, corrections=learns),
+        corrections=found.document_ids if found is not None else (),
+        only_new=request.only_new,
+        where=request.where,
+        depends_on=None if others is None else selection.depends_on(**asdict(others)),
+        model_comes_later=version_id is None and _needs_model(kind, parameters),
+    )
+    return _sized(kind, new), found
 
 
 def _also(session: Session, kind: Kind, request: JobRequest) -> tuple[int, ...]:
@@ -280,4 +285,11 @@ def _a_training_comes_first(session: Session, after: int | None, trained_by: str
 
 def _sized(kind: Kind, new: NewJob) -> NewJob:
     size = None if kind.train else ChunkSize(kind.chunk_documents, kind.chunk_chars)
-    return replace(new, n_stages=max(1, len(kind.stages)), chunk_size=size)
+    return replace(
+        new,
+        n_stages=max(1, len(kind.stages)),
+        chunk_size=size,
+        epoch=kind.epoch,
+        defaults=defaults(kind.parameters),
+        ignored=without_effect(kind.parameters),
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,8 +19,8 @@ from scheduler.requests import JobRequest, submit
 
 #: (session, the request, the run) -> the jobs that were submitted.
 Starter = Callable[[Session, dict[str, Any], int], list[Submitted]]
-#: Value of "do" -> what starts it.
-STARTERS: dict[str, Starter] = {}
+#: Value of "do" -> what starts it, as module:function: imported on first use.
+STARTERS: dict[str, str] = {"night": "scheduler.nights.scheduled:start"}
 
 
 def start(session: Session, requests: list[dict[str, Any]], run_id: int) -> list[Submitted]:
@@ -28,9 +29,15 @@ def start(session: Session, requests: list[dict[str, Any]], run_id: int) -> list
     submitted: list[Submitted] = []
     for request in requests:
         if "do" in request:
-            submitted += STARTERS[request["do"]](session, request, run_id)
+            submitted += _starter(request["do"])(session, request, run_id)
             continue
         after = submitted[-1].job_id if submitted else None
         with suppress(NothingToDoError), session.begin_nested():
             submitted.append(submit(session, JobRequest(**request | {"after": after}), run_id))
     return submitted
+
+
+def _starter(name: str) -> Starter:
+    module, _, function = STARTERS[name].partition(":")
+    found: Starter = getattr(import_module(module), function)
+    return found

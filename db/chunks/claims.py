@@ -90,6 +90,7 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
             lease_until=now(lease_seconds),
             worker=holder.name,
             instance=holder.instance,
+            claimed_at=now(),
         )
         .returning(
             Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_lost,

@@ -4,6 +4,7 @@ of them."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Select, case, cast, func, insert, literal, select
 from sqlalchemy.orm import Session
@@ -24,11 +25,16 @@ class ChunkSize:
 
 
 def cut(
-    session: Session, job: Job, documents: Select[int, int], size: ChunkSize | None, state: ChunkState
+    session: Session,
+    job: Job,
+    documents: Select[*tuple[Any, ...]],
+    size: ChunkSize | None,
+    state: ChunkState,
 ) -> int:
-    """Write the job's first-stage chunks over these documents, in the order of their ids. Without a size, all are
-    in one chunk. Returns how many documents there are."""
+    """Write the job's first-stage chunks over these documents (id, characters), in the order of their ids, or of a
+    third column. Without a size, all are in one chunk. Returns how many documents there are."""
     chosen = documents.subquery("chosen")
+    order = (*list(chosen.c)[2:], chosen.c.id)
     if size is None:
         slot = literal(0).label("slot")
     else:
@@ -37,7 +43,7 @@ def cut(
         floor = -(-size.chars // size.documents)
         cost = case((chosen.c.body_chars < floor, floor), else_=chosen.c.body_chars)
         # PostgreSQL's sum of bigint is a numeric, which is slow; its sum of integer is a bigint.
-        position = cast(func.sum(cast(cost, Integer)).over(order_by=chosen.c.id) - 1, BigInteger)
+        position = cast(func.sum(cast(cost, Integer)).over(order_by=order) - 1, BigInteger)
         slot = position.op("/")(literal(size.chars, Integer)).label("slot")
     placed = select(chosen.c.id, slot).order_by(chosen.c.id).subquery("placed")
     session.execute(
@@ -46,7 +52,7 @@ def cut(
             select(
                 literal(job.id), literal(0), func.row_number().over(order_by=placed.c.slot), literal(job.kind),
                 literal(job.priority), func.count(), literal(state, Chunk.state.type), json_ids(placed.c.id),
-            ).group_by(placed.c.slot),
+            ).group_by(placed.c.slot).order_by(placed.c.slot),
         )
     )  # fmt: skip
     n_documents = session.scalar(select(func.sum(Chunk.n_documents)).where(Chunk.job_id == job.id))

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from db import chunks, earlier, quarantine, selection, where
+from db import chunks, earlier, quarantine, selection, where, work
 from db.chunks import ChunkSize
 from db.corrections import Sources
 from db.errors import ConflictError, NothingToDoError
@@ -17,6 +17,7 @@ from db.selection import DependsOn, LeftOut, NewOnly
 from db.sql import now, one_of
 from db.states import ChunkState, JobState
 from db.tables import Document, Job
+from db.work import Work
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class NewJob:
     kind: str
     parameters: dict[str, Any]
     collection_id: int
+    #: Of the kind's code, and what its parameters are compared with (db.work).
+    epoch: int = 1
+    defaults: dict[str, Any] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()
     n_stages: int = 1
     #: None: all documents in one chunk.
     chunk_size: ChunkSize | None = field(default_factory=lambda: ChunkSize(256, 1_000_000))
@@ -50,6 +55,15 @@ class NewJob:
     failed_in_job_id: int | None = None
     #: Only the ones with these ids: of those, or of the collection.
     document_ids: tuple[int, ...] | None = None
+    #: These documents, whatever else is said: (id, characters), and a third column if they are not taken in the order
+    #: of their ids.
+    documents: Select[*tuple[Any, ...]] | None = None
+
+    @property
+    def work(self) -> Work:
+        return Work(
+            self.kind, self.parameters, self.model_version_id, self.epoch, self.defaults, self.ignored
+        )
 
 
 class TellsCorrections(Protocol):
@@ -114,6 +128,7 @@ def _job_of(new: NewJob) -> Job:
     return Job(
         kind=new.kind,
         parameters=new.parameters,
+        epoch=new.epoch,
         collection_id=new.collection_id,
         sources=new.sources.as_json(),
         model_ref=new.model_ref,
@@ -129,7 +144,9 @@ def _job_of(new: NewJob) -> Job:
     )
 
 
-def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int], LeftOut | None]:
+def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[*tuple[Any, ...]], LeftOut | None]:
+    if new.documents is not None:
+        return new.documents, None
     selected = () if new.where is None else (where.where(session, new.where, new.collection_id),)
     if new.failed_in_job_id is not None and new.document_ids is not None:
         return quarantine.failed_in(new.failed_in_job_id, new.document_ids).where(*selected), None
@@ -146,7 +163,8 @@ def _selection(session: Session, new: NewJob, job: Job) -> tuple[Select[int, int
     if not new.only_new:
         return chosen, None
     selection.one_at_a_time(session, new.collection_id)
-    new_only = NewOnly(job, new.model_comes_later, new.depends_on)
+    alike = work.compared(session, new.work, new.collection_id, but=job.id).alike
+    new_only = NewOnly(job, alike, new.model_comes_later, new.depends_on)
     return new_only.of(chosen), new_only.left_out(session, chosen)
 
 

@@ -15,6 +15,7 @@ from db.tables.model import (
     ModelReliability,
     ModelVersion,
 )
+from db.tables.night import Night, NightPlan, NightPlanPart, NightPlanStep, NightStep
 from db.tables.notification import Notification, NotificationRule
 from db.tables.quarantine import Release
 from db.tables.removal import Removal
@@ -74,6 +75,11 @@ __all__ = [
     "ModelVersion",
     "Neighbour",
     "NeighbourTerm",
+    "Night",
+    "NightPlan",
+    "NightPlanPart",
+    "NightPlanStep",
+    "NightStep",
     "Notification",
     "NotificationRule",
     "Outcome",

@@ -16,11 +16,13 @@ from db.states import (
     ChunkState,
     Event,
     JobState,
+    NightState,
     NotificationState,
     OutcomeState,
     Overlap,
     RunCause,
     RunState,
+    StepState,
 )
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
@@ -54,6 +56,8 @@ class Base(DeclarativeBase):
         JobState: StateText(JobState),
         ChunkState: StateText(ChunkState),
         OutcomeState: StateText(OutcomeState),
+        NightState: StateText(NightState),
+        StepState: StateText(StepState),
         RunState: StateText(RunState),
         RunCause: StateText(RunCause),
         Catchup: StateText(Catchup),

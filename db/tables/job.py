@@ -59,6 +59,8 @@ class Job(Base):
     key: Mapped[str | None] = mapped_column(unique=True)
     kind: Mapped[str]
     parameters: Mapped[dict[str, Any]]
+    #: Of the kind's code: results of an older epoch do not stand (nlp_tasks.kind.Kind.epoch).
+    epoch: Mapped[int] = mapped_column(insert_default=1, server_default=text("1"))
     collection_id: Mapped[int] = mapped_column(ForeignKey("collection.id"))
     #: What a training learns from beside that collection (db.corrections.Sources); NULL for nothing else.
     sources: Mapped[dict[str, Any] | None]
@@ -147,6 +149,8 @@ class Chunk(Base):
     worker: Mapped[str | None]
     #: The process that claimed it last. Random, so that no other process's death frees the chunk.
     instance: Mapped[str | None]
+    #: When it was claimed last.
+    claimed_at: Mapped[datetime | None]
     #: When a message about it was last sent.
     sent_at: Mapped[datetime | None]
     #: It cannot be claimed before this time: the backoff after a fault.

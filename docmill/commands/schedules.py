@@ -353,6 +353,8 @@ def as_words(request: dict[str, Any]) -> str:
     """A request as `--job` accepts it; `parse_job` reads it back."""
     import shlex
 
+    if request.get("do") == "night":
+        return shlex.join(["night", request["path"]])
     if "do" in request:
         return shlex.join(str(value) for value in request.values())
     kind = request["kind"]

@@ -12,7 +12,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
-from nlp_tasks.parameters import parameters
+from nlp_tasks.parameters import CHANGES_NO_RESULT, parameters
+from readers.extraction import EXTRACTOR_VERSION
 
 
 @parameters
@@ -30,10 +31,18 @@ class ExtractParameters:
         Field(description="tables are left out of the text, or are lines of it with tabs between the cells"),
     ] = "apart"
     seconds: Annotated[
-        float, Field(ge=1, le=86_400, description="time for one file", json_schema_extra={"unit": "seconds"})
+        float,
+        Field(
+            ge=1,
+            le=86_400,
+            description="time for one file",
+            json_schema_extra={"unit": "seconds", "changes_results": False},
+        ),
     ] = 300.0
     megabytes: Annotated[
-        int, Field(ge=1, le=100_000, description="size of one file, and of all that is packed in it")
+        int,
+        Field(ge=1, le=100_000, description="size of one file, and of all that is packed in it"),
+        CHANGES_NO_RESULT,
     ] = 512
     pages: Annotated[int, Field(ge=1, le=10_000_000, description="pages of one file")] = 20_000
     chars: Annotated[
@@ -200,6 +209,7 @@ EXTRACT = Kind(
         ExtractionTableLineRow,
     ),
     stages=(Stage("extract", _open),),
+    epoch=EXTRACTOR_VERSION,
     over_files=True,
     chunk_documents=64,
     chunk_chars=64_000_000,

@@ -14,6 +14,7 @@ from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
 from scheduler.loop.reaping import Reaper
 from scheduler.loop.turns import Turns
+from scheduler.nights.advancing import NightMover
 from scheduler.notifying import delivering
 from scheduler.retention import RetentionTurn
 from workers.processes.liveness import SignOfLife
@@ -26,6 +27,8 @@ log = logging.getLogger("docmill.scheduler")
 FEED_SECONDS = 0.1
 #: The pause between two looks at whether the retention policy is due.
 RETENTION_SECONDS = 5.0
+#: The pause between two turns of nights.
+NIGHT_SECONDS = 0.3
 #: A scheduler that is told to stop leaves after this time, whatever still runs.
 STOP_SECONDS = 1.0
 
@@ -43,6 +46,7 @@ class Scheduler:
         self.reaper = Reaper(self.turns)
         self.mover = JobMover(self.turns)
         self.retention = RetentionTurn(store, settings.models_path, self.stopping)
+        self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
 
@@ -70,6 +74,7 @@ class Scheduler:
             "schedules": seconds,
             "notifications": seconds,
             "retention": RETENTION_SECONDS,
+            "nights": min(NIGHT_SECONDS, seconds),
         }
         threads = [
             threading.Thread(
@@ -104,6 +109,7 @@ class Scheduler:
             ("reap", self.reaper.reap),
             ("jobs", self.mover.move_jobs),
             ("schedules", self.fire),
+            ("nights", self.nights.move),
             ("notifications", self.deliver),
             ("redis", self.feeder.feed),
             ("retention", self.retention.turn),

@@ -29,7 +29,7 @@ TYPES = {"integer": int, "number": (int, float), "string": str, "boolean": bool}
 #: What people can read is no pattern that all of JSON Schema's dialects know.
 IN_NO_SCHEMA = ("evaluate", "references")
 #: What a JSON Schema may say that restricts nothing.
-SAID = {"title", "description", "default", "unit", "folder", "type", "enum", "const"}
+SAID = {"title", "description", "default", "unit", "folder", "type", "enum", "const", "changes_results"}
 
 
 def on_a_terminal(columns: int, *words: str) -> str:

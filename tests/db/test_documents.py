@@ -62,6 +62,17 @@ def test_a_changed_label_is_a_change(store: Store) -> None:
     assert NewDocument("k", "b", "a", "").content_hash != NewDocument("k", "ab", None, "").content_hash
 
 
+def test_another_label_for_the_same_text_is_no_new_version(store: Store) -> None:
+    """Results are made of the text: they stand."""
+    _added(store, _new("a", label="good"))
+    assert _added(store, _new("a", label="bad")) == Added(n_changed=1)
+    assert _added(store, _new("a", label="bad")) == Added(n_unchanged=1)
+    assert sql(store, "SELECT version, label, is_latest FROM document") == [(1, "bad", True)]
+    assert _added(store, _new("b", label="bad")) == Added(n_changed=1)
+    assert _added(store, _new("b")) == Added(n_changed=1)
+    assert sql(store, "SELECT version, label FROM document ORDER BY id") == [(1, "bad"), (2, None)]
+
+
 def test_the_same_key_in_two_collections_is_two_documents(store: Store) -> None:
     assert add(store, _new("a"), "one") != add(store, _new("a"), "other")
     assert sql(store, "SELECT count(*) FROM document WHERE is_latest") == [(2,)]

@@ -115,6 +115,19 @@ def test_only_new_takes_what_no_job_like_it_gave_a_result(store: Store) -> None:
     assert submit(store, collection, only_new=True, kind="nothing").n_documents == 6
 
 
+def test_a_result_stands_while_nothing_that_matters_changes(store: Store) -> None:
+    collection = add_documents(store, 3)
+    _done(store, submit(store, collection, parameters={"top": 5}).job_id)
+    # The kind has got a parameter since: older jobs did what its default does.
+    defaults = {"top": 5, "later": 1, "megabytes": 8}
+    same = {"only_new": True, "defaults": defaults, "ignored": frozenset({"megabytes"})}
+    for parameters in ({}, {"top": 5.0}, {"later": 1, "top": 5}, {"top": 5, "megabytes": 9}):
+        with pytest.raises(NothingToDoError):
+            submit(store, collection, parameters={**defaults, **parameters}, **same)
+    assert submit(store, collection, parameters={"top": 5, "later": 2}, **same).n_documents == 3
+    assert submit(store, collection, parameters={"top": 5}, epoch=2, **same).n_documents == 3
+
+
 def test_only_new_takes_again_what_failed(store: Store) -> None:
     collection = add_documents(store, 5)
     stop(store, submit(store, collection).job_id)

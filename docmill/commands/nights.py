@@ -1,0 +1,516 @@
+"""docmill night: check, plan, run and show nightly plans."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from docmill.commands.options import Json
+from docmill.commands.output import duration, print_json, say, warn
+from docmill.commands.shell import CANCELLED, INTERRUPTED, SOME_BAD, Commands
+from docmill.commands.tables import print_table
+
+if TYPE_CHECKING:
+    from db.nights.plans import Plan, StepPlan
+    from db.store import Store
+    from db.tables import Night
+    from scheduler.nights.reading import NightFile
+
+app = Commands(help="Nightly plans: only what changed, explained before it runs.")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The night's TOML file.")]
+NightId = Annotated[int, typer.Argument(metavar="NIGHT", help="The night's number, as run printed it.")]
+_LOOK_SECONDS = 0.3
+
+
+@app.command()
+def check(file: File) -> None:
+    """Check a night's file; print its steps and what each waits for.
+
+    It says, too, if a schedule of this name has another copy of the file. The exit status is 2 if the file cannot be
+    used; each problem is printed with its line.
+
+    Example: docmill night check filings.toml
+    """
+    from scheduler.nights import reading
+    from scheduler.nights.reading import NightFileError
+
+    try:
+        found = reading.read(file)
+    except NightFileError as error:
+        for problem in error.problems:
+            warn(f"{file}, line {problem.line}: {problem.words}")
+        raise typer.Exit(2) from None
+    say(
+        f"{found.definition.name}: {len(found.steps)} steps over the collection {found.definition.collection}"
+    )
+    names = {step.number: step.name for step in found.steps}
+    rows = [
+        {
+            "step": step.number,
+            "name": step.name,
+            "waits_for": ", ".join(names[number] for number in step.waits_for),
+        }
+        for step in found.steps
+    ]
+    print_table(rows, ("step", "name", "waits_for"), "no steps")
+    for line in _about_schedule(found, file):
+        say(line)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a night's file, for editors.
+
+    Example: docmill night schema > night.schema.json
+    """
+    from scheduler.nights import definition
+
+    print_json(definition.schema())
+
+
+@app.command()
+def plan(
+    file: File,
+    documents: Annotated[
+        str | None,
+        typer.Option(metavar="STEP", help="List the documents of this step, each with its reason."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find out what a night would do: for each step how many documents, why, and how long it takes.
+
+    The sources are read, and nothing is stored but the plan. `docmill night run FILE --plan N` then does exactly this,
+    or says what has changed since.
+
+    Example: docmill night plan filings.toml
+    """
+    from scheduler.nights import applying
+
+    night = _read(file)
+    store = _made_store()
+    made = applying.plan(store, night)
+    if documents is not None:
+        _print_documents(store, made, documents, json=json)
+    elif json:
+        print_json(_plan_facts(made))
+    else:
+        _print_plan(made, file)
+
+
+@app.command()
+def run(
+    file: File,
+    plan: Annotated[int | None, typer.Option(metavar="N", help="Do exactly what this plan says.")] = None,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="With --plan: if the plan is stale, plan again and run that.")
+    ] = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait", help="Show progress until the night has ended; Ctrl-C stops only the watching."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run a night: with a plan that was made before, or with one that is made now.
+
+    If the plan is stale, nothing runs, and the exit status is 1: the message says what has changed. A night of this
+    name that has not ended goes on: nothing is done twice. A running `docmill scheduler` or `up` does the work.
+
+    With --wait the exit status is 0 if every step succeeded, 3 if one failed or was carried over, 4 if the night was
+    cancelled.
+
+    Example: docmill night run filings.toml --plan 87 --wait
+    """
+    from db.errors import ConflictError
+    from db.nights import running
+    from scheduler.nights import applying
+
+    night = _read(file)
+    store = _made_store()
+    with store.read() as session:
+        night_id = running.open_of(session, night.definition.name)
+    if night_id is not None:
+        warn(f"night {night_id} of {night.definition.name} has not ended: it goes on")
+    elif plan is None:
+        night_id, made = applying.run_latest(store, night)
+        if not json:
+            _print_plan(made, file)
+    else:
+        try:
+            night_id = applying.run_plan(store, plan, night)
+        except ConflictError as error:
+            if not latest:
+                raise
+            warn(str(error))
+            night_id, made = applying.run_latest(store, night)
+    if not json:
+        say(f"night {night_id} runs: `docmill night show {night_id}` shows it")
+    if wait:
+        raise typer.Exit(_follow(store, night_id, json=json))
+    if json:
+        print_json({"night": night_id})
+
+
+@app.command()
+def show(
+    night: Annotated[
+        str,
+        typer.Argument(
+            metavar="NIGHT", help="The night's number, or the name of a file's night for its last one."
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Show a night: each step with its state, its documents and what was planned.
+
+    Example: docmill night show 12
+    """
+    from db.nights import running
+    from scheduler.store import store
+
+    with store().read() as session:
+        if night.isdigit():
+            night_id = int(night)
+        else:
+            found = running.newest(session, 1, night)
+            if not found:
+                raise ValueError(f"there is no night of {night!r}: `docmill night list` shows them")
+            night_id = found[0].id
+    facts = _night_facts(store(), night_id)
+    if json:
+        print_json(facts)
+    else:
+        _print_night(facts)
+
+
+@app.command(name="list")
+def list_(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only nights of this name.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The last N nights.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the last nights, the newest first.
+
+    Example: docmill night list
+    """
+    from db.nights import running
+    from scheduler.store import store
+
+    with store().read() as session:
+        rows = [_night_row(night) for night in running.newest(session, limit, name)]
+    if json:
+        print_json(rows)
+    else:
+        columns = ("night", "name", "state", "plan", "began", "took", "note")
+        shown = [
+            row | {"took": duration(row["seconds"]) if row["seconds"] is not None else None} for row in rows
+        ]
+        print_table(shown, columns, "no nights yet: docmill night run --help")
+
+
+@app.command()
+def diff(file: File) -> None:
+    """Show what a file means that the copy which the schedule runs does not, or else the last night's.
+
+    What means the same (a comment, another order of keys) is no difference. The exit status is 0 in any case.
+
+    Example: docmill night diff filings.toml
+    """
+    from scheduler.nights import comparing
+
+    night = _read(file)
+    other, where = _other_copy(night)
+    if other is None:
+        say(f"there is nothing to compare with: no schedule and no night of {night.definition.name}")
+        return
+    lines = comparing.differences(other, night)
+    say(f"{file} means the same as {where}" if not lines else f"{file}, beside {where}:")
+    for line in lines:
+        say(f"  {line}")
+
+
+@app.command()
+def cancel(night: NightId) -> None:
+    """End a night: its jobs are cancelled, and its other steps do not start.
+
+    Example: docmill night cancel 12
+    """
+    from scheduler.nights import advancing
+    from scheduler.store import store
+
+    with store().write() as session:
+        advancing.cancel(session, night)
+    say(f"night {night} is cancelled; what it has done stays")
+
+
+@app.command()
+def schedule(file: File) -> None:
+    """Schedule a night by the [schedule] of its file, under its name.
+
+    The schedule keeps a copy of the file: what runs is what was checked. Call it again after changing the file.
+
+    Example: docmill night schedule filings.toml
+    """
+    from scheduler.nights import scheduled
+
+    night = _read(file)
+    store = _made_store()
+    with store.write() as session:
+        next_at = scheduled.put(session, night, file)
+    told = night.definition.schedule
+    assert told is not None
+    say(
+        f"schedule {night.definition.name}: next at {_local(next_at, told.time_zone)} ({told.time_zone}); "
+        "a running `docmill scheduler` or `up` fires it"
+    )
+
+
+def _read(file: Path) -> NightFile:
+    """A night's file; ValueError says what is wrong in one line."""
+    from scheduler.nights import reading
+    from scheduler.nights.reading import NightFileError
+
+    try:
+        return reading.read(file)
+    except NightFileError as error:
+        raise ValueError(str(error)) from None
+
+
+# --- plans --------------------------------------------------------------------------------------------------------
+
+
+def _print_plan(plan: Plan, file: Path) -> None:
+    moment = f", made {_now_local(plan.created_at)}" if plan.created_at else ""
+    say(f"Plan {plan.id} for {plan.name}{moment}\n")
+    reasons = list(dict.fromkeys(reason for step in plan.steps for reason in step.counts))
+    held = [
+        name
+        for name in ("failed", "quarantined", "elsewhere")
+        if any(getattr(step, f"n_{name}") for step in plan.steps)
+    ]
+    rows = [_plan_row(step, reasons, held) for step in plan.steps]
+    names = [f"n_{reason}".replace(" ", "_") for reason in reasons]
+    columns = ("step", "n_unchanged", *(f"n_{name}" for name in held), *names, "n_to_do", "time", "note")
+    print_table(rows, columns, "no steps", spare=("note",))
+    say("")
+    say(f"  {_time_words(plan)}")
+    first = next((step.name for step in plan.steps if step.n_to_do), None)
+    if first is not None:
+        say(f'  docmill night plan {file} --documents "{first}"    lists them, each with its reason')
+        say(
+            f"  docmill night run {file} --plan {plan.id}    does exactly this, or says what has changed since"
+        )
+
+
+def _plan_row(step: StepPlan, reasons: list[Any], held: list[str]) -> dict[str, Any]:
+    counts = step.counts
+    row: dict[str, Any] = {
+        "step": step.name,
+        "n_unchanged": f"{step.n_unchanged:,}",
+        "n_to_do": f"{step.n_to_do:,}",
+        "time": duration(step.seconds)
+        if step.seconds is not None
+        else ("not measured yet" if step.n_to_do else None),
+        "note": step.note,
+    }
+    row |= {f"n_{reason}".replace(" ", "_"): f"{counts.get(reason, 0):,}" for reason in reasons}
+    return row | {f"n_{name}": f"{getattr(step, f'n_{name}'):,}" for name in held}
+
+
+def _time_words(plan: Plan) -> str:
+    if not any(step.n_to_do for step in plan.steps):
+        return "nothing to do"
+    workers = f"{plan.n_workers} workers" if plan.n_workers != 1 else "1 worker"
+    on = f"on {workers}" if plan.n_workers else "with as many workers as ran last (none runs now)"
+    if plan.seconds is None:
+        return f"the time is not known yet: a step was never measured here ({on})"
+    return f"about {duration(plan.seconds)} (+- {duration(plan.seconds_spread or 0.0)}) {on}"
+
+
+def _plan_facts(plan: Plan) -> dict[str, Any]:
+    return {
+        "plan": plan.id,
+        "name": plan.name,
+        "n_workers": plan.n_workers,
+        "seconds": plan.seconds,
+        "seconds_spread": plan.seconds_spread,
+        "steps": [_step_facts(step) for step in plan.steps],
+    }
+
+
+def _step_facts(step: StepPlan) -> dict[str, Any]:
+    return {
+        "step": step.name,
+        "action": step.action,
+        "n_unchanged": step.n_unchanged,
+        "n_failed": step.n_failed,
+        "n_quarantined": step.n_quarantined,
+        "n_elsewhere": step.n_elsewhere,
+        "n_to_do": step.n_to_do,
+        "n_if_promoted": step.n_if_promoted,
+        "reasons": {str(reason): n for reason, n in step.counts.items()},
+        "seconds": step.seconds,
+        "seconds_spread": step.seconds_spread,
+        "note": step.note,
+    }
+
+
+def _print_documents(store: Store, plan: Plan, name: str, *, json: bool) -> None:
+    from db.nights import plans
+    from scheduler.nights import explaining
+
+    step = plan.step(name)
+    with store.read() as session:
+        why = explaining.Why(session, step)
+        rows = [
+            {"document_key": one.key, "step": step.name, "reason": why.of(one)}
+            for one in plans.documents_of(session, plan.id, step.step)
+        ]
+    if json:
+        print_json(rows)
+    else:
+        print_table(rows, ("document_key", "step", "reason"), f"{name} has nothing to do")
+
+
+# --- nights -------------------------------------------------------------------------------------------------------
+
+
+def _follow(store: Store, night_id: int, *, json: bool) -> int:
+    """Show a night until it has ended; returns the exit status."""
+    from db.states import NIGHT_ENDED, NightState
+
+    said: set[tuple[str, str]] = set()
+    try:
+        while True:
+            facts = _night_facts(store, night_id)
+            for step in facts["steps"]:
+                if step["state"] not in ("waiting",) and (step["step"], step["state"]) not in said:
+                    said.add((step["step"], step["state"]))
+                    job = f" (job {step['job']})" if step["job"] else ""
+                    words = f": {step['note']}" if step["note"] else ""
+                    warn(f"  {step['step']}: {step['state']}{job}{words}")
+            if facts["state"] in NIGHT_ENDED:
+                break
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        warn(f"night {night_id} continues: `docmill night show {night_id}` shows it")
+        return INTERRUPTED
+    if json:
+        print_json(facts)
+    else:
+        _print_night(facts)
+    ends = {NightState.DONE: 0, NightState.CANCELLED: CANCELLED, NightState.CARRIED_OVER: SOME_BAD}
+    return ends.get(facts["state"], SOME_BAD)
+
+
+def _night_row(night: Night) -> dict[str, Any]:
+    seconds = (night.finished_at - night.created_at).total_seconds() if night.finished_at else None
+    return {
+        "night": night.id,
+        "name": night.name,
+        "state": str(night.state),
+        "plan": night.plan_id,
+        "began": night.created_at,
+        "finish_by": night.finish_by,
+        "ended": night.finished_at,
+        "seconds": seconds,
+        "note": night.note,
+    }
+
+
+def _night_facts(store: Store, night_id: int) -> dict[str, Any]:
+    """A night as it is now: in one reading."""
+    from db.nights import plans, running
+
+    with store.read() as session:
+        night = running.by_id(session, night_id)
+        planned = plans.load(session, night.plan_id) if night.plan_id is not None else None
+        steps = []
+        for row in running.steps_of(session, night_id):
+            job = running.job_state(session, row.job_id) if row.job_id is not None else None
+            steps.append(
+                {
+                    "step": row.name,
+                    "state": str(row.state),
+                    "job": row.job_id,
+                    "n_planned": planned.step(row.name).n_to_do if planned is not None else None,
+                    "n_documents": job.n_documents if job is not None else None,
+                    "n_ok": job.n_ok if job is not None else None,
+                    "n_error": job.n_error if job is not None else None,
+                    "n_carried_over": row.n_carried_over,
+                    "started": row.started_at,
+                    "ended": row.finished_at,
+                    "note": row.note,
+                }
+            )
+        return _night_row(night) | {"steps": steps}
+
+
+def _print_night(facts: dict[str, Any]) -> None:
+    took = f" in {duration(facts['seconds'])}" if facts["seconds"] is not None else ""
+    note = f": {facts['note']}" if facts["note"] else ""
+    say(f"night {facts['night']} of {facts['name']} is {facts['state']}{took}{note}")
+    columns = ("step", "state", "job", "n_planned", "n_documents", "n_ok", "n_error", "note")
+    print_table(facts["steps"], columns, "it is being planned", spare=("note",))
+
+
+# --- copies -------------------------------------------------------------------------------------------------------
+
+
+def _about_schedule(night: NightFile, file: Path) -> list[str]:
+    """Whether what the schedule runs is this file."""
+    from db.errors import StoreError
+    from scheduler.nights import scheduled
+    from scheduler.store import store
+
+    try:
+        with store().read() as session:
+            copy = scheduled.copy_of(session, night.definition.name)
+    except StoreError:
+        return []
+    if copy is None:
+        return [f"it is not scheduled: docmill night schedule {file}"] if night.definition.schedule else []
+    if copy.text == night.text:
+        return [f"the schedule {night.definition.name} has this file"]
+    if copy.digest == night.digest:
+        return [f"the schedule {night.definition.name} has an older copy of this file, which means the same"]
+    return [
+        f"the schedule {night.definition.name} has another copy of this file: `docmill night diff {file}` shows what "
+        f"differs, `docmill night schedule {file}` takes this one"
+    ]
+
+
+def _other_copy(night: NightFile) -> tuple[NightFile | None, str]:
+    from db.nights import running
+    from scheduler.nights import reading, scheduled
+
+    store, name = _made_store(), night.definition.name
+    with store.read() as session:
+        copy = scheduled.copy_of(session, name)
+        if copy is not None:
+            return copy, f"the copy of the schedule {name}"
+        last = running.newest(session, 1, name)
+        if not last:
+            return None, ""
+        return reading.parse(last[0].file, Path(last[0].folder)), f"the file of night {last[0].id}"
+
+
+def _made_store() -> Store:
+    from scheduler.store import make_store
+
+    return make_store()
+
+
+def _local(moment: Any, time_zone: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    return str(moment.astimezone(ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M"))
+
+
+def _now_local(moment: Any) -> str:
+    return str(moment.astimezone().strftime("%d %b %H:%M"))
