@@ -57,7 +57,7 @@ def _fields(given: object) -> dict[str, Any]:
             f'a record must be a dictionary such as {{"id": "a", "text": "..."}}, not {type(given).__name__}'
         )
         raise RefusedError("NOT_AN_OBJECT", detail)
-    return {str(name): value for name, value in given.items()}
+    return {_name(name): value for name, value in given.items()}
 
 
 def _value(fields: dict[str, Any], name: str, code: str) -> object:
@@ -73,3 +73,11 @@ def _label(fields: dict[str, Any], name: str) -> object:
         return field_paths.value(fields, name)
     except KeyError:
         return None
+
+
+def _name(given: object) -> str:
+    """The name of a field as text; of what has none, such as a number of 5,000 digits, nothing."""
+    try:
+        return str(given)
+    except ValueError:
+        return ""

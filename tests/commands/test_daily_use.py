@@ -31,7 +31,10 @@ READING = {
     "collections": "", "kinds": "", "status": "", "watch": "1", "results": "1", "similar": "k", "sql": "SELECT\u00a01",
     "verify": "1", "repro": "1 k", "doctor": "", "quarantine list": "", "quarantine show": "1 k",
     "schedule list": "", "models list": "", "models show": "m", "models export": "m out", "label list": "",
-    "db show": "",
+    "db show": "", "documents list": "--collection c", "documents show": "k", "digest": "--to night.html",
+    "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
+    "notifications list": "", "retention plan": "", "retention show": "",
+    "schedule history": "n", "schedule show": "n",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -39,10 +42,16 @@ CHANGING = {
     "pause": "1", "resume": "1", "retry": "1", "quarantine retry": "1", "quarantine release": "1",
     "schedule add": "n --cron 0\u00a02\u00a0*\u00a0*\u00a0* --job summarize\u00a0--collection\u00a0c",
     "schedule remove": "n", "schedule run": "n", "models promote": "m@1", "models rollback": "m",
-    "label set": "k l", "label remove": "k",
+    "label set": "k l", "label remove": "k", "collections remove": "c", "collections rename": "c d",
+    "documents remove": "k --collection c", "night cancel": "1", "notifications retry": "1", "notifications test": "n",
+    "retention off": "", "retention run": "", "schedule disable": "n", "schedule edit": "n --cron @daily",
+    "schedule enable": "n",
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
-OTHERS = {"add", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive"}
+OTHERS = {
+    "add", "watch-folder", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive",
+    "night check", "night diff", "night schema", "night plan", "night run", "night schedule", "retention set",
+}  # fmt: skip
 
 
 def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -154,9 +155,9 @@ def test_real_8k_pages_named_txt_are_prose(tmp_path: Path) -> None:
 
 @needs_data
 def test_hardly_any_text_of_real_corpora_is_taken_for_markup() -> None:
-    """Each of the few was looked at: it holds tags that are used."""
+    """Each of the few was looked at: it holds tags that are used. Every fifth text is enough for a test."""
     n_texts = n_markup = 0
-    for text in _real_texts():
+    for text in islice(_real_texts(), 0, None, 5):
         n_texts += 1
         n_markup += is_markup(text)
 
