@@ -151,13 +151,15 @@ def _stop_all(store: Store, job_id: int) -> None:
     assert finish(store, job_id)
 
 
-def test_a_run_that_awaits_more_has_not_ended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def plan_first(session: Any, request: dict[str, Any], run_id: int) -> list[Any]:
-        assert request["night"] == "filings"
-        runs.expect_more(session, run_id)
-        return []
+def plan_first(session: Any, request: dict[str, Any], run_id: int) -> list[Any]:
+    """Starts a night that has yet to be planned."""
+    assert request["night"] == "filings"
+    runs.expect_more(session, run_id)
+    return []
 
-    monkeypatch.setitem(starting.STARTERS, "night", plan_first)
+
+def test_a_run_that_awaits_more_has_not_ended(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(starting.STARTERS, "night", f"{__name__}:plan_first")
     _schedule(store, requests=[{"do": "night", "night": "filings"}])
     _due_again(store)
     firing.turn(store)
