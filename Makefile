@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 # Shows the progress of a command that takes minutes. The command's output is printed only if it fails.
 PROGRESS := $(PYTHON) deploy/progress
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
-JOBS ?= 2
+JOBS ?= 3
 # What no server, no model and no giant file is needed for. On SQLite only.
 QUICK := tests/db/test_chunks.py tests/db/test_documents.py tests/db/test_jobs.py tests/readers \
 	--ignore tests/readers/test_sizes.py --ignore tests/readers/test_any_input.py \

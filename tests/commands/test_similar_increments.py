@@ -182,7 +182,7 @@ def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell)
 
 
 @settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -194,12 +194,8 @@ def world_of(chance: random.Random, zone: str, catchup: str, overlap: str) -> Wo
     )
 
 
-#: Here three of the 27; `python -m tests.scheduler.years` tries them all.
-YEARS = [
-    ("Asia/Seoul", "none", "queue"),
-    ("America/New_York", "latest", "replace"),
-    ("Europe/Berlin", "all", "skip"),
-]
+#: Here one of the 27; `python -m tests.scheduler.years` tries them all.
+YEARS = [("America/New_York", "latest", "replace")]
 
 
 @pytest.mark.parametrize("year", YEARS, ids="-".join)
@@ -217,7 +213,7 @@ def a_year(template: Path, zone: str, catchup: str, overlap: str) -> None:
     assert {"late", "failed", "recovered"} <= {told.split()[0] for told in model.told}
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     zone=st.sampled_from(ZONES),
     policy=st.sampled_from(POLICIES),
@@ -233,13 +229,13 @@ def test_weeks_around_the_changes_of_the_clock(
         check(stores, world, begin, looks_of(drawn, world, begin, 25))
 
 
-@pytest.mark.parametrize("policy", [("all", "queue"), ("latest", "replace")], ids="-".join)
+@pytest.mark.parametrize("policy", [("all", "queue")], ids="-".join)
 def test_months_on_both_databases(store: Store, policy: tuple[str, str]) -> None:
     chance = random.Random(7)
     world = world_of(chance, "Europe/Berlin", *policy)
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     # Not the store of the other tests: its statements are told another time.
     own = [Store(store.url.render_as_string(hide_password=False)) for _ in range(2)]
-    check(own, world, begin, looks_of(chance, world, begin, 35))
+    check(own, world, begin, looks_of(chance, world, begin, 21))
     for one in own:
         one.close()
