@@ -101,7 +101,9 @@ def _run_by_hand(session: Session, night: NightFile, moment: datetime) -> int:
     name = night.definition.name
     schedule_id = session.scalar(select(Schedule.id).where(Schedule.name == name))
     if schedule_id is None:
-        schedule_id = schedules.add(session, name, "@yearly", "UTC", [], moment)
+        told = night.definition.schedule
+        zone = told.time_zone if told is not None else "UTC"
+        schedule_id = schedules.add(session, name, "@yearly", zone, [], moment)
         schedules.remove(session, name)
     schedules.lock(session, schedule_id)
     run_id = runs.add(session, schedule_id, moment, cause=RunCause.HAND)

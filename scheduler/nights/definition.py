@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 #: "30 d" and the like.
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
+#: What paths have filled in.
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 #: Names that are also steps, or words of the commands.
@@ -193,10 +195,35 @@ class StepTable(_Table):
         return dict(self.model_extra or {})
 
 
-class ReportTable(_Table):
-    """The digest of each night, written at its end."""
+def _as_tuple(value: Any) -> Any:
+    """One path may be written without brackets."""
+    return (value,) if isinstance(value, str) else value
 
-    to: Annotated[tuple[Text, ...], Field(min_length=1, description="files; {date} is the night's date")]
+
+class ReportTable(_Table):
+    """The digest of each night, written at its end, also if a step has failed."""
+
+    to: Annotated[
+        tuple[Text, ...],
+        BeforeValidator(_as_tuple),
+        Field(
+            min_length=1,
+            description="files; {date} is the night's date; relative ones start from the file's folder",
+            examples=["reports/{date}.html"],
+        ),
+    ]
+    language: Annotated[Literal["en", "ko"], Field(description="of the page")] = "en"
+
+    @field_validator("to")
+    @classmethod
+    def _are_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            unknown = set(PLACEHOLDER.findall(one)) - {"date", "time"}
+            if unknown or one.endswith("/"):
+                raise ValueError(
+                    f'{one!r}: write a file such as "reports/{{date}}.html"; there are {{date}} and {{time}}'
+                )
+        return value
 
 
 class NotifyTable(_Table):

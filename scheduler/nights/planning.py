@@ -20,7 +20,7 @@ from db.states import PASSING
 from db.tables import Document
 from nlp_tasks.kind import Kind
 from scheduler import requests
-from scheduler.nights import estimating, training
+from scheduler.nights import actions, estimating, training
 from scheduler.nights.coming import Coming, Found
 from scheduler.nights.definition import StepTable
 from scheduler.nights.reading import NightFile
@@ -73,7 +73,7 @@ class _Planner:
             return self._add(base)
         kind = step.kind
         if kind is None:
-            return base
+            return replace(base, note=actions.ACTIONS[step.action].note(step.table.others))
         parameters = parameters_of(step)
         base = replace(base, parameters=parameters)
         if kind.train is not None:

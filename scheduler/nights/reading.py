@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from nlp_tasks.parameters import describe
 from scheduler.nights import actions, definition, steps
+from scheduler.nights.actions import Action
 from scheduler.nights.definition import Definition, StepTable
 from scheduler.nights.lines import Place, line_of, lines_of
 from scheduler.nights.steps import Step, StepError
@@ -182,6 +183,8 @@ def _short(value: object) -> str:
 
 
 def _step_problems(told: Definition, places: dict[Place, int]) -> Iterable[Problem]:
+    if told.report is not None and steps.DIGEST not in actions.ACTIONS:
+        yield Problem(line_of(places, ("report",)), "report needs the package docmill: import docmill first")
     for number, step in enumerate(told.step):
         try:
             _check_step(step)
@@ -193,7 +196,7 @@ def _step_problems(told: Definition, places: dict[Place, int]) -> Iterable[Probl
 def _check_step(step: StepTable) -> None:
     """StepError for what the step's kind or action does not accept."""
     if step.do in actions.ACTIONS:
-        actions.ACTIONS[step.do].check(step)
+        _check_action(step, actions.ACTIONS[step.do])
         return
     name = steps.kind_name(step.do)
     every = {*kinds.all_kinds(), *actions.ACTIONS}
@@ -221,6 +224,29 @@ def _check_step(step: StepTable) -> None:
         raise StepError(f"{kind.name} uses no model: leave it out", "model")
     if step.value is not None:
         steps.order_of(step.value)
+
+
+#: Keys of steps that are no kind of jobs.
+_OF_ACTIONS = ("do", "name", "collection", "after")
+
+
+def _check_action(step: StepTable, action: Action) -> None:
+    """StepError for a key that the action has not, or for a value that it does not accept."""
+    own = list(action.keys.model_fields) if action.keys is not None else []
+    for key in step.model_fields_set:
+        if key in StepTable.model_fields and key not in _OF_ACTIONS:
+            raise StepError(f"{key} is for a kind of jobs: leave it out", key)
+    for key in step.others:
+        if key not in own:
+            raise StepError(f"there is no key {key!r}{_near(key, [*_OF_ACTIONS, *own])}", key)
+    if action.keys is None:
+        return
+    try:
+        action.keys.model_validate(step.others)
+    except ValidationError as error:
+        problem = _problem(error.errors()[0], {}, action.keys)
+        place = error.errors()[0]["loc"][:1]
+        raise StepError(problem.words.removeprefix("the file: "), *place) from None
 
 
 __all__ = ["NightFile", "NightFileError", "Problem", "definition", "parse", "read"]

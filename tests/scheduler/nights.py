@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+import docmill.pages.night.step  # noqa: F401 (it registers the step digest)
 from db.nights import plans, running
 from db.nights.plans import Plan
 from db.states import NIGHT_ENDED

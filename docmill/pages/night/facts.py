@@ -63,6 +63,8 @@ class Night:
     models: Sequence[Row]
     throughput: Sequence[Row]
     jobs: Sequence[Row] = field(default_factory=list)
+    #: Of a nightly plan: the steps that failed or were carried over, with the reason.
+    steps: Sequence[Row] = field(default_factory=list)
 
 
 def of(session: Session, run_id: int | None = None) -> Night:
@@ -95,6 +97,7 @@ def of(session: Session, run_id: int | None = None) -> Night:
         models=_models(session, run_id),
         throughput=_throughput(session, run_id, before),
         jobs=_rows(session, _JOBS, run=run_id),
+        steps=_rows(session, _STEPS, run=run_id),
     )
 
 
@@ -102,6 +105,11 @@ def of(session: Session, run_id: int | None = None) -> Night:
 
 _TIME_ZONE = "SELECT s.time_zone FROM run n JOIN schedule s ON s.id = n.schedule_id WHERE n.id = :run"
 _JOBS = "SELECT job_id, kind, collection, state, n_documents FROM v_job_progress WHERE run_id = :run ORDER BY job_id"
+
+_STEPS = """
+SELECT t.name, t.state, t.note FROM night n JOIN night_step t ON t.night_id = n.id
+WHERE n.run_id = :run AND t.state IN ('failed', 'carried over', 'cancelled') ORDER BY t.step
+"""
 
 
 def _night(session: Session, run_id: int | None) -> Row:

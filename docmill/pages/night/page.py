@@ -139,6 +139,16 @@ class _Page:
     def _failures(self) -> list[Markup]:
         night, say = self.night, self.say
         found: list[Markup] = []
+        if night.steps:
+            lines = [
+                [
+                    _Cell(clean(row["name"], KEY_CHARS)),
+                    _Cell(say(f"step {row['state']}"), "bad"),
+                    _Cell(clean(row["note"] or "", DETAIL_CHARS), "long"),
+                ]
+                for row in night.steps
+            ]
+            found.append(self._table(("step", "came_to", "why"), lines))
         if night.failures:
             lines = []
             for row in night.failures:
