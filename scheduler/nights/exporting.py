@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -130,7 +131,7 @@ def export(setting: Setting) -> str:
     for wanted in _requests(setting, keys):
         setting.beat()
         made.append(making.export(setting.store, wanted, lambda *_: setting.beat(), attempts.append))
-    setting.at_end.extend(lambda session, one=attempt: exports.count(session, one) for attempt in attempts)
+    setting.at_end.extend(partial(exports.count, attempt=attempt) for attempt in attempts)
     return (
         "; ".join(f"{one.to}: {one.n_rows:,} rows" for one in made)
         or "the steps before have no results to export"

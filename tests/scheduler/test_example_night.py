@@ -46,7 +46,7 @@ def test_three_nights_of_the_example(night: NightRun) -> None:
     assert len(out["v_latest_label.csv"].read_text().splitlines()) == n_all + 1
     assert json.loads(out["v_latest_summary.csv.manifest.json"].read_text())["n_rows"] == n_all
     page = out["night.html"].read_text()
-    assert "Finished at" in page
+    assert "jobs have ended." in page
 
     before = night.n_outcomes()
     second = night.run(toml)

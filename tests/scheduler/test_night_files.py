@@ -70,7 +70,8 @@ def test_the_report_and_the_export_of_a_night_whose_step_failed(
     monkeypatch.setenv("REPORTS_URL", f"sqlite:///{table}")
     night.write({"k0": "text 0"})
     file = (
-        f'{night.file().text}[[step]]\ndo = "classify"\nmodel = "nobody"\n{EXPORT}to_table = "env:REPORTS_URL/documents"\n'
+        f'{night.file().text}[[step]]\ndo = "classify"\nmodel = "nobody"\n{EXPORT}'
+        'to_table = "env:REPORTS_URL/documents"\n'
         '[report]\nto = ["{date}.html", "newest.html"]\nlanguage = "ko"\n'
     )
     plan = night.plan(file)
