@@ -174,6 +174,11 @@ def test_a_night_that_is_too_long_stops_on_time_and_the_next_one_finishes_it(nig
     assert done == {f"k{i:03}" for i in range(70, 120)}, "the most valuable"
     assert night.state(first) == "carried over"
     assert night.note(first) == "carried over to the next night: 69 of oracle"
+    with night.store.read() as session:
+        counts = "SELECT n_error, n_cancelled FROM v_job_progress"
+        assert tuple(session.execute(text(counts)).one()) == (69, 69), "nobody tried them"
+        assert session.scalar(text("SELECT n_cancelled FROM v_night")) == 69
+        assert session.scalar(text("SELECT COUNT(*) FROM v_night_diff WHERE change = 'failed'")) == 0
 
     plan = night.plan(file)
     assert facts(plan, "oracle") == {"unchanged": 50, "carried over": 69}
