@@ -122,7 +122,7 @@ def _in_turn(session: Session, new: NewJob) -> NewJob:
     if not are_chosen or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
         return new
     selection.one_at_a_time(session, new.collection_id)
-    return replace(new, after_job_id=earlier.last_unfinished(session, _job_of(new)))
+    return replace(new, after_job_id=earlier.last_unfinished(session, new.work, new.collection_id))
 
 
 def _job_of(new: NewJob) -> Job:
