@@ -76,7 +76,9 @@ def last_unfinished(session: Session, its_work: Work, collection_id: int) -> int
     return _unfinished(session, work.compared(session, its_work, collection_id).alike, func.max)
 
 
-def _unfinished(session: Session, job_ids: Sequence[int], one: Callable[..., ColumnElement[int]]) -> int | None:
+def _unfinished(
+    session: Session, job_ids: Sequence[int], one: Callable[..., ColumnElement[int]]
+) -> int | None:
     query = select(one(Job.id)).where(one_of(Job.id, job_ids or (0,)), Job.state.not_in(ENDED))
     found: int | None = session.scalar(query)
     return found

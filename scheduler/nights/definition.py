@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 #: "30 d" and the like.
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
+_FOLDER = re.compile(r"folder:([1-9]\d?)")
 #: What paths have filled in.
 PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
@@ -80,6 +82,17 @@ class ScheduleTable(_Table):
         return self
 
 
+def folders_of(metadata: Mapping[str, str]) -> dict[str, int]:
+    """{"company": "folder:1"} as {"company": 1}; ValueError with an example."""
+    found = {name: _FOLDER.fullmatch(value.strip()) for name, value in metadata.items()}
+    for name, match in found.items():
+        if match is None or not name:
+            raise ValueError(
+                f'metadata.{name}: {metadata[name]!r} is unknown: write "folder:1" for the first folder'
+            )
+    return {name: int(match[1]) for name, match in found.items() if match is not None}
+
+
 class SourceTable(_Table):
     """Where documents come from: what `docmill add` reads."""
 
@@ -100,7 +113,11 @@ class SourceTable(_Table):
     encoding: Text | None = None
     delimiter: Text | None = None
     metadata: Annotated[
-        dict[str, str], Field(description='from paths: { company = "folder:1", year = "folder:2" }')
+        dict[str, str],
+        Field(
+            description='from the folders that a file lies in: { company = "folder:1", year = "folder:2" } counts below '
+            "the folder that `files` names, or below what stands before a pattern"
+        ),
     ] = {}
 
     @model_validator(mode="after")
@@ -109,6 +126,9 @@ class SourceTable(_Table):
             raise ValueError("a source has either files or sql")
         if (self.sql is None) != (self.database is None):
             raise ValueError("sql needs database, and database needs sql")
+        if self.metadata and self.files is None:
+            raise ValueError("metadata is for files; of a query, every other column is kept as metadata")
+        folders_of(self.metadata)
         return self
 
 

@@ -121,6 +121,7 @@ class _Planner:
             step.table.when,
             n_coming=self._n_coming(step, kind),
             labelled_only=kind.labelled_only,
+            learns_labels=kind.labelled_only or kind.takes_corrections,
         )
         if not found.is_due:
             return replace(base, note=f"not due: {found.why}")

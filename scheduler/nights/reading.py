@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from nlp_tasks.kind import JobInput, Kind
 from nlp_tasks.parameters import describe
 from scheduler.nights import actions, definition, steps
 from scheduler.nights.actions import Action
@@ -222,8 +223,19 @@ def _check_step(step: StepTable) -> None:
         raise StepError("when is for a training: leave it out", "when")
     if step.model is not None and kind.train is None and kind.model_from is None:
         raise StepError(f"{kind.name} uses no model: leave it out", "model")
+    for key, why in _without_effect(kind, step):
+        if key in step.model_fields_set:
+            raise StepError(f"{key} has no effect here, since {why}: leave it out", key)
     if step.value is not None:
         steps.order_of(step.value)
+
+
+def _without_effect(kind: Kind, step: StepTable) -> Iterable[tuple[str, str]]:
+    """Keys that a step of this kind would ignore."""
+    if kind.train is not None:
+        yield from ((key, "a training takes all its documents") for key in ("value", "retry"))
+    elif any(isinstance(one, JobInput) for one in kind.inputs(kinds.parse_parameters(kind, step.parameters))):
+        yield from ((key, "it takes what the step before did") for key in ("where", "value", "retry"))
 
 
 #: Keys of steps that are no kind of jobs.
@@ -233,6 +245,8 @@ _OF_ACTIONS = ("do", "name", "collection", "after")
 def _check_action(step: StepTable, action: Action) -> None:
     """StepError for a key that the action has not, or for a value that it does not accept."""
     own = list(action.keys.model_fields) if action.keys is not None else []
+    if step.collection is not None and action.name == steps.ADD:
+        raise StepError("the sources are added to the night's collection: leave it out", "collection")
     for key in step.model_fields_set:
         if key in StepTable.model_fields and key not in _OF_ACTIONS:
             raise StepError(f"{key} is for a kind of jobs: leave it out", key)

@@ -14,14 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
+from db.documents import NewDocument
 from db.errors import ConflictError
 from db.sql import now
 from db.store import Store
 from db.tables import Night
+from scheduler import labelling
 from scheduler.nights import applying
 from tests.conftest import empty
+from tests.db.builders import add
 from tests.scheduler.night_edits import play
 from tests.scheduler.nights import NightRun, facts, night_run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -297,3 +302,45 @@ def test_a_step_takes_what_its_selection_means_and_the_most_valuable_first(night
     second = night.run(file)
     assert night.executed(second, "oracle") == {}
     assert night.planned(night.plan(file).id, "oracle") == {"k000": "new"}
+
+
+def test_folders_are_metadata_of_records_and_of_files(night: NightRun) -> None:
+    source = ROOT / "examples" / "documents" / "files" / "tram.html"
+    for company in ("acme", "한빛"):
+        folder = night.folder / "in" / company / "2026"
+        folder.mkdir(parents=True)
+        (folder / f"{company}.txt").write_text(f"text of {company}")
+        (folder / f"{company}.csv").write_text(f"id,text,lang\n{company}-1,text of a row of {company},ko\n")
+        shutil.copy(source, folder / f"{company}.html")
+    (night.folder / "in" / "top.txt").write_text("in no folder")
+    file = night.file().text.replace(
+        'files = "in"', 'files = "in/**/*"\nmetadata = { company = "folder:1", year = "folder:2" }'
+    )
+    found = night.run(file + "where = \"company = 'acme' and year = 2026\"\n")
+    with night.store.read() as session:
+        rows = session.execute(text("SELECT document_key, meta FROM v_documents ORDER BY document_key")).all()
+    metas = {key: json.loads(meta) if isinstance(meta, str) else meta for key, meta in rows}
+    assert metas["top.txt"].keys() == {"path", "modified", "size"}
+    assert metas["acme-1"] == {"lang": "ko", "company": "acme", "year": "2026"}
+    told = {key: (meta.get("company"), meta.get("year")) for key, meta in metas.items() if key != "top.txt"}
+    assert set(told.values()) == {("acme", "2026"), ("한빛", "2026")}
+    assert len(told) == 6
+    assert len(night.executed(found, "oracle")) == 3, night.steps(found)
+
+
+def test_a_training_is_due_by_corrections_where_its_model_is_used(night: NightRun) -> None:
+    words = {"good": "splendid warm charming funny", "bad": "dull cold tedious clumsy"}
+    add(night.store, [NewDocument(f"r{i}{label}", f"{told} {i}", label, "f") for i in range(12) for label, told in words.items()], "reviews")  # fmt: skip
+    night.write({f"k{i}": f"a splendid letter {i}" for i in range(6)})
+    file = night.file().text.partition("[[step]]")[0] + (
+        '[[step]]\ndo = "train classify"\ncollection = "reviews"\nmodel = "m"\n'
+        'parameters = { arch = "linear", gate = "none" }\nwhen = { corrections = 2 }\n'
+        '[[step]]\ndo = "classify"\nmodel = "m"\n'
+    )
+    night.run(file)
+    for n, key in enumerate(("k0", "k1")):
+        assert "not due" in (night.plan(file).step("train classify").note or ""), n
+        labelling.set_label(night.store, key, "bad", "news")
+    assert "2 labels were corrected" in (night.plan(file).step("train classify").note or "")
+    found = night.run(file)
+    assert night.steps(found)["train classify"][0] == "done"
