@@ -26,7 +26,8 @@ ORDER BY k.n_put_back + k.n_crashes + k.n_lost DESC, k.id LIMIT 1
 """  # noqa: S608
 
 #: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was
-#: cancelled or the time of its night was over. An index holds the errors by job and code, so that the count reads no other outcome.
+#: cancelled or the time of its night was over. An index holds the errors by job and code, so that the count reads no
+#: other outcome.
 _JOB_PROGRESS = f"""
 SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, j.n_documents,
        COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
@@ -566,4 +567,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "585a1a2c7b1b8696")
+DIGESTS = ("cafcbab6a89ca69f", "f682bb556a621495")

@@ -14,7 +14,8 @@ SELECT j.run_id, COUNT(*) AS n_jobs,
        SUM(COALESCE(j.n_ok, (SELECT SUM(k.n_ok) FROM chunk k WHERE k.job_id = j.id), 0)) AS n_ok,
        SUM(COALESCE(j.n_error, (SELECT SUM(k.n_error) FROM chunk k WHERE k.job_id = j.id), 0)) AS n_error,
        SUM((SELECT COUNT(*) FROM outcome o
-            WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code IN ('CANCELLED', 'CARRIED_OVER'))) AS n_cancelled,
+            WHERE o.job_id = j.id AND o.state = 'error'
+              AND o.error_code IN ('CANCELLED', 'CARRIED_OVER'))) AS n_cancelled,
        MIN(j.started_at) AS started_at, MAX(j.finished_at) AS finished_at
 FROM job j WHERE j.run_id IS NOT NULL GROUP BY j.run_id
 """
@@ -56,7 +57,8 @@ SELECT n.run_id, s.name AS schedule, n.due_at, n.fired_at,
             WHEN n.fault IS NOT NULL THEN 'failed'
             WHEN n.n_jobs_open > 0 OR n.awaits_more THEN 'running'
             WHEN n.n_jobs IS NULL THEN 'nothing to do' ELSE 'finished' END AS state,
-       CASE WHEN n.has_started = 1 THEN n.previous_run_id END AS previous_run_id, CAST(COALESCE(n.n_jobs, 0) AS BIGINT) AS n_jobs,
+       CASE WHEN n.has_started = 1 THEN n.previous_run_id END AS previous_run_id,
+       CAST(COALESCE(n.n_jobs, 0) AS BIGINT) AS n_jobs,
        {_n_came_in("d.version = 1")} AS n_new, {_n_came_in("d.version > 1")} AS n_changed,
        CAST(COALESCE(n.n_outcomes, 0) AS BIGINT) AS n_outcomes, CAST(COALESCE(n.n_ok, 0) AS BIGINT) AS n_ok,
        CAST(COALESCE(n.n_error, 0) AS BIGINT) AS n_error, CAST(COALESCE(n.n_cancelled, 0) AS BIGINT) AS n_cancelled,
@@ -126,7 +128,8 @@ SELECT j.run_id, CAST('recovered' AS TEXT), j.kind, COALESCE(f.name, c.name), d.
 FROM job j JOIN outcome r ON r.job_id = j.id AND r.state = 'ok'
 JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
 LEFT JOIN collection f ON f.id = c.files_of_id {_BEFORE}
-WHERE j.run_id IS NOT NULL AND e.state = 'error' AND e.error_code NOT IN ('CANCELLED', 'CARRIED_OVER') AND {_IS_NEWEST_BEFORE}
+WHERE j.run_id IS NOT NULL AND e.state = 'error' AND e.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
+  AND {_IS_NEWEST_BEFORE}
 """  # noqa: S608
 
 _DOCUMENTS = f"""
@@ -178,8 +181,8 @@ NIGHT_VIEWS: Mapping[str, View] = {
             "schedule": "name of the schedule",
             "due_at": "when it was due",
             "fired_at": "when it fired",
-            "state": "`queued` behind the run before it, `running`, `finished`, `nothing to do`, `failed` (no job could "
-            "be submitted, or one gave no result), `cancelled`; `skipped` or `missed` if it never started",
+            "state": "`queued` behind the run before it, `running`, `finished`, `nothing to do`, `failed` (no job "
+            "could be submitted, or one gave no result), `cancelled`; `skipped` or `missed` if it never started",
             "previous_run_id": "the night before of the same schedule; NULL if none",
             "n_jobs": "number of jobs",
             "n_new": "documents that came into the collections of its jobs since the night before ended",
@@ -187,7 +190,8 @@ NIGHT_VIEWS: Mapping[str, View] = {
             "n_outcomes": "documents of its jobs, each counted once for each job",
             "n_ok": "how many of them have a result",
             "n_error": "how many of them have an error",
-            "n_cancelled": "how many of `n_error` were not tried, because their job was cancelled, or left for the next night",
+            "n_cancelled": "how many of `n_error` were not tried, because their job was cancelled, or left for the "
+            "next night",
             "started_at": "when its first job started",
             "finished_at": "when its last job ended; NULL if one has not",
             "seconds": "the time between both",

@@ -115,8 +115,8 @@ class SourceTable(_Table):
     metadata: Annotated[
         dict[str, str],
         Field(
-            description='from the folders that a file lies in: { company = "folder:1", year = "folder:2" } counts below '
-            "the folder that `files` names, or below what stands before a pattern"
+            description='from the folders that a file lies in: { company = "folder:1", year = "folder:2" } counts '
+            "below the folder that `files` names, or below what stands before a pattern"
         ),
     ] = {}
 

@@ -112,7 +112,8 @@ command = "env:TELL"
 def test_people_are_told_of_a_night(night: NightRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real command gets each event; v_night says what became of each run."""
     told = night.folder / "told"
-    monkeypatch.setenv("TELL", shlex.join([sys.executable, "-c", f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"]))  # fmt: skip
+    code = f"import sys; open({str(told)!r}, 'a').write(sys.stdin.read() + chr(10))"
+    monkeypatch.setenv("TELL", shlex.join([sys.executable, "-c", code]))
     night.write({"k0": "text 0"})
     toml = night.file().text.replace("[[source]]", f"{NOTIFY}[[source]]", 1)
     failing = toml + '[[step]]\ndo = "classify"\nmodel = "nobody"\n'

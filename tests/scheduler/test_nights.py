@@ -330,7 +330,12 @@ def test_folders_are_metadata_of_records_and_of_files(night: NightRun) -> None:
 
 def test_a_training_is_due_by_corrections_where_its_model_is_used(night: NightRun) -> None:
     words = {"good": "splendid warm charming funny", "bad": "dull cold tedious clumsy"}
-    add(night.store, [NewDocument(f"r{i}{label}", f"{told} {i}", label, "f") for i in range(12) for label, told in words.items()], "reviews")  # fmt: skip
+    reviews = [
+        NewDocument(f"r{i}{label}", f"{told} {i}", label, "f")
+        for i in range(12)
+        for label, told in words.items()
+    ]
+    add(night.store, reviews, "reviews")
     night.write({f"k{i}": f"a splendid letter {i}" for i in range(6)})
     file = night.file().text.partition("[[step]]")[0] + (
         '[[step]]\ndo = "train classify"\ncollection = "reviews"\nmodel = "m"\n'

@@ -129,7 +129,8 @@ def _night(session: Session, run_id: int | None) -> Row:
 def _history(session: Session, row: Row, most: int) -> list[Row]:
     found = _nights(
         session,
-        "WHERE schedule = :schedule AND run_id < :run AND state NOT IN ('nothing to do', 'queued', 'skipped', 'missed') ORDER BY run_id DESC LIMIT :most",
+        "WHERE schedule = :schedule AND run_id < :run AND state NOT IN ('nothing to do', 'queued', 'skipped', 'missed') "
+        "ORDER BY run_id DESC LIMIT :most",
         schedule=row["schedule"], run=row["run_id"], most=most,
     )  # fmt: skip
     return found[::-1]
@@ -302,7 +303,8 @@ def _central(session: Session, run_id: int) -> list[Row]:
 _FAILURES = """
 SELECT f.kind, f.error_code, COUNT(*) AS n, MIN(f.document_id) AS document_id, MAX(f.job_id) AS job_id,
        MIN(f.collection) AS collection
-FROM v_failures f JOIN job j ON j.id = f.job_id WHERE j.run_id = :run AND f.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
+FROM v_failures f JOIN job j ON j.id = f.job_id WHERE j.run_id = :run
+  AND f.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
 GROUP BY f.kind, f.error_code ORDER BY n DESC, f.kind, f.error_code
 """
 _EXAMPLE = """
