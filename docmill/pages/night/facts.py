@@ -129,8 +129,8 @@ def _night(session: Session, run_id: int | None) -> Row:
 def _history(session: Session, row: Row, most: int) -> list[Row]:
     found = _nights(
         session,
-        "WHERE schedule = :schedule AND run_id < :run AND state NOT IN ('nothing to do', 'queued', 'skipped', 'missed') "
-        "ORDER BY run_id DESC LIMIT :most",
+        "WHERE schedule = :schedule AND run_id < :run "
+        "AND state NOT IN ('nothing to do', 'queued', 'skipped', 'missed') ORDER BY run_id DESC LIMIT :most",
         schedule=row["schedule"], run=row["run_id"], most=most,
     )  # fmt: skip
     return found[::-1]
