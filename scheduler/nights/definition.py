@@ -225,7 +225,7 @@ class ReportTable(_Table):
 
     to: Annotated[
         tuple[Text, ...],
-        BeforeValidator(_as_tuple),
+        BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...]),
         Field(
             min_length=1,
             description="files; {date} is the night's date; relative ones start from the file's folder",
@@ -297,5 +297,5 @@ class Definition(_Table):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the file."""
+    """The JSON Schema of the file, without the keys of actions (`reading.schema`)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Definition.model_json_schema()

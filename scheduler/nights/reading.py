@@ -92,6 +92,24 @@ def parse(text: str, folder: Path, name: str = "the night's file") -> NightFile:
     return NightFile(text, folder, told, ordered)
 
 
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a night's file, for editors."""
+    actions.load_all()
+    found = definition.schema()
+    step = found["$defs"]["StepTable"]
+    own: dict[str, list[Any]] = {}
+    for action in actions.ACTIONS.values():
+        told = action.keys.model_json_schema() if action.keys is not None else {}
+        found["$defs"] |= told.get("$defs", {})
+        for key, value in told.get("properties", {}).items():
+            own.setdefault(key, []).append(
+                value | {"description": f"{action.name}: {value.get('description', '')}"}
+            )
+    step["properties"] |= {key: each[0] if len(each) == 1 else {"anyOf": each} for key, each in own.items()}
+    step["additionalProperties"] = False
+    return found
+
+
 def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
     words = str(error)
     message, _, place = words.partition(" (at ")

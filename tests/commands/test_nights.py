@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 
@@ -161,7 +160,12 @@ def test_the_schema_is_one(shell: Shell) -> None:
     schema = shell("night", "schema").json
     assert schema["additionalProperties"] is False
     assert "step" in schema["required"]
-    assert json.dumps(schema)
+    step = schema["$defs"]["StepTable"]
+    assert step["additionalProperties"] is False
+    assert {"do", "parameters", "only_changed", "to", "language"} <= step["properties"].keys()
+    assert {"type": "string"}.items() <= schema["$defs"]["ReportTable"]["properties"]["to"]["anyOf"][
+        0
+    ].items()
 
 
 def _work(shell: Shell) -> None:
