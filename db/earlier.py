@@ -1,43 +1,36 @@
 """What earlier jobs like a job found: the newest rows of each document in one result table, and whose they are.
 
-Two jobs are alike if they have the same kind, epoch of its code, parameters, model version and collection.
+Which jobs are alike is decided by `db.work`, as for new documents and for nights: the same kind, epoch of its code,
+model version and collection, and the same parameters, but for those that change no result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
 
+from db import work
 from db.errors import ConflictError
 from db.sql import each_id, one_of
 from db.states import ENDED, OutcomeState
 from db.tables import Base, Chunk, Job, Outcome
+from db.work import Work
 
 
-def alike(job: Job) -> tuple[ColumnElement[bool], ...]:
-    """The condition that a job of any collection is like this one, and another."""
-    return (
-        Job.kind == job.kind,
-        Job.id != job.id,
-        Job.epoch == job.epoch,
-        Job.parameters == literal(job.parameters, Job.parameters.type),
-        Job.model_version_id.is_not_distinct_from(job.model_version_id),
-    )
-
-
-def jobs_like(session: Session, job_id: int) -> list[int]:
+def jobs_like(session: Session, job: Job, its_work: Work) -> list[int]:
     """The earlier jobs like this one over the same collection, newest first."""
-    job = session.get_one(Job, job_id)
-    query = select(Job.id).where(*alike(job), Job.collection_id == job.collection_id, Job.id < job_id)
-    return list(session.scalars(query.order_by(Job.id.desc())))
+    return [id_ for id_ in reversed(_alike(session, job, its_work)) if id_ < job.id]
 
 
-def is_like(session: Session, job: Job, other_id: int) -> bool:
+def is_like(session: Session, job: Job, its_work: Work, other_id: int) -> bool:
     """Whether another job over the same collection is like this one."""
-    query = select(Job.id).where(*alike(job), Job.collection_id == job.collection_id, Job.id == other_id)
-    return session.scalar(query) is not None
+    return other_id in _alike(session, job, its_work)
+
+
+def _alike(session: Session, job: Job, its_work: Work) -> tuple[int, ...]:
+    return work.compared(session, its_work, job.collection_id, but=job.id).alike
 
 
 def documents_of(session: Session, job_id: int) -> list[int]:
@@ -71,20 +64,21 @@ def written_by(session: Session, job_id: int, table: str, document_ids: Sequence
     return set(session.scalars(query.distinct()))
 
 
-def insist_on_its_turn(session: Session, job_id: int) -> None:
+def insist_on_its_turn(session: Session, job: Job, its_work: Work) -> None:
     """ConflictError while an earlier job like this one has not ended: it is writing what this one has to read."""
-    job = session.get_one(Job, job_id)
-    unfinished = select(func.min(Job.id)).where(
-        *alike(job), Job.collection_id == job.collection_id, Job.id < job_id, Job.state.not_in(ENDED)
-    )
-    if (before := session.scalar(unfinished)) is not None:
+    before = _unfinished(session, jobs_like(session, job, its_work), func.min)
+    if before is not None:
         raise ConflictError(f"it waits for job {before}, which is like it and has not ended")
 
 
-def last_unfinished(session: Session, job: Job) -> int | None:
-    """The newest unfinished job like this one over the same collection."""
-    return session.scalar(
-        select(func.max(Job.id)).where(
-            *alike(job), Job.collection_id == job.collection_id, Job.state.not_in(ENDED)
-        )
-    )
+def last_unfinished(session: Session, its_work: Work, collection_id: int) -> int | None:
+    """The newest unfinished job over a collection that does this work."""
+    return _unfinished(session, work.compared(session, its_work, collection_id).alike, func.max)
+
+
+def _unfinished(
+    session: Session, job_ids: Sequence[int], one: Callable[..., ColumnElement[int]]
+) -> int | None:
+    query = select(one(Job.id)).where(one_of(Job.id, job_ids or (0,)), Job.state.not_in(ENDED))
+    found: int | None = session.scalar(query)
+    return found

@@ -160,13 +160,18 @@ def unseen(store: Store, attempt: Attempt, seen: bytearray) -> Iterator[list[tup
 def complete(store: Store, attempt: Attempt) -> None:
     """The attempt counts from now on. ConflictError if a newer one has begun."""
     with store.write() as session:
-        _hold(session, attempt)
-        session.execute(
-            update(Export)
-            .where(Export.id == attempt.export_id)
-            .values(completed=attempt.number, exported_at=now())
-        )
+        count(session, attempt)
     _forget(store, attempt.export_id, attempt.number, before=attempt.number)
+
+
+def count(session: Session, attempt: Attempt) -> None:
+    """The same, in a transaction of the caller; what is not needed any more is deleted by the next attempt."""
+    _hold(session, attempt)
+    session.execute(
+        update(Export)
+        .where(Export.id == attempt.export_id)
+        .values(completed=attempt.number, exported_at=now())
+    )
 
 
 def _from(attempt: Attempt, after: bytes) -> Select[Any]:

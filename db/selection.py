@@ -96,6 +96,37 @@ def depends_on(table: str, *, are_updated: bool, of_all_collections: bool) -> De
     return DependsOn(table, named[0], are_updated, of_all_collections)
 
 
+def outdated(
+    depends_on: DependsOn, alike: Sequence[int], collection: int, going: Sequence[int] = ()
+) -> Select[int]:
+    """The documents whose newest result from these jobs names a document that is not the latest, or that is `going`. It
+    begins with those, which are few, and finds by an index who names them."""
+    rows, newer = Base.metadata.tables[depends_on.table], Base.metadata.tables[depends_on.table].alias()
+    named, jobs = aliased(Document), alike or (0,)
+    has_newer = exists().where(
+        newer.c.document_id == rows.c.document_id,
+        newer.c.job_id > rows.c.job_id,
+        one_of(newer.c.job_id, jobs),
+    ) | exists().where(
+        Outcome.document_id == rows.c.document_id,
+        Outcome.job_id > rows.c.job_id,
+        one_of(Outcome.job_id, jobs),
+        Outcome.state == OutcomeState.OK,
+    )
+    is_gone = named.is_latest.is_(False)
+    return (
+        select(rows.c.document_id)
+        .join(named, named.id == rows.c[depends_on.column])
+        .where(
+            named.collection_id == collection,
+            is_gone | one_of(named.id, going) if going else is_gone,
+            one_of(rows.c.job_id, jobs),
+            ~has_newer,
+        )
+        .distinct()
+    )
+
+
 @dataclass(frozen=True)
 class NewOnly:
     """Of some documents, those that are new to a job: they have no result from a job like it, they are in no job like
@@ -153,33 +184,8 @@ class NewOnly:
         """Whether a document has its result, and no document that it names is outdated."""
         if self.depends_on is None or self._takes_all:
             return self._done()
-        return self._done() & Document.id.not_in(self._outdated(self.depends_on))
-
-    def _outdated(self, depends_on: DependsOn) -> Select[int]:
-        """The documents whose newest result from a job like this one names a document that is not the latest. It
-        begins with those that are not, which are few, and finds by an index who names them."""
-        rows, newer = Base.metadata.tables[depends_on.table], Base.metadata.tables[depends_on.table].alias()
-        named, alike = aliased(Document), self.alike or (0,)
-        has_newer = exists().where(
-            newer.c.document_id == rows.c.document_id,
-            newer.c.job_id > rows.c.job_id,
-            one_of(newer.c.job_id, alike),
-        ) | exists().where(
-            Outcome.document_id == rows.c.document_id,
-            Outcome.job_id > rows.c.job_id,
-            one_of(Outcome.job_id, alike),
-            Outcome.state == OutcomeState.OK,
-        )
-        return (
-            select(rows.c.document_id)
-            .join(named, named.id == rows.c[depends_on.column])
-            .where(
-                named.collection_id == self.job.collection_id,
-                named.is_latest.is_(False),
-                one_of(rows.c.job_id, alike),
-                ~has_newer,
-            )
-            .distinct()
+        return self._done() & Document.id.not_in(
+            outdated(self.depends_on, self.alike, self.job.collection_id)
         )
 
     def _has_changed(self, query: Select[int, int]) -> ColumnElement[bool]:

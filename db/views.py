@@ -26,14 +26,15 @@ ORDER BY k.n_put_back + k.n_crashes + k.n_lost DESC, k.id LIMIT 1
 """  # noqa: S608
 
 #: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was
-#: cancelled. An index holds the errors by job and code, so that the count reads no other outcome.
+#: cancelled or the time of its night was over. An index holds the errors by job and code, so that the count reads no
+#: other outcome.
 _JOB_PROGRESS = f"""
 SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, j.n_documents,
        COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
        COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
        CASE WHEN j.state IN ('cancelling', 'cancelled')
             THEN (SELECT COUNT(*) FROM outcome o
-                  WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code = 'CANCELLED')
+                  WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code IN ('CANCELLED', 'CARRIED_OVER'))
             ELSE 0 END AS n_cancelled,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
@@ -442,7 +443,7 @@ VIEWS: Mapping[str, View] = {
             "n_ok": "number of documents with a result",
             "n_error": "number of documents with an error; `n_ok + n_error` are done",
             "n_cancelled": "how many of `n_error` were not tried, because the job was cancelled (error code "
-            "CANCELLED); `n_error - n_cancelled` failed",
+            "CANCELLED) or left for the next night (CARRIED_OVER); `n_error - n_cancelled` failed",
             "n_chunks": "number of chunks in the job",
             "n_chunks_closed": "number of chunks that are done",
             "n_chunks_leased": "number of chunks that workers are working on now",
@@ -566,4 +567,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "a019758db0e65fc6")
+DIGESTS = ("cafcbab6a89ca69f", "f682bb556a621495")

@@ -14,18 +14,24 @@ SELECT j.run_id, COUNT(*) AS n_jobs,
        SUM(COALESCE(j.n_ok, (SELECT SUM(k.n_ok) FROM chunk k WHERE k.job_id = j.id), 0)) AS n_ok,
        SUM(COALESCE(j.n_error, (SELECT SUM(k.n_error) FROM chunk k WHERE k.job_id = j.id), 0)) AS n_error,
        SUM((SELECT COUNT(*) FROM outcome o
-            WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code = 'CANCELLED')) AS n_cancelled,
+            WHERE o.job_id = j.id AND o.state = 'error'
+              AND o.error_code IN ('CANCELLED', 'CARRIED_OVER'))) AS n_cancelled,
        MIN(j.started_at) AS started_at, MAX(j.finished_at) AS finished_at
 FROM job j WHERE j.run_id IS NOT NULL GROUP BY j.run_id
 """
 
+#: Runs that never started are no nights for those after them: nothing came in to them.
+_STARTED = "CASE WHEN n.state IN ('skipped', 'missed', 'queued') THEN 0 ELSE 1 END"
+_ONE_AFTER_THE_OTHER = f"(PARTITION BY n.schedule_id, {_STARTED} ORDER BY n.id)"
+
 #: A night ends with its last job. What came in belongs to the night that ended next.
 _NIGHTS = f"""
-SELECT n.id AS run_id, n.schedule_id, n.due_at, n.fired_at, n.fault, c.n_jobs, c.n_jobs_open, c.n_outcomes, c.n_ok,
+SELECT n.id AS run_id, n.schedule_id, n.due_at, n.fired_at, n.fault, n.note, n.state AS run_state, n.awaits_more,
+       {_STARTED} AS has_started, c.n_jobs, c.n_jobs_open, c.n_outcomes, c.n_ok,
        c.n_error, c.n_cancelled, c.started_at,
        CASE WHEN COALESCE(c.n_jobs_open, 0) = 0 THEN COALESCE(c.finished_at, n.fired_at) END AS ended_at,
-       LAG(n.id) OVER (PARTITION BY n.schedule_id ORDER BY n.id) AS previous_run_id,
-       LAG(COALESCE(c.finished_at, n.fired_at)) OVER (PARTITION BY n.schedule_id ORDER BY n.id) AS previous_ended_at
+       LAG(n.id) OVER {_ONE_AFTER_THE_OTHER} AS previous_run_id,
+       LAG(COALESCE(c.finished_at, n.fired_at)) OVER {_ONE_AFTER_THE_OTHER} AS previous_ended_at
 FROM run n LEFT JOIN ({_COUNTED}) c ON c.run_id = n.id
 """  # noqa: S608 (constants only)
 
@@ -47,14 +53,17 @@ def _n_came_in(condition: str) -> str:
 
 _NIGHT = f"""
 SELECT n.run_id, s.name AS schedule, n.due_at, n.fired_at,
-       CASE WHEN n.fault IS NOT NULL THEN 'failed' WHEN n.n_jobs IS NULL THEN 'nothing to do'
-            WHEN n.n_jobs_open > 0 THEN 'running' ELSE 'finished' END AS state,
-       n.previous_run_id, CAST(COALESCE(n.n_jobs, 0) AS BIGINT) AS n_jobs,
+       CASE WHEN n.run_state IN ('queued', 'skipped', 'missed', 'cancelled', 'failed') THEN n.run_state
+            WHEN n.fault IS NOT NULL THEN 'failed'
+            WHEN n.n_jobs_open > 0 OR n.awaits_more THEN 'running'
+            WHEN n.n_jobs IS NULL THEN 'nothing to do' ELSE 'finished' END AS state,
+       CASE WHEN n.has_started = 1 THEN n.previous_run_id END AS previous_run_id,
+       CAST(COALESCE(n.n_jobs, 0) AS BIGINT) AS n_jobs,
        {_n_came_in("d.version = 1")} AS n_new, {_n_came_in("d.version > 1")} AS n_changed,
        CAST(COALESCE(n.n_outcomes, 0) AS BIGINT) AS n_outcomes, CAST(COALESCE(n.n_ok, 0) AS BIGINT) AS n_ok,
        CAST(COALESCE(n.n_error, 0) AS BIGINT) AS n_error, CAST(COALESCE(n.n_cancelled, 0) AS BIGINT) AS n_cancelled,
        n.started_at, CASE WHEN n.n_jobs IS NULL THEN NULL ELSE n.ended_at END AS finished_at,
-       SECONDS[n.started_at, n.ended_at] AS seconds, n.fault
+       SECONDS[n.started_at, n.ended_at] AS seconds, n.fault, n.note
 FROM ({_NIGHTS}) n JOIN schedule s ON s.id = n.schedule_id
 """  # noqa: S608
 
@@ -102,7 +111,7 @@ _FAILED = f"""
 SELECT j.run_id, CAST('failed' AS TEXT), j.kind, COALESCE(f.name, c.name), d.key, CAST('' AS TEXT), CAST(NULL AS TEXT),
        CAST(NULL AS TEXT), r.error_code || ': ' || COALESCE(r.error_detail, ''), CAST(NULL AS DOUBLE PRECISION),
        r.job_id, r.document_id, CAST(NULL AS BIGINT)
-FROM job j JOIN outcome r ON r.job_id = j.id AND r.state = 'error' AND r.error_code <> 'CANCELLED'
+FROM job j JOIN outcome r ON r.job_id = j.id AND r.state = 'error' AND r.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
 JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
 LEFT JOIN collection f ON f.id = c.files_of_id
 WHERE j.run_id IS NOT NULL
@@ -119,7 +128,8 @@ SELECT j.run_id, CAST('recovered' AS TEXT), j.kind, COALESCE(f.name, c.name), d.
 FROM job j JOIN outcome r ON r.job_id = j.id AND r.state = 'ok'
 JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
 LEFT JOIN collection f ON f.id = c.files_of_id {_BEFORE}
-WHERE j.run_id IS NOT NULL AND e.state = 'error' AND e.error_code <> 'CANCELLED' AND {_IS_NEWEST_BEFORE}
+WHERE j.run_id IS NOT NULL AND e.state = 'error' AND e.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
+  AND {_IS_NEWEST_BEFORE}
 """  # noqa: S608
 
 _DOCUMENTS = f"""
@@ -171,7 +181,8 @@ NIGHT_VIEWS: Mapping[str, View] = {
             "schedule": "name of the schedule",
             "due_at": "when it was due",
             "fired_at": "when it fired",
-            "state": "`running`, `finished`, `nothing to do`, or `failed` if no job could be submitted",
+            "state": "`queued` behind the run before it, `running`, `finished`, `nothing to do`, `failed` (no job "
+            "could be submitted, or one gave no result), `cancelled`; `skipped` or `missed` if it never started",
             "previous_run_id": "the night before of the same schedule; NULL if none",
             "n_jobs": "number of jobs",
             "n_new": "documents that came into the collections of its jobs since the night before ended",
@@ -179,11 +190,13 @@ NIGHT_VIEWS: Mapping[str, View] = {
             "n_outcomes": "documents of its jobs, each counted once for each job",
             "n_ok": "how many of them have a result",
             "n_error": "how many of them have an error",
-            "n_cancelled": "how many of `n_error` were not tried, because their job was cancelled",
+            "n_cancelled": "how many of `n_error` were not tried, because their job was cancelled, or left for the "
+            "next night",
             "started_at": "when its first job started",
             "finished_at": "when its last job ended; NULL if one has not",
             "seconds": "the time between both",
             "fault": "why no job could be submitted; NULL if some could",
+            "note": "why it was skipped or missed, what failed, or what was carried over",
         },
     ),
     "v_night_diff": View(

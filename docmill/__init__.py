@@ -19,6 +19,16 @@ from docmill import shadowed
 
 shadowed.check()
 
+
+def _add_steps() -> None:
+    """What nights can do that is made in this package; imported when a night's file is read."""
+    from scheduler.nights import actions
+
+    actions.provide("docmill.pages.night.step")
+
+
+_add_steps()
+
 if TYPE_CHECKING:
     from docmill.client import Client, Job, add, job, submit
     from docmill.errors import DocmillError

@@ -8,8 +8,8 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -86,6 +86,14 @@ class OtherFile:
     shown: str
     #: The object that it is, if it is on no disk; its path is then its name.
     remote: RemoteObject | None = None
+    #: What its folders say of it (ReadOptions.folders).
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def folder_facts(name: str, folders: Mapping[str, int]) -> dict[str, str]:
+    """What the folders say that a file of this name lies in."""
+    parts = name.split("/")[:-1]
+    return {fact: shown(parts[place - 1]) for fact, place in folders.items() if place <= len(parts)}
 
 
 #: Whether somebody else takes such a file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from readers import field_paths, metadata
@@ -61,6 +61,9 @@ class ReadOptions:
     #: The other fields that are kept as metadata: True for all, False for none, or which: names of fields, or fields
     #: by the name that they get ({"date": "published"}). A field may be a path, as the text's.
     meta: bool | str | Iterable[str | tuple[str, str]] | Mapping[str, str] = True
+    #: Metadata from the folders that a file lies in: name -> the folder's place, from 1, below the folder that was
+    #: given or below what stands before a pattern. A file that does not lie so deep lacks it.
+    folders: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.encoding is not None:

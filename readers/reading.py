@@ -16,6 +16,7 @@ from readers.files import (
     DocumentFile,
     OtherFile,
     Takes,
+    folder_facts,
     format_of,
     nobody,
     unreadable,
@@ -57,13 +58,20 @@ def records(
     reach: Reach | None = None,
 ) -> Iterator[T | BadRecord]:
     """The results of `admission` for the records in the files. Every command that takes files reads them here."""
+
+    def takes_with_facts(file: OtherFile) -> bool:
+        return takes(replace(file, facts=folder_facts(file.name, options.folders)))
+
     for path in paths:
-        for found in find_at(path, options, takes, reach):
+        for found in find_at(path, options, takes_with_facts, reach):
             if isinstance(found, BadRecord):
                 yield found
                 continue
-            for item in _read_file(found, options, admission, takes):
-                if not isinstance(item, Notice):
+            facts = folder_facts(found.name, options.folders)
+            for item in _read_file(found, options, admission, takes_with_facts):
+                if isinstance(item, Record) and facts:
+                    yield replace(item, meta={**(item.meta or {}), **facts})
+                elif not isinstance(item, Notice):
                     yield item
                 elif notice is not None:
                     notice(item)

@@ -161,6 +161,7 @@ class FileRegister:
     def _facts(self, file: OtherFile) -> dict[str, Any]:
         """What is known of the file, and what the documents that are made of it keep of themselves."""
         facts = metadata.chosen(facts_of(file), (), self.meta) or {}
+        facts |= file.facts
         cleaned = metadata.Cleaning().clean(facts, file.shown)
         if self.meta is True:
             return cleaned

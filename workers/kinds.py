@@ -11,8 +11,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from db.tables import result
+from db.tables import Job, result
 from db.tables.model import ModelFigure
+from db.work import Work
+from nlp_tasks import parameters
 from nlp_tasks.kind import Kind
 from workers.settings import settings
 
@@ -121,11 +123,22 @@ def result_table(kind_name: str, table: str | None = None, model: str | None = N
     return table or tables[0]
 
 
+def work_of(job: Job) -> Work:
+    """What a job does, as `db.work` compares it."""
+    kind = find(job.kind)
+    return Work(
+        kind.name,
+        job.parameters,
+        job.model_version_id,
+        job.epoch,
+        parameters.defaults(kind.parameters),
+        parameters.without_effect(kind.parameters),
+    )
+
+
 def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:
     """The kind's parameters from names and values (text from a shell, or Python values). ValueError names the
     parameter that is unknown or out of range, and says what would do."""
-    from nlp_tasks import parameters
-
     try:
         return parameters.parse(kind.parameters, given)
     except ValueError as error:

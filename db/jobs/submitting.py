@@ -118,10 +118,11 @@ def submit(session: Session, new: NewJob) -> Submitted:
 def _in_turn(session: Session, new: NewJob) -> NewJob:
     """A job that updates the results of others over their documents waits for the one before it, whose results it has
     to read."""
-    if not new.only_new or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
+    are_chosen = new.only_new or new.documents is not None
+    if not are_chosen or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
         return new
     selection.one_at_a_time(session, new.collection_id)
-    return replace(new, after_job_id=earlier.last_unfinished(session, _job_of(new)))
+    return replace(new, after_job_id=earlier.last_unfinished(session, new.work, new.collection_id))
 
 
 def _job_of(new: NewJob) -> Job:

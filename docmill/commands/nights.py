@@ -67,9 +67,9 @@ def schema() -> None:
 
     Example: docmill night schema > night.schema.json
     """
-    from scheduler.nights import definition
+    from scheduler.nights import reading
 
-    print_json(definition.schema())
+    print_json(reading.schema())
 
 
 @app.command()

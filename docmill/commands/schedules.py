@@ -47,7 +47,7 @@ def add(
     notify: options.Notify = None,
     to: options.To = None,
 ) -> None:
-    """Add a schedule.
+    """Add a schedule of jobs. A nightly plan is scheduled by its file: docmill night schedule FILE.
 
     Example: docmill schedule add nightly --cron "0 2 * * *" --tz Asia/Seoul --job "summarize --collection inbox --new"
     """

@@ -27,9 +27,15 @@ from scheduler.exports.writers import Notes, Options
 Tell = Callable[[int, int | None], None]
 
 
-def export(store: Store, wanted: ExportRequest, tell: Tell | None = None) -> Manifest:
+def export(
+    store: Store,
+    wanted: ExportRequest,
+    tell: Tell | None = None,
+    complete: Callable[[Attempt], None] | None = None,
+) -> Manifest:
     """Make one export and return its manifest. ValueError, with what to write instead, for a request that cannot be
-    carried out; NoSuchJobError for a job that does not exist; ConflictError for a name with another query."""
+    carried out; NoSuchJobError for a job that does not exist; ConflictError for a name with another query. With
+    `complete`, changed rows count as exported only when the caller has passed the attempt to `exports.count`."""
     request.check(wanted)
     target = target_table.parse(wanted.to_table, store) if wanted.to_table is not None else None
     open_file = writers.opener(request.format_of(wanted)) if target is None else None
@@ -52,7 +58,10 @@ def export(store: Store, wanted: ExportRequest, tell: Tell | None = None) -> Man
             manifest = _to_file(open_file, about)
     if attempt is not None:
         # After the file or the table: an export that is killed in between writes the same rows again.
-        exports.complete(store, attempt)
+        if complete is not None:
+            complete(attempt)
+        else:
+            exports.complete(store, attempt)
     return manifest
 
 

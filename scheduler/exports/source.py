@@ -33,7 +33,7 @@ def of(store: Store, request: ExportRequest) -> Source:
     elif request.table is not None:
         raise ValueError("--table belongs to a job: give its number")
     elif re.fullmatch(r"\w+", what):
-        source = _view(what)
+        source = view(what)
     else:
         source = Source(what, ())
     return Source(source.query, key or source.key)
@@ -52,7 +52,8 @@ def check_key(key: Sequence[str], columns: Sequence[str], why: str) -> None:
             raise ValueError(f"--key {','.join(key)}: the query has no column {name}: {hint}")
 
 
-def _view(name: str) -> Source:
+def view(name: str) -> Source:
+    """All rows of a view or table. ValueError if there is none of this name."""
     there_are = [*views.VIEWS, *sorted(Base.metadata.tables)]
     if name not in there_are:
         close = difflib.get_close_matches(name, there_are, n=1)

@@ -18,6 +18,7 @@ from db.store import is_infrastructure_error, is_lock_timeout
 from db.tables import Job
 from scheduler import requests
 from scheduler.loop.turns import Turns
+from workers import kinds
 
 log = logging.getLogger("docmill.scheduler")
 
@@ -86,7 +87,9 @@ class JobMover:
         with self._turns.store.read() as session:
             job = session.get_one(Job, job_id)
             after = job.after_job_id or 0
-            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(session, job, after)
+            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(
+                session, job, kinds.work_of(job), after
+            )
             state = jobs.state_of(session, after)
         if state not in ENDED:
             return

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from sqlalchemy.orm import Session
+
     from db.store import Store
-    from scheduler.nights.definition import StepTable
 
 
 @dataclass(frozen=True)
@@ -25,19 +27,29 @@ class Setting:
     store: Store
     night_id: int
     plan_id: int
-    #: The step's number.
+    #: The step's number and name.
     step: int
+    step_name: str
     #: Of the night.
     name: str
     collection: str
-    #: The night's local time: {date} in a path is its date.
-    began_at: datetime
+    #: The run of a schedule that the night is.
+    run_id: int | None
+    #: When the night was due, in its time zone: {date} in a path is its date.
+    due_at: datetime
     #: Relative paths start from here.
     folder: Path
     #: The keys of the step's table that are the action's own.
     keys: Mapping[str, Any]
     #: Call it now and then during long work: it keeps the night. It raises StoppedError when the night has to stop.
     beat: Callable[[], None]
+    #: What is done in the transaction in which the step ends. ConflictError if somebody else has done it since.
+    at_end: list[Callable[[Session], None]] = field(default_factory=list)
+
+    def path(self, to: str) -> Path:
+        """A file to write, with {date} and {time} filled in: the same whenever and however often the step runs."""
+        filled = to.replace("{date}", f"{self.due_at:%Y-%m-%d}").replace("{time}", f"{self.due_at:%H%M%S}")
+        return self.folder / filled
 
 
 class StoppedError(Exception):
@@ -53,14 +65,16 @@ class Action:
     summary: str
     #: Does it; returns a line for people.
     run: Callable[[Setting], str]
-    #: Raises StepError for a table that it does not accept.
-    check: Callable[[StepTable], None] = field(default=lambda table: None)  # noqa: ARG005
+    #: The model of its own keys; without one it has none.
+    keys: type[BaseModel] | None = None
+    #: A line for the plan: what it will do.
+    note: Callable[[Mapping[str, Any]], str | None] = field(default=lambda keys: None)  # noqa: ARG005
     #: It tells what the night did: it is also run when the time of the night is over, and when a step has failed.
     tells: bool = False
 
 
-#: Modules that register an action when they are imported.
-MODULES = ("scheduler.nights.adding",)
+#: Modules that register an action when they are imported. Higher layers add theirs with `provide`.
+MODULES = ["scheduler.nights.adding", "scheduler.nights.exporting"]
 #: By name; complete once `load_all` was called.
 ACTIONS: dict[str, Action] = {}
 
@@ -68,6 +82,12 @@ ACTIONS: dict[str, Action] = {}
 def register(action: Action) -> None:
     """Make an action known. Its name must be no kind's."""
     ACTIONS[action.name] = action
+
+
+def provide(module: str) -> None:
+    """A further module that registers an action. It is imported when a night's file is read."""
+    if module not in MODULES:
+        MODULES.append(module)
 
 
 def load_all() -> None:

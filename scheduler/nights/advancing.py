@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import jobs
+from db import jobs, runs
 from db.errors import ConflictError, StoreError
 from db.nights import plans, running
 from db.sql import clock
@@ -200,19 +201,7 @@ class NightMover:
     def _act(self, night: Night, step: Step) -> bool:
         """Run an action to its end."""
         action = ACTIONS[step.action]
-        beat = self._beat(night, has_time=action.tells)
-        setting = Setting(
-            store=self._store,
-            night_id=night.id,
-            plan_id=night.plan_id or 0,
-            step=step.number,
-            name=night.name,
-            collection=step.collection,
-            began_at=night.created_at,
-            folder=Path(night.folder),
-            keys=step.table.others,
-            beat=beat,
-        )
+        setting = self._setting(night, step, self._beat(night, has_time=action.tells))
         try:
             note, state = action.run(setting), StepState.DONE
         except StoppedError:
@@ -222,8 +211,39 @@ class NightMover:
                 raise
             log.warning("night %d: %s failed: %s", night.id, step.name, error)
             note, state = str(error), StepState.FAILED
-        with self._store.write() as session:
-            return running.end_step(session, night.id, step.number, StepState.RUNNING, state, note)
+            setting.at_end.clear()
+        if not self._hold(night.id):
+            # Another scheduler runs the step now: what came of it here does not count.
+            raise StoppedError
+        try:
+            with self._store.write() as session:
+                for do in setting.at_end:
+                    do(session)
+                return running.end_step(session, night.id, step.number, StepState.RUNNING, state, note)
+        except ConflictError:
+            raise StoppedError from None
+
+    def _setting(self, night: Night, step: Step, beat: Callable[[], None]) -> Setting:
+        """What an action is called with."""
+        told = self._file(night).definition.schedule
+        with self._store.read() as session:
+            due_at = (
+                runs.by_id(session, night.run_id).due_at if night.run_id is not None else night.created_at
+            )
+        return Setting(
+            store=self._store,
+            night_id=night.id,
+            plan_id=night.plan_id or 0,
+            step=step.number,
+            step_name=step.name,
+            name=night.name,
+            collection=step.collection,
+            run_id=night.run_id,
+            due_at=due_at.astimezone(ZoneInfo(told.time_zone if told is not None else "UTC")),
+            folder=Path(night.folder),
+            keys=step.table.others,
+            beat=beat,
+        )
 
     def _watch(self, night: Night, step: Step, row: NightStep) -> bool:
         """A running step: whether it has ended now."""

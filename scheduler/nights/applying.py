@@ -9,11 +9,12 @@ from pathlib import Path
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from db import runs, schedules, selection
-from db.errors import ConflictError
+from db import notifications, runs, schedules, selection
+from db.errors import ConflictError, NotFoundError
 from db.nights import plans, running
 from db.nights.plans import Plan
 from db.nights.running import NewStep
+from db.notifications import Rule
 from db.sql import clock
 from db.states import RunCause
 from db.store import Store
@@ -22,6 +23,7 @@ from scheduler import cron
 from scheduler.nights import coming, planning, reading
 from scheduler.nights.coming import Coming
 from scheduler.nights.reading import NightFile
+from scheduler.notifying import destinations
 
 
 def plan(store: Store, night: NightFile, beat: Callable[[], None] = lambda: None) -> Plan:
@@ -101,13 +103,34 @@ def _run_by_hand(session: Session, night: NightFile, moment: datetime) -> int:
     name = night.definition.name
     schedule_id = session.scalar(select(Schedule.id).where(Schedule.name == name))
     if schedule_id is None:
-        schedule_id = schedules.add(session, name, "@yearly", "UTC", [], moment)
+        told = night.definition.schedule
+        zone = told.time_zone if told is not None else "UTC"
+        schedule_id = schedules.add(session, name, "@yearly", zone, [], moment)
         schedules.remove(session, name)
+    if not _is_scheduled(session, name):
+        # Those of a schedule are in its copy of the file.
+        notifications.configure(session, schedules.owner(name), rules_of(night))
     schedules.lock(session, schedule_id)
     run_id = runs.add(session, schedule_id, moment, cause=RunCause.HAND)
     runs.start(session, run_id)
     runs.expect_more(session, run_id)
     return run_id
+
+
+def _is_scheduled(session: Session, name: str) -> bool:
+    try:
+        schedules.by_name(session, name)
+    except NotFoundError:
+        return False
+    return True
+
+
+def rules_of(night: NightFile) -> list[Rule]:
+    """Whom to tell of what."""
+    return [
+        Rule(str(destinations.parse(table.destination)), destinations.events(",".join(table.on)))
+        for table in night.definition.notify
+    ]
 
 
 def new_steps(night: NightFile) -> list[NewStep]:

@@ -27,7 +27,7 @@ from readers.files import OtherFile, Takes
 from readers.records import RefusedError
 from scheduler import sources
 from scheduler.files import file_document
-from scheduler.nights.definition import SourceTable
+from scheduler.nights.definition import SourceTable, folders_of
 from scheduler.nights.reading import NightFile
 from scheduler.sources import Source, as_document
 from workers.settings import settings
@@ -108,7 +108,7 @@ def options_of(table: SourceTable) -> ReadOptions:
     """How a source is read."""
     names = ("key_field", "text_field", "label_field", "encoding", "delimiter")
     given: dict[str, Any] = {name: getattr(table, name) for name in names if getattr(table, name) is not None}
-    return ReadOptions(**given)
+    return ReadOptions(**given, folders=folders_of(table.metadata))
 
 
 def look(store: Store, night: NightFile, since: datetime | None, beat: Callable[[], None]) -> Coming:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 #: "30 d" and the like.
 _UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d|w)")
+_FOLDER = re.compile(r"folder:([1-9]\d?)")
+#: What paths have filled in.
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
 #: Names that are also steps, or words of the commands.
@@ -78,6 +82,17 @@ class ScheduleTable(_Table):
         return self
 
 
+def folders_of(metadata: Mapping[str, str]) -> dict[str, int]:
+    """{"company": "folder:1"} as {"company": 1}; ValueError with an example."""
+    found = {name: _FOLDER.fullmatch(value.strip()) for name, value in metadata.items()}
+    for name, match in found.items():
+        if match is None or not name:
+            raise ValueError(
+                f'metadata.{name}: {metadata[name]!r} is unknown: write "folder:1" for the first folder'
+            )
+    return {name: int(match[1]) for name, match in found.items() if match is not None}
+
+
 class SourceTable(_Table):
     """Where documents come from: what `docmill add` reads."""
 
@@ -98,7 +113,11 @@ class SourceTable(_Table):
     encoding: Text | None = None
     delimiter: Text | None = None
     metadata: Annotated[
-        dict[str, str], Field(description='from paths: { company = "folder:1", year = "folder:2" }')
+        dict[str, str],
+        Field(
+            description='from the folders that a file lies in: { company = "folder:1", year = "folder:2" } counts '
+            "below the folder that `files` names, or below what stands before a pattern"
+        ),
     ] = {}
 
     @model_validator(mode="after")
@@ -107,6 +126,9 @@ class SourceTable(_Table):
             raise ValueError("a source has either files or sql")
         if (self.sql is None) != (self.database is None):
             raise ValueError("sql needs database, and database needs sql")
+        if self.metadata and self.files is None:
+            raise ValueError("metadata is for files; of a query, every other column is kept as metadata")
+        folders_of(self.metadata)
         return self
 
 
@@ -193,10 +215,35 @@ class StepTable(_Table):
         return dict(self.model_extra or {})
 
 
-class ReportTable(_Table):
-    """The digest of each night, written at its end."""
+def _as_tuple(value: Any) -> Any:
+    """One path may be written without brackets."""
+    return (value,) if isinstance(value, str) else value
 
-    to: Annotated[tuple[Text, ...], Field(min_length=1, description="files; {date} is the night's date")]
+
+class ReportTable(_Table):
+    """The digest of each night, written at its end, also if a step has failed."""
+
+    to: Annotated[
+        tuple[Text, ...],
+        BeforeValidator(_as_tuple, json_schema_input_type=str | tuple[str, ...]),
+        Field(
+            min_length=1,
+            description="files; {date} is the night's date; relative ones start from the file's folder",
+            examples=["reports/{date}.html"],
+        ),
+    ]
+    language: Annotated[Literal["en", "ko"], Field(description="of the page")] = "en"
+
+    @field_validator("to")
+    @classmethod
+    def _are_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            unknown = set(PLACEHOLDER.findall(one)) - {"date", "time"}
+            if unknown or one.endswith("/"):
+                raise ValueError(
+                    f'{one!r}: write a file such as "reports/{{date}}.html"; there are {{date}} and {{time}}'
+                )
+        return value
 
 
 class NotifyTable(_Table):
@@ -250,5 +297,5 @@ class Definition(_Table):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the file."""
+    """The JSON Schema of the file, without the keys of actions (`reading.schema`)."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Definition.model_json_schema()

@@ -20,7 +20,7 @@ from db.states import PASSING
 from db.tables import Document
 from nlp_tasks.kind import Kind
 from scheduler import requests
-from scheduler.nights import estimating, training
+from scheduler.nights import actions, estimating, training
 from scheduler.nights.coming import Coming, Found
 from scheduler.nights.definition import StepTable
 from scheduler.nights.reading import NightFile
@@ -73,7 +73,7 @@ class _Planner:
             return self._add(base)
         kind = step.kind
         if kind is None:
-            return base
+            return replace(base, note=actions.ACTIONS[step.action].note(step.table.others))
         parameters = parameters_of(step)
         base = replace(base, parameters=parameters)
         if kind.train is not None:
@@ -121,6 +121,7 @@ class _Planner:
             step.table.when,
             n_coming=self._n_coming(step, kind),
             labelled_only=kind.labelled_only,
+            learns_labels=kind.labelled_only or kind.takes_corrections,
         )
         if not found.is_due:
             return replace(base, note=f"not due: {found.why}")
@@ -233,32 +234,42 @@ class _Planner:
         ]
 
     def _with_others(self, plan: StepPlan, step: Step, kind: Kind, resolved: Resolved | None) -> StepPlan:
-        """A kind that compares documents with all others has to do all of them again when one is new, changed or
-        removed."""
-        if resolved is None or not reads_others(kind):
+        """Of a kind whose results depend on other documents, what is done again because of those: if a job brings the
+        other results up to date, only the results that name a document which goes or has gone; else all of them, as
+        soon as a document is new, changed or removed."""
+        depends_on = resolved.new.depends_on if resolved is not None else None
+        if resolved is None or depends_on is None or not plan.n_unchanged:
             return plan
-        found = self._found(step, kind)
-        if not plan.n_to_do and not (found is not None and found.removed):
+        found, gone = self._found(step, kind), self._gone(step, kind)
+        if not depends_on.are_updated and not plan.n_to_do and not (found is not None and found.removed):
             return plan
-        collection = _target(self._session, step.collection, kind)
-        if collection is None or not plan.n_unchanged:
-            return plan
-        done = {id_ for part in plan.parts for id_ in part.document_ids} | set(self._gone(step, kind))
-        chosen = chosen_of(self._session, step, collection)
+        collection = resolved.new.collection_id
         judged = verdicts.of_each(
-            self._session, kind.name, resolved.jobs, chosen, retry_of(step.table)
+            self._session,
+            kind.name,
+            resolved.jobs,
+            chosen_of(self._session, step, collection),
+            retry_of(step.table),
         ).subquery()
-        rows = self._session.execute(
-            select(judged.c.id, judged.c.chars).where(judged.c.verdict == str(Verdict.UNCHANGED))
-        ).all()
-        others = [(id_, chars) for id_, chars in rows if id_ not in done]
+        standing = select(judged.c.id, judged.c.chars).where(judged.c.verdict == str(Verdict.UNCHANGED))
+        if depends_on.are_updated:
+            outdated = selection.outdated(depends_on, resolved.jobs.alike, collection, gone)
+            standing = standing.where(judged.c.id.in_(outdated))
+        done = {id_ for part in plan.parts for id_ in part.document_ids} | set(gone)
+        others = [
+            (id_, n) for id_, n in self._session.execute(standing.order_by(judged.c.id)) if id_ not in done
+        ]
         ids = [id_ for id_, _ in others]
         parts = [
             Part(Verdict.OTHERS_CHANGED, document_ids=ids[start : start + verdicts.PART_DOCUMENTS])
             for start in range(0, len(ids), verdicts.PART_DOCUMENTS)
         ]
-        chars = plan.chars + sum(chars for _, chars in others)
-        return replace(plan, n_unchanged=0, chars=chars, parts=[*plan.parts, *parts])
+        return replace(
+            plan,
+            n_unchanged=plan.n_unchanged - len(ids),
+            chars=plan.chars + sum(n for _, n in others),
+            parts=[*plan.parts, *parts],
+        )
 
     def _is_trained(self, step: Step, kind: Kind) -> bool:
         """Whether an earlier step of this night trains the model that a step uses."""
@@ -339,11 +350,6 @@ def judged_step(step: Step, steps: Sequence[Step]) -> Step | None:
         return None
     before = [one for one in steps if one.number < step.number and one.action == judged.kind]
     return before[-1] if before else None
-
-
-def reads_others(kind: Kind) -> bool:
-    """Whether a document's result depends on the other documents."""
-    return any(stage.vectors is not None for stage in kind.stages)
 
 
 def _kind(step: Step) -> Kind:

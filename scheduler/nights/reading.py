@@ -14,8 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from nlp_tasks.kind import JobInput, Kind
 from nlp_tasks.parameters import describe
 from scheduler.nights import actions, definition, steps
+from scheduler.nights.actions import Action
 from scheduler.nights.definition import Definition, StepTable
 from scheduler.nights.lines import Place, line_of, lines_of
 from scheduler.nights.steps import Step, StepError
@@ -88,6 +90,24 @@ def parse(text: str, folder: Path, name: str = "the night's file") -> NightFile:
         line = line_of(places, ("step", error.step, error.key))
         raise NightFileError(name, [Problem(line, str(error))]) from None
     return NightFile(text, folder, told, ordered)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a night's file, for editors."""
+    actions.load_all()
+    found = definition.schema()
+    step = found["$defs"]["StepTable"]
+    own: dict[str, list[Any]] = {}
+    for action in actions.ACTIONS.values():
+        told = action.keys.model_json_schema() if action.keys is not None else {}
+        found["$defs"] |= told.get("$defs", {})
+        for key, value in told.get("properties", {}).items():
+            own.setdefault(key, []).append(
+                value | {"description": f"{action.name}: {value.get('description', '')}"}
+            )
+    step["properties"] |= {key: each[0] if len(each) == 1 else {"anyOf": each} for key, each in own.items()}
+    step["additionalProperties"] = False
+    return found
 
 
 def _syntax(error: tomllib.TOMLDecodeError, text: str) -> Problem:
@@ -182,6 +202,8 @@ def _short(value: object) -> str:
 
 
 def _step_problems(told: Definition, places: dict[Place, int]) -> Iterable[Problem]:
+    if told.report is not None and steps.DIGEST not in actions.ACTIONS:
+        yield Problem(line_of(places, ("report",)), "report needs the package docmill: import docmill first")
     for number, step in enumerate(told.step):
         try:
             _check_step(step)
@@ -193,7 +215,7 @@ def _step_problems(told: Definition, places: dict[Place, int]) -> Iterable[Probl
 def _check_step(step: StepTable) -> None:
     """StepError for what the step's kind or action does not accept."""
     if step.do in actions.ACTIONS:
-        actions.ACTIONS[step.do].check(step)
+        _check_action(step, actions.ACTIONS[step.do])
         return
     name = steps.kind_name(step.do)
     every = {*kinds.all_kinds(), *actions.ACTIONS}
@@ -219,8 +241,44 @@ def _check_step(step: StepTable) -> None:
         raise StepError("when is for a training: leave it out", "when")
     if step.model is not None and kind.train is None and kind.model_from is None:
         raise StepError(f"{kind.name} uses no model: leave it out", "model")
+    for key, why in _without_effect(kind, step):
+        if key in step.model_fields_set:
+            raise StepError(f"{key} has no effect here, since {why}: leave it out", key)
     if step.value is not None:
         steps.order_of(step.value)
+
+
+def _without_effect(kind: Kind, step: StepTable) -> Iterable[tuple[str, str]]:
+    """Keys that a step of this kind would ignore."""
+    if kind.train is not None:
+        yield from ((key, "a training takes all its documents") for key in ("value", "retry"))
+    elif any(isinstance(one, JobInput) for one in kind.inputs(kinds.parse_parameters(kind, step.parameters))):
+        yield from ((key, "it takes what the step before did") for key in ("where", "value", "retry"))
+
+
+#: Keys of steps that are no kind of jobs.
+_OF_ACTIONS = ("do", "name", "collection", "after")
+
+
+def _check_action(step: StepTable, action: Action) -> None:
+    """StepError for a key that the action has not, or for a value that it does not accept."""
+    own = list(action.keys.model_fields) if action.keys is not None else []
+    if step.collection is not None and action.name == steps.ADD:
+        raise StepError("the sources are added to the night's collection: leave it out", "collection")
+    for key in step.model_fields_set:
+        if key in StepTable.model_fields and key not in _OF_ACTIONS:
+            raise StepError(f"{key} is for a kind of jobs: leave it out", key)
+    for key in step.others:
+        if key not in own:
+            raise StepError(f"there is no key {key!r}{_near(key, [*_OF_ACTIONS, *own])}", key)
+    if action.keys is None:
+        return
+    try:
+        action.keys.model_validate(step.others)
+    except ValidationError as error:
+        problem = _problem(error.errors()[0], {}, action.keys)
+        place = error.errors()[0]["loc"][:1]
+        raise StepError(problem.words.removeprefix("the file: "), *place) from None
 
 
 __all__ = ["NightFile", "NightFileError", "Problem", "definition", "parse", "read"]

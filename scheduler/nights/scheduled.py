@@ -12,13 +12,11 @@ from sqlalchemy.orm import Session
 from db import notifications, runs, schedules
 from db.errors import NotFoundError
 from db.jobs import Submitted
-from db.notifications import Rule
 from db.sql import clock
 from db.states import Catchup, Overlap
 from scheduler import cron
 from scheduler.nights import applying, reading
 from scheduler.nights.reading import NightFile
-from scheduler.notifying import destinations
 
 #: The value of "do" in a schedule's request.
 DO = "night"
@@ -46,16 +44,8 @@ def put(session: Session, night: NightFile, path: Path) -> datetime:
         row.cron, row.time_zone, row.requests, row.next_at = told.cron, told.time_zone, [request], next_at
         schedules.set_policies(row, policies)
         session.flush()
-    notifications.configure(session, schedules.owner(name), rules_of(night))
+    notifications.configure(session, schedules.owner(name), applying.rules_of(night))
     return next_at
-
-
-def rules_of(night: NightFile) -> list[Rule]:
-    """Whom to tell of what."""
-    return [
-        Rule(str(destinations.parse(table.destination)), destinations.events(",".join(table.on)))
-        for table in night.definition.notify
-    ]
 
 
 def copy_of(session: Session, name: str) -> NightFile | None:

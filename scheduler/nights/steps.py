@@ -17,6 +17,8 @@ from workers import kinds
 
 #: The steps that sources have, unless the file says more about them.
 ADD, EXTRACT = "add", "extract"
+#: What [report] stands for: a last step of this name, which does the other.
+REPORT, DIGEST = "report", "digest"
 #: What documents can be ordered by, and its column.
 ORDERS = {"added": "added_at", "size": "body_chars", "key": "key"}
 
@@ -107,6 +109,8 @@ def ordered(told: Definition) -> tuple[Step, ...]:
         if ADD not in names:
             tables.insert(0, StepTable(do=ADD))
     n_implied = len(tables) - len(told.step)
+    if told.report is not None:
+        tables.append(StepTable(do=DIGEST, name=REPORT, **told.report.model_dump()))
     found: list[Step] = []
     for number, table in enumerate(tables, start=1):
         name = table.name or table.do
@@ -114,7 +118,7 @@ def ordered(told: Definition) -> tuple[Step, ...]:
             raise StepError(
                 f'two steps are named {name!r}: give one of them a name, name = "..."',
                 "do",
-                step=number - 1 - n_implied,
+                step=min(number - n_implied, len(told.step)) - 1,
             )
         step = Step(number, name, kind_name(table.do), table.collection or told.collection, table)
         found.append(_with_waits(step, found, n_implied))

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db import selection
+from db import labels, selection
 from db.sql import clock
 from db.states import UNFINISHED
-from db.tables import Document, GivenLabel, Job, Model, ModelVersion
+from db.tables import Document, Job, Model, ModelVersion
 from scheduler.nights.definition import WhenTable, seconds_of, share_or_number
 
 
@@ -36,8 +36,10 @@ def due(
     *,
     n_coming: int,
     labelled_only: bool,
+    learns_labels: bool,
 ) -> Due:
-    """Whether a model has to be trained on a collection to which `n_coming` documents will be added."""
+    """Whether a model has to be trained on a collection to which `n_coming` documents will be added. Corrections count
+    where the model is used, too, if its training learns them."""
     pending = session.scalar(
         select(func.max(Job.id)).where(Job.kind == kind, Job.model_ref == model, Job.state.in_(UNFINISHED))
     )
@@ -53,7 +55,10 @@ def due(
     ).one_or_none()
     if newest is None:
         return Due(True, "there is no version yet")
-    found = _facts(session, collection, newest[0], newest[1], n_coming, labelled_only=labelled_only)
+    n_corrections = labels.corrections_since(session, model) if learns_labels else 0
+    found = _facts(
+        session, collection, newest[0], newest[1], n_coming, n_corrections, labelled_only=labelled_only
+    )
     return _judged(when or ANYTHING_NEW, found)
 
 
@@ -75,6 +80,7 @@ def _facts(
     began_at: datetime,
     made_at: datetime,
     n_coming: int,
+    n_corrections: int,
     *,
     labelled_only: bool,
 ) -> _Facts:
@@ -86,13 +92,8 @@ def _facts(
         .join(Document, Document.id == latest.c.id)
         .where(Document.added_at > began_at)
     )
-    n_corrections = session.scalar(
-        select(func.count(func.distinct(GivenLabel.document_key))).where(
-            GivenLabel.collection_id == (collection or 0), GivenLabel.given_at > began_at
-        )
-    )
     age = (clock(session) - made_at).total_seconds()
-    return _Facts((n_new or 0) + n_coming, n_all + n_coming, n_corrections or 0, age)
+    return _Facts((n_new or 0) + n_coming, n_all + n_coming, n_corrections, age)
 
 
 def _judged(when: WhenTable, found: _Facts) -> Due:

@@ -182,7 +182,7 @@ def test_a_night_without_jobs_and_one_that_failed_have_a_page(shell: Shell) -> N
     shell("schedule", "run", "nightly")
     assert "There was nothing to do." in digest(shell.store)
     sql(shell.store, "UPDATE run SET fault = '<b>no collection</b>' WHERE id = 2 RETURNING 1")
-    assert "It could not start: &lt;b&gt;no collection&lt;/b&gt;" in digest(shell.store)
+    assert "It failed: &lt;b&gt;no collection&lt;/b&gt;" in digest(shell.store)
     shell.texts("another text", collection="more")
     shell("schedule", "add", "other", "--cron", "0 2 * * *", "--job", "oracle --collection more")
     shell("schedule", "run", "other")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 
@@ -29,6 +28,7 @@ files = "in.jsonl"
 do = "oracle"
 parameters = { batch = 8 }
 """
+_STEP = NIGHT[NIGHT.index('do = "oracle"') :]
 
 
 @pytest.fixture
@@ -53,6 +53,27 @@ def file(tmp_path: Path) -> Path:
         ('do = "oracle"', 'do = "oracle"\nafter = ["add", "nobody"]', 14, "after names 'nobody'"),
         ('do = "oracle"', 'do = "oracle"\nretry = "often"', 14, "retry"),
         ('name = "news"', "name = news", 1, "this is no TOML"),
+        ('files = "in.jsonl"', 'files = "in.jsonl"\nmetadata = { a = "path:1" }', 9, 'write "folder:1"'),
+        (
+            _STEP,
+            'do = "train gated"\nvalue = "size desc"',
+            14,
+            "value has no effect here, since a training takes all",
+        ),
+        (_STEP, 'do = "evaluate"\nwhere = "a = 1"', 14, "where has no effect here, since it takes what"),
+        ('do = "oracle"', 'do = "export"', 14, "parameters is for a kind of jobs: leave it out"),
+        (_STEP, 'do = "export"\nto = "out"', 12, 'format is missing: format = "parquet"'),
+        (_STEP, 'do = "export"\nto = "o.csv"\nwhat = "v_lables"', 12, "there is no view or table 'v_lables'"),
+        (_STEP, 'do = "export"\nto_table = "sqlite:///x/t"\nwhat = "job"', 12, "write env:NAME/table"),
+        (_STEP, 'do = "export"\nto = "{day}.csv"\nwhat = "job"', 12, "{day} is unknown: there are {date}"),
+        (
+            _STEP,
+            'do = "export"\nformt = "csv"\nto = "out"',
+            14,
+            "there is no key 'formt': did you mean 'format'?",
+        ),
+        (_STEP, 'do = "digest"', 12, "to is missing (files; {date} is the night's date"),
+        (_STEP, 'do = "digest"\nto = "out/"', 14, "write a file such as"),
     ],
 )
 def test_a_bad_file_is_named_by_line_key_and_fix(
@@ -139,7 +160,12 @@ def test_the_schema_is_one(shell: Shell) -> None:
     schema = shell("night", "schema").json
     assert schema["additionalProperties"] is False
     assert "step" in schema["required"]
-    assert json.dumps(schema)
+    step = schema["$defs"]["StepTable"]
+    assert step["additionalProperties"] is False
+    assert {"do", "parameters", "only_changed", "to", "language"} <= step["properties"].keys()
+    assert {"type": "string"}.items() <= schema["$defs"]["ReportTable"]["properties"]["to"]["anyOf"][
+        0
+    ].items()
 
 
 def _work(shell: Shell) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from db.documents import NewDocument
+from db.tables import Job
 from tests.commands.conftest import Shell
 from tests.db.builders import add, chunks_of, job_of, outcomes, sql
 
@@ -177,6 +178,23 @@ def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell)
     third = submit_new(shell, *wanted) or 0
     shell.work(third)
     found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
+
+
+def test_a_job_from_before_a_parameter_was_there_is_built_upon(incremental: Shell) -> None:
+    """What counts as done for --new is what the lists are merged into: its results stand by the same rule."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(10)})
+    old = shell.work(submit_new(shell, *wanted) or 0)
+    with shell.store.write() as session:
+        job = session.get_one(Job, old)
+        job.parameters = {name: value for name, value in job.parameters.items() if name != "scope"}
+    change(shell, "inbox", {"new": WORDS[:3]})
+    new = shell.work(submit_new(shell, *wanted) or 0)
+    assert set(outcomes(shell.store, new)) == {"new"}
+    found = lists(shell, "inbox")
+    assert any("new" in row for key, rows in found.items() if key != "new" for row in rows)
     shell.done("similarity", "--model", "m", *wanted)
     assert found == lists(shell, "inbox")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+import docmill.pages.night.step  # noqa: F401 (it registers the step digest)
 from db.nights import plans, running
 from db.nights.plans import Plan
 from db.states import NIGHT_ENDED
@@ -160,7 +161,9 @@ class NightRun:
 def night_run(store: Store, folder: Path) -> Iterator[NightRun]:
     runners._open.clear()
     with tempfile.TemporaryFile("w+") as crash_file:
-        process = Process(settings(), store, crash_file)
+        # Stores of one test count their jobs from 1: each has its own models.
+        own = settings().model_copy(update={"models_dir": folder / "models"})
+        process = Process(own, store, crash_file)
         try:
             yield NightRun(store, folder, process)
         finally:

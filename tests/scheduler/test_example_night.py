@@ -38,6 +38,16 @@ def test_three_nights_of_the_example(night: NightRun) -> None:
         "extract": n_files, "train-classify": 24, "classify": n_all, "summarize": n_all, "keywords": n_all,
     }  # fmt: skip
 
+    out = _written(night.folder)
+    assert set(out) == {
+        "night.html", "v_extractions.csv", "v_keywords.csv", "v_latest_label.csv", "v_latest_summary.csv",
+        *(f"v_{name}.csv.manifest.json" for name in ("extractions", "keywords", "latest_label", "latest_summary")),
+    }  # fmt: skip
+    assert len(out["v_latest_label.csv"].read_text().splitlines()) == n_all + 1
+    assert json.loads(out["v_latest_summary.csv.manifest.json"].read_text())["n_rows"] == n_all
+    page = out["night.html"].read_text()
+    assert "jobs have ended." in page
+
     before = night.n_outcomes()
     second = night.run(toml)
     assert night.state(second) == "done"
@@ -70,6 +80,12 @@ def test_three_nights_of_the_example(night: NightRun) -> None:
     # And the broken file is not read again, since it would fail again.
     fourth = night.run(toml)
     assert night.n_outcomes() == after, night.steps(fourth)
+
+
+def _written(folder: Path) -> dict[str, Path]:
+    """What the export and the report of the night wrote, by name."""
+    [day] = (folder / "out").iterdir()
+    return {path.name: path for path in day.iterdir()}
 
 
 def _edit(documents: Path) -> None:

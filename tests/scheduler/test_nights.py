@@ -14,14 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
+from db.documents import NewDocument
 from db.errors import ConflictError
 from db.sql import now
 from db.store import Store
 from db.tables import Night
+from scheduler import labelling
 from scheduler.nights import applying
 from tests.conftest import empty
+from tests.db.builders import add
 from tests.scheduler.night_edits import play
 from tests.scheduler.nights import NightRun, facts, night_run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -174,6 +179,11 @@ def test_a_night_that_is_too_long_stops_on_time_and_the_next_one_finishes_it(nig
     assert done == {f"k{i:03}" for i in range(70, 120)}, "the most valuable"
     assert night.state(first) == "carried over"
     assert night.note(first) == "carried over to the next night: 69 of oracle"
+    with night.store.read() as session:
+        counts = "SELECT n_error, n_cancelled FROM v_job_progress"
+        assert tuple(session.execute(text(counts)).one()) == (69, 69), "nobody tried them"
+        assert session.scalar(text("SELECT n_cancelled FROM v_night")) == 69
+        assert session.scalar(text("SELECT COUNT(*) FROM v_night_diff WHERE change = 'failed'")) == 0
 
     plan = night.plan(file)
     assert facts(plan, "oracle") == {"unchanged": 50, "carried over": 69}
@@ -292,3 +302,50 @@ def test_a_step_takes_what_its_selection_means_and_the_most_valuable_first(night
     second = night.run(file)
     assert night.executed(second, "oracle") == {}
     assert night.planned(night.plan(file).id, "oracle") == {"k000": "new"}
+
+
+def test_folders_are_metadata_of_records_and_of_files(night: NightRun) -> None:
+    source = ROOT / "examples" / "documents" / "files" / "tram.html"
+    for company in ("acme", "한빛"):
+        folder = night.folder / "in" / company / "2026"
+        folder.mkdir(parents=True)
+        (folder / f"{company}.txt").write_text(f"text of {company}")
+        (folder / f"{company}.csv").write_text(f"id,text,lang\n{company}-1,text of a row of {company},ko\n")
+        shutil.copy(source, folder / f"{company}.html")
+    (night.folder / "in" / "top.txt").write_text("in no folder")
+    file = night.file().text.replace(
+        'files = "in"', 'files = "in/**/*"\nmetadata = { company = "folder:1", year = "folder:2" }'
+    )
+    found = night.run(file + "where = \"company = 'acme' and year = 2026\"\n")
+    with night.store.read() as session:
+        rows = session.execute(text("SELECT document_key, meta FROM v_documents ORDER BY document_key")).all()
+    metas = {key: json.loads(meta) if isinstance(meta, str) else meta for key, meta in rows}
+    assert metas["top.txt"].keys() == {"path", "modified", "size"}
+    assert metas["acme-1"] == {"lang": "ko", "company": "acme", "year": "2026"}
+    told = {key: (meta.get("company"), meta.get("year")) for key, meta in metas.items() if key != "top.txt"}
+    assert set(told.values()) == {("acme", "2026"), ("한빛", "2026")}
+    assert len(told) == 6
+    assert len(night.executed(found, "oracle")) == 3, night.steps(found)
+
+
+def test_a_training_is_due_by_corrections_where_its_model_is_used(night: NightRun) -> None:
+    words = {"good": "splendid warm charming funny", "bad": "dull cold tedious clumsy"}
+    reviews = [
+        NewDocument(f"r{i}{label}", f"{told} {i}", label, "f")
+        for i in range(12)
+        for label, told in words.items()
+    ]
+    add(night.store, reviews, "reviews")
+    night.write({f"k{i}": f"a splendid letter {i}" for i in range(6)})
+    file = night.file().text.partition("[[step]]")[0] + (
+        '[[step]]\ndo = "train classify"\ncollection = "reviews"\nmodel = "m"\n'
+        'parameters = { arch = "linear", gate = "none" }\nwhen = { corrections = 2 }\n'
+        '[[step]]\ndo = "classify"\nmodel = "m"\n'
+    )
+    night.run(file)
+    for n, key in enumerate(("k0", "k1")):
+        assert "not due" in (night.plan(file).step("train classify").note or ""), n
+        labelling.set_label(night.store, key, "bad", "news")
+    assert "2 labels were corrected" in (night.plan(file).step("train classify").note or "")
+    found = night.run(file)
+    assert night.steps(found)["train classify"][0] == "done"

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from db import earlier, evaluations, model_versions, results
 from db.store import Store
+from db.tables import Job
 from nlp_tasks import heartbeat, model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
-from workers.kinds import parse_parameters
+from workers.kinds import parse_parameters, work_of
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def earlier_results(store: Store, job_id: int, table: str) -> Earlier:
     found: list[tuple[int, int, float]] = []
     known: set[int] = set()
     with store.read() as session:
-        for before in earlier.jobs_like(session, job_id):
+        job = session.get_one(Job, job_id)
+        its_work = work_of(job)
+        for before in earlier.jobs_like(session, job, its_work):
             found += heartbeat.beating(earlier.results_of(session, before, table))
             done = earlier.done_by(session, before)
             # A result without rows: an older one of the same document no longer counts.
@@ -95,7 +98,7 @@ def earlier_results(store: Store, job_id: int, table: str) -> Earlier:
         ids, first = np.unique(np.array([id_ for id_, _, _ in found], np.int64), return_index=True)
         others = ~np.isin(ids, np.array(own, np.int64))
         if others.any():
-            earlier.insist_on_its_turn(session, job_id)
+            earlier.insist_on_its_turn(session, job, its_work)
     chosen = first[others]
 
     def written(document_ids: Sequence[int]) -> set[int]:

@@ -63,6 +63,8 @@ class Night:
     models: Sequence[Row]
     throughput: Sequence[Row]
     jobs: Sequence[Row] = field(default_factory=list)
+    #: Of a nightly plan: the steps that failed or were carried over, with the reason.
+    steps: Sequence[Row] = field(default_factory=list)
 
 
 def of(session: Session, run_id: int | None = None) -> Night:
@@ -95,6 +97,7 @@ def of(session: Session, run_id: int | None = None) -> Night:
         models=_models(session, run_id),
         throughput=_throughput(session, run_id, before),
         jobs=_rows(session, _JOBS, run=run_id),
+        steps=_rows(session, _STEPS, run=run_id),
     )
 
 
@@ -102,6 +105,11 @@ def of(session: Session, run_id: int | None = None) -> Night:
 
 _TIME_ZONE = "SELECT s.time_zone FROM run n JOIN schedule s ON s.id = n.schedule_id WHERE n.id = :run"
 _JOBS = "SELECT job_id, kind, collection, state, n_documents FROM v_job_progress WHERE run_id = :run ORDER BY job_id"
+
+_STEPS = """
+SELECT t.name, t.state, t.note FROM night n JOIN night_step t ON t.night_id = n.id
+WHERE n.run_id = :run AND t.state IN ('failed', 'carried over', 'cancelled') ORDER BY t.step
+"""
 
 
 def _night(session: Session, run_id: int | None) -> Row:
@@ -121,7 +129,8 @@ def _night(session: Session, run_id: int | None) -> Row:
 def _history(session: Session, row: Row, most: int) -> list[Row]:
     found = _nights(
         session,
-        "WHERE schedule = :schedule AND run_id < :run AND state <> 'nothing to do' ORDER BY run_id DESC LIMIT :most",
+        "WHERE schedule = :schedule AND run_id < :run "
+        "AND state NOT IN ('nothing to do', 'queued', 'skipped', 'missed') ORDER BY run_id DESC LIMIT :most",
         schedule=row["schedule"], run=row["run_id"], most=most,
     )  # fmt: skip
     return found[::-1]
@@ -294,7 +303,8 @@ def _central(session: Session, run_id: int) -> list[Row]:
 _FAILURES = """
 SELECT f.kind, f.error_code, COUNT(*) AS n, MIN(f.document_id) AS document_id, MAX(f.job_id) AS job_id,
        MIN(f.collection) AS collection
-FROM v_failures f JOIN job j ON j.id = f.job_id WHERE j.run_id = :run AND f.error_code <> 'CANCELLED'
+FROM v_failures f JOIN job j ON j.id = f.job_id WHERE j.run_id = :run
+  AND f.error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
 GROUP BY f.kind, f.error_code ORDER BY n DESC, f.kind, f.error_code
 """
 _EXAMPLE = """

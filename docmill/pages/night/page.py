@@ -96,10 +96,13 @@ class _Page:
     def _state(self) -> str:
         row = self.night.row
         n_open = sum(job["state"] not in ("finished", "cancelled") for job in self.night.jobs)
+        # A report is written by the night itself, which has not ended then.
+        is_over = row["state"] == "running" and not n_open
+        told = "nothing to do" if not row["n_jobs"] else "jobs_done"
         return self.say(
-            str(row["state"]),
+            told if is_over else str(row["state"]),
             time=self._time(row["finished_at"]) if row["finished_at"] else "",
-            n=row["n_jobs"] - n_open, all=row["n_jobs"], fault=clean(row["fault"] or "", DETAIL_CHARS),
+            n=row["n_jobs"] - n_open, all=row["n_jobs"], fault=clean(row["fault"] or row["note"] or "", DETAIL_CHARS),
         )  # fmt: skip
 
     def _tile(
@@ -139,6 +142,16 @@ class _Page:
     def _failures(self) -> list[Markup]:
         night, say = self.night, self.say
         found: list[Markup] = []
+        if night.steps:
+            lines = [
+                [
+                    _Cell(clean(row["name"], KEY_CHARS)),
+                    _Cell(say(f"step {row['state']}"), "bad"),
+                    _Cell(clean(row["note"] or "", DETAIL_CHARS), "long"),
+                ]
+                for row in night.steps
+            ]
+            found.append(self._table(("step", "came_to", "why"), lines))
         if night.failures:
             lines = []
             for row in night.failures:
