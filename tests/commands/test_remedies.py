@@ -133,6 +133,7 @@ CASES = [
     add("BAD_HEADER", "a.csv", b"id;body\n1;x\n2;y\n"),
     add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", words="--key-field no"),
     add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", words="--label-field no"),
+    add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", b"id,text,no\n1,x,y\n", words="--meta no"),
     add("BAD_HEADER", "a.csv", b"id,text,text\n1,x,y\n", b"id,text,more\n1,x,y\n"),
     add("BAD_HEADER", "a.csv", b'id,"text\n1,x\n', b"id,text\n1,x\n"),
     add("BAD_HEADER", "a.csv", b'""," ",\n1,x,y\n', b"id,text,more\n1,x,y\n"),
