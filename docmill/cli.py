@@ -38,6 +38,7 @@ from docmill.commands import (
 )
 from docmill.commands.shell import CommandGroup, Commands
 
+
 class InSections(CommandGroup):
     """The sections in their order, where Typer puts commands that have commands last."""
 

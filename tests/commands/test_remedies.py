@@ -233,7 +233,7 @@ CASES = [
     add("holds tags", "a.txt", b"Use the <br> tag.", then=f"{ADD} --as html"),
     add("being extracted", "a.txt", b"<SEC-DOCUMENT>x.txt : 20260101\n", b"x"),
     # notices
-    add("may have 64 KB", "a.jsonl", b'{"id": "k", "text": "x", "long": "%s"}' % (b"y" * 70_000), then=f"{ADD} --meta id"),
+    add("may have 64 KB", "a.jsonl", b'{"id": "k", "text": "x", "y": "%s"}' % (b"y" * 70_000), then=f"{ADD} --meta id"),
     add("more times: choose fields", "a.jsonl", too_deep(120), words="--json", then=f"{ADD} --json --meta id"),
     add("looks like a table", "a.txt", b"id\tbody\n" + b"1\tx\n2\ty\n3\tz\n", then=f"{ADD} --text-field body"),
     # options, and what commands say without a file
