@@ -36,7 +36,7 @@ from docmill.commands import (
     submitting,
     watching_folders,
 )
-from docmill.commands.shell import CommandGroup, Commands
+from docmill.commands.shell import CommandGroup, Commands, section_of
 
 
 class InSections(CommandGroup):
@@ -44,7 +44,9 @@ class InSections(CommandGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         order = list(SECTIONS)
-        return sorted(self.commands, key=lambda name: order.index(str(self.commands[name].rich_help_panel)))
+        return sorted(
+            super().list_commands(ctx), key=lambda name: order.index(section_of(self.commands[name]))
+        )
 
 
 app = Commands(

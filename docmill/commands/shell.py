@@ -57,6 +57,12 @@ class Command(TyperCommand):
 _TWICE = re.compile(r"\[\[(\w+)(?:\.\.\.)?\]\]")
 
 
+def section_of(command: Any) -> str:
+    """The section of the help that a command stands in. Typer calls it a panel, and ignores it without rich."""
+    panel = command.rich_help_panel
+    return panel if isinstance(panel, str) else "Commands"
+
+
 class CommandGroup(TyperGroup):
     """A command that has commands: its help lists them in sections, each with its whole first sentence."""
 
@@ -64,10 +70,7 @@ class CommandGroup(TyperGroup):
         sections: dict[str, list[tuple[str, str]]] = {}
         for name in self.list_commands(ctx):
             command: Any = self.get_command(ctx, name)
-            # Typer's word for a section; without rich, Typer itself ignores it.
-            section = command.rich_help_panel
-            title = section if isinstance(section, str) else "Commands"
-            sections.setdefault(title, []).append((name, command.get_short_help_str(1_000)))
+            sections.setdefault(section_of(command), []).append((name, command.get_short_help_str(1_000)))
         width = max((len(name) for rows in sections.values() for name, _ in rows), default=0)
         for title, rows in sections.items():
             with formatter.section(title):
