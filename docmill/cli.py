@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
@@ -35,10 +36,22 @@ from docmill.commands import (
     submitting,
     watching_folders,
 )
-from docmill.commands.shell import Commands
+from docmill.commands.shell import CommandGroup, Commands, section_of
+
+
+class InSections(CommandGroup):
+    """The sections in their order, where Typer puts commands that have commands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        order = list(SECTIONS)
+        return sorted(
+            super().list_commands(ctx), key=lambda name: order.index(section_of(self.commands[name]))
+        )
+
 
 app = Commands(
     name="docmill",
+    cls=InSections,
     help="Submit documents tonight; query the answers in SQL tomorrow. `docmill demo` shows it.",
 )
 
@@ -58,25 +71,36 @@ def docmill(
     pass
 
 
-for command in (
-    documents.add, watching_folders.watch_folder, kinds.kinds, submitting.train, submitting.submit,
-    evaluating.evaluate, jobs.status, following.watch, jobs.results, similar.similar, sql.sql,
-    exporting.export, digest.digest, jobs.cancel,
-    jobs.pause, jobs.resume, submitting.retry, checking.repro, checking.verify, store.doctor,
-    devices.devices, alive.alive,
-    processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
-):  # fmt: skip
-    app.command()(command)
-app.add_typer(managing.app, name="documents")
-app.add_typer(collections.app, name="collections")
-app.add_typer(quarantine.app, name="quarantine")
-app.add_typer(nights.app, name="night")
-app.add_typer(schedules.app, name="schedule")
-app.add_typer(notifications.app, name="notifications")
-app.add_typer(models.app, name="models")
-app.add_typer(labelling.app, name="label")
-app.add_typer(retention.app, name="retention")
-app.add_typer(store.app, name="db")
+#: The sections of `docmill --help`, in order: what stands in each.
+SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
+    "Documents": (
+        documents.add, watching_folders.watch_folder,
+        ("documents", managing.app), ("collections", collections.app),
+    ),
+    "Jobs": (
+        kinds.kinds, submitting.submit, jobs.status, following.watch, jobs.cancel, jobs.pause, jobs.resume,
+        submitting.retry,
+    ),
+    "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, evaluating.evaluate),
+    "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),
+    "Every night": (
+        ("night", nights.app), ("schedule", schedules.app), ("notifications", notifications.app),
+        ("retention", retention.app),
+    ),
+    "When something is wrong": (
+        store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
+    ),
+    "Running docmill": (
+        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
+    ),
+}  # fmt: skip
+
+for title, commands in SECTIONS.items():
+    for command in commands:
+        if isinstance(command, tuple):
+            app.add_typer(command[1], name=command[0], rich_help_panel=title)
+        else:
+            app.command(rich_help_panel=title)(command)
 
 
 def main() -> None:

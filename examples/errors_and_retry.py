@@ -12,7 +12,7 @@ from docmill.errors import NothingToDoError, WaitTimeoutError
 
 TEXTS = [
     {"id": "prose", "text": "The mill grinds. The river flows."},
-    {"id": "page", "text": "<p></p>"},
+    {"id": "page", "text": "&nbsp;"},
 ]
 
 

@@ -140,11 +140,19 @@ def _kept(names: list[str], taken: tuple[int | None, ...], options: ReadOptions)
     return {name: names.index(nfc(field)) for name, field in choice}
 
 
+#: What people call the column of the text, most of the time.
+_USUAL = frozenset(
+    ("body", "content", "contents", "article", "description", "message", "review", "본문", "내용", "원문")
+)
+
+
 def _no_field(name: str, option: str, names: list[str], options: ReadOptions) -> str:
     seen = ", ".join(shown(name, 40) for name in names[:20])
     taken = {options.text_field, options.label_field, DEFAULT_LABEL_FIELD, ""}
     taken |= set() if option == "--key-field" else {options.key_field, DEFAULT_KEY_FIELD}
-    example = next((each for each in names if each not in taken), next(filter(None, names), None))
+    free = [each for each in names if each not in taken]
+    usual = [each for each in free if each.strip().lower() in _USUAL] if option == "--text-field" else []
+    example = next(iter([*usual, *free, *filter(None, names)]), None)
     if example is None:
         return f"the header has no field {shown(name, 80)}, or any other: the first row must name the fields"
     say = f"as in {option} {shown(shlex.quote(example), 80)}"

@@ -61,7 +61,8 @@ class Fields:
         if not close:
             close = [name for name in known if name.lower() == field.name.lower()][:1]
         meant = f": did you mean {_written(close[0])}?" if close else ""
-        if field.quoted and not close:
+        beside_a_sign = self._text[: field.at].rstrip().endswith(("=", "<", ">"))
+        if (field.quoted or beside_a_sign) and not close:
             meant = f": a text is written in single quotes, '{field.name}'"
         listed = ", ".join(map(_written, there[:_NAMED])) + (", ..." if len(there) > _NAMED else "")
         fail(

@@ -26,7 +26,7 @@ def export(
         str | None,
         typer.Option(
             metavar="PATH",
-            help="A file or folder; {date}, {time} and {name} are filled in. Replaced if it exists.",
+            help="A file, or a folder with --format; {date}, {time} and {name} are filled in. Replaced if it exists.",
         ),
     ] = None,
     to_table: Annotated[

@@ -89,7 +89,7 @@ def say_notices(notices: Sequence[Notice]) -> None:
     for notice in notices[:SHOWN]:
         warn(f"  {notice}")
     if len(notices) > SHOWN:
-        warn(f"  and {len(notices) - SHOWN:,} more files were read in such ways")
+        warn(f"  and {len(notices) - SHOWN:,} more such notes")
 
 
 def say_bad(bad: Sequence[BadRecord], rest: str = "") -> None:

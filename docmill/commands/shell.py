@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,12 +39,45 @@ class Command(TyperCommand):
         with errors_in_one_line(ctx):
             return super().invoke(ctx)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Without Typer's "Value error, " before what is wrong with a value."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """JOB, where newer versions of Typer write {JOB}."""
-        return [piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx)]
+        """JOB and [RUN], where newer versions of Typer write {JOB} and [[RUN]]."""
+        pieces = (piece.replace("{", "").replace("}", "") for piece in super().collect_usage_pieces(ctx))
+        return [_TWICE.sub(r"[\1]", piece) for piece in pieces]
 
 
-class CommandWithOthers(TyperGroup):
+#: An optional argument whose own name has brackets: [[RUN]], [[KEY...]].
+_TWICE = re.compile(r"\[\[(\w+)(?:\.\.\.)?\]\]")
+
+
+def section_of(command: Any) -> str:
+    """The section of the help that a command stands in. Typer calls it a panel, and ignores it without rich."""
+    panel = command.rich_help_panel
+    return panel if isinstance(panel, str) else "Commands"
+
+
+class CommandGroup(TyperGroup):
+    """A command that has commands: its help lists them in sections, each with its whole first sentence."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command: Any = self.get_command(ctx, name)
+            sections.setdefault(section_of(command), []).append((name, command.get_short_help_str(1_000)))
+        width = max((len(name) for rows in sections.values() for name, _ in rows), default=0)
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), sentence) for name, sentence in rows])
+
+
+class CommandWithOthers(CommandGroup):
     """A command that has commands of its own: `docmill collections`, `docmill collections remove`."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -84,6 +118,7 @@ class Commands(typer.Typer):
     """A group of such commands."""
 
     def __init__(self, **options: Any) -> None:
+        options.setdefault("cls", CommandGroup)
         super().__init__(
             no_args_is_help=not options.get("invoke_without_command", False),
             add_completion=False,

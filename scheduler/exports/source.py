@@ -43,7 +43,7 @@ def check_key(key: Sequence[str], columns: Sequence[str], why: str) -> None:
     """ValueError unless there is a key, and the query has its columns."""
     if not key:
         raise ValueError(
-            f"{why} needs the columns that tell rows apart: add --key collection,document_key, say"
+            f"{why} needs the columns that tell rows apart: add --key, such as --key collection,document_key"
         )
     for name in key:
         if name not in columns:

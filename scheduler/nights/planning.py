@@ -102,7 +102,7 @@ class _Planner:
             notes.append(f"{found.n_relabelled:,} get another label")
         if self._coming.bad:
             notes.append(
-                f"{len(self._coming.bad):,} records cannot be read (the first: {self._coming.bad[0]})"
+                f"bad records, which are left out: {len(self._coming.bad):,} (the first: {self._coming.bad[0]})"
             )
         if self._coming.note:
             notes.append(self._coming.note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db import notifications, runs, schedules
-from db.errors import NotFoundError
+from db.errors import ConflictError, NotFoundError
 from db.jobs import Submitted
 from db.sql import clock
 from db.states import Catchup, Overlap
@@ -38,6 +39,7 @@ def put(session: Session, night: NightFile, path: Path) -> datetime:
         finish_by=told.finish_by,
     )
     if copy_of(session, name) is None:
+        _check_name(session, name, path)
         schedules.add(session, name, told.cron, told.time_zone, [request], next_at, policies)
     else:
         row = schedules.lock(session, schedules.by_name(session, name).id)
@@ -46,6 +48,16 @@ def put(session: Session, night: NightFile, path: Path) -> datetime:
         session.flush()
     notifications.configure(session, schedules.owner(name), applying.rules_of(night))
     return next_at
+
+
+def _check_name(session: Session, name: str, path: Path) -> None:
+    """ConflictError if a schedule that was made otherwise has the night's name."""
+    with suppress(NotFoundError):
+        schedules.by_name(session, name)
+        raise ConflictError(
+            f"there is a schedule {name!r} that does not run a night: change `name` in {path}, or remove the schedule: "
+            f"docmill schedule remove {name}"
+        )
 
 
 def copy_of(session: Session, name: str) -> NightFile | None:

@@ -168,6 +168,13 @@ def _check(html: str, language: str) -> None:
     assert ("실패" in said) == (language == "ko")
 
 
+def test_a_file_name_has_no_other_placeholder_than_the_date(shell: Shell, tmp_path: Path) -> None:
+    shell.texts("a text")
+    said = shell("digest", "--to", str(tmp_path / "{name}.html"), status=2)
+    assert "{name} is unknown: there is {date}" in said.err
+    assert not list(tmp_path.glob("*.html"))
+
+
 def test_there_is_no_night_without_a_schedule(shell: Shell) -> None:
     shell.texts("a text")
     assert "docmill schedule add" in shell("digest", "--to", "-", status=1).err

@@ -105,4 +105,4 @@ def test_many_notices_are_counted(shell: Shell, tmp_path: Path) -> None:
         (folder / f"{n}.txt").write_bytes("이것은 어느 날의 글이다".encode("cp949"))
     said = shell("add", folder, "--collection", "new")
     assert said.err.count("read as CP949") == 20
-    assert "and 5 more files were read in such ways" in said.err
+    assert "and 5 more such notes" in said.err

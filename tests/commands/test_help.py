@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from docmill.cli import app
+from docmill.cli import SECTIONS, app
 
 DOCS = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
 
@@ -26,6 +26,7 @@ def _commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 COMMANDS = dict(_commands(typer.main.get_command(app)))
+GROUPS = sorted({path[0] for path in COMMANDS if len(path) > 1})
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -57,6 +58,23 @@ def test_the_docs_name_no_command_that_is_not_there() -> None:
     assert named == {" ".join(path) for path in COMMANDS}
 
 
-def test_the_list_of_commands_cuts_no_sentence() -> None:
-    for path in ([], ["schedule"], ["models"], ["quarantine"], ["notifications"], ["db"]):
-        assert "..." not in CliRunner().invoke(app, [*path, "--help"]).stdout.partition("Commands:")[2]
+def test_the_list_of_commands_has_sections_and_cuts_no_sentence() -> None:
+    said = CliRunner().invoke(app, ["--help"]).stdout
+    sections = [line for line in said.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert sections == ["Options:", *(f"{title}:" for title in SECTIONS)]
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        section = said.partition(f"\n{command.rich_help_panel}:\n")[2].partition("\n\n")[0]
+        assert f"  {name} " in section, name
+    for path in ([], *([name] for name in GROUPS)):
+        assert "..." not in CliRunner().invoke(app, [*path, "--help"]).stdout.replace("[ARGS]...", "")
+
+
+def test_usage_shows_what_may_be_omitted_in_one_pair_of_brackets() -> None:
+    assert "[OPTIONS] [RUN]\n" in CliRunner().invoke(app, ["digest", "--help"]).stdout
+    assert "[OPTIONS] [KEY]...\n" in CliRunner().invoke(app, ["documents", "remove", "--help"]).stdout
+
+
+def test_a_wrong_choice_is_told_without_words_of_the_library() -> None:
+    said = CliRunner().invoke(app, ["digest", "--to", "x", "--language", "fr"])
+    assert "'fr' is not one of 'en', 'ko'" in said.stderr
+    assert "Value error" not in said.stderr

@@ -149,6 +149,15 @@ def test_a_schedule_runs_the_copy_that_it_has(shell: Shell, file: Path) -> None:
     assert "has this file" in shell("night", "check", file).out
 
 
+def test_the_schedule_of_a_night_takes_no_name_of_another(shell: Shell, file: Path) -> None:
+    shell.texts("A text.")
+    added = shell("schedule", "add", "news", "--cron", "0 2 * * *", "--job", "oracle --collection inbox")
+    assert added.status == 0
+    said = shell("night", "schedule", str(file), status=1)
+    assert f"change `name` in {file}" in said.err
+    assert "docmill schedule remove news" in said.err
+
+
 def test_a_night_can_be_cancelled(shell: Shell, file: Path) -> None:
     night = shell("night", "run", file, "--json").json["night"]
     shell("night", "cancel", night)

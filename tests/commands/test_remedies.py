@@ -105,6 +105,12 @@ def parquet(twice: str = "", **columns: list[str]) -> bytes:
     return out.getvalue().to_pybytes()
 
 
+def too_deep(n_fields: int) -> bytes:
+    """A record with so many fields that cannot be kept."""
+    deep = "[" * 40 + "]" * 40
+    return f"""{{"id": "k", "text": "x", {", ".join(f'"f{n}": {deep}' for n in range(n_fields))}}}""".encode()
+
+
 GOOD = b'{"id": "k", "text": "x"}\n'
 NESTED = b'{"id": "n", "a": {"b": [{"c": "words in here"}]}}'
 
@@ -133,6 +139,7 @@ CASES = [
     add("BAD_HEADER", "a.csv", b"id;body\n1;x\n2;y\n"),
     add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", words="--key-field no"),
     add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", words="--label-field no"),
+    add("BAD_HEADER", "a.csv", b"id,text\n1,x\n", b"id,text,no\n1,x,y\n", words="--meta no"),
     add("BAD_HEADER", "a.csv", b"id,text,text\n1,x,y\n", b"id,text,more\n1,x,y\n"),
     add("BAD_HEADER", "a.csv", b'id,"text\n1,x\n', b"id,text\n1,x\n"),
     add("BAD_HEADER", "a.csv", b'""," ",\n1,x,y\n', b"id,text,more\n1,x,y\n"),
@@ -226,8 +233,11 @@ CASES = [
     add("holds tags", "a.txt", b"Use the <br> tag.", then=f"{ADD} --as html"),
     add("being extracted", "a.txt", b"<SEC-DOCUMENT>x.txt : 20260101\n", b"x"),
     # notices
+    add("may have 64 KB", "a.jsonl", b'{"id": "k", "text": "x", "y": "%s"}' % (b"y" * 70_000), then=f"{ADD} --meta id"),
+    add("more times: choose fields", "a.jsonl", too_deep(120), words="--json", then=f"{ADD} --json --meta id"),
     add("looks like a table", "a.txt", b"id\tbody\n" + b"1\tx\n2\ty\n3\tz\n", then=f"{ADD} --text-field body"),
     # options, and what commands say without a file
+    add("use one of them", "a.csv", b"id,text\n1,x\n", words="--meta a --no-meta", then=ADD),
     add("the delimiter must be", "a.csv", b"id;text\n1;x\n", words="--delimiter semi-colon"),
     add("cannot read the encoding", "a.csv", b"id,text\n1,x\n", words="--encoding klingon"),
     Case("more; --json lists them all", {"a.jsonl": b"{}\n" * 30}, ADD, then=f"{ADD} --json", stays_bad=True),

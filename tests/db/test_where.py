@@ -173,6 +173,7 @@ def test_a_selection_means_the_same_everywhere(
         ("frim = 'X'", 1, "did you mean firm?"),
         ("unitprice = 1", 1, 'did you mean "unit price"?'),
         ('firm = "Acme"', 8, "a text is written in single quotes, 'Acme'"),
+        ("firm = Globex", 8, "a text is written in single quotes, 'Globex'"),
         ("only_here = 1", 1, "no document has the field"),
         ("n = 1 or " * 300 + "ok", 1801, "more than 200 conditions"),
         ("(" * 1000 + "ok" + ")" * 1000, 51, "inside one another"),

@@ -44,21 +44,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.mark.stack
-def test_ones_own_documents_in_the_shell_and_from_a_script(home: Path) -> None:
-    shell = [block for block in blocks("sh") if "docmill add examples" in block]
-    assert len(shell) == 2
+def test_ones_own_documents_in_the_shell_and_from_a_script(home: Path, tmp_path: Path) -> None:
+    shell = [block for block in blocks("sh") if block.startswith(("source", "docmill"))]
+    assert len(shell) == 5
+    # The exports and the digest are written into the current folder.
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     for block in shell:
         # The environment is active already.
         lines = block.replace("source .venv/bin/activate\n", "")
         said = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", lines],
             env=environment(home),
-            cwd=ROOT,
+            cwd=tmp_path,
             capture_output=True,
             text=True,
         )
         assert said.returncode == 0, said.stdout + said.stderr
         assert "no rows" not in said.stdout
+    assert list((tmp_path / "out").glob("labels-*.csv"))
+    assert (tmp_path / "night.html").exists()
     (script,) = blocks("python")
     said = subprocess.run(
         [sys.executable, "-c", script], env=environment(home), cwd=ROOT, capture_output=True, text=True

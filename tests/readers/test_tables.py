@@ -86,6 +86,8 @@ def test_a_file_without_a_key_column_gets_the_line_numbers(reading):
 HEADERS = {
     b"id,body\nk,x\n": "BAD_HEADER: the header has no field text (it has: id, body): "
     "name the right one, as in --text-field body",
+    "번호,제목,본문\n1,x,y\n".encode(): "BAD_HEADER: the header has no field text (it has: 번호, 제목, 본문): "
+    "name the right one, as in --text-field '본문'",
     b"id,text,text\nk,x,y\n": "BAD_HEADER: the header names the field text more than once",
     b'id,"text\nk,x\n': (
         "BAD_HEADER: the header cannot be read: the file ends inside a quoted field: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -22,15 +23,21 @@ def digest(store: Store, run_id: int | None = None, language: str = "en") -> str
 
 def write(store: Store, to: str, run_id: int | None = None, language: str = "en") -> Path:
     """Write it to a file, whole or not at all; {date} in the name is the night's date in the time zone of its
-    schedule. Returns the file."""
+    schedule. Returns the file. ValueError for another name in braces."""
     from scheduler.exports.whole_file import whole
 
+    for name in _PLACEHOLDER.findall(to):
+        if name != "{date}":
+            raise ValueError(f"{to}: {name} is unknown: there is {{date}}")
     night = _night(store, run_id)
     date = night.row["due_at"].astimezone(ZoneInfo(night.time_zone))
     path = Path(to.replace("{date}", f"{date:%Y-%m-%d}"))
     with whole(path) as part:
         part.write_text(page.page(night, language), encoding="utf-8")
     return path
+
+
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 def _night(store: Store, run_id: int | None) -> Night:

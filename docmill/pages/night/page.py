@@ -136,7 +136,7 @@ class _Page:
             else:
                 silent.append(self.say(name))
         if silent:
-            names = ", ".join(one[:1].lower() + one[1:] for one in silent)
+            names = "; ".join(one[:1].lower() + one[1:] for one in silent)
             yield element("p", self.say("no_news", names=names), class_="soft")
 
     def _failures(self) -> list[Markup]:
