@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db.retention import chunks, models, outcomes, passes, runs, texts
+from db.retention import chunks, exports, models, nights, notifications, outcomes, passes, runs, texts
 from db.retention.passes import Stored
 from db.retention.policy import Policy
 from db.retention.policy import parse as parse
@@ -27,8 +27,9 @@ from scheduler import removing
 
 log = logging.getLogger("docmill.scheduler")
 
-#: Rows of one step: it begins small, and follows the machine's speed.
-_FIRST, _LEAST, _MOST = 1_000, 100, 20_000
+#: Rows of one step: they follow the machine's speed. With fewer than the least, a step's own cost is most of its time,
+#: and on a busy machine no smaller step would be a faster one.
+_FIRST, _LEAST, _MOST = 2_000, 1_000, 20_000
 #: A step should not take longer: others wait for its locks.
 STEP_SECONDS = 0.1
 #: How long a step waits for rows that somebody else has.
@@ -160,6 +161,13 @@ def _sorts(policy: Policy) -> Iterator[Sort]:
         yield _of(models.vectors_step, models.Rules(policy.vectors, policy.models))
     if policy.documents is not None:
         yield _of(texts.step, policy.documents)
+    if policy.nights is not None:
+        yield _of(nights.step, policy.nights)
+        yield _of(nights.plans_step, policy.nights)
+    if policy.notifications is not None:
+        yield _of(notifications.step, policy.notifications)
+    if policy.exports is not None:
+        yield _of(exports.step, policy.exports)
     if policy.runs is not None:
         yield _of(runs.step, policy.runs)
 

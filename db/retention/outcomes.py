@@ -8,7 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, Table, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from db import results
@@ -20,11 +33,13 @@ from db.tables import Base, Document, Job, ModelVersion, Outcome, Pruned
 from db.tables.base import tables_of
 from db.tables.result import JobResult
 
+_OUTCOME = Base.metadata.tables[Outcome.__tablename__]
+
 
 @dataclass(frozen=True, slots=True)
 class _Old:
-    """What is the same in all steps of a job. It has ended, so that only newer jobs may be added to it: these are
-    looked at in the next pass."""
+    """What is the same in all steps of a job. It has ended; newer jobs that are submitted meanwhile count in the next
+    pass."""
 
     job_id: int
     tables: tuple[Table, ...]
@@ -80,24 +95,26 @@ def _next_range(session: Session, job_id: int, after: int, limit: int) -> _Range
 def _prune(session: Session, old: _Old, some: _Range, policy: str, *, really: bool) -> Counter[str]:
     """Delete what may go of a range, or count it. Most often all of it may, and no document is looked at by itself."""
     unlike = _unlike(session, old, some)
-    chosen: Callable[[Table], ColumnElement[bool]] = lambda table: some.of(table.c.document_id)  # noqa: E731
-    if unlike:
-        kept = set(unlike) - set(_superseded(session, old, unlike))
-        if kept:
-            mine = select(Outcome.document_id).where(
-                Outcome.job_id == old.job_id, some.of(Outcome.__table__.c.document_id)
-            )
-            ids = [id_ for id_ in session.scalars(mine) if id_ not in kept]
-            if not ids:
-                return Counter()
-            chosen = lambda table: one_of(table.c.document_id, ids)  # noqa: E731
-    outcome = Base.metadata.tables[Outcome.__tablename__]
+    kept = set(unlike).difference(_superseded(session, old, unlike)) if unlike else set()
+    if not kept:
+        return _delete_all(session, old, policy, lambda table: some.of(table.c.document_id), really=really)
+    rows = select(Outcome.document_id).where(Outcome.job_id == old.job_id, some.of(_OUTCOME.c.document_id))
+    ids = [id_ for id_ in session.scalars(rows) if id_ not in kept]
+    if not ids:
+        return Counter()
+    return _delete_all(session, old, policy, lambda table: one_of(table.c.document_id, ids), really=really)
+
+
+def _delete_all(
+    session: Session, old: _Old, policy: str, chosen: Callable[[Table], ColumnElement[bool]], *, really: bool
+) -> Counter[str]:
+    """The outcomes of the chosen documents, and the rows that belong to them."""
     counts: Counter[str] = Counter()
     for table in old.tables:
         counts[f"rows of {table.name}"] = _delete(session, table, old.job_id, chosen(table), really=really)
     if really:
         _open(session, old.job_id, policy)
-    counts["outcomes"] = _delete(session, outcome, old.job_id, chosen(outcome), really=really)
+    counts["outcomes"] = _delete(session, _OUTCOME, old.job_id, chosen(_OUTCOME), really=really)
     if really:
         mine = (Pruned.job_id == old.job_id, Pruned.policy == policy)
         session.execute(update(Pruned).where(*mine).values(is_open=False))
@@ -105,24 +122,21 @@ def _prune(session: Session, old: _Old, some: _Range, policy: str, *, really: bo
 
 
 def _unlike(session: Session, old: _Old, some: _Range) -> list[int]:
-    """Those documents of a range that the newest like job does not stand for by itself: it has no success with the
+    """Those documents of a range that the largest newer job does not stand for by itself: it has no success with the
     same version, or no rows in a table in which the old one has some. The keys lead to all that this reads."""
-    outcome = Base.metadata.tables[Outcome.__tablename__]
     shown = [table for table in old.tables if table.name in tables_of(JobResult)]
-    found: set[int] = set()
-    for table in (outcome, *shown):
-        mine, newer = table.alias("mine"), table.alias("newer")
-        there = exists().where(
-            newer.c.job_id == old.newer[0],
-            newer.c.document_id == mine.c.document_id,
-            some.of(newer.c.document_id),
-            *((newer.c.state == OutcomeState.OK,) if table is outcome else ()),
-        )
-        query = select(mine.c.document_id).where(
-            mine.c.job_id == old.job_id, some.of(mine.c.document_id), ~there
-        )
-        found.update(session.scalars(query))
-    return sorted(found)
+    return sorted(session.scalars(union(*(_without_newer(old, some, table) for table in (_OUTCOME, *shown)))))
+
+
+def _without_newer(old: _Old, some: _Range, table: Table) -> Select[int]:
+    mine, newer = table.alias("mine"), table.alias("newer")
+    there = exists().where(
+        newer.c.job_id == old.newer[0],
+        newer.c.document_id == mine.c.document_id,
+        some.of(newer.c.document_id),
+        *((newer.c.state == OutcomeState.OK,) if table is _OUTCOME else ()),
+    )
+    return select(mine.c.document_id).where(mine.c.job_id == old.job_id, some.of(mine.c.document_id), ~there)
 
 
 def _is_provenance() -> ColumnElement[bool]:
