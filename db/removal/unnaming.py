@@ -1,5 +1,5 @@
-"""The keys of documents that are being removed, in tables that are not about documents: plans of nights, what exports of
-changed rows remember, and messages.
+"""The keys of documents that are being removed, in tables that are not about documents: plans of nights, what exports
+of changed rows remember, and messages.
 
 Each of these tables is read whole, so that many keys are looked for at once.
 """
@@ -56,7 +56,7 @@ def unname(session: Session, keys: Sequence[str]) -> None:
 
 def _in_plans(session: Session, keys: Sequence[str]) -> None:
     """The documents that a plan expected to come or to go: it does without these."""
-    has_some = _any_of("coming", "e.value ->> 0", keys, session)
+    has_some = _any_of("night_plan_part.coming", "e.value ->> 0", keys, session)
     query = select(NightPlanPart.plan_id, NightPlanPart.step, NightPlanPart.part).where(has_some)
     gone = set(keys)
     for plan, step, part in session.execute(query).all():
@@ -69,7 +69,7 @@ def _in_plans(session: Session, keys: Sequence[str]) -> None:
 def _in_exports(session: Session, keys: Sequence[str]) -> None:
     """Rows with one of the keys among the values that tell them apart. The hashes go too: a key could be guessed."""
     is_postgres = session.get_bind().dialect.name == "postgresql"
-    has_some = _any_of("key", "e.value #>> '{}'" if is_postgres else "e.value", keys, session)
+    has_some = _any_of("export_row.key", "e.value #>> '{}'" if is_postgres else "e.value", keys, session)
     session.execute(delete(ExportRow).where(has_some), execution_options={"synchronize_session": False})
 
 
@@ -82,12 +82,13 @@ def _any_of(column: str, value: str, keys: Sequence[str], session: Session) -> A
             f"EXISTS (SELECT FROM jsonb_array_elements({column}) e WHERE {value} IN (SELECT unnest(:keys)))"
         )
         return text(words).bindparams(some)
-    words = f"EXISTS (SELECT 1 FROM json_each({column}) e WHERE {value} IN (SELECT k.value FROM json_each(:keys) k))"
+    those = "IN (SELECT k.value FROM json_each(:keys) k)"
+    words = f"EXISTS (SELECT 1 FROM json_each({column}) e WHERE {value} {those})"  # noqa: S608 (our own names)
     return text(words).bindparams(bindparam("keys", list(keys), JSON))
 
 
 def _in_messages(session: Session, keys: Sequence[str]) -> None:
-    found = _Finder(keys)
+    found = Finder(keys)
     for table, columns in _MESSAGES:
         key = tuple(Base.metadata.tables[table.__tablename__].primary_key.columns)
         texts = [getattr(table, column) for column in columns]
@@ -100,7 +101,7 @@ def _in_messages(session: Session, keys: Sequence[str]) -> None:
                 n_changed(session, update(table).where(*mine).values(after))
 
 
-class _Finder:
+class Finder:
     """Finds many keys in many texts: each key by its longest word, so that a text is not searched for every key."""
 
     def __init__(self, keys: Iterable[str]) -> None:
