@@ -7,8 +7,9 @@ its night; a plan that no night has used goes by its own age.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, not_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.retention.policy import OfNights
@@ -20,20 +21,7 @@ from db.tables import Night, NightPlan, NightPlanPart, NightPlanStep, NightStep
 
 def step(session: Session, rule: OfNights, after: Place, limit: int, *, really: bool) -> Step:
     """Some nights that have ended; the plans of those that went are looked at by `plans_step`."""
-    newer, done = aliased(Night), aliased(Night)
-    n_newer = select(func.count()).where(newer.name == Night.name, newer.id > Night.id).scalar_subquery()
-    last_done = (
-        select(func.max(done.id))
-        .where(done.name == Night.name, done.state == NightState.DONE)
-        .scalar_subquery()
-    )
-    query = select(Night.id).where(
-        Night.id > after.first,
-        Night.state.in_(NIGHT_ENDED),
-        Night.finished_at < now(-rule.older_than),
-        n_newer >= rule.keep_last,
-        Night.id.is_distinct_from(last_done),
-    )
+    query = select(Night.id).where(Night.id > after.first, *_may_go(Night, rule))
     ids = list(session.scalars(query.order_by(Night.id).limit(max(1, limit // 100))))
     if not ids:
         return Step()
@@ -43,9 +31,27 @@ def step(session: Session, rule: OfNights, after: Place, limit: int, *, really: 
     return Step(Counter(nights=len(ids)), Place(ids[-1]))
 
 
+def _may_go(night: Any, rule: OfNights) -> tuple[ColumnElement[bool], ...]:
+    newer, done = aliased(Night), aliased(Night)
+    n_newer = select(func.count()).where(newer.name == night.name, newer.id > night.id).scalar_subquery()
+    last_done = (
+        select(func.max(done.id))
+        .where(done.name == night.name, done.state == NightState.DONE)
+        .scalar_subquery()
+    )
+    return (
+        night.state.in_(NIGHT_ENDED),
+        night.finished_at < now(-rule.older_than),
+        n_newer >= rule.keep_last,
+        night.id.is_distinct_from(last_done),
+    )
+
+
 def plans_step(session: Session, rule: OfNights, after: Place, limit: int, *, really: bool) -> Step:  # noqa: ARG001
     """The next plan that no night has, with its lists of documents."""
-    newer = aliased(NightPlan)
+    newer, night = aliased(NightPlan), aliased(Night)
+    # A dry run finds the nights still there that `step` would have pruned before.
+    would_go = () if really else (not_(and_(*_may_go(night, rule))),)
     n_newer = (
         select(func.count()).where(newer.name == NightPlan.name, newer.id > NightPlan.id).scalar_subquery()
     )
@@ -53,7 +59,7 @@ def plans_step(session: Session, rule: OfNights, after: Place, limit: int, *, re
         NightPlan.id > after.first,
         NightPlan.created_at < now(-rule.older_than),
         n_newer >= rule.keep_last,
-        ~exists().where(Night.plan_id == NightPlan.id),
+        ~exists().where(night.plan_id == NightPlan.id, *would_go),
     )
     # A night that begins with this plan refers to the row, and waits for it or makes this step pass over it.
     locked = query.order_by(NightPlan.id).limit(1)
