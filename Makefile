@@ -89,7 +89,7 @@ bench-end-to-end: venv system ## compare a job of 150,000 reviews with a bare lo
 	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
 bench-increments: venv system ## measure similarity when 1 % of 100,000 documents have changed
 	@$(BIN)/python -m benchmarks.similarity_increments
-bench-night: venv system ## measure nightly plans: their time, their estimates, and nights of which little changed
+bench-night: venv system ## measure nightly plans: their time, their estimates, nights of which little changed, and pruning
 	@$(BIN)/python -m benchmarks.night
 bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and gensim
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"

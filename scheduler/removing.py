@@ -19,6 +19,8 @@ from db.tables import Job
 
 #: Keys of one batch: it begins small, and follows the machine's speed.
 _FIRST_BATCH, _LEAST, _MOST = 100, 20, 1_000
+#: Keys that are looked for at once in tables that have to be read whole.
+_AHEAD = 20_000
 #: A batch should not take longer: others wait for it.
 _BATCH_SECONDS = 0.25
 #: The wait for writers that are in the middle of a transaction; after that they get a turn.
@@ -138,6 +140,10 @@ class _Batches:
         self._tell = tell
         self._removal: int | None = None
         self._size = _FIRST_BATCH
+        #: Keys that are to be erased next, and are named nowhere else any more.
+        self._ahead: set[str] = set()
+        #: All that were unnamed: they are looked for once more at the end, since a plan may have been made meanwhile.
+        self._names: list[str] = []
 
     def run(self) -> Found:
         found = Found()
@@ -146,12 +152,32 @@ class _Batches:
             with self._store.read() as session:
                 batch = removal.next_keys(session, self._chosen, start, self._size)
             if batch is None:
+                self._unname(self._names)
                 return found
+            if not self._ahead.issuperset(batch.keys):
+                self._look_ahead(start)
             one = self._erased(batch.keys)
             found += one
             start = start if one.is_partial else batch.next
             if self._tell is not None:
                 self._tell(found)
+
+    def _look_ahead(self, start: int) -> None:
+        """Unname the next documents before they are erased: after an interruption nobody would know their keys."""
+        with self._store.read() as session:
+            batch = removal.next_keys(session, self._chosen, start, _AHEAD)
+            if batch is None:
+                return
+            self._ahead = set(batch.keys)
+            names = removal.names(session, self._chosen.collection_id, batch.keys)
+        self._unname(names)
+        self._names += names
+
+    def _unname(self, names: Sequence[str]) -> None:
+        for begin in range(0, len(names), _AHEAD):
+            with self._store.write() as session:
+                removal.zero(session)
+                removal.unname(session, names[begin : begin + _AHEAD])
 
     def _erased(self, keys: Sequence[str]) -> Found:
         """Erase a batch. Workers that are storing results go first."""

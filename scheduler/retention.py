@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db.retention import chunks, models, outcomes, passes, runs, texts
+from db.retention import chunks, exports, models, nights, notifications, outcomes, passes, runs, texts
 from db.retention.passes import Stored
 from db.retention.policy import Policy
 from db.retention.policy import parse as parse
@@ -27,8 +27,9 @@ from scheduler import removing
 
 log = logging.getLogger("docmill.scheduler")
 
-#: Rows of one step: it begins small, and follows the machine's speed.
-_FIRST, _LEAST, _MOST = 500, 50, 5_000
+#: Rows of one step: they follow the machine's speed. With fewer than the least, a step's own cost is most of its time,
+#: and on a busy machine no smaller step would be a faster one.
+_FIRST, _LEAST, _MOST = 2_000, 1_000, 20_000
 #: A step should not take longer: others wait for its locks.
 STEP_SECONDS = 0.1
 #: How long a step waits for rows that somebody else has.
@@ -73,25 +74,23 @@ class Pass:
         self._models = models_path
         self._stopping = stopping
         self._limit = _FIRST
+        self._number = 0
+        self._counts: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Step]:
         with self._store.write() as session:
             number = passes.begin(session)
-        counts: Counter[str] = Counter()
+        self._number = number
         for step in _steps(self._policy, self._prune):
             for folder in step.folders:
                 self._delete_folder(folder)
-            if step.counts:
-                counts += step.counts
-                with self._store.write() as session:
-                    passes.note(session, number, counts)
             yield step
             if self._stopping.is_set():
                 return
         self._delete_what_is_left()
         removing.sweep(self._store, older_than=_ABANDONED_SECONDS)
         with self._store.write() as session:
-            passes.note(session, number, counts, ended=True)
+            passes.note(session, number, self._counts, ended=True)
 
     def _prune(self, sort: Sort, after: Place) -> Step:
         while True:
@@ -99,20 +98,21 @@ class Pass:
             try:
                 with self._store.write(lock_seconds=_LOCK_SECONDS) as session:
                     step = sort(session, after, self._limit, really=True)
+                    if step.counts:
+                        passes.note(session, self._number, self._counts + step.counts)
                     is_busy = some_job_runs(session)
             except Exception as error:
                 if not is_lock_timeout(error) or self._stopping.is_set():
                     raise
                 self._stopping.wait(_LOCK_SECONDS)
                 continue
+            self._counts += step.counts
             self._give_way(time.monotonic() - began, is_busy=is_busy)
             return step
 
     def _give_way(self, seconds: float, *, is_busy: bool) -> None:
-        if seconds > STEP_SECONDS:
-            self._limit = max(_LEAST, self._limit // 2)
-        elif seconds < STEP_SECONDS / 2:
-            self._limit = min(_MOST, self._limit * 2)
+        fits = STEP_SECONDS * 0.75 / max(seconds, 0.001)
+        self._limit = min(_MOST, max(_LEAST, int(self._limit * min(2.0, max(0.5, fits)))))
         if is_busy:
             self._stopping.wait(seconds * (1 - self._policy.share) / self._policy.share)
 
@@ -152,7 +152,7 @@ def _steps(policy: Policy, take: Callable[[Sort, Place], Step]) -> Iterator[Step
 def _sorts(policy: Policy) -> Iterator[Sort]:
     """Results first: what follows asks what they still refer to."""
     if policy.outcomes is not None:
-        yield _of(outcomes.step, policy.outcomes)
+        yield outcomes.Outcomes(policy.outcomes)
     if policy.chunks is not None:
         yield _of(chunks.step, policy.chunks)
     if policy.models is not None:
@@ -161,6 +161,13 @@ def _sorts(policy: Policy) -> Iterator[Sort]:
         yield _of(models.vectors_step, models.Rules(policy.vectors, policy.models))
     if policy.documents is not None:
         yield _of(texts.step, policy.documents)
+    if policy.nights is not None:
+        yield _of(nights.step, policy.nights)
+        yield _of(nights.plans_step, policy.nights)
+    if policy.notifications is not None:
+        yield _of(notifications.step, policy.notifications)
+    if policy.exports is not None:
+        yield _of(exports.step, policy.exports)
     if policy.runs is not None:
         yield _of(runs.step, policy.runs)
 

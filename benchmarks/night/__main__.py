@@ -1,4 +1,5 @@
-"""Nightly plans: how long a plan takes, whether its time comes true, and what a night costs of which little changed.
+"""Nightly plans: how long a plan takes, whether its time comes true, what a night costs of which little changed,
+and what pruning costs running jobs.
 
 python -m benchmarks.night [PART ...] [--documents N]
 """
@@ -17,6 +18,8 @@ PARTS: dict[str, tuple[str, int]] = {
     "plan": ("benchmarks.night.plan_time", 1_000_000),
     "estimate": ("benchmarks.night.estimate", 100_000),
     "change": ("benchmarks.night.change", 100_000),
+    # Of this one, outcomes.
+    "retention": ("benchmarks.retention", 1_000_000),
 }
 
 

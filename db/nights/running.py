@@ -121,6 +121,11 @@ def last_done(session: Session, name: str) -> datetime | None:
     return found
 
 
+def forget_runs(session: Session, run_ids: Sequence[int]) -> None:
+    """The runs are being deleted: their nights, which have ended, no longer say which run they belonged to."""
+    session.execute(update(Night).where(one_of(Night.run_id, run_ids)).values(run_id=None))
+
+
 # --- who works on it ----------------------------------------------------------------------------------------------
 
 

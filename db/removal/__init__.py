@@ -3,6 +3,7 @@
     choosing    which documents: by key, by condition, or a whole collection
     erasing     one batch, in one transaction: counts what goes, and deletes it
     sweeping    afterwards: lists of neighbours that name a removed document
+    unnaming    keys in tables that are not about documents
     retiring    a collection without documents is removed; or renamed
     db.erased, chunks.without_removed    what workers write at the same moment
 
@@ -27,3 +28,5 @@ from db.removal.sweeping import end as end
 from db.removal.sweeping import start as start
 from db.removal.sweeping import sweep_some as sweep_some
 from db.removal.sweeping import unfinished as unfinished
+from db.removal.unnaming import names as names
+from db.removal.unnaming import unname as unname

@@ -5,6 +5,9 @@
     chunks      lists of document numbers of old jobs
     texts       texts of old versions of documents, with their vectors
     models      files and vectors of model versions, and vectors of versions that are not in use
+    nights      nights and their plans
+    notifications  those that were sent or given up
+    exports     what exports of changed rows remember
     runs        runs of schedules
     passes      whose turn it is, and what each pass pruned
 

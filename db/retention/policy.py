@@ -57,12 +57,21 @@ class OfRuns(_Section):
     """For runs of schedules; the newest stay of each schedule."""
 
 
-class OfVectors(BaseModel):
-    """For vectors of model versions that no alias and no job needs: the age of the version."""
+class OfNights(_Section):
+    """For nights that have ended, and plans that no night has used; the newest stay of each name."""
+
+
+class OfAge(BaseModel):
+    """For what is pruned by its age alone."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    #: Seconds.
     older_than: Age
+
+
+class OfVectors(OfAge):
+    """For vectors of model versions that no alias and no job needs: the age of the version."""
 
 
 class Policy(BaseModel):
@@ -80,6 +89,9 @@ class Policy(BaseModel):
     vectors: OfVectors | None = None
     models: OfVersions | None = None
     runs: OfRuns | None = None
+    nights: OfNights | None = None
+    notifications: OfAge | None = None
+    exports: OfAge | None = None
 
 
 def parse(text: str, where: str) -> Policy:

@@ -20,26 +20,26 @@ def policy(tmp_path: Path) -> Path:
     return path
 
 
-def _old_nights(shell: Shell) -> None:
-    """Two nights over the same three documents, long ago."""
+def _old_nights(shell: Shell) -> list[int]:
+    """Two nights over the same three documents, long ago; returns their jobs."""
     shell.texts("one", "two", "three")
-    for _ in range(2):
-        shell.done("oracle", "--collection", "inbox")
+    jobs = [shell.done("oracle", "--collection", "inbox") for _ in range(2)]
     with shell.store.write() as session:
         session.execute(text("UPDATE job SET finished_at = '2020-01-01 00:00:00.000000'"))
+    return jobs
 
 
 def test_a_policy_is_planned_and_run(shell_on_both: Shell, policy: Path) -> None:
     shell = shell_on_both
-    _old_nights(shell)
+    first, second = _old_nights(shell)
     planned = shell("retention", "plan", policy, "--json").json
     assert planned == {"outcomes": 3, "rows of classification": 3}
     assert "nothing was pruned" in shell("retention", "run", policy).out
     assert shell("retention", "run", policy, "--yes", "--json").json == planned
     assert "nothing was pruned" in shell("retention", "run", policy, "--yes").out
-    assert "3 of the job's 3 outcomes were pruned" in shell("results", "1").err
-    assert "3 pruned" in shell("verify", "1").out
-    assert shell("verify", "2", "--json").json["n_checked"] == 3
+    assert "3 of the job's 3 outcomes were pruned" in shell("results", first).err
+    assert "3 pruned" in shell("verify", first).out
+    assert shell("verify", second, "--json").json["n_checked"] == 3
     assert "outcomes of job" not in shell("doctor", status=None).out
 
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import LargeBinary, Text, insert, inspect, text
+from sqlalchemy import LargeBinary, Text, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from db import chunks, documents, files, labels, removal
@@ -14,10 +14,23 @@ from db.chunks import Written
 from db.documents import Added, NewDocument
 from db.errors import ConflictError, NotFoundError
 from db.labels import Given
+from db.removal import unnaming
 from db.results import Rows
 from db.states import ErrorCode
 from db.store import Store
-from db.tables import Base
+from db.tables import (
+    Base,
+    Export,
+    ExportRow,
+    Night,
+    NightPlan,
+    NightPlanPart,
+    NightPlanStep,
+    NightStep,
+    Notification,
+    Run,
+    Schedule,
+)
 from scheduler import removing
 from tests.db import builders
 from tests.db.builders import (
@@ -113,7 +126,50 @@ def _everything(store: Store) -> tuple[int, int, int]:
         job=job_id,
     )
     _fill(store, job_id, ids[secret.key], ids["other"], version)
+    _fill_beside(store, secret.key)
     return job_id, ids[secret.key], ids["other"]
+
+
+def _fill_beside(store: Store, key: str) -> None:
+    """Rows that name the document without its number: of nights, exports and notifications."""
+    words = f"add: 2 are to do now and were not ({key}, other)"
+    with store.write() as session:
+        moment = documents.clock(session)
+        plan = NightPlan(name="n", file="", folder="", file_digest="", n_workers=0)
+        schedule = Schedule(name="n", cron="0 1 * * *", time_zone="UTC", requests=[], next_at=moment)
+        export = Export(name="e", query="q", key_columns=["key"], attempt=1, completed=1)
+        session.add_all([plan, schedule, export])
+        session.flush()
+        run = Run(schedule_id=schedule.id, due_at=moment, fault=words, note=words, ended_at=moment)
+        night = Night(name="n", file="", folder="", plan_id=plan.id, state="failed", note=words)
+        counts = dict.fromkeys(
+            ("n_unchanged", "n_failed", "n_quarantined", "n_elsewhere", "n_to_do", "n_if_promoted", "chars"),
+            0,
+        )
+        session.add_all([run, night])
+        session.flush()
+        session.add_all(
+            [
+                NightPlanStep(
+                    plan_id=plan.id, step=1, name="add", action="add", parameters={}, note=words, **counts
+                ),
+                NightPlanPart(
+                    plan_id=plan.id, step=1, part=0, reason="new", n_documents=2, document_ids=[],
+                    coming=[[key, "00"], ["other", "11"]],
+                ),
+                NightStep(night_id=night.id, step=1, name="add", action="add", state="failed", note=words),
+                Notification(
+                    uid="u", owner="o", event="failed", key="failed run 1", destination="d", title=words, body=words,
+                    details={}, state="sent", n_attempts=1, not_before=moment, give_up_at=moment, fence=1, fault=words,
+                ),
+                *(
+                    ExportRow(
+                        export_id=export.id, key_hash=of.encode(), attempt=1, place=place, row_hash=b"r", key=[of]
+                    )
+                    for place, of in enumerate((key, "other"))
+                ),
+            ]
+        )  # fmt: skip
 
 
 def _now(store: Store) -> Any:
@@ -133,6 +189,15 @@ def test_nothing_of_a_removed_document_is_left(store: Store) -> None:
         "summary",
         "neighbour_term",
         "document_vector",
+        "night",
+        "night_plan_part",
+        "night_plan_step",
+        "night_step",
+        "export_row",
+        "notification",
+        "run",
+        "extraction_section",
+        "extraction_table_row",
     }
     removed = _remove(store, [f"{SECRET}.pdf"])
     assert (removed.found.n_documents, removed.found.n_versions, removed.unknown) == (1, 2, [])
@@ -146,6 +211,44 @@ def test_nothing_of_a_removed_document_is_left(store: Store) -> None:
     ]
     assert secret in {row.id for row in rows}
     assert other not in {row.id for row in rows}
+    # What they say of other documents stays.
+    words = "add: 2 are to do now and were not ((removed), other)"
+    for place in ("night.note", "night_step.note", "night_plan_step.note", "run.fault", "notification.body"):
+        table, column = place.split(".")
+        assert sql(store, f"SELECT {column} FROM {table}") == [(words,)]
+    with store.read() as session:
+        assert list(session.scalars(select(NightPlanPart.coming))) == [[["other", "11"]]]
+        assert list(session.scalars(select(ExportRow.key))) == [["other"]]
+
+
+def test_only_whole_keys_that_are_no_common_words_are_unnamed_in_messages() -> None:
+    finder = unnaming.Finder(["report", "report-7.pdf", "1204", "a", "한글문서", "((!?))"])
+    for said, left in {
+        "job 1204: report-7.pdf, report and reports": "job 1204: (removed), (removed) and reports",
+        "a 한글문서 (한글문서)": "a (removed) ((removed))",
+        "((!?)) went": "(removed) went",
+    }.items():
+        assert finder.without(said) == left
+
+
+def test_a_removal_that_is_killed_has_unnamed_what_it_erased(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _everything(store)
+    monkeypatch.setattr(removing, "sweep", _killed)
+    monkeypatch.setattr(removal, "next_keys", _no_end(removal.next_keys))
+    with pytest.raises(KeyboardInterrupt):
+        _remove(store, [f"{SECRET}.pdf"])
+    assert _holding(store, SECRET) == []
+
+
+def _no_end(next_keys: Any) -> Any:
+    """As `next_keys`, but the process is killed when there are no more."""
+
+    def until_killed(*arguments: Any) -> Any:
+        return next_keys(*arguments) or _killed()
+
+    return until_killed
 
 
 def test_the_outcomes_of_a_removed_document_stay(store: Store) -> None:

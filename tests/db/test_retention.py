@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from db import chunks, documents, jobs, model_versions, removal
@@ -22,7 +23,20 @@ from db.errors import NotFoundError
 from db.results import Rows
 from db.retention import passes
 from db.retention.policy import Policy, parse
+from db.sql import now
 from db.store import Store
+from db.tables import (
+    Export,
+    ExportRow,
+    Night,
+    NightPlan,
+    NightPlanPart,
+    NightPlanStep,
+    NightStep,
+    Notification,
+    Run,
+    Schedule,
+)
 from scheduler import retention
 from tests.conftest import empty
 from tests.db import builders
@@ -364,6 +378,135 @@ def test_runs_go_and_their_jobs_stay(store: Store) -> None:
     assert _run(store, "[runs]\nolder_than = '90 d'") == {"runs": 2}
     assert sql(store, "SELECT count(*) FROM run") == [(1,)]
     assert sql(store, "SELECT run_id FROM job") == [(None,)]
+
+
+OF_OLD = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def _nights(store: Store) -> None:
+    """Nights 1 to 5 of long ago, each with a plan; 2 was the last that was done, 5 is open. Plan 6 and 7 have none."""
+    with store.write() as session:
+        for number in range(1, 8):
+            session.add(
+                NightPlan(
+                    id=number, name="n", file="", folder="", file_digest="", n_workers=0, created_at=OF_OLD
+                )
+            )
+            session.flush()
+            counts = dict.fromkeys(
+                (
+                    "n_unchanged",
+                    "n_failed",
+                    "n_quarantined",
+                    "n_elsewhere",
+                    "n_to_do",
+                    "n_if_promoted",
+                    "chars",
+                ),
+                0,
+            )
+            named = {"name": "add", "action": "add"}
+            session.add(NightPlanStep(plan_id=number, step=1, parameters={}, **named, **counts))
+            session.add(
+                NightPlanPart(
+                    plan_id=number,
+                    step=1,
+                    part=0,
+                    reason="new",
+                    n_documents=1,
+                    document_ids=[],
+                    coming=[["k", "0"]],
+                )
+            )
+            if number > 5:
+                continue
+            state = {2: "done", 5: "running"}.get(number, "failed")
+            ended = None if number == 5 else OF_OLD
+            session.add(
+                Night(id=number, name="n", file="", folder="", plan_id=number, state=state, finished_at=ended)
+            )
+            session.flush()
+            session.add(NightStep(night_id=number, step=1, state="failed", **named))  # fmt: skip
+
+
+def test_nights_and_plans_go_by_age_and_the_last_stay(store: Store) -> None:
+    _nights(store)
+    assert _run(store, "[nights]\nolder_than = '9999 d'") == {}
+    assert retention.plan(store, _policy("[nights]\nolder_than = '90 d'\nkeep_last = 9")) == {}
+    # Night 4 is the newest that has ended, 2 the last that was done; plans 6 (7 is newer), 1 and 3 go.
+    assert _run(store, "[nights]\nolder_than = '90 d'\nkeep_last = 2") == {"nights": 2, "plans of nights": 2}
+    assert sql(store, "SELECT id FROM night ORDER BY id") == [(2,), (4,), (5,)]
+    assert sql(store, "SELECT night_id FROM night_step ORDER BY 1") == [(2,), (4,), (5,)]
+    plans = [(2,), (4,), (5,), (6,), (7,)]
+    assert sql(store, "SELECT id FROM night_plan ORDER BY id") == plans
+    assert sql(store, "SELECT plan_id FROM night_plan_part ORDER BY 1") == plans
+    assert _run(store, "[nights]\nolder_than = '90 d'") == {"nights": 1, "plans of nights": 2}
+    assert sql(store, "SELECT id FROM night_plan ORDER BY id") == [(2,), (5,), (7,)]
+
+
+def test_notifications_that_wait_and_exports_that_go_on_stay(store: Store) -> None:
+    with store.write() as session:
+        for state in ("pending", "sent", "dead"):
+            session.add(
+                Notification(
+                    uid=state, owner="o", event="failed", key=state, destination="d", title="t", body="b", details={},
+                    state=state, n_attempts=0, not_before=OF_OLD, give_up_at=OF_OLD, fence=0, created_at=OF_OLD,
+                )
+            )  # fmt: skip
+        for name, attempt, when in (("old", 1, OF_OLD), ("going on", 2, OF_OLD), ("young", 1, None)):
+            export = Export(
+                name=name, query="", key_columns=[], attempt=attempt, completed=1, exported_at=when or now()
+            )
+            session.add(export)
+            session.flush()
+            session.add(ExportRow(export_id=export.id, key_hash=b"k", attempt=1, place=0, key=["k"]))
+    assert _run(store, "[notifications]\nolder_than = '9999 d'\n[exports]\nolder_than = '9999 d'") == {}
+    done = _run(store, "[notifications]\nolder_than = '90 d'\n[exports]\nolder_than = '90 d'")
+    assert done == {"notifications": 2, "exports": 1, "rows of export_row": 1}
+    assert sql(store, "SELECT state FROM notification") == [("pending",)]
+    assert sorted(sql(store, "SELECT name FROM export")) == [("going on",), ("young",)]
+
+
+def test_a_run_goes_without_its_night_and_stays_while_it_is_queued(store: Store) -> None:
+    _nights(store)
+    with store.write() as session:
+        schedule = Schedule(name="s", cron="0 1 * * *", time_zone="UTC", requests=[], next_at=OF_OLD)
+        session.add(schedule)
+        session.flush()
+        for hour, (state, night) in enumerate(
+            [("failed", 1), ("running", 5), ("queued", None), ("succeeded", None)]
+        ):
+            run = Run(schedule_id=schedule.id, due_at=OF_OLD.replace(hour=hour), state=state)
+            session.add(run)
+            session.flush()
+            if night is not None:
+                session.execute(text("UPDATE night SET run_id = :r WHERE id = :n"), {"r": run.id, "n": night})
+    assert _run(store, "[runs]\nolder_than = '90 d'") == {"runs": 1}
+    assert sorted(sql(store, "SELECT state FROM run")) == [("queued",), ("running",), ("succeeded",)]
+    assert sql(store, "SELECT run_id FROM night WHERE id = 1") == [(None,)]
+
+
+def test_outcomes_are_deleted_by_ranges_with_few_statements(store: Store) -> None:
+    """Whatever stands between: the number of statements depends on the steps, and not on the documents."""
+    collection = add_documents(store, 60)
+    first = _done(store, collection)
+    _done(store, collection, codes={"k30": "RUNNER_ERROR"})
+    # It has a part of the documents only, and is not asked first.
+    newest = builders.add(store, [NewDocument("k30", "text 30", None, "f")])
+    assert newest == collection
+    n = Counter[str]()
+
+    def count(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        n["statements"] += statement.lstrip().startswith(("SELECT", "DELETE", "INSERT", "UPDATE"))
+
+    event.listen(store.engine, "before_cursor_execute", count)
+    try:
+        policy = _policy(f"[outcomes]\nolder_than = '{OLD}'")
+        assert retention.run(store, policy, Path("/nonexistent"))["outcomes"] == 59
+    finally:
+        event.remove(store.engine, "before_cursor_execute", count)
+    assert n["statements"] < 40
+    assert builders.outcomes(store, first) == {"k30": "ok"}
 
 
 def test_a_pass_that_is_interrupted_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
