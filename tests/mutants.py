@@ -204,9 +204,9 @@ MUTANTS = (
     Mutant(
         "a missed schedule fires ahead of its time",
         "scheduler/cron.py",
-        "if found <= moment",
-        "",
-        ("db/test_schedules.py",),
+        "lambda moment: moment <= until",
+        "lambda moment: True",
+        ("db/test_schedules.py", "scheduler/test_firing.py"),
     ),
     Mutant(
         "rows about documents that are not there",
@@ -219,8 +219,8 @@ MUTANTS = (
     Mutant(
         "a changed document replaces the old one in silence",
         "db/documents.py",
-        "before.version + 1 if before else 1",
-        "1",
+        "before.version + 1 if before else removed",
+        "1 if before else removed",
         ("db/test_documents.py",),
     ),
     Mutant(
@@ -696,8 +696,8 @@ MUTANTS = (
     Mutant(
         "a document that lost a neighbour keeps it",
         "db/selection.py",
-        " & Document.id.not_in(self._outdated(self.depends_on))",
-        "",
+        "        return self._done() & Document.id.not_in(\n",
+        "        return self._done() | Document.id.not_in(\n",
         INCREMENTS,
     ),
     Mutant(
@@ -717,7 +717,7 @@ MUTANTS = (
     Mutant(
         "a text is trained on and held out under two keys",
         "workers/training/equal_texts.py",
-        "            left_out.add(document.id)\n",
+        "        left_out.add(document.id)\n",
         "",
         ("commands/test_corrections.py",),
     ),

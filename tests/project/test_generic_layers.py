@@ -21,7 +21,12 @@ PARTICULAR = {
     # Files are registered for one kind: the one that extracts their texts.
     "docmill/commands/adding_files.py",
     "docmill/commands/documents.py",
+    "docmill/commands/watching_folders.py",
     "scheduler/files.py",
+    "scheduler/source_rows.py",
+    # A night extracts what its sources hold, and exports the view of each kind.
+    "scheduler/nights/exporting.py",
+    "scheduler/nights/steps.py",
 }
 GENERIC = [
     path.relative_to(ROOT).as_posix()
@@ -40,10 +45,13 @@ GENERIC = [
 PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
-    "tables", "seconds", "pages", "chars",
+    "tables", "seconds", "pages", "chars", "memory", "html",
 }  # fmt: skip
 #: Examples in help texts and error messages.
-ALLOWED = {("docmill/commands/submitting.py", "summarizer")}
+ALLOWED = {
+    ("docmill/commands/submitting.py", "summarizer"),
+    ("scheduler/nights/definition.py", "summarize"),
+}
 NAMES = set(KINDS) | {name.removeprefix("train-") for name in KINDS}
 PARAMETERS = {
     field.name for kind in KINDS.values() for field in fields(kind.parameters) if len(field.name) > 3
