@@ -72,7 +72,10 @@ AddTo = Annotated[
 ExtractParameter = Annotated[
     list[str] | None,
     typer.Option(
-        "-p", "--parameter", metavar="NAME=VALUE", help="A parameter of the extract job; may be repeated."
+        "-p",
+        "--parameter",
+        metavar="NAME=VALUE",
+        help="A parameter of the job that reads files; may be repeated.",
     ),
 ]
 

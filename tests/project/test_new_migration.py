@@ -67,8 +67,10 @@ HOLIDAY = """class Holiday(Base):
 class Run(Base)"""
 
 FAULT = "    fault: Mapped[str | None]\n"
+#: A column that no view shows.
+GOES = "    stopped_at: Mapped[datetime | None]\n"
 #: What takes its place.
-COLUMNS = """    note: Mapped[str | None]
+COLUMNS = """    remark: Mapped[str | None]
     ends_at: Mapped[datetime | None]
     share: Mapped[float | None]
     extra: Mapped[dict[str, Any] | None]
@@ -95,7 +97,7 @@ def url(fresh: Store) -> str:
 
 
 def test_new_and_removed_columns_and_new_tables(copy: Path, url: str) -> None:
-    edit(copy, "schedule", FAULT, COLUMNS)
+    edit(copy, "schedule", GOES, COLUMNS)
     edit(copy, "schedule", "import ForeignKey,", "import text, ForeignKey,")
     edit(copy, "schedule", "class Run(Base)", HOLIDAY)
     path = copy / "db" / "tables" / "result.py"
