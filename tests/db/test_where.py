@@ -240,7 +240,13 @@ def both(sqlite_store: Store, empty_postgres_store: Store) -> tuple[Store, Store
 
 
 @given(values=st.lists(ODD, min_size=20, max_size=60), literals=st.lists(LITERALS, min_size=3, max_size=8))
-@settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=8,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
 def test_no_value_is_an_error_and_both_databases_agree(
     both: tuple[Store, Store], values: list[Any], literals: list[Any]
 ) -> None:

@@ -213,7 +213,7 @@ def a_year(template: Path, zone: str, catchup: str, overlap: str) -> None:
     assert {"late", "failed", "recovered"} <= {told.split()[0] for told in model.told}
 
 
-@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=2, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(
     zone=st.sampled_from(ZONES),
     policy=st.sampled_from(POLICIES),

@@ -251,7 +251,7 @@ def test_a_source_that_has_lost_most_documents_removes_none(night: NightRun) -> 
 
 
 _SOME = settings(
-    max_examples=6,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
