@@ -65,8 +65,12 @@ quick: check ## run the static checks and the tests that start no server (under 
 		$(QUICK)
 
 .PHONY: test
-test: system venv check ## run all checks and all tests
-	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15
+test: system venv check ## run all checks, and all tests but the few that take longest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15 -m "not long"
+
+.PHONY: test-long
+test-long: system venv ## run the tests that make test leaves out
+	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15 -m long
 
 .PHONY: faults
 faults: venv system ## inject every fault and check all results (half an hour)

@@ -308,7 +308,13 @@ def filled(shell: Shell) -> Shell:
     return shell
 
 
-@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long),
+    ],
+)
 def test_any_encoding_of_the_output_is_survived(filled: Shell, environment: dict[str, str]) -> None:
     for words in (
         "results 1", "results 1 --format csv", "results 1 --html -", "label list --format jsonl", "schedule list",
@@ -351,7 +357,7 @@ def at_a_terminal(columns: int, *words: object) -> str:
     return said.decode().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+@pytest.mark.parametrize("columns", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (60, 80, 200))])
 def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -> None:
     from rich.cells import cell_len
 

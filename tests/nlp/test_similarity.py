@@ -118,6 +118,7 @@ def test_a_vector_does_not_depend_on_its_batch(model_dir: Path) -> None:
         np.testing.assert_allclose(np.frombuffer(one, "<f4"), np.frombuffer(other, "<f4"), atol=1e-5)  # type: ignore[call-overload]
 
 
+@pytest.mark.long
 def test_a_vector_does_not_depend_on_the_process(model_dir: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from nlp_tasks.similarity import SIMILARITY, SimilarityParameters;"

@@ -125,6 +125,7 @@ def test_a_kind_of_a_package_has_its_table_and_its_rows(url: str, package: Path)
     assert "vowels" in docmill(url, "status")
 
 
+@pytest.mark.long
 def test_a_missing_table_is_said_in_a_sentence(url: str, package: Path, tmp_path: Path) -> None:
     docmill(url, "db", "upgrade")
     text = tmp_path / "a.txt"

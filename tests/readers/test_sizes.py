@@ -64,6 +64,7 @@ def test_gigabytes_without_a_line_end_are_passed_over_in_bounded_memory(tmp_path
     assert grown < 100
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("first", "between"), [(b"[", b","), (b"[\n", b",\n"), (b"", b"\n")])
 def test_an_array_of_200_megabytes_is_read_in_bounded_memory(tmp_path, first, between):
     n = 100

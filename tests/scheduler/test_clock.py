@@ -198,6 +198,7 @@ def world_of(chance: random.Random, zone: str, catchup: str, overlap: str) -> Wo
 YEARS = [("America/New_York", "latest", "replace")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("year", YEARS, ids="-".join)
 def test_a_year_of_nights(sqlite_template: Path, year: tuple[str, str, str]) -> None:
     a_year(sqlite_template, *year)
@@ -229,6 +230,7 @@ def test_weeks_around_the_changes_of_the_clock(
         check(stores, world, begin, looks_of(drawn, world, begin, 25))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("policy", [("all", "queue")], ids="-".join)
 def test_months_on_both_databases(store: Store, policy: tuple[str, str]) -> None:
     chance = random.Random(7)

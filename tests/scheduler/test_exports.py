@@ -178,6 +178,7 @@ def test_the_date_is_that_of_the_time_zone(sqlite_store: Store, tmp_path: Path) 
     assert manifest.to == str(tmp_path / f"{datetime.fromtimestamp(local, UTC):%Y-%m-%d}" / "collection.csv")
 
 
+@pytest.mark.long
 def test_a_million_rows_would_need_no_more_memory_than_a_batch(store: Store, tmp_path: Path) -> None:
     tracemalloc.start()
     try:
