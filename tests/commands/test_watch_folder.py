@@ -133,6 +133,8 @@ def test_files_that_arrive_are_added_until_it_is_told_to_end(
             return subprocess.Popen(
                 [*command, "--every", "0.1", "--settle", "0.3"],
                 stdout=out, stderr=out, env={**os.environ, "DOCMILL_DATABASE_URL": url},
+                # A shell that runs the tests in the background ignores SIGINT, which a child would inherit.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )  # fmt: skip
 
     def told(words: str) -> None:

@@ -261,6 +261,7 @@ _SOME = settings(
 )
 
 
+@pytest.mark.long
 @_SOME
 @given(seed=st.integers(0, 10**6))
 def test_planned_documents_are_the_executed_ones_on_sqlite(sqlite_template: Path, seed: int) -> None:
