@@ -111,4 +111,5 @@ def _stored(text: Any) -> str | None:
         except ValueError:
             return None
     found = moment(text)
-    return None if found is None else f"{found:%Y-%m-%d %H:%M:%S.%f}"
+    # strftime writes the year 443 with three digits.
+    return None if found is None else found.replace(tzinfo=None).isoformat(" ", "microseconds")

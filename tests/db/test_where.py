@@ -239,7 +239,6 @@ def both(sqlite_store: Store, empty_postgres_store: Store) -> tuple[Store, Store
     return sqlite_store, empty_postgres_store
 
 
-@pytest.mark.long
 @given(values=st.lists(ODD, min_size=20, max_size=60), literals=st.lists(LITERALS, min_size=3, max_size=8))
 @settings(
     max_examples=8,
