@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -198,15 +198,22 @@ def _warn_without_redis(now_settings: Settings) -> None:
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on SIGTERM and on Ctrl-C, in a thread: in the handler itself, an Event that the main thread is
-    about to wait for would be set while its lock is held, and the process would hang."""
-    told: SimpleQueue[int] = SimpleQueue()
+    """Call `stop` on SIGTERM and on Ctrl-C, in a thread. A handler of Python's is not the place: it runs in the main
+    thread, which waits, and does not wake up if the system gave the signal to another thread; and an Event that the
+    main thread is about to wait for would be set while its lock is held. The number of the signal is written to a
+    socket in whichever thread the system chose."""
+    told, tells = socket.socketpair()
+    tells.setblocking(False)
+    stops = (signal.SIGTERM, signal.SIGINT)
 
     def wait() -> None:
-        while told.get():
-            stop()
+        with told, tells:
+            while number := told.recv(1):
+                if number[0] in stops:
+                    stop()
 
     threading.Thread(target=wait, name="on-stop", daemon=True).start()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        # Putting into a SimpleQueue is safe wherever the main thread is interrupted.
-        signal.signal(number, lambda number, _: told.put(number))
+    signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+    for number in stops:
+        # Only a signal with a handler is written.
+        signal.signal(number, lambda *_: None)

@@ -54,7 +54,6 @@ def test_an_old_sign_of_life_is_none(shell: Shell, part: str) -> None:
     assert "NOT ALIVE, last heartbeat 9" in shell("alive", part, status=1).out
 
 
-@pytest.mark.long
 @pytest.mark.stack
 @pytest.mark.slow
 @pytest.mark.usefixtures("away", "quick_to_doubt")
