@@ -250,6 +250,16 @@ def test_a_source_that_has_lost_most_documents_removes_none(night: NightRun) -> 
     assert "4 of 5 documents are in no source any more, more than half" in (plan.step("add").note or "")
 
 
+def test_a_source_that_was_emptied_removes_nothing_that_came_of_it(night: NightRun) -> None:
+    add(night.store, [NewDocument("by hand", "text", None, "by hand")])
+    night.write({"k0": "text"})
+    night.run()
+    night.write({})
+    plan = night.plan()
+    assert "EMPTY_FILE" in (plan.step("add").note or "")
+    assert "k0" not in night.planned(plan.id, "add")
+
+
 _SOME = settings(
     max_examples=3,
     deadline=None,
@@ -261,7 +271,6 @@ _SOME = settings(
 )
 
 
-@pytest.mark.long
 @_SOME
 @given(seed=st.integers(0, 10**6))
 def test_planned_documents_are_the_executed_ones_on_sqlite(sqlite_template: Path, seed: int) -> None:
@@ -274,7 +283,6 @@ def test_planned_documents_are_the_executed_ones_on_sqlite(sqlite_template: Path
         store.close()
 
 
-@pytest.mark.long
 @_SOME
 @given(seed=st.integers(0, 10**6))
 def test_planned_documents_are_the_executed_ones_on_postgresql(postgres_store: Store, seed: int) -> None:
