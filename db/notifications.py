@@ -1,7 +1,7 @@
-"""The outbox: who is told of what, and each message from the transaction that it tells of to its delivery.
+"""The outbox: who is notified of what, and each message, from its event to its delivery.
 
-configure, rules_of     the destinations of an owner ("schedule nightly"), and the events each is told of
-notify                  write a message for each of them; call it in the transaction of what it tells of
+configure, rules_of     the destinations of an owner ("schedule nightly"), and the events that are sent to each
+notify                  write a message for each of them; call it in the transaction of the event that it reports
 claim, sent, failed     one delivery: what is delivered twice (a crash between delivery and `sent`) has the same uid
 retry, listing, stuck   for people
 """
@@ -34,7 +34,7 @@ MAX_FAULT_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A destination, as `--to` accepts it, and the events that it is told of."""
+    """A destination, as `--to` accepts it, and the events that are sent to it."""
 
     destination: str
     events: tuple[Event, ...]
@@ -88,8 +88,8 @@ def owners(session: Session) -> list[str]:
 
 
 def notify(session: Session, owner: str, event: Event, key: str, message: Message) -> int:
-    """Write the message for each destination that is told of this event of this owner; returns how many. The same key
-    (what it tells of: "late run 12") is told to a destination once, however often this is called."""
+    """Write the message for each destination of this event of this owner; returns how many. The same key
+    (the event that it reports: "late run 12") goes to a destination once, however often this is called."""
     wanted = [rule.destination for rule in rules_of(session, owner) if event in rule.events]
     return send(session, owner, event, key, message, wanted)
 
@@ -180,7 +180,7 @@ def failed(session: Session, claimed: Claimed, fault: str) -> NotificationState:
 
 
 def pause_seconds(n_attempts: int) -> float:
-    """How long to wait after so many attempts."""
+    """How long to wait after this many attempts."""
     return float(min(LAST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(n_attempts - 1, 30)))
 
 

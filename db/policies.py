@@ -17,11 +17,11 @@ class Policies:
     catchup_within_seconds: int | None = None
     #: What becomes of a time that comes while a run has not ended.
     overlap: Overlap = Overlap.SKIP
-    #: Pause the schedule after so many failed runs in a row.
+    #: Pause the schedule after this many failed runs in a row.
     pause_on_failure: int | None = None
     #: Local time, "07:00": a run that is not done by the first one after it is due is late.
     deadline: str | None = None
     #: Local time at which a night's work stops.
     finish_by: str | None = None
-    #: From 0 to 1: people are told of a job with a larger share of errors.
+    #: From 0 to 1: people are notified of a job with a larger share of errors.
     max_error_share: float | None = None

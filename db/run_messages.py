@@ -1,4 +1,4 @@
-"""What people are told of the runs of a schedule: short texts, with the command that shows more."""
+"""The messages about the runs of a schedule: short texts, with the command that shows more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_TITLE_CHARS = 150
 
 
 def late(session: Session, schedule: Schedule, run: Run) -> int:
-    """The deadline has passed. Runs with the same deadline are told of once."""
+    """The deadline has passed. Runs with the same deadline are notified of once."""
     assert run.deadline_at is not None
     by = local(run.deadline_at, schedule.time_zone)
     why = _why_late(session, schedule, run)

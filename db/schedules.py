@@ -31,7 +31,7 @@ class Due:
 
 
 def owner(name: str) -> str:
-    """Who is told of its runs: the owner in db.notifications."""
+    """Who is notified of its runs: the owner in db.notifications."""
     return f"schedule {name}"
 
 
@@ -74,7 +74,7 @@ def set_policies(row: Schedule, policies: Policies) -> None:
 
 
 def remove(session: Session, name: str) -> None:
-    """Remove a schedule: it does not fire any more, its jobs go on, and nobody is told of them."""
+    """Remove a schedule: it does not fire any more, its jobs go on, and nobody is notified of them."""
     row = by_name(session, name)
     lock(session, row.id)
     row.removed_at = clock(session)

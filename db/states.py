@@ -146,7 +146,7 @@ class NotificationState(StrEnum):
 
 
 class Event(StrEnum):
-    """What people are told of."""
+    """The events that people are notified of."""
 
     #: A run was not done by its deadline.
     LATE = "late"

@@ -1,4 +1,4 @@
-"""Splits CSV and TSV into rows of fields. Knows how to continue after a broken row; knows no columns.
+"""Splits CSV and TSV into rows of fields. Knows how to continue after a broken row; does not depend on columns.
 
 In .csv a field may be in double quotes, may contain line ends, and quotes in it are doubled (RFC 4180). In .tsv a quote
 is an ordinary character (IANA text/tab-separated-values): texts contain many unpaired quotes, and reading them as CSV

@@ -14,7 +14,7 @@ from db import corrections
 from db.tables import Document
 from readers import label_text
 
-#: At most so many labels are named in a message.
+#: At most this many labels are named in a message.
 NAMED = 5
 
 

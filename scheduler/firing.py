@@ -1,7 +1,7 @@
 """Firing: a schedule that is due gets a run for each of its times; runs start, end, and are found late.
 
 Every step locks the schedule, so that however many schedulers there are, each time has one run, one run of a schedule
-starts at a time, and each event is told once. What is told is written in the transaction of what it tells of.
+starts at a time, and each event is reported once. A report is written in the transaction of the event that it reports.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ log = logging.getLogger("docmill.scheduler")
 
 T = TypeVar("T")
 
-#: A time that is fired within so many seconds was not missed: schedulers restart.
+#: A time that is fired within this many seconds was not missed: schedulers restart.
 ON_TIME_SECONDS = 300.0
-#: Of the times that were missed, the last so many get a run each; older ones are forgotten.
+#: Of the times that were missed, this many get a run each, the last ones; older ones are forgotten.
 MAX_MISSED = 1_000
 #: A night that stops at its `finish_by` needs so long to stop; it is late after that.
 FINISH_GRACE_SECONDS = 60.0
@@ -227,7 +227,7 @@ def _submit(session: Session, row: Schedule, run_id: int) -> str | None:
 
 
 def _end_if_over(session: Session, row: Schedule, run_id: int) -> None:
-    """End a run that waits for nothing any more, and tell of it."""
+    """End a run that waits for nothing any more, and report it."""
     if not runs.is_at_its_end(session, run_id):
         return
     run = runs.by_id(session, run_id)

@@ -115,7 +115,7 @@ def remove_collection(store: Store, name: str, tell: Tell | None = None, *, real
 
 
 def sweep(store: Store, *, at_least: bool = False, older_than: float = 0) -> None:
-    """Delete neighbours that name a removed document, and end the removals that wait for it: those that began so many
+    """Delete neighbours that name a removed document, and end the removals that wait for it: those that began this many
     seconds ago. With `at_least`, even if none waits."""
     with store.read() as session:
         waiting = removal.unfinished(session, older_than)

@@ -44,7 +44,7 @@ from nlp_tasks.kind import (
     Stage,
 )
 
-#: Of PBKDF2: a core makes about so many.
+#: Of PBKDF2: a core makes about this many.
 ROUNDS_A_SECOND = 4_000_000
 
 
@@ -93,7 +93,7 @@ class Oracle:
 
 
 def misbehave(how: str, together: int = 1) -> None:
-    """What a text "!how" asks for, among so many documents."""
+    """What a text "!how" asks for, among this many documents."""
     if how == "crash":
         ctypes.string_at(0)
     elif how == "exit":

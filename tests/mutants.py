@@ -287,7 +287,7 @@ MUTANTS = (
         ("workers/test_devices.py",),
     ),
     Mutant(
-        "a lost GPU is not told of",
+        "a lost GPU is not reported",
         "workers/processes/gpus.py",
         "if words or (status and",
         "if (status and",
@@ -645,7 +645,7 @@ MUTANTS = (
         ("scheduler/test_firing.py",),
     ),
     Mutant(
-        "a late run is told of by every scheduler that looks",
+        "a late run is notified of by every scheduler that looks",
         "db/runs.py",
         "    return changed(session, undecided.values(is_late=is_late)) and is_late\n",
         "    return is_late\n",

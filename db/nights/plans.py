@@ -15,7 +15,7 @@ from db.nights.verdicts import Verdict
 from db.sql import clock, one_of
 from db.tables import Document, NightPlan, NightPlanPart, NightPlanStep
 
-#: Of what moved since a plan, at most so many keys are named.
+#: Of what moved since a plan, at most this many keys are named.
 NAMED = 3
 
 

@@ -15,7 +15,7 @@ from db.states import ChunkState, JobState, StepState
 from db.tables import Chunk, Document, Job, Model, ModelVersion, Night, NightPlanStep, NightStep
 from db.work import Work
 
-#: Of each kind, the last so many jobs are looked at, and so many chunks of each stage.
+#: Of each kind, this many jobs are looked at, the last ones, and this many chunks of each stage.
 MOST_JOBS, MOST_CHUNKS = 5, 60
 #: Longer pauses between two chunks of a process are no part of the work: it had nothing to do.
 LONGEST_GAP_SECONDS = 2.0

@@ -86,7 +86,7 @@ class Versions:
 def versions(
     session: Session, collection: int, keys: Sequence[str], most_made: int | None = None
 ) -> Versions:
-    """The documents of these keys, those that were made of files of these keys (at most so many at a time), and the
+    """The documents of these keys, those that were made of files of these keys (at most this many at a time), and the
     files that any of these documents was made of."""
     of = files.collection_of(session, collection)
     asked = list(dict.fromkeys(keys))

@@ -34,7 +34,7 @@ def start(session: Session, collection: int) -> int:
 
 
 def unfinished(session: Session, older_than: float = 0) -> list[int]:
-    """Removals that began so many seconds ago, and were interrupted before their end or still run."""
+    """Removals that began this many seconds ago, and were interrupted before their end or still run."""
     began = Removal.started_at <= now(-older_than)
     return list(session.scalars(select(Removal.id).where(Removal.ended_at.is_(None), began)))
 

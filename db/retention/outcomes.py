@@ -85,7 +85,7 @@ class Outcomes:
 
 
 def _next_range(session: Session, job_id: int, after: int, limit: int) -> _Range | None:
-    """The next so many outcomes of a job; None after the last."""
+    """The next N outcomes of a job; None after the last."""
     rest = select(Outcome.document_id).where(Outcome.job_id == job_id, Outcome.document_id > after)
     some = rest.order_by(Outcome.document_id).limit(limit).subquery()
     last = session.scalar(select(func.max(some.c.document_id)))

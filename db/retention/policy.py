@@ -36,7 +36,7 @@ class _Section(BaseModel):
 
     #: Seconds.
     older_than: Age
-    #: The newest so many stay, however old they are.
+    #: This many stay, the newest, however old they are.
     keep_last: int = Field(default=1, ge=1)
 
 

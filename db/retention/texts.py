@@ -16,7 +16,7 @@ from db.tables import Base, Document, Job
 
 
 def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really: bool) -> Step:
-    """The old versions among the documents with the next so many numbers. Those of a collection over which a job has
+    """The old versions among the documents of the next range of numbers. Those of a collection over which a job has
     not ended stay: it may have to read them."""
     highest = session.scalar(select(func.max(Document.id))) or 0
     if after.first >= highest:

@@ -43,7 +43,7 @@ class ModelVersion(Base):
 
 
 class ModelFigure(Base):
-    """A row of what a training tells of its model beside the metrics (`Kind.figures`)."""
+    """A row that a training reports about its model beside the metrics (`Kind.figures`)."""
 
     __abstract__ = True
 

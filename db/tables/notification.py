@@ -1,4 +1,4 @@
-"""Who is told of what, and what they are told: the outbox."""
+"""Who is notified of what, and with which words: the outbox."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from db.tables.base import Base, CreatedAt, Id
 
 
 class NotificationRule(Base):
-    """A destination that is told of some events of one owner: a schedule, a night."""
+    """A destination of some events of one owner: a schedule, a night."""
 
     __tablename__ = "notification_rule"
     __table_args__ = (UniqueConstraint("owner", "destination"),)
@@ -28,7 +28,7 @@ class NotificationRule(Base):
 
 
 class Notification(Base):
-    """One message to one destination, written in the transaction of what it tells of."""
+    """One message to one destination, written in the transaction of the event that it reports."""
 
     __tablename__ = "notification"
     __table_args__ = (
@@ -46,7 +46,7 @@ class Notification(Base):
     uid: Mapped[str] = mapped_column(unique=True)
     owner: Mapped[str]
     event: Mapped[Event]
-    #: What it tells of, once for each destination: "late run 12".
+    #: The event that it reports, once for each destination: "late run 12".
     key: Mapped[str]
     destination: Mapped[str]
     title: Mapped[str]

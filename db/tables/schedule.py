@@ -35,9 +35,9 @@ class Schedule(Base):
     deadline: Mapped[str | None]
     #: Local time at which the work of a night stops; what is left is carried over.
     finish_by: Mapped[str | None]
-    #: From 0 to 1: people are told of a job with a larger share of errors.
+    #: From 0 to 1: people are notified of a job with a larger share of errors.
     max_error_share: Mapped[float | None]
-    #: After so many failed runs in a row the schedule is paused.
+    #: After this many failed runs in a row the schedule is paused.
     pause_on_failure: Mapped[int | None]
     #: How many runs have failed since the last one that succeeded.
     n_failures: Mapped[int] = mapped_column(insert_default=0, server_default=text("0"))

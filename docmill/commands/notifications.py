@@ -11,7 +11,7 @@ from docmill.commands.output import one_line, print_json, say
 from docmill.commands.shell import Commands
 from docmill.commands.tables import print_table
 
-app = Commands(help="What people were told of, and what could not be delivered.")
+app = Commands(help="The notifications, and what could not be delivered.")
 
 COLUMNS = ("number", "event", "about", "to", "state", "attempts", "written", "sent", "title", "fault")
 #: A scheduler looks at the outbox every second.

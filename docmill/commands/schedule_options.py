@@ -39,7 +39,7 @@ Deadline = Annotated[
 ]
 PauseOnFailure = Annotated[
     str | None,
-    typer.Option(metavar="N", help="Pause the schedule after so many failed runs in a row; or none."),
+    typer.Option(metavar="N", help="Pause the schedule after this many failed runs in a row; or none."),
 ]
 MaxErrors = Annotated[
     str | None,
@@ -49,7 +49,7 @@ Notify = Annotated[
     str | None,
     typer.Option(
         metavar="EVENTS",
-        help="What to tell of: late, failed, recovered, model refused, errors, separated by commas; all if "
+        help="The events to report: late, failed, recovered, model refused, errors, separated by commas; all if "
         "omitted.",
     ),
 ]
@@ -100,7 +100,7 @@ def policies(
 
 
 def rules(notify: str | None, to: list[str] | None) -> list[Rule]:
-    """Whom to tell of what; `--to none` is nobody."""
+    """Whom to notify of what; `--to none` is nobody."""
     from scheduler.notifying import destinations
 
     return destinations.rules(notify, [] if to and all(map(_is_none, to)) else to or [])

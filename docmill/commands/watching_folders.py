@@ -106,7 +106,7 @@ def watch_folder(
 
 
 class _Watcher:
-    """Adds what has settled, and tells of it."""
+    """Adds what has settled, and reports it."""
 
     def __init__(
         self, watched: WatchedFolder, collection: str, options: ReadOptions, extract: dict[str, Any]

@@ -31,7 +31,7 @@ IDLE_SECONDS = 30.0
 STUCK_SECONDS = 300.0
 #: Less free space than this is a problem.
 LOW_DISK_BYTES = 500_000_000
-#: Of so many jobs the outcomes are counted: those from which something was pruned last.
+#: Of this many jobs the outcomes are counted: those from which something was pruned last.
 ACCOUNTS = 10
 
 

@@ -41,7 +41,7 @@ mark:target { outline: 2px solid currentColor; }
 .summary a:hover { text-decoration: underline; }
 @media (max-width: 50rem) { .sides { grid-template-columns: 1fr; } }
 """
-#: Of the metadata of a document, at most this many fields are shown, with values of at most so many characters.
+#: Of the metadata of a document, at most this many fields are shown, with values of at most this many characters.
 _META_FIELDS, _META_CHARS = 12, 120
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 

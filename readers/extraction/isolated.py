@@ -160,7 +160,7 @@ def _refuse(refused: dict[int, ExtractionError], inside: int, error: ExtractionE
 
 
 class _Request:
-    """A file as the other process is told of it."""
+    """A file as it is sent to the other process."""
 
     def __init__(
         self, path_or_bytes: str | Path | bytes, limits: Limits, name: str | None, html: str, memory: int

@@ -1,4 +1,4 @@
-"""The process that `isolated` starts: extracts the files that it is told of, one by one, within a limit of memory.
+"""The process that `isolated` starts: extracts the files that it is sent, one by one, within a limit of memory.
 
 It ends with its parent, at the end of its input, and when a parser crashes. Linux only, as workers are.
 """

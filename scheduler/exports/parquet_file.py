@@ -11,7 +11,7 @@ from typing import Any
 from db.reading import Column, Row, Type
 from scheduler.exports.writers import Notes, Options, Write, library
 
-#: Rows, or about so many characters, of a row group: what is held in memory.
+#: Rows, or about this many characters, of a row group: what is held in memory.
 GROUP_ROWS, GROUP_CHARS = 50_000, 32_000_000
 
 

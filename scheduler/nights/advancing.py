@@ -155,7 +155,7 @@ class NightMover:
 
     def _may_start(self, night: Night, step: Step, rows: Sequence[NightStep]) -> bool:
         if night.state == NightState.STOPPING and _tells(step):
-            # It tells of the others, so they end first.
+            # It reports about the others, so they end first.
             return all(
                 row.state in STEP_ENDED for row in rows if row.step != step.number and not _row_tells(row)
             )

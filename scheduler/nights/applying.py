@@ -126,7 +126,7 @@ def _is_scheduled(session: Session, name: str) -> bool:
 
 
 def rules_of(night: NightFile) -> list[Rule]:
-    """Whom to tell of what."""
+    """Whom to notify of what."""
     return [
         Rule(str(destinations.parse(table.destination)), destinations.events(",".join(table.on)))
         for table in night.definition.notify

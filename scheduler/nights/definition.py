@@ -247,7 +247,7 @@ class ReportTable(_Table):
 
 
 class NotifyTable(_Table):
-    """Who is told of what. Secrets are in environment variables of the scheduler, never in the file."""
+    """Who is notified of what. Secrets are in environment variables of the scheduler, never in the file."""
 
     on: Annotated[
         tuple[Text, ...],

@@ -53,7 +53,7 @@ def _words(destination: Destination) -> list[str]:
 
 def _run(process: subprocess.Popen[bytes], message: bytes, destination: Destination) -> int:
     try:
-        # A command that does not read its input is none of our business: only its status counts.
+        # A command that does not read its input is not our concern: only its status counts.
         process.communicate(message, timeout=DELIVERY_SECONDS)
     except subprocess.TimeoutExpired:
         raise DeliveryError(

@@ -17,7 +17,7 @@ DELIVERY_SECONDS = 30.0
 
 @contextmanager
 def within(seconds: float, its_socket: Callable[[], socket.socket | None]) -> Iterator[Callable[[], None]]:
-    """Cut the connection after so many seconds; DeliveryError then. Call what it yields once the connection is made:
+    """Cut the connection after this many seconds; DeliveryError then. Call what it yields once the connection is made:
     there is no socket to cut before."""
     is_cut = threading.Event()
     too_late = DeliveryError(f"no answer within {seconds:.0f} s")

@@ -18,7 +18,7 @@ EVENTS = {str(event): event for event in Event if event != Event.TEST} | {
     "refused": Event.MODEL_REFUSED,
     "model-refused": Event.MODEL_REFUSED,
 }
-#: What a rule tells of unless it says otherwise.
+#: What a rule reports unless it says otherwise.
 DEFAULT_EVENTS = (Event.LATE, Event.FAILED, Event.RECOVERED, Event.MODEL_REFUSED, Event.ERRORS)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ADDRESS = re.compile(r"[^\s@,:<>\"]+@[^\s@,:<>\"]+")

@@ -68,7 +68,7 @@ def _documents(shell: Shell) -> dict[str, str]:
 
 
 def _job(said: Said) -> int:
-    """The number of the job that `docmill add` has told of."""
+    """The number of the job that `docmill add` has printed."""
     found = re.search(r"being extracted: job (\d+)", said.out)
     assert found, said
     return int(found[1])

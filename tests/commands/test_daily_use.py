@@ -336,7 +336,7 @@ def test_a_name_that_is_no_text_is_survived(tmp_path: Path, shell: Shell) -> Non
 
 
 def at_a_terminal(columns: int, *words: object) -> str:
-    """What a command prints on a terminal of so many columns."""
+    """What a command prints on a terminal of this many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     cleared = {

@@ -241,7 +241,7 @@ def test_what_is_cut_is_cut_between_characters() -> None:
 
 # --- in a browser -------------------------------------------------------------------------------------------------
 
-#: axe.min.js of the package axe-core, where it is at hand.
+#: axe.min.js of the package axe-core, where it is installed.
 AXE = os.environ.get("AXE_CORE", "")
 WIDER_THAN_THE_SCREEN = """
 [...document.querySelectorAll("main *")].filter(one => one.getBoundingClientRect().right > innerWidth + 1

@@ -128,7 +128,7 @@ def _kept(kind: str, name: str, value: Any) -> Any:
 
 
 def _depends_on_others(kind: str, name: str, refused: ValueError) -> bool:
-    """Whether the message names another parameter: a schema tells of each alone."""
+    """Whether the message names another parameter: a schema describes each alone."""
     return bool(set(re.findall(r"\w+", str(refused))) & (set(schema(kind)["properties"]) - {name}))
 
 

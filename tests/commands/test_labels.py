@@ -1,4 +1,4 @@
-"""label set, list, remove; train with labels from a file or a query; what models show tells of a classifier."""
+"""label set, list, remove; train with labels from a file or a query; what models show says about a classifier."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def parquet(twice: str = "", **columns: list[str]) -> bytes:
 
 
 def too_deep(n_fields: int) -> bytes:
-    """A record with so many fields that cannot be kept."""
+    """A record with this many fields that cannot be kept."""
     deep = "[" * 40 + "]" * 40
     return f"""{{"id": "k", "text": "x", {", ".join(f'"f{n}": {deep}' for n in range(n_fields))}}}""".encode()
 

@@ -154,7 +154,7 @@ def finish(store: Store, job_id: int) -> bool:
 
 
 def stop(store: Store, job_id: int, *, documents: int = jobs.STEP_DOCUMENTS) -> None:
-    """Cancel, all the way to the end, so many documents at a time."""
+    """Cancel, all the way to the end, this many documents at a time."""
     with store.write() as session:
         jobs.stop(session, job_id, "CANCELLED", "asked for")
     stopped = jobs.Stopped(1)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, rule
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
@@ -38,9 +35,9 @@ from db.tables import (
     Schedule,
 )
 from scheduler import retention
-from tests.conftest import empty
 from tests.db import builders
 from tests.db.builders import a_job, add_documents, chunks_of, held, sql, submit, the_chunk
+from tests.db.machines import OverAStore, run_on_postgres, run_on_sqlite
 
 OLD = "90 d"
 
@@ -532,19 +529,13 @@ def test_a_pass_that_is_interrupted_goes_on(store: Store, monkeypatch: pytest.Mo
 # --- any order of jobs, results, changes, removals and passes -----------------------------------------------------
 
 
-class Retention(RuleBasedStateMachine):
+class Retention(OverAStore):
     """Nights over a few documents, with passes between them: the views show what they showed, and every job adds up."""
-
-    store: ClassVar[Store]
 
     def __init__(self) -> None:
         super().__init__()
-        self._delete_everything()
         self.collection = add_documents(self.store, 4)
         self.n_texts = 0
-
-    def _delete_everything(self) -> None:
-        raise NotImplementedError
 
     @rule(
         failed=st.sets(st.sampled_from(["k0", "k1", "k2", "k3"])),
@@ -606,41 +597,9 @@ class Retention(RuleBasedStateMachine):
         assert sql(self.store, "SELECT count(*) FROM pruned WHERE is_open") == [(0,)]
 
 
-def _check(machine: type[Retention], examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_no_order_of_nights_and_passes_changes_what_is_seen_on_sqlite(sqlite_template: Path) -> None:
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        path = Path(folder) / "docmill.db"
-
-        class OnSqlite(Retention):
-            def _delete_everything(self) -> None:
-                if hasattr(OnSqlite, "store"):
-                    OnSqlite.store.close()
-                for old in Path(folder).glob("docmill.db*"):
-                    old.unlink()
-                shutil.copy(sqlite_template, path)
-                OnSqlite.store = Store(f"sqlite:///{path}")
-
-        _check(OnSqlite, examples=12, steps=12)
-        OnSqlite.store.close()
+    run_on_sqlite(Retention, sqlite_template, examples=12, steps=12)
 
 
 def test_no_order_of_nights_and_passes_changes_what_is_seen_on_postgresql(postgres_store: Store) -> None:
-    class OnPostgres(Retention):
-        store = postgres_store
-
-        def _delete_everything(self) -> None:
-            empty(self.store)
-
-    _check(OnPostgres, examples=4, steps=10)
+    run_on_postgres(Retention, postgres_store, examples=4, steps=10)

@@ -3,32 +3,27 @@ loses or repeats a document. Time passes when the machine says so, by moving the
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from db import chunks, jobs, removal
 from db.chunks import Claim, Written
 from db.errors import ConflictError, FencedError, NothingToDoError
 from db.store import Store
-from tests.conftest import empty
 from tests.db import builders
+from tests.db.machines import OverAStore, run_on_postgres, run_on_sqlite
 
 N_DOCUMENTS = 6
 #: Processes that claim. The first two share a name: two homes on one host, or two hosts of one hostname.
@@ -66,24 +61,18 @@ class Model:
     removed: set[int] = field(default_factory=set)
 
 
-class Chunks(RuleBasedStateMachine):
+class Chunks(OverAStore):
     """Two chunks of three documents in each job, four processes of three workers, two of them of one name, some of
     them zombies."""
 
-    store: ClassVar[Store]
-
     def __init__(self) -> None:
         super().__init__()
-        self._delete_everything()
         collection = builders.add_documents(self.store, N_DOCUMENTS)
         self.collection = collection
         self.model = Model()
         self.claims: list[Held] = []
         self.n_poison = 0
         self.jobs = [builders.submit(self.store, collection, per_chunk=3).job_id]
-
-    def _delete_everything(self) -> None:
-        raise NotImplementedError
 
     # --- workers -------------------------------------------------------------------------------------------------
 
@@ -388,41 +377,9 @@ class Chunks(RuleBasedStateMachine):
                     change(session, job_id)
 
 
-def _run(machine: type[Chunks], examples: int, steps: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        machine,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_no_order_of_events_loses_or_repeats_a_document_on_sqlite(sqlite_template: Path) -> None:
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        path = Path(folder) / "docmill.db"
-
-        class OnSqlite(Chunks):
-            def _delete_everything(self) -> None:
-                if hasattr(OnSqlite, "store"):
-                    OnSqlite.store.close()
-                for old in Path(folder).glob("docmill.db*"):
-                    old.unlink()
-                shutil.copy(sqlite_template, path)
-                OnSqlite.store = Store(f"sqlite:///{path}")
-
-        _run(OnSqlite, examples=30, steps=40)
-        OnSqlite.store.close()
+    run_on_sqlite(Chunks, sqlite_template, examples=30, steps=40)
 
 
 def test_no_order_of_events_loses_or_repeats_a_document_on_postgresql(postgres_store: Store) -> None:
-    class OnPostgres(Chunks):
-        store = postgres_store
-
-        def _delete_everything(self) -> None:
-            empty(self.store)
-
-    _run(OnPostgres, examples=10, steps=30)
+    run_on_postgres(Chunks, postgres_store, examples=10, steps=30)

@@ -1,4 +1,4 @@
-"""Faults around a deadline: it is told of each run that is late, none is lost, and none is told twice.
+"""Faults around a deadline: each late run is reported, none is lost, and none is reported twice.
 
 Nobody works on what the schedules submit, so every run is late. Messages go to a command that writes each to a file of
 its own. The one repetition that is allowed has the same id: of a scheduler that was killed between delivery and mark.

@@ -1,4 +1,4 @@
-"""Term vectors against a plain computation, and what a search tells of neighbours: Korean and English words."""
+"""Term vectors against a plain computation, and what a search says about neighbours: Korean and English words."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Holder:
 
 @contextmanager
 def hold(store: Store, what: str, folder: Path, lease: float) -> Iterator[Holder]:
-    """Start it and wait until it holds a chunk of a fresh job, with a lease of so many seconds."""
+    """Start it and wait until it holds a chunk of a fresh job, with a lease of this many seconds."""
     chunk_id = the_chunk(store, a_job(store)).id
     crash_file = folder / f"{what}.txt"
     with subprocess.Popen(

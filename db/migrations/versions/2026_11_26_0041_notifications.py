@@ -1,4 +1,4 @@
-"""Who is told of what, and the outbox."""
+"""Who is notified of what, and the outbox."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What a digest tells of a night, from the views. Knows no HTML.
+"""What a digest reports about a night, from the views. Does not depend on HTML.
 
 What is usual is the median of the last nights of the same schedule, at most seven of them.
 """

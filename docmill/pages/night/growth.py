@@ -27,7 +27,7 @@ class Grown:
     share: float
     #: Its share of the documents of the nights before.
     usual: float
-    #: The probability of so many documents or more, if nothing has changed.
+    #: The probability of this many documents or more, if nothing has changed.
     chance: float
 
 

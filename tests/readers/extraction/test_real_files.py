@@ -1,4 +1,4 @@
-"""Files as people have them, where they are at hand: each with the outcome and the words that it must have."""
+"""Files as people have them, where they are available: each with the outcome and the words that it must have."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_hwp_has_the_words_of_its_preview(name: str) -> None:
         preview = ole.openstream("PrvText").read().decode("utf-16-le")
     found = extract(FILES / name)
     expected, there = (Counter(re.findall(r"\w+", text)) for text in (preview, found.whole()))
-    # The preview is cut after so many characters, inside a word.
+    # The preview is cut after this many characters, inside a word.
     assert (expected - there).total() <= (len(preview) > 1000)
     assert found.warnings == ()
 
