@@ -29,3 +29,10 @@ class View:
     def query_for(self, dialect: str) -> str:
         """The query as this database writes it."""
         return _SECONDS.sub(_WRITTEN[dialect], self.query)
+
+
+#: The columns that name a document.
+DOCUMENT = {
+    "collection": "name of the document's collection",
+    "document_key": "the document's key in its collection",
+}

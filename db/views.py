@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from db.view import View
+from db.view import DOCUMENT, View
+from db.views_of_files import FILE_VIEWS
 from db.views_of_nights import NIGHT_VIEWS
 
 #: Of all the results for a key, the newest version's from the newest job come first.
@@ -175,20 +176,6 @@ JOIN collection c ON c.id = d.collection_id LEFT JOIN collection f ON f.id = c.f
 WHERE r.state = 'error'
 """
 
-#: The files of which documents are made, each with what came of it last. A file of which nothing came yet is waiting.
-_EXTRACTIONS = """
-SELECT c.name AS collection, d.key AS document_key, d.version AS document_version, d.source AS path,
-       d.body_chars AS n_bytes, COALESCE(o.state, 'waiting') AS state, o.error_code, o.error_detail,
-       r.title, r.language, r.media_type, r.parser, r.extractor, r.n_documents, r.n_pages, r.n_chars,
-       r.share_non_letters, r.n_replaced, r.n_tables_left_out, r.n_chars_left_out, r.n_warnings, r.warnings,
-       o.job_id, d.id AS document_id, o.written_at
-FROM document d JOIN collection files ON files.id = d.collection_id JOIN collection c ON c.id = files.files_of_id
-LEFT JOIN outcome o ON o.document_id = d.id
-                   AND o.job_id = (SELECT MAX(l.job_id) FROM outcome l WHERE l.document_id = d.id)
-LEFT JOIN extraction r ON r.job_id = o.job_id AND r.document_id = d.id
-WHERE d.is_latest
-"""
-
 #: The latest version of every document that people know. Files of which documents are made are in v_extractions.
 _DOCUMENTS = """
 SELECT c.name AS collection, d.key AS document_key, d.version,
@@ -200,31 +187,6 @@ WHERE d.is_latest AND c.files_of_id IS NULL
 """
 
 
-#: The parts of the texts of files, from each file's last extraction.
-_PART_OF_TEXT = """
-FROM document d JOIN collection files ON files.id = d.collection_id JOIN collection c ON c.id = files.files_of_id
-JOIN extraction_text t ON t.document_id = d.id
-                      AND t.job_id = (SELECT MAX(l.job_id) FROM outcome l WHERE l.document_id = d.id)
-JOIN {table} x ON x.job_id = t.job_id AND x.document_id = t.document_id AND x.text_rank = t.rank
-WHERE d.is_latest
-"""
-
-
-def _part(table: str, columns: str) -> str:
-    shown = f"c.name AS collection, t.text_key AS document_key, {columns}, d.key AS file_key"
-    return f"SELECT {shown}, t.job_id, d.id AS document_id" + _PART_OF_TEXT.format(table=table)
-
-
-_PAGES = _part(
-    "extraction_page", "x.page, x.start_char, x.n_chars, x.share_non_letters, x.n_replaced, x.n_tables"
-)
-_SECTIONS = _part("extraction_section", "x.rank, x.level, x.title, x.start_char")
-_TABLES = _part(
-    "extraction_table", "x.rank, x.page, x.start_char, x.in_text, x.n_rows, x.n_columns, x.n_chars"
-)
-_TABLE_ROWS = _part("extraction_table_row", "x.table_rank, x.line, x.cells")
-
-
 _PRUNED = """
 SELECT p.job_id, j.kind, COALESCE(f.name, c.name) AS collection, p.policy, p.n_ok, p.n_error, p.first_at, p.last_at
 FROM pruned p JOIN job j ON j.id = p.job_id JOIN collection c ON c.id = j.collection_id
@@ -232,15 +194,6 @@ LEFT JOIN collection f ON f.id = c.files_of_id
 """
 
 
-_DOCUMENT = {
-    "collection": "name of the document's collection",
-    "document_key": "the document's key in its collection",
-}
-_FILE = {
-    "file_key": "key of the file that the text came from",
-    "job_id": "the extract job",
-    "document_id": "the file's own row (`document.id`)",
-}
 _ORIGIN = {
     "job_id": "the job that made this row",
     "document_id": "the version of the document that it was made from (`document.id`)",
@@ -260,7 +213,7 @@ VIEWS: Mapping[str, View] = {
         about="The latest version of each document, with its [metadata](metadata.md).",
         query=_DOCUMENTS,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             "version": "number of this version; the first one is 1",
             "label": "the label that a person gave, otherwise the one that came with the document; NULL if none",
             "chars": "number of characters of the text",
@@ -275,7 +228,7 @@ VIEWS: Mapping[str, View] = {
         about="The newest summary of each document.",
         query=_LATEST_SUMMARY,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             "summary": "the summary",
             "method": "how it was made: the value of the parameter `method`",
             "n_sentences": "older name of `n_document_sentences`",
@@ -306,7 +259,7 @@ VIEWS: Mapping[str, View] = {
         about="The keywords of each document, from the newest `keywords` job.",
         query=_KEYWORDS,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             "rank": "1 for the most important keyword",
             "term": "the keyword: a word or several words",
             "score": "importance relative to the document's first keyword, which has 1",
@@ -319,7 +272,7 @@ VIEWS: Mapping[str, View] = {
         about="The label of each document: the one that a person gave, otherwise the newest one from a model.",
         query=_LATEST_LABEL,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             "label": "the label; NULL if the model abstained",
             "score": "older name of `probability`",
             "reason": "why the model abstained; NULL if there is a label",
@@ -340,7 +293,7 @@ VIEWS: Mapping[str, View] = {
         about="Every label that a person gave.",
         query=_GIVEN_LABELS,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             "rank": "1 for the first label of the document, 2 for the second, and so on",
             "label": "the label; NULL means that no label applies",
             "source": "where it comes from, as `label_source` of `v_latest_label`",
@@ -394,7 +347,7 @@ VIEWS: Mapping[str, View] = {
         about="The most similar documents of each document, from the newest `similarity` job that changed its list.",
         query=_SIMILAR,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             **_NEIGHBOUR,
             "score": "cosine similarity; with `method=hybrid` the mean of it and the tf-idf cosine",
             **_ORIGIN,
@@ -406,7 +359,7 @@ VIEWS: Mapping[str, View] = {
         about="The words that a document and a similar document share, the most important ones.",
         query=_SIMILAR_TERMS,
         columns={
-            **_DOCUMENT,
+            **DOCUMENT,
             **_NEIGHBOUR,
             "term_rank": "1 for the word with the largest weight",
             "term": "the word",
@@ -422,7 +375,7 @@ VIEWS: Mapping[str, View] = {
         columns={
             "job_id": "the job",
             "kind": "the job's kind",
-            **_DOCUMENT,
+            **DOCUMENT,
             "error_code": "what went wrong; see the error codes below",
             "error_detail": "what was seen, in a sentence",
             "source": "where the document came from: file and line",
@@ -477,91 +430,7 @@ VIEWS: Mapping[str, View] = {
         },
         notes="The outcomes that are there and those that were pruned are together `n_documents` of the job.",
     ),
-    "v_extractions": View(
-        about="Every [file](files.md) of which documents are made, and its last outcome.",
-        query=_EXTRACTIONS,
-        columns={
-            "collection": "name of the collection that its documents belong to",
-            "document_key": "the file's key: its path relative to what was added",
-            "document_version": "number of this version of the file; the first one is 1",
-            "path": "where the file was when it was added",
-            "n_bytes": "its size in bytes",
-            "state": "`ok`, `error`, or `waiting` if it has no outcome yet",
-            "error_code": "what went wrong; see [Files](files.md)",
-            "error_detail": "what was seen, in a sentence",
-            "title": "title of the document",
-            "language": "`ko`, `en` or another language that was found",
-            "media_type": "type of the file by its content",
-            "parser": "library or reader that read it, with its version",
-            "extractor": "version of docmill's extractor",
-            "n_documents": "number of texts that became documents; the figures below are sums over them",
-            "n_pages": "number of pages",
-            "n_chars": "number of characters",
-            "share_non_letters": "share of the characters that are no letters",
-            "n_replaced": "number of characters that stand for lost ones",
-            "n_tables_left_out": "number of tables that are not in the text",
-            "n_chars_left_out": "number of characters in these tables",
-            "n_warnings": "number of warnings",
-            "warnings": "the warnings, in words; NULL if none",
-            "job_id": "the extract job",
-            "document_id": "the file's own row (`document.id`)",
-            "written_at": "when the outcome was recorded",
-        },
-        notes="Table `extraction_text` has each text, `extraction_warning` each warning.",
-    ),
-    "v_pages": View(
-        about="Every page, slide or sheet of the texts of files.",
-        query=_PAGES,
-        columns=_DOCUMENT
-        | {
-            "page": "number of the page, from 1",
-            "start_char": "where it starts in the document's text, from 0",
-            "n_chars": "number of characters",
-            "share_non_letters": "share of the characters that are no letters",
-            "n_replaced": "number of characters that stand for lost ones",
-            "n_tables": "number of tables on it",
-        }
-        | _FILE,
-        notes="A page with 0 characters is blank, a picture or damaged; the file's warnings say which.",
-    ),
-    "v_sections": View(
-        about="Every heading in the texts of files.",
-        query=_SECTIONS,
-        columns=_DOCUMENT
-        | {
-            "rank": "number of the heading in its text, from 1",
-            "level": "1 is the highest",
-            "title": "the heading",
-            "start_char": "where it starts in the document's text, from 0",
-        }
-        | _FILE,
-    ),
-    "v_tables": View(
-        about="Every table in the texts of files.",
-        query=_TABLES,
-        columns=_DOCUMENT
-        | {
-            "rank": "number of the table in its text, from 1",
-            "page": "page on which it stands; NULL for a text without pages",
-            "start_char": "the place in the document's text before which it stands, from 0",
-            "in_text": "whether its rows are lines of the text",
-            "n_rows": "number of rows",
-            "n_columns": "number of cells of its longest row",
-            "n_chars": "number of characters in its cells",
-        }
-        | _FILE,
-    ),
-    "v_table_rows": View(
-        about="Every row of the tables that are not in the text.",
-        query=_TABLE_ROWS,
-        columns=_DOCUMENT
-        | {
-            "table_rank": "number of the table in its text (`rank` in v_tables)",
-            "line": "number of the row in its table, from 1",
-            "cells": "the cells, a JSON array of texts",
-        }
-        | _FILE,
-    ),
+    **FILE_VIEWS,
     **NIGHT_VIEWS,
 }
 
