@@ -24,7 +24,8 @@ from workers.settings import settings
 
 
 def add(setting: Setting) -> str:
-    """Read every source, and remove what the plan removes. Doing it twice changes nothing."""
+    """Read every source, and remove what the plan removes. Doing it twice changes nothing. ValueError, once the others
+    are read, if a source is missing."""
     store = setting.store
     with store.read() as session:
         night = running.by_id(session, setting.night_id)
@@ -54,6 +55,9 @@ def add(setting: Setting) -> str:
     ]
     words += [f"{n_removed:,} removed"] if n_removed else []
     words += [f"{len(bad):,} bad (the first: {bad[0]})"] if bad else []
+    # Rather a disk that is not mounted than a night without news: people have to know.
+    if missing := [one for one in bad if one.code == "NOT_FOUND" and one.line is None]:
+        raise ValueError(f"a source is missing: {missing[0]}; of the others: {', '.join(words)}")
     return ", ".join(words)
 
 

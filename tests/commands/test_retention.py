@@ -91,6 +91,7 @@ def test_one_scheduler_has_the_turn(shell: Shell, policy: Path) -> None:
         ("share = 2", "retention.toml:1: share"),
         ("[outcome]\nolder_than = '90 d'", "retention.toml:1: outcome: there is no such key; did you mean outcomes?"),
         ("[outcomes", "retention.toml: this is not TOML"),
+        ("# nothing yet\n", "retention.toml: the policy is empty: write a section such as [outcomes]"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_a_policy_is_named(shell: Shell, policy: Path, written: str, said: str) -> None:

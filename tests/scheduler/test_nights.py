@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text, update
 
+from db import documents
 from db.documents import NewDocument
 from db.errors import ConflictError
+from db.nights import running
 from db.sql import now
 from db.store import Store
 from db.tables import Night
@@ -248,6 +250,18 @@ def test_a_source_that_has_lost_most_documents_removes_none(night: NightRun) -> 
     plan = night.plan()
     assert night.planned(plan.id, "add") == {}
     assert "4 of 5 documents are in no source any more, more than half" in (plan.step("add").note or "")
+
+
+def test_a_night_whose_source_is_missing_fails_once_the_others_are_read(night: NightRun) -> None:
+    night.write({"k0": "text"})
+    file = night.file().text.replace('files = "in"', 'files = "in"\n[[source]]\nfiles = "not mounted"', 1)
+    number = night.run(file)
+    with night.store.read() as session:
+        found = running.by_id(session, number)
+        assert found.state == "failed"
+        assert "a source is missing" in (found.note or "")
+        assert "NOT_FOUND" in (found.note or "")
+        assert documents.count(session, documents.collection_id(session, "news")) == 1
 
 
 def test_a_source_that_was_emptied_removes_nothing_that_came_of_it(night: NightRun) -> None:
