@@ -104,7 +104,7 @@ def test_a_policy_that_prunes_nothing_and_one_that_is_not_there(
     shell: Shell, policy: Path, tmp_path: Path
 ) -> None:
     shell.texts("one")
-    policy.write_text("")
+    policy.write_text("[outcomes]\nolder_than = '90 d'\n")
     assert "nothing" in shell("retention", "plan", policy).out
     shell("retention", "plan", tmp_path / "nobody.toml", status=1)
     policy.write_bytes(b"\xff")
