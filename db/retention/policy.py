@@ -101,7 +101,9 @@ def parse(text: str, where: str) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{where}: this is not TOML: {error}") from None
     if not read:
-        raise ValueError(f"{where}: the policy is empty: write a section such as [outcomes]; docs/retention.md has all")
+        raise ValueError(
+            f"{where}: the policy is empty: write a section such as [outcomes]; docs/retention.md has all"
+        )
     try:
         return Policy.model_validate(read)
     except ValidationError as error:

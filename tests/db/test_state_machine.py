@@ -378,7 +378,7 @@ class Chunks(OverAStore):
 
 
 def test_no_order_of_events_loses_or_repeats_a_document_on_sqlite(sqlite_template: Path) -> None:
-    run_on_sqlite(Chunks, sqlite_template, examples=30, steps=40)
+    run_on_sqlite(Chunks, sqlite_template, examples=20, steps=40)
 
 
 def test_no_order_of_events_loses_or_repeats_a_document_on_postgresql(postgres_store: Store) -> None:

@@ -60,7 +60,7 @@ FAULTS = (
     _planted("a document that segfaults", {"k120": "!crash"}, ("POISON",), quick=ON_SQLITE),
     _planted("documents that end the process", {"k120": "!exit", "k299": "!exit"}, ("POISON",)),
     _planted("a document that hangs", {"k150": "!hang"}, ("TIMEOUT", "POISON"), quick=ON_POSTGRES),
-    _planted("a document that is busy for ever", {"k150": "!spin"}, ("TIMEOUT", "POISON"), quick=ON_SQLITE),
+    _planted("a document that is busy for ever", {"k150": "!spin"}, ("TIMEOUT", "POISON")),
     _planted("a document stuck in a single call", {"k150": "!stuck"}, ("TIMEOUT", "POISON")),
     Fault(
         "a machine that gives a tenth of a core",

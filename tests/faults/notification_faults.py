@@ -170,7 +170,7 @@ def _fault(
 FAULTS = (
     _fault("deadlines while schedulers are killed", kill_schedulers, n_schedulers=1, quick=("sqlite",),
            may_repeat=True),
-    _fault("deadlines seen by two schedulers", nothing, quick=ON_POSTGRES),
+    _fault("deadlines seen by two schedulers", nothing),
     _fault("deadlines while the database restarts", restart_database, databases=ON_POSTGRES),
     _fault("deadlines while the clock jumps", clock_jumps),
 )  # fmt: skip

@@ -153,8 +153,8 @@ def _kill(process: psutil.Process) -> int:
 
 FAULTS = (
     Fault("kill -9 of a worker's child", kill_child, quick=BOTH),
-    Fault("kill -9 of a worker", kill_parent, quick=BOTH, harmless=True),
-    Fault("kill -9 of a launcher and all it started", kill_group, quick=BOTH, harmless=True),
+    Fault("kill -9 of a worker", kill_parent, quick=ON_POSTGRES, harmless=True),
+    Fault("kill -9 of a launcher and all it started", kill_group, quick=ON_POSTGRES, harmless=True),
     Fault("kill -9 of the scheduler", kill_scheduler, quick=BOTH, harmless=True),
     Fault("scheduler frozen while another works", freeze_scheduler, harmless=True),
     Fault("three schedulers at once", many_schedulers, harmless=True),

@@ -11,7 +11,7 @@ from db.chunks import ChunkSize
 from db.jobs import NewJob
 from scheduler.requests import JobRequest
 from tests.faults.stack import COLLECTION, Stack
-from tests.faults.trial import BOTH, Fault
+from tests.faults.trial import ON_POSTGRES, Fault
 from tests.servers import until
 
 #: Large beside the job that goes on: hundreds of chunks.
@@ -194,7 +194,7 @@ def _fault(
         name,
         inject,
         harmless=harmless,
-        quick=BOTH if quick else (),
+        quick=ON_POSTGRES if quick else (),
         n_documents=4_000,
         prepare=_giant_documents,
     )

@@ -95,6 +95,7 @@ def test_make_test_says_there_what_it_needs(checkout: Path, tmp_path: Path) -> N
     assert "passed" not in said.stdout
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_quick_checks_and_the_house_tests_run_there(checkout: Path) -> None:
     """What `make test` runs, as far as it is quick."""

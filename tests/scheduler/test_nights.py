@@ -297,6 +297,7 @@ def test_planned_documents_are_the_executed_ones_on_sqlite(sqlite_template: Path
         store.close()
 
 
+@pytest.mark.long
 @_SOME
 @given(seed=st.integers(0, 10**6))
 def test_planned_documents_are_the_executed_ones_on_postgresql(postgres_store: Store, seed: int) -> None:
