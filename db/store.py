@@ -5,6 +5,9 @@ SQLite writes take the lock at BEGIN, so that two writers queue up instead of fa
 
 from __future__ import annotations
 
+import random
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -236,13 +239,30 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions: `_sqlite_begin` says how each one starts.
     connection.isolation_level = None
     register(connection)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-        f"busy_timeout={BUSY_SECONDS * 1000}",
-    ):
+    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+    _write_ahead(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn write-ahead logging on. The file keeps it, so only a new file is changed. SQLite's busy timeout does not
+    hold for the change: of two connections that make it at the same time, one is told at once that the database is
+    locked. That one tries again."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() > last:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    # The first byte is the primary result code, also of an extended code such as SQLITE_BUSY_RECOVERY.
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -175,6 +175,31 @@ def test_upgrades_at_the_same_time_wait_for_each_other(fresh: Store) -> None:
     a_job(fresh)
 
 
+def test_first_connections_at_the_same_time_wait_for_each_other(tmp_path: Path) -> None:
+    faults: list[Exception] = []
+
+    def connect(url: str, barrier: threading.Barrier) -> None:
+        own = Store(url)
+        barrier.wait()
+        try:
+            with own.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except Exception as error:
+            faults.append(error)
+        finally:
+            own.close()
+
+    for number in range(150):
+        barrier = threading.Barrier(8)
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        threads = [threading.Thread(target=connect, args=(url, barrier)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert faults == []
+
+
 def test_an_empty_sqlite_gets_its_tables_and_an_empty_postgresql_says_what_to_run(fresh: Store) -> None:
     if fresh.is_sqlite:
         fresh.check_schema()
