@@ -148,6 +148,15 @@ class WhenTable(_Table):
     older_than: Annotated[str | None, Field(description="age of the newest version", examples=["30 d"])] = (
         None
     )
+    drift: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="of a classifier: population stability index of its labels of new documents, against those "
+            "of earlier ones",
+            examples=[0.25],
+        ),
+    ] = None
 
     @field_validator("older_than")
     @classmethod

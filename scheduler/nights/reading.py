@@ -239,6 +239,10 @@ def _check_step(step: StepTable) -> None:
         raise StepError(told, "parameters", *([wrong] if wrong else [])) from None
     if step.when is not None and kind.train is None:
         raise StepError("when is for a training: leave it out", "when")
+    if step.when is not None and step.when.drift is not None and not kind.labelled_only:
+        raise StepError(
+            f"drift compares labels, and {kind.name} trains a model that gives none: leave it out", "when"
+        )
     if step.model is not None and kind.train is None and kind.model_from is None:
         raise StepError(f"{kind.name} uses no model: leave it out", "model")
     for key, why in _without_effect(kind, step):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db import labels, selection
+from db import drift, labels, selection
 from db.sql import clock
 from db.states import UNFINISHED
 from db.tables import Document, Job, Model, ModelVersion
@@ -59,7 +59,9 @@ def due(
     found = _facts(
         session, collection, newest[0], newest[1], n_coming, n_corrections, labelled_only=labelled_only
     )
-    return _judged(when or ANYTHING_NEW, found)
+    # It reads every label that the model gave, so only if it is asked for.
+    drifted = drift.of(session, model) if when is not None and when.drift is not None else None
+    return _judged(when or ANYTHING_NEW, replace(found, drift=drifted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class _Facts:
     n_all: int
     n_corrections: int
     age_seconds: float
+    drift: drift.Drift | None = None
 
     @property
     def share(self) -> float:
@@ -101,6 +104,8 @@ def _judged(when: WhenTable, found: _Facts) -> Due:
         f"{found.n_new:,} documents are new ({found.share:.1%}), {found.n_corrections:,} labels were corrected, "
         f"it is {_age(found.age_seconds)} old"
     )
+    if found.drift is not None:
+        told += f", {_of_drift(found.drift)}"
     return Due(any(_reached(when, found)), told)
 
 
@@ -113,7 +118,16 @@ def _reached(when: WhenTable, found: _Facts) -> list[bool]:
         reached.append(found.n_corrections >= when.corrections)
     if when.older_than is not None:
         reached.append(found.age_seconds >= seconds_of(when.older_than))
+    if when.drift is not None and found.drift is not None and found.drift.psi is not None:
+        reached.append(found.drift.psi >= when.drift)
     return reached
+
+
+def _of_drift(found: drift.Drift) -> str:
+    if found.psi is not None:
+        return f"its labels have drifted by {found.psi:.3f}"
+    few, which = (found.n_new, "new") if found.n_new < drift.LEAST_DOCUMENTS else (found.n_before, "earlier")
+    return f"it has labelled {few:,} {which} documents, too few to measure drift ({drift.LEAST_DOCUMENTS})"
 
 
 def _age(seconds: float) -> str:

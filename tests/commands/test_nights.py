@@ -60,6 +60,12 @@ def file(tmp_path: Path) -> Path:
             14,
             "value has no effect here, since a training takes all",
         ),
+        (
+            _STEP,
+            'do = "train gated"\nwhen = { drift = 0.2 }',
+            14,
+            "drift compares labels, and train-gated trains a model that gives none",
+        ),
         (_STEP, 'do = "evaluate"\nwhere = "a = 1"', 14, "where has no effect here, since it takes what"),
         ('do = "oracle"', 'do = "export"', 14, "parameters is for a kind of jobs: leave it out"),
         (_STEP, 'do = "export"\nto = "out"', 12, 'format is missing: format = "parquet"'),

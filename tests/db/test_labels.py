@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from db import documents, labels
+from db import documents, drift, labels
 from db.documents import NewDocument
 from db.errors import NotFoundError
 from db.labels import Given
@@ -104,3 +104,12 @@ def test_a_given_label_stays_when_the_text_changes(store: Store) -> None:
 def _listed(store: Store) -> list[dict[str, object]]:
     with store.read() as session:
         return list(labels.listing(session))
+
+
+def test_the_population_stability_index_is_the_sum_over_labels() -> None:
+    # 0.4 ln(0.9 / 0.5) - 0.4 ln(0.1 / 0.5)
+    assert drift.psi({"a": 50_000, "b": 50_000}, {"a": 90_000, "b": 10_000}) == pytest.approx(
+        0.8789, abs=1e-3
+    )
+    assert drift.psi({"a": 7, None: 3}, {"a": 7, None: 3}) == 0
+    assert 0 < drift.psi({"a": 100}, {"b": 100}) < 20

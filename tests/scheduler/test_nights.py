@@ -374,3 +374,42 @@ def test_a_training_is_due_by_corrections_where_its_model_is_used(night: NightRu
     assert "2 labels were corrected" in (night.plan(file).step("train classify").note or "")
     found = night.run(file)
     assert night.steps(found)["train classify"][0] == "done"
+
+
+def test_a_training_is_due_when_the_labels_of_new_documents_have_drifted(night: NightRun) -> None:
+    words = {"good": "splendid warm charming funny", "bad": "dull cold tedious clumsy"}
+    reviews = [
+        NewDocument(f"r{i}{label}", f"{told} {i}", label, "f")
+        for i in range(12)
+        for label, told in words.items()
+    ]
+    add(night.store, reviews, "reviews")
+    file = night.file().text.partition("[[step]]")[0] + (
+        '[[step]]\ndo = "train classify"\ncollection = "reviews"\nmodel = "m"\n'
+        'parameters = { arch = "linear", gate = "none" }\nwhen = { drift = 0.25 }\n'
+        '[[step]]\ndo = "classify"\nmodel = "m"\n'
+    )
+
+    def come(n: int, text: str) -> None:
+        letters.update({f"k{len(letters) + i}": f"{text} {i}" for i in range(n)})
+        night.write(letters)
+        night.run(file)
+
+    letters: dict[str, str] = {}
+
+    def told() -> str:
+        return night.plan(file).step("train classify").note or ""
+
+    come(110, words["good"])
+    come(99, words["good"])
+    assert told().startswith("not due")
+    assert "99 new documents, too few" in told()
+    come(1, words["good"])
+    assert told().startswith("not due")
+    assert "drifted by 0.0" in told()
+    come(100, words["bad"])
+    assert told().startswith("due")
+    assert "drifted by" in told()
+    night.run(file)
+    assert told().startswith("not due")
+    assert "0 new documents, too few" in told()
