@@ -40,14 +40,22 @@ def made(url: str) -> Any:
     return store
 
 
-def add(store: Any, collection: str, n: int, body: Callable[[int], str], *, start: int = 0) -> int:
+def add(
+    store: Any,
+    collection: str,
+    n: int,
+    body: Callable[[int], str],
+    *,
+    start: int = 0,
+    label: Callable[[int], str | None] = lambda _: None,
+) -> int:
     """Documents k0 to kN; returns the collection's number."""
     from db import documents
     from db.documents import NewDocument
 
     with store.write() as session:
         number = documents.collection_id(session, collection, create=True)
-    new = (NewDocument(f"k{i}", body(i), None, f"bench:{i}") for i in range(start, start + n))
+    new = (NewDocument(f"k{i}", body(i), label(i), f"bench:{i}") for i in range(start, start + n))
     for batch in documents.batches(new):
         with store.write() as session:
             documents.add(session, number, batch)
