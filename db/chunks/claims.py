@@ -55,6 +55,8 @@ class Claim:
     document_ids: list[int]
     #: A worker died over this chunk, or many were lost: run its documents one by one.
     careful: bool
+    #: The process that holds it. Random, so that no claim of a store's past matches one of a restored store.
+    instance: str = ""
     #: How often it was requeued for a fault that no document caused.
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
@@ -102,7 +104,7 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         return None
-    return _claim_of(session, chunk_id, row)
+    return _claim_of(session, chunk_id, holder, row)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -168,7 +170,7 @@ def give_back(session: Session, instance: str) -> int:
     return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
 
 
-def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
+def _claim_of(session: Session, chunk_id: int, holder: Holder, row: Row[*tuple[Any, ...]]) -> Claim:
     job = session.execute(
         select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
             Job.id == row.job_id
@@ -185,6 +187,7 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
         model_version_id=job.model_version_id,
         stage=row.stage,
         document_ids=row.document_ids,
+        instance=holder.instance,
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
@@ -199,9 +202,12 @@ def _schema_is_known() -> ColumnElement[bool]:
 
 
 def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
-    """Change the chunk if it is still held under the claim's fence."""
+    """Change the chunk if it is still held under the claim's fence, by the process that made the claim."""
     statement = update(Chunk).where(
-        Chunk.id == held.chunk_id, Chunk.fence == held.fence, Chunk.state == ChunkState.LEASED
+        Chunk.id == held.chunk_id,
+        Chunk.fence == held.fence,
+        Chunk.instance == held.instance,
+        Chunk.state == ChunkState.LEASED,
     )
     if not changed(session, statement.values(values)):
         raise FencedError(
