@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ from db.errors import FencedError
 from db.migrations import upgrade
 from db.store import Store
 from docmill.backup import checking, making, restoring
-from tests.commands.conftest import Shell
+from scheduler.store import store as opened
+from tests.commands.conftest import Said, Shell
 from tests.conftest import empty
 from tests.db.builders import LEASE, add_documents, chunks_of, held, job_of, outcomes, sql, submit, write_ok
 from tests.kinds import answer
@@ -43,6 +46,14 @@ def trained(shell: Shell, quality: float = 0.5, model: str = "m") -> Path:
     return settings().models_path / path[0]
 
 
+def restored(shell: Shell, *words: object, status: int = 0) -> Said:
+    """`docmill restore`, as in a process of its own: nobody else has the store open."""
+    shell.store.close()
+    if opened.cache_info().currsize:
+        opened().close()
+    return shell("restore", *words, status=status)
+
+
 def _quiet(*_: object) -> None:
     """Progress that nobody watches."""
 
@@ -59,9 +70,9 @@ def damage(store: Store) -> None:
 
 
 @pytest.fixture
-def on_both(request: pytest.FixtureRequest) -> Iterator[Shell]:
-    """A shell on a store whose tables a test may damage: the others' are made anew after it."""
-    shell: Shell = request.getfixturevalue("shell_on_both")
+def on_both(shell_on_both: Shell) -> Iterator[Shell]:
+    """A shell on a store whose tables a test may damage: they are made anew for the others."""
+    shell = shell_on_both
     yield shell
     if not shell.store.is_sqlite:
         if shell.store.schema() is None:
@@ -91,8 +102,8 @@ def test_a_job_that_was_backed_up_in_its_middle_ends_with_one_outcome_each(
     late = held(store, third.id, "old.2")
     chunk_run.run(shell.process, fourth.id)
     damage(store)
-    shell("restore", tmp_path / "b", status=1)
-    said = shell("restore", tmp_path / "b", "--replace")
+    restored(shell, tmp_path / "b", status=1)
+    said = restored(shell, tmp_path / "b", "--replace")
     assert "1 chunks that workers held are ready again" in said.out
     assert "Redis holds only hints" in said.out
     assert (folder / "quality").read_text() == "0.5"
@@ -127,7 +138,7 @@ def test_a_restored_store_answers_as_before(on_both: Shell, tmp_path: Path) -> N
     job = shell.done("oracle", "--collection", "inbox")
     shell("backup", tmp_path / "b.tar")
     damage(shell.store)
-    shell("restore", tmp_path / "b.tar", "--replace")
+    restored(shell, tmp_path / "b.tar", "--replace")
     said = shell("verify", "--all", "--json").json
     assert (said["faults"], said["differences"], said["n_checked"]) == ([], [], 3)
     assert {
@@ -160,7 +171,7 @@ def test_a_backup_is_of_one_moment_while_others_write(
     assert n > 0
     [(there,)] = sql(shell.store, "SELECT count(*) FROM document")
     assert there == 200 + 5 * n
-    shell("restore", tmp_path / "b", "--replace")
+    restored(shell, tmp_path / "b", "--replace")
     assert sql(shell.store, "SELECT count(*) FROM document") == [(200,)]
 
 
@@ -191,13 +202,13 @@ def test_a_model_without_its_files_is_refused_or_left_out(shell: Shell, tmp_path
     said = shell("backup", tmp_path / "b", status=1)
     assert f"{folder}/quality is damaged" in said.err
     assert "--incomplete" in said.err
-    assert list(tmp_path.glob("*b*")) == []
+    assert list(tmp_path.glob("b*")) == list(tmp_path.glob(".b*")) == []
 
     said = shell("backup", tmp_path / "b", "--incomplete", status=3)
     assert "without the files of m@1" in said.err
-    shell("restore", tmp_path / "b", "--check")
+    restored(shell, tmp_path / "b", "--check")
     (folder / "quality").unlink()
-    assert "missing or damaged of m@1" in shell("restore", tmp_path / "b", "--replace", status=3).err
+    assert "missing or damaged of m@1" in restored(shell, tmp_path / "b", "--replace", status=3).err
 
 
 # --- whole or not at all ---------------------------------------------------------------------------------------
@@ -206,9 +217,9 @@ def test_a_model_without_its_files_is_refused_or_left_out(shell: Shell, tmp_path
 def test_a_backup_is_checked_and_restored_in_each_form(shell: Shell, target: Path) -> None:
     trained(shell)
     shell("backup", target)
-    assert "is whole" in shell("restore", target, "--check").out
+    assert "is whole" in restored(shell, target, "--check").out
     damage(shell.store)
-    shell("restore", target, "--replace")
+    restored(shell, target, "--replace")
     assert shell("verify", "--all", "--json").json["faults"] == []
     assert "exists already" in shell("backup", target, status=1).err
 
@@ -227,12 +238,13 @@ def test_damage_is_named_and_nothing_is_restored(shell: Shell, tmp_path: Path, w
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(bytes(content))
-    before = (shell.store.file or tmp_path).read_bytes()
+    assert shell.store.file is not None
     named = {"missing": "quality is missing", "manifest.json": "manifest"}.get(what, what)
-    assert named in shell("restore", backup, "--check", status=1).err
-    assert named in shell("restore", backup, "--replace", status=1).err
-    assert (shell.store.file or tmp_path).read_bytes() == before
-    assert list(settings().models_path.glob(".*")) == []
+    assert named in restored(shell, backup, "--check", status=1).err
+    before = shell.store.file.read_bytes()
+    assert named in restored(shell, backup, "--replace", status=1).err
+    assert shell.store.file.read_bytes() == before
+    assert list(settings().models_path.glob(".restoring*")) == []
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
@@ -241,11 +253,11 @@ def test_a_file_that_is_cut_off_is_no_backup(shell: Shell, tmp_path: Path, suffi
     path = tmp_path / f"b{suffix}"
     shell("backup", path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    said = shell("restore", path, "--check", status=1).err
+    said = restored(shell, path, "--check", status=1).err
     assert str(path) in said
     assert "Traceback" not in said
     path.write_bytes(b"no tar at all")
-    assert "is no backup" in shell("restore", path, "--check", status=1).err
+    assert "is no backup" in restored(shell, path, "--check", status=1).err
 
 
 def test_a_backup_cannot_write_outside_its_place(shell: Shell, tmp_path: Path) -> None:
@@ -255,7 +267,7 @@ def test_a_backup_cannot_write_outside_its_place(shell: Shell, tmp_path: Path) -
     with tarfile.open(tmp_path / "b.tar", "a") as tar:
         outside.write_text("x")
         tar.add(outside, "models/../../../outside2")
-    shell("restore", tmp_path / "b.tar", "--replace", status=1)
+    restored(shell, tmp_path / "b.tar", "--replace", status=1)
     assert not (tmp_path / "outside2").exists()
 
 
@@ -294,14 +306,14 @@ def test_a_store_that_holds_something_is_not_replaced_unless_told(on_both: Shell
     shell.texts("a")
     shell("backup", tmp_path / "b")
     shell.texts("b", collection="later")
-    said = shell("restore", tmp_path / "b", status=1).err
+    said = restored(shell, tmp_path / "b", status=1).err
     assert "holds 2 rows of collection" in said
     assert "--replace" in said
-    shell("restore", tmp_path / "b", "--replace")
+    restored(shell, tmp_path / "b", "--replace")
     assert sql(shell.store, "SELECT name FROM collection") == [("inbox",)]
     if not shell.store.is_sqlite:
         empty(shell.store)
-        shell("restore", tmp_path / "b")
+        restored(shell, tmp_path / "b")
 
 
 def test_a_store_with_workers_is_not_replaced(on_both: Shell, tmp_path: Path) -> None:
@@ -322,10 +334,10 @@ def test_a_store_in_use_is_not_replaced(
 ) -> None:
     shell.texts("a")
     shell("backup", tmp_path / "b")
-    with shell.store.read() as session:
-        session.connection().exec_driver_sql("SELECT * FROM document").fetchone()
-        assert "is in use: stop" in shell("restore", tmp_path / "b", "--replace", status=1).err
-    shell("restore", tmp_path / "b", "--replace")
+    with closing(sqlite3.connect(shell.store.file or "")) as other:
+        other.execute("SELECT count(*) FROM document").fetchone()
+        assert "is in use: stop" in restored(shell, tmp_path / "b", "--replace", status=1).err
+    restored(shell, tmp_path / "b", "--replace")
 
 
 def test_a_backup_of_the_other_database_or_a_newer_docmill_is_refused(
@@ -334,7 +346,7 @@ def test_a_backup_of_the_other_database_or_a_newer_docmill_is_refused(
     shell.texts("a")
     shell("backup", tmp_path / "b")
     monkeypatch.setattr(restoring, "SCHEMA", "0001")
-    assert "install docmill" in shell("restore", tmp_path / "b", "--replace", status=1).err
+    assert "install docmill" in restored(shell, tmp_path / "b", "--replace", status=1).err
     monkeypatch.undo()
     from workers.settings import Settings
 
@@ -345,10 +357,10 @@ def test_a_backup_of_the_other_database_or_a_newer_docmill_is_refused(
 
 def test_what_is_named_wrongly_is_told(shell: Shell, tmp_path: Path) -> None:
     shell.texts("a")
-    assert "there is no backup at" in shell("restore", tmp_path / "nothing", status=1).err
+    assert "there is no backup at" in restored(shell, tmp_path / "nothing", status=1).err
     (tmp_path / "empty").mkdir()
-    assert "is no backup" in shell("restore", tmp_path / "empty", status=1).err
-    assert "--recovered" in shell("restore", status=2).err
+    assert "is no backup" in restored(shell, tmp_path / "empty", status=1).err
+    assert "--recovered" in restored(shell, status=2).err
     assert "--all" in shell("verify", status=2).err
     assert "--all" in shell("verify", 1, "--all", status=2).err
 
@@ -363,7 +375,7 @@ def test_what_trainings_of_the_lost_time_left_is_set_aside(shell: Shell, tmp_pat
     later = trained(shell, 0.7, "other")
     checkpoint = settings().models_path / ".building" / "job-2-9" / "checkpoint"
     checkpoint.mkdir(parents=True)
-    said = shell("restore", tmp_path / "b", "--replace", "--json").json
+    said = restored(shell, tmp_path / "b", "--replace", "--json").json
     assert said["strays"] == [".building", f"other/{later.name}"]
     assert not later.exists()
     assert not checkpoint.exists()
@@ -375,7 +387,7 @@ def test_a_store_that_was_recovered_by_other_means_starts_anew(on_both: Shell) -
     shell, store = on_both, on_both.store
     job = submit(store, add_documents(store, 4), per_chunk=2).job_id
     old = held(store, chunks_of(store, job)[0].id, "old.1")
-    assert "1 chunks that workers held are ready again" in shell("restore", "--recovered").out
+    assert "1 chunks that workers held are ready again" in restored(shell, "--recovered").out
     with pytest.raises(FencedError):
         write_ok(store, old)
     shell.work(job)
@@ -439,9 +451,19 @@ def test_no_password_is_on_a_command_line(
     with pytest.raises(Exception, match=r"pg_dump failed on postgresql.*: pg_dump: error: no") as caught:
         snapshot.take(store, tmp_path / "dump2", _quiet)
     assert "s3cret" not in str(caught.value)
+    store.close()
 
 
 def test_rows_that_are_missing_after_a_restore_are_told(shell: Shell) -> None:
     shell.texts("a")
     with pytest.raises(Exception, match="document: 1 rows instead of 7"):
         putting.check_rows(shell.store, {"document": 7, "collection": 1})
+
+
+def test_a_damaged_store_is_told_by_every_command_with_the_fix(shell: Shell) -> None:
+    shell.texts("a")
+    shell.store.close()
+    damage(shell.store)
+    for words in (("status",), ("backup", "x"), ("verify", "--all"), ("collections",)):
+        said = shell(*words, status=1).err
+        assert "file is not a database; `docmill restore BACKUP --replace`" in said
