@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from db.errors import StoreError
 from db.store import Store
@@ -99,11 +98,8 @@ def _connection(store: Store) -> Iterator[tuple[str, dict[str, str]]]:
             service.write_text(f"[docmill]\nsslpassword={secrets['sslpassword']}\n", encoding="utf-8")
             environment["PGSERVICEFILE"] = str(service)
             parameters["service"] = "docmill"
-        yield make_conninfo(**_plain(parameters)), environment
-
-
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name != "context"}
+        known = {name: value for name, value in parameters.items() if name != "context"}
+        yield make_conninfo(**known), environment
 
 
 def _environment() -> dict[str, str]:

@@ -140,7 +140,7 @@ class _NewTar:
         with source.open("rb") as file:
             n_bytes = os.fstat(file.fileno()).st_size
             hashing = _Hashing(file, tell)
-            self._tar.addfile(self._entry(name, n_bytes), hashing)  # type: ignore[arg-type]
+            self._tar.addfile(self._entry(name, n_bytes), hashing)
         return File(name, n_bytes, hashing.digest.hexdigest())
 
     def finish(self, content: bytes) -> None:

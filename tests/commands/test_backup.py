@@ -28,8 +28,13 @@ from tests.kinds import answer
 from workers.running import chunk_run
 from workers.settings import settings
 
+#: make test tries these on SQLite, and make test-long on PostgreSQL too.
+BOTH = pytest.mark.parametrize(
+    "store", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
 
-@pytest.fixture(params=["folder", "tar", "tar.gz"])
+
+@pytest.fixture(params=["folder", "tar.gz"])
 def target(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Where a backup goes, in each form."""
     return tmp_path / "backups" / {"folder": "b"}.get(request.param, f"b.{request.param}")
@@ -131,6 +136,7 @@ def test_a_job_that_was_backed_up_in_its_middle_ends_with_one_outcome_each(
     assert (sample["faults"], sample["n_open"], sample["n_models"]) == ([], 0, 1)
 
 
+@BOTH
 def test_a_restored_store_answers_as_before(on_both: Shell, tmp_path: Path) -> None:
     shell = on_both
     trained(shell)
@@ -153,6 +159,7 @@ def test_a_restored_store_answers_as_before(on_both: Shell, tmp_path: Path) -> N
 # --- consistent ------------------------------------------------------------------------------------------------
 
 
+@BOTH
 def test_a_backup_is_of_one_moment_while_others_write(
     on_both: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +182,7 @@ def test_a_backup_is_of_one_moment_while_others_write(
     assert sql(shell.store, "SELECT count(*) FROM document") == [(200,)]
 
 
+@BOTH
 def test_models_that_are_pruned_meanwhile_are_not_in_the_backup(on_both: Shell, tmp_path: Path) -> None:
     shell = on_both
     folder = trained(shell)
@@ -247,7 +255,7 @@ def test_damage_is_named_and_nothing_is_restored(shell: Shell, tmp_path: Path, w
     assert list(settings().models_path.glob(".restoring*")) == []
 
 
-@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+@pytest.mark.parametrize("suffix", [".tar", ".tgz"])
 def test_a_file_that_is_cut_off_is_no_backup(shell: Shell, tmp_path: Path, suffix: str) -> None:
     shell.texts("a")
     path = tmp_path / f"b{suffix}"
@@ -284,8 +292,9 @@ def test_an_interrupted_backup_leaves_nothing(shell: Shell, target: Path, error:
     assert list(target.parent.iterdir()) == []
 
 
-def test_what_a_killed_backup_left_is_removed_by_the_next(shell: Shell, target: Path) -> None:
+def test_what_a_killed_backup_left_is_removed_by_the_next(shell: Shell, tmp_path: Path) -> None:
     shell.texts("a")
+    target = tmp_path / "backups" / "b.tar"
     script = (
         "import os, sys\nfrom pathlib import Path\nfrom docmill.backup import making\n"
         "from workers.settings import settings\n"
@@ -301,6 +310,7 @@ def test_what_a_killed_backup_left_is_removed_by_the_next(shell: Shell, target: 
 # --- what a restore refuses ------------------------------------------------------------------------------------
 
 
+@BOTH
 def test_a_store_that_holds_something_is_not_replaced_unless_told(on_both: Shell, tmp_path: Path) -> None:
     shell = on_both
     shell.texts("a")
@@ -316,6 +326,7 @@ def test_a_store_that_holds_something_is_not_replaced_unless_told(on_both: Shell
         restored(shell, tmp_path / "b")
 
 
+@BOTH
 def test_a_store_with_workers_is_not_replaced(on_both: Shell, tmp_path: Path) -> None:
     from db import registry
 
@@ -383,6 +394,7 @@ def test_what_trainings_of_the_lost_time_left_is_set_aside(shell: Shell, tmp_pat
     assert trained(shell, 0.8, "other") == later
 
 
+@BOTH
 def test_a_store_that_was_recovered_by_other_means_starts_anew(on_both: Shell) -> None:
     shell, store = on_both, on_both.store
     job = submit(store, add_documents(store, 4), per_chunk=2).job_id
