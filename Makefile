@@ -106,6 +106,12 @@ bench-extract: venv system ## compare text from files with kreuzberg, markitdown
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 
+.PHONY: simulate soak-memory
+simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL
+	@$(BIN)/python -m benchmarks.simulate --workers $(or $(WORKERS),10 100 1000)
+soak-memory: venv system ## measure the memory of a worker and a scheduler over CHUNKS=10000
+	@$(BIN)/python -m benchmarks.memory --chunks $(or $(CHUNKS),10000)
+
 .PHONY: docs docs-site
 docs: venv ## update the generated parts of docs/*.md
 	@$(BIN)/python docs/generate.py

@@ -72,6 +72,12 @@ def is_infrastructure_error(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite's file is damaged, or is no database."""
+    name = getattr(getattr(error, "orig", None), "sqlite_errorname", None) or ""
+    return name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+
+
 def is_data_error(error: BaseException) -> bool:
     """Whether the database refuses a value that it was given, so that the result which holds the value is at fault.
     Errors of the connection, the protocol, the tables or the queue's own rows are not."""

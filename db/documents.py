@@ -7,9 +7,10 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, literal, null, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from db import bulk, erased
@@ -18,6 +19,7 @@ from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
 from db.tables import Collection, Document, GivenLabel, Job, Outcome
 
+_DOCUMENT: Any = Document.__table__.c
 #: Keys looked up and rows sent in one statement.
 BATCH = 2_000
 #: A mistyped key is compared with at most this many keys, up to this many characters.
@@ -242,13 +244,28 @@ class Text:
 
 def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[Text]:
     """The documents of these ids that were not removed, in the order of their ids; with empty texts if unwanted."""
-    # The plain table, not the mapped class: with many rows, the mapper would take a large part of the time.
-    document = Document.__table__.c
-    body: ColumnElement[str] = document.text if with_text else literal("").label("text")
-    spans: ColumnElement[Any] = document.not_prose if with_text else null().label("not_prose")
-    query = select(document.id, document.key, body, document.label, spans).order_by(document.id)
-    rows = session.execute(query.where(_among(document.id, ids), document.erased_at.is_(None)))
+    if (ends := _range(ids)) is not None:
+        values = {"b_low": ends[0], "b_high": ends[1]}
+        rows = session.connection().execute(_texts_of_a_range(with_text=with_text), values)
+    else:
+        rows = session.connection().execute(_texts(with_text=with_text).where(one_of(_DOCUMENT.id, ids)))
     return [Text(id_, key, text, label, _spans(found)) for id_, key, text, label, found in rows]
+
+
+@cache
+def _texts(*, with_text: bool) -> Select[int, str, str, str, str]:
+    """What is read of documents. Of the plain table, not the mapped class: with many rows, the mapper would take a
+    large part of the time."""
+    body: ColumnElement[str] = _DOCUMENT.text if with_text else literal("").label("text")
+    spans: ColumnElement[Any] = _DOCUMENT.not_prose if with_text else null().label("not_prose")
+    query = select(_DOCUMENT.id, _DOCUMENT.key, body, _DOCUMENT.label, spans).order_by(_DOCUMENT.id)
+    return query.where(_DOCUMENT.erased_at.is_(None))
+
+
+@cache
+def _texts_of_a_range(*, with_text: bool) -> Select[int, str, str, str, str]:
+    """The same with ids from b_low to b_high: built once, since every chunk runs it."""
+    return _texts(with_text=with_text).where(_DOCUMENT.id.between(bindparam("b_low"), bindparam("b_high")))
 
 
 def _spans(stored: str | None) -> tuple[tuple[int, int], ...]:
@@ -263,12 +280,10 @@ def _lock(session: Session, collection: int) -> None:
         raise NotFoundError("the collection was removed meanwhile: add the documents again to make it anew")
 
 
-def _among(id_: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
-    """Consecutive ids, which most chunks have, are read as a range."""
+def _range(ids: Sequence[int]) -> tuple[int, int] | None:
+    """The first and last of consecutive ids, which most chunks have."""
     low, high = min(ids, default=0), max(ids, default=-1)
-    if high - low + 1 == len(set(ids)):
-        return id_.between(low, high)
-    return one_of(id_, ids)
+    return (low, high) if high - low + 1 == len(set(ids)) else None
 
 
 def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[Text]:

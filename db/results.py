@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
     ForeignKey,
+    Insert,
     Select,
     Table,
+    bindparam,
     exists,
     func,
     insert,
@@ -33,16 +36,19 @@ from db.tables.result import by_model_version as by_model_version
 
 def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None:
     """The outcome `ok` for each document: one statement with one parameter, however many they are."""
-    if not document_ids:
-        return
-    table, id_ = each_id(literal(list(document_ids), Chunk.document_ids.type))
-    session.execute(
-        insert(Outcome.__table__).from_select(  # type: ignore[arg-type]
-            ["job_id", "document_id", "state", "written_at"],
-            select(literal(job_id), id_, _state(OutcomeState.OK), now()).select_from(table),
-            include_defaults=False,
-        )
-    )
+    if document_ids:
+        session.connection().execute(_outcomes_ok(), {"b_job": job_id, "b_ids": list(document_ids)})
+
+
+@cache
+def _outcomes_ok() -> Insert:
+    """Built once: every chunk runs it."""
+    table, id_ = each_id(bindparam("b_ids", type_=Chunk.document_ids.type))
+    job = bindparam("b_job", type_=Outcome.job_id.type)
+    rows = select(job, id_, _state(OutcomeState.OK), now()).select_from(table)
+    into = insert(Outcome.__table__)  # type: ignore[arg-type]
+    columns = ["job_id", "document_id", "state", "written_at"]
+    return into.from_select(columns, rows, include_defaults=False).execution_options(docmill_prepare=True)
 
 
 def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str, str]]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
 from db import migrations, view_digest
@@ -39,11 +39,18 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     # A partitioned database must not hang a worker longer than its lease.
     "tcp_user_timeout": 20_000,
     # Behind pgbouncer a transaction may meet any server's session: no statement is prepared in one and run in another.
+    # Without it, the few statements that ask for it are (`_prepare_what_asks_for_it`), and no others.
     "prepare_threshold": None,
     "application_name": "docmill",
     # Whatever the database's own encoding is: texts are Unicode.
     "client_encoding": "utf8",
 }
+
+#: A connection to PostgreSQL that was not used for this long is tested before it is used again.
+IDLE_SECONDS = 1.0
+#: No statement is prepared because it was run so often.
+_NEVER_BY_ITSELF = 2**31 - 1
+_IS_MY_NUMBER = "SELECT pg_backend_pid() = %s"
 
 #: How a transaction begins on PostgreSQL, in one message. What holds for it is set in it, since behind pgbouncer a
 #: session's settings would be another's. A process stopped inside a transaction must not hold its row locks for ever.
@@ -201,11 +208,13 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=4,
-        pool_pre_ping=True,
         connect_args=_POSTGRES_CONNECT,
     )
     event.listen(engine, "connect", _postgres_connect)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_ping_if_idle, engine))
     event.listen(engine, "begin", _postgres_begin)
+    event.listen(engine, "do_execute", _prepare_what_asks_for_it)
     event.listen(engine, "handle_error", without_sql)
     return engine
 
@@ -213,6 +222,34 @@ def _postgres_engine(url: URL, pool_size: int) -> Engine:
 def _postgres_connect(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions: `_postgres_begin` says how each one starts.
     connection.autocommit = True
+    # A pooler makes up the number that it gives its clients. Where it is the server's own, nothing stands between.
+    [is_direct] = connection.execute(_IS_MY_NUMBER, [connection.pgconn.backend_pid]).fetchone()
+    if is_direct:
+        connection.prepare_threshold = _NEVER_BY_ITSELF
+
+
+def _prepare_what_asks_for_it(cursor: Any, statement: str, parameters: Any, context: Any) -> bool | None:
+    """Statements with the option `docmill_prepare` are planned once for each connection, if it is a direct one."""
+    if context is None or not context.execution_options.get("docmill_prepare", False):
+        return None
+    cursor.execute(statement, parameters, prepare=True)
+    return True
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    record.info["docmill_used_at"] = time.monotonic()
+
+
+def _ping_if_idle(engine: Engine, connection: Any, record: Any, _proxy: Any) -> None:
+    """Test a connection that was not used for a while, and make a new one if it is broken. A busy worker would spend a
+    tenth of its round trips on such tests; a fault that comes between two uses is one that it repeats."""
+    used_at = record.info.get("docmill_used_at")
+    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _postgres_begin(connection: Connection) -> None:

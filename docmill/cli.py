@@ -10,6 +10,7 @@ import typer
 from docmill.commands import (
     about,
     alive,
+    backing_up,
     checking,
     collections,
     devices,
@@ -92,6 +93,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Running docmill": (
         processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
+        backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip
 

@@ -21,11 +21,13 @@
               crashed_late                counts a death that was first taken for a loss
     closing   close_with_error, close_many_with_error, close_part_with_error
                                           any state -> closed, whoever holds the chunk
+    restored  end_every_claim             leased -> ready, in a store that was restored
 
 Every claim increases the chunk's fence. Whatever a worker writes carries the fence of its claim. If the worker has
 lost its lease in the meantime, the write matches no row and is dropped. Nothing here knows Redis.
 
-A claim names the process that made it by its instance, which is random, since two workers may have the same name.
+A claim names the process that made it by its instance, which is random, since two workers may have the same name, and
+since numbers of chunks and fences come again in a store that was restored from a backup.
 A crash is the death of a process whose launcher lived to see it. A loss is a lease that ran out, or a process that
 died with its launcher; it says nothing about a document.
 """
@@ -61,3 +63,4 @@ from db.chunks.feeding import take_for_sending as take_for_sending
 from db.chunks.feeding import unsend as unsend
 from db.chunks.opening import has_blocked_chunks as has_blocked_chunks
 from db.chunks.opening import open_some as open_some
+from db.chunks.restored import end_every_claim as end_every_claim

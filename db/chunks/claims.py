@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, column, select, update
-from sqlalchemy import table as sql_table
+from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from db import files, results
-from db.chunks.conditions import as_closed, back_to_ready, backoff_seconds, claimable, held_by
+from db import erased, files, results
+from db.chunks import hot
+from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
 from db.errors import FencedError, NewerSchemaError
 from db.sql import now
 from db.states import ChunkState
-from db.store import SCHEMA, newer_schema
+from db.store import newer_schema
 from db.tables import Chunk, Job
 
 #: A chunk that was lost is run whole again, then in halved batches, then in quarters. After this many losses its
@@ -55,6 +55,8 @@ class Claim:
     document_ids: list[int]
     #: A worker died over this chunk, or many were lost: run its documents one by one.
     careful: bool
+    #: The process that holds it. Random, so that no claim of a store's past matches one of a restored store.
+    instance: str = ""
     #: How often it was requeued for a fault that no document caused.
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
@@ -81,28 +83,21 @@ class Written:
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
     """ready -> leased. None if another process has it, it is closed, or its job is paused or has ended. Raises
     NewerSchemaError when the store was upgraded beyond this code."""
-    row = session.execute(
-        update(Chunk)
-        .where(Chunk.id == chunk_id, *claimable(), _schema_is_known())
-        .values(
-            state=ChunkState.LEASED,
-            fence=Chunk.fence + 1,
-            lease_until=now(lease_seconds),
-            worker=holder.name,
-            instance=holder.instance,
-            claimed_at=now(),
-        )
-        .returning(
-            Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_lost,
-            Chunk.n_put_back,
-        )
-        .execution_options(synchronize_session=False)
-    ).one_or_none()  # fmt: skip
+    connection = session.connection()
+    with_job = connection.dialect.name == "postgresql"
+    values = {
+        "b_chunk": chunk_id,
+        "b_seconds": lease_seconds,
+        "b_worker": holder.name,
+        "b_instance": holder.instance,
+    }
+    row = connection.execute(hot.claim(with_job=with_job), values).one_or_none()
     if row is None:
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         return None
-    return _claim_of(session, chunk_id, row)
+    job = row if with_job else connection.execute(hot.job_of_claim(), {"b_job": row.job_id}).one()
+    return _claim_of(chunk_id, holder, row, job)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -131,16 +126,14 @@ def suspect(session: Session, held: Claim, document_id: int, lease_seconds: floa
 def write(session: Session, held: Claim, written: Written, lease_seconds: float, *, close: bool) -> Written:
     """Store outcomes and result rows of some documents, all or nothing. With `close`, leased -> closed; without it,
     the lease is extended. Returns what was stored: of documents that were removed meanwhile, only that they were."""
-    written = without_removed(session, written)
-    values: dict[str, Any] = {
-        "n_ok": Chunk.n_ok + len(written.ok_ids),
-        "n_error": Chunk.n_error + len(written.errors),
-        "suspect_id": None,
-        "n_suspect_crashes": 0,
-        "n_suspect_lost": 0,
-    }
-    values |= as_closed() if close else {"lease_until": now(lease_seconds)}
-    _change(session, held, values)
+    erased.together(session)
+    n_ok, n_error = len(written.ok_ids), len(written.errors)
+    if _count(session, held, n_ok, n_error, lease_seconds, close=close):
+        written = without_removed(session, written)
+        if (len(written.ok_ids), len(written.errors)) != (n_ok, n_error):
+            fewer, more = n_ok - len(written.ok_ids), len(written.errors) - n_error
+            corrected = {"n_ok": Chunk.n_ok - fewer, "n_error": Chunk.n_error + more}
+            session.execute(update(Chunk).where(Chunk.id == held.chunk_id).values(corrected))
     results.write_ok(session, held.job_id, written.ok_ids)
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
@@ -168,12 +161,7 @@ def give_back(session: Session, instance: str) -> int:
     return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
 
 
-def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
-    job = session.execute(
-        select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
-            Job.id == row.job_id
-        )
-    ).one()
+def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Claim:
     return Claim(
         chunk_id=chunk_id,
         fence=row.fence,
@@ -185,28 +173,47 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
         model_version_id=job.model_version_id,
         stage=row.stage,
         document_ids=row.document_ids,
+        instance=holder.instance,
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
     )
 
 
-def _schema_is_known() -> ColumnElement[bool]:
-    """The condition that no newer docmill has upgraded the store. It is part of the claim itself, so that a worker
-    which runs through an upgrade claims nothing after it."""
-    version = sql_table("alembic_version", column("version_num")).c.version_num
-    return select(version).scalar_subquery() <= SCHEMA
+def _count(
+    session: Session, held: Claim, n_ok: int, n_error: int, lease_seconds: float, *, close: bool
+) -> bool:
+    """Count what is about to be written, and close the chunk or extend its lease. Returns whether the store has erased
+    documents."""
+    values = _held(held) | {"b_ok": n_ok, "b_error": n_error}
+    if not close:
+        values["b_seconds"] = lease_seconds
+    row = session.connection().execute(hot.written(close=close), values).one_or_none()
+    if row is None:
+        raise _fenced(held)
+    return bool(row.any_erased)
+
+
+def _held(held: Claim) -> dict[str, Any]:
+    return {"b_chunk": held.chunk_id, "b_fence": held.fence, "b_instance": held.instance}
+
+
+def _fenced(held: Claim) -> FencedError:
+    return FencedError(
+        f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
+    )
 
 
 def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
-    """Change the chunk if it is still held under the claim's fence."""
+    """Change the chunk if it is still held under the claim's fence, by the process that made the claim."""
     statement = update(Chunk).where(
-        Chunk.id == held.chunk_id, Chunk.fence == held.fence, Chunk.state == ChunkState.LEASED
+        Chunk.id == held.chunk_id,
+        Chunk.fence == held.fence,
+        Chunk.instance == held.instance,
+        Chunk.state == ChunkState.LEASED,
     )
     if not changed(session, statement.values(values)):
-        raise FencedError(
-            f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
-        )
+        raise _fenced(held)
 
 
 def _write_note(session: Session, held: Claim, note: str | None) -> None:

@@ -14,16 +14,22 @@ from db.tables import Chunk, Job
 
 def claimable() -> tuple[ColumnElement[bool], ...]:
     """The condition that a worker may claim a chunk now."""
-    return (
-        Chunk.state == ChunkState.READY,
-        or_(Chunk.not_before.is_(None), Chunk.not_before <= now()),
-        job_is_running(),
-    )
+    return (*is_due(Chunk), job_is_running())
+
+
+def is_due(chunk: Any) -> tuple[ColumnElement[bool], ...]:
+    """The condition that a chunk is ready and does not wait any more. `chunk` has its columns."""
+    return (chunk.state == ChunkState.READY, or_(chunk.not_before.is_(None), chunk.not_before <= now()))
 
 
 def job_is_running() -> ColumnElement[bool]:
     """The condition that a chunk's job is running."""
-    return exists().where(Job.id == Chunk.job_id, Job.state == JobState.RUNNING)
+    return exists().where(*is_of_running(Chunk, Job))
+
+
+def is_of_running(chunk: Any, job: Any) -> tuple[ColumnElement[bool], ...]:
+    """The condition that this is the chunk's job, and that it runs."""
+    return (job.id == chunk.job_id, job.state == JobState.RUNNING)
 
 
 def held_by(instance: str) -> tuple[ColumnElement[bool], ...]:

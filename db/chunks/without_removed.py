@@ -20,10 +20,7 @@ DETAIL = "the document was removed while the job ran"
 
 def without_removed(session: Session, written: Written) -> Written:
     """The same without results about removed documents, and without rows that name one: each that would get an outcome
-    here gets the error REMOVED. Holds the lock until the transaction ends."""
-    erased.together(session)
-    if not erased.any_erased(session):
-        return written
+    here gets the error REMOVED. The caller holds the lock (`erased.together`)."""
     gone = erased.among(session, sorted(_named(written)))
     return _without(written, gone) if gone else written
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from docmill.commands.options import JobId, Json, Key
-from docmill.commands.output import print_json, say, warn
+from docmill.commands.output import console, print_json, say, warn
 from docmill.commands.shell import FAILED, INTERRUPTED, SOME_BAD
 from docmill.commands.tables import print_table
 
@@ -36,8 +38,6 @@ def repro(
 
     Example: docmill repro 42 report-7
     """
-    from dataclasses import asdict
-
     from docmill.verification import reruns
     from nlp_tasks.errors import DocumentError
 
@@ -77,23 +77,41 @@ def _tried(run: Callable[[], Any]) -> Any:
 
 
 def verify(
-    job: JobId,
+    job: Annotated[
+        int | None, typer.Argument(metavar="[JOB]", help="The job's number, as submit printed it.")
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every job and model of the store, as after a restore.")
+    ] = False,
     sample: Annotated[
-        int, typer.Option(metavar="N", min=1, help="The number of documents, chosen at random.")
-    ] = 100,
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="The number of documents, chosen at random; 100 if not given, and 5 of each job with --all.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="The seed of the random sample.")] = 0,
     device: Device = "cpu",
     json: Json = False,
 ) -> None:
-    """Recompute a sample of a finished job, and compare.
+    """Recompute a sample of a finished job, and compare; with --all, verify the whole store.
 
     Numbers may differ by a thousandth, as they do between devices. Documents that killed or blocked a worker are
-    left out. Nothing is written. The exit status is 1 if anything differs.
+    left out. With --all, the outcomes of every job are counted again, and the files of every model are read and
+    compared with what was registered. Nothing is written. The exit status is 1 if anything differs.
 
     Example: docmill verify 42 --sample 500
     """
-    from dataclasses import asdict
+    if all_ == (job is not None):
+        raise ValueError("name a job, or say --all for the whole store")
+    if job is None:
+        _verify_all(5 if sample is None else sample, seed, device, json=json)
+        return
+    _verify_job(job, 100 if sample is None else sample, seed, device, json=json)
 
+
+def _verify_job(job: int, sample: int, seed: int, device: str, *, json: bool) -> None:
     from docmill.verification import reruns
 
     checked = reruns.verify(job, sample, seed, device)
@@ -117,6 +135,45 @@ def verify(
         say(f"job {job}: {checked.n_checked:,} documents recomputed, {n_bad:,} differ{out}{pruned}")
     if rows:
         raise typer.Exit(FAILED)
+
+
+def _verify_all(sample: int, seed: int, device: str, *, json: bool) -> None:
+    from docmill.verification import whole_store
+
+    with _counting_jobs(quiet=json) as tell:
+        found = whole_store.verify(sample, seed, device, tell)
+    faults = [asdict(fault) for fault in found.faults]
+    rows = [{"job": job, **asdict(difference)} for job, difference in found.differences]
+    if json:
+        print_json(
+            asdict(found)
+            | {"left_out": {str(job): why for job, why in found.left_out.items()}, "differences": rows}
+        )
+    else:
+        if faults:
+            print_table(faults, ("what", "fault"), "")
+        if rows:
+            print_table(rows, ("job", "document_key", "table", "what", "stored", "again"), "")
+        for job, why in found.left_out.items():
+            say(f"job {job} was counted, and not recomputed: {why}")
+        still = f" ({found.n_open:,} of them not ended)" if found.n_open else ""
+        say(
+            f"{found.n_jobs:,} jobs counted{still}, {found.n_models:,} model versions read, "
+            f"{found.n_checked:,} documents recomputed: {len(faults):,} faults, {len(rows):,} differences"
+        )
+    if faults or rows:
+        raise typer.Exit(FAILED)
+
+
+@contextmanager
+def _counting_jobs(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    out = console(stderr=True)
+    columns = (TextColumn("jobs"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out, transient=True, disable=quiet or not out.is_terminal) as progress:
+        bar = progress.add_task("jobs", total=None)
+        yield lambda n, of: progress.update(bar, completed=n, total=of)
 
 
 def _short(value: Any) -> str:

@@ -174,16 +174,19 @@ def _settings_words(error: Exception) -> str | None:
 def _store_words(error: Exception) -> tuple[int, str] | None:
     from sqlalchemy.exc import OperationalError
 
-    from db.database_errors import is_infrastructure_error, words
+    from db.database_errors import is_damage, is_infrastructure_error, words
     from db.errors import StoreError
 
     if isinstance(error, StoreError):
         return FAILED, _line(str(error))
-    if isinstance(error, OperationalError) or is_infrastructure_error(error):
+    if is_damage(error) or isinstance(error, OperationalError) or is_infrastructure_error(error):
         from db.store import Store
         from workers.settings import settings
 
-        return FAILED, f"{Store(settings().url).name}: {words(error)}; `docmill doctor` checks everything"
+        fix = "`docmill doctor` checks everything"
+        if is_damage(error):
+            fix = "`docmill restore BACKUP --replace` puts a backup in its place"
+        return FAILED, f"{Store(settings().url).name}: {words(error)}; {fix}"
     return None
 
 

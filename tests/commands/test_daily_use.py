@@ -31,7 +31,8 @@ READING = {
     "collections": "", "kinds": "", "status": "", "watch": "1", "results": "1", "similar": "k", "sql": "SELECT\u00a01",
     "verify": "1", "repro": "1 k", "doctor": "", "quarantine list": "", "quarantine show": "1 k",
     "schedule list": "", "models list": "", "models show": "m", "models export": "m out", "label list": "",
-    "db show": "", "documents list": "--collection c", "documents show": "k", "digest": "--to night.html",
+    "db show": "", "backup": "out", "documents list": "--collection c", "documents show": "k",
+    "digest": "--to night.html",
     "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
     "notifications list": "", "retention plan": "", "retention show": "",
     "schedule history": "n", "schedule show": "n",
@@ -49,7 +50,7 @@ CHANGING = {
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
 OTHERS = {
-    "add", "watch-folder", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive",
+    "add", "watch-folder", "restore", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive",
     "night check", "night diff", "night schema", "night plan", "night run", "night schedule", "retention set",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from tests.faults import (
     people_faults,
     process_faults,
     redis_faults,
+    restore_faults,
     scheduler_faults,
     worker_faults,
 )
@@ -27,4 +28,5 @@ FAULTS: tuple[Fault, ...] = (
     *scheduler_faults.FAULTS,
     *worker_faults.FAULTS,
     *notification_faults.FAULTS,
+    *restore_faults.FAULTS,
 )

@@ -63,6 +63,9 @@ class Loading:
     @contextmanager
     def ahead(self, ids: Sequence[int]) -> Iterator[Iterator[list[Document]]]:
         """Blocks of these documents. While the caller works on one, the next is loaded in a thread."""
+        if len(ids) <= BLOCK:
+            yield iter([self.load(ids)])
+            return
         with ThreadPoolExecutor(1, "load") as thread:
             yield self._blocks(thread, [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)])
 

@@ -1,0 +1,94 @@
+"""The statements that every chunk runs, each built once.
+
+To build such a statement from its parts, and to find its compiled form, takes SQLAlchemy longer than the database needs
+to run it. They are of the plain tables, since those of mapped classes take longer still. PostgreSQL keeps them prepared
+(`db.store`).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, column, exists, select, update
+from sqlalchemy import table as sql_table
+
+from db.chunks.conditions import as_closed, is_due, is_of_running
+from db.sql import now
+from db.states import ChunkState
+from db.store import SCHEMA
+from db.tables import Chunk, Document, Job
+
+_CHUNK: Any = Chunk.__table__
+_JOB: Any = Job.__table__
+_DOCUMENT: Any = Document.__table__
+
+_SECONDS = now(bindparam("b_seconds", type_=Float()))
+#: What a claim is made of: of the chunk, and of its job.
+_OF_CHUNK = ("fence", "job_id", "stage", "document_ids", "n_crashes", "n_lost", "n_put_back")
+_OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id")
+
+
+@cache
+def claim(*, with_job: bool) -> Update:
+    """ready -> leased, with b_chunk, b_seconds, b_worker, b_instance. RETURNS what a claim is made of; SQLite cannot
+    return columns of another table, so the job's are left out unless `with_job`."""
+    chunk, job = _CHUNK.c, _JOB.c
+    statement = update(_CHUNK).where(
+        chunk.id == bindparam("b_chunk"),
+        *is_due(chunk),
+        and_(*is_of_running(chunk, job)) if with_job else exists().where(*is_of_running(chunk, job)),
+        schema_is_known(),
+    )
+    values = {
+        "state": ChunkState.LEASED,
+        "fence": chunk.fence + 1,
+        "lease_until": _SECONDS,
+        "worker": bindparam("b_worker"),
+        "instance": bindparam("b_instance"),
+        "claimed_at": now(),
+    }
+    of_job = [job[name] for name in _OF_JOB] if with_job else []
+    returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), *of_job)
+    return returned.execution_options(docmill_prepare=True)
+
+
+@cache
+def job_of_claim() -> Any:
+    """What a claim needs of its job, with b_job."""
+    return select(*(_JOB.c[name] for name in _OF_JOB)).where(_JOB.c.id == bindparam("b_job"))
+
+
+@cache
+def written(*, close: bool) -> Update:
+    """Counts what is written about a chunk's documents, if b_chunk is held with b_fence by b_instance; with `close`,
+    leased -> closed, else the lease is extended by b_seconds. RETURNS whether the store has erased documents."""
+    chunk = _CHUNK.c
+    values: dict[str, Any] = {
+        "n_ok": chunk.n_ok + bindparam("b_ok"),
+        "n_error": chunk.n_error + bindparam("b_error"),
+        "suspect_id": None,
+        "n_suspect_crashes": 0,
+        "n_suspect_lost": 0,
+    }
+    values |= as_closed() if close else {"lease_until": _SECONDS}
+    any_erased = exists().where(_DOCUMENT.c.erased_at.is_not(None)).label("any_erased")
+    statement = update(_CHUNK).where(*is_held(chunk)).values(values)
+    return statement.returning(any_erased).execution_options(docmill_prepare=True)
+
+
+def is_held(chunk: Any) -> tuple[ColumnElement[bool], ...]:
+    """The condition that b_chunk is held with b_fence by b_instance."""
+    return (
+        chunk.id == bindparam("b_chunk"),
+        chunk.fence == bindparam("b_fence"),
+        chunk.instance == bindparam("b_instance"),
+        chunk.state == ChunkState.LEASED,
+    )
+
+
+def schema_is_known() -> ColumnElement[bool]:
+    """The condition that no newer docmill has upgraded the store. It is part of the claim itself, so that a worker
+    which runs through an upgrade claims nothing after it."""
+    version = sql_table("alembic_version", column("version_num")).c.version_num
+    return select(version).scalar_subquery() <= SCHEMA
