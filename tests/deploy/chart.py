@@ -38,7 +38,7 @@ EVERYTHING: dict[str, Any] = REQUIRED | {
             "runtimeClassName": "nvidia", "nodeSelector": {"gpu": "h100"},
         },
     },
-    "metrics": {"serviceMonitor": True},
+    "metrics": {"podMonitor": True},
     "networkPolicy": {
         "storeAt": [{"ipBlock": {"cidr": "10.1.0.0/24"}}],
         "redisAt": [{"ipBlock": {"cidr": "10.1.0.0/24"}}],

@@ -28,7 +28,12 @@ labels:
 labels:
   {{- include "docmill.labels" . | nindent 2 }}
   {{- with .root.Values.podLabels }}{{ toYaml . | nindent 2 }}{{ end }}
-{{- with .root.Values.podAnnotations }}
+{{- $annotations := deepCopy .root.Values.podAnnotations }}
+{{- if and .measured .root.Values.metrics.enabled (not .root.Values.metrics.podMonitor) }}
+{{- $_ := set $annotations "prometheus.io/scrape" "true" }}
+{{- $_ := set $annotations "prometheus.io/port" (.root.Values.metrics.port | toString) }}
+{{- end }}
+{{- with $annotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -72,6 +77,23 @@ imagePullPolicy: {{ $values.pullPolicy }}
 {{- end }}
 {{- with .root.Values.extraEnv }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Where schedulers and workers serve their metrics. */}}
+{{- define "docmill.measuredEnv" -}}
+{{- if .Values.metrics.enabled }}
+- name: DOCMILL_METRICS_HOST
+  value: 0.0.0.0
+- name: DOCMILL_METRICS_PORT
+  value: {{ .Values.metrics.port | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "docmill.measuredPorts" -}}
+{{- if .Values.metrics.enabled }}
+ports:
+  - { name: metrics, containerPort: {{ .Values.metrics.port }} }
 {{- end }}
 {{- end }}
 
