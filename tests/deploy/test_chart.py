@@ -20,7 +20,10 @@ Objects = list[dict[str, Any]]
 VALUES = yaml.safe_load((chart.CHART / "values.yaml").read_text())
 PROJECT = tomllib.loads((chart.ROOT / "pyproject.toml").read_text())["project"]
 #: Variables of others: libpq's, Flower's, and what Kubernetes puts into others.
-OTHERS = {"DOCMILL_METRICS_HOST", "DOCMILL_METRICS_PORT", "PGPASSWORD", "PGSSLROOTCERT", "REDIS_PASSWORD", "FLOWER_PASSWORD", "FLOWER_BASIC_AUTH"}
+OTHERS = {
+    "PGPASSWORD", "PGSSLROOTCERT", "REDIS_PASSWORD", "FLOWER_PASSWORD", "FLOWER_BASIC_AUTH",
+    "DOCMILL_METRICS_HOST", "DOCMILL_METRICS_PORT",
+}  # fmt: skip
 
 
 # --- as Kubernetes sees it --------------------------------------------------------------------------------------
