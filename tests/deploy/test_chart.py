@@ -8,11 +8,9 @@ import tomllib
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
-from docmill.cli import app
-from tests.deploy import chart
+from tests.deploy import chart, commands
 from workers.settings import Settings
 
 Objects = list[dict[str, Any]]
@@ -116,29 +114,17 @@ def test_the_environment_is_one_that_docmill_starts_with(
 
 
 def test_every_command_and_option_exists(everything: Objects) -> None:
-    commands = [container["command"] for _, container in chart.containers(everything)]
-    commands += [
+    started = [container["command"] for _, container in chart.containers(everything)]
+    started += [
         probe["exec"]["command"]
         for _, container in chart.containers(everything)
         for name, probe in container.items()
         if name.endswith("Probe") and "exec" in probe
     ]
 
-    for command in {tuple(command) for command in commands}:
+    for command in started:
         assert command[0] == "docmill"
-        assert _unknown(list(command[1:])) == [], command
-
-
-def _unknown(words: list[str]) -> list[str]:
-    """What of a command line docmill does not have: the command itself, or options."""
-    known: Any = typer.main.get_command(app)
-    while hasattr(known, "commands"):
-        name = words.pop(0)
-        if name not in known.commands:
-            return [] if name == "metrics" else [name]
-        known = known.commands[name]
-    options = {option for parameter in known.params for option in parameter.opts}
-    return [word for word in words if word.startswith("--") and word not in options]
+        assert commands.unknown(command[1:]) == [], command
 
 
 def test_a_probe_looks_at_its_own_pod_alone(objects: Objects) -> None:
