@@ -59,15 +59,15 @@ def test_it_scales_a_deployment_that_names_no_number_itself(everything: Objects)
 @pytest.fixture
 def reader(empty_postgres_store: Store) -> Iterator[Store]:
     """The store; the queries of `asks` run as the reader of deploy/postgres.sql."""
-    with empty_postgres_store.begin() as session:
+    with empty_postgres_store.write() as session:
         session.execute(text("CREATE ROLE scaler; GRANT SELECT ON ALL TABLES IN SCHEMA public TO scaler"))
     yield empty_postgres_store
-    with empty_postgres_store.begin() as session:
+    with empty_postgres_store.write() as session:
         session.execute(text("DROP OWNED BY scaler; DROP ROLE scaler"))
 
 
 def asks(store: Store, trigger: dict[str, Any]) -> float:
-    with store.begin() as session:
+    with store.write() as session:
         session.execute(text("SET LOCAL ROLE scaler"))
         session.execute(text("SET LOCAL transaction_read_only = on"))
         return float(session.execute(text(trigger["metadata"]["query"])).scalar_one())
@@ -78,7 +78,7 @@ def test_workers_are_asked_for_while_chunks_wait_or_are_worked_on(everything: Ob
 
     assert (asks(reader, oldest), asks(reader, n_open)) == (0, 0)
     job = a_job(reader, 30, per_chunk=10)
-    with reader.begin() as session:
+    with reader.write() as session:
         session.execute(text("UPDATE job SET started_at = started_at - interval '10 minutes'"))
     assert 600 <= asks(reader, oldest) < 660
     assert asks(reader, n_open) == 3

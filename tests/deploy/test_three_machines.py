@@ -190,8 +190,7 @@ def _start_postgres(files: Path, folder: Path) -> subprocess.Popen[bytes]:
     # The database, as `install` makes it: over the socket, before anybody else may connect.
     text = (files / "postgres.conf").read_text()
     port = re.findall(r"^port = (\d+)$", text, re.M)[0]
-    log = (folder / "log").open("ab")
-    first = subprocess.Popen([*server, "-c", "listen_addresses=", "-p", port], stdout=log, stderr=log)
+    first = _popen([*server, "-c", "listen_addresses=", "-p", port], folder / "log")
     psql = ["psql", "--quiet", "--host", str(folder), "--port", port, "--username", "postgres"]
     until(
         lambda: subprocess.run([*psql, "-c", ""], capture_output=True).returncode == 0, "PostgreSQL answering"
@@ -210,7 +209,12 @@ def _start_postgres(files: Path, folder: Path) -> subprocess.Popen[bytes]:
         for name in ("server.crt", "server.key", "data/pg_hba.conf", "data/postgresql.auto.conf"):
             shutil.chown(folder / name, "postgres", "postgres")
     (folder / "server.key").chmod(0o600)
-    return subprocess.Popen(server, stdout=log, stderr=log)
+    return _popen(server, folder / "log")
+
+
+def _popen(command: list[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(command, env=os.environ | environment, stdout=output, stderr=output)
 
 
 def _start_redis(files: Path, folder: Path) -> subprocess.Popen[bytes]:
@@ -224,9 +228,7 @@ def _start_redis(files: Path, folder: Path) -> subprocess.Popen[bytes]:
     line = line.replace("--bind 127.0.0.1 127.0.0.1", "--bind 127.0.0.1")
     data = folder / "redis"
     data.mkdir()
-    environment = os.environ | values | {"REDIS_RUN": str(data), "REDIS_DATA": str(data)}
-    with (folder / "redis.log").open("ab") as log:
-        return subprocess.Popen(line.split(), env=environment, stdout=log, stderr=log)
+    return _popen(line.split(), folder / "redis.log", **values, REDIS_RUN=str(data), REDIS_DATA=str(data))
 
 
 def _answers(settings: dict[str, str], authority: Path) -> bool:
@@ -242,8 +244,8 @@ def connect(settings: dict[str, str], authority: Path, **more: str) -> psycopg.C
     return psycopg.connect(settings["DOCMILL_DATABASE_URL"], connect_timeout=5, **given)  # type: ignore[arg-type]
 
 
-def queue(settings: dict[str, str], authority: Path, **more: object) -> redis.Redis:
-    return redis.Redis.from_url(settings["DOCMILL_REDIS_URL"], ssl_ca_certs=str(authority), **more)
+def queue(settings: dict[str, str], authority: Path) -> redis.Redis:
+    return redis.Redis.from_url(settings["DOCMILL_REDIS_URL"], ssl_ca_certs=str(authority))
 
 
 @pytest.mark.stack
@@ -282,8 +284,9 @@ def test_who_is_not_a_machine_of_docmills_reaches_nothing(store: dict[str, str],
     ):
         with pytest.raises(psycopg.OperationalError, match=words):
             connect(store, authority, **refused)
+    guessed = store | {"DOCMILL_REDIS_URL": re.sub(r":\w+@", ":guessed@", store["DOCMILL_REDIS_URL"])}
     with pytest.raises(redis.exceptions.AuthenticationError):
-        queue(store, authority, password="guessed").ping()
+        queue(guessed, authority).ping()
     port = store["DOCMILL_REDIS_URL"].rpartition(":")[2].partition("/")[0]
     without_tls = redis.Redis(host=STORE, port=int(port), socket_timeout=5)
     with pytest.raises(redis.exceptions.ConnectionError):
