@@ -84,6 +84,10 @@ faults: venv system ## inject every fault and check all results (half an hour)
 soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
+.PHONY: compose-test
+compose-test: venv ## run docker-compose.yml, kill each container, upgrade it (Docker or compose-lab; half an hour)
+	@$(BIN)/python -m tests.deploy.compose_run
+
 .PHONY: mutants
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
