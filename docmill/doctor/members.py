@@ -33,7 +33,7 @@ def findings(session: Session) -> Iterator[Finding]:
 def devices_out(session: Session) -> Iterator[Finding]:
     """Devices that failed, and rest until they are tried again."""
     for one in device_faults.out(session):
-        times = "" if one.n_failures == 1 else f", for the {one.n_failures}th time in a row"
+        times = "" if one.n_failures == 1 else f" ({one.n_failures} failures in a row)"
         yield Finding(
             f"device of {one.worker}",
             False,

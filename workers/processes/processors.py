@@ -1,8 +1,8 @@
 """Which processors this process may use, and how a few workers share them. Imports no torch.
 
-Three things limit the processors: the affinity (sched_getaffinity, which a container's cpuset sets too), the CPU quota
-of the control group (`docker run --cpus 2`), and the processors that are online. A library that starts a thread for each
-processor it sees, and gets a fraction of them, spends its time waiting for its own threads.
+Two things limit them: the affinity (sched_getaffinity, which a container's cpuset sets too), and the CPU quota of the
+control group (`docker run --cpus 2`). A library that starts a thread for each processor it sees, and gets a fraction of
+their time, spends it waiting for its own threads.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import os
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from workers.processes import kernel
@@ -40,7 +41,7 @@ def shares(count: int) -> list[list[int]]:
     if count >= len(processors):
         return [[processors[place % len(processors)]] for place in range(count)]
     bounds = [round(place * len(processors) / count) for place in range(count + 1)]
-    return [processors[first:end] for first, end in zip(bounds, bounds[1:], strict=False)]
+    return [processors[first:end] for first, end in pairwise(bounds)]
 
 
 def threads(n_processors: int, n_workers: int) -> int:
