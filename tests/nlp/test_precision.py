@@ -14,6 +14,7 @@ from nlp_tasks import precision, torch_device
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
 from nlp_tasks.kind import Document, Setup
 
+torch.set_num_threads(1)
 WORDS = {"sport": ["goal", "striker", "골을"], "money": ["bank", "interest", "은행이"]}
 FILLER = ["the", "a", "today", "오늘", "그리고", "was"]
 DEVICES = [
@@ -44,8 +45,8 @@ def model_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     folder = tmp_path_factory.mktemp("model") / "m"
     folder.mkdir()
     assert TRAIN_CLASSIFY.train is not None
-    parameters = TrainParameters(arch=request.param, epochs=2, seed=3)
-    TRAIN_CLASSIFY.train(texts(120), parameters, "cpu", folder, lambda *_: None)
+    parameters = TrainParameters(arch=request.param, epochs=1, seed=3)
+    TRAIN_CLASSIFY.train(texts(60), parameters, "cpu", folder, lambda *_: None)
     return folder
 
 
@@ -53,7 +54,7 @@ def scores(model_dir: Path, name: str, device: str) -> dict[str, float]:
     """Each document's score for its best label, and the label with it."""
     precision.choose(name)
     runner = CLASSIFY.stages[0].open(Setup(ClassifyParameters(), device, model_dir))
-    rows = runner.run(texts(120))
+    rows = runner.run(texts(60))
     return {f"{i} {row[0].label}": row[0].score for i, row in enumerate(rows)}  # type: ignore[index, union-attr]
 
 

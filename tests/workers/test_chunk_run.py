@@ -108,7 +108,9 @@ def test_out_of_memory_halves_the_batch_and_the_lesson_is_kept(
     assert _run(process, job_id) == "16 documents: 16 ok, 0 errors"
     (learnt,) = sql(process.store, "SELECT most, failed FROM batch_size")
     assert tuple(learnt) == (2, 4)
+    assert caplog.text.count("out of memory with") == 3, "16, 8 and 4: no size twice"
     process.learning.clear()  # as in a new process
+    caplog.clear()
     again = _job(process.store, *["!oom"] * 16, parameters={"seconds": 0.0, "batch": 16})
     with caplog.at_level("WARNING", "docmill.worker"):
         _run(process, again)

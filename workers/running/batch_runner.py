@@ -17,6 +17,10 @@ from workers.running import batches, faults, learning
 log = logging.getLogger("docmill.worker")
 
 
+class _TooLargeError(MemoryError):
+    """So many documents of this length ran out of memory before."""
+
+
 class BatchRunner:
     """The runner of one claim."""
 
@@ -45,7 +49,9 @@ class BatchRunner:
 
     def _run(self, batch: Sequence[Document]) -> Sequence[Result]:
         """Run a batch. If memory does not suffice, it is run again as long as other models can leave; then later
-        batches are at most half as large."""
+        batches are at most half as large, the rest of this one too."""
+        if len(batch) > self._limits(max(len(document.text) for document in batch), *self._asked)[0]:
+            raise _TooLargeError
         while True:
             started = time.monotonic()
             try:
