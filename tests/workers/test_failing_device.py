@@ -22,10 +22,12 @@ from tests.db.builders import add, outcomes, submit, the_chunk
 from tests.faults.stack import ROOT, Stack
 from tests.servers import until
 from tests.workers.emulated_gpus import LOST, MODEL, UUID, install
-from workers.processes import device_watch, probe
+from workers.processes import device_watch, heartbeat, probe
+from workers.processes.device_watch import DeviceWatch
 from workers.processes.process import Process
+from workers.processes.supervision import Child
 from workers.running import chunk_run
-from workers.settings import settings
+from workers.settings import Settings, settings
 
 
 class GpuStack(Stack):
@@ -55,6 +57,7 @@ def stack(tmp_path: Path) -> Iterator[GpuStack]:
 
 @pytest.mark.stack
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_gpu_is_taken_out_and_comes_back_and_no_document_is_blamed(stack: GpuStack) -> None:
     stack.home.mkdir(parents=True)
     marker = stack.home / "gpu-is-lost"
@@ -161,6 +164,36 @@ def test_a_probe_tells_what_it_finds(process: Process) -> None:
     beats: list[int] = []
     assert "GPU is lost" in probe.ask(lambda: beats.append(1))
     assert beats, "the lease is kept meanwhile"
+
+
+def test_the_launcher_takes_the_device_out_and_tries_it_again(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice: while the GPU is lost, and when it is back."""
+    monkeypatch.setenv("DOCMILL_DEVICE_REST_SECONDS", "0.1")
+    now = Settings()
+    (now.home_path / "gpu-is-lost").touch()
+    one = heartbeat.member("worker", "cuda-0@here", "launched", "cpu")
+    worker = Child(one.name, ["sleep", "600"], {"CUDA_VISIBLE_DEVICES": UUID, "DOCMILL_DEVICE": "cpu"})
+    watch = DeviceWatch(now, {one.name: one}, {one.name: MODEL})
+    assert watch.allows(worker)
+    worker.keep_up()
+
+    device_watch.report(now.home_path, "launched", "no CUDA-capable device is detected")
+    assert not watch.allows(worker)
+    assert watch.is_out(worker)
+
+    def known() -> list[Any]:
+        return sql(process.store, "SELECT fault, n_failures FROM device_fault")
+
+    assert [tuple(row) for row in known()] == [("no CUDA-capable device is detected", 1)]
+    until(lambda: not watch.allows(worker) and known()[0][1] == 2, "the second failure", 60)
+    assert "GPU is lost" in known()[0][0]
+    assert worker.process is None, "it was stopped"
+    (now.home_path / "gpu-is-lost").unlink()
+    until(lambda: watch.allows(worker), "the return of the device", 120)
+    assert known() == []
+    assert not watch.is_out(worker)
 
 
 def test_doctor_names_the_device_and_when_it_is_tried_again(store: Store) -> None:
