@@ -18,7 +18,7 @@ from db.device_faults import Fault
 from db.documents import NewDocument
 from db.store import Store
 from docmill.doctor import members
-from tests.db.builders import add, outcomes, submit, the_chunk
+from tests.db.builders import add, outcomes, sql, submit, the_chunk
 from tests.faults.stack import ROOT, Stack
 from tests.servers import until
 from tests.workers.emulated_gpus import LOST, MODEL, UUID, install
