@@ -89,7 +89,8 @@ def _texts(folder: Path, n: int) -> list[str]:
     return [texts[place] for place in random.permutation(len(texts))]
 
 
-def _classifier(texts: list[str]) -> PretrainedClassifier:
+def _classifier(texts: list[str], **shape: int) -> PretrainedClassifier:
+    """Of the shape of KoELECTRA-small, or another one."""
     import tokenizers
     import transformers  # type: ignore[import-not-found, unused-ignore]
 
@@ -107,10 +108,13 @@ def _classifier(texts: list[str]) -> PretrainedClassifier:
         tokenizer_object=backend, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
         model_max_length=TOKENS,
     )  # fmt: skip
+    small = {
+        "embedding_size": 128, "hidden_size": 256, "num_hidden_layers": 12, "num_attention_heads": 4,
+        "intermediate_size": 1024,
+    }  # fmt: skip
     config = transformers.ElectraConfig(
-        vocab_size=backend.get_vocab_size(), embedding_size=128, hidden_size=256, num_hidden_layers=12,
-        num_attention_heads=4, intermediate_size=1024, max_position_embeddings=TOKENS, num_labels=7,
-    )  # fmt: skip
+        vocab_size=backend.get_vocab_size(), max_position_embeddings=TOKENS, num_labels=7, **(small | shape)
+    )
     torch.manual_seed(0)
     model = transformers.ElectraForSequenceClassification(config).eval()
     return PretrainedClassifier(model, tokenizer, "cpu")

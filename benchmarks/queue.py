@@ -242,7 +242,9 @@ def _run(store: Any, request: Any) -> None:
     wait_for_end(store, job_id)
 
 
-def wait_for_end(store: Any, job_id: int) -> None:
+def wait_for_end(store: Any, job_id: int, seconds: float = float("inf")) -> None:
+    """TimeoutError if the job has not finished after so long."""
+    until = time.monotonic() + seconds
     while True:
         with store.read() as session:
             if (
@@ -250,6 +252,8 @@ def wait_for_end(store: Any, job_id: int) -> None:
                 == "finished"
             ):
                 return
+        if time.monotonic() > until:
+            raise TimeoutError(f"job {job_id} has not finished after {seconds:.0f} s")
         time.sleep(0.1)
 
 

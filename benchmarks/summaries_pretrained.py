@@ -85,7 +85,8 @@ def _pieces(text: str) -> list[tuple[str, tuple[int, int]]]:
     return list(tokenizers.pre_tokenizers.Whitespace().pre_tokenize_str(text))
 
 
-def _save_bart(folder: Path, texts: list[str], seed: int) -> None:
+def _save_bart(folder: Path, texts: list[str], seed: int, **shape: int) -> None:
+    """A small BART, or one of another shape."""
     import tokenizers
     import torch
     import transformers
@@ -104,11 +105,13 @@ def _save_bart(folder: Path, texts: list[str], seed: int) -> None:
         tokenizer_object=backend, model_max_length=WINDOW, **special
     ).save_pretrained(folder)
     torch.manual_seed(seed)
+    small = {
+        "d_model": 128, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
+        "decoder_attention_heads": 4, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512,
+    }  # fmt: skip
     config = transformers.BartConfig(
-        vocab_size=len(words), d_model=128, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
-        decoder_attention_heads=4, encoder_ffn_dim=512, decoder_ffn_dim=512, max_position_embeddings=WINDOW,
-        init_std=0.2,
-    )  # fmt: skip
+        vocab_size=len(words), max_position_embeddings=WINDOW, init_std=0.2, **(small | shape)
+    )
     transformers.BartForConditionalGeneration(config).save_pretrained(folder)
 
 

@@ -316,6 +316,8 @@ class Kind:
     #: Raise it when the kind's code gives other results than before: those of an older epoch do not stand any more, and
     #: the next night makes them anew.
     epoch: int = 1
+    #: Its neural models compute in 16 bits where the device is good at that: numbers then agree to about 1 %.
+    rounds: bool = False
     #: Its documents are the files of a collection; the text of each says where the file is.
     over_files: bool = False
     #: Maximum number of documents in a chunk, and their approximate number of characters.

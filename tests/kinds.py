@@ -13,6 +13,8 @@
     !eat     it takes 512 MB for a moment
     !oom     the device is out of memory, unless at most two go together
     !device  the first time in this DOCMILL_HOME, the device fails for good
+    !gpu     while there is a file gpu-is-lost in this DOCMILL_HOME, a kernel fails
+    !assert  a kernel fails that was given a wrong index
     !sleep N it takes N seconds
 """
 
@@ -118,6 +120,10 @@ def misbehave(how: str, together: int = 1) -> None:
         bytearray(512 * 1024 * 1024)
     elif how == "device":
         _fail_once()
+    elif how == "gpu" and (Path(os.environ["DOCMILL_HOME"]) / "gpu-is-lost").exists():
+        raise RuntimeError("CUDA error: unspecified launch failure")
+    elif how == "assert":
+        raise RuntimeError("CUDA error: device-side assert triggered")
     elif how.startswith("sleep"):
         time.sleep(float(how.split()[1]))
 

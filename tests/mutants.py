@@ -756,6 +756,20 @@ MUTANTS = (
         'if unicodedata.category(char) == "Cc" and',
         ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
     ),
+    Mutant(
+        "devices: a GPU's failure is a document's crash",
+        "workers/running/device_trouble.py",
+        "    if found := probe.ask(_quiet(lease)):\n",
+        "    if (found := probe.ask(_quiet(lease))) and False:\n",
+        ("workers/test_failing_device.py::test_a_gpu_that_fails_its_probe_is_at_fault",),
+    ),
+    Mutant(
+        "devices: a batch that ran out of memory is tried again with longer documents",
+        "workers/running/sizes.py",
+        "if other <= bucket and each.failed is not None",
+        "if other == bucket and each.failed is not None",
+        ("workers/test_sizes.py",),
+    ),
 )
 
 

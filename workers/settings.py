@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -48,8 +49,17 @@ class Settings(StoreSettings):
     kind_modules: str = ""
     #: Which URLs may be read: none, "1", or those listed.
     remote_files: str = ""
+    #: Memory for models and what belongs to them, in megabytes a worker; 0 for half of what the worker may use.
+    model_memory_mb: int = Field(default=0, ge=0)
+    #: In what numbers models compute: auto, float32, bfloat16 or float16.
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    #: How long a device that failed rests before it is tried again; doubled at each failure, up to 16 times this.
+    device_rest_seconds: float = Field(default=60, gt=0)
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
     device: str = "cpu"
+    #: Set by the launcher: what device that is, "NVIDIA H100 80GB HBM3", and the worker's share of its memory.
+    device_model: str = ""
+    device_share: float = Field(default=1.0, gt=0, le=1)
     #: Set by the launcher: the worker's name, for people.
     worker: str = ""
     #: Set by the launcher: which start of which worker this is. Claims name it.

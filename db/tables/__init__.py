@@ -1,6 +1,7 @@
 """The tables. Everything is importable from here: `from db.tables import Job`."""
 
 from db.tables.base import Base
+from db.tables.device import BatchSize, DeviceFault
 from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
 from db.tables.job import Chunk, Job, Outcome
@@ -46,9 +47,11 @@ from db.tables.worker import LostClaim, Worker
 
 __all__ = [
     "Base",
+    "BatchSize",
     "Chunk",
     "Classification",
     "Collection",
+    "DeviceFault",
     "Document",
     "DocumentVector",
     "Export",

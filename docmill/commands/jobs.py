@@ -49,11 +49,13 @@ def status(
     from dataclasses import asdict
 
     from db import progress
+    from docmill.doctor.members import devices_out
     from scheduler.store import store
 
     with store().read() as session:
         found = progress.newest(session, limit) if job is None else [progress.of(session, job)]
         in_the_way = obstacles(session, found)
+        out = list(devices_out(session))
     if json:
         rows = [asdict(each) | {"obstacle": in_the_way.get(each.job_id)} for each in found]
         print_json(rows if job is None else rows[0])
@@ -65,6 +67,8 @@ def status(
     print_table(
         rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created", "where")
     )
+    for finding in out:
+        warn(f"{finding.what}: {finding.detail}")
 
 
 def results(

@@ -50,6 +50,10 @@ Devices = Annotated[
         metavar="DEVICES", help="auto (every GPU, else one worker a core), cpu:2, cuda:0,1 or cuda:0+cpu:1."
     ),
 ]
+PerDevice = Annotated[
+    int,
+    typer.Option(metavar="N", min=1, max=16, help="Workers on each GPU, which share its memory evenly."),
+]
 Limit = Annotated[
     int | None, typer.Option(metavar="N", min=0, help="At most N rows; 50 for a table if not given.")
 ]

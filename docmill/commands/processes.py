@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from docmill.commands.about import telling_of_a_new_store
-from docmill.commands.options import Devices
+from docmill.commands.options import Devices, PerDevice
 from docmill.commands.output import say, warn
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def worker(
     kinds: Annotated[
         str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
     ] = "",
+    per_device: PerDevice = 1,
 ) -> None:
     """Run one worker for each device until stopped.
 
@@ -41,7 +42,7 @@ def worker(
     from workers.settings import settings
 
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
-    decision = decide(devices)
+    decision = decide(devices, per_device)
     logs.to_stderr()
     with telling_of_a_new_store():
         open_for_work().close()

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db import registry
+from db import device_faults, registry
 from db.registry import Lost
 from db.sql import clock
 from db.store import SCHEMA
@@ -24,9 +24,23 @@ def findings(session: Session) -> Iterator[Finding]:
         yield Finding("schedulers", True, f"{len(schedulers)} registered: {names}")
     yield from _duplicates(session)
     yield from _outdated(session)
+    yield from devices_out(session)
     moment = clock(session)
     for lost in registry.lost(session):
         yield _lost(lost, moment)
+
+
+def devices_out(session: Session) -> Iterator[Finding]:
+    """Devices that failed, and rest until they are tried again."""
+    for one in device_faults.out(session):
+        times = "" if one.n_failures == 1 else f" ({one.n_failures} failures in a row)"
+        yield Finding(
+            f"device of {one.worker}",
+            False,
+            f"{one.model} has failed and is taken out{times}: {one.fault}; it is tried again at "
+            f"{one.retry_at:%H:%M:%S} UTC",
+            f"on {one.host}: nvidia-smi -q, and dmesg | grep -i xid. Its worker starts again once the device works",
+        )
 
 
 def no_scheduler(session: Session, what: str, sign: str, now_settings: Settings) -> Finding:

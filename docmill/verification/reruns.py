@@ -23,8 +23,9 @@ from db.retention import passes
 from db.sql import each_id
 from db.states import ErrorCode
 from db.tables import Chunk, Document, Outcome
-from docmill.verification.comparison import Difference, differences
+from docmill.verification.comparison import ROUNDED, TOLERANCE, Difference, differences
 from nlp_tasks import kind as kinds
+from nlp_tasks import precision
 from nlp_tasks.errors import DocumentError
 from scheduler.store import store
 from workers.running import foreground
@@ -52,6 +53,8 @@ class Checked:
     differences: list[Difference]
     #: Outcomes that retention has pruned.
     n_pruned: int = 0
+    #: How much numbers might differ.
+    tolerance: float = TOLERANCE
 
 
 def find(job_id: int, key: str) -> Found:
@@ -105,12 +108,21 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
         texts = [_document(text) for text in documents.stream(session, chosen)]
         stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}
+        tolerance = _tolerance(session, job, device)
     again = foreground.run_again(store(), _on(device), job, texts)
     found: list[Difference] = []
     for document in texts:
         rows = {table: by_id.get(document.id, []) for table, by_id in stored.items()}
-        found += differences(document.key, codes[document.id], rows, again[document.id])
-    return Checked(len(chosen), len(codes) - len(comparable), found, n_pruned)
+        found += differences(document.key, codes[document.id], rows, again[document.id], tolerance)
+    return Checked(len(chosen), len(codes) - len(comparable), found, n_pruned, tolerance)
+
+
+def _tolerance(session: Session, job: PastJob, device: str) -> float:
+    """Models that computed in 16 bits, then or now, agree to fewer digits. Which precision a past job had is not
+    stored: that of this process's settings is taken for it, on the devices of the workers that it had."""
+    workers = session.scalars(select(Chunk.worker).where(Chunk.job_id == job.id).distinct())
+    rounded = precision.may_round(settings().precision, device, *(worker or "" for worker in workers))
+    return ROUNDED if job.kind.rounds and rounded else TOLERANCE
 
 
 @contextmanager

@@ -219,6 +219,7 @@ CLASSIFY = Kind(
     rows=(LabelRow, TermRow),
     stages=(Stage("predict", _open),),
     model_from="train-classify",
+    rounds=True,
     chunk_documents=32_768,
     chunk_chars=2_000_000,
 )

@@ -171,6 +171,7 @@ SUMMARIZE = Kind(
     parameters=SummarizeParameters,
     rows=(SummaryRow, SummarySentenceRow),
     stages=(Stage("summarize", _open),),
+    rounds=True,
     model_from="train-summarizer",
     needs_model=_needs_model,
     chunk_documents=512,

@@ -109,7 +109,7 @@ def shell_on_both(store: Store) -> Iterator[Shell]:
 
 def _shell(store: Store) -> Iterator[Shell]:
     # A process has one store for life; here another store's models have the same numbers.
-    runners._open.clear()
+    runners.resident.cache_clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         process = Process(settings(), store, crash_file)
         yield Shell(store, process)

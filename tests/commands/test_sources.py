@@ -156,7 +156,7 @@ def _work_once(shell: Shell, job: int) -> None:
 def on_storage(storage: Storage, shell_on_both: Shell, monkeypatch: pytest.MonkeyPatch) -> Shell:
     """A worker that has read the settings of the storage."""
     monkeypatch.setattr(shell_on_both.process, "settings", settings())
-    runners._open.clear()
+    runners.resident.cache_clear()
     return shell_on_both
 
 
@@ -234,12 +234,12 @@ def test_a_worker_that_may_not_read_urls_blames_no_file(
     storage.objects = {"bucket/a.pdf": _pdf(*LINES)}
     job = shell("add", "s3://bucket/a.pdf", "--collection", "inbox", "--json").json["files"]["job"]
     monkeypatch.setattr(shell.process, "settings", settings().model_copy(update={"remote_files": ""}))
-    runners._open.clear()
+    runners.resident.cache_clear()
     _work_once(shell, job)
     assert _outcomes(shell) == {"a.pdf": "waiting"}
 
     monkeypatch.setattr(shell.process, "settings", settings())
-    runners._open.clear()
+    runners.resident.cache_clear()
     shell.work(job)
 
     assert _outcomes(shell) == {"a.pdf": "ok"}

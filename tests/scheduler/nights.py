@@ -159,7 +159,7 @@ class NightRun:
 
 @contextmanager
 def night_run(store: Store, folder: Path) -> Iterator[NightRun]:
-    runners._open.clear()
+    runners.resident.cache_clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         # Stores of one test count their jobs from 1: each has its own models.
         own = settings().model_copy(update={"models_dir": folder / "models"})

@@ -33,15 +33,16 @@ from tests.db.builders import (
     upgraded_to,
     write_ok,
 )
-from tests.kinds import answer
+from tests.kinds import Oracle, answer
 from tests.servers import until
 from workers.processes.process import Process
-from workers.running import chunk_run, documents_run, lease, write_behind
+from workers.running import chunk_run, documents_run, lease, runners, write_behind
 from workers.settings import settings
 
 
 @pytest.fixture
 def process(store: Store) -> Iterator[Process]:
+    runners.resident.cache_clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         process = Process(settings(), store, crash_file)
         yield process
@@ -100,13 +101,44 @@ def test_an_error_in_a_batch_is_blamed_on_its_document_alone(process: Process) -
     assert detail == "ValueError: asked to raise"
 
 
-def test_out_of_memory_halves_the_batch_and_the_lesson_is_kept(process: Process) -> None:
+def test_out_of_memory_halves_the_batch_and_the_lesson_is_kept(
+    process: Process, caplog: pytest.LogCaptureFixture
+) -> None:
     job_id = _job(process.store, *["!oom"] * 16, parameters={"seconds": 0.0, "batch": 16})
     assert _run(process, job_id) == "16 documents: 16 ok, 0 errors"
-    assert process.batch_limits == {("oracle", 0): 2}
+    (learnt,) = sql(process.store, "SELECT most, failed FROM batch_size")
+    assert tuple(learnt) == (2, 4)
+    assert caplog.text.count("out of memory with") == 3, "16, 8 and 4: no size twice"
+    process.learning.clear()  # as in a new process
+    caplog.clear()
     again = _job(process.store, *["!oom"] * 16, parameters={"seconds": 0.0, "batch": 16})
-    _run(process, again)
+    with caplog.at_level("WARNING", "docmill.worker"):
+        _run(process, again)
     assert set(outcomes(process.store, again).values()) == {"ok"}
+    assert "out of memory" not in caplog.text, "it started with what was learnt"
+
+
+def test_other_models_leave_the_memory_before_batches_become_smaller(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two other models are loaded; the device is out of memory until both have left."""
+    for seconds in (0.0, 0.0001):
+        _run(process, _job(process.store, "a", parameters={"seconds": seconds, "batch": 16}))
+    models = runners.resident()
+    sizes: list[int] = []
+    original = Oracle.run
+
+    def run(self: Oracle, documents: Any) -> Any:
+        sizes.append(len(documents))
+        if len(models) > 1:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return original(self, documents)
+
+    monkeypatch.setattr(Oracle, "run", run)
+    job_id = _job(process.store, *["text"] * 8, parameters={"seconds": 0.0002, "batch": 8})
+    assert _run(process, job_id) == "8 documents: 8 ok, 0 errors"
+    assert sizes == [8] * 3
+    assert sql(process.store, "SELECT * FROM batch_size") == []
 
 
 def test_a_document_that_alone_is_too_big_is_memory(process: Process) -> None:
@@ -122,7 +154,7 @@ def test_after_a_death_only_what_is_open_is_run_and_each_document_alone(process:
     write_ok(process.store, taken, taken.document_ids[:1], close=False)
     crash(process.store, "dead")
     assert _run(process, job_id) == "2 documents: 2 ok, 0 errors"
-    assert process.batch_limits == {}, "run alone, this document fits"
+    assert sql(process.store, "SELECT * FROM batch_size") == [], "run alone, this document fits"
 
 
 @pytest.mark.parametrize(
@@ -409,7 +441,7 @@ def test_batches_are_halved_once_a_chunk_was_lost_twice(process: Process) -> Non
         reap(process.store)
     let_backoffs_pass(process.store)
     assert _run(process, job_id) == "4 documents: 4 ok, 0 errors"
-    assert process.batch_limits == {}, "two together fit"
+    assert sql(process.store, "SELECT * FROM batch_size") == [], "two together fit"
 
 
 def test_an_old_worker_claims_nothing_of_a_store_that_was_upgraded(process: Process) -> None:

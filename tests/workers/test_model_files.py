@@ -24,7 +24,7 @@ from workers.settings import settings
 
 @pytest.fixture
 def process(sqlite_store: Store) -> Iterator[Process]:
-    runners._open.clear()
+    runners.resident.cache_clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         process = Process(settings(), sqlite_store, crash_file)
         yield process

@@ -4,13 +4,23 @@ process that has touched CUDA can no longer choose."""
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from workers.processes import gpus
+from workers.processes import gpus, processors
 from workers.processes.gpus import Gpu, Listing
+
+MOST_CPUS = 256
+#: Several workers share one GPU at most; more would each have too little memory for anything.
+MOST_PER_DEVICE = 16
+#: What torch, numpy and others read at their start: how many threads to make.
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+#: Threads that wait for others sleep. By default they spin, and keep the processor from the very threads that they wait
+#: for when several processes share it.
+SLEEPING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 _GRAMMAR = re.compile(r"auto|cpu(?::(?P<n>\d+))?|cuda(?::(?P<which>\d+(?:,\d+)*))?", re.ASCII)
 
@@ -28,6 +38,8 @@ class Device:
     processors: frozenset[int] = frozenset()
     #: For people: "NVIDIA H100 80GB HBM3", "2 processors".
     model: str = ""
+    #: Its share of the memory of its GPU, or of this machine: others use the rest.
+    memory_share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,15 +62,18 @@ class Decision:
         return f"{names} (--devices {self.asked}): {self.why}.{problems}"
 
 
-def parse(text: str) -> list[Device]:
+def parse(text: str, per_device: int = 1) -> list[Device]:
     """The devices of `decide`."""
-    return list(decide(text).devices)
+    return list(decide(text, per_device).devices)
 
 
-def decide(text: str) -> Decision:
+def decide(text: str, per_device: int = 1) -> Decision:
     """Devices from "auto" (every GPU, else a worker a processor), "cpu:2" (two workers on the CPU), "cuda" (every
     GPU), "cuda:0,1" or a sum of these: "cuda:0+cpu:1". GPUs are those that CUDA_VISIBLE_DEVICES leaves, if it is
-    set, and numbers count these. ValueError says what is wrong and what would do."""
+    set, and numbers count these. Each GPU gets `per_device` workers, which share its memory. ValueError says what is
+    wrong and what would do."""
+    if not 1 <= per_device <= MOST_PER_DEVICE:
+        raise ValueError(f"--per-device {per_device}: choose 1 to {MOST_PER_DEVICE} workers on each GPU")
     found: list[Device] = []
     whys: list[str] = []
     problems: list[str] = []
@@ -76,13 +91,35 @@ def decide(text: str) -> Decision:
         found += devices
         whys.append(why)
         problems += listing.problems
-    return Decision(text, found, "; ".join(dict.fromkeys(whys)), list(dict.fromkeys(problems)))
+    shared = _sharing(found, per_device)
+    return Decision(text, shared, "; ".join(dict.fromkeys(whys)), list(dict.fromkeys(problems)))
+
+
+def _sharing(found: Sequence[Device], per_device: int) -> list[Device]:
+    """The devices with what each worker may use of this machine: threads, and its share of memory."""
+    on_gpus = [device for device in found if device.torch_name != "cpu" for _ in range(per_device)]
+    n_cpus = len(found) - len(on_gpus) // per_device
+    return [
+        _limited(device, len(on_gpus) + n_cpus, 1 / per_device if device.torch_name != "cpu" else 1 / n_cpus)
+        for device in found
+        for _ in range(per_device if device.torch_name != "cpu" else 1)
+    ]
+
+
+def _limited(device: Device, n_workers: int, memory_share: float) -> Device:
+    """A GPU's worker shares the processors with all others here, a CPU's has some to itself."""
+    n_own = len(device.processors) or len(processors.usable())
+    is_cpu = device.torch_name == "cpu"
+    n_threads = processors.threads(n_own if is_cpu else max(1, n_own // n_workers), n_workers)
+    limits = dict.fromkeys(THREADS, str(n_threads)) | SLEEPING
+    told = {"DOCMILL_DEVICE_MODEL": device.model, "DOCMILL_DEVICE_SHARE": f"{memory_share:.4f}"}
+    return replace(device, environment=device.environment | limits | told, memory_share=memory_share)
 
 
 def _auto(listing: Listing) -> tuple[list[Device], str]:
     if listing.gpus:
         return [_gpu(gpu) for gpu in listing.gpus], listing.why
-    devices = _cpus(len(os.sched_getaffinity(0)))
+    devices = _cpus(max(1, min(MOST_CPUS, math.ceil(processors.cores()))))
     instead = "the CPU instead, a worker a processor" if listing.problems else "the CPU, a worker a processor"
     return devices, f"{listing.why}: {instead}"
 
@@ -114,23 +151,19 @@ def _numbered(listing: Listing) -> dict[int, Gpu]:
 
 def _cpus(count: int) -> list[Device]:
     """`count` workers that share the processors evenly; their libraries start no more threads than that."""
-    if not 1 <= count <= 256:
-        raise ValueError(f"--devices cpu:{count}: choose 1 to 256 workers")
-    processors = sorted(os.sched_getaffinity(0))
-    return [
-        _cpu(i, frozenset(processors[i % len(processors) :: count] or processors[:1])) for i in range(count)
-    ]
+    if not 1 <= count <= MOST_CPUS:
+        raise ValueError(f"--devices cpu:{count}: choose 1 to {MOST_CPUS} workers")
+    return [_cpu(number, frozenset(share)) for number, share in enumerate(processors.shares(count))]
 
 
 def _cpu(number: int, share: frozenset[int]) -> Device:
-    threads = str(max(1, len(share)))
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = {"CUDA_VISIBLE_DEVICES": ""} | dict.fromkeys(names, threads)
-    model = f"{threads} processor{'' if len(share) == 1 else 's'}"
-    return Device(f"cpu-{number}", "cpu", environment, share, model)
+    model = f"{len(share)} processor{'' if len(share) == 1 else 's'}"
+    return Device(f"cpu-{number}", "cpu", {"CUDA_VISIBLE_DEVICES": ""}, share, model)
 
 
 def _gpu(gpu: Gpu) -> Device:
     # By UUID and bus order: numbers differ between CUDA and nvidia-smi.
     pinned = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpu.uuid}
-    return Device(gpu.name, "cuda:0", pinned, model=gpu.model)
+    near = processors.near_gpu(gpu.bus_id)
+    own = frozenset(near) if len(near) < len(processors.usable()) else frozenset()
+    return Device(gpu.name, "cuda:0", pinned, own, gpu.model)

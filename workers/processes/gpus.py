@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 #: On a machine with eight GPUs, the first call, which wakes them up, took a quarter of this.
@@ -23,6 +23,7 @@ NONE_VISIBLE = ("", "-1", "NoDevFiles", "none", "void")
 
 _GPU = re.compile(r"^GPU (\d+): (.*?) \(UUID: (GPU-[0-9A-Za-z-]+)\)")
 _SLICE = re.compile(r"^\s+(MIG \S+)\s+Device\s+(\d+): \(UUID: (MIG-[0-9A-Za-z/-]+)\)")
+_UNWELL = re.compile(r"is lost|requires reset|Unknown Error|\bERR!", re.IGNORECASE)
 _NO_GPU = re.compile(r"^No devices (were )?found", re.MULTILINE)
 _OLD_SLICE = re.compile(r"MIG-(GPU-[0-9a-fA-F-]+)/\d+/\d+")
 
@@ -41,6 +42,8 @@ class Gpu:
     parent_uuid: str
     #: nvidia-smi's number of that GPU.
     index: int
+    #: Its place on the PCI bus, "00000000:3B:00.0"; empty if nvidia-smi does not tell.
+    bus_id: str = ""
 
     @property
     def is_slice(self) -> bool:
@@ -82,9 +85,23 @@ def listing() -> Listing:
     problems = []
     if words or (status and not (found or _NO_GPU.search(said))):
         problems = [f"nvidia-smi -L (exit status {status}): {words or 'it said nothing'}"]
-    found, unusable = _without_uncut(found)
+    found, unusable = _looked_at(found)
     why = f"nvidia-smi lists {_counted(found)}"
     return Listing(found, why, [*problems, *unusable])
+
+
+def complaint_about(uuid: str) -> str:
+    """What nvidia-smi says is wrong with one GPU; nothing if it is well, or if nobody can be asked: there is no
+    nvidia-smi, or it is a slice, about which nvidia-smi tells nothing."""
+    if not uuid.startswith("GPU-") or shutil.which("nvidia-smi") is None:
+        return ""
+    status, said = _ask("-i", uuid, "--query-gpu=uuid,name", "--format=csv,noheader")
+    if status is None:
+        return f"nvidia-smi did not answer within {SMI_SECONDS:.0f} s"
+    words = "; ".join(line.strip() for line in said.splitlines() if line.strip())[:300]
+    if status:
+        return f"nvidia-smi (exit status {status}): {words or 'it said nothing'}"
+    return f"nvidia-smi: {words}" if _UNWELL.search(words) else ""
 
 
 def _without_program() -> Listing:
@@ -143,20 +160,24 @@ def _complaint(said: str) -> str:
     return "; ".join(line for line in lines if line and not _NO_GPU.search(line))[:500]
 
 
-def _without_uncut(found: list[Gpu]) -> tuple[list[Gpu], list[str]]:
-    """CUDA cannot use a GPU in MIG mode that has no slices; the listing does not tell it from others."""
+def _looked_at(found: list[Gpu]) -> tuple[list[Gpu], list[str]]:
+    """The GPUs with their places on the bus, and problems. CUDA cannot use a GPU in MIG mode that has no slices; the
+    listing does not tell it from others."""
     if not found:
         return found, []
-    status, said = _ask("--query-gpu=index,mig.mode.current", "--format=csv,noheader")
+    status, said = _ask("--query-gpu=index,mig.mode.current,pci.bus_id", "--format=csv,noheader")
     if status != 0:
         return found, []
-    in_mig_mode = {int(number) for number in re.findall(r"^(\d+), Enabled", said, re.MULTILINE)}
+    rows = re.findall(r"^(\d+), ([^,\n]*)(?:, (\S+))?$", said, re.MULTILINE)
+    in_mig_mode = {int(number) for number, mode, _ in rows if mode == "Enabled"}
+    places = {int(number): bus_id for number, _, bus_id in rows}
     uncut = [gpu for gpu in found if gpu.index in in_mig_mode and not gpu.is_slice]
     problems = [
         f"GPU {gpu.index} is in MIG mode and has no slices: make some (nvidia-smi mig -cgi), or switch MIG off"
         for gpu in uncut
     ]
-    return [gpu for gpu in found if gpu not in uncut], problems
+    usable = [gpu for gpu in found if gpu not in uncut]
+    return [replace(gpu, bus_id=places.get(gpu.index, "")) for gpu in usable], problems
 
 
 def _chosen(listed: Listing, given: str, by_bus: bool) -> Listing:

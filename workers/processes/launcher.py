@@ -20,6 +20,7 @@ from db.registry import Member
 from db.store import newer_schema
 from workers.names import queue_of
 from workers.processes import crash_reports, requeue
+from workers.processes.device_watch import DeviceWatch
 from workers.processes.devices import Device
 from workers.processes.heartbeat import Heartbeat, member
 from workers.processes.liveness import SignOfLife
@@ -38,7 +39,9 @@ class Launcher:
         self.stopping = threading.Event()
         self._locks: list[IO[str]] = []
         self._members: list[Member] = []
+        self._models: dict[str, str] = {}
         self.workers = [self._worker(device) for device in devices]
+        self.watch = DeviceWatch(settings, {one.name: one for one in self._members}, self._models)
         self.heartbeat = Heartbeat(settings, self._members)
 
     def run(self) -> None:
@@ -50,13 +53,14 @@ class Launcher:
             with self.heartbeat:
                 while not self.stopping.is_set():
                     self._look_after_workers()
-                    if self.heartbeat.outdated or all(worker.is_steady() for worker in self.workers):
+                    if self.heartbeat.outdated or all(map(self._is_well, self.workers)):
                         sign.beat()
                     self.stopping.wait(0.2)
                 stop_all(self.workers, self.settings.grace_seconds)
         finally:
             stop_all(self.workers, self.settings.grace_seconds)
             requeue.give_back(self.settings.url, [one.instance for one in self._members])
+            self.watch.close()
             for lock in self._locks:
                 lock.close()
             for one in self._members:
@@ -66,18 +70,24 @@ class Launcher:
         """Keep the workers running. While the store is newer than this code, keep them stopped."""
         if self.heartbeat.outdated is None:
             for worker in self.workers:
-                worker.keep_up()
+                if self.watch.allows(worker):
+                    worker.keep_up()
         elif any(worker.process is not None for worker in self.workers):
             log.error("%s; the workers here are stopped until then", self.heartbeat.outdated)
             stop_all(self.workers, self.settings.grace_seconds)
             for worker in self.workers:
                 worker.process = None
 
+    def _is_well(self, worker: Child) -> bool:
+        """A device that is out is reported elsewhere: restarting all workers here would not bring it back."""
+        return worker.is_steady() or self.watch.is_out(worker)
+
     def _worker(self, device: Device) -> Child:
         name, lock = self._free_name(device)
         instance = secrets.token_hex(8)
         alive = crash_reports.lock_launcher(crash_reports.folder_of(self.settings.home_path, instance))
         self._locks += [lock, alive]
+        self._models[name] = device.model
         self._members.append(member("worker", name, instance, device.torch_name, self.kinds))
         command = [
             sys.executable, "-m", "workers.processes.celery_command", "worker", "--loglevel", "INFO",

@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from db.chunks import Claim, Holder
 from db.database_errors import words
@@ -38,8 +38,8 @@ class Process:
     instance: str = field(default_factory=lambda: f"{settings().instance}.{secrets.token_hex(4)}")
     #: Set by a signal: requeue the chunk after the current batch.
     stopping: bool = False
-    #: Learned by this process: kind and stage -> how many documents at most fit into memory together.
-    batch_limits: dict[tuple[str, int], int] = field(default_factory=dict)
+    #: What this process has learnt about batches, by model (`workers.running.learning`).
+    learning: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -62,15 +62,15 @@ class Process:
     def watch_no_more(self) -> None:
         faulthandler.cancel_dump_traceback_later()
 
-    def die(self, why: str) -> None:
+    def die(self, why: str) -> NoReturn:
         """End at once, because this process cannot use its device any more. The next process reports why."""
         crash_reports.record(self.crash_file, why)
         os._exit(70)
 
-    def leave(self) -> None:
-        """End at once, because it was told to: no crash is counted."""
+    def leave(self, status: int = 0) -> NoReturn:
+        """End at once, for a reason outside of what was run: no crash is counted."""
         crash_reports.record(self.crash_file, crash_reports.TOLD_TO_STOP)
-        os._exit(0)
+        os._exit(status)
 
 
 _process: Process | None = None

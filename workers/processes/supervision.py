@@ -129,9 +129,14 @@ class Child:
 
     def _in_the_child(self) -> None:
         """Between fork and exec."""
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        die_with_parent()
         if self.processors:
             os.sched_setaffinity(0, self.processors)
+
+
+def die_with_parent() -> None:
+    """Between fork and exec: get SIGTERM when the parent dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def stop_all(children: Sequence[Child], seconds: float) -> None:

@@ -10,16 +10,25 @@ from nlp_tasks.kind import Document
 T = TypeVar("T")
 
 
-def by_length(documents: Sequence[Document], max_documents: int, max_chars: int) -> list[list[Document]]:
+def by_length(
+    documents: Sequence[Document],
+    max_documents: int,
+    max_chars: int,
+    limits: Callable[[int, int, int], tuple[int, int]] | None = None,
+) -> list[list[Document]]:
     """Batches of at most `max_documents` and, padding counted (every document as long as the batch's longest),
-    at most `max_chars`; a longer document stands alone. Longest first, so that memory peaks at the start."""
+    at most `max_chars`; a longer document stands alone. Longest first, so that memory peaks at the start. `limits`
+    changes both numbers by the length of a batch's longest document: limits(length, max_documents, max_chars)."""
     batches: list[list[Document]] = []
     batch: list[Document] = []
+    most, most_chars = max_documents, max_chars
     for document in sorted(documents, key=lambda d: len(d.text), reverse=True):
         longest = len(batch[0].text) if batch else 0
-        if batch and (len(batch) >= max_documents or longest * (len(batch) + 1) > max_chars):
+        if batch and (len(batch) >= most or longest * (len(batch) + 1) > most_chars):
             batches.append(batch)
             batch = []
+        if not batch and limits is not None:
+            most, most_chars = limits(len(document.text), max_documents, max_chars)
         batch.append(document)
     return [*batches, batch] if batch else batches
 

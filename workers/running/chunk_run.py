@@ -7,6 +7,7 @@ No transaction is open while a model works. Everything that is written carries t
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,10 +15,10 @@ from db import chunks
 from db.chunks import Claim
 from db.database_errors import words
 from db.errors import FencedError, NewerSchemaError
-from nlp_tasks import heartbeat
+from nlp_tasks import heartbeat, room
 from workers import kinds
 from workers.processes.process import Process
-from workers.running import faults
+from workers.running import device_trouble, faults, runners
 from workers.running.chunk_report import Failed
 from workers.running.documents_run import DocumentsRun
 from workers.running.lease import Lease, StopRequestedError
@@ -43,7 +44,7 @@ def run(process: Process, chunk_id: int) -> str:
     process.holds(claim)
     lease = Lease(process, claim)
     try:
-        with lease.kept(), heartbeat.heard_by(lease.beat):
+        with lease.kept(), heartbeat.heard_by(lease.beat), room.made_by(runners.make_room):
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:
@@ -57,8 +58,8 @@ def run(process: Process, chunk_id: int) -> str:
         log.error("chunk %d of job %d is given back: %s", claim.chunk_id, claim.job_id, error)
         return _put_back(lease, str(error), count=False)
     except Exception as error:
-        if faults.is_sticky(error):
-            process.die(f"the device failed: {str(error)[:200]}")
+        if faults.is_sticky(error) or faults.is_device_fault(error):
+            device_trouble.end(lease, error, partial(_put_back, lease, in_public="the device failed"))
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
     finally:

@@ -35,11 +35,13 @@ class DocumentsRun:
                 self._process,
                 self._lease.claim,
                 runner_for(self._process, self._lease, self._kind, self._stage),
+                self._stage.name,
             )
             if self._lease.claim.careful:
                 self._run_one_by_one(runner, pending)
             else:
                 rest = self._run_all(runner, pending)
+            runner.remember()
         self._storing.write([*rest, *self._removed()], close=True)
         return self._storing.report()
 

@@ -22,6 +22,17 @@ _STICKY = re.compile(
     re.IGNORECASE,
 )
 
+#: The device itself is at fault, whatever was run on it.
+_DEVICE_FAULT = re.compile(
+    r"ECC error|uncorrectable ECC|GPU is lost|device (is )?lost|no CUDA-capable device|No CUDA GPUs are available"
+    r"|all CUDA-capable devices are busy or unavailable|CUDA unknown error|CUDA error: unknown error"
+    r"|CUDA driver initialization failed|driver shutting down|system not yet initialized|hardware stack error"
+    r"|Nvlink error|NVLink|MPS (client|server)|\bXid\b",
+    re.IGNORECASE,
+)
+#: What was run is at fault: a kernel checked its input and stopped.
+_PROGRAMS = re.compile(r"device-side assert|misaligned address|illegal instruction", re.IGNORECASE)
+
 #: Errors whose message is docmill's own, and quotes no document.
 _OURS = (ModelFileError, StorageError, StoreError)
 
@@ -51,12 +62,27 @@ def is_sticky(error: BaseException) -> bool:
     )
 
 
+def is_device_fault(error: BaseException) -> bool:
+    """Whether the device has failed, whatever was run on it: it is lost, or its memory is."""
+    return (
+        isinstance(error, RuntimeError)
+        and not is_out_of_memory(error)
+        and bool(_DEVICE_FAULT.search(str(error)))
+    )
+
+
+def is_the_programs(error: BaseException) -> bool:
+    """Whether a kernel stopped because of what it was given: a sound device does that too."""
+    return isinstance(error, RuntimeError) and bool(_PROGRAMS.search(str(error)))
+
+
 def is_not_the_documents(error: BaseException) -> bool:
     """Whether no document is to blame: store, model files, a lost lease, a stop, a broken device. An error of the
     database while a runner reads from it is never about the documents that are run."""
     return (
         isinstance(error, (*_OURS, FencedError, StopRequestedError, SQLAlchemyError))
         or is_sticky(error)
+        or is_device_fault(error)
         or (isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS)
     )
 

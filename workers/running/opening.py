@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from db import earlier, evaluations, model_versions, results
 from db.store import Store
 from db.tables import Job
-from nlp_tasks import heartbeat, model_files
+from nlp_tasks import heartbeat, model_files, precision
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters, work_of
@@ -49,6 +49,7 @@ def setup_for(
     may update other documents' results. ConflictError then, when it has to wait for another job."""
     version_id = wanted.model_version_id
     parameters = parse_parameters(kind, wanted.parameters)
+    precision.choose(settings.precision)
     return Setup(
         parameters=parameters,
         device=settings.device,

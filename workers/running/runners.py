@@ -1,27 +1,35 @@
-"""Open runners, kept as long as the process lives, so that a model is loaded once."""
+"""Open runners, kept as long as the process lives and its memory allows, so that a model is loaded once."""
 
 from __future__ import annotations
 
 import gc
 import json
 import logging
-from collections import OrderedDict
+from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 from db.chunks import Claim
-from nlp_tasks.kind import Kind, Runner, Stage
+from nlp_tasks.kind import Kind, Runner, Setup, Stage
 from workers.processes.process import Process
+from workers.running import faults, memory
 from workers.running.lease import Lease
 from workers.running.opening import setup_for
+from workers.running.resident import Resident
+from workers.settings import settings
 
 log = logging.getLogger("docmill.worker")
 
-#: Runners kept open: enough for a worker that alternates between two jobs of two stages.
-KEPT = 4
-
-_open: OrderedDict[tuple[Any, ...], Runner] = OrderedDict()
 #: The lease of the current claim: runners outlive claims.
 _lease: Lease | None = None
+
+
+@cache
+def resident() -> Resident:
+    """The runners of this process."""
+    now = settings()
+    memory.hold_to_share(now)
+    return Resident(partial(memory.used, now.device), partial(memory.release, now.device), memory.budget(now))
 
 
 def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runner:
@@ -30,25 +38,35 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     _lease = lease
     claim = lease.claim
     key = _key(claim, stage)
-    if key in _open:
-        _open.move_to_end(key)
-        return _open[key]
-    while len(_open) >= KEPT:
-        _open.popitem(last=False)
+    kept = resident().get(key)
+    if kept is not None:
+        return kept
     with lease.loading():
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
         setup = setup_for(process.store, process.settings, kind, stage, claim, _beat, job_id=claim.job_id)
-        _open[key] = stage.open(setup)
+        runner = resident().open(key, partial(stage.open, setup), _expected(setup), faults.is_out_of_memory)
         # What was loaded stays: the garbage collector need not scan it again and again.
         gc.collect()
         gc.freeze()
-    return _open[key]
+    return runner
+
+
+def make_room() -> bool:
+    """Let a model go that is not in use now; whether there was one (`nlp_tasks.room`)."""
+    return resident().make_room()
 
 
 def _beat() -> None:
     if _lease is not None:
         _lease.beat()
+
+
+def _expected(setup: Setup) -> int:
+    """Bytes that a runner will take at least: those of its model's files."""
+    if setup.model_dir is None:
+        return 0
+    return sum(path.stat().st_size for path in Path(setup.model_dir).rglob("*") if path.is_file())
 
 
 def _key(claim: Claim, stage: Stage) -> tuple[Any, ...]:

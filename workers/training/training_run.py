@@ -23,12 +23,12 @@ from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
 from db.states import ErrorCode
-from nlp_tasks import checkpoint, heartbeat, model_files
+from nlp_tasks import checkpoint, heartbeat, model_files, precision
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Documents, Kind, ModelInput, Progress, Train
 from workers.kinds import parse_parameters
 from workers.processes.process import Process
-from workers.running import faults
+from workers.running import faults, memory
 from workers.running.chunk_report import Failed
 from workers.running.lease import Lease, StopRequestedError
 from workers.running.opening import model_folder
@@ -88,6 +88,8 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
         stored = StoredDocuments(process.store, ids)
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
+    precision.choose(process.settings.precision)
+    memory.hold_to_share(process.settings)
     with heartbeat.heard_by(partial(_go_on, process, lease)):
         metrics = train(stored, parameters, process.settings.device, building, progress)
         figures = as_figures(kind.figures(building)) if kind.figures is not None else {}

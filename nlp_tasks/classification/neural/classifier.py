@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from nlp_tasks.classification.neural.losses import measure_for
 from nlp_tasks.classification.neural.network import Batch, MakeEncoder, Network
 from nlp_tasks.classification.neural.training_state import Course
 from nlp_tasks.classification.neural.word_ngrams import WordNgrams
-from nlp_tasks.torch_device import mixed_precision, seeded
+from nlp_tasks.torch_device import computed, mixed_precision, seeded
 
 #: The number of n-grams that have a vector, at most: the most frequent ones.
 MOST_IDS = 150_000
@@ -133,8 +134,7 @@ def score(model: Network, words: WordNgrams, device: str, beat: Callable[[], Non
     with torch.inference_mode():
         for chosen in by_length(bounds[:, 1] - bounds[:, 0], BATCH_WORDS):
             part = network.batch(words, bounds[chosen], owner[chosen], len(words), device)
-            with mixed_precision(device):
-                sums += model.pool(part)
+            sums += computed(device, partial(model.pool, part))
             beat()
         logits: NDArray[np.float32] = model.decide(sums).float().cpu().numpy()
     return logits

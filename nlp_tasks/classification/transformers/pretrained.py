@@ -24,7 +24,7 @@ from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
 from nlp_tasks.local_transformers import OFFLINE, library
-from nlp_tasks.torch_device import mixed_precision, seeded
+from nlp_tasks.torch_device import computed, mixed_precision, seeded
 
 #: Tokens in a batch when labelling, including padding. On a CPU small batches are twice as fast as large ones: they
 #: stay in the cache, and their windows have similar lengths.
@@ -233,15 +233,24 @@ def _longest(tokenizer: Any, config: Any) -> int:
 
 def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
     """Scores (B, K) of some windows."""
-    scores: torch.Tensor = run(classifier, inputs).logits
-    return scores
+    padded = pad(classifier, inputs)
+
+    def scores() -> torch.Tensor:
+        logits: torch.Tensor = classifier.model(**padded).logits
+        return logits
+
+    return computed(classifier.device, scores)
 
 
 def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
-    """The output of the model for some windows, in one batch, in bfloat16 on a GPU."""
-    padded = model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
+    """The output of the model for some windows, in one batch, in 16 bits where the device is good at that."""
     with mixed_precision(model.device):
-        return model.model(**padded)
+        return model.model(**pad(model, inputs))
+
+
+def pad(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
+    """The inputs of a batch on the model's device."""
+    return model.tokenizer.pad(list(inputs), return_tensors="pt").to(model.device)
 
 
 def batches(windows: Windows, device: str) -> Iterator[NDArray[np.int64]]:

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nlp_tasks import room
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.local_transformers import OFFLINE, library
 from nlp_tasks.summarization.abstractive import decoding
 from nlp_tasks.summarization.abstractive.decoding import Decoding
 from nlp_tasks.summarization.abstractive.model import seed_of
 from nlp_tasks.summarization.abstractive.windows import windows
+from nlp_tasks.torch_device import weights_type
 
 #: Tokens in a batch, read and written, times beams, including padding.
 BATCH_TOKENS = {"cuda": 131_072, "cpu": 16_384}
@@ -101,7 +103,11 @@ class PretrainedSummarizer:
             except torch.OutOfMemoryError:
                 if len(chosen) == 1:
                     raise
-                self.batch_tokens = of_one * (len(chosen) // 2)
+                ids = None
+            if ids is None:
+                # Other models leave the memory before batches become smaller.
+                if not room.make():
+                    self.batch_tokens = of_one * (len(chosen) // 2)
                 continue
             decoded = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
             written |= {index: text.strip() for index, text in zip(chosen, decoded, strict=True)}
@@ -121,7 +127,7 @@ class PretrainedSummarizer:
 
 
 def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
-    """The model of a local folder, in bfloat16 on a GPU; ModelFileError if it cannot be read."""
+    """The model of a local folder, in bfloat16 on a GPU that has it; ModelFileError if it cannot be read."""
     transformers = library("-p pretrained", ModelFileError)
     if not (folder / "config.json").is_file():
         raise ModelFileError(
@@ -132,7 +138,7 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
         model = transformers.AutoModelForSeq2SeqLM.from_pretrained(
             folder,
             use_safetensors=True,
-            dtype=torch.bfloat16 if device.startswith("cuda") else torch.float32,
+            dtype=weights_type(device),
             **OFFLINE,  # attention is scaled_dot_product_attention of torch if the model supports it
         )
     except (OSError, ValueError, KeyError) as error:
