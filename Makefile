@@ -51,6 +51,7 @@ $(VENV)/.bench: $(VENV)/.installed
 
 $(PEERS)/.installed: benchmarks/extraction_peers.txt $(VENV)/.installed
 	@$(PYTHON) -m venv $(PEERS)
+	@$(PROGRESS) "updating pip" $(PEERS)/bin/pip install --disable-pip-version-check --upgrade pip
 	@$(PROGRESS) "installing the extractors that bench-extract compares with in $(PEERS)" \
 		$(PEERS)/bin/pip install --disable-pip-version-check --progress-bar raw --requirement $<
 	@touch $@

@@ -120,7 +120,7 @@ class _Refused:
         if not out.records:
             first = self._first[0]
             them = f"none of its {n:,} records is a document; " if n > 1 else ""
-            raise _error(self._codes.most_common(1)[0][0], them + _placed(first))
+            raise _error(self._codes.most_common(1)[0][0], f"{them}{_place(first)}{first.detail}")
         for record in self._first:
             out.warn(record.code, _placed(record))
         if n > _LISTED:
@@ -128,8 +128,11 @@ class _Refused:
 
 
 def _placed(record: BadRecord) -> str:
-    place = "" if record.line is None else f"line {record.line}: "
-    return f"{place}{record.detail}" + (f" (key {record.key})" if record.key else "")
+    return f"{_place(record)}{record.detail}" + (f" (key {record.key})" if record.key else "")
+
+
+def _place(record: BadRecord) -> str:
+    return "" if record.line is None else f"line {record.line}: "
 
 
 def _error(code: str, detail: str) -> ExtractionError:

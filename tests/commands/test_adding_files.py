@@ -260,23 +260,25 @@ def test_records_in_an_archive_are_documents_with_label_and_metadata(
     ]  # fmt: skip
     wanted = {"": "published >= '2026-01-01' and by.desk = 'x'", "--meta": "day >= '2026-01-01' and desk = 'x'"}
     if (where := wanted.get(meta[0] if meta else "")) is not None:
-        found = shell("documents", "list", "--collection", "inbox", "--where", where, "--json").json
-        assert [row["document_key"] for row in found] == ["e.zip!news/2026.jsonl#a"]
+        found = shell("documents", "list", "--collection", "inbox", "--where", where, "--format", "jsonl").lines
+        assert [json.loads(row)["document_key"] for row in found] == ["e.zip!news/2026.jsonl#a"]
 
 
 def test_the_options_of_add_reach_records_in_archives(shell: Shell, tmp_path: Path) -> None:
     lines = "".join(json.dumps(row) + "\n" for row in RECORDS).encode()
+    folder = tmp_path / "docs"
+    folder.mkdir()
     for name in ("a", "b"):
-        (tmp_path / f"{name}.jsonl.bz2").write_bytes(bz2.compress(lines))
+        (folder / f"{name}.jsonl.bz2").write_bytes(bz2.compress(lines))
     fields = ("--text-field", "body", "--key-field", "no")
-    shell.work(_job(shell("add", tmp_path / "a.jsonl.bz2", "--collection", "inbox", *fields)))
+    shell.work(_job(shell("add", folder / "a.jsonl.bz2", "--collection", "inbox", *fields)))
     assert _documents(shell).keys() == {"a.jsonl.bz2#a", "a.jsonl.bz2#b"}
     # A file that failed for want of them is read again with them.
-    shell.work(_job(shell("add", tmp_path / "b.jsonl.bz2", "--collection", "inbox")))
+    shell.work(_job(shell("add", folder / "b.jsonl.bz2", "--collection", "inbox")))
     assert _states(shell)["b.jsonl.bz2"] == "NO_RECORDS"
-    shell.work(_job(shell("add", tmp_path, "--collection", "inbox", *fields, "--extract-again")))
+    shell.work(_job(shell("add", folder, "--collection", "inbox", *fields, "--extract-again")))
     assert len(_documents(shell)) == 4
-    said = shell("add", tmp_path, "--collection", "inbox", "--text-field", "a.", status=2).err
+    said = shell("add", folder, "--collection", "inbox", "--text-field", "a.", status=2).err
     assert "is not the path of a field" in said
 
 
