@@ -8,8 +8,8 @@
 4. 10,000 files through two workers of which one is killed every 10 seconds: one outcome each.
 5. Selections by metadata, beside pandas.
 
-`make bench-extract` installs the peers in a virtual environment of their own (--peers) and LibreOffice on the machine. What
-is not there (LibreOffice, a peer, the real files) is named and left out.
+`make bench-extract` installs the peers in a virtual environment of their own (--peers), and LibreOffice on the machine.
+What is not there (LibreOffice, a peer, the real files) is named and left out.
 """
 
 from __future__ import annotations

@@ -49,13 +49,16 @@ class ExtractParameters:
         int, Field(ge=1, le=10_000_000, description="records of JSON, tables and Parquet inside one archive")
     ] = 200_000
     text_field: Annotated[
-        str, Field(min_length=1, max_length=200, description="of records inside archives: the field of the text")
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the text"),
     ] = DEFAULT_TEXT_FIELD
     key_field: Annotated[
-        str, Field(min_length=1, max_length=200, description="of records inside archives: the field of the key")
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the key"),
     ] = DEFAULT_KEY_FIELD
     label_field: Annotated[
-        str, Field(min_length=1, max_length=200, description="of records inside archives: the field of the label")
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the label"),
     ] = DEFAULT_LABEL_FIELD
     markup: Annotated[
         Literal["auto", "html", "text"],

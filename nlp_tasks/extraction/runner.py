@@ -91,7 +91,9 @@ class Extractor:
             return _nothing(failed)
         keys = Keys(key)
         texts = [(keys.of(text.member), text) for source in sources for text in texts_of(source)]
-        warned = [Failed(each.member or None, w.code, w.detail) for each in sources for w in each.found.warnings]
+        warned = [
+            Failed(each.member or None, w.code, w.detail) for each in sources for w in each.found.warnings
+        ]
         if not (found.text or found.records):
             warned = [Failed(None, w.code, w.detail) for w in found.warnings] + warned
         warned += failed

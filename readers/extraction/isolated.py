@@ -91,7 +91,12 @@ class Parser:
         document whose parser crashes. `beat` is called while the other process works; what it raises ends that."""
         refused: dict[int, ExtractionError] = {}
         n_killed = n_deaths = 0
-        words = {"name": name, "html": html, "records": asdict(records or ReadOptions()), "memory": self.memory}
+        words = {
+            "name": name,
+            "html": html,
+            "records": asdict(records or ReadOptions()),
+            "memory": self.memory,
+        }
         request = _Request(path_or_bytes, limits or Limits(), words)
         while True:
             is_new = self._child is None

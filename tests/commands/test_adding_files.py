@@ -225,7 +225,13 @@ def test_files_that_moved_before_they_were_read(shell_on_both: Shell, folder: Pa
 
 
 RECORDS = [
-    {"no": "a", "body": "The bank raised its rate.", "label": "economy", "published": "2026-01-02", "by": {"desk": "x"}},
+    {
+        "no": "a",
+        "body": "The bank raised its rate.",
+        "label": "economy",
+        "published": "2026-01-02",
+        "by": {"desk": "x"},
+    },
     {"no": "b", "body": "한국은행은 기준금리를 올렸다.", "published": "2025-01-02", "by": {"desk": "y"}},
     {"no": "c"},
 ]
@@ -238,7 +244,12 @@ def test_records_in_an_archive_are_documents_with_label_and_metadata(
     shell = shell_on_both
     lines = "".join(json.dumps(row) + "\n" for row in RECORDS).encode()
     table = b"no;body;label\n1;A row of a table.;sport\n"
-    parts = {"news/2026.jsonl": lines, "t.csv": table, "sales.csv": b"year,sales\n2025,1\n", "y.pdf": _pdf(*LINES)}
+    parts = {
+        "news/2026.jsonl": lines,
+        "t.csv": table,
+        "sales.csv": b"year,sales\n2025,1\n",
+        "y.pdf": _pdf(*LINES),
+    }
     (tmp_path / "e.zip").write_bytes(builders.zipped(parts))
     add = ("add", tmp_path / "e.zip", "--collection", "inbox")
     shell.work(_job(shell(*add, *meta)))
@@ -251,16 +262,24 @@ def test_records_in_an_archive_are_documents_with_label_and_metadata(
     documents = _documents(shell)
     assert documents["e.zip!news/2026.jsonl#b"] == RECORDS[1]["body"]
     assert documents["e.zip!t.csv#1"] == "A row of a table."
-    assert shell("results", job, "--table", "extraction_warning", "--format", "csv").out.count("MISSING_TEXT") == 1
+    assert (
+        shell("results", job, "--table", "extraction_warning", "--format", "csv").out.count("MISSING_TEXT")
+        == 1
+    )
     figures = _rows(shell, f"SELECT n_documents, n_warnings FROM extraction WHERE job_id = {job}")
     assert figures == [{"n_documents": 5, "n_warnings": 1}]
     labels = _rows(shell, "SELECT key, label FROM document WHERE label IS NOT NULL ORDER BY key")
     assert [(row["key"], row["label"]) for row in labels] == [
         ("e.zip!news/2026.jsonl#a", "economy"), ("e.zip!t.csv#1", "sport"),
     ]  # fmt: skip
-    wanted = {"": "published >= '2026-01-01' and by.desk = 'x'", "--meta": "day >= '2026-01-01' and desk = 'x'"}
+    wanted = {
+        "": "published >= '2026-01-01' and by.desk = 'x'",
+        "--meta": "day >= '2026-01-01' and desk = 'x'",
+    }
     if (where := wanted.get(meta[0] if meta else "")) is not None:
-        found = shell("documents", "list", "--collection", "inbox", "--where", where, "--format", "jsonl").lines
+        found = shell(
+            "documents", "list", "--collection", "inbox", "--where", where, "--format", "jsonl"
+        ).lines
         assert [json.loads(row)["document_key"] for row in found] == ["e.zip!news/2026.jsonl#a"]
 
 

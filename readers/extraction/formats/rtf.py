@@ -16,14 +16,12 @@ from readers.extraction.writer import Writer, clean
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|([^\\{}\r\n]+)|[\r\n]+"
 )
-_LEFT_OUT = frozenset(
-    (
-        "fonttbl colortbl stylesheet info pict object header headerl headerr headerf footer footerl footerr "
-        "footerf listtable listoverridetable revtbl rsidtbl generator themedata colorschememapping datastore "
-        "latentstyles bkmkstart bkmkend annotation atnid atnauthor xmlnstbl mmathPr pgdsctbl filetbl nonshppict "
-        "shprslt "
-    ).split()
-)
+_LEFT_OUT = frozenset((
+    "fonttbl", "colortbl", "stylesheet", "info", "pict", "object", "header", "headerl", "headerr", "headerf",
+    "footer", "footerl", "footerr", "footerf", "listtable", "listoverridetable", "revtbl", "rsidtbl",
+    "generator", "themedata", "colorschememapping", "datastore", "latentstyles", "bkmkstart", "bkmkend",
+    "annotation", "atnid", "atnauthor", "xmlnstbl", "mmathPr", "pgdsctbl", "filetbl", "nonshppict", "shprslt",
+))  # fmt: skip
 #: Groups that are no text but are listened to, beside the style sheet.
 _HEARD = ("title", "author", "creatim", "fldinst")
 _MOMENT = ("yr", "mo", "dy", "hr", "min", "sec")

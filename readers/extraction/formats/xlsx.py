@@ -16,8 +16,8 @@ _MAX_COLUMNS = 16_384
 
 
 def read(source: Source, out: Writer, context: Context) -> None:
-    """The sheets that the workbook shows, in its order. Hidden ones are left out, counted and warned of; of a workbook that
-    shows no text they are the text. Dates are written as 2026-01-31."""
+    """The sheets that the workbook shows, in its order. Hidden ones are left out and counted; where the others
+    hold no text, they are the text. Dates are written as 2026-01-31."""
     with Package(source, context.budget) as package:
         office.properties(package, out, context)
         out.promised = None

@@ -33,7 +33,10 @@ def _lines(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _table(mark: str = ",", encoding: str = "utf-8") -> bytes:
-    rows = [["id", "text", "label", "company"], *([r["id"], r["text"], r["label"] or "", "ACME"] for r in ROWS)]
+    rows = [
+        ["id", "text", "label", "company"],
+        *([r["id"], r["text"], r["label"] or "", "ACME"] for r in ROWS),
+    ]
     return "".join(mark.join(row) + "\n" for row in rows).encode(encoding)
 
 
@@ -196,7 +199,9 @@ def test_a_table_in_parquet_that_grows_beyond_the_memory_is_an_error_of_its_own(
 
 def test_columns_of_parquet_are_read_within_the_memory_of_a_parser() -> None:
     rows = [{"id": str(n), "text": f"Text number {n}. " * 20, "score": n / 7} for n in range(20_000)]
-    [member] = Parser(memory=300 * 1024 * 1024).extract(builders.zipped({"a.parquet": _parquet(rows)})).members
+    [member] = (
+        Parser(memory=300 * 1024 * 1024).extract(builders.zipped({"a.parquet": _parquet(rows)})).members
+    )
     assert member.extraction is not None
     assert len(member.extraction.records) == 20_000
 

@@ -78,9 +78,9 @@ _OPF = (
     '<item id="c0" href="text/c0.xhtml"/></manifest><spine><itemref idref="c0"/></spine></package>'
 )
 _RTF = (
-    r"{\rtf1\ansi{\fonttbl{\f0 A;}}{\info{\title A title}{\author \u44608?\u52384?\u49688?}"
-    r"{\creatim\yr2026\mo1\dy5\hr9\min30}{\revtim\yr2026\mo2\dy6}}Some words.\par}"
-).encode()
+    rb"{\rtf1\ansi{\fonttbl{\f0 A;}}{\info{\title A title}{\author \u44608?\u52384?\u49688?}"
+    rb"{\creatim\yr2026\mo1\dy5\hr9\min30}{\revtim\yr2026\mo2\dy6}}Some words.\par}"
+)
 _META = '<title>A title</title><meta name="author" content="김철수">'
 FILES = {
     "html": _page(f'{_META}<meta property="article:published_time" content="{WHEN}+09:00">'),
@@ -124,7 +124,9 @@ def test_damaged_properties_do_no_harm() -> None:
 # --- readings beside characters: they stand in the middle of words ------------------------------------------------
 
 _FIELD = (
-    r"{\field{\*\fldinst { EQ \\* jc3 \\* " + '"Font:Noto" ' + r"\\* hps12 \\o\\al(\\s\\up 10(\u12363\'3f\u12435\'3f),"
+    r"{\field{\*\fldinst { EQ \\* jc3 \\* "
+    + '"Font:Noto" '
+    + r"\\* hps12 \\o\\al(\\s\\up 10(\u12363\'3f\u12435\'3f),"
     r"\u28450\'3f\u23383\'3f)}}{\fldrslt {}}}"
 )
 READINGS = {
@@ -165,7 +167,8 @@ def _workbook(*states: str) -> bytes:
     """A sheet for each: what it shows is its number."""
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheets = "".join(
-        f'<sheet name="S{n}" sheetId="{n}" state="{state}" r:id="rId{n}"/>' for n, state in enumerate(states, 1)
+        f'<sheet name="S{n}" sheetId="{n}" state="{state}" r:id="rId{n}"/>'
+        for n, state in enumerate(states, 1)
     )
     names = [f"worksheets/sheet{n}.xml" for n in range(1, len(states) + 1)]
     parts = {
