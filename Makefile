@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint constraints.txt
 # Shows the progress of a command that takes minutes. The command's output is printed only if it fails.
 PROGRESS := $(PYTHON) deploy/progress
+# The extractors that bench-extract measures docmill beside need other versions of its libraries.
+PEERS := .bench-peers
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 3
 # What no server, no model and no giant file is needed for. On SQLite only.
@@ -45,6 +47,13 @@ $(VENV)/.bench: $(VENV)/.installed
 		$(PIP_INSTALL) --progress-bar raw --build-constraint constraints.txt --group bench
 	@# textrankr installs a package named `tests`, which would be imported instead of ours.
 	@rm -rf $(VENV)/lib/python3*/site-packages/tests
+	@touch $@
+
+$(PEERS)/.installed: benchmarks/extraction_peers.txt $(VENV)/.installed
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PROGRESS) "updating pip" $(PEERS)/bin/pip install --disable-pip-version-check --upgrade pip
+	@$(PROGRESS) "installing the extractors that bench-extract compares with in $(PEERS)" \
+		$(PEERS)/bin/pip install --disable-pip-version-check --progress-bar raw --requirement $<
 	@touch $@
 
 .PHONY: demo
@@ -109,8 +118,9 @@ bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
-bench-extract: venv system ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
-	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)"
+bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
+	@deploy/system-packages libreoffice-writer libreoffice-calc libreoffice-impress fonts-noto-cjk
+	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 
@@ -146,5 +156,5 @@ env: .env ## write .env for Docker Compose, with new passwords
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the embedded store
-	rm -rf $(VENV) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
+	rm -rf $(VENV) $(PEERS) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,22 +1,21 @@
 """`make bench-extract`: text from files, beside kreuzberg, markitdown, pypdf and python-docx.
 
-    python -m benchmarks.extraction [--data FOLDER] [--peers FOLDER] [--files N] [--skip-crowd]
+    python -m benchmarks.extraction [--data FOLDER] [--peers FOLDER] [--files N] [--documents N] [--skip-crowd]
 
 1. Recall and order of a text that is known, by format. LibreOffice and python-hwpx write the files.
-2. Files a second on one core, and with two workers.
+2. Files and pages a second on one core, and with two workers.
 3. 60 damaged files: none is a quiet empty text; peak memory.
 4. 10,000 files through two workers of which one is killed every 10 seconds: one outcome each.
-5. Metadata that selects documents, where that benchmark is there.
+5. Selections by metadata, beside pandas.
 
-The peers live in a virtual environment of their own (--peers), which is made on first use. What is not there
-(LibreOffice, a peer, the real files) is named and left out.
+`make bench-extract` installs the peers in a virtual environment of their own (--peers), and LibreOffice on the machine.
+What is not there (LibreOffice, a peer, the real files) is named and left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
+import contextlib
 import json
 import subprocess
 import sys
@@ -29,7 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks import extraction_crowd, extraction_files, report
+from benchmarks import extraction_crowd, extraction_files, metadata_selections, report
 from benchmarks.extraction_files import Known
 from benchmarks.extraction_peers import PEERS
 from readers.extraction import Extraction, ExtractionError
@@ -52,6 +51,7 @@ def main() -> None:
     parser.add_argument("--paragraphs", type=int, default=200, help="of each file that is made")
     parser.add_argument("--files", type=int, default=10_000, help="through two workers")
     parser.add_argument("--skip-crowd", action="store_true", help="leave out part 4")
+    parser.add_argument("--documents", type=int, default=200_000, help="of part 5")
     options = parser.parse_args()
     print(report.machine())
     peers = _peers(options.peers)
@@ -68,27 +68,23 @@ def main() -> None:
         _damaged([each.path for each in known], figures, bars)
     if not options.skip_crowd:
         extraction_crowd.run(options.files, figures, bars)
-    _metadata(figures, bars)
+    _metadata(options.documents, figures, bars)
     report.end(figures, bars)
 
 
 def _peers(folder: Path) -> dict[str, Path]:
     """The interpreter of each extractor that is there."""
     python = folder / "bin" / "python"
-    if not python.exists():
-        print(f"installing the peers in {folder} ...", file=sys.stderr)
-        wanted = [installed for name, (installed, _) in PEERS.items() if name != "docmill"] + ["python-hwpx"]
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *wanted], check=False)
     found = {"docmill": Path(sys.executable)}
     for name in PEERS:
         module = {"python-docx": "docx"}.get(name, name)
-        if name != "docmill":
-            has = subprocess.run([str(python), "-c", f"import {module}"], capture_output=True, check=False)
-            if has.returncode == 0:
-                found[name] = python
-            else:
-                print(f"left out: {name} ({python} -m pip install {PEERS[name][0]!r})")
+        if name == "docmill":
+            continue
+        words = [str(python), "-c", f"import {module}"]
+        if python.exists() and subprocess.run(words, capture_output=True, check=False).returncode == 0:
+            found[name] = python
+        else:
+            print(f"left out: {name} is not in {folder}, where make installs it")
     return found
 
 
@@ -96,7 +92,7 @@ def _read(
     name: str, python: Path, paths: Sequence[Path], *, with_text: bool
 ) -> dict[Path, tuple[float, Any, str | None]]:
     """What one extractor finds in the files that it can read."""
-    wanted = [path for path in paths if path.suffix[1:] in PEERS[name][1]]
+    wanted = [path for path in paths if path.suffix[1:] in PEERS[name]]
     if not wanted:
         return {}
     command = [str(python), "-P", str(_SCRIPT), name, "text" if with_text else "size"]
@@ -157,7 +153,8 @@ def order(paragraphs: Sequence[str], text: str) -> float:
 
 def _speed(paths: list[Path], peers: dict[str, Path], figures: dict[str, Any]) -> None:
     """Each peer on the files that it can read, and docmill on the same ones; the second of two passes counts."""
-    rows = []
+    n_pages = _pages(paths)
+    rows, of_pages = [], []
     for name, python in peers.items():
         theirs = _seconds(name, python, paths)
         ours = _seconds("docmill", peers["docmill"], paths)
@@ -171,12 +168,30 @@ def _speed(paths: list[Path], peers: dict[str, Path], figures: dict[str, Any]) -
         figures[f"{name} files/s, two workers"] = two
         if name != "docmill":
             figures[f"docmill/{name} speed"] = other / mine
+        pdfs = [path for path in both if path.suffix == ".pdf" and n_pages.get(path)]
+        n, seconds = sum(n_pages[path] for path in pdfs), sum(theirs[path] for path in pdfs)
+        if pdfs:
+            ratio = seconds / sum(ours[path] for path in pdfs)
+            of_pages.append([name, len(pdfs), n, n / seconds, n * ratio / seconds, ratio])
+            figures[f"{name} pages/s of PDF"] = n / seconds
     columns = ["", "files", "files/s", "docmill on the same", "ratio", "two workers"]
     report.table("Files a second on one core (those that both read)", columns, rows)
+    columns = ["", "files", "pages", "pages/s", "docmill on the same", "ratio"]
+    report.table("Pages of PDF a second on one core (files that both read)", columns, of_pages)
+
+
+def _pages(paths: list[Path]) -> dict[Path, int]:
+    """How many pages a file has that docmill reads."""
+    parser, found = Parser(), {}
+    for path in paths:
+        with contextlib.suppress(ExtractionError):
+            found[path] = parser.extract(path).figures.n_pages
+    parser.close()
+    return found
 
 
 def _seconds(name: str, python: Path, paths: list[Path]) -> dict[Path, float]:
-    wanted = [path for path in paths if path.suffix[1:] in PEERS[name][1]]
+    wanted = [path for path in paths if path.suffix[1:] in PEERS[name]]
     _read(name, python, wanted[:1], with_text=False)
     found = _read(name, python, [*wanted[:4], *wanted], with_text=False)
     return {path: seconds for path, (seconds, size, _) in found.items() if size}
@@ -255,15 +270,13 @@ class _Watch(threading.Thread):
         return self.peak
 
 
-def _metadata(figures: dict[str, Any], bars: dict[str, Any]) -> None:
-    """Part 5, where it is there."""
-    if importlib.util.find_spec("benchmarks.metadata_selections") is None:
-        print("left out: benchmarks/metadata_selections.py is not there")
-        return
-    module = importlib.import_module("benchmarks.metadata_selections")
+def _metadata(n_documents: int, figures: dict[str, Any], bars: dict[str, Any]) -> None:
+    """Part 5."""
     started = time.perf_counter()
-    module.run(figures, bars)
+    found, limits = metadata_selections.measure(n_documents)
+    figures |= {f"metadata {what}": value for what, value in found.items()}
     figures["metadata seconds"] = time.perf_counter() - started
+    bars |= limits
 
 
 if __name__ == "__main__":

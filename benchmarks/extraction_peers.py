@@ -12,19 +12,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-#: Extractor: what it is installed as, and the suffixes that it reads.
-PEERS = {
-    "docmill": (
-        "docmill",
-        ("pdf", "docx", "odt", "rtf", "epub", "html", "pptx", "xlsx", "hwpx", "hwp", "htm"),
-    ),
-    "kreuzberg": (
-        "kreuzberg",
-        ("pdf", "docx", "odt", "rtf", "epub", "html", "pptx", "xlsx", "hwpx", "hwp", "htm"),
-    ),
-    "markitdown": ("markitdown[pdf,docx,pptx,xlsx]", ("pdf", "docx", "epub", "html", "pptx", "xlsx", "htm")),
-    "pypdf": ("pypdf", ("pdf",)),
-    "python-docx": ("python-docx", ("docx",)),
+#: Extractor: the suffixes that it reads. extraction_peers.txt has their versions.
+PEERS: dict[str, tuple[str, ...]] = {
+    "docmill": ("pdf", "docx", "odt", "rtf", "epub", "html", "pptx", "xlsx", "hwpx", "hwp", "htm"),
+    "kreuzberg": ("pdf", "docx", "odt", "rtf", "epub", "html", "pptx", "xlsx", "hwpx", "hwp", "htm"),
+    "markitdown": ("pdf", "docx", "epub", "html", "pptx", "xlsx", "htm"),
+    "pypdf": ("pdf",),
+    "python-docx": ("docx",),
 }
 
 

@@ -19,6 +19,7 @@ from db import documents
 from db.documents import BATCH, Added, NewDocument
 from db.sql import each_id, one_of
 from db.tables import Chunk, Collection, Document, ExtractionText, Job, Outcome
+from readers.metadata import chosen
 
 #: After a collection's name. The space is one that no name of people's may hold.
 SUFFIX = "\u00a0files"
@@ -184,7 +185,7 @@ def inherited(origin: Mapping[str, Any], own: Mapping[str, Any] | None) -> Mappi
     if choice is False:
         return None
     if choice is not True:
-        own = {name: own[field] for name, field in choice if field in own}
+        own = chosen(dict(own), (), choice) or {}
     return {**{name: value for name, value in origin.items() if name != CHOICE}, **own}
 
 

@@ -58,6 +58,7 @@ class NewText:
     meta: Mapping[str, Any] | None = None
     #: (start, end) of headings and rows of tables in the text, in its order.
     not_prose: tuple[tuple[int, int], ...] = ()
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

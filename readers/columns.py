@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from readers.admission import Admits, T
 from readers.files import DocumentFile
@@ -14,24 +14,42 @@ from readers.records import BadRecord, RefusedError, shown
 
 #: Rows that are objects of Python at a time.
 ROWS = 1_000
+#: Called with the bytes of each block of rows before it becomes objects; what it raises ends the reading.
+Counts: TypeAlias = Callable[[int], None]
 
 
-def read_parquet(file: DocumentFile, options: ReadOptions, admission: Admits[T]) -> Iterator[T | BadRecord]:
-    """A document or a report for each row."""
-    import_arrow()
+def read_parquet(
+    file: DocumentFile,
+    options: ReadOptions,
+    admission: Admits[T],
+    data: bytes | None = None,
+    counts: Counts = lambda n_bytes: None,  # noqa: ARG005
+) -> Iterator[T | BadRecord]:
+    """A document or a report for each row. With `data`, of these bytes, by one thread."""
+    pyarrow = import_arrow()
     import pyarrow.parquet as parquet
 
-    with _readable("Parquet"), parquet.ParquetFile(file.path) as opened:
+    source = file.path if data is None else pyarrow.BufferReader(data)
+    with _readable("Parquet"), parquet.ParquetFile(source) as opened:
         _check(opened.schema_arrow, options)
         columns = [name for name, type_ in _fields(opened.schema_arrow) if not is_binary(type_)]
-        batches = opened.iter_batches(ROWS, columns=columns)
-        yield from _documents(batches, file, options, admission)
+        batches = opened.iter_batches(ROWS, columns=columns, use_threads=data is None)
+        yield from _documents(batches, file, options, admission, counts)
 
 
-def read_arrow(file: DocumentFile, options: ReadOptions, admission: Admits[T]) -> Iterator[T | BadRecord]:
+def read_arrow(
+    file: DocumentFile,
+    options: ReadOptions,
+    admission: Admits[T],
+    data: bytes | None = None,
+    counts: Counts = lambda n_bytes: None,  # noqa: ARG005
+) -> Iterator[T | BadRecord]:
     """The same for an Arrow IPC file, which Feather is."""
     pyarrow = import_arrow()
-    with _readable("Arrow"), pyarrow.memory_map(str(file.path)) as source:
+    with (
+        _readable("Arrow"),
+        pyarrow.memory_map(str(file.path)) if data is None else pyarrow.BufferReader(data) as source,
+    ):
         opened = pyarrow.ipc.open_file(source)
         _check(opened.schema, options)
         batches = (
@@ -40,7 +58,7 @@ def read_arrow(file: DocumentFile, options: ReadOptions, admission: Admits[T]) -
             for batch in (opened.get_batch(n),)
             for start in range(0, batch.num_rows, ROWS)
         )
-        yield from _documents(batches, file, options, admission)
+        yield from _documents(batches, file, options, admission, counts)
 
 
 def import_arrow() -> Any:
@@ -82,11 +100,12 @@ def _check(schema: Any, options: ReadOptions) -> None:
 
 
 def _documents(
-    batches: Iterator[Any], file: DocumentFile, options: ReadOptions, admission: Admits[T]
+    batches: Iterator[Any], file: DocumentFile, options: ReadOptions, admission: Admits[T], counts: Counts
 ) -> Iterator[T | BadRecord]:
     objects = Objects(file, options)
     n_rows = 0
     for batch in batches:
+        counts(batch.nbytes)
         for row in batch.to_pylist():
             n_rows += 1
             yield from objects.documents(row, n_rows, n_rows, admission)
@@ -100,6 +119,8 @@ def _readable(what: str) -> Iterator[None]:
     pyarrow = import_arrow()
     try:
         yield
+    except MemoryError:
+        raise RefusedError("MEMORY", f"reading the {what} file needs more memory than there is") from None
     except (pyarrow.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise

@@ -7,9 +7,11 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from readers.admission import Admission, Admits, T
+from readers.columns import Counts
 from readers.files import (
     BINARY_READERS,
     READERS,
@@ -23,8 +25,8 @@ from readers.files import (
 )
 from readers.options import ReadOptions
 from readers.places import Reach, find_at
-from readers.records import BadRecord, Notice, Record, RefusedError
-from readers.streams import opened
+from readers.records import BadRecord, Notice, Record, RefusedError, shown
+from readers.streams import of_bytes, opened
 
 
 def read(
@@ -75,6 +77,23 @@ def records(
                     yield item
                 elif notice is not None:
                     notice(item)
+
+
+def records_in(
+    data: bytes,
+    name: str,
+    format_: str,
+    options: ReadOptions,
+    admission: Admits[T],
+    counts: Counts = lambda n_bytes: None,  # noqa: ARG005
+) -> Iterator[T | BadRecord | Notice]:
+    """The same of a file in memory, of one of the formats in `files.FORMATS`. The key of a record without one is "#"
+    and its number. `counts` is told how large each block of a format is that is no text. RefusedError for the file."""
+    file = DocumentFile(Path(), Path(), "", shown(name), format_, is_gzip=False, is_copy=True)
+    if format_ in BINARY_READERS:
+        yield from _reader(format_)(file, options, admission, data, counts)
+    else:
+        yield from _reader(format_)(of_bytes(data, options.encoding), file, options, admission)
 
 
 def _read_file(

@@ -86,6 +86,11 @@ def opened(file: DocumentFile, encoding: str | None) -> Iterator[Stream]:
             raise RefusedError("CHANGED_WHILE_READ", "the file changed while it was read: add it again")
 
 
+def of_bytes(data: bytes, encoding: str | None) -> Stream:
+    """The same of bytes in memory."""
+    return _one_line_end(_decoded(lambda: io.BufferedReader(_InMemory(data), _BUFFER_BYTES), encoding))
+
+
 def _decoded(from_start: Callable[[], io.BufferedReader], asked: str | None) -> Stream:
     stream = from_start()
     head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]
@@ -126,6 +131,19 @@ def _one_line_end(stream: Stream) -> Stream:
 
 def _as_utf8(stream: io.BufferedReader, encoding: str) -> io.BufferedReader:
     return io.BufferedReader(_AsUtf8(stream, encoding), _BUFFER_BYTES)
+
+
+class _InMemory(io.RawIOBase):
+    """Bytes as a file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._data.readinto(buffer)
 
 
 class _Capped(io.RawIOBase):

@@ -18,7 +18,7 @@ from readers.frames import Records
 from readers.mappings import read_mappings
 from readers.markup_notices import MarkupNotices
 from scheduler import sources
-from scheduler.files import KIND, FileRegister, FilesReport
+from scheduler.files import KIND, FileRegister, FilesReport, choice_inside, of_records
 from scheduler.sources import Source, as_document
 from workers import kinds
 from workers.settings import settings
@@ -65,7 +65,8 @@ def add(
     exist.
 
     Texts, tables and JSON are read at once. Other files (PDF, HWP, office, web pages, mail, archives) are registered,
-    and a job of the kind `extract`, with the parameters `extract`, makes documents of them (`Report.files`).
+    and a job of the kind `extract`, with the parameters `extract`, makes documents of them (`Report.files`). The
+    `options` hold for records in archives, too.
     With `extract_again`, it also takes those that failed or that an older extractor read. With `only_records`, such
     files are refused.
 
@@ -80,10 +81,10 @@ def add(
     others = FileRegister(
         make,
         collection,
-        dict(extract or {}),
+        {**of_records(options), **(extract or {})},
         extract_again,
         bad.append,
-        options.meta_choice,
+        choice_inside(options),
         settings().remote,
     )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)

@@ -20,10 +20,11 @@ from db.store import Store
 from db.tables import Collection, Document, Extraction, ExtractionText
 from nlp_tasks.extraction.remote_file import registered
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
-from readers import BadRecord, metadata
+from readers import BadRecord, ReadOptions, metadata
 from readers.admission import read_key
 from readers.extraction import EXTRACTOR_VERSION
 from readers.extraction.supported import supported
+from readers.field_paths import array_of
 from readers.file_facts import FACTS, facts_of
 from readers.files import OtherFile, unreadable
 from readers.metadata import Choice
@@ -70,6 +71,21 @@ def _on_disk(file: OtherFile) -> StoredFile | None:
     except UnicodeEncodeError:
         raise RefusedError("UNREADABLE", "the name of its folder is not UTF-8: rename the folder") from None
     return StoredFile(str(file.path), str(file.root), size, sha256, media_type)
+
+
+def of_records(options: ReadOptions) -> dict[str, Any]:
+    """The parameters of the job that make it read records in archives with these options: those that were given."""
+    default = ReadOptions()
+    names = ("encoding", "key_field", "text_field", "label_field", "delimiter", "markup")
+    return {name: value for name in names if (value := getattr(options, name)) != getattr(default, name)}
+
+
+def choice_inside(options: ReadOptions) -> Choice:
+    """Which metadata the documents keep that are made of files. The fields of an array's elements are their own."""
+    choice, array = options.meta_choice, array_of(options.key_field)
+    if isinstance(choice, bool) or not array:
+        return choice
+    return tuple((name, field.removeprefix(f"{array}.")) for name, field in choice)
 
 
 @dataclass(frozen=True)

@@ -770,6 +770,41 @@ MUTANTS = (
         "if other == bucket and each.failed is not None",
         ("workers/test_sizes.py",),
     ),
+    Mutant(
+        "where: what is missing is not equal, so it is unequal",
+        "db/where/compiling.py",
+        "return case((operand.present.is_not(None), func.coalesce(is_so, false())))",
+        "return func.coalesce(is_so, false())",
+        ("db/test_where.py::test_a_selection_means_the_same_everywhere",),
+    ),
+    Mutant(
+        "where: times are compared as texts",
+        "db/where/compiling.py",
+        "return sign(operand.moment, _parameter(time))",
+        "return sign(bytewise(operand.text), literal(value))",
+        ("db/test_where.py::test_a_selection_means_the_same_everywhere",),
+    ),
+    Mutant(
+        "metadata: a choice does not hold for what is made of files",
+        "db/files.py",
+        "own = chosen(dict(own), (), choice) or {}",
+        "own = dict(own)",
+        ("commands/test_metadata.py", "commands/test_adding_files.py"),
+    ),
+    Mutant(
+        "sources: every colon in a query is a parameter",
+        "scheduler/source_rows.py",
+        """escaped = _NAMES.sub(lambda found: found[0] if found[1] in values else "\\\\" + found[0], query)""",
+        "escaped = query",
+        ("scheduler/test_sources.py::test_values_are_bound_and_other_colons_and_percents_stay",),
+    ),
+    Mutant(
+        "sources: records in archives lose their labels",
+        "nlp_tasks/extraction/texts.py",
+        ", label=self.record.label)",
+        ")",
+        ("commands/test_adding_files.py::test_records_in_an_archive_are_documents_with_label_and_metadata",),
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
 from nlp_tasks.parameters import CHANGES_NO_RESULT, parameters
 from readers.extraction import EXTRACTOR_VERSION
+from readers.options import DEFAULT_KEY_FIELD, DEFAULT_LABEL_FIELD, DEFAULT_TEXT_FIELD, ReadOptions
 
 
 @parameters
@@ -44,6 +45,31 @@ class ExtractParameters:
         Field(ge=1, le=100_000, description="size of one file, and of all that is packed in it"),
         CHANGES_NO_RESULT,
     ] = 512
+    records: Annotated[
+        int, Field(ge=1, le=10_000_000, description="records of JSON, tables and Parquet inside one archive")
+    ] = 200_000
+    text_field: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the text"),
+    ] = DEFAULT_TEXT_FIELD
+    key_field: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the key"),
+    ] = DEFAULT_KEY_FIELD
+    label_field: Annotated[
+        str,
+        Field(min_length=1, max_length=200, description="of records inside archives: the field of the label"),
+    ] = DEFAULT_LABEL_FIELD
+    markup: Annotated[
+        Literal["auto", "html", "text"],
+        Field(description="of records inside archives: texts with tags, as `docmill add --as` takes them"),
+    ] = "auto"
+    encoding: Annotated[
+        str, Field(description="of records inside archives: the encoding; it is detected if none is given")
+    ] = ""
+    delimiter: Annotated[
+        str, Field(description="of tables inside archives: what separates the columns; detected if not given")
+    ] = ""
     pages: Annotated[int, Field(ge=1, le=10_000_000, description="pages of one file")] = 20_000
     chars: Annotated[
         int, Field(ge=1_000, le=100_000_000, description="characters of one file's text and tables")
@@ -57,6 +83,21 @@ class ExtractParameters:
             json_schema_extra={"unit": "MiB"},
         ),
     ] = 900
+
+    def __post_init__(self) -> None:
+        _ = self.records_as
+
+    @property
+    def records_as(self) -> ReadOptions:
+        """How records inside archives are read. ValueError for fields that do not fit together."""
+        return ReadOptions(
+            encoding=self.encoding or None,
+            key_field=self.key_field,
+            text_field=self.text_field,
+            label_field=self.label_field,
+            delimiter=self.delimiter or None,
+            markup=self.markup,
+        )
 
 
 @dataclass(frozen=True, slots=True)

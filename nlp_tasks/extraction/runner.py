@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.extraction import (
     ExtractionRow,
-    ExtractionTextRow,
     ExtractionWarningRow,
     ExtractParameters,
     structure,
@@ -20,16 +17,15 @@ from nlp_tasks.extraction import (
 from nlp_tasks.extraction.recent import Recent
 from nlp_tasks.extraction.stored_file import StoredFile
 from nlp_tasks.extraction.structure import storable
+from nlp_tasks.extraction.texts import Failed, Keys, TextSource, failed_of, sources_of, texts_of
 from nlp_tasks.kind import Document, NewText, Result, Row, Setup
 from readers.extraction import EXTRACTOR_VERSION, Extraction, ExtractionError, Limits
 from readers.extraction.isolated import Parser
-from readers.metadata import Cleaning
+from readers.options import ReadOptions
 from readers.records import shown
 from readers.remote.fetching import Bounds
 
 _MIB = 1024 * 1024
-#: Of a key; a longer one ends in a digest.
-_KEY_CHARS = 512
 #: At most this many failed members, or warnings, of a container are listed.
 _LISTED = 1_000
 #: Of the warnings that stand beside the figures.
@@ -46,6 +42,7 @@ class Extractor:
         asked: ExtractParameters = setup.parameters
         self._beat = setup.beat
         self._html = asked.html
+        self._records: ReadOptions = asked.records_as
         self._remote = setup.remote
         self._recent = Recent()
         self._tables_inside = asked.tables == "inside"
@@ -59,6 +56,7 @@ class Extractor:
             seconds=asked.seconds,
             pages=asked.pages,
             chars=asked.chars,
+            records=asked.records,
         )
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
@@ -80,100 +78,43 @@ class Extractor:
     def _extracted(self, path: Path, key: str) -> Extraction | DocumentError:
         """Any error of the worker's (the lease is lost, it is to stop) ends the parser, and goes on."""
         try:
-            return self._parser.extract(str(path), self._limits, key, html=self._html, beat=self._beat)
+            return self._parser.extract(
+                str(path), self._limits, key, html=self._html, records=self._records, beat=self._beat
+            )
         except ExtractionError as error:
             return DocumentError(error.code, error.detail)
 
     def _as_result(self, key: str, file: StoredFile, found: Extraction) -> Result:
-        texts = list(_texts(found, ""))
-        failed = list(_failed(found, ""))
-        if not texts:
+        sources = [self._with_tables(each) for each in sources_of(found)]
+        failed = list(failed_of(found))
+        if not sources:
             return _nothing(failed)
-        keys = _Keys(key)
-        named = [(keys.of(text.member), self._with_tables(text.found)) for text in texts]
-        parts: list[Row] = []
-        for rank, (_, one) in enumerate(named, start=1):
-            parts += structure.rows(rank, one)
+        keys = Keys(key)
+        texts = [(keys.of(text.member), text) for source in sources for text in texts_of(source)]
         warned = [
-            _Warned(text.member or None, w.code, w.detail) for text in texts for w in text.found.warnings
+            Failed(each.member or None, w.code, w.detail) for each in sources for w in each.found.warnings
         ]
-        if not found.text:
-            warned = [_Warned(None, w.code, w.detail) for w in found.warnings] + warned
+        if not (found.text or found.records):
+            warned = [Failed(None, w.code, w.detail) for w in found.warnings] + warned
         warned += failed
-        rows: list[Row | NewText] = [_figures(found, [one for _, one in named], warned)]
-        rows += [_text_row(rank, *each) for rank, each in enumerate(named, start=1)]
+        rows: list[Row | NewText] = [_figures(found, [each.found for each in sources], len(texts), warned)]
+        rows += [text.as_row(rank, each) for rank, (each, text) in enumerate(texts, start=1)]
         rows += [
             ExtractionWarningRow(rank, each.member, each.code, each.detail)
             for rank, each in enumerate(warned[:_LISTED], start=1)
         ]
-        rows += parts
+        for rank, (_, text) in enumerate(texts, start=1):
+            if text.record is None:
+                rows += structure.rows(rank, text.found)
         where = shown(file.path)
-        rows += [
-            NewText(
-                each,
-                storable(one.text),
-                f"{where}{each.removeprefix(key)}",
-                meta=_facts(one),
-                not_prose=tuple(one.not_prose()),
-            )
-            for each, one in named
-        ]
+        rows += [text.as_document(each, f"{where}{each.removeprefix(key)}") for each, text in texts]
         return rows
 
-    def _with_tables(self, found: Extraction) -> Extraction:
-        return found.with_tables() if self._tables_inside else found
+    def _with_tables(self, source: TextSource) -> TextSource:
+        return replace(source, found=source.found.with_tables()) if self._tables_inside else source
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
-    #: Its path inside the file; empty for the file's own text.
-    member: str
-    found: Extraction
-
-
-@dataclass(frozen=True, slots=True)
-class _Warned:
-    member: str | None
-    code: str
-    detail: str
-
-
-class _Keys:
-    """The documents' keys: the file's, and for a member `file!member`; each once, however members are called."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self._seen: Counter[str] = Counter()
-
-    def of(self, member: str) -> str:
-        key = self._key if not member else f"{self._key}!{shown(storable(member)).strip()}"
-        if len(key) > _KEY_CHARS - 10:
-            digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-            key = f"{key[: _KEY_CHARS - 40]}~{digest}"
-        self._seen[key] += 1
-        return key if self._seen[key] == 1 else f"{key}~{self._seen[key]}"
-
-
-def _texts(found: Extraction, member: str) -> Iterator[_Text]:
-    """Every text of a file, at any depth of containers."""
-    if found.text:
-        yield _Text(member, found)
-    for inner in found.members:
-        if inner.extraction is not None:
-            yield from _texts(inner.extraction, f"{member}!{inner.name}" if member else inner.name)
-
-
-def _failed(found: Extraction, member: str) -> Iterator[_Warned]:
-    """Every member that has no text, and why."""
-    for inner in found.members:
-        path = f"{member}!{inner.name}" if member else inner.name
-        if inner.error is not None:
-            yield _Warned(shown(storable(path), 200), inner.error.code, inner.error.detail)
-        elif inner.extraction is not None:
-            yield from _failed(inner.extraction, path)
-
-
-def _nothing(failed: Sequence[_Warned]) -> DocumentError:
+def _nothing(failed: Sequence[Failed]) -> DocumentError:
     """The error of a container that holds no text at all: the one that most members have."""
     if not failed:
         return DocumentError("EMPTY", "it is an archive without documents")
@@ -184,9 +125,11 @@ def _nothing(failed: Sequence[_Warned]) -> DocumentError:
     return DocumentError(code, f"no text comes of {them}; {first.member}: {first.detail}")
 
 
-def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_Warned]) -> ExtractionRow:
-    languages = {text.language for text in texts}
-    figures = [text.figures for text in texts]
+def _figures(
+    found: Extraction, sources: Sequence[Extraction], n_documents: int, warned: Sequence[Failed]
+) -> ExtractionRow:
+    languages = {each.language for each in sources}
+    figures = [each.figures for each in sources]
     n_chars = sum(each.n_chars for each in figures)
     said = "; ".join(f"{w.member}: {w.code}" if w.member else f"{w.code}: {w.detail}" for w in warned[:20])
     return ExtractionRow(
@@ -195,7 +138,7 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
         media_type=found.figures.media_type,
         parser=found.figures.parser,
         extractor=EXTRACTOR_VERSION,
-        n_documents=len(texts),
+        n_documents=n_documents,
         n_pages=sum(each.n_pages for each in figures),
         n_chars=n_chars,
         share_non_letters=sum(each.share_non_letters * each.n_chars for each in figures) / max(1, n_chars),
@@ -205,32 +148,3 @@ def _figures(found: Extraction, texts: Sequence[Extraction], warned: Sequence[_W
         n_warnings=len(warned),
         warnings=storable(said)[:_WARNING_CHARS] or None,
     )
-
-
-def _text_row(rank: int, key: str, found: Extraction) -> ExtractionTextRow:
-    figures = found.figures
-    return ExtractionTextRow(
-        rank=rank,
-        text_key=key,
-        title=storable(found.title) if found.title else None,
-        language=found.language,
-        media_type=figures.media_type,
-        parser=figures.parser,
-        n_pages=figures.n_pages,
-        n_chars=figures.n_chars,
-        n_tables_left_out=figures.n_tables_left_out,
-    )
-
-
-def _facts(found: Extraction) -> dict[str, Any]:
-    """What is known of a text, as metadata of its document."""
-    figures = found.figures
-    facts = {
-        "title": found.title,
-        "author": figures.author,
-        "created": figures.created,
-        "language": found.language,
-        "media_type": figures.media_type,
-        "pages": figures.n_pages or None,
-    }
-    return Cleaning().clean(facts, "")

@@ -53,6 +53,8 @@ def _lines(name: str, found: Extraction, indent: str) -> Iterator[str]:
         )
         shown = " ".join(found.text[:_SHOWN_CHARS].split())
         yield f"{indent}text: {shown}{'...' if figures.n_chars > _SHOWN_CHARS else ''}"
+    if found.records:
+        yield f"{indent}{len(found.records)} records, {figures.n_chars} characters"
     for warned in found.warnings:
         yield f"{indent}warning {warned}"
     for member in found.members:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from readers.extraction.records import ExtractionError, Page
 from readers.extraction.writer import Writer
+from readers.records import Record
 
 #: Glyph numbers that a parser printed instead of characters.
 _CID = re.compile(r"\(cid:\d+\)")
@@ -41,6 +42,17 @@ def share_non_letters(text: str) -> float:
     sample = text[:_SAMPLE_CHARS]
     n = len(_NOT_BLANK.findall(sample))
     return round(1 - len(_WORD_CHARS.findall(sample)) / n, 4) if n else 0.0
+
+
+def sample(records: Sequence[Record]) -> str:
+    """The first records as one text."""
+    found, n_chars = [], 0
+    for record in records:
+        if n_chars >= _SAMPLE_CHARS:
+            break
+        found.append(record.text)
+        n_chars += len(record.text)
+    return "\n".join(found)
 
 
 def chars_by_page(pages: Sequence[Page], n_chars: int) -> tuple[int, ...]:

@@ -17,5 +17,7 @@ class Context:
     budget: Budget
     media_type: str
     member: Callable[[Source], Member]
+    #: The same of a file in an archive, which may hold records (JSON, tables, Parquet): each is a document.
+    archived: Callable[[Source], Member]
     #: "main", "whole", or "auto": the main content where a page has navigation.
     html: str = "auto"

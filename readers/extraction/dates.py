@@ -32,6 +32,11 @@ def of_iso(text: str) -> str | None:
         return None
 
 
+def of_page(text: str) -> str | None:
+    """As web pages write them."""
+    return of_iso(text) or of_mail(text)
+
+
 def of_mail(text: str) -> str | None:
     """RFC 5322."""
     try:

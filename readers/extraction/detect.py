@@ -10,6 +10,7 @@ from readers.extraction.package import Package
 from readers.extraction.records import ExtractionError
 from readers.extraction.source import Source
 
+PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.file"
 _HEAD_BYTES = 64 * 1024
 #: Formats by their first bytes.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
@@ -19,7 +20,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"{\\rtf", "application/rtf"),
     (b"WARC/", "application/warc"),
     (b"HWP Document File V", "application/x-hwp3"),
-    (b"PAR1", "application/vnd.apache.parquet"),
+    (b"PAR1", PARQUET),
+    (b"ARROW1", ARROW),
     (b"\x89PNG\r\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF8", "image/gif"),

@@ -19,11 +19,13 @@ import weakref
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from readers.extraction import wire
 from readers.extraction.limits import Limits
 from readers.extraction.read import Html
 from readers.extraction.records import Extraction, ExtractionError
+from readers.options import ReadOptions
 
 _MIB = 1024 * 1024
 #: Of data: Python objects and the memory of C libraries, not their code.
@@ -82,13 +84,20 @@ class Parser:
         name: str | None = None,
         *,
         html: Html = "auto",
+        records: ReadOptions | None = None,
         beat: Callable[[], None] = lambda: None,
     ) -> Extraction:
         """As `readers.extraction.extract`, which it calls in the other process. Beside its errors, POISON for a
         document whose parser crashes. `beat` is called while the other process works; what it raises ends that."""
         refused: dict[int, ExtractionError] = {}
         n_killed = n_deaths = 0
-        request = _Request(path_or_bytes, limits or Limits(), name, html, self.memory)
+        words = {
+            "name": name,
+            "html": html,
+            "records": asdict(records or ReadOptions()),
+            "memory": self.memory,
+        }
+        request = _Request(path_or_bytes, limits or Limits(), words)
         while True:
             is_new = self._child is None
             self._child = child = self._child or _Child()
@@ -162,18 +171,13 @@ def _refuse(refused: dict[int, ExtractionError], inside: int, error: ExtractionE
 class _Request:
     """A file as it is sent to the other process."""
 
-    def __init__(
-        self, path_or_bytes: str | Path | bytes, limits: Limits, name: str | None, html: str, memory: int
-    ) -> None:
+    def __init__(self, path_or_bytes: str | Path | bytes, limits: Limits, words: dict[str, Any]) -> None:
         self.limits = limits
         self._data = path_or_bytes if isinstance(path_or_bytes, bytes) else b""
         is_path = not isinstance(path_or_bytes, bytes)
-        self._words = {
+        self._words = words | {
             "path": str(Path(path_or_bytes).absolute()) if is_path else None,  # type: ignore[arg-type]
-            "name": name,
-            "html": html,
             "limits": asdict(limits),
-            "memory": memory,
         }
 
     def send(self, fd: int, refused: dict[int, ExtractionError]) -> None:

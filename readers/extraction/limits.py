@@ -31,12 +31,14 @@ class Limits:
     member_bytes: int = 128 * _MIB
     #: Documents and parts inside containers, at all levels together.
     entries: int = 50_000
+    #: Records of JSON, tables and Parquet inside archives, at all levels together.
+    records: int = 200_000
     #: Containers inside containers.
     depth: int = 6
     #: Elements inside elements.
     xml_depth: int = 512
     pages: int = 20_000
-    #: Of text and tables, at all levels together.
+    #: Of text, tables and metadata of records, at all levels together.
     chars: int = 50_000_000
     #: Bytes out for each byte in, of what is larger than 16 MiB.
     ratio: int = 250
@@ -102,12 +104,13 @@ class Budget:
         self._bytes_out = _Count(limits.bytes_out, "decompressed bytes")
         self._entries = _Count(limits.entries, "entries")
         self._chars = _Count(limits.chars, "characters of text")
+        self._records = _Count(limits.records, "records inside archives")
         self._deadline = time.monotonic() + limits.seconds
 
     @contextmanager
     def half(self) -> Iterator[None]:
         """A document inside another may spend half of what is left, so that its neighbours have something."""
-        counts = (self._bytes_out, self._entries, self._chars)
+        counts = (self._bytes_out, self._entries, self._chars, self._records)
         caps = [count.cap for count in counts]
         for count in counts:
             count.cap = count.n + (count.cap - count.n + 1) // 2
@@ -154,6 +157,11 @@ class Budget:
         """Counts a document or a part of a container."""
         self.tick()
         self._entries.add(1)
+
+    def record(self) -> None:
+        """Counts a record."""
+        self.tick()
+        self._records.add(1)
 
     def chars(self, n: int) -> None:
         """Counts characters of text."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from readers.extraction import dates
 from readers.extraction.writer import Writer, clean
 
 _BLOCKS = frozenset(
@@ -83,9 +84,17 @@ _BLOCKS = frozenset(
     ]
 )
 _CELLS = frozenset(("td", "th", "te", "tu"))
+#: Readings beside characters, with their brackets: they stand in the middle of words.
+_READINGS = ("rt", "rp")
 _HIDDEN = frozenset(
-    ("script", "style", "template", "svg", "head", "ix:header", "summary-xbrl", "math-annotation")
+    (*_READINGS, "script", "style", "template", "svg", "head", "ix:header", "summary-xbrl", "math-annotation")
 )
+#: Names of `meta` elements, the best first.
+_AUTHORS = ("author", "article:author", "parsely-author", "dc.creator", "dcterms.creator", "citation_author")
+_DATES = (
+    "article:published_time", "datepublished", "dc.date", "dcterms.created", "dc.date.created", "created", "pubdate",
+    "publish_date", "parsely-pub-date", "citation_publication_date", "date",
+)  # fmt: skip
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _NOT_SHOWN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _VOID = frozenset(
@@ -125,6 +134,8 @@ class MarkupHandler:
         self._hidden: str | None = None
         self._hidden_depth = 0
         self._title: list[str] | None = None
+        #: What the page says of itself.
+        self._told: dict[str, str] = {}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name == "html":
@@ -133,10 +144,14 @@ class MarkupHandler:
             ].lower() or None
         if name == "body" and self._hidden == "head":
             self._hidden = None
+        if self._hidden in _READINGS and (name in (*_READINGS, "rb") or name in _BLOCKS or name in _CELLS):
+            self._hidden = None  # its end may be left out
         if self._hidden is not None:
             self._hidden_depth += name == self._hidden
             if name == "title" and self._hidden == "head" and self.out.title is None:
                 self._title = []
+            elif name == "meta":
+                self._told.setdefault(_meta_name(attributes), attributes.get("content", ""))
             return
         if name in self.hidden or (name not in _VOID and _NOT_SHOWN.search(attributes.get("style", ""))):
             self._hidden, self._hidden_depth = name, 1
@@ -165,6 +180,8 @@ class MarkupHandler:
         if name == "title" and self._title is not None:
             self.out.title = clean("".join(self._title).replace("\n", " ")) or None
             self._title = None
+        if self._hidden in _READINGS and (name == "ruby" or name in _BLOCKS or name in _CELLS):
+            self._hidden = None
         if self._hidden is not None:
             self._hidden_depth -= name == self._hidden
             if self._hidden_depth <= 0:
@@ -201,3 +218,18 @@ class MarkupHandler:
         while self._n_tables:
             self._n_tables -= 1
             self.out.end_table()
+        self._properties()
+
+    def _properties(self) -> None:
+        """Who wrote the page, and when. Some name the author by the address of a page."""
+        out, told = self.out, self._told
+        authors = (clean(told.get(name, "")).replace("\n", " ")[:300] for name in _AUTHORS)
+        moments = (dates.of_page(told[name]) for name in _DATES if name in told)
+        out.author = out.author or next((each for each in authors if each and "://" not in each), None)
+        out.created = out.created or next(filter(None, moments), None)
+        out.title = out.title or clean(told.get("og:title", "")).replace("\n", " ")[:300] or None
+
+
+def _meta_name(attributes: dict[str, str]) -> str:
+    named = (attributes.get(each, "").strip().lower() for each in ("name", "property", "itemprop"))
+    return next(filter(None, named), "")

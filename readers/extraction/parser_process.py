@@ -18,6 +18,7 @@ from readers.extraction import wire
 from readers.extraction.limits import Limits, Visits
 from readers.extraction.read import extract
 from readers.extraction.records import Extraction, ExtractionError
+from readers.options import ReadOptions
 
 _PR_SET_PDEATHSIG = 1
 _MIB = 1024 * 1024
@@ -58,6 +59,8 @@ def _stand_apart(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Arrow's other allocators reserve more address space than the limit of memory allows.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     with contextlib.suppress(OSError):  # no procfs, or not allowed
         Path("/proc/self/oom_score_adj").write_text("1000")
 
@@ -88,6 +91,7 @@ def _extracted(request: dict[str, Any], data: bytes, answers: int) -> Extraction
         Limits(**request["limits"]),
         request["name"],
         html=request["html"],
+        records=ReadOptions(**request["records"]),
         visits=Visits(refused, entering),
     )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Literal, get_args
 
+from readers.records import Record
+
 Code = Literal[
     "ENCRYPTED",
     "SCANNED_NO_TEXT",
@@ -22,6 +24,7 @@ Code = Literal[
     "EMPTY",
     "GARBLED",
     "POISON",
+    "NO_RECORDS",
 ]
 CODES: tuple[Code, ...] = get_args(Code)
 
@@ -129,7 +132,8 @@ class Member:
 class Extraction:
     """The text of a file: paragraphs separated by line feeds, in NFC. Tables stand apart, see `parts`.
 
-    A container (ZIP, TAR, MBOX, WARC) has members and no text; a mail and a PDF may have both.
+    A container (ZIP, TAR, MBOX, WARC) has members and no text; a mail and a PDF may have both. A file of records in an
+    archive (JSON, CSV, Parquet) has records and no text.
     """
 
     text: str
@@ -140,6 +144,8 @@ class Extraction:
     figures: Figures
     warnings: tuple[Warned, ...] = ()
     members: tuple[Member, ...] = field(default=())
+    #: Each is a document. The key is one inside this file: "#7" for the seventh one, where it has no other.
+    records: tuple[Record, ...] = ()
 
     def whole(self) -> str:
         """The text with the tables where they stand: a line for each row, cells separated by tabs."""
@@ -209,6 +215,18 @@ class Extraction:
         """This text and those of the members, at any depth, with a path such as "mails.zip/1.eml"."""
         if self.text:
             yield name, self
+        for record in self.records:
+            yield f"{name}{fragment(record.key)}", self.of_record(record)
         for member in self.members:
             if member.extraction is not None:
                 yield from member.extraction.documents(f"{name}/{member.name}" if name else member.name)
+
+    def of_record(self, record: Record) -> Extraction:
+        """One of the records as a text of its own."""
+        figures = replace(self.figures, n_chars=len(record.text))
+        return Extraction(record.text, None, None, Parts(), figures)
+
+
+def fragment(key: str) -> str:
+    """How a record of a file is named, after the file's name."""
+    return key if key.startswith("#") else f"#{key}"

@@ -41,7 +41,8 @@ _READERS = {
 }
 _REFUSED = {
     "application/x-hwp3": "it is a document of HWP 3 (before 2000): save it as HWPX in Hancom Office",
-    "application/vnd.apache.parquet": "it is a Parquet file: its rows are documents, not its text",
+    detect.PARQUET: "it is a Parquet file: `docmill add` it by itself, or inside a ZIP or TAR archive",
+    detect.ARROW: "it is an Arrow file: `docmill add` it by itself, or inside a ZIP or TAR archive",
     "application/x-7z-compressed": "it is a 7z archive: pack it as ZIP or TAR",
     "application/vnd.rar": "it is a RAR archive: pack it as ZIP or TAR",
     "application/postscript": "it is PostScript: convert it to PDF",

@@ -21,6 +21,7 @@ from readers.extraction.records import (
     Table,
     Warned,
 )
+from readers.records import Record
 
 #: A letter for the kind of message, and the number of bytes that follow.
 HEADER = struct.Struct(">cQ")
@@ -81,6 +82,10 @@ def packed(found: Extraction) -> dict[str, Any]:
             )
             for member in found.members
         ],
+        "records": [
+            (each.key, each.text, each.label, each.source, each.meta, each.was_markup)
+            for each in found.records
+        ],
     }
 
 
@@ -106,4 +111,5 @@ def unpacked(value: dict[str, Any]) -> Extraction:
             )
             for name, found, error in value["members"]
         ),
+        records=tuple(Record(*each) for each in value["records"]),
     )

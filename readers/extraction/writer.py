@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from readers.extraction.limits import Budget
 from readers.extraction.records import Member, Page, Parts, Section, Table, Warned
 from readers.normalization import nfc
+from readers.records import Record
 
 #: Control characters, halves of surrogate pairs and non-characters: they cannot be stored or are not text.
 _NO_TEXT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ufeff\ufffe\uffff]")
@@ -56,6 +57,7 @@ class Writer:
         #: The minimum number of characters that the file promises, and which part of it promises them.
         self.promised: tuple[int, str] | None = None
         self.members: list[Member] = []
+        self.records: list[Record] = []
         #: The one member stands for the file (a .gz).
         self.passes_through = False
         self.warnings: list[Warned] = []

@@ -83,12 +83,25 @@ class Elements(Ignore):
     def __init__(self, *names: str) -> None:
         self._names = frozenset(names)
         self.found: list[tuple[str, dict[str, str]]] = []
-        self.texts: dict[str, str] = {}
+        #: Of each that is found, in the same order.
+        self._texts: list[str] = []
         self._inside: str | None = None
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """By name, the first text that is not blank."""
+        named = zip(self.found, self._texts, strict=True)
+        return {name: text for (name, _), text in reversed(list(named)) if text.strip()}
+
+    def named(self, name: str) -> dict[str, str]:
+        """The texts of the elements of this name, by their attribute `name` in lower case."""
+        told = zip(self.found, self._texts, strict=True)
+        return {each.get("name", "").lower(): text for (kind, each), text in told if kind == name}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if name in self._names:
             self.found.append((name, attributes))
+            self._texts.append("")
             self._inside = name
 
     def end(self, name: str) -> None:
@@ -97,4 +110,4 @@ class Elements(Ignore):
 
     def text(self, text: str) -> None:
         if self._inside is not None:
-            self.texts[self._inside] = self.texts.get(self._inside, "") + text
+            self._texts[-1] += text

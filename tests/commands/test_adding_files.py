@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import re
 import shutil
@@ -221,6 +222,83 @@ def test_files_that_moved_before_they_were_read(shell_on_both: Shell, folder: Pa
     assert job_of(shell.store, again).n_documents == 8
     shell.work(again)
     assert _states(shell)["a.pdf"] == "ok"
+
+
+RECORDS = [
+    {
+        "no": "a",
+        "body": "The bank raised its rate.",
+        "label": "economy",
+        "published": "2026-01-02",
+        "by": {"desk": "x"},
+    },
+    {"no": "b", "body": "한국은행은 기준금리를 올렸다.", "published": "2025-01-02", "by": {"desk": "y"}},
+    {"no": "c"},
+]
+
+
+@pytest.mark.parametrize("meta", [(), ("--meta", "day=published,desk=by.desk"), ("--no-meta",)])
+def test_records_in_an_archive_are_documents_with_label_and_metadata(
+    shell_on_both: Shell, tmp_path: Path, meta: tuple[str, ...]
+) -> None:
+    shell = shell_on_both
+    lines = "".join(json.dumps(row) + "\n" for row in RECORDS).encode()
+    table = b"no;body;label\n1;A row of a table.;sport\n"
+    parts = {
+        "news/2026.jsonl": lines,
+        "t.csv": table,
+        "sales.csv": b"year,sales\n2025,1\n",
+        "y.pdf": _pdf(*LINES),
+    }
+    (tmp_path / "e.zip").write_bytes(builders.zipped(parts))
+    add = ("add", tmp_path / "e.zip", "--collection", "inbox")
+    shell.work(_job(shell(*add, *meta)))
+    assert _documents(shell).keys() == {"e.zip!t.csv", "e.zip!sales.csv", "e.zip!y.pdf"}
+    said = _rows(shell, "SELECT member, code, detail FROM extraction_warning")
+    assert [(row["member"], row["code"]) for row in said] == [("news/2026.jsonl", "NO_RECORDS")]
+    assert "as in --text-field body; say so to `docmill add`, with --extract-again" in said[0]["detail"]
+
+    job = shell.done("extract", "--collection", "inbox", "-p", "text_field=body", "-p", "key_field=no")
+    documents = _documents(shell)
+    assert documents["e.zip!news/2026.jsonl#b"] == RECORDS[1]["body"]
+    assert documents["e.zip!t.csv#1"] == "A row of a table."
+    assert (
+        shell("results", job, "--table", "extraction_warning", "--format", "csv").out.count("MISSING_TEXT")
+        == 1
+    )
+    figures = _rows(shell, f"SELECT n_documents, n_warnings FROM extraction WHERE job_id = {job}")
+    assert figures == [{"n_documents": 5, "n_warnings": 1}]
+    labels = _rows(shell, "SELECT key, label FROM document WHERE label IS NOT NULL ORDER BY key")
+    assert [(row["key"], row["label"]) for row in labels] == [
+        ("e.zip!news/2026.jsonl#a", "economy"), ("e.zip!t.csv#1", "sport"),
+    ]  # fmt: skip
+    wanted = {
+        "": "published >= '2026-01-01' and by.desk = 'x'",
+        "--meta": "day >= '2026-01-01' and desk = 'x'",
+    }
+    if (where := wanted.get(meta[0] if meta else "")) is not None:
+        found = shell(
+            "documents", "list", "--collection", "inbox", "--where", where, "--format", "jsonl"
+        ).lines
+        assert [json.loads(row)["document_key"] for row in found] == ["e.zip!news/2026.jsonl#a"]
+
+
+def test_the_options_of_add_reach_records_in_archives(shell: Shell, tmp_path: Path) -> None:
+    lines = "".join(json.dumps(row) + "\n" for row in RECORDS).encode()
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / f"{name}.jsonl.bz2").write_bytes(bz2.compress(lines))
+    fields = ("--text-field", "body", "--key-field", "no")
+    shell.work(_job(shell("add", folder / "a.jsonl.bz2", "--collection", "inbox", *fields)))
+    assert _documents(shell).keys() == {"a.jsonl.bz2#a", "a.jsonl.bz2#b"}
+    # A file that failed for want of them is read again with them.
+    shell.work(_job(shell("add", folder / "b.jsonl.bz2", "--collection", "inbox")))
+    assert _states(shell)["b.jsonl.bz2"] == "NO_RECORDS"
+    shell.work(_job(shell("add", folder, "--collection", "inbox", *fields, "--extract-again")))
+    assert len(_documents(shell)) == 4
+    said = shell("add", folder, "--collection", "inbox", "--text-field", "a.", status=2).err
+    assert "is not the path of a field" in said
 
 
 def test_extract_again_takes_what_an_older_extractor_has_read(shell_on_both: Shell, folder: Path) -> None:

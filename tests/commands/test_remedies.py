@@ -256,7 +256,7 @@ CASES = [
 #: Refusals that only a race with the reader brings about: tests/readers/test_files.py has them.
 RACES = {("streams.py", "NOT_A_FILE"), ("streams.py", "CHANGED_WHILE_READ")}
 #: No command reaches these: without pyarrow (tests/readers/test_columns.py), and for a Path that is a URL.
-ELSEWHERE = {("columns.py", "NOT_INSTALLED"), ("files.py", "URL_NOT_FETCHED")}
+ELSEWHERE = {("columns.py", "NOT_INSTALLED"), ("columns.py", "MEMORY"), ("files.py", "URL_NOT_FETCHED")}
 
 
 @pytest.fixture

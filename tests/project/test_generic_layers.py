@@ -46,6 +46,7 @@ PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
     "tables", "seconds", "pages", "chars", "memory", "html",
+    "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup",
 }  # fmt: skip
 #: Examples in help texts and error messages.
 ALLOWED = {

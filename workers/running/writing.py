@@ -103,4 +103,4 @@ def _reader(row: Any) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]
 
 
 def _as_document(made: NewText) -> NewDocument:
-    return NewDocument(made.key, made.text, None, made.source, meta=made.meta, not_prose=made.not_prose)
+    return NewDocument(made.key, made.text, made.label, made.source, meta=made.meta, not_prose=made.not_prose)

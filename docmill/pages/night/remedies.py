@@ -15,6 +15,7 @@ _KNOWN: Mapping[str, tuple[str, str, str]] = {
     "CORRUPT": ("It is damaged: get it again, then add it.", "파일이 손상되었습니다. 다시 받아 추가하세요.", "add"),
     "TOO_LARGE": ("It is beyond a limit, which the detail names: raise it, or split the file.", "한도를 넘었습니다. 한도를 올리거나 파일을 나누세요.", "look"),
     "UNSUPPORTED": ("Its format is not read; the detail says which.", "지원하지 않는 형식입니다.", "look"),
+    "NO_RECORDS": ("No row has the field of the text: name the field, as the detail says.", "본문 필드가 없습니다. 필드 이름을 지정하세요.", "look"),
     "FILE_MISSING": ("The file is gone: put it back, then add it.", "파일이 없습니다. 되돌린 뒤 추가하세요.", "add"),
     "FILE_CHANGED": ("The file has changed since it was added: add it again.", "추가한 뒤 파일이 바뀌었습니다. 다시 추가하세요.", "add"),
     "FILE_UNREADABLE": ("Fix its permissions, then add it.", "읽기 권한을 고친 뒤 추가하세요.", "add"),

@@ -36,7 +36,7 @@ def read(source: Source, out: Writer, context: Context) -> None:
             return
         data = unpacked.read_all(context.budget.limits.member_bytes)
     name = next((source.name[: -len(end)] for end in _SUFFIXES if source.name.endswith(end)), source.name)
-    out.members.append(context.member(Source(data, name)))
+    out.members.append(context.archived(Source(data, name)))
     out.passes_through = True
 
 

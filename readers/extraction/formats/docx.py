@@ -13,8 +13,9 @@ from readers.extraction.writer import Writer
 _MAIN = "word/document.xml"
 _NOTES = ("word/footnotes.xml", "word/endnotes.xml")
 _HEADING = re.compile(r"(?:heading|제목|überschrift|titre)\s*(\d)", re.IGNORECASE)
-#: What is no text of the document: deleted text, codes of fields, and the second form of what was told once.
-_LEFT_OUT = frozenset(("del", "moveFrom", "instrText", "delText", "Fallback", "rPr", "sectPr"))
+#: What is no text of the document: deleted text, codes of fields, the second form of what was told once, and readings
+#: beside characters (rt), which stand in the middle of words.
+_LEFT_OUT = frozenset(("del", "moveFrom", "instrText", "delText", "Fallback", "rPr", "sectPr", "rt"))
 
 
 def read(source: Source, out: Writer, context: Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from readers.extraction import xml
+from readers.extraction import dates, xml
 from readers.extraction.context import Context
 from readers.extraction.encoded import decode
 from readers.extraction.formats import html
@@ -25,7 +25,7 @@ def read(source: Source, out: Writer, context: Context) -> None:
         if _ENCRYPTION in package:
             _refuse_drm(package.read(_ENCRYPTION))
         root = _root(package, context)
-        book = xml.Elements("item", "itemref", "title", "language")
+        book = xml.Elements("item", "itemref", "title", "language", "creator", "date")
         xml.parse(package.blocks(root), book, context.budget, root)
         items = {attributes.get("id"): attributes for name, attributes in book.found if name == "item"}
         spine = [attributes.get("idref") for name, attributes in book.found if name == "itemref"]
@@ -34,6 +34,8 @@ def read(source: Source, out: Writer, context: Context) -> None:
             _chapter(package, relative(root, target), out, context)
         out.title = clean(book.texts.get("title", "")) or None
         out.language = book.texts.get("language", "").strip()[:2].lower() or None
+        out.author = clean(book.texts.get("creator", "")) or None
+        out.created = dates.of_iso(book.texts.get("date", ""))
 
 
 def _refuse_drm(encryption: bytes) -> None:

@@ -19,6 +19,8 @@ _NAVIGATION = re.compile(
     r"(?:class|id)\s*=\s*[\"'][^\"'>]{0,80}\b(?:nav|navbar|menu|sidebar|footer|breadcrumbs?|cookie)\b",
     re.IGNORECASE,
 )
+#: Readings beside characters, which stand in the middle of words.
+_READING = re.compile(r"<(rt|rp)\b[^<>]{0,200}>[^<]{0,500}</\1\s*>", re.IGNORECASE)
 _HEAD_END, _END = re.compile("</head>", re.IGNORECASE), re.compile("</(?:body|html)>", re.IGNORECASE)
 #: trafilatura builds a tree, and its time grows with the square of the elements: larger pages are read whole.
 _MAIN_CHARS, _MAIN_TAGS = 5_000_000, 100_000
@@ -54,6 +56,7 @@ def read_text(text: str, out: Writer, context: Context) -> None:
         return
     xml.parse([main.encode()], _Main(out), context.budget, "the main content")
     out.title, out.language = scratch.title, scratch.language
+    out.author, out.created = scratch.author, scratch.created
     n_whole, n_main = len(scratch.everything()), len(out.everything())
     out.chars_left_out = max(0, n_whole - n_main)
     if out.chars_left_out > _WARNED_SHARE * n_whole:
@@ -91,7 +94,7 @@ def _main(text: str, out: Writer, *, required: bool) -> str | None:
     out.parser = f"trafilatura {trafilatura.__version__}"
     try:
         return trafilatura.extract(
-            text,
+            _READING.sub("", text),
             output_format="xml",
             include_comments=False,
             include_tables=True,

@@ -6,6 +6,7 @@ import re
 import struct
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from readers.extraction import hwp_records
@@ -25,6 +26,8 @@ _WIDE = frozenset((*range(1, 10), 11, 12, *range(14, 24)))
 _SHOWN = {9: "\t", 10: "\n", 24: "-", 30: " ", 31: " "}
 _SECTION = re.compile(r"Section(\d+)$")
 _WORDS = re.compile(r"\w+")
+#: What the file says of itself, and the numbers of its properties (MS-OLEPS).
+_SUMMARY, _TITLE, _AUTHOR, _CREATED = "\x05HwpSummaryInformation", 2, 4, 12
 #: Shares of the preview's words that have to be found.
 _PREVIEW_KEPT, _AGREED = 0.9, 0.9
 #: Larger files are not read twice.
@@ -36,6 +39,7 @@ def read(source: Source, ole: Any, out: Writer, context: Context) -> None:
     out.media_type = "application/x-hwp"
     out.parser = f"docmill with {library_version('olefile')}"
     flags = _flags(ole)
+    _properties(ole, out)
     if flags & _ENCRYPTED:
         raise ExtractionError("ENCRYPTED", "the HWP asks for a password: save it without one")
     if flags & _DISTRIBUTED:
@@ -58,6 +62,24 @@ def _flags(ole: Any) -> int:
     if not header.startswith(b"HWP Document File") or len(header) < 40:
         raise ExtractionError("CORRUPT", "the FileHeader is not that of an HWP 5 file")
     return int(struct.unpack_from("<I", header, 36)[0])
+
+
+def _properties(ole: Any, out: Writer) -> None:
+    """What the file says of itself. Damage there is no damage of the text."""
+    if not ole.exists(_SUMMARY):
+        return
+    try:
+        told = ole.getproperties(_SUMMARY, convert_time=True)
+    except Exception:
+        return
+    title, author, created = (told.get(number) for number in (_TITLE, _AUTHOR, _CREATED))
+    out.title, out.author = _property(title), _property(author)
+    out.created = f"{created.isoformat(timespec='seconds')}+00:00" if isinstance(created, datetime) else None
+
+
+def _property(text: object) -> str | None:
+    """What follows the first NUL is another property."""
+    return clean(text.partition("\0")[0]) or None if isinstance(text, str) else None
 
 
 def _sections(ole: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from readers.extraction import xml
+from readers.extraction import dates, xml
 from readers.extraction.context import Context
 from readers.extraction.formats.hwp import check_preview
 from readers.extraction.package import Package
@@ -17,6 +17,8 @@ _PREVIEW = "Preview/PrvText.txt"
 #: Elements whose text is no part of what a reader reads in order.
 _LEFT_OUT = frozenset(("header", "footer", "hiddenComment", "fieldBegin"))
 
+#: Text, and what has a reading beside it.
+_TEXTS = ("t", "mainText")
 _NOTES = frozenset(("footNote", "endNote"))
 
 
@@ -28,7 +30,7 @@ def read(source: Source, out: Writer, context: Context) -> None:
         if not numbered:
             raise ExtractionError("CORRUPT", "the HWPX has no Contents/section0.xml")
         levels = _outline_levels(package, context)
-        out.title = _title(package, context)
+        _properties(package, out, context)
         for _, name in numbered:
             xml.parse(package.blocks(name), _Section(out, levels), context.budget, name)
         if _PREVIEW in package:
@@ -41,13 +43,16 @@ def _refuse_encrypted(package: Package) -> None:
         raise ExtractionError("ENCRYPTED", "the HWPX asks for a password: save it without one")
 
 
-def _title(package: Package, context: Context) -> str | None:
+def _properties(package: Package, out: Writer, context: Context) -> None:
     name = "Contents/content.hpf"
     if name not in package:
-        return None
-    elements = xml.Elements("title")
+        return
+    elements = xml.Elements("title", "meta")
     xml.parse(package.blocks(name), elements, context.budget, name)
-    return clean(elements.texts.get("title", "")) or None
+    told = elements.named("meta")
+    out.title = clean(elements.texts.get("title", "")) or None
+    out.author = clean(told.get("creator", "")) or None
+    out.created = dates.of_iso(told.get("createddate", ""))
 
 
 def _outline_levels(package: Package, context: Context) -> dict[str, int]:
@@ -96,7 +101,7 @@ class _Section(xml.Ignore):
         elif name == "p":
             level = self._levels.get(attributes.get("paraPrIDRef", ""), 0)
             self._paragraphs.append(([], 0 if self._n_tables else level))
-        elif name == "t":
+        elif name in _TEXTS:
             self._in_text += 1
         elif name == "tbl":
             self._flush()
@@ -127,7 +132,7 @@ class _Section(xml.Ignore):
                 self._paragraphs.pop()
             if not self._in_note:
                 self._write_notes()
-        elif name == "t":
+        elif name in _TEXTS:
             self._in_text -= 1
         elif name == "tbl":
             self._n_tables -= 1

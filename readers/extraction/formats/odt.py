@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from readers.extraction import xml
+from readers.extraction import dates, xml
 from readers.extraction.context import Context
 from readers.extraction.package import Package
 from readers.extraction.records import ExtractionError
 from readers.extraction.source import Source
-from readers.extraction.writer import Writer
+from readers.extraction.writer import Writer, clean
 
-_LEFT_OUT = frozenset(("tracked-changes", "annotation", "note-citation", "sequence-decls", "desc", "title"))
+#: Readings beside characters (ruby-text) stand in the middle of words.
+_LEFT_OUT = frozenset(
+    ("tracked-changes", "annotation", "note-citation", "sequence-decls", "desc", "title", "ruby-text")
+)
 _MANIFEST = "META-INF/manifest.xml"
 
 
@@ -18,11 +21,14 @@ def read(source: Source, out: Writer, context: Context) -> None:
     with Package(source, context.budget) as package:
         if _MANIFEST in package and b"encryption-data" in package.read(_MANIFEST):
             raise ExtractionError("ENCRYPTED", "the document asks for a password: save it without one")
-        meta = xml.Elements("title")
+        meta = xml.Elements("title", "initial-creator", "creator", "creation-date")
         if "meta.xml" in package:
             xml.parse(package.blocks("meta.xml"), meta, context.budget, "meta.xml")
         xml.parse(package.blocks("content.xml"), _Body(out), context.budget, "content.xml")
-        out.title = meta.texts.get("title", "").strip() or None
+        told = meta.texts
+        out.title = clean(told.get("title", "")) or None
+        out.author = clean(told.get("initial-creator") or told.get("creator", "")) or None
+        out.created = dates.of_iso(told.get("creation-date", ""))
 
 
 class _Body(xml.Ignore):

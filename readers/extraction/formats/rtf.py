@@ -6,6 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass, replace
 
+from readers.extraction import rtf_fields
 from readers.extraction.context import Context
 from readers.extraction.limits import too_large
 from readers.extraction.records import ExtractionError
@@ -15,45 +16,15 @@ from readers.extraction.writer import Writer, clean
 _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z])|([{}])|([^\\{}\r\n]+)|[\r\n]+"
 )
-_LEFT_OUT = frozenset(
-    [
-        "fonttbl",
-        "colortbl",
-        "stylesheet",
-        "info",
-        "pict",
-        "object",
-        "header",
-        "headerl",
-        "headerr",
-        "headerf",
-        "footer",
-        "footerl",
-        "footerr",
-        "footerf",
-        "listtable",
-        "listoverridetable",
-        "revtbl",
-        "rsidtbl",
-        "generator",
-        "themedata",
-        "colorschememapping",
-        "datastore",
-        "latentstyles",
-        "fldinst",
-        "bkmkstart",
-        "bkmkend",
-        "annotation",
-        "atnid",
-        "atnauthor",
-        "xmlnstbl",
-        "mmathPr",
-        "pgdsctbl",
-        "filetbl",
-        "nonshppict",
-        "shprslt",
-    ]
-)
+_LEFT_OUT = frozenset((
+    "fonttbl", "colortbl", "stylesheet", "info", "pict", "object", "header", "headerl", "headerr", "headerf",
+    "footer", "footerl", "footerr", "footerf", "listtable", "listoverridetable", "revtbl", "rsidtbl",
+    "generator", "themedata", "colorschememapping", "datastore", "latentstyles", "bkmkstart", "bkmkend",
+    "annotation", "atnid", "atnauthor", "xmlnstbl", "mmathPr", "pgdsctbl", "filetbl", "nonshppict", "shprslt",
+))  # fmt: skip
+#: Groups that are no text but are listened to, beside the style sheet.
+_HEARD = ("title", "author", "creatim", "fldinst")
+_MOMENT = ("yr", "mo", "dy", "hr", "min", "sec")
 #: Text that stands beside the paragraph in which it is anchored: it follows it.
 _BESIDE = ("footnote", "shptxt")
 _SHOWN = {
@@ -72,7 +43,7 @@ class _Group:
     """What holds until a group ends."""
 
     left_out: bool = False
-    #: "fonttbl" and "title" are listened to, though they are no text.
+    #: "style", or one of _HEARD.
     listens: str = ""
     n_fallback: int = 1
     font: int = -1
@@ -107,7 +78,8 @@ class _Reader:
         self._bytes = bytearray()
         self._text: list[str] = []
         self._beside: list[str] = []
-        self._title: list[str] = []
+        self._heard: dict[str, list[str]] = {name: [] for name in _HEARD}
+        self._created: dict[str, int] = {}
         self._skipped = 0
         self._level = 0
         self._levels: dict[int, int] = {}
@@ -132,27 +104,31 @@ class _Reader:
                 raise too_large("groups inside one another", _MAX_GROUPS)
             self._groups.append(self._group)
         elif brace == b"}" and self._groups:
-            self._group = self._groups.pop()
+            was, self._group = self._group, self._groups.pop()
+            if was.listens == "fldinst" != self._group.listens:
+                self._field()
 
     def finish(self) -> None:
         """What is left at the end of the file."""
         self._decode()
         self._paragraph()
         self._close_table()
-        self._out.title = clean("".join(self._title)) or None
+        self._out.title = clean("".join(self._heard["title"])) or None
+        self._out.author = clean("".join(self._heard["author"])) or None
+        self._out.created = rtf_fields.moment(self._created)
         if self._groups:
             self._out.warn("TRUNCATED", "groups of the RTF are not closed: its end is missing")
 
     def _byte(self, value: int) -> None:
         if self._skipped:
             self._skipped -= 1
-        elif not self._group.left_out or self._group.listens == "title":
+        elif not self._group.left_out or self._group.listens in _HEARD:
             self._bytes.append(value)
 
     def _plain(self, text: bytes) -> None:
         skipped = min(self._skipped, len(text))
         self._skipped -= skipped
-        if not self._group.left_out or self._group.listens == "title":
+        if not self._group.left_out or self._group.listens in _HEARD:
             self._bytes += text[skipped:]
         elif self._group.style >= 0 and (found := _HEADING.match(text)):
             self._levels[self._group.style] = int(found[1])
@@ -164,17 +140,18 @@ class _Reader:
             self._bytes.clear()
 
     def _show(self, text: str) -> None:
-        if self._group.listens == "title":
-            self._title.append(text)
+        if self._group.listens in _HEARD:
+            self._heard[self._group.listens].append(text)
         elif not self._group.left_out and not self._group.hidden:
             (self._beside if self._group.beside else self._text).append(text)
 
     def _symbol(self, symbol: bytes) -> None:
         if symbol == b"*":
             starred = self._group.starred or not self._group.left_out
-            self._group = replace(self._group, left_out=True, starred=starred)
+            self._group = replace(self._group, left_out=True, starred=starred, listens="")
         elif symbol in (b"\\", b"{", b"}"):
-            self._bytes += symbol if not self._group.left_out else b""
+            is_heard = not self._group.left_out or self._group.listens in _HEARD
+            self._bytes += symbol if is_heard else b""
         elif symbol in (b"~", b"_"):
             self._show(" " if symbol == b"~" else "-")
         elif symbol in (b"\n", b"\r"):
@@ -201,17 +178,27 @@ class _Reader:
             self._group = replace(self._group, left_out=False, starred=False, beside=True)
             self._beside.append("\n")
         elif word == "ud":  # the same again in Unicode
-            self._title.clear()
+            self._heard["title"].clear()
         elif word in ("s", "outlinelevel") and self._group.listens == "style":
             self._style(word, number or 0)
-        elif word == "title" and self._group.left_out:
-            self._group = replace(self._group, listens="title")
+        elif word == "fldinst":
+            self._group = replace(self._group, left_out=True, starred=False, listens=word)
+        elif word in ("title", "author", "creatim") and self._group.left_out:
+            self._group = replace(self._group, listens=word)
+        elif word in _MOMENT and self._group.listens == "creatim":
+            self._created[word] = number or 0
         elif word in ("v", "deleted"):
             self._group = replace(self._group, hidden=number != 0)
         elif word in _SHOWN:
             self._show(_SHOWN[word])
         elif not self._group.left_out:
             self._structure(word, number)
+
+    def _field(self) -> None:
+        """The instruction of a field is complete."""
+        instruction = "".join(self._heard["fldinst"])
+        self._heard["fldinst"].clear()
+        self._show(rtf_fields.shown(_paired(instruction)))
 
     def _style(self, word: str, number: int) -> None:
         if word == "s":

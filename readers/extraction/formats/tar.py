@@ -48,4 +48,4 @@ def _member(archive: tarfile.TarFile, entry: tarfile.TarInfo, context: Context) 
     data = opened.read() if opened is not None else b""
     if len(data) < entry.size:
         raise EOFError(f"{entry.name} is cut")
-    return context.member(Source(data, entry.name))
+    return context.archived(Source(data, entry.name))

@@ -16,30 +16,59 @@ _MAX_COLUMNS = 16_384
 
 
 def read(source: Source, out: Writer, context: Context) -> None:
-    """All sheets in the order of the workbook, hidden ones as well. Dates are written as 2026-01-31."""
+    """The sheets that the workbook shows, in its order. Hidden ones are left out and counted; where the others
+    hold no text, they are the text. Dates are written as 2026-01-31."""
     with Package(source, context.budget) as package:
         office.properties(package, out, context)
         out.promised = None
         strings = _strings(package, context)
         dates, uses_1904 = _date_styles(package, context), _uses_1904(package, context)
-        for title, name in _sheets(package, context):
+        hidden: list[tuple[str, list[tuple[str, ...]]]] = []
+        for title, name, is_hidden in _sheets(package, context):
             sheet = _Sheet(strings, dates, uses_1904, context.budget)
             xml.parse(package.blocks(name), sheet, context.budget, name)
-            if sheet.rows:
-                out.page()
-                out.paragraph(title, 1)
-                out.table_in_text(sheet.rows)
+            if sheet.rows and is_hidden:
+                hidden.append((title, sheet.rows))
+            elif sheet.rows:
+                _write(title, sheet.rows, out)
+        _write_hidden(hidden, out)
 
 
-def _sheets(package: Package, context: Context) -> list[tuple[str, str]]:
+def _write(title: str, rows: list[tuple[str, ...]], out: Writer) -> None:
+    out.page()
+    out.paragraph(title, 1)
+    out.table_in_text(rows)
+
+
+def _write_hidden(hidden: list[tuple[str, list[tuple[str, ...]]]], out: Writer) -> None:
+    if not hidden:
+        return
+    names = ", ".join(clean(title) for title, _ in hidden[:10])
+    if not out.n_chars:
+        out.warn("HIDDEN_SHEETS", f"all sheets with text are hidden ({names}): they are the text")
+        for title, rows in hidden:
+            _write(title, rows, out)
+        return
+    n_chars = sum(len(cell) for _, rows in hidden for row in rows for cell in row)
+    out.chars_left_out += n_chars
+    n = f"{len(hidden)} hidden sheets were" if len(hidden) > 1 else "a hidden sheet was"
+    out.warn("HIDDEN_SHEETS", f"{n} left out ({names}): {n_chars:,} characters")
+
+
+def _sheets(package: Package, context: Context) -> list[tuple[str, str, bool]]:
+    """Title, part, and whether it is hidden."""
     elements = xml.Elements("sheet")
     xml.parse(package.blocks(_MAIN), elements, context.budget, _MAIN)
     targets = office.relations(package, _MAIN, context)
     named = [
-        (attributes.get("name", ""), targets.get(attributes.get("rel:id", "")))
+        (attributes.get("name", ""), targets.get(attributes.get("rel:id", "")), attributes.get("state", ""))
         for _, attributes in elements.found
     ]
-    return [(name, target[1]) for name, target in named if target and target[0] == "worksheet"]
+    return [
+        (name, target[1], state in ("hidden", "veryHidden"))
+        for name, target, state in named
+        if target and target[0] == "worksheet"
+    ]
 
 
 def _strings(package: Package, context: Context) -> list[str]:

@@ -32,7 +32,7 @@ def is_ignored(name: str) -> bool:
 def _member(package: Package, info: ZipInfo, context: Context) -> Member:
     name = file_name(info)
     try:
-        return context.member(Source(package.read(info), name))
+        return context.archived(Source(package.read(info), name))
     except ExtractionError as error:
         return Member(name, error=error)
 

@@ -173,8 +173,8 @@ def test_neighbours_of_damaged_files_are_read() -> None:
         for number, (name, (_, code)) in enumerate(DAMAGED.items()):
             error, neighbour = outcome[f"{number}.bin"].error, outcome[f"{number}.txt"].extraction
             assert error is not None, name
-            # A gzip in a TAR archive is one container deeper; its error is the same.
-            assert error.code == code, (name, str(error))
+            # A gzip in a TAR archive is one container deeper; its error is the same. Parquet is read in archives only.
+            assert error.code == (code if name != "parquet" else "CORRUPT"), (name, str(error))
             assert neighbour is not None
             assert neighbour.text == f"The neighbour {number} is read."
 
