@@ -35,6 +35,7 @@ from docmill.commands import (
     store,
     submitting,
     watching_folders,
+    workers,
 )
 from docmill.commands.shell import CommandGroup, Commands, section_of
 
@@ -91,7 +92,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
+        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
+        ("workers", workers.app), ("db", store.app),
     ),
 }  # fmt: skip
 

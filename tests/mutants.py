@@ -487,7 +487,7 @@ MUTANTS = (
         CHUNKS,
     ),
     Mutant(
-        "a claim does not look at the schema", "db/chunks/claims.py", ", _schema_is_known())", ")", CHUNKS
+        "a claim does not look at the schema", "db/chunks/claims.py", "compatibility.is_known_to(SCHEMA), ", "", CHUNKS
     ),
     Mutant(
         "a lost lease makes the chunk careful at once",
@@ -755,6 +755,20 @@ MUTANTS = (
         'if unicodedata.category(char)[0] == "C" and',
         'if unicodedata.category(char) == "Cc" and',
         ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
+    ),
+    Mutant(
+        "a drained worker goes on claiming",
+        "db/chunks/claims.py",
+        "compatibility.is_known_to(SCHEMA), may_work)",
+        "compatibility.is_known_to(SCHEMA))",
+        ("db/test_drains.py",),
+    ),
+    Mutant(
+        "what one upgrade says of older code holds after the next",
+        "db/compatibility.py",
+        ".where(Tolerance.schema_revision == version)",
+        "",
+        ("db/test_compatibility.py",),
     ),
 )
 

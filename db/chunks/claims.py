@@ -9,16 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, column, select, update
-from sqlalchemy import table as sql_table
+from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from db import files, results
+from db import compatibility, drains, files, results
 from db.chunks.conditions import as_closed, back_to_ready, backoff_seconds, claimable, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
-from db.errors import FencedError, NewerSchemaError
+from db.errors import DrainedError, FencedError, NewerSchemaError
 from db.sql import now
 from db.states import ChunkState
 from db.store import SCHEMA, newer_schema
@@ -37,6 +36,13 @@ class Holder:
     name: str
     #: Random, new for each process: LAUNCHED.OWN, where LAUNCHED is the instance of the worker it belongs to.
     instance: str
+    #: The machine, as drains name it.
+    host: str = ""
+
+    @property
+    def launched(self) -> str:
+        """The instance of the worker that this process belongs to."""
+        return self.instance.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Claim:
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
     n_halvings: int = 0
+    #: Of the code of the kind that the job asks for.
+    epoch: int = 1
 
 
 @dataclass(frozen=True)
@@ -80,10 +88,12 @@ class Written:
 
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
     """ready -> leased. None if another process has it, it is closed, or its job is paused or has ended. Raises
-    NewerSchemaError when the store was upgraded beyond this code."""
+    NewerSchemaError when the store was upgraded beyond this code, and DrainedError when this worker is drained. Both
+    are part of the claim itself: what commits before it holds."""
+    may_work = drains.admits(holder.host, holder.name, holder.launched)
     row = session.execute(
         update(Chunk)
-        .where(Chunk.id == chunk_id, *claimable(), _schema_is_known())
+        .where(Chunk.id == chunk_id, *claimable(), compatibility.is_known_to(SCHEMA), may_work)
         .values(
             state=ChunkState.LEASED,
             fence=Chunk.fence + 1,
@@ -101,6 +111,8 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
     if row is None:
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
+        if found := drains.of(session, holder.host, holder.name, holder.launched):
+            raise DrainedError(f"{found.scope} {found.target} is drained: `docmill workers undrain` ends that")
         return None
     return _claim_of(session, chunk_id, row)
 
@@ -170,7 +182,9 @@ def give_back(session: Session, instance: str) -> int:
 
 def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
     job = session.execute(
-        select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
+        select(
+            Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id, Job.epoch
+        ).where(
             Job.id == row.job_id
         )
     ).one()
@@ -188,14 +202,8 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
+        epoch=job.epoch,
     )
-
-
-def _schema_is_known() -> ColumnElement[bool]:
-    """The condition that no newer docmill has upgraded the store. It is part of the claim itself, so that a worker
-    which runs through an upgrade claims nothing after it."""
-    version = sql_table("alembic_version", column("version_num")).c.version_num
-    return select(version).scalar_subquery() <= SCHEMA
 
 
 def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:

@@ -41,8 +41,9 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
+from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
-from db.tables.worker import LostClaim, Worker
+from db.tables.worker import Drain, LostClaim, Worker
 
 __all__ = [
     "Base",
@@ -51,6 +52,7 @@ __all__ = [
     "Collection",
     "Document",
     "DocumentVector",
+    "Drain",
     "Export",
     "ExportRow",
     "Extraction",
@@ -95,6 +97,7 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "Tolerance",
     "ViewDigest",
     "Worker",
 ]
