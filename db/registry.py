@@ -16,9 +16,9 @@ from sqlalchemy import CursorResult, Select, delete, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from db import compatibility, drains
+from db.chunks.conditions import held_by
 from db.drains import Target
 from db.errors import ConflictError, NotFoundError
-from db.chunks.conditions import held_by
 from db.sql import UtcDateTime, insert_for, now
 from db.states import ChunkState, DrainScope, WorkerPhase
 from db.tables import Chunk, Job, LostClaim, Worker
@@ -171,7 +171,9 @@ def target(session: Session, what: str) -> Target:
         if drain.target == what:
             return Target(drain.scope, what)
     if any(what in (one.name, one.instance) for one in listing(session)):
-        raise ConflictError(f"{what} is a scheduler, which is not drained: stop its process, another takes over")
+        raise ConflictError(
+            f"{what} is a scheduler, which is not drained: stop its process, another takes over"
+        )
     raise NotFoundError(f"there is no worker and no host {what!r}: `docmill workers` lists them")
 
 

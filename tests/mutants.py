@@ -487,7 +487,11 @@ MUTANTS = (
         CHUNKS,
     ),
     Mutant(
-        "a claim does not look at the schema", "db/chunks/claims.py", "compatibility.is_known_to(SCHEMA), ", "", CHUNKS
+        "a claim does not look at the schema",
+        "db/chunks/claims.py",
+        "compatibility.is_known_to(SCHEMA), ",
+        "",
+        CHUNKS,
     ),
     Mutant(
         "a lost lease makes the chunk careful at once",

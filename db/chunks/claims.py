@@ -112,7 +112,9 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         if found := drains.of(session, holder.host, holder.name, holder.launched):
-            raise DrainedError(f"{found.scope} {found.target} is drained: `docmill workers undrain` ends that")
+            raise DrainedError(
+                f"{found.scope} {found.target} is drained: `docmill workers undrain` ends that"
+            )
         return None
     return _claim_of(session, chunk_id, row)
 
@@ -184,9 +186,7 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
     job = session.execute(
         select(
             Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id, Job.epoch
-        ).where(
-            Job.id == row.job_id
-        )
+        ).where(Job.id == row.job_id)
     ).one()
     return Claim(
         chunk_id=chunk_id,

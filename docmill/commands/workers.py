@@ -13,7 +13,7 @@ import typer
 
 from docmill.commands.options import Json
 from docmill.commands.output import print_json, say, shown, warn
-from docmill.commands.shell import FAILED, CommandWithOthers, Commands
+from docmill.commands.shell import FAILED, Commands, CommandWithOthers
 from docmill.commands.tables import print_table
 
 if TYPE_CHECKING:
@@ -156,7 +156,9 @@ def _wait(target: Target, timeout: float | None) -> None:
     """Wait until every worker that was to drain has ended its work."""
     until = float("inf") if timeout is None else time.monotonic() + timeout
     before = ""
-    while left := [one for one in _workers_of(target) if one.state not in ("drained", "gone") or one.n_chunks]:
+    while left := [
+        one for one in _workers_of(target) if one.state not in ("drained", "gone") or one.n_chunks
+    ]:
         if (words := _words(left)) != before:
             warn(f"waiting for {words}")
         before = words

@@ -96,7 +96,8 @@ def _drains(session: Session, moment: datetime) -> Iterator[Finding]:
         yield Finding(
             f"{drain.scope} {drain.target}",
             hours * 3600 < FORGOTTEN_SECONDS,
-            f"drained since {drain.drained_at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours ago{by}: its workers claim nothing",
+            f"drained since {drain.drained_at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours ago{by}: its workers claim "
+            "nothing",
             f"docmill workers undrain {drain.target}",
         )
 

@@ -64,9 +64,17 @@ def test_one_worker_is_shown_with_what_its_processes_hold(shell_on_both: Shell) 
         shown = shell("workers", "show", what, "--json").json
         assert (shown["instance"], shown["state"]) == ("i1", "busy")
         [chunk] = shown["holds"]
-        assert (chunk["process"], chunk["job_id"], chunk["kind"], chunk["n_documents"]) == ("abc", job_id, "oracle", 3)
+        assert (chunk["process"], chunk["job_id"], chunk["kind"], chunk["n_documents"]) == (
+            "abc",
+            job_id,
+            "oracle",
+            3,
+        )
     assert "python_version" in shell("workers", "show", "i1").out
-    assert "there is no worker 'i2': `docmill workers` lists them" in shell("workers", "show", "i2", status=1).err
+    assert (
+        "there is no worker 'i2': `docmill workers` lists them"
+        in shell("workers", "show", "i2", status=1).err
+    )
 
 
 # --- drain ---------------------------------------------------------------------------------------------------
@@ -92,7 +100,9 @@ def test_a_name_that_nobody_has_is_refused_and_changes_nothing(shell_on_both: Sh
     register(shell.store, "i1")
     for command in ("drain", "undrain"):
         said = shell("workers", command, "hh", status=1)
-        assert said.err.strip() == "docmill: there is no worker and no host 'hh': `docmill workers` lists them"
+        assert (
+            said.err.strip() == "docmill: there is no worker and no host 'hh': `docmill workers` lists them"
+        )
     assert sql(shell.store, "SELECT * FROM drain") == []
 
 
@@ -108,7 +118,9 @@ def test_waiting_ends_when_nothing_is_held_any_more_or_its_time_is_up(shell_on_b
     assert "drained: cpu-0@h (drained)" in shell("workers", "drain", "h", "--wait").out
     held(shell.store, chunks_of(shell.store, a_job(shell.store, 1))[0].id, "i1.1")
     was_seen(shell.store, "i1", 500)
-    assert "cpu-0@h (gone)" in shell("workers", "drain", "h", "--timeout", "0", status=1).err, "it holds a lease"
+    assert "cpu-0@h (gone)" in shell("workers", "drain", "h", "--timeout", "0", status=1).err, (
+        "it holds a lease"
+    )
     sql(shell.store, "DELETE FROM worker RETURNING 1")
     assert "no worker is left" in shell("workers", "drain", "h", "--wait").out
 
@@ -134,7 +146,10 @@ def test_versions_that_differ_are_an_upgrade_at_first(store: Store) -> None:
     register(store, "i2", "cuda-0@g", torch_version="2.13.0+cu126")
     assert not [what for what in findings(store) if what.startswith("versions")], "two builds of one version"
     register(store, "i3", "cpu-1@h", docmill_version="0.0.1", torch_version="2.12.1")
-    for name, each in (("docmill", "0.0.1: cpu-1@h"), ("torch", "2.12.1: cpu-1@h; 2.13.0: cpu-0@h, cuda-0@g")):
+    for name, each in (
+        ("docmill", "0.0.1: cpu-1@h"),
+        ("torch", "2.12.1: cpu-1@h; 2.13.0: cpu-0@h, cuda-0@g"),
+    ):
         found = findings(store)[f"versions of {name}"]
         assert found.ok
         assert each in found.detail

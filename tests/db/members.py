@@ -18,7 +18,12 @@ from workers.processes import heartbeat
 
 
 def register(
-    store: Store, instance: str, name: str = "cpu-0@h", host: str = "h", role: str = "worker", **values: object
+    store: Store,
+    instance: str,
+    name: str = "cpu-0@h",
+    host: str = "h",
+    role: str = "worker",
+    **values: object,
 ) -> None:
     """A running worker, unless told otherwise."""
     member: Member = heartbeat.member(role, name, instance, "cpu", ["oracle"])

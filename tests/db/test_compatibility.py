@@ -52,8 +52,12 @@ def test_code_that_the_newer_tables_bear_claims_and_starts(store: Store, since: 
         assert claim(store, chunk.id) is not None
 
 
-@pytest.mark.parametrize(("since", "at"), [("9998", NEWER), (OLDER, "9998")], ids=["too old", "of another upgrade"])
-def test_code_that_they_do_not_bear_claims_nothing_and_does_not_start(store: Store, since: str, at: str) -> None:
+@pytest.mark.parametrize(
+    ("since", "at"), [("9998", NEWER), (OLDER, "9998")], ids=["too old", "of another upgrade"]
+)
+def test_code_that_they_do_not_bear_claims_nothing_and_does_not_start(
+    store: Store, since: str, at: str
+) -> None:
     register(store, "i1")
     chunk = the_chunk(store, a_job(store, 1))
     with tolerated(store, NEWER, since, at):
@@ -104,7 +108,10 @@ def test_a_migration_that_older_code_may_bear_only_adds(path: Path) -> None:
     ("line", "is_borne"),
     [
         ("op.add_column('job', sa.Column('x', sa.Text(), nullable=True))", True),
-        ("op.add_column('job', sa.Column('x', sa.Text(), nullable=False, server_default=sa.text('1')))", True),
+        (
+            "op.add_column('job', sa.Column('x', sa.Text(), nullable=False, server_default=sa.text('1')))",
+            True,
+        ),
         ("op.add_column('job', sa.Column('x', sa.Text(), nullable=False))", False),
         ("op.create_index('ix_x', 'job', ['x'])", True),
         ("op.create_index('ix_x', 'job', ['x'], unique=True)", False),

@@ -33,7 +33,9 @@ def claim(store: Store, chunk_id: int, holder: Holder = MINE) -> Claim | None:
 def test_a_drained_worker_claims_nothing_and_its_neighbours_go_on(store: Store, target: Target) -> None:
     first, second = chunks_of(store, a_job(store, 2, per_chunk=1))
     drain(store, target)
-    with pytest.raises(DrainedError, match=f"{target.scope} {target.name} is drained: `docmill workers undrain`"):
+    with pytest.raises(
+        DrainedError, match=f"{target.scope} {target.name} is drained: `docmill workers undrain`"
+    ):
         claim(store, first.id)
     after = chunks_of(store, first.job_id)[0]
     assert (after.state, after.fence, after.n_put_back, after.n_crashes) == ("ready", 0, 0, 0)
@@ -89,7 +91,10 @@ def test_two_workers_of_one_name_are_two_rows_and_drained_by_their_instances(sto
     register(store, "i2")
     assert [one.name for one in listing(store)] == ["cpu-0@h", "cpu-0@h"]
     for find in (registry.target, registry.named):
-        with store.read() as session, pytest.raises(ConflictError, match=r"2 are named cpu-0@h.*i1 \(pid .* i2"):
+        with (
+            store.read() as session,
+            pytest.raises(ConflictError, match=r"2 are named cpu-0@h.*i1 \(pid .* i2"),
+        ):
             find(session, "cpu-0@h")
     with store.read() as session:
         target = registry.target(session, "i1")
@@ -144,7 +149,11 @@ def test_only_who_ran_when_the_drain_began_has_to_end(store: Store) -> None:
     register(store, "i2", "cpu-1@h")
     with store.read() as session:
         [one] = drains.listing(session)
-        assert [drains.ends(session, each, one.drained_at) for each in ("i1", "i2", "i3")] == [True, False, False]
+        assert [drains.ends(session, each, one.drained_at) for each in ("i1", "i2", "i3")] == [
+            True,
+            False,
+            False,
+        ]
 
 
 # --- what the registry shows ---------------------------------------------------------------------------------

@@ -449,7 +449,9 @@ def test_a_job_of_newer_code_is_left_to_a_worker_that_has_it(process: Process) -
         chunk = the_chunk(process.store, job_id)
         assert (chunk.state, chunk.fence) == (("closed", 1) if runs else ("ready", 0))
         if not runs:
-            assert said.startswith(f"not claimed: job {job_id} asks for oracle of epoch 2, and this docmill has 1")
+            assert said.startswith(
+                f"not claimed: job {job_id} asks for oracle of epoch 2, and this docmill has 1"
+            )
 
 
 def test_a_process_that_may_not_claim_pauses_until_it_is_told_to_stop(process: Process) -> None:

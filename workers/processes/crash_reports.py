@@ -74,15 +74,15 @@ def open_file(folder: Path, instance: str) -> IO[str]:
     return file
 
 
-def record_ready(folder: Path) -> None:
+def record_ready(home: Path, launched: str) -> None:
     """This Celery process takes messages from now on."""
-    (folder / _READY).write_text(str(os.getpid()), encoding="utf-8")
+    (folder_of(home, launched) / _READY).write_text(str(os.getpid()), encoding="utf-8")
 
 
-def is_ready(folder: Path, pid: int) -> bool:
+def is_ready(home: Path, launched: str, pid: int) -> bool:
     """Whether the Celery process of this id has begun to take messages."""
     try:
-        return (folder / _READY).read_text(encoding="utf-8") == str(pid)
+        return (home / "instances" / launched / _READY).read_text(encoding="utf-8") == str(pid)
     except FileNotFoundError:
         return False
 

@@ -76,6 +76,10 @@ class Heartbeat:
         """Call this, in the heartbeat's thread, whenever `outdated` has changed."""
         self._on_change = call
 
+    def phase_of(self, instance: str) -> WorkerPhase:
+        """The phase that a worker entered last."""
+        return self._phases[instance]
+
     def enters(self, instance: str, phase: WorkerPhase) -> None:
         """A worker is in this phase now. A change is written at once. Cheap when called often."""
         if self._phases.get(instance) != phase:
@@ -130,7 +134,10 @@ class Heartbeat:
         workers = [one for one in self.members if one.role == "worker"]
         for drain in drains.listing(session):
             for one in workers:
-                if drain.target == {"host": one.host, "name": one.name, "instance": one.instance}[drain.scope]:
+                if (
+                    drain.target
+                    == {"host": one.host, "name": one.name, "instance": one.instance}[drain.scope]
+                ):
                     ends = drain.exits and drains.ends(session, one.instance, drain.drained_at)
                     ends |= one.instance in found and found[one.instance].exits
                     found[one.instance] = Drained(f"{drain.scope} {drain.target} is drained", ends)

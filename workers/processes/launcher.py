@@ -11,7 +11,6 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO
 
 from sqlalchemy.orm import Session
@@ -45,6 +44,8 @@ class Launcher:
         self._locks: list[IO[str]] = []
         #: The workers that are stopped, or being stopped, and whether they have ended.
         self._resting: dict[str, bool] = {}
+        #: The Celery process of each worker that takes messages.
+        self._ready: dict[str, int] = {}
         self._members: list[Member] = []
         self.workers = [self._worker(device) for device in devices]
         self.heartbeat = Heartbeat(settings, self._members)
@@ -93,13 +94,19 @@ class Launcher:
         if self._resting.pop(one.instance, None) is not None:
             log.info("%s works again", worker.name)
         worker.keep_up()
-        process, folder = worker.process, self._folder(one)
-        is_ready = process is not None and crash_reports.is_ready(folder, process.pid)
+        is_ready = worker.process is not None and self._is_ready(one, worker.process.pid)
         self.heartbeat.enters(one.instance, WorkerPhase.RUNNING if is_ready else WorkerPhase.STARTING)
+
+    def _is_ready(self, one: Member, pid: int) -> bool:
+        if self._ready.get(one.instance) != pid:
+            if not crash_reports.is_ready(self.settings.home_path, one.instance, pid):
+                return False
+            self._ready[one.instance] = pid
+        return True
 
     def _drain(self, worker: Child, one: Member, why: str) -> None:
         """Let it end its batch, give back what it still holds, and tell the store."""
-        if self._resting.get(one.instance):
+        if self.heartbeat.phase_of(one.instance) == WorkerPhase.DRAINED:
             return
         self.heartbeat.enters(one.instance, WorkerPhase.DRAINING)
         if self._rest(worker, one, f"{why}: it ends its batch and claims nothing more", logging.INFO):
@@ -120,9 +127,6 @@ class Launcher:
 
     def _is_well(self, worker: Child, one: Member) -> bool:
         return one.instance in self._resting or worker.is_steady()
-
-    def _folder(self, one: Member) -> Path:
-        return crash_reports.folder_of(self.settings.home_path, one.instance)
 
     def _worker(self, device: Device) -> Child:
         name, lock = self._free_name(device)

@@ -28,7 +28,8 @@ log = logging.getLogger("docmill.worker")
 
 def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors,
-    `Refused` if this worker may not claim it. A message about a chunk that is closed, leased, paused or cancelled does nothing."""
+    `Refused` if this worker may not claim it. A message about a chunk that is closed, leased, paused or cancelled does
+    nothing."""
     try:
         claim = _claim(process, chunk_id)
     except DrainedError as error:

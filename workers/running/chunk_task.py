@@ -16,7 +16,6 @@ from workers.processes import crash_reports, process, requeue
 from workers.running.chunk_report import Failed, Refused
 from workers.settings import settings
 
-
 #: A worker that may not claim takes its next message after this time: at full speed it would use up the messages that
 #: others are waiting for. Its launcher stops it before long, if it may claim nothing at all.
 REFUSED_SECONDS = 5.0
@@ -53,7 +52,7 @@ def _start(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _ready(**_: Any) -> None:
-    crash_reports.record_ready(crash_reports.folder_of(settings().home_path, settings().instance))
+    crash_reports.record_ready(settings().home_path, settings().instance)
 
 
 @signals.worker_shutting_down.connect
