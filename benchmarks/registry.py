@@ -1,9 +1,9 @@
 """What the registry of workers costs the store: a thousand launchers write and read in PostgreSQL.
 
-    python -m benchmarks.registry [--workers 1000] [--seconds 20]
+    python -m benchmarks.registry [--workers 1000] [--rounds 3]
 
-As many writes and reads as that many launchers make in the time, through the real code, one after the other on one
-connection each for writing and reading. The CPU time of PostgreSQL and of the launchers is a share of a core.
+Each launcher's writes and reads are made through the real code, one after the other. From the CPU time of one of them
+follows the share of a core that all of them take from PostgreSQL.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -117,7 +118,7 @@ def newer(stack: Stack, tree: Path, *arguments: str) -> subprocess.Popen[bytes]:
     own = {"DOCMILL_HOME": str(stack.folder / "newer"), "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
     with (stack.folder / "newer.log").open("ab") as log:
         return subprocess.Popen(
-            [shutil.which("python") or "python", "-m", "docmill.cli", *arguments],
+            [sys.executable, "-m", "docmill.cli", *arguments],
             env=stack.environment | own, cwd=tree, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )  # fmt: skip
