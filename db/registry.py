@@ -205,7 +205,8 @@ def held(session: Session, instance: str) -> list[HeldChunk]:
         .where(*held_by(instance))
         .order_by(Chunk.id)
     )  # fmt: skip
-    return [HeldChunk(row[0].partition(".")[2], *row[1:]) for row in session.execute(query)]
+    found = session.execute(query).all()
+    return [HeldChunk(*((process or "").partition(".")[2], *rest)) for process, *rest in found]
 
 
 def alive(session: Session, role: str) -> list[Worker]:
