@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from db.sql import insert_for, now
-from db.states import DrainScope
+from db.states import DrainLevel
 from db.tables import Drain, Worker
 
 
@@ -23,22 +23,40 @@ from db.tables import Drain, Worker
 class Target:
     """What may be drained."""
 
-    scope: DrainScope
+    level: DrainLevel
     #: The host, the worker's name, or the worker's instance.
     name: str
+
+    def __str__(self) -> str:
+        return f"{self.level} {self.name}"
+
+    def is_of(self, host: str, name: str, instance: str) -> bool:
+        """Whether it names this worker."""
+        return self.name == {"host": host, "name": name, "instance": instance}[self.level]
 
 
 def drain(session: Session, target: Target, *, exits: bool, by: str | None) -> None:
     """Let these workers claim nothing from now on. A second drain replaces what the first said about `exits`."""
     values = {"exits": exits, "drained_at": now(), "drained_by": by}
-    statement = insert_for(session, Drain).values(scope=target.scope, target=target.name, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=["scope", "target"], set_=values))
+    statement = insert_for(session, Drain).values(level=target.level, target=target.name, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=["level", "target"], set_=values))
 
 
 def undrain(session: Session, target: Target) -> bool:
     """Let these workers claim again; whether they were drained under this name."""
-    found = delete(Drain).where(Drain.scope == target.scope, Drain.target == target.name)
+    found = delete(Drain).where(Drain.level == target.level, Drain.target == target.name)
     return session.execute(found.returning(Drain.target)).first() is not None
+
+
+def undrain_all(session: Session, what: str) -> list[Target]:
+    """Let what is called so claim again, as a host, a name or an instance; returns the drains that have ended."""
+    targets = [Target(level, what) for level in DrainLevel]
+    return [target for target in targets if undrain(session, target)]
+
+
+def target_of(drain: Drain) -> Target:
+    """What a drain names."""
+    return Target(drain.level, drain.target)
 
 
 def listing(session: Session) -> Sequence[Drain]:
@@ -68,12 +86,12 @@ def prune(session: Session) -> None:
     ended = ~exists().where(Worker.instance == Drain.target)
     session.execute(
         delete(Drain)
-        .where(Drain.scope == DrainScope.INSTANCE, ended)
+        .where(Drain.level == DrainLevel.INSTANCE, ended)
         .execution_options(synchronize_session=False)
     )
 
 
 def names(host: Any, name: Any, instance: Any) -> ColumnElement[bool]:
     """In SQL: the condition that a drain names this worker; texts, or columns."""
-    pairs = ((DrainScope.HOST, host), (DrainScope.NAME, name), (DrainScope.INSTANCE, instance))
-    return or_(*(and_(Drain.scope == scope, Drain.target == target) for scope, target in pairs))
+    pairs = ((DrainLevel.HOST, host), (DrainLevel.NAME, name), (DrainLevel.INSTANCE, instance))
+    return or_(*(and_(Drain.level == level, Drain.target == target) for level, target in pairs))

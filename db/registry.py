@@ -20,7 +20,7 @@ from db.chunks.conditions import held_by
 from db.drains import Target
 from db.errors import ConflictError, NotFoundError
 from db.sql import UtcDateTime, insert_for, now
-from db.states import ChunkState, DrainScope, WorkerPhase
+from db.states import ChunkState, DrainLevel, WorkerPhase
 from db.tables import Chunk, Job, LostClaim, Worker
 
 _TIMES = dict.fromkeys(("lease_until", "started_at", "last_seen_at", "drained_at"), UtcDateTime())
@@ -162,14 +162,14 @@ def target(session: Session, what: str) -> Target:
     """What a drain of this host, worker's name or instance names. NotFoundError if no worker, and no drain, is of
     that name; ConflictError if it is the name of two workers that run at the same time."""
     workers = [one for one in listing(session) if one.role == "worker"]
-    for scope in (DrainScope.INSTANCE, DrainScope.NAME, DrainScope.HOST):
-        if any(getattr(one, scope) == what for one in workers):
-            if scope == DrainScope.NAME:
+    for level in (DrainLevel.INSTANCE, DrainLevel.NAME, DrainLevel.HOST):
+        if any(getattr(one, level) == what for one in workers):
+            if level == DrainLevel.NAME:
                 _insist_on_one(what, workers)
-            return Target(scope, what)
+            return Target(level, what)
     for drain in drains.listing(session):
         if drain.target == what:
-            return Target(drain.scope, what)
+            return drains.target_of(drain)
     if any(what in (one.name, one.instance) for one in listing(session)):
         raise ConflictError(
             f"{what} is a scheduler, which is not drained: stop its process, another takes over"

@@ -51,7 +51,7 @@ class WorkerPhase(StrEnum):
     DRAINED = "drained"
 
 
-class DrainScope(StrEnum):
+class DrainLevel(StrEnum):
     """What a drain names."""
 
     #: Every worker of a host, also those that start later.

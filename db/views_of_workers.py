@@ -11,8 +11,8 @@ GONE_SECONDS = 90
 
 #: The drains that name a worker.
 _DRAINS = """
-FROM drain d WHERE w.role = 'worker' AND ((d.scope = 'host' AND d.target = w.host)
-     OR (d.scope = 'name' AND d.target = w.name) OR (d.scope = 'instance' AND d.target = w.instance))
+FROM drain d WHERE w.role = 'worker' AND ((d.level = 'host' AND d.target = w.host)
+     OR (d.level = 'name' AND d.target = w.name) OR (d.level = 'instance' AND d.target = w.instance))
 """
 
 #: What the workers hold, counted once for all of them.

@@ -112,9 +112,7 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         if found := drains.of(session, holder.host, holder.name, holder.launched):
-            raise DrainedError(
-                f"{found.scope} {found.target} is drained: `docmill workers undrain` ends that"
-            )
+            raise DrainedError(f"{drains.target_of(found)} is drained: `docmill workers undrain` ends that")
         return None
     return _claim_of(session, chunk_id, row)
 

@@ -14,7 +14,7 @@ from db.sql import StateText, UtcDateTime, now
 from db.states import (
     Catchup,
     ChunkState,
-    DrainScope,
+    DrainLevel,
     Event,
     JobState,
     NightState,
@@ -67,7 +67,7 @@ class Base(DeclarativeBase):
         NotificationState: StateText(NotificationState),
         Event: StateText(Event),
         WorkerPhase: StateText(WorkerPhase),
-        DrainScope: StateText(DrainScope),
+        DrainLevel: StateText(DrainLevel),
     }
 
 

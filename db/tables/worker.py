@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.states import DrainScope, WorkerPhase
+from db.states import DrainLevel, WorkerPhase
 from db.tables.base import Base, CreatedAt
 
 ROLES = ("worker", "scheduler")
@@ -52,9 +52,9 @@ class Drain(Base):
     """Workers that are not to claim anything. A claim reads it, so that it holds from its commit on."""
 
     __tablename__ = "drain"
-    __table_args__ = (CheckConstraint("scope IN ('host', 'name', 'instance')", name="scope"),)
+    __table_args__ = (CheckConstraint("level IN ('host', 'name', 'instance')", name="level"),)
 
-    scope: Mapped[DrainScope] = mapped_column(primary_key=True)
+    level: Mapped[DrainLevel] = mapped_column(primary_key=True)
     #: The host, the worker's name, or its instance.
     target: Mapped[str] = mapped_column(primary_key=True)
     #: Workers that ran when it began end once they are drained; others stay up.

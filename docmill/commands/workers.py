@@ -124,7 +124,7 @@ def drain(
         target = registry.target(session, what)
         drains.drain(session, target, exits=exit_, by=_me())
     there = _workers_of(target)
-    say(f"{target.scope} {what} is drained: {_words(there) or 'no worker of it runs now'}")
+    say(f"{target} is drained: {_words(there) or 'no worker of it runs now'}")
     if wait or timeout is not None:
         _wait(target, timeout)
 
@@ -138,18 +138,17 @@ def undrain(what: What) -> None:
     Example: docmill workers undrain gpu1
     """
     from db import drains, registry
-    from db.states import DrainScope
     from scheduler.store import store
 
     with store().write() as session:
         registry.target(session, what)
-        ended = [scope for scope in DrainScope if drains.undrain(session, drains.Target(scope, what))]
-        others = [f"{drain.scope} {drain.target}" for drain in drains.listing(session)]
+        ended = drains.undrain_all(session, what)
+        others = [str(drains.target_of(drain)) for drain in drains.listing(session)]
     if not ended:
         also = f"; drained are {', '.join(others)}" if others else ""
         warn(f"docmill: {what} was not drained{also}")
         raise typer.Exit(FAILED)
-    say(f"{ended[0]} {what} is not drained any more: its workers start again within 10 s")
+    say(f"{ended[0]} is not drained any more: its workers start again within 10 s")
 
 
 def _wait(target: Target, timeout: float | None) -> None:
@@ -175,7 +174,7 @@ def _workers_of(target: Target) -> Sequence[Listed]:
 
     with store().read() as session:
         found = [one for one in registry.listing(session) if one.role == "worker"]
-    return [one for one in found if getattr(one, target.scope) == target.name]
+    return [one for one in found if target.is_of(one.host, one.name, one.instance)]
 
 
 def _words(workers: Sequence[Any]) -> str:

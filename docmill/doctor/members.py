@@ -94,7 +94,7 @@ def _drains(session: Session, moment: datetime) -> Iterator[Finding]:
         hours = (moment - drain.drained_at).total_seconds() / 3600
         by = f" by {drain.drained_by}" if drain.drained_by else ""
         yield Finding(
-            f"{drain.scope} {drain.target}",
+            str(drains.target_of(drain)),
             hours * 3600 < FORGOTTEN_SECONDS,
             f"drained since {drain.drained_at:%Y-%m-%d %H:%M} UTC, {hours:.1f} hours ago{by}: its workers claim "
             "nothing",

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from db import progress
 from db.drains import Target
 from db.sql import now
-from db.states import DrainScope, WorkerPhase
+from db.states import DrainLevel, WorkerPhase
 from db.store import Store
 from db.tables import Drain, Worker
 from docmill.doctor import members, standstill
@@ -20,7 +20,7 @@ from tests.db.builders import a_job, chunks_of, held, sql
 from tests.db.members import drain, register, was_seen
 from workers.settings import settings
 
-HOST = Target(DrainScope.HOST, "h")
+HOST = Target(DrainLevel.HOST, "h")
 
 
 def findings(store: Store, answering: list[str] | None = None) -> dict[str, Finding]:
@@ -180,7 +180,8 @@ def test_work_that_waits_for_drained_workers_says_so(shell: Shell) -> None:
     settings.cache_clear()
     shell.texts("a")
     job_id = shell.job("oracle", "--collection", "inbox")
-    sql(shell.store, "UPDATE job SET created_at = '2020-01-01 00:00:00.000000' RETURNING 1")
+    long_ago = "'2020-01-01 00:00:00.000000'"
+    sql(shell.store, f"UPDATE job SET created_at = {long_ago}, started_at = {long_ago} RETURNING 1")
     sql(shell.store, "UPDATE chunk SET sent_at = strftime('%Y-%m-%d %H:%M:%f000', 'now') RETURNING 1")
     register(shell.store, "i1")
     drain(shell.store, HOST)

@@ -11,14 +11,18 @@ from db import chunks, drains, registry, views_of_workers
 from db.chunks import Claim, Holder
 from db.drains import Target
 from db.errors import ConflictError, DrainedError, NotFoundError
-from db.states import DrainScope, WorkerPhase
+from db.states import DrainLevel, WorkerPhase
 from db.store import Store
 from tests.db.builders import LEASE, a_job, chunks_of, sql, the_chunk, upgraded_to, write_ok
 from tests.db.members import drain, listing, register, state, undrain, was_seen
 from workers.processes import heartbeat
 
 MINE = Holder("cpu-0@h", "i1.1", "h")
-SCOPES = [Target(DrainScope.HOST, "h"), Target(DrainScope.NAME, "cpu-0@h"), Target(DrainScope.INSTANCE, "i1")]
+TARGETS = [
+    Target(DrainLevel.HOST, "h"),
+    Target(DrainLevel.NAME, "cpu-0@h"),
+    Target(DrainLevel.INSTANCE, "i1"),
+]
 
 
 def claim(store: Store, chunk_id: int, holder: Holder = MINE) -> Claim | None:
@@ -29,12 +33,12 @@ def claim(store: Store, chunk_id: int, holder: Holder = MINE) -> Claim | None:
 # --- what is drained claims nothing --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", SCOPES, ids=lambda target: target.scope)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.level)
 def test_a_drained_worker_claims_nothing_and_its_neighbours_go_on(store: Store, target: Target) -> None:
     first, second = chunks_of(store, a_job(store, 2, per_chunk=1))
     drain(store, target)
     with pytest.raises(
-        DrainedError, match=f"{target.scope} {target.name} is drained: `docmill workers undrain`"
+        DrainedError, match=f"{target.level} {target.name} is drained: `docmill workers undrain`"
     ):
         claim(store, first.id)
     after = chunks_of(store, first.job_id)[0]
@@ -43,7 +47,7 @@ def test_a_drained_worker_claims_nothing_and_its_neighbours_go_on(store: Store, 
         assert claim(store, (first if other.name == "cpu-0@g" else second).id, other) is not None
 
 
-@pytest.mark.parametrize("target", SCOPES, ids=lambda target: target.scope)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.level)
 def test_what_is_undrained_claims_again(store: Store, target: Target) -> None:
     chunk = the_chunk(store, a_job(store, 1))
     drain(store, target)
@@ -55,18 +59,18 @@ def test_what_is_undrained_claims_again(store: Store, target: Target) -> None:
 
 def test_two_drains_of_one_worker_have_to_be_ended_both(store: Store) -> None:
     chunk = the_chunk(store, a_job(store, 1))
-    drain(store, *SCOPES[:2])
-    undrain(store, SCOPES[0])
+    drain(store, *TARGETS[:2])
+    undrain(store, TARGETS[0])
     with pytest.raises(DrainedError, match="name cpu-0@h is drained"):
         claim(store, chunk.id)
-    undrain(store, SCOPES[1])
+    undrain(store, TARGETS[1])
     assert claim(store, chunk.id) is not None
 
 
 def test_what_it_holds_already_a_drained_worker_may_write(store: Store) -> None:
     job_id = a_job(store, 2)
     taken = claim(store, the_chunk(store, job_id).id)
-    drain(store, *SCOPES)
+    drain(store, *TARGETS)
     assert taken is not None
     with store.write() as session:
         chunks.renew(session, taken, LEASE)
@@ -79,7 +83,7 @@ def test_a_message_about_nothing_is_none_for_a_worker_that_is_not_drained(store:
     taken = claim(store, the_chunk(store, job_id).id)
     assert taken is not None
     assert claim(store, taken.chunk_id) is None
-    drain(store, Target(DrainScope.HOST, "g"))
+    drain(store, Target(DrainLevel.HOST, "g"))
     assert claim(store, taken.chunk_id) is None
 
 
@@ -98,7 +102,7 @@ def test_two_workers_of_one_name_are_two_rows_and_drained_by_their_instances(sto
             find(session, "cpu-0@h")
     with store.read() as session:
         target = registry.target(session, "i1")
-    assert target == Target(DrainScope.INSTANCE, "i1")
+    assert target == Target(DrainLevel.INSTANCE, "i1")
     drain(store, target)
     assert [state(store, instance) for instance in ("i1", "i2")] == ["draining", "idle"]
     first, second = chunks_of(store, a_job(store, 2, per_chunk=1))
@@ -112,7 +116,7 @@ def test_a_name_whose_first_bearer_is_gone_is_one_workers(store: Store) -> None:
     was_seen(store, "i1", 500)
     register(store, "i2")
     with store.read() as session:
-        assert registry.target(session, "cpu-0@h") == Target(DrainScope.NAME, "cpu-0@h")
+        assert registry.target(session, "cpu-0@h") == Target(DrainLevel.NAME, "cpu-0@h")
         assert registry.named(session, "cpu-0@h").instance == "i2"
 
 
@@ -125,27 +129,27 @@ def test_what_nobody_is_called_cannot_be_drained(store: Store) -> None:
     ):
         with store.read() as session, pytest.raises(error, match=words):
             registry.target(session, what)
-    drain(store, Target(DrainScope.HOST, "away"))
+    drain(store, Target(DrainLevel.HOST, "away"))
     with store.read() as session:
-        assert registry.target(session, "away") == Target(DrainScope.HOST, "away")
+        assert registry.target(session, "away") == Target(DrainLevel.HOST, "away")
 
 
 def test_drains_of_single_workers_end_with_them_and_others_stay(store: Store) -> None:
     register(store, "i1")
-    drain(store, *SCOPES, Target(DrainScope.INSTANCE, "ended"))
+    drain(store, *TARGETS, Target(DrainLevel.INSTANCE, "ended"))
     with store.write() as session:
         registry.prune(session)
-        assert {(one.scope, one.target) for one in drains.listing(session)} == {
-            (target.scope, target.name) for target in SCOPES
+        assert {(one.level, one.target) for one in drains.listing(session)} == {
+            (target.level, target.name) for target in TARGETS
         }
         registry.leave(session, ["i1"])
         registry.prune(session)
-        assert {one.scope for one in drains.listing(session)} == {"host", "name"}
+        assert {one.level for one in drains.listing(session)} == {"host", "name"}
 
 
 def test_only_who_ran_when_the_drain_began_has_to_end(store: Store) -> None:
     register(store, "i1")
-    drain(store, SCOPES[0], exits=True)
+    drain(store, TARGETS[0], exits=True)
     register(store, "i2", "cpu-1@h")
     with store.read() as session:
         [one] = drains.listing(session)
@@ -168,7 +172,7 @@ def test_each_state_is_shown(store: Store) -> None:
     taken = claim(store, the_chunk(store, job_id).id)
     assert taken is not None
     assert state(store) == "busy"
-    drain(store, SCOPES[0])
+    drain(store, TARGETS[0])
     assert state(store) == "draining", "also before its launcher has noticed"
     write_ok(store, taken)
     register(store, "i1", phase=WorkerPhase.DRAINED)
@@ -211,7 +215,7 @@ def test_a_row_says_which_versions_run_there(store: Store) -> None:
 def test_those_at_work_are_neither_drained_nor_gone(store: Store) -> None:
     for number in range(3):
         register(store, f"i{number}", f"cpu-{number}@h")
-    drain(store, Target(DrainScope.NAME, "cpu-1@h"))
+    drain(store, Target(DrainLevel.NAME, "cpu-1@h"))
     was_seen(store, "i2", 500)
     with store.read() as session:
         assert [one.instance for one in registry.at_work(session)] == ["i0"]

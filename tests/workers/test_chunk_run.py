@@ -16,7 +16,7 @@ from db import chunks, jobs
 from db.chunks import Written
 from db.documents import NewDocument
 from db.drains import Target
-from db.states import DrainScope
+from db.states import DrainLevel
 from db.store import SCHEMA, Store
 from tests.db.builders import (
     add,
@@ -429,7 +429,7 @@ def test_a_drained_worker_hands_the_chunk_on(process: Process) -> None:
     job_id = _job(process.store, "a")
     chunk_id = the_chunk(process.store, job_id).id
     sql(process.store, "UPDATE chunk SET sent_at = '2026-01-01 00:00:00.000000+00:00' RETURNING 1")
-    target = Target(DrainScope.NAME, process.name)
+    target = Target(DrainLevel.NAME, process.name)
     drain(process.store, target)
     said = chunk_run.run(process, chunk_id)
     assert isinstance(said, Refused)

@@ -133,14 +133,12 @@ class Heartbeat:
         found: dict[str, Drained] = {}
         workers = [one for one in self.members if one.role == "worker"]
         for drain in drains.listing(session):
+            target = drains.target_of(drain)
             for one in workers:
-                if (
-                    drain.target
-                    == {"host": one.host, "name": one.name, "instance": one.instance}[drain.scope]
-                ):
+                if target.is_of(one.host, one.name, one.instance):
                     ends = drain.exits and drains.ends(session, one.instance, drain.drained_at)
                     ends |= one.instance in found and found[one.instance].exits
-                    found[one.instance] = Drained(f"{drain.scope} {drain.target} is drained", ends)
+                    found[one.instance] = Drained(f"{target} is drained", ends)
         return found
 
     def _beat(self, store: Store) -> None:

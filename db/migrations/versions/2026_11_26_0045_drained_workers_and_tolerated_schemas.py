@@ -19,13 +19,13 @@ def upgrade() -> None:
     )
     op.create_table(
         "drain",
-        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("exits", sa.Boolean(), nullable=False),
         sa.Column("drained_at", UtcDateTime(), nullable=False),
         sa.Column("drained_by", sa.Text(), nullable=True),
-        sa.CheckConstraint("scope IN ('host', 'name', 'instance')", name=op.f("ck_drain_scope")),
-        sa.PrimaryKeyConstraint("scope", "target", name=op.f("pk_drain")),
+        sa.CheckConstraint("level IN ('host', 'name', 'instance')", name=op.f("ck_drain_level")),
+        sa.PrimaryKeyConstraint("level", "target", name=op.f("pk_drain")),
     )
     op.create_table(
         "tolerance",
