@@ -55,5 +55,13 @@ class OldSchemaError(StoreError):
     """The database's tables are older or newer than this version of docmill."""
 
 
+class DrainedError(StoreError):
+    """This worker is drained: it claims nothing until somebody undrains it."""
+
+
+class NewerCodeError(StoreError):
+    """The job was submitted by a docmill whose kind gives other results: a worker of that version has to run it."""
+
+
 class NewerSchemaError(OldSchemaError):
     """A newer docmill has upgraded the database: this one claims and changes nothing any more."""

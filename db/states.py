@@ -39,6 +39,29 @@ class ChunkState(StrEnum):
     CLOSED = "closed"
 
 
+class WorkerPhase(StrEnum):
+    """What a launcher is doing with one of its workers. What people are shown is in the view `v_workers`."""
+
+    #: It takes no messages yet: it loads its modules, or waits for Redis.
+    STARTING = "starting"
+    RUNNING = "running"
+    #: It was told to stop because it is drained, and ends its batch.
+    DRAINING = "draining"
+    #: It holds nothing and claims nothing. Its launcher waits.
+    DRAINED = "drained"
+
+
+class DrainLevel(StrEnum):
+    """What a drain names."""
+
+    #: Every worker of a host, also those that start later.
+    HOST = "host"
+    #: The workers of one name, also those that start later.
+    NAME = "name"
+    #: One worker, until it ends.
+    INSTANCE = "instance"
+
+
 class OutcomeState(StrEnum):
     """How a job ended for one document."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import migrations, view_digest
+from db import compatibility, migrations, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
@@ -113,13 +113,15 @@ class Store:
             return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
     def check_schema(self, *, create: bool = True) -> None:
-        """Raise OldSchemaError unless tables and views are this version's. SQLite is upgraded automatically;
-        views of a newer docmill are accepted.
+        """Raise OldSchemaError unless tables and views are this version's, or newer ones that it may work on
+        (db.compatibility). SQLite is upgraded automatically; views of a newer docmill are accepted.
         Without `create`, a store that does not exist is not made: NoStoreError."""
         if not create and not self.is_made:
             raise NoStoreError(f"there is no store at {self.file}")
         found = self.schema()
         if found == SCHEMA and self.has_usable_views():
+            return
+        if found is not None and found > SCHEMA and self._tolerates_this_code():
             return
         if self.is_sqlite and (found is None or found <= SCHEMA):
             migrations.upgrade(self)
@@ -139,6 +141,10 @@ class Store:
         """Raise NewerSchemaError if this schema is one that this version does not know."""
         if found is not None and found > SCHEMA:
             raise NewerSchemaError(f"{self.name} {_newer(found)}")
+
+    def _tolerates_this_code(self) -> bool:
+        with self.read() as session:
+            return newer_schema(session) is None
 
     def has_usable_views(self) -> bool:
         """Whether the store's views are this version's or newer (db.view_digest)."""
@@ -168,10 +174,15 @@ def is_lock_timeout(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == "55P03"
 
 
-def newer_schema(session: Session) -> str | None:
-    """What to do about a store that a newer docmill has upgraded, in words; None if this version knows it."""
+def newer_schema(session: Session, *, tolerated: bool = True) -> str | None:
+    """What to do about a store that a newer docmill has upgraded, in words; None if this version may work on it. With
+    tolerated=False, None only if this version knows its schema."""
     found = str(session.scalar(text("SELECT version_num FROM alembic_version")))
-    return f"the store {_newer(found)}" if found > SCHEMA else None
+    if found <= SCHEMA:
+        return None
+    if tolerated and compatibility.stored(session)[1] <= SCHEMA:
+        return None
+    return f"the store {_newer(found)}"
 
 
 def _newer(found: str) -> str:

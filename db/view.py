@@ -1,4 +1,4 @@
-"""What a view is, and the one expression that the two databases write differently."""
+"""What a view is, and the few expressions that the two databases write differently."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from dataclasses import dataclass
 
 #: `SECONDS[a, b]` in a query: the seconds from one time to another.
 _SECONDS = re.compile(r"SECONDS\[([^,\]]+), ([^\]]+)\]")
+#: `CLOCK[]`: the database's clock at this moment. `LAUNCHED[column]`: the worker of a process, by their instances.
+_LAUNCHED = re.compile(r"LAUNCHED\[([^\]]+)\]")
+_OTHERS = {
+    "sqlite": ("strftime('%Y-%m-%d %H:%M:%f000', 'now')", r"substr(\1, 1, instr(\1 || '.', '.') - 1)"),
+    "postgresql": ("clock_timestamp()", r"split_part(\1, '.', 1)"),
+}
 _WRITTEN = {
     "sqlite": r"((julianday(\2) - julianday(\1)) * 86400.0)",
     "postgresql": r"CAST(EXTRACT(EPOCH FROM (\2 - \1)) AS DOUBLE PRECISION)",
@@ -28,7 +34,9 @@ class View:
 
     def query_for(self, dialect: str) -> str:
         """The query as this database writes it."""
-        return _SECONDS.sub(_WRITTEN[dialect], self.query)
+        clock, launched = _OTHERS[dialect]
+        query = _LAUNCHED.sub(launched, self.query.replace("CLOCK[]", clock))
+        return _SECONDS.sub(_WRITTEN[dialect], query)
 
 
 #: The columns that name a document.

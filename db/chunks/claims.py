@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from db import erased, files, results
+from db import drains, erased, files, results
 from db.chunks import hot
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
-from db.errors import FencedError, NewerSchemaError
+from db.errors import DrainedError, FencedError, NewerSchemaError
 from db.sql import now
 from db.states import ChunkState
 from db.store import newer_schema
@@ -37,6 +37,13 @@ class Holder:
     name: str
     #: Random, new for each process: LAUNCHED.OWN, where LAUNCHED is the instance of the worker it belongs to.
     instance: str
+    #: The machine, as drains name it.
+    host: str = ""
+
+    @property
+    def launched(self) -> str:
+        """The instance of the worker that this process belongs to."""
+        return self.instance.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,8 @@ class Claim:
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
     n_halvings: int = 0
+    #: Of the code of the kind that the job asks for.
+    epoch: int = 1
 
 
 @dataclass(frozen=True)
@@ -82,19 +91,24 @@ class Written:
 
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
     """ready -> leased. None if another process has it, it is closed, or its job is paused or has ended. Raises
-    NewerSchemaError when the store was upgraded beyond this code."""
+    NewerSchemaError when the store was upgraded beyond this code, and DrainedError when this worker is drained. Both
+    are part of the claim itself: what commits before it holds."""
     connection = session.connection()
     with_job = connection.dialect.name == "postgresql"
     values = {
         "b_chunk": chunk_id,
         "b_seconds": lease_seconds,
+        "b_host": holder.host,
         "b_worker": holder.name,
+        "b_launched": holder.launched,
         "b_instance": holder.instance,
     }
     row = connection.execute(hot.claim(with_job=with_job), values).one_or_none()
     if row is None:
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
+        if found := drains.of(session, holder.host, holder.name, holder.launched):
+            raise DrainedError(f"{drains.target_of(found)} is drained: `docmill workers undrain` ends that")
         return None
     job = row if with_job else connection.execute(hot.job_of_claim(), {"b_job": row.job_id}).one()
     return _claim_of(chunk_id, holder, row, job)
@@ -177,6 +191,7 @@ def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Cl
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
+        epoch=job.epoch,
     )
 
 

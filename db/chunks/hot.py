@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, column, exists, select, update
-from sqlalchemy import table as sql_table
+from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, exists, select, update
 
+from db import compatibility, drains
 from db.chunks.conditions import as_closed, is_due, is_of_running
 from db.sql import now
 from db.states import ChunkState
@@ -26,19 +26,21 @@ _DOCUMENT: Any = Document.__table__
 _SECONDS = now(bindparam("b_seconds", type_=Float()))
 #: What a claim is made of: of the chunk, and of its job.
 _OF_CHUNK = ("fence", "job_id", "stage", "document_ids", "n_crashes", "n_lost", "n_put_back")
-_OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id")
+_OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id", "epoch")
 
 
 @cache
 def claim(*, with_job: bool) -> Update:
-    """ready -> leased, with b_chunk, b_seconds, b_worker, b_instance. RETURNS what a claim is made of; SQLite cannot
-    return columns of another table, so the job's are left out unless `with_job`."""
+    """ready -> leased, with b_chunk, b_seconds, and who claims: b_host, b_worker, b_launched, b_instance. RETURNS what
+    a claim is made of; SQLite cannot return columns of another table, so the job's are left out unless `with_job`."""
     chunk, job = _CHUNK.c, _JOB.c
     statement = update(_CHUNK).where(
         chunk.id == bindparam("b_chunk"),
         *is_due(chunk),
         and_(*is_of_running(chunk, job)) if with_job else exists().where(*is_of_running(chunk, job)),
-        schema_is_known(),
+        # Part of the claim itself: a worker that runs through an upgrade or a drain claims nothing after it.
+        compatibility.is_known_to(SCHEMA),
+        drains.admits(bindparam("b_host"), bindparam("b_worker"), bindparam("b_launched")),
     )
     values = {
         "state": ChunkState.LEASED,
@@ -85,10 +87,3 @@ def is_held(chunk: Any) -> tuple[ColumnElement[bool], ...]:
         chunk.instance == bindparam("b_instance"),
         chunk.state == ChunkState.LEASED,
     )
-
-
-def schema_is_known() -> ColumnElement[bool]:
-    """The condition that no newer docmill has upgraded the store. It is part of the claim itself, so that a worker
-    which runs through an upgrade claims nothing after it."""
-    version = sql_table("alembic_version", column("version_num")).c.version_num
-    return select(version).scalar_subquery() <= SCHEMA

@@ -22,9 +22,10 @@ def upgrade(store: Store, *, only_migrations: bool = False) -> None:
     unless `only_migrations`. Views are created anew, unless a newer docmill made them. Raises NewerSchemaError, and
     changes nothing, on tables that a newer docmill made."""
     from alembic import command
+    from alembic.script import ScriptDirectory
     from sqlalchemy import text
 
-    from db import view_digest
+    from db import compatibility, view_digest
 
     # Its plugins announce themselves at every start; what matters is raised.
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -38,6 +39,7 @@ def upgrade(store: Store, *, only_migrations: bool = False) -> None:
         if not keep_views:
             view_digest.drop(connection)
         command.upgrade(config, "head")
+        compatibility.store(connection, ScriptDirectory.from_config(config))
         if not only_migrations:
             _create_tables_of_other_packages(connection)
         if not keep_views:

@@ -42,8 +42,9 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
+from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
-from db.tables.worker import LostClaim, Worker
+from db.tables.worker import Drain, LostClaim, Worker
 
 __all__ = [
     "Base",
@@ -54,6 +55,7 @@ __all__ = [
     "DeviceFault",
     "Document",
     "DocumentVector",
+    "Drain",
     "Export",
     "ExportRow",
     "Extraction",
@@ -98,6 +100,7 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "Tolerance",
     "ViewDigest",
     "Worker",
 ]

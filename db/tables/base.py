@@ -14,6 +14,7 @@ from db.sql import StateText, UtcDateTime, now
 from db.states import (
     Catchup,
     ChunkState,
+    DrainLevel,
     Event,
     JobState,
     NightState,
@@ -23,6 +24,7 @@ from db.states import (
     RunCause,
     RunState,
     StepState,
+    WorkerPhase,
 )
 
 #: A JSON value, queried only by docmill itself: analysts' columns are typed.
@@ -64,6 +66,8 @@ class Base(DeclarativeBase):
         Overlap: StateText(Overlap),
         NotificationState: StateText(NotificationState),
         Event: StateText(Event),
+        WorkerPhase: StateText(WorkerPhase),
+        DrainLevel: StateText(DrainLevel),
     }
 
 

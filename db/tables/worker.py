@@ -1,13 +1,14 @@
-"""The registry: a row for each running worker and scheduler, refreshed by its heartbeat; and the claims that were lost
-with a worker."""
+"""The registry: a row for each running worker and scheduler, refreshed by its heartbeat; which of them are drained; and
+the claims that were lost with a worker."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index
+from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from db.states import DrainLevel, WorkerPhase
 from db.tables.base import Base, CreatedAt
 
 ROLES = ("worker", "scheduler")
@@ -37,8 +38,30 @@ class Worker(Base):
     docmill_version: Mapped[str]
     #: The newest migration that its code knows.
     schema_revision: Mapped[str]
+    #: NULL in rows of a docmill that did not write it.
+    python_version: Mapped[str | None]
+    #: NULL where torch is not installed.
+    torch_version: Mapped[str | None]
+    #: As its launcher has it. It decides nothing: what a worker holds is told by its leases.
+    phase: Mapped[WorkerPhase] = mapped_column(server_default=text(f"'{WorkerPhase.RUNNING}'"))
     started_at: Mapped[CreatedAt]
     last_seen_at: Mapped[CreatedAt]
+
+
+class Drain(Base):
+    """Workers that are not to claim anything. A claim reads it, so that it holds from its commit on."""
+
+    __tablename__ = "drain"
+    __table_args__ = (CheckConstraint("level IN ('host', 'name', 'instance')", name="level"),)
+
+    level: Mapped[DrainLevel] = mapped_column(primary_key=True)
+    #: The host, the worker's name, or its instance.
+    target: Mapped[str] = mapped_column(primary_key=True)
+    #: Workers that ran when it began end once they are drained; others stay up.
+    exits: Mapped[bool]
+    drained_at: Mapped[CreatedAt]
+    #: "user@host" of the command, for people.
+    drained_by: Mapped[str | None]
 
 
 class LostClaim(Base):

@@ -39,7 +39,8 @@ def run() -> list[Finding]:
     """All checks, the most basic first. Checks that depend on something broken are left out."""
     now_settings = settings()
     redis = _redis(now_settings)
-    workers, served = _workers(now_settings) if redis.ok else (None, set())
+    workers, answering = _workers(now_settings) if redis.ok else (None, None)
+    served = set().union(*(answering or {}).values())
     try:
         store = Store(now_settings.url)
     except StoreError as error:
@@ -50,7 +51,7 @@ def run() -> list[Finding]:
         return [*found, redis, *_there(workers)]
     found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
     with store.read() as session:
-        found += members.findings(session)
+        found += members.findings(session, answering)
         found += _retention(session)
         found += _jobs(session, served if redis.ok else None, now_settings)
     store.close()
@@ -137,12 +138,15 @@ def _redis(now_settings: Settings) -> Finding:
     return Finding("redis", True, now_settings.redis_name)
 
 
-def _workers(now_settings: Settings) -> tuple[Finding, set[str]]:
-    """The workers that answer, and the kinds they serve."""
+def _workers(now_settings: Settings) -> tuple[Finding, dict[str, set[str]]]:
+    """The workers that answer, and the kinds that each of them serves."""
     from workers.app import make_app
 
     queues = make_app().control.inspect(timeout=2).active_queues() or {}
-    kinds = {queue["name"].removeprefix("docmill.") for served in queues.values() for queue in served}
+    kinds = {
+        node.removeprefix("docmill-"): {queue["name"].removeprefix("docmill.") for queue in served}
+        for node, served in queues.items()
+    }
     if not queues:
         return Finding("workers", False, "no worker answers", start_with(now_settings, "worker")), kinds
     return Finding("workers", True, f"{len(queues)} answer: {', '.join(sorted(queues))}"), kinds
@@ -227,6 +231,8 @@ def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Set
         elif served and kind not in served:
             fix = f"docmill worker --kinds {kind}"
             yield Finding(kind, False, f"{chunks}: no worker serves this kind", fix)
+        elif not served and members.all_drained(session):
+            yield Finding(kind, False, f"{chunks}: every worker is drained", members.UNDRAIN)
         elif not served:
             yield Finding(kind, False, f"{chunks}: there is no worker", start_with(now_settings, "worker"))
         elif not n_sent:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.progress import JobProgress
 from db.sql import clock, now
 from db.tables import Chunk, Job
+from docmill.doctor import members
 from workers.settings import Settings
 
 #: A scheduler requeues an expired lease, and resends what nobody claimed, long before.
@@ -66,6 +67,8 @@ def _look(session: Session, job: JobProgress, settings: Settings) -> Standstill 
         return Standstill(seconds, f"no scheduler seems to run: start {_start(settings, 'scheduler')}")
     if busy := _busy_with(session, job.job_id):
         return Standstill(seconds, f"the workers are busy with job {busy}")
+    if members.all_drained(session):
+        return Standstill(seconds, f"every worker is drained: {members.UNDRAIN}")
     return Standstill(seconds, f"no worker takes its chunks: start {_start(settings, 'worker')}")
 
 

@@ -42,7 +42,7 @@ class Timed:
 
 def with_times(session: Session, night: str, steps: Sequence[StepPlan], collection: int | None) -> Timed:
     """Add the times. The night's is None if a step with something to do has none."""
-    devices = [throughput.device_of(worker.device) for worker in registry.alive(session, "worker")]
+    devices = [throughput.device_of(worker.device) for worker in registry.at_work(session)]
     timed = [_with_time(session, night, step, devices, collection) for step in steps]
     known = [step for step in timed if step.seconds is not None]
     is_whole = len(known) == len([step for step in timed if step.n_to_do])

@@ -58,6 +58,8 @@ COLUMNS = {
     "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
     "v_pruned": "job_id kind collection policy n_ok n_error first_at last_at",
+    "v_workers": "instance role name host pid device kinds state n_chunks n_documents lease_until docmill_version "
+    "schema_revision python_version torch_version started_at last_seen_at drained_at drained_by",
     "v_extractions": "collection document_key document_version path n_bytes state error_code error_detail title "
     "language media_type parser extractor n_documents n_pages n_chars share_non_letters n_replaced n_tables_left_out "
     "n_chars_left_out n_warnings warnings job_id document_id written_at",

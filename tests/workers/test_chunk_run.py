@@ -15,6 +15,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from db import chunks, jobs
 from db.chunks import Written
 from db.documents import NewDocument
+from db.drains import Target
+from db.states import DrainLevel
 from db.store import SCHEMA, Store
 from tests.db.builders import (
     add,
@@ -33,10 +35,12 @@ from tests.db.builders import (
     upgraded_to,
     write_ok,
 )
+from tests.db.members import drain, undrain
 from tests.kinds import Oracle, answer
 from tests.servers import until
 from workers.processes.process import Process
 from workers.running import chunk_run, documents_run, lease, runners, write_behind
+from workers.running.chunk_report import Refused
 from workers.settings import settings
 
 
@@ -451,6 +455,45 @@ def test_an_old_worker_claims_nothing_of_a_store_that_was_upgraded(process: Proc
         chunk = the_chunk(process.store, job_id)
         assert (chunk.state, chunk.n_crashes, chunk.n_put_back, chunk.fence) == ("ready", 0, 0, 0)
     assert _run(process, job_id) == "1 documents: 1 ok, 0 errors"
+
+
+def test_a_drained_worker_hands_the_chunk_on(process: Process) -> None:
+    job_id = _job(process.store, "a")
+    chunk_id = the_chunk(process.store, job_id).id
+    sql(process.store, "UPDATE chunk SET sent_at = '2026-01-01 00:00:00.000000+00:00' RETURNING 1")
+    target = Target(DrainLevel.NAME, process.name)
+    drain(process.store, target)
+    said = chunk_run.run(process, chunk_id)
+    assert isinstance(said, Refused)
+    assert said.startswith(f"not claimed: name {process.name} is drained")
+    chunk = the_chunk(process.store, job_id)
+    assert (chunk.state, chunk.sent_at, chunk.fence, chunk.n_put_back) == ("ready", None, 0, 0)
+    undrain(process.store, target)
+    assert _run(process, job_id) == "1 documents: 1 ok, 0 errors"
+
+
+def test_a_job_of_newer_code_is_left_to_a_worker_that_has_it(process: Process) -> None:
+    job_id = _job(process.store, "a")
+    for epoch, runs in ((2, False), (1, True)):
+        sql(process.store, "UPDATE job SET epoch = :epoch RETURNING 1", epoch=epoch)
+        said = _run(process, job_id)
+        assert isinstance(said, Refused) != runs
+        chunk = the_chunk(process.store, job_id)
+        assert (chunk.state, chunk.fence) == (("closed", 1) if runs else ("ready", 0))
+        if not runs:
+            assert said.startswith(
+                f"not claimed: job {job_id} asks for oracle of epoch 2, and this docmill has 1"
+            )
+
+
+def test_a_process_that_may_not_claim_pauses_until_it_is_told_to_stop(process: Process) -> None:
+    began = time.monotonic()
+    process.pause(0.2)
+    assert time.monotonic() - began >= 0.2
+    process.stopping = True
+    began = time.monotonic()
+    process.pause(60)
+    assert time.monotonic() - began < 10
 
 
 def test_a_write_that_newer_tables_refuse_is_blamed_on_no_document(

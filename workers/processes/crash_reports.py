@@ -24,6 +24,7 @@ _HUNG = "Timeout ("
 TOLD_TO_STOP = "told to stop"
 _HOLDS = "holds "
 _LAUNCHER = "launcher"
+_READY = "ready"
 #: A folder that proves nothing (of another boot, or another machine) is kept this long.
 KEEP_SECONDS = 7 * 86_400.0
 
@@ -71,6 +72,19 @@ def open_file(folder: Path, instance: str) -> IO[str]:
     file = path.open("a+", encoding="utf-8", errors="replace")
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return file
+
+
+def record_ready(home: Path, launched: str) -> None:
+    """This Celery process takes messages from now on."""
+    (folder_of(home, launched) / _READY).write_text(str(os.getpid()), encoding="utf-8")
+
+
+def is_ready(home: Path, launched: str, pid: int) -> bool:
+    """Whether the Celery process of this id has begun to take messages."""
+    try:
+        return (home / "instances" / launched / _READY).read_text(encoding="utf-8") == str(pid)
+    except FileNotFoundError:
+        return False
 
 
 def record_claim(file: IO[str], held: tuple[int, int] | None) -> None:

@@ -1,31 +1,51 @@
-"""A thread that refreshes the rows of this process's workers (or of its scheduler), deletes old rows of lost processes,
-and notices when a newer docmill has upgraded the store."""
+"""A thread that refreshes the rows of this process's workers (or of its scheduler), and looks into the store for what
+concerns them: whether a newer docmill has upgraded it, and which of them are drained. A scheduler's thread also deletes
+old rows of lost processes."""
 
 from __future__ import annotations
 
 import logging
 import os
+import platform
+import random
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import metadata
 from types import TracebackType
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
-from db import registry
+from db import drains, registry
 from db.database_errors import words
 from db.registry import Member
+from db.states import WorkerPhase
 from db.store import SCHEMA, Store, newer_schema
 from workers.settings import Settings
 
 log = logging.getLogger("docmill.heartbeat")
 
+#: The store is read this often. A drain, and an upgrade of the store, are noticed after this time at the latest.
+LOOK_SECONDS = 10.0
+#: Each pause is longer or shorter by up to this share, so that workers that started together do not write together.
+JITTER = 0.2
 
 #: At the end, wait at most this long for the store to take the row away.
 LEAVE_SECONDS = 5.0
 #: A scheduler has to end within 2 s of SIGTERM, whatever the store does.
 SCHEDULER_LEAVE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What is said about a worker that is drained."""
+
+    why: str
+    #: It ends once it is drained.
+    exits: bool
 
 
 class Heartbeat:
@@ -35,18 +55,37 @@ class Heartbeat:
         self, settings: Settings, members: Sequence[Member], leave_seconds: float = LEAVE_SECONDS
     ) -> None:
         self.members = members
+        #: By instance: the members that are drained.
+        self.drained: Mapping[str, Drained] = {}
+        #: Set once the store was read, or could not be.
+        self.has_looked = threading.Event()
         #: Why nothing may be claimed any more: the store is newer than this code. None if it is not.
         self.outdated: str | None = None
         self._settings = settings
         self._leave_seconds = leave_seconds
         self._on_change: Callable[[], None] = lambda: None
-        self._stopping = threading.Event()
+        self._phases = {member.instance: member.phase for member in members}
+        self._beat_at = float("-inf")
+        self._stopping = False
+        #: Set when the thread has something to do before its pause is over.
+        self._wake = threading.Event()
         self._is_away = False
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Call this, in the heartbeat's thread, whenever `outdated` has changed."""
         self._on_change = call
+
+    def phase_of(self, instance: str) -> WorkerPhase:
+        """The phase that a worker entered last."""
+        return self._phases[instance]
+
+    def enters(self, instance: str, phase: WorkerPhase) -> None:
+        """A worker is in this phase now. A change is written at once. Cheap when called often."""
+        if self._phases.get(instance) != phase:
+            self._phases[instance] = phase
+            self._beat_at = float("-inf")
+            self._wake.set()
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()
@@ -55,30 +94,59 @@ class Heartbeat:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._wake.set()
         self._thread.join(self._leave_seconds)
 
     def _run(self) -> None:
         # Never slower than leases run out: a short lease is a test's, or an impatient operator's.
-        seconds = min(registry.BEAT_SECONDS, self._settings.lease_seconds / 4)
+        seconds = min(LOOK_SECONDS, self._settings.lease_seconds / 4)
         store = Store(self._settings.url, pool_size=1)
         try:
-            while True:
-                self._survive(store, self._beat)
-                if self._stopping.wait(seconds):
-                    break
+            while not self._stopping:
+                self._survive(store, self._turn)
+                self.has_looked.set()
+                self._wake.wait(_about(seconds))
+                self._wake.clear()
             self._survive(store, self._leave)
         finally:
             store.close()
 
-    def _beat(self, store: Store) -> None:
-        with store.write() as session:
+    def _turn(self, store: Store) -> None:
+        """Look, and beat if it is time. A newer store may refuse the beat, so it is looked at first."""
+        with store.read() as session:
             outdated = newer_schema(session)
-            registry.beat(session, self.members)
-            registry.prune(session)
+            self.drained = self._look(session)
         if outdated != self.outdated:
             self.outdated = outdated
             self._on_change()
+        if time.monotonic() >= self._beat_at:
+            beat_at, self._beat_at = self._beat_at, time.monotonic() + _about(registry.BEAT_SECONDS)
+            try:
+                self._beat(store)
+            except BaseException:
+                self._beat_at = beat_at
+                raise
+
+    def _look(self, session: Session) -> dict[str, Drained]:
+        """Which members are drained. Schedulers are not: the others would have to be told to do their work."""
+        found: dict[str, Drained] = {}
+        workers = [one for one in self.members if one.role == "worker"]
+        for drain in drains.listing(session):
+            target = drains.target_of(drain)
+            for one in workers:
+                if target.is_of(one.host, one.name, one.instance):
+                    ends = drain.exits and drains.ends(session, one.instance, drain.drained_at)
+                    ends |= one.instance in found and found[one.instance].exits
+                    found[one.instance] = Drained(f"{target} is drained", ends)
+        return found
+
+    def _beat(self, store: Store) -> None:
+        members = [replace(one, phase=self._phases.get(one.instance, one.phase)) for one in self.members]
+        with store.write() as session:
+            registry.beat(session, members)
+            if any(one.role == "scheduler" for one in members):
+                registry.prune(session)
 
     def _leave(self, store: Store) -> None:
         with store.write() as session:
@@ -94,6 +162,10 @@ class Heartbeat:
             self._is_away = True
         else:
             self._is_away = False
+
+
+def _about(seconds: float) -> float:
+    return seconds * random.uniform(1 - JITTER, 1 + JITTER)
 
 
 class Loop(Protocol):
@@ -140,13 +212,17 @@ def member(
         pid=os.getpid(),
         device=device,
         kinds=",".join(kinds),
-        docmill_version=_version(),
+        docmill_version=_version("docmill") or "unknown",
         schema_revision=SCHEMA,
+        python_version=platform.python_version(),
+        torch_version=_version("torch"),
+        phase=WorkerPhase.STARTING if role == "worker" else WorkerPhase.RUNNING,
     )
 
 
-def _version() -> str:
+def _version(package: str) -> str | None:
+    """Of an installed package, without importing it."""
     try:
-        return metadata.version("docmill")
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "unknown"
+        return None

@@ -10,13 +10,14 @@ import re
 import secrets
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from sqlalchemy.orm import Session
 
 from db import registry
 from db.registry import Member
+from db.states import WorkerPhase
 from db.store import newer_schema
 from workers.names import queue_of
 from workers.processes import crash_reports, requeue
@@ -29,6 +30,10 @@ from workers.settings import Settings
 
 log = logging.getLogger("docmill.launcher")
 
+#: Wait at most this long for the store to say whether these workers are drained, before they are started. Later a
+#: drained worker is stopped again; it claims nothing in any case.
+LOOK_SECONDS = 5.0
+
 
 class Launcher:
     """The workers of one machine. `run` returns when `stopping` is set and every worker has ended."""
@@ -38,6 +43,10 @@ class Launcher:
         self.kinds = list(kinds)
         self.stopping = threading.Event()
         self._locks: list[IO[str]] = []
+        #: The workers that are stopped, or being stopped, and whether they have ended.
+        self._resting: dict[str, bool] = {}
+        #: The Celery process of each worker that takes messages.
+        self._ready: dict[str, int] = {}
         self._members: list[Member] = []
         self._models: dict[str, str] = {}
         self.workers = [self._worker(device) for device in devices]
@@ -51,9 +60,10 @@ class Launcher:
         )
         try:
             with self.heartbeat:
+                self.heartbeat.has_looked.wait(LOOK_SECONDS)
                 while not self.stopping.is_set():
                     self._look_after_workers()
-                    if self.heartbeat.outdated or all(map(self._is_well, self.workers)):
+                    if all(self._is_well(*each) for each in self._each()):
                         sign.beat()
                     self.stopping.wait(0.2)
                 stop_all(self.workers, self.settings.grace_seconds)
@@ -66,21 +76,62 @@ class Launcher:
             for one in self._members:
                 crash_reports.remove(self.settings.home_path, one.instance)
 
-    def _look_after_workers(self) -> None:
-        """Keep the workers running. While the store is newer than this code, keep them stopped."""
-        if self.heartbeat.outdated is None:
-            for worker in self.workers:
-                if self.watch.allows(worker):
-                    worker.keep_up()
-        elif any(worker.process is not None for worker in self.workers):
-            log.error("%s; the workers here are stopped until then", self.heartbeat.outdated)
-            stop_all(self.workers, self.settings.grace_seconds)
-            for worker in self.workers:
-                worker.process = None
+    def _each(self) -> Iterator[tuple[Child, Member]]:
+        return zip(self.workers, self._members, strict=True)
 
-    def _is_well(self, worker: Child) -> bool:
+    def _look_after_workers(self) -> None:
+        """Keep the workers running, except those that are drained and those whose device is out. While the store is
+        newer than this code, keep all of them stopped. This waits for none of them."""
+        outdated, drained = self.heartbeat.outdated, self.heartbeat.drained
+        for worker, one in self._each():
+            if outdated is not None:
+                self._rest(worker, one, f"{outdated}; it is stopped until then", logging.ERROR)
+            elif one.instance in drained:
+                self._drain(worker, one, drained[one.instance].why)
+            elif self.watch.allows(worker):
+                self._work(worker, one)
+        if all(self._has_to_leave(one) for one in self._members):
+            log.info("every worker here is drained: leaving, as `docmill workers drain --exit` asked")
+            self.stopping.set()
+
+    def _work(self, worker: Child, one: Member) -> None:
+        if self._resting.pop(one.instance, None) is not None:
+            log.info("%s works again", worker.name)
+        worker.keep_up()
+        is_ready = worker.process is not None and self._is_ready(one, worker.process.pid)
+        self.heartbeat.enters(one.instance, WorkerPhase.RUNNING if is_ready else WorkerPhase.STARTING)
+
+    def _is_ready(self, one: Member, pid: int) -> bool:
+        if self._ready.get(one.instance) != pid:
+            if not crash_reports.is_ready(self.settings.home_path, one.instance, pid):
+                return False
+            self._ready[one.instance] = pid
+        return True
+
+    def _drain(self, worker: Child, one: Member, why: str) -> None:
+        """Let it end its batch, give back what it still holds, and tell the store."""
+        if self.heartbeat.phase_of(one.instance) == WorkerPhase.DRAINED:
+            return
+        self.heartbeat.enters(one.instance, WorkerPhase.DRAINING)
+        if self._rest(worker, one, f"{why}: it ends its batch and claims nothing more", logging.INFO):
+            requeue.give_back(self.settings.url, [one.instance])
+            self.heartbeat.enters(one.instance, WorkerPhase.DRAINED)
+            log.info("%s is drained", worker.name)
+
+    def _has_to_leave(self, one: Member) -> bool:
+        drained = self.heartbeat.drained.get(one.instance)
+        return drained is not None and drained.exits and self._resting.get(one.instance, False)
+
+    def _rest(self, worker: Child, one: Member, why: str, level: int) -> bool:
+        """Stop a worker; whether it has ended."""
+        if one.instance not in self._resting:
+            log.log(level, "%s: %s", worker.name, why)
+        self._resting[one.instance] = worker.come_down(self.settings.grace_seconds)
+        return self._resting[one.instance]
+
+    def _is_well(self, worker: Child, one: Member) -> bool:
         """A device that is out is reported elsewhere: restarting all workers here would not bring it back."""
-        return worker.is_steady() or self.watch.is_out(worker)
+        return one.instance in self._resting or worker.is_steady() or self.watch.is_out(worker)
 
     def _worker(self, device: Device) -> Child:
         name, lock = self._free_name(device)

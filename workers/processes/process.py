@@ -12,6 +12,7 @@ import logging
 import os
 import secrets
 import signal
+import time
 from dataclasses import dataclass, field
 from typing import IO, Any, NoReturn
 
@@ -48,7 +49,14 @@ class Process:
     @property
     def holder(self) -> Holder:
         """This process, as it claims."""
-        return Holder(self.name, self.instance)
+        return Holder(self.name, self.instance, os.uname().nodename)
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while, or until this process is told to stop."""
+        until = time.monotonic() + seconds
+        while not self.stopping and time.monotonic() < until:
+            # A signal ends the sleep in time only if its handler raises, and ours does not.
+            time.sleep(0.1)
 
     def holds(self, claim: Claim | None) -> None:
         """Record the claim that is worked on, for those who find this process dead; None when it is done."""

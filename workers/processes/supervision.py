@@ -50,6 +50,8 @@ class Child:
     _started_at: float = 0.0
     _log_at: int = 0
     _backoff_seconds: float = 0.0
+    #: When it was told to stop; None if it was not.
+    _told_at: float | None = None
     _restart_at: float = 0.0
 
     def keep_up(self) -> None:
@@ -74,6 +76,20 @@ class Child:
         """Tell it to stop."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
+
+    def come_down(self, seconds: float) -> bool:
+        """Tell it to stop, and kill it if it still runs after `seconds`; whether it has ended. Call it regularly: it
+        does not wait. `keep_up` starts it again at once."""
+        if not self.is_alive():
+            self.process, self._told_at = None, None
+            self._backoff_seconds = self._restart_at = 0.0
+            return True
+        if self._told_at is None:
+            self._told_at = time.monotonic()
+            self.terminate()
+        elif time.monotonic() > self._told_at + seconds:
+            self.wait_or_kill(0)
+        return False
 
     def wait_or_kill(self, seconds: float) -> None:
         """Wait for its end; after `seconds` kill it and every process of its session."""
@@ -126,6 +142,7 @@ class Child:
             if output is not None:
                 output.close()
         self._started_at = time.monotonic()
+        self._told_at = None
 
     def _in_the_child(self) -> None:
         """Between fork and exec."""

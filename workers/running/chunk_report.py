@@ -8,3 +8,9 @@ class Failed(str):
     failed, and Flower shows it so. The outcomes in the store do not depend on it."""
 
     __slots__ = ()
+
+
+class Refused(str):
+    """The store lets this worker claim nothing, or not this chunk: it is drained, or too old."""
+
+    __slots__ = ()

@@ -14,12 +14,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from db import chunks
 from db.chunks import Claim
 from db.database_errors import words
-from db.errors import FencedError, NewerSchemaError
+from db.errors import DrainedError, FencedError, NewerCodeError, NewerSchemaError
 from nlp_tasks import heartbeat, room
 from workers import kinds
 from workers.processes.process import Process
 from workers.running import device_trouble, faults, runners
-from workers.running.chunk_report import Failed
+from workers.running.chunk_report import Failed, Refused
 from workers.running.documents_run import DocumentsRun
 from workers.running.lease import Lease, StopRequestedError
 from workers.training import training_run
@@ -28,13 +28,18 @@ log = logging.getLogger("docmill.worker")
 
 
 def run(process: Process, chunk_id: int) -> str:
-    """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors. A
-    message about a chunk that is closed, leased, paused or cancelled does nothing."""
+    """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors,
+    `Refused` if this worker may not claim it. A message about a chunk that is closed, leased, paused or cancelled does
+    nothing."""
     try:
         claim = _claim(process, chunk_id)
-    except NewerSchemaError as error:
+    except DrainedError as error:
+        _hand_on(process, chunk_id)
+        log.info("not claimed: %s", error)
+        return Refused(f"not claimed: {error}")
+    except (NewerSchemaError, NewerCodeError) as error:
         log.error("not claimed: %s", error)
-        return f"not claimed: {error}"
+        return Refused(f"not claimed: {error}")
     except SQLAlchemyError as error:
         # Nothing is held. The scheduler sends the chunk again.
         log.warning("cannot claim chunk %d: %s", chunk_id, words(error))
@@ -67,8 +72,32 @@ def run(process: Process, chunk_id: int) -> str:
 
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:
+    """NewerCodeError undoes the claim with its transaction."""
     with process.store.write() as session:
-        return chunks.claim(session, chunk_id, process.holder, process.settings.lease_seconds)
+        claim = chunks.claim(session, chunk_id, process.holder, process.settings.lease_seconds)
+        if claim is not None:
+            _insist_on_its_code(claim)
+        return claim
+
+
+def _insist_on_its_code(claim: Claim) -> None:
+    """A newer docmill submitted the job, and its results are to be those of its own code."""
+    kind = kinds.all_kinds().get(claim.kind)
+    if kind is not None and claim.epoch > kind.epoch:
+        raise NewerCodeError(
+            f"job {claim.job_id} asks for {claim.kind} of epoch {claim.epoch}, and this docmill has {kind.epoch}: "
+            "install the version that submitted it here too"
+        )
+
+
+def _hand_on(process: Process, chunk_id: int) -> None:
+    """This worker has used up the message: let the scheduler send another at once, for another worker."""
+    try:
+        with process.store.write() as session:
+            chunks.unsend(session, [chunk_id])
+    except SQLAlchemyError as error:
+        # It is sent again all the same, after `resend_seconds`.
+        log.warning("cannot hand chunk %d on: %s", chunk_id, words(error))
 
 
 def _put_back(lease: Lease, fault: str, *, in_public: str = "", count: bool = True) -> str:

@@ -12,9 +12,13 @@ from celery import signals
 
 from workers.app import app
 from workers.names import TASK_NAME
-from workers.processes import process, requeue
-from workers.running.chunk_report import Failed
+from workers.processes import crash_reports, process, requeue
+from workers.running.chunk_report import Failed, Refused
 from workers.settings import settings
+
+#: A worker that may not claim takes its next message after this time: at full speed it would use up the messages that
+#: others are waiting for. Its launcher stops it before long, if it may claim nothing at all.
+REFUSED_SECONDS = 5.0
 
 
 class ChunkFailedError(Exception):
@@ -28,6 +32,8 @@ def run_chunk(chunk_id: int) -> str:
     from workers.running import chunk_run
 
     said = chunk_run.run(process.current(), chunk_id)
+    if isinstance(said, Refused):
+        process.current().pause(REFUSED_SECONDS)
     if isinstance(said, Failed):
         raise ChunkFailedError(str(said))
     return said
@@ -42,6 +48,11 @@ _TRIES_TO_HAND_OVER = 10
 def _start(**_: Any) -> None:
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _TRIES_TO_HAND_OVER
     process.start()
+
+
+@signals.worker_ready.connect
+def _ready(**_: Any) -> None:
+    crash_reports.record_ready(settings().home_path, settings().instance)
 
 
 @signals.worker_shutting_down.connect

@@ -93,7 +93,7 @@ class Storing:
     def _insist_on_a_known_schema(self, error: DBAPIError) -> None:
         """If a newer docmill has changed the tables, no document is to blame for what they refuse."""
         with self._store.read() as session:
-            problem = newer_schema(session)
+            problem = newer_schema(session, tolerated=False)
         if problem:
             raise NewerSchemaError(problem) from error
 
