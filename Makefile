@@ -16,6 +16,7 @@ PROGRESS := $(PYTHON) deploy/progress
 PEERS := .bench-peers
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 3
+PREVIOUS ?= HEAD~1
 # What no server, no model and no giant file is needed for. On SQLite only.
 QUICK := tests/db/test_chunks.py tests/db/test_documents.py tests/db/test_jobs.py tests/readers \
 	--ignore tests/readers/test_sizes.py --ignore tests/readers/test_any_input.py \
@@ -94,8 +95,8 @@ soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 .PHONY: compose-test
-compose-test: venv ## run docker-compose.yml, kill each container, upgrade it (Docker or compose-lab; half an hour)
-	@$(BIN)/python -m tests.deploy.compose_run
+compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=HEAD~1 (half an hour)
+	@$(BIN)/python -m tests.deploy.compose_run --previous "$(PREVIOUS)"
 
 .PHONY: mutants
 mutants: venv system ## break the code in named ways and check that a test notices each

@@ -97,7 +97,7 @@ def start(lab: Lab) -> float:
 
 def submit(lab: Lab, collection: str) -> int:
     lab.docmill("add", f"/documents/{collection}.jsonl", "--collection", collection)
-    lab.docmill("submit", "summarize", "--collection", collection, "-p", "sentences=2")
+    lab.docmill("submit", "summarize", "--collection", collection, "-p", "sentences=2", "--key", collection)
     [[job]] = lab.sql("SELECT max(job_id) FROM v_job_progress")
     return int(job)
 

@@ -44,6 +44,14 @@ class Lab:
         self._engine = [str(tool), "podman"] if self.is_podman else ["docker"]
         self._build = [str(tool), "build"] if self.is_podman else ["docker", "compose", "build"]
         self.services = yaml.safe_load((folder / "docker-compose.yml").read_text())["services"]
+        if self.is_podman:
+            self._lower_limits()
+
+    def _lower_limits(self) -> None:
+        """Without this, podman asks for more than a sandbox may have, and `exec` fails."""
+        most = {"nofile": 8192, "nproc": 8192}
+        override = {"services": {name: {"ulimits": most} for name in self.services}}
+        (self.folder / "docker-compose.override.yml").write_text(yaml.safe_dump(override))
 
     def build(self) -> None:
         self._run(self._build)
@@ -56,7 +64,7 @@ class Lab:
         self._run([*self._compose, "down", "--timeout", "60"])
 
     def remove(self) -> None:
-        self._run([*self._compose, "down", "--volumes"])
+        self._run([*self._compose, "down", "--volumes", "--timeout", "5"])
 
     def container(self, service: str) -> str:
         labels = (f"label=com.docker.compose.service={service}", "label=com.docker.compose.project=docmill")
@@ -71,10 +79,13 @@ class Lab:
         )
 
     def docmill(self, *words: str) -> str:
-        done = self.exec("scheduler", "docmill", *words)
-        if done.returncode:
-            sys.exit(f"docmill {' '.join(words)}: {done.stdout}{done.stderr}")
-        return done.stdout
+        """A command that may be run again: under load, names of containers are not always resolved."""
+        for _ in range(10):
+            done = self.exec("scheduler", "docmill", *words)
+            if done.returncode == 0:
+                return done.stdout
+            time.sleep(2)
+        sys.exit(f"docmill {' '.join(words)}: {done.stdout}{done.stderr}")
 
     def sql(self, query: str) -> list[list[str]]:
         """As the user who may only read."""
