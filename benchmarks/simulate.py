@@ -59,7 +59,9 @@ class Jobs(threading.Thread):
     def fill(self) -> None:
         from sqlalchemy import text
 
-        query = text("SELECT count(*) FROM (SELECT 1 FROM chunk WHERE state = 'ready' LIMIT 20000) AS some")
+        query = text(
+            "SELECT count(*) FROM (SELECT 1 FROM chunk WHERE state = 'ready' LIMIT 20000) AS first_ones"
+        )
         while True:
             with self._stack.store.read() as session:
                 if session.execute(query).scalar_one() >= self._ahead:
