@@ -10,14 +10,18 @@ what it selects; the numbers of documents are compared, and with 20,000 document
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from sqlalchemy import func, select
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Session
 
 from benchmarks import report, servers
 from db import documents, where
@@ -116,21 +120,35 @@ def fill(store: Store, n: int) -> int:
     return collection
 
 
-def _rows(store: Store, collection: int, expected: pd.DataFrame) -> list[tuple[str, int, int, float]]:
-    """For each selection: documents selected, documents that differ from pandas, seconds to count them."""
+def _rows(store: Store, collection: int, expected: pd.DataFrame) -> list[tuple[str, int, int, float, float]]:
+    """For each selection: documents selected, documents that differ from pandas, seconds to count them, and those of a
+    processor."""
     rows = []
     for text, of_pandas in SELECTIONS.items():
         wanted = {f"k{i}" for i in expected.index[of_pandas(expected)]}
-        started = time.perf_counter()
         with store.read() as session:
+            started, before = time.perf_counter(), _processor_seconds(session)
             base = (Document.collection_id == collection, Document.is_latest)
             condition = where.where(session, text, collection)
             n = session.scalar(select(func.count()).select_from(Document).where(*base, condition)) or 0
             seconds = time.perf_counter() - started
+            of_processor = _processor_seconds(session) - before
             keys = set(session.scalars(select(Document.key).where(*base, condition)))
         assert n == len(keys)
-        rows.append((text, n, len(keys ^ wanted), seconds))
+        rows.append((text, n, len(keys ^ wanted), seconds, of_processor))
     return rows
+
+
+def _processor_seconds(session: Session) -> float:
+    """What this process has used so far, and with PostgreSQL its server, which then works without helpers. On a busy
+    machine this says more than the time on the clock."""
+    mine = time.process_time()
+    if session.get_bind().dialect.name != "postgresql":
+        return mine
+    session.execute(sql("SET max_parallel_workers_per_gather = 0"))
+    server = session.scalar(sql("SELECT pg_backend_pid()"))
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return mine + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _submit_seconds(store: Store, text: str) -> tuple[int, float]:
@@ -158,21 +176,27 @@ def measure(n: int = 200_000) -> tuple[dict[str, Any], dict[str, dict[str, float
             started = time.perf_counter()
             collection = fill(store, n)
             figures[f"{name} add seconds"] = round(time.perf_counter() - started, 1)
-            for text, n_found, n_wrong, seconds in _rows(store, collection, expected):
-                table[text] += [n_found, n_wrong, seconds]
+            for text, n_found, n_wrong, seconds, of_processor in _rows(store, collection, expected):
+                table[text] += [n_found, n_wrong, seconds, of_processor]
                 n_different += n_wrong
-                slowest = max(slowest, seconds)
+                slowest = max(slowest, of_processor)
             chosen, seconds = _submit_seconds(store, "published >= '2026-01-01' and company = 'Acme'")
             figures[f"{name} submit"] = {"n_documents": chosen, "seconds": round(seconds, 2)}
             store.close()
-    columns = ["selection", *(f"{name} {what}" for name in urls for what in ("documents", "differ", "s"))]
+    columns = [
+        "selection",
+        *(f"{name} {what}" for name in urls for what in ("documents", "differ", "s", "CPU s")),
+    ]
     report.table(
         f"Selections over {n:,} documents, beside pandas {pd.__version__}", columns, list(table.values())
     )
     figures |= {"slowest seconds": round(slowest, 2), "selections": len(SELECTIONS)}
     return figures, {
         "documents that differ from pandas": {"value": n_different, "at_most": 0},
-        "slowest selection, seconds per million documents": {"value": slowest / n * 1e6, "at_most": 30},
+        "slowest selection, seconds of a processor per million documents": {
+            "value": slowest / n * 1e6,
+            "at_most": 30,
+        },
     }
 
 

@@ -96,7 +96,8 @@ def results(
     """Print the result rows of a job.
 
     For a running job, the rows so far are printed. With --html, a page of the first 100 documents (or --limit) is
-    written instead: one file that loads nothing else. `summarize` has such a page, with the chosen sentences marked.
+    written instead: one file that loads nothing else. `summarize` has such a page, with the chosen sentences marked,
+    and `classify` one with labels and what spoke for them. Both show the metadata.
 
     Example: docmill results 42 --format csv > summaries.csv
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from db.progress import JobProgress
 
-MODULES = ("docmill.pages.summaries", "docmill.pages.classifier")
+MODULES = ("docmill.pages.summaries", "docmill.pages.labels", "docmill.pages.classifier")
 
 
 @dataclass(frozen=True)

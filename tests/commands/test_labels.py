@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -181,6 +182,32 @@ def test_the_page_shows_each_figure_of_the_gate_with_its_bar(reviews: Shell) -> 
     assert rows["n_gold_documents"][1:] == ["at least 1", "passed"]
     assert rows["macro_f1_gain_high"][1:] == ["at least 0", "passed"]
     assert rows["champion_macro_f1"][1:] == ["none", ""]
+
+
+def test_the_page_of_a_job_shows_labels_terms_and_metadata(shell: Shell, tmp_path: Path) -> None:
+    nasty = "<script>alert(1)</script>"
+    labels = [nasty if label == "money" else label for label in LABELS]
+    file = tmp_path / "in.jsonl"
+    rows = [
+        {"id": f"k{i}-{n}", "text": f"{text} {i}", "label": label, "company": f"<b>{label}</b>", "year": 2026}
+        for i in range(8)
+        for n, (text, label) in enumerate(zip(TEXTS, labels, strict=True))
+    ]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    shell("add", file, "--collection", "inbox")
+    shell.work(int(shell("train", "classify", "--collection", "inbox", "--json").json["job"]))
+    job = shell.done("classify", "--collection", "inbox", "--model", "inbox")
+
+    said = shell("results", job, "--html", tmp_path / "page.html", "--limit", 3)
+
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert page.count("<article") == page.count("<ul>") == 3
+    assert "<script" not in page
+    assert "<b>" not in page
+    assert "company: &lt;b&gt;" in page
+    assert "year: 2026" in page
+    assert page.count("<meter") >= 3
+    assert f"--limit {len(rows)}" in said.err
 
 
 def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
