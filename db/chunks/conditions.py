@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from db.sql import now
-from db.states import ChunkState, JobState
+from db.states import ENDED, ChunkState, JobState
 from db.tables import Chunk, Job
 
 
 def claimable() -> tuple[ColumnElement[bool], ...]:
     """The condition that a worker may claim a chunk now."""
-    return (
-        Chunk.state == ChunkState.READY,
-        or_(Chunk.not_before.is_(None), Chunk.not_before <= now()),
-        job_is_running(),
-    )
+    return (Chunk.state == ChunkState.READY, is_due(), job_is_running())
+
+
+def is_due() -> ColumnElement[bool]:
+    """The condition that a chunk's backoff, if it has one, is over."""
+    return or_(Chunk.not_before.is_(None), Chunk.not_before <= now())
 
 
 def job_is_running() -> ColumnElement[bool]:
     """The condition that a chunk's job is running."""
     return exists().where(Job.id == Chunk.job_id, Job.state == JobState.RUNNING)
+
+
+def has_not_ended() -> ColumnElement[bool]:
+    """The condition that a job has not ended; in literals, so that the index of open jobs is used."""
+    return Job.state.not_in([literal_column(f"'{state}'") for state in ENDED])
 
 
 def held_by(instance: str) -> tuple[ColumnElement[bool], ...]:

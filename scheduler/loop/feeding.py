@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby, islice, repeat
+
 from db import chunks
 from scheduler.broker import Broker
+from scheduler.loop import fairness
+from scheduler.loop.fairness import Part
 from scheduler.loop.turns import Turns
 from workers.kinds import all_kinds
 from workers.settings import Settings
@@ -13,29 +17,55 @@ TURN_MESSAGES = 500
 
 
 class Feeder:
-    """Keeps min(ready chunks, window) messages of each kind and priority in Redis."""
+    """Keeps min(ready chunks, window) messages of each kind and priority in Redis, shared by the jobs."""
 
     def __init__(self, turns: Turns, broker: Broker, settings: Settings) -> None:
         self._turns = turns
         self._broker = broker
         self._settings = settings
+        self._order = fairness.Turns()
 
     def feed(self) -> bool:
-        """Send what is missing; whether a chunk is ready. A message that Redis lost is sent again, since the chunk is
+        """Send what is missing; whether a job is running. A message that Redis lost is sent again, since the chunk is
         still ready in the store."""
-        with self._turns.store.read() as session:
-            waiting = chunks.ready(session, self._settings.window)
-        for kind, priority, n_ready in waiting:
+        with self._turns.store.look() as session:
+            found = chunks.waiting(session, self._settings.window)
+        self._order.keep(job.job_id for job in found)
+        for (priority, kind), some in groupby(found, lambda job: (job.priority, job.kind)):
             if self._turns.stopping.is_set():
                 break
-            missing = min(n_ready, self._settings.window) - self._broker.depth(kind, priority)
-            if missing > 0:
-                self._send(kind, priority, min(missing, TURN_MESSAGES))
-        return bool(waiting)
+            parts = [Part(job) for job in some if job.n_ready]
+            if parts:
+                self._fill(kind, priority, parts)
+        return bool(found)
 
-    def _send(self, kind: str, priority: int, limit: int) -> None:
+    def _fill(self, kind: str, priority: int, parts: list[Part]) -> None:
+        if fairness.is_uneven(parts):
+            self._take_back(kind, priority, parts)
+            parts = [part.taken_back for part in parts]
+        missing = self._missing(parts, self._broker.depth(kind, priority))
+        order = self._order.order(parts, missing)
+        if len(order) < missing:
+            # Redis has lost some: they are sent again once that is certain.
+            again = (job_id for part in parts for job_id in repeat(part.job.job_id, part.job.n_sent))
+            order += islice(again, missing - len(order))
+        if order:
+            self._send(order)
+
+    def _missing(self, parts: list[Part], depth: int) -> int:
+        n_ready = sum(part.job.n_ready for part in parts)
+        return min(TURN_MESSAGES, min(n_ready, self._settings.window) - depth)
+
+    def _take_back(self, kind: str, priority: int, parts: list[Part]) -> None:
+        """Make room for a job behind many messages of others. First in the store: if this ends in the middle, some
+        messages are there twice, which is harmless."""
         with self._turns.write() as session:
-            messages = chunks.take_for_sending(session, kind, priority, limit, self._settings.resend_seconds)
+            chunks.unsend_jobs(session, [part.job.job_id for part in parts])
+        self._broker.take_back(kind, priority)
+
+    def _send(self, order: list[int]) -> None:
+        with self._turns.write() as session:
+            messages = chunks.take_for_sending(session, order, self._settings.resend_seconds)
         try:
             self._broker.send(messages, all_kinds())
         except Exception:
