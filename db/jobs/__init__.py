@@ -30,6 +30,7 @@ from db.jobs.changing import resume as resume
 from db.jobs.changing import stop as stop
 from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of
+from db.jobs.finding import to_move as to_move
 from db.jobs.finishing import Count as Count
 from db.jobs.finishing import count_some as count_some
 from db.jobs.finishing import erase_notes as erase_notes

@@ -8,7 +8,7 @@ from db import chunks
 from scheduler.broker import Broker
 from scheduler.loop import fairness
 from scheduler.loop.fairness import Part
-from scheduler.loop.turns import Turns
+from scheduler.loop.turns import Did, Turns
 from workers.kinds import all_kinds
 from workers.settings import Settings
 
@@ -25,21 +25,23 @@ class Feeder:
         self._settings = settings
         self._order = fairness.Turns()
 
-    def feed(self) -> bool:
-        """Send what is missing; whether a job is running. A message that Redis lost is sent again, since the chunk is
-        still ready in the store."""
+    def feed(self) -> Did:
+        """Send what is missing. A message that Redis lost is sent again, since the chunk is still ready in the
+        store."""
         with self._turns.store.look() as session:
             found = chunks.waiting(session, self._settings.window)
         self._order.keep(job.job_id for job in found)
+        did = Did.WATCHED if found else Did.NOTHING
         for (priority, kind), some in groupby(found, lambda job: (job.priority, job.kind)):
             if self._turns.stopping.is_set():
                 break
             parts = [Part(job) for job in some if job.n_ready]
-            if parts:
-                self._fill(kind, priority, parts)
-        return bool(found)
+            if parts and self._fill(kind, priority, parts):
+                did = Did.WORKED
+        return did
 
-    def _fill(self, kind: str, priority: int, parts: list[Part]) -> None:
+    def _fill(self, kind: str, priority: int, parts: list[Part]) -> bool:
+        """Send what is missing of one kind and priority; whether anything was."""
         if fairness.is_uneven(parts):
             self._take_back(kind, priority, parts)
             parts = [part.taken_back for part in parts]
@@ -51,6 +53,7 @@ class Feeder:
             order += islice(again, missing - len(order))
         if order:
             self._send(order)
+        return bool(order)
 
     def _missing(self, parts: list[Part], depth: int) -> int:
         n_ready = sum(part.job.n_ready for part in parts)

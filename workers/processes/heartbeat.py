@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from types import TracebackType
@@ -22,6 +23,8 @@ from workers.settings import Settings
 log = logging.getLogger("docmill.heartbeat")
 
 
+#: Old rows of lost processes are deleted this often.
+PRUNE_SECONDS = 600.0
 #: At the end, wait at most this long for the store to take the row away.
 LEAVE_SECONDS = 5.0
 #: A scheduler has to end within 2 s of SIGTERM, whatever the store does.
@@ -42,6 +45,7 @@ class Heartbeat:
         self._on_change: Callable[[], None] = lambda: None
         self._stopping = threading.Event()
         self._is_away = False
+        self._prune_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def on_change(self, call: Callable[[], None]) -> None:
@@ -75,7 +79,9 @@ class Heartbeat:
         with store.write() as session:
             outdated = newer_schema(session)
             registry.beat(session, self.members)
-            registry.prune(session)
+            if time.monotonic() >= self._prune_at:
+                registry.prune(session)
+                self._prune_at = time.monotonic() + PRUNE_SECONDS
         if outdated != self.outdated:
             self.outdated = outdated
             self._on_change()
