@@ -21,6 +21,7 @@ from docmill.commands import (
     jobs,
     kinds,
     labelling,
+    limits,
     managing,
     models,
     nights,
@@ -79,7 +80,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Jobs": (
         kinds.kinds, submitting.submit, jobs.status, following.watch, jobs.cancel, jobs.pause, jobs.resume,
-        submitting.retry,
+        submitting.retry, ("limits", limits.app),
     ),
     "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, evaluating.evaluate),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),

@@ -756,6 +756,21 @@ MUTANTS = (
         'if unicodedata.category(char) == "Cc" and',
         ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
     ),
+    Mutant(
+        "fairness: a small job waits behind the messages of a large one",
+        "scheduler/loop/fairness.py",
+        "part.job.n_sent and part.of() > UNEVEN * first",
+        "part.job.n_sent and part.of() > 1e9 * first",
+        ("scheduler/test_fairness.py::test_a_small_job_does_not_wait_for_a_large_one_before_it",),
+    ),
+    Mutant(
+        "limits: a claim locks nothing, so that two see the same room",
+        "db/limits/claiming.py",
+        "        .with_for_update(of=JobLimit)\n",
+        "",
+        ("db/test_limits.py::test_no_more_chunks_run_at_once_however_many_workers_claim",),
+        on_postgres=True,
+    ),
 )
 
 

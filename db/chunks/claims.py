@@ -6,23 +6,23 @@ Every step after the claim raises FencedError, and changes nothing, when the chu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, column, select, update
+from sqlalchemy import ColumnElement, Row, case, column, func, select, update
 from sqlalchemy import table as sql_table
 from sqlalchemy.orm import Session
 
-from db import files, results
+from db import files, limits, results
 from db.chunks.conditions import as_closed, back_to_ready, backoff_seconds, claimable, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
 from db.errors import FencedError, NewerSchemaError
-from db.sql import now
+from db.sql import now, one_of
 from db.states import ChunkState
 from db.store import SCHEMA, newer_schema
-from db.tables import Chunk, Job
+from db.tables import Chunk, Job, JobLimit
 
 #: A chunk that was lost is run whole again, then in halved batches, then in quarters. After this many losses its
 #: documents are run one by one.
@@ -59,6 +59,8 @@ class Claim:
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
     n_halvings: int = 0
+    #: The time for which it is held counts for a limit (db.limits).
+    is_metered: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,8 +81,8 @@ class Written:
 
 
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
-    """ready -> leased. None if another process has it, it is closed, or its job is paused or has ended. Raises
-    NewerSchemaError when the store was upgraded beyond this code."""
+    """ready -> leased. None if another process has it, it is closed, its job is paused or has ended, or a limit has no
+    room for it. Raises NewerSchemaError when the store was upgraded beyond this code."""
     row = session.execute(
         update(Chunk)
         .where(Chunk.id == chunk_id, *claimable(), _schema_is_known())
@@ -94,7 +96,9 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         )
         .returning(
             Chunk.fence, Chunk.job_id, Chunk.stage, Chunk.document_ids, Chunk.n_crashes, Chunk.n_lost,
-            Chunk.n_put_back,
+            Chunk.n_put_back, Chunk.n_documents,
+            # Asked here, a store without limits needs no further statement.
+            select(func.count()).select_from(JobLimit).scalar_subquery().label("n_limits"),
         )
         .execution_options(synchronize_session=False)
     ).one_or_none()  # fmt: skip
@@ -102,7 +106,13 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         return None
-    return _claim_of(session, chunk_id, row)
+    admission = limits.admit(session, row.job_id, row.n_documents) if row.n_limits else None
+    if admission is not None and not admission.is_admitted:
+        # It is sent again as soon as there is room.
+        n_changed(session, update(Chunk).where(Chunk.id == chunk_id).values(back_to_ready(0)))
+        return None
+    claim = _claim_of(session, chunk_id, row)
+    return replace(claim, is_metered=True) if admission is not None and admission.is_metered else claim
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -141,6 +151,8 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     }
     values |= as_closed() if close else {"lease_until": now(lease_seconds)}
     _change(session, held, values)
+    if close:
+        _count(session, held)
     results.write_ok(session, held.job_id, written.ok_ids)
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
@@ -160,12 +172,16 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     before = session.scalar(select(Chunk.n_put_back).where(Chunk.id == held.chunk_id)) or 0
     values = back_to_ready(backoff_seconds(before)) | {"n_put_back": before + 1, "fault": fault}
     _change(session, held, values)
+    _count(session, held)
 
 
 def give_back(session: Session, instance: str) -> int:
     """leased -> ready for every chunk of an instance that is being stopped: a process, or all processes of a worker.
     This is not a crash. Returns how many chunks there were."""
-    return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
+    mine = session.scalars(select(Chunk.id).where(*held_by(instance)).with_for_update()).all()
+    if mine:
+        limits.count(session, one_of(Chunk.id, mine))
+    return n_changed(session, update(Chunk).where(one_of(Chunk.id, mine or (0,))).values(back_to_ready(0)))
 
 
 def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
@@ -207,6 +223,11 @@ def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
         raise FencedError(
             f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
         )
+
+
+def _count(session: Session, held: Claim) -> None:
+    if held.is_metered:
+        limits.count(session, Chunk.id == held.chunk_id)
 
 
 def _write_note(session: Session, held: Claim, note: str | None) -> None:

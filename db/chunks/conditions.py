@@ -27,9 +27,10 @@ def job_is_running() -> ColumnElement[bool]:
     return exists().where(Job.id == Chunk.job_id, Job.state == JobState.RUNNING)
 
 
-def has_not_ended() -> ColumnElement[bool]:
+def has_not_ended(job: Any = Job) -> ColumnElement[bool]:
     """The condition that a job has not ended; in literals, so that the index of open jobs is used."""
-    return Job.state.not_in([literal_column(f"'{state}'") for state in ENDED])
+    found: ColumnElement[bool] = job.state.not_in([literal_column(f"'{state}'") for state in ENDED])
+    return found
 
 
 def held_by(instance: str) -> tuple[ColumnElement[bool], ...]:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.chunks.conditions import claimable, has_not_ended, is_due
+from db.limits.scopes import collection_name
 from db.sql import now, one_of
 from db.states import ChunkState, JobState
 from db.tables import Chunk, Job
@@ -43,6 +44,11 @@ class Waiting:
     n_sent: int
     #: Chunks that can be sent: counted up to a limit.
     n_unsent: int
+    #: What limits may refer to beside its kind.
+    collection: str = ""
+    submitter: str | None = None
+    #: Documents of its first chunk: the others have about as many.
+    n_documents: int = 1
 
     @property
     def n_ready(self) -> int:
@@ -69,6 +75,9 @@ def waiting(session: Session, limit: int = 1_000) -> list[Waiting]:
             func.coalesce(leased.c.n, 0),
             func.coalesce(sent.c.n, 0),
             select(func.count()).select_from(some).scalar_subquery(),
+            collection_name(Job),
+            Job.submitter,
+            func.coalesce(_first_size(), 1),
         )
         .outerjoin(leased, leased.c.job_id == Job.id)
         .outerjoin(sent, sent.c.job_id == Job.id)
@@ -109,6 +118,11 @@ def unsend_jobs(session: Session, job_ids: Sequence[int]) -> None:
         one_of(Chunk.job_id, job_ids), Chunk.state == ChunkState.READY, Chunk.sent_at.is_not(None)
     )
     session.execute(unsent.values(sent_at=None), execution_options={"synchronize_session": False})
+
+
+def _first_size() -> Any:
+    first = (Chunk.job_id == Job.id, Chunk.stage == 0, Chunk.seq == 1)
+    return select(Chunk.n_documents).where(*first).correlate(Job).scalar_subquery()
 
 
 def _by_job(*conditions: Any) -> Any:

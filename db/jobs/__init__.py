@@ -13,6 +13,7 @@
             cancelled
 
     submitting  submit                  a new job: waiting if it waits for another job, else running
+    turns       in_the_way              which jobs run alone
     changing    open_waiting            waiting -> running
                 pause, resume           running -> paused, paused -> running
                 stop                    waiting, running or paused -> cancelling
@@ -42,4 +43,5 @@ from db.jobs.stopping import stop_some as stop_some
 from db.jobs.submitting import NewJob as NewJob
 from db.jobs.submitting import Submitted as Submitted
 from db.jobs.submitting import submit as submit
+from db.jobs.turns import in_the_way as in_the_way
 from db.states import ENDED as ENDED

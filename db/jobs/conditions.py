@@ -6,6 +6,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, exists, func, or_, sel
 from sqlalchemy.orm import aliased
 
 from db.chunks.conditions import has_not_ended
+from db.jobs.turns import runs_beside_none
 from db.states import ENDED, ChunkState, JobState
 from db.tables import Chunk, Job
 
@@ -22,7 +23,7 @@ def can_start() -> ColumnElement[bool]:
     """The condition that a job waits for nothing any more."""
     before = aliased(Job)
     still_open = exists().where(before.id == Job.after_job_id, before.state.not_in(ENDED))
-    return and_(Job.state == JobState.WAITING, has_not_ended(), ~still_open)
+    return and_(Job.state == JobState.WAITING, has_not_ended(), ~still_open, runs_beside_none())
 
 
 def can_move() -> ColumnElement[bool]:

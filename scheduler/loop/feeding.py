@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby, islice, repeat
 
-from db import chunks
+from db import chunks, limits
+from db.chunks import Waiting
 from scheduler.broker import Broker
 from scheduler.loop import fairness
 from scheduler.loop.fairness import Part
@@ -30,43 +33,49 @@ class Feeder:
         store."""
         with self._turns.store.look() as session:
             found = chunks.waiting(session, self._settings.window)
+        if not found:
+            return Did.NOTHING
+        with self._turns.store.look() as session:
+            states = limits.states(session)
         self._order.keep(job.job_id for job in found)
-        did = Did.WATCHED if found else Did.NOTHING
-        for (priority, kind), some in groupby(found, lambda job: (job.priority, job.kind)):
+        found = self._even_out(found, states)
+        # Held back by a limit, it may go on at any moment.
+        did = Did.WORKED if any(state.reason for state in states) else Did.WATCHED
+        for (priority, kind), parts in _by_queue(fairness.parts_of(found, states)):
             if self._turns.stopping.is_set():
                 break
-            parts = [Part(job) for job in some if job.n_ready]
-            if parts and self._fill(kind, priority, parts):
+            if self._fill(kind, priority, parts):
                 did = Did.WORKED
         return did
 
-    def _fill(self, kind: str, priority: int, parts: list[Part]) -> bool:
+    def _even_out(self, found: Sequence[Waiting], states: Sequence[limits.State]) -> list[Waiting]:
+        """Make room for a job that is behind many messages of others: those are taken back. Returns the jobs as they
+        are then."""
+        uneven = [
+            parts for _, parts in _by_queue(fairness.parts_of(found, states)) if fairness.is_uneven(parts)
+        ]
+        back = {part.job.job_id for parts in uneven for part in parts}
+        for parts in uneven:
+            # First in the store: if this ends in the middle, messages are there twice, which is harmless.
+            with self._turns.write() as session:
+                chunks.unsend_jobs(session, [part.job.job_id for part in parts])
+            self._broker.take_back(parts[0].job.kind, parts[0].job.priority)
+        return [replace(job, n_sent=0, n_unsent=job.n_ready) if job.job_id in back else job for job in found]
+
+    def _fill(self, kind: str, priority: int, parts: Sequence[Part]) -> bool:
         """Send what is missing of one kind and priority; whether anything was."""
-        if fairness.is_uneven(parts):
-            self._take_back(kind, priority, parts)
-            parts = [part.taken_back for part in parts]
-        missing = self._missing(parts, self._broker.depth(kind, priority))
+        depth = self._broker.depth(kind, priority)
+        n_ready = sum(part.job.n_ready for part in parts)
+        missing = min(TURN_MESSAGES, min(n_ready, self._settings.window) - depth)
         order = self._order.order(parts, missing)
-        if len(order) < missing:
+        n_lost = min(missing - len(order), sum(part.job.n_sent for part in parts) - depth)
+        if n_lost > 0:
             # Redis has lost some: they are sent again once that is certain.
             again = (job_id for part in parts for job_id in repeat(part.job.job_id, part.job.n_sent))
-            order += islice(again, missing - len(order))
-        if order:
-            self._send(order)
-        return bool(order)
+            order += islice(again, n_lost)
+        return bool(order) and self._send(order)
 
-    def _missing(self, parts: list[Part], depth: int) -> int:
-        n_ready = sum(part.job.n_ready for part in parts)
-        return min(TURN_MESSAGES, min(n_ready, self._settings.window) - depth)
-
-    def _take_back(self, kind: str, priority: int, parts: list[Part]) -> None:
-        """Make room for a job behind many messages of others. First in the store: if this ends in the middle, some
-        messages are there twice, which is harmless."""
-        with self._turns.write() as session:
-            chunks.unsend_jobs(session, [part.job.job_id for part in parts])
-        self._broker.take_back(kind, priority)
-
-    def _send(self, order: list[int]) -> None:
+    def _send(self, order: list[int]) -> bool:
         with self._turns.write() as session:
             messages = chunks.take_for_sending(session, order, self._settings.resend_seconds)
         try:
@@ -75,3 +84,11 @@ class Feeder:
             with self._turns.write() as session:
                 chunks.unsend(session, [message.chunk_id for message in messages])
             raise
+        return bool(messages)
+
+
+def _by_queue(parts: Sequence[Part]) -> list[tuple[tuple[int, str], list[Part]]]:
+    """The parts of jobs with ready chunks, by priority and kind."""
+    ready = [part for part in parts if part.job.n_ready]
+    found = groupby(ready, lambda part: (part.job.priority, part.job.kind))
+    return [(queue, list(some)) for queue, some in found]

@@ -79,12 +79,12 @@ class JobMover:
         waits for its turn, however that ends."""
         with self._turns.store.read() as session:
             job = session.get_one(Job, job_id)
-            after = job.after_job_id or 0
-            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(
-                session, job, kinds.work_of(job), after
+            after = job.after_job_id
+            waits_for_its_turn = after is None or (
+                job.model_version_id is not None and earlier.is_like(session, job, kinds.work_of(job), after)
             )
-            state = jobs.state_of(session, after)
-        if state not in ENDED:
+            state = None if after is None else jobs.state_of(session, after)
+        if state is not None and state not in ENDED:
             return
         with self._turns.write() as session:
             if state == JobState.CANCELLED and not waits_for_its_turn:
@@ -96,8 +96,8 @@ class JobMover:
             except StoreError as error:
                 jobs.stop(session, job_id, ErrorCode.NO_MODEL, f"after job {after}: {error}")
             else:
-                jobs.open_waiting(session, job_id, version_id)
-                chunks.open_some(session, job_id)
+                if jobs.open_waiting(session, job_id, version_id):
+                    chunks.open_some(session, job_id)
 
     def _open_or_finish(self, job_id: int) -> None:
         """Open chunks of the next stage; after the last stage, finish."""

@@ -25,6 +25,8 @@ class LightWorkers:
         self.done: Counter[int] = Counter()
         #: The most chunks of a job that were held at once.
         self.most: Counter[int] = Counter()
+        #: Messages about chunks that could not be claimed.
+        self.n_refused = 0
 
     def round(self) -> None:
         """Every worker ends its chunk; then each takes the next one that it can claim."""
@@ -49,6 +51,7 @@ class LightWorkers:
                 claim = chunks.claim(session, chunk_id, Holder(instance, instance), LEASE)
             if claim is not None:
                 return claim
+            self.n_refused += 1
         return None
 
     def _pop(self) -> int | None:

@@ -8,18 +8,26 @@ from typing import Any
 
 import pytest
 from kombu import Queue
+from sqlalchemy import update
 
+from db import limits
 from db.chunks import Message, Waiting
+from db.limits import Limit, Scope
+from db.sql import now
 from db.store import Store
+from db.tables import JobLimit
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler, fairness
 from scheduler.loop.fairness import Part
+from scheduler.loop.turns import Did
 from tests.db.builders import a_job, job_of, stop
 from tests.scheduler.light_workers import LightWorkers
 from tests.servers import RedisServer
 from workers.app import make_app
 from workers.names import queue_of
 from workers.settings import settings
+
+EVERYTHING = Scope()
 
 
 @pytest.fixture
@@ -183,3 +191,71 @@ def test_messages_are_taken_back_only_for_a_job_that_is_far_behind() -> None:
     assert not fairness.is_uneven([_part(1, sent=64), _part(2, unsent=0)])
     assert not fairness.is_uneven([_part(1, leased=64), _part(2)]), "leased chunks are not taken back"
     assert not fairness.is_uneven([_part(1, sent=33), _part(2, sent=31)])
+
+
+# --- limits and weights --------------------------------------------------------------------------------------------
+
+
+def _limit(store: Store, scope: Scope = EVERYTHING, **values: Any) -> None:
+    with store.write() as session:
+        limits.put(session, scope, Limit(**values))
+
+
+def test_jobs_share_the_workers_by_their_weights(scheduler: Scheduler, redis_server: RedisServer) -> None:
+    workers = LightWorkers(scheduler.store, redis_server, 2)
+    heavy, light = (a_job(scheduler.store, 60, per_chunk=1, submitter=name) for name in ("kim", "lee"))
+    _limit(scheduler.store, Scope(submitter="kim"), weight=3.0)
+    for _ in range(12):
+        scheduler.feeder.feed()
+        workers.round()
+    assert 15 <= workers.done[heavy] <= 18
+    assert workers.done[heavy] + workers.done[light] == 22
+
+
+def test_no_more_than_the_limits_allow_is_sent_and_the_others_go_on(
+    scheduler: Scheduler, redis_server: RedisServer
+) -> None:
+    workers = LightWorkers(scheduler.store, redis_server, 3)
+    limited, free = (a_job(scheduler.store, 30, per_chunk=1, submitter=name) for name in ("kim", "lee"))
+    _limit(scheduler.store, Scope(submitter="kim"), chunks_at_once=1)
+    for _ in range(8):
+        scheduler.feeder.feed()
+        workers.round()
+        scheduler.feeder.feed()
+        workers.take()
+    assert workers.most[limited] == 1
+    # A place that it leaves may be taken before its next chunk is sent.
+    assert 4 <= workers.done[limited] <= 7
+    assert workers.done[free] + workers.done[limited] == 21
+    assert workers.n_refused == 0, "no worker met a message that it could not claim"
+
+
+def test_a_limit_that_has_room_again_goes_on_at_once(scheduler: Scheduler, redis_server: RedisServer) -> None:
+    workers = LightWorkers(scheduler.store, redis_server, 2)
+    _limit(scheduler.store, documents_per_minute=600)
+    job_id = a_job(scheduler.store, 200, per_chunk=100)
+    scheduler.feeder.feed()
+    workers.take()
+    assert [claim is not None for claim in workers.held] == [True, False]
+    assert scheduler.feeder.feed() == Did.WORKED, "it is to look again soon"
+    with scheduler.store.write() as session:
+        session.execute(update(JobLimit).values(next_at=now()))
+    scheduler.feeder.feed()
+    workers.take()
+    assert [claim is not None for claim in workers.held] == [True, True]
+    assert job_id in workers.most
+
+
+def test_jobs_that_were_sent_before_a_limit_was_set_keep_to_it(
+    scheduler: Scheduler, redis_server: RedisServer
+) -> None:
+    workers = LightWorkers(scheduler.store, redis_server, 4)
+    job_id = a_job(scheduler.store, 30, per_chunk=1)
+    scheduler.feeder.feed()
+    _limit(scheduler.store, chunks_at_once=2)
+    for _ in range(5):
+        workers.round()
+        scheduler.feeder.feed()
+        workers.take()
+    assert workers.most[job_id] == 2
+    assert workers.done[job_id] == 8
