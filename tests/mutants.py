@@ -95,15 +95,15 @@ MUTANTS = (
     Mutant(
         "two may claim one chunk",
         "db/chunks/conditions.py",
-        "        Chunk.state == ChunkState.READY,\n",
-        "",
+        "(Chunk.state == ChunkState.READY, is_due(), job_is_running())",
+        "(is_due(), job_is_running())",
         CHUNKS,
     ),
     Mutant(
         "a paused job is worked on",
         "db/chunks/conditions.py",
-        "        job_is_running(),\n    )",
-        "    )",
+        "is_due(), job_is_running())",
+        "is_due())",
         JOBS,
     ),
     Mutant(
@@ -176,7 +176,7 @@ MUTANTS = (
     Mutant(
         "Redis is filled without a window",
         "scheduler/loop/feeding.py",
-        "min(n_ready, self._settings.window) - self._broker.depth(kind, priority)",
+        "min(n_ready, self._settings.window) - depth",
         "n_ready",
         TICK,
     ),
