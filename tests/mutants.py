@@ -766,7 +766,7 @@ MUTANTS = (
     Mutant(
         "limits: a claim locks nothing, so that two see the same room",
         "db/limits/claiming.py",
-        "        .with_for_update(of=JobLimit)\n",
+        "        .with_for_update(of=_LIMIT)\n",
         "",
         ("db/test_limits.py::test_no_more_chunks_run_at_once_however_many_workers_claim",),
         on_postgres=True,

@@ -59,8 +59,8 @@ class Claim:
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
     n_halvings: int = 0
-    #: The time for which it is held counts for a limit (db.limits).
-    is_metered: bool = False
+    #: Limits that the time for which it is held counts for.
+    meters: tuple[limits.Meter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         n_changed(session, update(Chunk).where(Chunk.id == chunk_id).values(back_to_ready(0)))
         return None
     claim = _claim_of(session, chunk_id, row)
-    return replace(claim, is_metered=True) if admission is not None and admission.is_metered else claim
+    return claim if admission is None else replace(claim, meters=admission.meters)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -152,7 +152,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     values |= as_closed() if close else {"lease_until": now(lease_seconds)}
     _change(session, held, values)
     if close:
-        _count(session, held)
+        limits.count(session, held.chunk_id, held.meters)
     results.write_ok(session, held.job_id, written.ok_ids)
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
@@ -172,7 +172,7 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     before = session.scalar(select(Chunk.n_put_back).where(Chunk.id == held.chunk_id)) or 0
     values = back_to_ready(backoff_seconds(before)) | {"n_put_back": before + 1, "fault": fault}
     _change(session, held, values)
-    _count(session, held)
+    limits.count(session, held.chunk_id, held.meters)
 
 
 def give_back(session: Session, instance: str) -> int:
@@ -180,7 +180,7 @@ def give_back(session: Session, instance: str) -> int:
     This is not a crash. Returns how many chunks there were."""
     mine = session.scalars(select(Chunk.id).where(*held_by(instance)).with_for_update()).all()
     if mine:
-        limits.count(session, one_of(Chunk.id, mine))
+        limits.count_held(session, list(mine))
     return n_changed(session, update(Chunk).where(one_of(Chunk.id, mine or (0,))).values(back_to_ready(0)))
 
 
@@ -223,11 +223,6 @@ def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
         raise FencedError(
             f"chunk {held.chunk_id} of job {held.job_id} is no longer held with fence {held.fence}"
         )
-
-
-def _count(session: Session, held: Claim) -> None:
-    if held.is_metered:
-        limits.count(session, Chunk.id == held.chunk_id)
 
 
 def _write_note(session: Session, held: Claim, note: str | None) -> None:

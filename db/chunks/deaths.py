@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db import limits, results
 from db.chunks.closing import close_with_error
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
-from db.sql import now, one_of
+from db.sql import now
 from db.states import ChunkState, ErrorCode
 from db.tables import Chunk, LostClaim
 
@@ -86,7 +86,7 @@ def _locked(session: Session, query: Select[Chunk], *, skip: bool = False) -> li
 def _count_time(session: Session, held: list[Chunk]) -> None:
     """The time of the dead counts for limits as any other."""
     if held:
-        limits.count(session, one_of(Chunk.id, [chunk.id for chunk in held]))
+        limits.count_held(session, [chunk.id for chunk in held])
 
 
 def _count_losses(session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False) -> list[int]:

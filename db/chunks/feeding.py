@@ -75,7 +75,7 @@ def waiting(session: Session, limit: int = 1_000) -> list[Waiting]:
             func.coalesce(leased.c.n, 0),
             func.coalesce(sent.c.n, 0),
             select(func.count()).select_from(some).scalar_subquery(),
-            collection_name(Job),
+            collection_name(),
             Job.submitter,
             func.coalesce(_first_size(), 1),
         )

@@ -4,15 +4,18 @@
     setting   put, remove, of, all_
                                    for people; forget_collection, rename_collection
     states    states, State        how far each limit is used, for feeding and for people
-    claiming  admit, count         what a claim may take, and what it took: the one place where limits hold exactly
+    claiming  admit, count, count_held
+                                   what a claim may take, and what it took: the one place where limits hold exactly
 
 Feeding sends no more messages than the limits have room for, so that workers do not meet messages which they cannot
 claim. A message may be late or doubled, so the claim asks again, in its transaction: it locks the rows of the limits
 that its job has, in the order of their keys. Jobs without limits lock nothing.
 """
 
+from db.limits.claiming import Meter as Meter
 from db.limits.claiming import admit as admit
 from db.limits.claiming import count as count
+from db.limits.claiming import count_held as count_held
 from db.limits.scopes import Limit as Limit
 from db.limits.scopes import Scope as Scope
 from db.limits.setting import all_ as all_

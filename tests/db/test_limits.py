@@ -207,7 +207,7 @@ def test_device_seconds_of_a_night_are_used_up(store: Store) -> None:
     ids = [chunk.id for chunk in chunks_of(store, a_job(store, 60))]
     for chunk_id in ids[:4]:
         taken = held(store, chunk_id)
-        assert taken.is_metered
+        assert taken.meters
         _claimed_ago(store, 24)
         write_ok(store, taken)
     assert 96 <= state(store).seconds_used < 100

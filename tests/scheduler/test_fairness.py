@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +22,9 @@ from scheduler.loop import Scheduler, fairness
 from scheduler.loop.fairness import Part
 from scheduler.loop.turns import Did
 from tests.db.builders import a_job, job_of, stop
+from tests.faults.stack import Database, Stack
 from tests.scheduler.light_workers import LightWorkers
-from tests.servers import RedisServer
+from tests.servers import RedisServer, until
 from workers.app import make_app
 from workers.names import queue_of
 from workers.settings import settings
@@ -259,3 +261,33 @@ def test_jobs_that_were_sent_before_a_limit_was_set_keep_to_it(
         workers.take()
     assert workers.most[job_id] == 2
     assert workers.done[job_id] == 8
+
+
+# --- with real workers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_real_workers_run_a_small_job_behind_a_giant_one(database: Database) -> None:
+    stack = Stack(database)
+    try:
+        stack.start([f"text {n}" for n in range(5_000)])
+        stack.add([f"small {n}" for n in range(100)], "small")
+
+        def seconds_of_a_small_job() -> float:
+            began = time.monotonic()
+            job_id = stack.submit("small", seconds=0.02)
+            state = "SELECT state FROM job WHERE id = :job"
+            until(lambda: stack.rows(state, job=job_id) == [("finished",)], "the small job", seconds=120)
+            return time.monotonic() - began
+
+        seconds_of_a_small_job()
+        alone = min(seconds_of_a_small_job() for _ in range(3))
+        giant = stack.submit(seconds=0.02)
+        closed = "SELECT count(*) FROM chunk WHERE job_id = :job AND state = 'closed'"
+        until(lambda: stack.rows(closed, job=giant)[0][0] >= 2, "the giant at work")
+        behind = [seconds_of_a_small_job() for _ in range(3)]
+        assert stack.rows("SELECT state FROM job WHERE id = :job", job=giant) == [("running",)]
+        assert sorted(behind)[1] <= 3 * alone, f"{behind} s, alone {alone:.1f} s"
+    finally:
+        stack.stop()
