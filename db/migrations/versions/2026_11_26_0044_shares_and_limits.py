@@ -27,7 +27,7 @@ def upgrade() -> None:
     op.create_table(
         "job_limit",
         *(sa.Column(name, sa.Text(), server_default=sa.text("''"), nullable=False) for name in _SCOPE),
-        sa.Column("weight", sa.Float(), nullable=True),
+        sa.Column("weight", sa.Double(), nullable=True),
         sa.Column("chunks_at_once", BigId, nullable=True),
         sa.Column("documents_per_minute", BigId, nullable=True),
         sa.Column("device_seconds_per_night", BigId, nullable=True),
@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("set_at", UtcDateTime(), nullable=False),
         sa.Column("next_at", UtcDateTime(), nullable=True),
         sa.Column("night_from", UtcDateTime(), nullable=True),
-        sa.Column("seconds_used", sa.Float(), server_default=sa.text("0"), nullable=False),
+        sa.Column("seconds_used", sa.Double(), server_default=sa.text("0"), nullable=False),
         sa.Column("chunks_done", BigId, server_default=sa.text("0"), nullable=False),
         *(sa.CheckConstraint(f"{name} > 0", name=op.f(f"ck_job_limit_{name}")) for name in _LIMITS),
         sa.PrimaryKeyConstraint(*_SCOPE, name=op.f("pk_job_limit")),
