@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CursorResult, Update
+from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.orm import Session
 
 
@@ -13,8 +13,8 @@ def changed(session: Session, statement: Update) -> bool:
     return n_changed(session, statement) == 1
 
 
-def n_changed(session: Session, statement: Update) -> int:
-    """Run an UPDATE; returns how many rows it changed."""
+def n_changed(session: Session, statement: Update | Delete) -> int:
+    """Run an UPDATE or a DELETE; returns how many rows it changed."""
     result: CursorResult[Any] = session.execute(  # type: ignore[assignment]
         statement, execution_options={"synchronize_session": False}
     )

@@ -68,6 +68,8 @@ class JobProgress:
     fault: str | None
     #: The selection that chose its documents, as it was written; None for all.
     where_clause: str | None
+    #: Who asked for it.
+    submitter: str | None
 
     @property
     def n_done(self) -> int:

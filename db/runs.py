@@ -149,25 +149,30 @@ def no_more(session: Session, run_id: int, fault: str | None = None, note: str |
 # --- what the scheduler looks for --------------------------------------------------------------------------------
 
 
-def is_at_its_end(session: Session, run_id: int) -> bool:
+def has_no_more_to_do(session: Session, run_id: int) -> bool:
     """Whether a running run waits for nothing any more."""
-    return session.scalar(select(Run.id).where(Run.id == run_id, _is_at_its_end())) is not None
+    return session.scalar(select(Run.id).where(Run.id == run_id, is_at_its_end())) is not None
 
 
 def at_their_end(session: Session, limit: int = 100) -> list[tuple[int, int]]:
     """(schedule, run) of running runs that wait for nothing any more."""
-    query = select(Run.schedule_id, Run.id).where(_is_at_its_end()).order_by(Run.id).limit(limit)
+    query = select(Run.schedule_id, Run.id).where(is_at_its_end()).order_by(Run.id).limit(limit)
     return [(schedule_id, run_id) for schedule_id, run_id in session.execute(query)]
 
 
 def to_start(session: Session) -> list[int]:
     """Schedules with a queued run and none that runs."""
+    return sorted(set(session.scalars(select(Run.schedule_id).where(may_start()))))
+
+
+def may_start() -> ColumnElement[bool]:
+    """The condition that a run is queued, and that none of its schedule runs."""
     other = aliased(Run)
     runs_already = exists().where(
         other.schedule_id == Run.schedule_id, other.ended_at.is_(None), other.state == RunState.RUNNING
     )
-    query = select(Run.schedule_id).where(Run.ended_at.is_(None), Run.state == RunState.QUEUED, ~runs_already)
-    return sorted(set(session.scalars(query)))
+    found: ColumnElement[bool] = Run.ended_at.is_(None) & (Run.state == RunState.QUEUED) & ~runs_already
+    return found
 
 
 def past_deadline(session: Session, limit: int = 100) -> list[tuple[int, int]]:
@@ -252,7 +257,8 @@ def _why(job: Job) -> str:
     return (detail or "no document has a result").removeprefix("failed: ")
 
 
-def _is_at_its_end() -> ColumnElement[bool]:
+def is_at_its_end() -> ColumnElement[bool]:
+    """The condition that a running run waits for nothing any more."""
     open_job = exists().where(Job.run_id == Run.id, Job.state.not_in(ENDED))
     found: ColumnElement[bool] = (
         Run.ended_at.is_(None) & (Run.state == RunState.RUNNING) & ~Run.awaits_more & ~open_job

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     DateTime,
     Dialect,
+    Float,
     Integer,
     Text,
     cast,
@@ -116,6 +117,25 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(now, "postgresql")
 def _now_postgresql(element: now, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(clock_timestamp() + ({compiler.process(element.clauses, **kw)}) * interval '1 second')"
+
+
+class seconds_between(FunctionElement[float]):  # noqa: N801
+    """The seconds from one time to another."""
+
+    type = Float()
+    inherit_cache = True
+
+
+@compiles(seconds_between, "sqlite")
+def _seconds_between_sqlite(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"((julianday({other}) - julianday({one})) * 86400.0)"
+
+
+@compiles(seconds_between, "postgresql")
+def _seconds_between_postgresql(element: seconds_between, compiler: SQLCompiler, **kw: Any) -> str:
+    one, other = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"CAST(EXTRACT(EPOCH FROM {other} - {one}) AS DOUBLE PRECISION)"
 
 
 def clock(session: Session) -> datetime:

@@ -67,6 +67,7 @@ class Store:
         self.url = _driver_url(url)
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, pool_size)
         self._writer = self.engine.execution_options(docmill_write=True)
+        self._looker = self.engine.execution_options(docmill_look=True)
 
     @property
     def is_sqlite(self) -> bool:
@@ -93,6 +94,12 @@ class Store:
     def read(self) -> Iterator[Session]:
         """A session for reading; whatever it wrote is rolled back."""
         with Session(self.engine, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def look(self) -> Iterator[Session]:
+        """A session for reading with one statement, outside any transaction: half the messages to the database."""
+        with Session(self._looker, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -264,7 +271,8 @@ def _ping_if_idle(engine: Engine, connection: Any, record: Any, _proxy: Any) -> 
 
 
 def _postgres_begin(connection: Connection) -> None:
-    connection.exec_driver_sql(_POSTGRES_BEGIN)
+    if not connection.get_execution_options().get("docmill_look", False):
+        connection.exec_driver_sql(_POSTGRES_BEGIN)
 
 
 def _sqlite_engine(url: URL) -> Engine:
@@ -314,7 +322,10 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
 
 
 def _sqlite_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("docmill_write", False)
+    options = connection.get_execution_options()
+    if options.get("docmill_look", False):
+        return
+    write = options.get("docmill_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 

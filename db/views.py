@@ -43,6 +43,7 @@ SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, 
        (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
        j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault, j.where_clause,
+       j.submitter, j.is_exclusive,
        COALESCE((SELECT CAST(SUM(p.n_ok + p.n_error) AS BIGINT) FROM pruned p WHERE p.job_id = j.id), 0) AS n_pruned
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
 LEFT JOIN collection f ON f.id = c.files_of_id
@@ -413,6 +414,8 @@ VIEWS: Mapping[str, View] = {
             "finished_at": "when it ended",
             "fault": "why a chunk is waiting after its worker failed; NULL if none is",
             "where_clause": "the selection (`--where`) that chose its documents; NULL for all",
+            "submitter": "who submitted the job; NULL if an older version of docmill did",
+            "is_exclusive": "whether no other job of its collection and kind runs beside it",
             "n_pruned": "how many of these outcomes were [pruned](retention.md)",
         },
     ),
@@ -438,4 +441,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "57f0717e26354475")
+DIGESTS = ("cafcbab6a89ca69f", "e3126deec52224d7")

@@ -22,6 +22,7 @@ from docmill.commands import (
     jobs,
     kinds,
     labelling,
+    limits,
     managing,
     models,
     nights,
@@ -81,7 +82,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Jobs": (
         kinds.kinds, submitting.submit, jobs.status, following.watch, jobs.cancel, jobs.pause, jobs.resume,
-        submitting.retry,
+        submitting.retry, ("limits", limits.app),
     ),
     "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, evaluating.evaluate),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),

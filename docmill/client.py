@@ -49,7 +49,7 @@ class Job:
 
     id: int
     n_documents: int
-    #: False if the same key had been submitted before.
+    #: False if the same key had been submitted before, or a unique job does the same as one that has not ended.
     created: bool = field(default=True, compare=False)
     _store: Callable[[], Store] = field(default=settings_store.store, repr=False, compare=False)
 
@@ -188,6 +188,9 @@ class Client:
         only_new: bool = False,
         where: str | None = None,
         corrections: bool = True,
+        submitter: str | None = None,
+        exclusive: bool = False,
+        unique: bool = False,
     ) -> Job:
         """Submit a job over the latest documents of a collection. Once this returns, every one of them will get
         exactly one outcome. The same `key` twice is one job.
@@ -199,6 +202,10 @@ class Client:
 
         A kind that trains may have several collections. `train-classify` learns the labels given where the model is
         used, too, unless `corrections` is False.
+
+        `submitter` is the name that `docmill limits` refers to; user@host of this process if None. An `exclusive` job
+        runs beside no other of its collection and kind. With `unique`, a job that has not ended and does the same is
+        returned, if there is one, and `created` is False.
 
         Raises InvalidRequestError for an unknown kind, parameter or field, NotFoundError for an unknown collection or
         model, ConflictError for a key that another request has used, NothingToDoError if there is no document to
@@ -217,6 +224,9 @@ class Client:
             where,
             also,
             corrections,
+            submitter,
+            exclusive,
+            unique,
         )
         with only_docmill_errors(), self._store().write() as session:
             found = requests.submit(session, request)

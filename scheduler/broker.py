@@ -28,6 +28,11 @@ class Broker:
         channel = self._channel()
         return int(channel.client.llen(channel._q_for_pri(queue_of(kind), _celery_priority(priority))))
 
+    def take_back(self, kind: str, priority: int) -> None:
+        """Delete the messages of a kind and priority that no worker has taken yet."""
+        channel = self._channel()
+        channel.client.delete(channel._q_for_pri(queue_of(kind), _celery_priority(priority)))
+
     def send(self, messages: Iterable[Message], kinds: dict[str, Kind]) -> None:
         """Send messages, each with a description that Flower shows."""
         connection = self._channel().connection.client

@@ -77,6 +77,11 @@ def local_time_after(local_time: str, time_zone: str, moment: datetime) -> datet
     return next_after(f"{int(minute)} {int(hour)} * * *", time_zone, moment)
 
 
+def check_time_zone(name: str) -> None:
+    """ValueError if there is no such time zone."""
+    _zone(name)
+
+
 def _times(cron: str, time_zone: str, moment: datetime) -> Iterator[datetime]:
     """The due times after `moment`, each later than the one before."""
     try:

@@ -228,7 +228,7 @@ def _submit(session: Session, row: Schedule, run_id: int) -> str | None:
 
 def _end_if_over(session: Session, row: Schedule, run_id: int) -> None:
     """End a run that waits for nothing any more, and report it."""
-    if not runs.is_at_its_end(session, run_id):
+    if not runs.has_no_more_to_do(session, run_id):
         return
     run = runs.by_id(session, run_id)
     session.refresh(run)

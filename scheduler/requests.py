@@ -18,7 +18,7 @@ from db.tables import Collection, Job
 from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
 from nlp_tasks.parameters import defaults, without_effect
-from scheduler import corrections
+from scheduler import corrections, submitters
 from workers import kinds
 
 
@@ -46,6 +46,12 @@ class JobRequest:
     also: list[str] = field(default_factory=list)
     #: For a kind that trains on labels: whether to learn the labels given where the model is used.
     corrections: bool = True
+    #: Who asks for it, a name that limits refer to; user@host of this process if None.
+    submitter: str | None = None
+    #: No other job of its collection and kind runs beside it.
+    exclusive: bool = False
+    #: If an unfinished job does the same, that one is returned.
+    unique: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For a schedule; `JobRequest(**json)` is the way back."""
@@ -113,6 +119,9 @@ def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, correction
         corrections=found.document_ids if found is not None else (),
         only_new=request.only_new,
         where=request.where,
+        submitter=submitters.checked(request.submitter),
+        exclusive=request.exclusive,
+        unique=request.unique,
         depends_on=None if others is None else selection.depends_on(**asdict(others)),
         model_comes_later=version_id is None and _needs_model(kind, parameters),
     )
@@ -165,7 +174,11 @@ def _nothing(kind: Kind, request: JobRequest, left_out: LeftOut | None) -> Store
 
 
 def retry(
-    session: Session, job_id: int, document_ids: tuple[int, ...] | None = None, where: str | None = None
+    session: Session,
+    job_id: int,
+    document_ids: tuple[int, ...] | None = None,
+    where: str | None = None,
+    submitter: str | None = None,
 ) -> Submitted:
     """A new job like `job_id` over the documents that failed in it (their latest versions), or over some of
     them: those that its selection means now, and `where` too. NothingToDoError if there are none."""
@@ -185,6 +198,8 @@ def retry(
                     model_ref=job.model_ref,
                     model_version_id=None if kind.train else open_model(session, job),
                     priority=job.priority,
+                    submitter=submitters.checked(submitter),
+                    exclusive=job.is_exclusive,
                     # A failed training is tried again on all its documents.
                     failed_in_job_id=job_id,
                     where=_both(job.where_clause, where),

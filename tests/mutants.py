@@ -95,15 +95,15 @@ MUTANTS = (
     Mutant(
         "two may claim one chunk",
         "db/chunks/conditions.py",
-        "        Chunk.state == ChunkState.READY,\n",
-        "",
+        "(Chunk.state == ChunkState.READY, is_due(), job_is_running())",
+        "(is_due(), job_is_running())",
         CHUNKS,
     ),
     Mutant(
         "a paused job is worked on",
         "db/chunks/conditions.py",
-        "        job_is_running(),\n    )",
-        "    )",
+        "is_due(), job_is_running())",
+        "is_due())",
         JOBS,
     ),
     Mutant(
@@ -176,7 +176,7 @@ MUTANTS = (
     Mutant(
         "Redis is filled without a window",
         "scheduler/loop/feeding.py",
-        "min(n_ready, self._settings.window) - self._broker.depth(kind, priority)",
+        "min(n_ready, self._settings.window) - depth",
         "n_ready",
         TICK,
     ),
@@ -822,6 +822,21 @@ MUTANTS = (
         ".where(Tolerance.schema_revision == version)",
         "",
         ("db/test_compatibility.py",),
+    ),
+    Mutant(
+        "fairness: a small job waits behind the messages of a large one",
+        "scheduler/loop/fairness.py",
+        "part.job.n_sent and part.of() > UNEVEN * first",
+        "part.job.n_sent and part.of() > 1e9 * first",
+        ("scheduler/test_fairness.py::test_a_small_job_does_not_wait_for_a_large_one_before_it",),
+    ),
+    Mutant(
+        "limits: a claim locks nothing, so that two see the same room",
+        "db/limits/claiming.py",
+        "        .with_for_update(of=_LIMIT)\n",
+        "",
+        ("db/test_limits.py::test_no_more_chunks_run_at_once_however_many_workers_claim",),
+        on_postgres=True,
     ),
 )
 

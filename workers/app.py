@@ -63,7 +63,8 @@ def make_app() -> Celery:
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
             "priority_steps": list(PRIORITIES),
-            "queue_order_strategy": "priority",
+            # Kinds of one priority take turns: an urgent message of any of them still comes first.
+            "queue_order_strategy": "round_robin",
         },
         worker_send_task_events=True,
         task_send_sent_event=True,

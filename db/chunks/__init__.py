@@ -11,7 +11,8 @@
 
     cutting   cut, add_stage              chunks are made, as blocked or ready
     opening   open_some                   blocked -> ready
-    feeding   take_for_sending, unsend    which ready chunks the broker is told about (the state stays)
+    feeding   take_for_sending, unsend, unsend_jobs
+                                          which ready chunks the broker is told about (the state stays)
     claims    claim                       ready -> leased
               renew, suspect              the lease is extended (the state stays)
               write                       outcomes and rows are stored; with close=True leased -> closed
@@ -58,9 +59,11 @@ from db.chunks.deaths import expired as expired
 from db.chunks.deaths import lost as lost
 from db.chunks.deaths import reap as reap
 from db.chunks.feeding import Message as Message
-from db.chunks.feeding import ready as ready
+from db.chunks.feeding import Waiting as Waiting
 from db.chunks.feeding import take_for_sending as take_for_sending
 from db.chunks.feeding import unsend as unsend
+from db.chunks.feeding import unsend_jobs as unsend_jobs
+from db.chunks.feeding import waiting as waiting
 from db.chunks.opening import has_blocked_chunks as has_blocked_chunks
 from db.chunks.opening import open_some as open_some
 from db.chunks.restored import end_every_claim as end_every_claim

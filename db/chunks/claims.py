@@ -6,20 +6,20 @@ Every step after the claim raises FencedError, and changes nothing, when the chu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from db import drains, erased, files, results
+from db import drains, erased, files, limits, results
 from db.chunks import hot
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
 from db.errors import DrainedError, FencedError, NewerSchemaError
-from db.sql import now
+from db.sql import now, one_of
 from db.states import ChunkState
 from db.store import newer_schema
 from db.tables import Chunk, Job
@@ -70,6 +70,8 @@ class Claim:
     n_halvings: int = 0
     #: Of the code of the kind that the job asks for.
     epoch: int = 1
+    #: Limits that the time for which it is held counts for.
+    meters: tuple[limits.Meter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class Written:
 
 
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
-    """ready -> leased. None if another process has it, it is closed, or its job is paused or has ended. Raises
-    NewerSchemaError when the store was upgraded beyond this code, and DrainedError when this worker is drained. Both
-    are part of the claim itself: what commits before it holds."""
+    """ready -> leased. None if another process has it, it is closed, its job is paused or has ended, or a limit has no
+    room for it. Raises NewerSchemaError when the store was upgraded beyond this code, and DrainedError when this worker
+    is drained. Both are part of the claim itself: what commits before it holds."""
     connection = session.connection()
     with_job = connection.dialect.name == "postgresql"
     values = {
@@ -110,8 +112,14 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if found := drains.of(session, holder.host, holder.name, holder.launched):
             raise DrainedError(f"{drains.target_of(found)} is drained: `docmill workers undrain` ends that")
         return None
+    admission = limits.admit(session, row.job_id, row.n_documents) if row.n_limits else None
+    if admission is not None and not admission.is_admitted:
+        # It is sent again as soon as there is room.
+        n_changed(session, update(Chunk).where(Chunk.id == chunk_id).values(back_to_ready(0)))
+        return None
     job = row if with_job else connection.execute(hot.job_of_claim(), {"b_job": row.job_id}).one()
-    return _claim_of(chunk_id, holder, row, job)
+    claim = _claim_of(chunk_id, holder, row, job)
+    return claim if admission is None else replace(claim, meters=admission.meters)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -148,6 +156,8 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
             fewer, more = n_ok - len(written.ok_ids), len(written.errors) - n_error
             corrected = {"n_ok": Chunk.n_ok - fewer, "n_error": Chunk.n_error + more}
             session.execute(update(Chunk).where(Chunk.id == held.chunk_id).values(corrected))
+    if close:
+        limits.count(session, held.chunk_id, held.meters)
     results.write_ok(session, held.job_id, written.ok_ids)
     results.write_errors(session, held.job_id, written.errors)
     for table, rows in written.rows.items():
@@ -167,12 +177,16 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     before = session.scalar(select(Chunk.n_put_back).where(Chunk.id == held.chunk_id)) or 0
     values = back_to_ready(backoff_seconds(before)) | {"n_put_back": before + 1, "fault": fault}
     _change(session, held, values)
+    limits.count(session, held.chunk_id, held.meters)
 
 
 def give_back(session: Session, instance: str) -> int:
     """leased -> ready for every chunk of an instance that is being stopped: a process, or all processes of a worker.
     This is not a crash. Returns how many chunks there were."""
-    return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
+    mine = session.scalars(select(Chunk.id).where(*held_by(instance)).with_for_update()).all()
+    if mine:
+        limits.count_held(session, list(mine))
+    return n_changed(session, update(Chunk).where(one_of(Chunk.id, mine or (0,))).values(back_to_ready(0)))
 
 
 def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Claim:

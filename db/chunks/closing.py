@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from db import results
+from db import limits, results
 from db.chunks.conditions import as_closed, back_to_ready, is_open
 from db.compare_and_set import n_changed
 from db.sql import one_of
@@ -34,6 +34,7 @@ def close_many_with_error(session: Session, chunk_ids: Sequence[int], code: str,
         select(Chunk.id, Chunk.job_id, Chunk.document_ids).where(one_of(Chunk.id, chunk_ids))
     ).all()
     job_id = rows[0].job_id
+    limits.count_held(session, list(chunk_ids))
     done = results.with_outcome(session, job_id, [id_ for row in rows for id_ in row.document_ids])
     missing = {row.id: [id_ for id_ in row.document_ids if id_ not in done] for row in rows}
     by_number: dict[int, list[int]] = {}
@@ -50,6 +51,7 @@ def close_part_with_error(
 ) -> None:
     """One step of closing a chunk that is too large for one transaction: take it from its holder, and give this error
     to those of these documents that have no outcome. Without documents, close the chunk: all have their outcome."""
+    limits.count_held(session, [chunk_id])
     n_error = results.write_error_for(session, job_id, document_ids, code, detail)
     values = _taken_away(n_error)
     values |= back_to_ready(0) if document_ids else as_closed()

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, exists, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, exists, func, literal_column, or_, select
 from sqlalchemy.orm import aliased
 
 from db.sql import now
-from db.states import ChunkState, JobState
+from db.states import ENDED, ChunkState, JobState
 from db.tables import Chunk, Job
 
 
 def claimable() -> tuple[ColumnElement[bool], ...]:
     """The condition that a worker may claim a chunk now."""
-    return (*is_due(Chunk), job_is_running())
+    return (*is_ready(Chunk), job_is_running())
 
 
-def is_due(chunk: Any) -> tuple[ColumnElement[bool], ...]:
+def is_ready(chunk: Any) -> tuple[ColumnElement[bool], ...]:
     """The condition that a chunk is ready and does not wait any more. `chunk` has its columns."""
-    return (chunk.state == ChunkState.READY, or_(chunk.not_before.is_(None), chunk.not_before <= now()))
+    return (chunk.state == ChunkState.READY, is_due(chunk))
+
+
+def is_due(chunk: Any = Chunk) -> ColumnElement[bool]:
+    """The condition that a chunk's backoff, if it has one, is over."""
+    return or_(chunk.not_before.is_(None), chunk.not_before <= now())
 
 
 def job_is_running() -> ColumnElement[bool]:
@@ -30,6 +35,12 @@ def job_is_running() -> ColumnElement[bool]:
 def is_of_running(chunk: Any, job: Any) -> tuple[ColumnElement[bool], ...]:
     """The condition that this is the chunk's job, and that it runs."""
     return (job.id == chunk.job_id, job.state == JobState.RUNNING)
+
+
+def has_not_ended(job: Any = Job) -> ColumnElement[bool]:
+    """The condition that a job has not ended; in literals, so that the index of open jobs is used."""
+    found: ColumnElement[bool] = job.state.not_in([literal_column(f"'{state}'") for state in ENDED])
+    return found
 
 
 def held_by(instance: str) -> tuple[ColumnElement[bool], ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import results
+from db import limits, results
 from db.chunks.closing import close_with_error
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.sql import now
@@ -34,6 +34,7 @@ def crashed(session: Session, instance: str, code: str, detail: str) -> list[int
     """A process died and its launcher lives: requeue what it held at once, and count the crash. Returns the ids of
     the chunks."""
     found = _locked(session, select(Chunk).where(*held_by(instance)))
+    _count_time(session, found)
     for chunk in found:
         _count_crash(session, chunk, code, detail)
     return [chunk.id for chunk in found]
@@ -82,8 +83,15 @@ def _locked(session: Session, query: Select[Chunk], *, skip: bool = False) -> li
     return list(session.scalars(query.with_for_update(skip_locked=skip)))
 
 
+def _count_time(session: Session, held: list[Chunk]) -> None:
+    """The time of the dead counts for limits as any other."""
+    if held:
+        limits.count_held(session, [chunk.id for chunk in held])
+
+
 def _count_losses(session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False) -> list[int]:
     found = _locked(session, leased, skip=skip)
+    _count_time(session, found)
     for chunk in found:
         _count_loss(session, chunk, detail)
     return [chunk.id for chunk in found]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.chunks.conditions import claimable
-from db.sql import now
+from db.chunks.conditions import claimable, has_not_ended, is_due
+from db.limits.scopes import collection_name
+from db.sql import now, one_of
 from db.states import ChunkState, JobState
 from db.tables import Chunk, Job
 
@@ -29,38 +31,79 @@ class Message:
     priority: int
 
 
-def ready(session: Session, limit: int = 1_000) -> list[tuple[str, int, int]]:
-    """(queue, priority, number of chunks that could be claimed now, counted up to `limit`), most urgent first."""
-    running = select(Job.kind, Job.priority).where(Job.state == JobState.RUNNING).distinct()
-    found = []
-    for queue, priority in session.execute(running.order_by(Job.priority.desc(), Job.kind)).all():
-        n = 0
-        for job_id in _running_jobs(session, queue, priority):
-            some = select(Chunk.id).where(Chunk.job_id == job_id, *claimable()).limit(limit - n)
-            n += session.scalar(select(func.count()).select_from(some.subquery())) or 0
-            if n >= limit:
-                break
-        if n:
-            found.append((queue, priority, n))
-    return found
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A running job, as feeding sees it."""
+
+    job_id: int
+    kind: str
+    priority: int
+    #: Chunks that workers hold.
+    n_leased: int
+    #: Chunks that the broker was told about and that nobody has claimed.
+    n_sent: int
+    #: Chunks that can be sent: counted up to a limit.
+    n_unsent: int
+    #: What limits may refer to beside its kind.
+    collection: str = ""
+    submitter: str | None = None
+    #: Documents of its first chunk: the others have about as many.
+    n_documents: int = 1
+
+    @property
+    def n_ready(self) -> int:
+        return self.n_sent + self.n_unsent
 
 
-def take_for_sending(
-    session: Session, queue: str, priority: int, limit: int, resend_seconds: float
-) -> list[Message]:
+def waiting(session: Session, limit: int = 1_000) -> list[Waiting]:
+    """The running jobs, the most urgent first, then the oldest; chunks that can be sent are counted up to `limit`.
+    One statement, which reads the chunks of the jobs' ends only: what workers hold, what was sent, and `limit` more."""
+    leased = _by_job(Chunk.state == ChunkState.LEASED)
+    sent = _by_job(Chunk.state == ChunkState.READY, Chunk.sent_at.is_not(None), is_due())
+    some = (
+        select(Chunk.id)
+        .where(Chunk.job_id == Job.id, Chunk.state == ChunkState.READY, Chunk.sent_at.is_(None), is_due())
+        .correlate(Job)
+        .limit(limit)
+        .subquery()
+    )
+    query = (
+        select(
+            Job.id,
+            Job.kind,
+            Job.priority,
+            func.coalesce(leased.c.n, 0),
+            func.coalesce(sent.c.n, 0),
+            select(func.count()).select_from(some).scalar_subquery(),
+            collection_name(),
+            Job.submitter,
+            func.coalesce(_first_size(), 1),
+        )
+        .outerjoin(leased, leased.c.job_id == Job.id)
+        .outerjoin(sent, sent.c.job_id == Job.id)
+        .where(Job.state == JobState.RUNNING, has_not_ended())
+        .order_by(Job.priority.desc(), Job.kind, Job.id)
+    )
+    return [Waiting(*row) for row in session.execute(query)]
+
+
+def take_for_sending(session: Session, job_ids: Sequence[int], resend_seconds: float) -> list[Message]:
     """Choose claimable chunks that the broker does not know about: they were never sent, or were sent
-    `resend_seconds` ago and are still not claimed. They are marked as sent. If the message is lost, the chunk is
-    sent again after that time."""
-    jobs = _running_jobs(session, queue, priority)
-    ids: list[int] = []
+    `resend_seconds` ago and are still not claimed. One for each of these jobs, in this order, in which a job may stand
+    several times. They are marked as sent. If the message is lost, the chunk is sent again after that time."""
+    found: dict[int, list[int]] = {}
+    wanted = Counter(job_ids)
     for is_unknown in (Chunk.sent_at.is_(None), Chunk.sent_at < now(-resend_seconds)):
-        for job_id in jobs:
-            if len(ids) < limit:
-                ids += _first(session, limit - len(ids), is_unknown, Chunk.job_id == job_id, *claimable())
-    if not ids:
+        for job_id, n in wanted.items():
+            there = found.setdefault(job_id, [])
+            if len(there) < n:
+                there += _first(session, n - len(there), is_unknown, Chunk.job_id == job_id, *claimable())
+    turns = {job_id: iter(ids) for job_id, ids in found.items()}
+    chosen = [id_ for job_id in job_ids if (id_ := next(turns[job_id], None)) is not None]
+    if not chosen:
         return []
-    session.execute(update(Chunk).where(Chunk.id.in_(ids)).values(sent_at=now()))
-    return _messages(session, ids)
+    session.execute(update(Chunk).where(Chunk.id.in_(chosen)).values(sent_at=now()))
+    return _messages(session, chosen)
 
 
 def unsend(session: Session, chunk_ids: Sequence[int]) -> None:
@@ -69,11 +112,23 @@ def unsend(session: Session, chunk_ids: Sequence[int]) -> None:
     session.execute(unsent.values(sent_at=None))
 
 
-def _running_jobs(session: Session, queue: str, priority: int) -> Sequence[int]:
-    """The running jobs of a queue and priority, oldest first. Chunks are looked up job by job, so that the ready
-    chunks of a paused or cancelled job, which may be a million, are never scanned."""
-    jobs = select(Job.id).where(Job.state == JobState.RUNNING, Job.kind == queue, Job.priority == priority)
-    return session.scalars(jobs.order_by(Job.id)).all()
+def unsend_jobs(session: Session, job_ids: Sequence[int]) -> None:
+    """The messages about these jobs are taken back from the broker: their chunks may be sent again at once."""
+    unsent = update(Chunk).where(
+        one_of(Chunk.job_id, job_ids), Chunk.state == ChunkState.READY, Chunk.sent_at.is_not(None)
+    )
+    session.execute(unsent.values(sent_at=None), execution_options={"synchronize_session": False})
+
+
+def _first_size() -> Any:
+    first = (Chunk.job_id == Job.id, Chunk.stage == 0, Chunk.seq == 1)
+    return select(Chunk.n_documents).where(*first).correlate(Job).scalar_subquery()
+
+
+def _by_job(*conditions: Any) -> Any:
+    # Grouped by a sum, so that SQLite does not read all chunks in the order of their jobs.
+    job_id = (Chunk.job_id + 0).label("job_id")
+    return select(job_id, func.count().label("n")).where(*conditions).group_by(job_id).subquery()
 
 
 def _first(session: Session, limit: int, *conditions: Any) -> list[int]:
@@ -83,6 +138,7 @@ def _first(session: Session, limit: int, *conditions: Any) -> list[int]:
 
 
 def _messages(session: Session, chunk_ids: Sequence[int]) -> list[Message]:
+    """In the order of the ids."""
     sibling = aliased(Chunk)
     n_chunks = (
         select(func.max(sibling.seq))
@@ -92,8 +148,7 @@ def _messages(session: Session, chunk_ids: Sequence[int]) -> list[Message]:
     rows = session.execute(
         select(
             Chunk.id, Chunk.job_id, Chunk.queue, Chunk.stage, Chunk.seq, n_chunks, Chunk.n_documents, Chunk.priority
-        )
-        .where(Chunk.id.in_(chunk_ids))
-        .order_by(Chunk.id)
+        ).where(Chunk.id.in_(chunk_ids))
     )  # fmt: skip
-    return [Message(*row) for row in rows]
+    found = {row[0]: Message(*row) for row in rows}
+    return [found[chunk_id] for chunk_id in chunk_ids]

@@ -10,14 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, exists, func, select, update
 
 from db import compatibility, drains
-from db.chunks.conditions import as_closed, is_due, is_of_running
+from db.chunks.conditions import as_closed, is_of_running, is_ready
 from db.sql import now
 from db.states import ChunkState
 from db.store import SCHEMA
-from db.tables import Chunk, Document, Job
+from db.tables import Chunk, Document, Job, JobLimit
 
 _CHUNK: Any = Chunk.__table__
 _JOB: Any = Job.__table__
@@ -25,7 +25,7 @@ _DOCUMENT: Any = Document.__table__
 
 _SECONDS = now(bindparam("b_seconds", type_=Float()))
 #: What a claim is made of: of the chunk, and of its job.
-_OF_CHUNK = ("fence", "job_id", "stage", "document_ids", "n_crashes", "n_lost", "n_put_back")
+_OF_CHUNK = ("fence", "job_id", "stage", "document_ids", "n_crashes", "n_lost", "n_put_back", "n_documents")
 _OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id", "epoch")
 
 
@@ -36,7 +36,7 @@ def claim(*, with_job: bool) -> Update:
     chunk, job = _CHUNK.c, _JOB.c
     statement = update(_CHUNK).where(
         chunk.id == bindparam("b_chunk"),
-        *is_due(chunk),
+        *is_ready(chunk),
         and_(*is_of_running(chunk, job)) if with_job else exists().where(*is_of_running(chunk, job)),
         # Part of the claim itself: a worker that runs through an upgrade or a drain claims nothing after it.
         compatibility.is_known_to(SCHEMA),
@@ -51,7 +51,9 @@ def claim(*, with_job: bool) -> Update:
         "claimed_at": now(),
     }
     of_job = [job[name] for name in _OF_JOB] if with_job else []
-    returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), *of_job)
+    # Asked here, a store without limits needs no further statement.
+    n_limits = select(func.count()).select_from(JobLimit).scalar_subquery().label("n_limits")
+    returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), n_limits, *of_job)
     return returned.execution_options(docmill_prepare=True)
 
 

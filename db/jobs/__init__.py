@@ -13,6 +13,7 @@
             cancelled
 
     submitting  submit                  a new job: waiting if it waits for another job, else running
+    turns       in_the_way              which jobs run alone
     changing    open_waiting            waiting -> running
                 pause, resume           running -> paused, paused -> running
                 stop                    waiting, running or paused -> cancelling
@@ -30,6 +31,7 @@ from db.jobs.changing import resume as resume
 from db.jobs.changing import stop as stop
 from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of
+from db.jobs.finding import to_move as to_move
 from db.jobs.finishing import Count as Count
 from db.jobs.finishing import count_some as count_some
 from db.jobs.finishing import erase_notes as erase_notes
@@ -41,4 +43,5 @@ from db.jobs.stopping import stop_some as stop_some
 from db.jobs.submitting import NewJob as NewJob
 from db.jobs.submitting import Submitted as Submitted
 from db.jobs.submitting import submit as submit
+from db.jobs.turns import in_the_way as in_the_way
 from db.states import ENDED as ENDED

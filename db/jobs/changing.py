@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db.compare_and_set import changed
 from db.errors import ConflictError
 from db.jobs.finding import state_of
+from db.jobs.turns import runs_beside_none
 from db.sql import now, one_of
 from db.states import UNFINISHED, JobState
 from db.tables import Job
@@ -20,11 +21,11 @@ from db.tables import Job
 
 def open_waiting(session: Session, job_id: int, model_version_id: int | None) -> bool:
     """waiting -> running, once the job it waits for has ended and its model is known. `chunks.open_some` then makes
-    its chunks ready. False if it was not waiting."""
+    its chunks ready. False if it was not waiting, or may not run beside another."""
     return changed(
         session,
         update(Job)
-        .where(Job.id == job_id, Job.state == JobState.WAITING)
+        .where(Job.id == job_id, Job.state == JobState.WAITING, runs_beside_none())
         .values(state=JobState.RUNNING, model_version_id=model_version_id, started_at=now()),
     )
 

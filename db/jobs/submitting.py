@@ -13,6 +13,7 @@ from db import chunks, earlier, quarantine, selection, where, work
 from db.chunks import ChunkSize
 from db.corrections import Sources
 from db.errors import ConflictError, NothingToDoError
+from db.jobs import turns
 from db.selection import DependsOn, LeftOut, NewOnly
 from db.sql import now, one_of
 from db.states import ChunkState, JobState
@@ -40,6 +41,12 @@ class NewJob:
     key: str | None = None
     after_job_id: int | None = None
     run_id: int | None = None
+    #: Who asks for it.
+    submitter: str | None = None
+    #: No other job of its collection and kind runs beside it.
+    exclusive: bool = False
+    #: If a job that has not ended does the same, that one is returned.
+    unique: bool = False
     labelled_only: bool = False
     #: For a training: further collections, and documents of yet others.
     sources: Sources = field(default_factory=Sources)
@@ -81,6 +88,8 @@ class Submitted:
     job_id: int
     n_documents: int
     created: bool
+    #: It was there before, since it was to be unique, not since it has the same key.
+    does_the_same: bool = False
     #: For a job over new documents only: what it left out.
     left_out: LeftOut | None = None
     #: For a training that learns corrections: those that it takes, and those that it does not.
@@ -93,8 +102,13 @@ def submit(session: Session, new: NewJob) -> Submitted:
     then."""
     if new.key is not None and (before := _same_key(session, new)) is not None:
         return before
+    turns.lock(session, new.collection_id, alone=new.exclusive or new.unique)
+    if new.unique and (same := turns.doing_the_same(session, new)) is not None:
+        return Submitted(same.id, same.n_documents, created=False, does_the_same=True)
     new = _in_turn(session, new)
     job = _job_of(new)
+    if turns.has_to_wait(session, job):
+        job.state, job.started_at = JobState.WAITING, None
     try:
         with session.begin_nested():
             session.add(job)
@@ -105,7 +119,7 @@ def submit(session: Session, new: NewJob) -> Submitted:
             return before
         raise
     chosen, left_out = _selection(session, new, job)
-    first = ChunkState.BLOCKED if new.after_job_id else ChunkState.READY
+    first = ChunkState.BLOCKED if job.state == JobState.WAITING else ChunkState.READY
     n_documents = chunks.cut(session, job, chosen, new.chunk_size, first)
     if not n_documents:
         raise NothingToDoError("the job would have no document", left_out)
@@ -139,6 +153,8 @@ def _job_of(new: NewJob) -> Job:
         after_job_id=new.after_job_id,
         run_id=new.run_id,
         where_clause=new.where,
+        submitter=new.submitter,
+        is_exclusive=new.exclusive,
         state=JobState.WAITING if new.after_job_id else JobState.RUNNING,
         started_at=None if new.after_job_id else now(),
         n_documents=0,

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from db import documents, erased
+from db import documents, erased, limits
 from db.errors import ConflictError
 from db.files import SUFFIX
 from db.sql import now
@@ -25,6 +25,7 @@ def retire(session: Session, collection: int) -> bool:
         return False
     # Labels of keys whose documents were removed before docmill removed labels with them.
     session.execute(delete(GivenLabel).where(GivenLabel.collection_id == collection))
+    limits.forget_collection(session, session.get_one(Collection, collection).name)
     for id_ in ids:
         # A no-break space: check_collection_name refuses it.
         retired = {"name": f"(removed\u00a0{id_})", "removed_at": now()}
@@ -33,8 +34,9 @@ def retire(session: Session, collection: int) -> bool:
 
 
 def rename(session: Session, name: str, new: str) -> list[str]:
-    """Give a collection another name, also in the requests of schedules. Returns the names of the schedules that were
-    changed. NotFoundError if there is no such collection, ConflictError if the new name is taken."""
+    """Give a collection another name, also in limits and in the requests of schedules. Returns the names of the
+    schedules that were changed. NotFoundError if there is no such collection, ConflictError if the new name is taken.
+    """
     collection = documents.collection_id(session, name)
     if session.scalar(select(exists().where(Collection.name == new))):
         raise ConflictError(
@@ -43,6 +45,7 @@ def rename(session: Session, name: str, new: str) -> list[str]:
     session.execute(update(Collection).where(Collection.id == collection).values(name=new))
     of = Collection.files_of_id == collection
     session.execute(update(Collection).where(of).values(name=f"{new}{SUFFIX}"))
+    limits.rename_collection(session, name, new)
     return [_rename_in(schedule, name, new) for schedule in naming(session, name)]
 
 

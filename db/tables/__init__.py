@@ -6,6 +6,7 @@ from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
 from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
+from db.tables.limit import JobLimit
 from db.tables.model import (
     Model,
     ModelAlias,
@@ -67,6 +68,7 @@ __all__ = [
     "ExtractionWarning",
     "GivenLabel",
     "Job",
+    "JobLimit",
     "Keyword",
     "LabelTerm",
     "LostClaim",

@@ -75,6 +75,10 @@ class Job(Base):
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     #: The documents that it was asked to take (db.where), as it was written; None for all.
     where_clause: Mapped[str | None]
+    #: Who asked for it: a name that limits refer to (db.limits); NULL in jobs of older versions.
+    submitter: Mapped[str | None]
+    #: No other job of its collection and kind runs beside it.
+    is_exclusive: Mapped[bool] = mapped_column(insert_default=False, server_default=text("false"))
     state: Mapped[JobState]
     n_documents: Mapped[int]
     #: Counted once, when the job ends.
@@ -104,6 +108,13 @@ class Chunk(Base):
             "id",
             sqlite_where=text(f"state = '{ChunkState.READY}'"),
             postgresql_where=text(f"state = '{ChunkState.READY}'"),
+        ),
+        # The messages that wait in the broker.
+        Index(
+            "ix_chunk_sent",
+            "job_id",
+            sqlite_where=text(f"state = '{ChunkState.READY}' AND sent_at IS NOT NULL"),
+            postgresql_where=text(f"state = '{ChunkState.READY}' AND sent_at IS NOT NULL"),
         ),
         Index(
             "ix_chunk_blocked",

@@ -41,8 +41,8 @@ def status(
 ) -> None:
     """Show jobs and their progress.
 
-    If a job makes no progress, its note says why: a fault, a job that it waits for, or no running scheduler or
-    worker. Documents that were not tried because the job was cancelled do not count as errors.
+    If a job makes no progress, its note says why: a fault, a job that it waits for, a limit, or no running scheduler
+    or worker. Documents that were not tried because the job was cancelled do not count as errors.
 
     Example: docmill status
     """
@@ -61,11 +61,15 @@ def status(
         print_json(rows if job is None else rows[0])
         return
     columns = (
-        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "where", "created", "note",
+        "job", "kind", "collection", "state", "done", "ok", "errors", "cancelled", "model", "where", "submitter",
+        "created", "note",
     )  # fmt: skip
     rows = [_status_row(each, in_the_way.get(each.job_id)) for each in found]
     print_table(
-        rows, columns, "no jobs yet: docmill submit KIND --collection NAME", spare=("created", "where")
+        rows,
+        columns,
+        "no jobs yet: docmill submit KIND --collection NAME",
+        spare=("submitter", "created", "where"),
     )
     for finding in out:
         warn(f"{finding.what}: {finding.detail}")
@@ -173,7 +177,7 @@ def _status_row(p: JobProgress, obstacle: str | None) -> dict[str, Any]:
     return {
         "job": p.job_id, "kind": p.kind, "collection": p.collection, "state": p.shown_state, "done": done,
         "ok": p.n_ok, "errors": p.n_failed, "cancelled": p.n_cancelled or None, "model": model,
-        "where": p.where_clause, "created": p.created_at, "note": obstacle or p.note,
+        "where": p.where_clause, "submitter": p.submitter, "created": p.created_at, "note": obstacle or p.note,
     }  # fmt: skip
 
 

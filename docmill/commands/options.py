@@ -44,6 +44,26 @@ Where = Annotated[
         help="Only documents with such metadata: \"published >= '2026-01-01' and company = 'X'\".",
     ),
 ]
+Submitter = Annotated[
+    str | None,
+    typer.Option(
+        "--submitter", metavar="NAME", help="Who submits it, for `docmill limits`; user@host if not given."
+    ),
+]
+Exclusive = Annotated[
+    bool,
+    typer.Option(
+        "--exclusive",
+        help="Run beside no other job of this collection and kind: it waits for those before it, and those that are "
+        "submitted later wait for it.",
+    ),
+]
+Unique = Annotated[
+    bool,
+    typer.Option(
+        "--unique", help="If a job that has not ended does the same, print that one; no other job is made."
+    ),
+]
 Devices = Annotated[
     str,
     typer.Option(

@@ -16,11 +16,14 @@ from docmill.commands.options import (
     After,
     Collection,
     Collections,
+    Exclusive,
     JobId,
     Json,
     Parameters,
     Priority,
     SubmitKey,
+    Submitter,
+    Unique,
     Wait,
     Where,
     parse,
@@ -59,6 +62,9 @@ def submit(
         ),
     ] = False,
     where: Where = None,
+    unique: Unique = False,
+    exclusive: Exclusive = False,
+    submitter: Submitter = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -72,8 +78,9 @@ def submit(
     from scheduler.requests import JobRequest
 
     request = JobRequest(
-        kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new, where=where
-    )
+        kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new, where=where,
+        submitter=submitter, exclusive=exclusive, unique=unique,
+    )  # fmt: skip
     try:
         submitted = _submit(request)
     except NothingToDoError as error:
@@ -134,6 +141,9 @@ def train(
     key: SubmitKey = None,
     after: After = None,
     where: Where = None,
+    unique: Unique = False,
+    exclusive: Exclusive = False,
+    submitter: Submitter = None,
     wait: Wait = False,
     json: Json = False,
 ) -> None:
@@ -167,6 +177,7 @@ def train(
     request = JobRequest(
         name, collection[0], model, parse(parameter, name), priority, key, after,
         also=collection[1:], corrections=corrections, where=where,
+        submitter=submitter, exclusive=exclusive, unique=unique,
     )  # fmt: skip
     report(_submit(request), request.kind, wait=wait, json=json)
 
@@ -192,7 +203,13 @@ def _add_pairs(path: Path, collection: str, options: ReadOptions) -> None:
         raise typer.Exit(FAILED)
 
 
-def retry(job: JobId, where: Where = None, wait: Wait = False, json: Json = False) -> None:
+def retry(
+    job: JobId,
+    where: Where = None,
+    submitter: Submitter = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> None:
     """Submit a new job over the documents that failed in a job.
 
     It processes their latest versions. The selection that the job was submitted with is evaluated anew, and --where
@@ -208,7 +225,7 @@ def retry(job: JobId, where: Where = None, wait: Wait = False, json: Json = Fals
         kind = progress.of(session, job).kind
     try:
         with store().write() as session:
-            submitted = requests.retry(session, job, where=where)
+            submitted = requests.retry(session, job, where=where, submitter=submitter)
     except NothingToDoError as error:
         report_nothing(error, kind, json=json)
     else:
@@ -237,7 +254,8 @@ def report(submitted: Submitted, kind: str, *, wait: bool, json: bool) -> None:
         facts["corrections"] = submitted.corrections.as_json()
         over += f"; {words}" if (words := submitted.corrections.words) else ""
     job = f"job {submitted.job_id}"
-    tell(f"{job}: {over}" if submitted.created else f"{job} has this key already: {over}")
+    before = "does the same and has not ended" if submitted.does_the_same else "has this key already"
+    tell(f"{job}: {over}" if submitted.created else f"{job} {before}: {over}")
     if wait:
         raise typer.Exit(follow(submitted.job_id, facts if json else None))
     if json:

@@ -11,7 +11,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from db import jobs, model_versions, notifications, quarantine, schedules
+from db import jobs, limits, model_versions, notifications, quarantine, schedules
 from db.database_errors import first_line, words
 from db.errors import NoStoreError, StoreError
 from db.retention import passes
@@ -235,8 +235,16 @@ def _waiting_chunks(session: Session, served: set[str] | None, now_settings: Set
             yield Finding(kind, False, f"{chunks}: every worker is drained", members.UNDRAIN)
         elif not served:
             yield Finding(kind, False, f"{chunks}: there is no worker", start_with(now_settings, "worker"))
+        elif not n_sent and (why := _held_back(session, kind)):
+            yield Finding(kind, True, f"{chunks}: {why}", "docmill limits list")
         elif not n_sent:
             yield members.no_scheduler(session, kind, f"{chunks}: nobody sends them", now_settings)
+
+
+def _held_back(session: Session, kind: str) -> str | None:
+    """The first limit that keeps jobs of a kind from going on, in words."""
+    found = (state for state in limits.states(session) if state.reason and state.scope.kind in ("", kind))
+    return next((f"{state.scope.words}: {state.reason}" for state in found), None)
 
 
 def _nobody_moves(session: Session, now_settings: Settings) -> Iterator[Finding]:

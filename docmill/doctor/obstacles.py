@@ -26,12 +26,23 @@ def obstacles(session: Session, jobs: Iterable[JobProgress]) -> dict[int, str]:
         job_id: f"no worker has worked on it for {_about(still.seconds)}: {still.why}"
         for job_id, still in standstill.of(session, found, settings(), STILL_SECONDS).items()
     }
+    held_back = standstill.HeldBack(session, found)
     for job in found:
         if job.fault:
             said[job.job_id] = one_line(job.fault)
         elif job.state == "waiting":
-            said[job.job_id] = f"waiting for job {job.after_job_id}"
+            said[job.job_id] = _waits_for(session, job)
+        elif why := held_back.of(job):
+            said[job.job_id] = f"held back by a limit: {why}"
     return said
+
+
+def _waits_for(session: Session, job: JobProgress) -> str:
+    from db.jobs import in_the_way
+
+    if job.after_job_id is not None:
+        return f"waiting for job {job.after_job_id}"
+    return f"waiting for job {in_the_way(session, job.job_id)}: one of the two is exclusive"
 
 
 def _about(seconds: float) -> str:

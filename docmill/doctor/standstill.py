@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from db import limits
 from db.progress import JobProgress
 from db.sql import clock, now
 from db.tables import Chunk, Job
@@ -37,7 +38,8 @@ def of(
     if not open_:
         return {}
     at_once = f"nothing runs in {settings.home_path}: start `docmill up`" if _is_down(settings) else ""
-    found = {job.job_id: _look(session, job, settings) for job in open_}
+    held_back = HeldBack(session, open_)
+    found = {job.job_id: _look(session, job, settings, held_back.of(job)) for job in open_}
     return {
         job_id: Standstill(look.seconds, at_once or look.why)
         for job_id, look in found.items()
@@ -45,7 +47,24 @@ def of(
     }
 
 
-def _look(session: Session, job: JobProgress, settings: Settings) -> Standstill | None:
+class HeldBack:
+    """Which jobs a limit holds back at this moment."""
+
+    def __init__(self, session: Session, jobs: Iterable[JobProgress]) -> None:
+        may_be = any(job.state == "running" and not job.n_chunks_leased for job in jobs)
+        self._binding = [state for state in limits.states(session) if state.reason] if may_be else []
+
+    def of(self, job: JobProgress) -> str | None:
+        """The limit that holds a job back, in words."""
+        if job.state != "running" or job.n_chunks_leased:
+            return None
+        for state in self._binding:
+            if state.scope.has(job.collection, job.kind, job.submitter):
+                return f"{state.scope.words}: {state.reason} (`docmill limits list`)"
+        return None
+
+
+def _look(session: Session, job: JobProgress, settings: Settings, held_back: str | None) -> Standstill | None:
     ready = case((Chunk.state == "ready", 1))
     lost = case(((Chunk.state == "leased") & (Chunk.lease_until < now(-SCHEDULER_SECONDS)), 1))
     n_ready, n_leased, n_lost, last_sent, last_closed = session.execute(
@@ -62,6 +81,8 @@ def _look(session: Session, job: JobProgress, settings: Settings) -> Standstill 
     moment = clock(session)
     since = max(filter(None, (last_closed, job.started_at, job.created_at)))
     seconds = (moment - since).total_seconds()
+    if held_back and not n_lost:
+        return Standstill(seconds, f"a limit holds it back: {held_back}")
     stale = last_sent is None or (moment - last_sent).total_seconds() > SCHEDULER_SECONDS
     if job.state == "cancelling" or n_lost or not n_ready or stale:
         return Standstill(seconds, f"no scheduler seems to run: start {_start(settings, 'scheduler')}")

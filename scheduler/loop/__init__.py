@@ -1,4 +1,4 @@
-"""The scheduler's loop: five steps, each in its own thread.
+"""The scheduler's loop: steps, each in its own thread.
 
     feeding    tell Redis about ready chunks
     reaping    requeue chunks whose lease has run out
@@ -6,6 +6,9 @@
     schedules  (scheduler.firing) fire the schedules that are due; start and end their runs, and find late ones
     notifications  (scheduler.notifying) deliver what people are told
     retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
+
+A step runs when there is something to do for it (scheduler.loop.pulse): a scheduler with nothing to do asks the store
+one statement every few seconds, and is woken when a job is submitted.
 
 Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler
 is missed when it dies. Each step touches few rows at a time, so that neither a huge job nor a Redis that hangs holds up

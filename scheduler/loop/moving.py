@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import time
 
-from sqlalchemy import select
-
 from db import chunks, earlier, jobs
 from db.errors import StoreError
 from db.jobs import Count, Part
@@ -17,7 +15,7 @@ from db.states import ENDED, ErrorCode, JobState
 from db.store import is_infrastructure_error, is_lock_timeout
 from db.tables import Job
 from scheduler import requests
-from scheduler.loop.turns import Turns
+from scheduler.loop.turns import Did, Turns
 from workers import kinds
 
 log = logging.getLogger("docmill.scheduler")
@@ -43,11 +41,12 @@ class JobMover:
         #: Documents that one step of a stop may touch: follows the machine's speed.
         self.step_documents = jobs.STEP_DOCUMENTS
 
-    def move_jobs(self) -> bool:
-        """One turn; whether there are open jobs."""
+    def move_jobs(self) -> Did:
+        """One turn: the jobs that have a next step, first those after the last job that was looked at."""
         turn = self._turns.begin()
-        open_jobs = self._open_jobs()
-        for job_id, state in open_jobs:
+        with self._turns.store.look() as session:
+            found = jobs.to_move(session, self._last_job, TURN_JOBS)
+        for job_id, state in found.jobs:
             try:
                 self._move(job_id, state)
             except Exception as error:
@@ -61,15 +60,9 @@ class JobMover:
             self._last_job = job_id
             if turn.is_over():
                 break
-        return bool(open_jobs)
-
-    def _open_jobs(self) -> list[tuple[int, JobState]]:
-        """Some jobs that have not ended, with their states: first those after the last job that was looked at."""
-        some = select(Job.id, Job.state).where(Job.state.not_in(ENDED)).order_by(Job.id)
-        with self._turns.store.read() as session:
-            after = session.execute(some.where(Job.id > self._last_job).limit(TURN_JOBS)).all()
-            before = session.execute(some.where(Job.id <= self._last_job).limit(TURN_JOBS - len(after))).all()
-        return [(job_id, state) for job_id, state in (*after, *before)]
+        if found.jobs:
+            return Did.WORKED
+        return Did.WATCHED if found.some_are_underway else Did.NOTHING
 
     def _move(self, job_id: int, state: JobState) -> None:
         if state == JobState.WAITING:
@@ -86,12 +79,12 @@ class JobMover:
         waits for its turn, however that ends."""
         with self._turns.store.read() as session:
             job = session.get_one(Job, job_id)
-            after = job.after_job_id or 0
-            waits_for_its_turn = job.model_version_id is not None and earlier.is_like(
-                session, job, kinds.work_of(job), after
+            after = job.after_job_id
+            waits_for_its_turn = after is None or (
+                job.model_version_id is not None and earlier.is_like(session, job, kinds.work_of(job), after)
             )
-            state = jobs.state_of(session, after)
-        if state not in ENDED:
+            state = None if after is None else jobs.state_of(session, after)
+        if state is not None and state not in ENDED:
             return
         with self._turns.write() as session:
             if state == JobState.CANCELLED and not waits_for_its_turn:
@@ -103,8 +96,8 @@ class JobMover:
             except StoreError as error:
                 jobs.stop(session, job_id, ErrorCode.NO_MODEL, f"after job {after}: {error}")
             else:
-                jobs.open_waiting(session, job_id, version_id)
-                chunks.open_some(session, job_id)
+                if jobs.open_waiting(session, job_id, version_id):
+                    chunks.open_some(session, job_id)
 
     def _open_or_finish(self, job_id: int) -> None:
         """Open chunks of the next stage; after the last stage, finish."""

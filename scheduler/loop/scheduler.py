@@ -1,4 +1,4 @@
-"""The threads of a scheduler: each runs one step again and again, and survives its faults."""
+"""The threads of a scheduler: each runs one step when there is something to do for it, and survives its faults."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import logging
 import threading
 from collections.abc import Callable
 
+from db import bell
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error
 from scheduler import firing
 from scheduler.broker import Broker
 from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
+from scheduler.loop.pulse import Pulse
 from scheduler.loop.reaping import Reaper
-from scheduler.loop.turns import Turns
+from scheduler.loop.turns import Did, Turns
 from scheduler.nights.advancing import NightMover
 from scheduler.notifying import delivering
 from scheduler.retention import RetentionTurn
@@ -22,13 +24,17 @@ from workers.settings import Settings
 
 log = logging.getLogger("docmill.scheduler")
 
-#: The pause between two turns of feeding, and of moving jobs: neither workers nor users wait longer for them. A writer
-#: to SQLite asks for the lock at least every 0.1 s, and gets it in this pause.
+#: The shortest pause between two turns of feeding, and of moving jobs. A writer to SQLite asks for the lock at least
+#: every 0.1 s, and gets it in this pause.
 FEED_SECONDS = 0.1
-#: The pause between two looks at whether the retention policy is due.
+#: The longest pause, while jobs run and nothing is to be done for them.
+WATCH_SECONDS = 0.5
+#: The pause between two turns of retention.
 RETENTION_SECONDS = 5.0
 #: The pause between two turns of nights.
 NIGHT_SECONDS = 0.3
+#: The pause between two looks at whether every thread is alive.
+SIGN_SECONDS = 0.5
 #: A scheduler that is told to stop leaves after this time, whatever still runs.
 STOP_SECONDS = 1.0
 
@@ -47,6 +53,7 @@ class Scheduler:
         self.mover = JobMover(self.turns)
         self.retention = RetentionTurn(store, settings.models_path, self.stopping)
         self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
+        self.pulse = Pulse(store, self.stopping)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
 
@@ -78,16 +85,19 @@ class Scheduler:
         }
         threads = [
             threading.Thread(
-                target=self._repeat, args=(name, step, pauses.get(name, FEED_SECONDS)), name=name, daemon=True
+                target=self._repeat, args=(name, step, pauses.get(name, FEED_SECONDS)), name=name
             )
             for name, step in self._steps()
         ]
+        threads.append(threading.Thread(target=self._follow, name="agenda"))
+        threads.append(threading.Thread(target=self._listen, name="bell"))
         for thread in threads:
+            thread.daemon = True
             thread.start()
         sign = SignOfLife(self.settings, "scheduler")
         while all(thread.is_alive() for thread in threads):
             sign.beat()
-            threads[0].join(FEED_SECONDS)
+            threads[0].join(SIGN_SECONDS)
         for thread in threads:
             thread.join()
 
@@ -104,7 +114,7 @@ class Scheduler:
         """Deliver notifications that are due; whether there were any."""
         return delivering.deliver_some(self.store, self.stopping)
 
-    def _steps(self) -> tuple[tuple[str, Callable[[], bool]], ...]:
+    def _steps(self) -> tuple[tuple[str, Callable[[], int]], ...]:
         return (
             ("reap", self.reaper.reap),
             ("jobs", self.mover.move_jobs),
@@ -115,12 +125,38 @@ class Scheduler:
             ("retention", self.retention.turn),
         )
 
-    def _repeat(self, name: str, step: Callable[[], bool], pause_seconds: float) -> None:
-        while not self.stopping.is_set():
-            self._survive(name, step)
-            self.stopping.wait(pause_seconds)
+    def _repeat(self, name: str, step: Callable[[], int], least: float) -> None:
+        """Run a step when it is due, and again while there is work. While it only watches, it waits longer and longer,
+        unless the store is changed."""
+        pause = least
+        while (look := self.pulse.wait_until_due(name)) is not None:
+            did = self._survive(name, step)
+            if not did:
+                self.pulse.rest(name, look)
+                self.stopping.wait(least)
+                continue
+            has_rung = self.pulse.pause(least, least if did == Did.WORKED else pause)
+            is_quiet = did != Did.WORKED and not has_rung
+            pause = max(least, min(WATCH_SECONDS, pause * 1.5)) if is_quiet else least
 
-    def _survive(self, name: str, step: Callable[[], bool]) -> bool:
+    def _follow(self) -> None:
+        """Look at the agenda and wake the steps."""
+        while not self.stopping.is_set():
+            self._survive("agenda", self.pulse.turn)
+
+    def _listen(self) -> None:
+        """Wake the steps when the store is changed."""
+        heard = bell.of(self.store)
+        try:
+            while not self.stopping.is_set():
+                if heard.wait(self.stopping):
+                    self.pulse.ring()
+                self.pulse.hears(can_hear=heard.can_hear())
+        finally:
+            heard.close()
+            self.pulse.ring()
+
+    def _survive(self, name: str, step: Callable[[], int]) -> int:
         """Run a step. A fault is logged once when it begins, and once when it is over."""
         try:
             busy = step()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import AbstractContextManager
+from enum import IntEnum
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,16 @@ from db.store import Store
 TURN_SECONDS = 0.25
 #: A row that another transaction holds for longer (a worker that is frozen inside it) is left for the next turn.
 LOCK_SECONDS = 0.5
+
+
+class Did(IntEnum):
+    """What a turn of a step did."""
+
+    #: There is nothing to do, until the store is changed.
+    NOTHING = 0
+    #: Something goes on that may give it work at any time.
+    WATCHED = 1
+    WORKED = 2
 
 
 class Turns:

@@ -35,7 +35,7 @@ READING = {
     "digest": "--to night.html",
     "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
     "notifications list": "", "retention plan": "", "retention show": "",
-    "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n",
+    "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -46,7 +46,8 @@ CHANGING = {
     "label set": "k l", "label remove": "k", "collections remove": "c", "collections rename": "c d",
     "documents remove": "k --collection c", "night cancel": "1", "notifications retry": "1", "notifications test": "n",
     "retention off": "", "retention run": "", "schedule disable": "n", "schedule edit": "n --cron @daily",
-    "schedule enable": "n", "workers drain": "h", "workers undrain": "h",
+    "schedule enable": "n", "workers drain": "h", "workers undrain": "h", "limits set": "--weight 2",
+    "limits remove": "",
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
 OTHERS = {

@@ -603,11 +603,23 @@ def test_chunks_are_sent_once_until_they_are_due_again(store: Store) -> None:
 def test_chunks_never_sent_come_before_those_to_send_again(store: Store) -> None:
     a_job(store, 30)
     _take(store, 1)
-    assert [message.seq for message in _take(store, 10, resend_seconds=-1)] == [1, 2, 3]
-    # All are sent, in the order of their numbers; the choice under a limit prefers the fresh ones.
-    a = a_job(store, 20)
-    again = _take(store, 2, resend_seconds=-1)
-    assert {message.job_id for message in again} == {a}
+    assert [message.seq for message in _take(store, 3, resend_seconds=-1)] == [2, 3, 1]
+
+
+def test_messages_come_in_the_order_of_the_jobs_that_were_asked_for(store: Store) -> None:
+    a, b = a_job(store, 30), a_job(store, 20)
+    with store.write() as session:
+        found = chunks.take_for_sending(session, [b, a, b, a, b], 60)
+    assert [(message.job_id, message.seq) for message in found] == [(b, 1), (a, 1), (b, 2), (a, 2)]
+    with store.read() as session:
+        assert [(w.job_id, w.n_leased, w.n_sent, w.n_unsent) for w in chunks.waiting(session)] == [
+            (a, 0, 2, 1),
+            (b, 0, 2, 0),
+        ]
+    with store.write() as session:
+        chunks.unsend_jobs(session, [a])
+    with store.read() as session:
+        assert [(w.n_sent, w.n_unsent) for w in chunks.waiting(session, limit=2)] == [(0, 2), (2, 0)]
 
 
 def test_messages_that_the_broker_refused_may_be_sent_at_once(store: Store) -> None:
@@ -630,25 +642,26 @@ def test_leased_closed_blocked_delayed_and_paused_chunks_are_not_sent(store: Sto
         jobs.pause(session, free.job_id)
     assert _take(store, 10) == []
     with store.read() as session:
-        assert chunks.ready(session) == []
+        assert chunks.waiting(session) == []
 
 
-def test_ready_chunks_are_counted_by_queue_and_priority_most_urgent_first(store: Store) -> None:
+def test_running_jobs_are_found_with_the_most_urgent_first(store: Store) -> None:
     a_job(store, 30)
     a_job(store, 20, priority=9)
     a_job(store, 10, kind="nothing")
     with store.read() as session:
-        assert chunks.ready(session) == [("oracle", 9, 2), ("nothing", 5, 1), ("oracle", 5, 3)]
+        found = [(w.kind, w.priority, w.n_unsent) for w in chunks.waiting(session)]
+    assert found == [("oracle", 9, 2), ("nothing", 5, 1), ("oracle", 5, 3)]
 
 
 def test_two_schedulers_never_send_the_same_chunk(store: Store) -> None:
-    a_job(store, 30)
+    job_id = a_job(store, 30)
     if store.is_sqlite:
         assert len(_take(store, 2)) + len(_take(store, 2)) == 3
         return
     with store.write() as one, store.write() as other:
-        first = chunks.take_for_sending(one, "oracle", 5, 2, 10)
-        second = chunks.take_for_sending(other, "oracle", 5, 2, 10)
+        first = chunks.take_for_sending(one, [job_id] * 2, 10)
+        second = chunks.take_for_sending(other, [job_id] * 2, 10)
     assert len(first) == 2
     assert len(second) == 1
     assert not {m.chunk_id for m in first} & {m.chunk_id for m in second}
@@ -668,8 +681,10 @@ def _put_back(store: Store, taken: chunks.Claim) -> None:
 
 
 def _take(store: Store, limit: int, resend_seconds: float = 60) -> list[chunks.Message]:
+    """Up to `limit` messages of each running job."""
     with store.write() as session:
-        return chunks.take_for_sending(session, "oracle", 5, limit, resend_seconds)
+        order = [job.job_id for job in chunks.waiting(session) for _ in range(limit)]
+        return chunks.take_for_sending(session, order, resend_seconds)
 
 
 def _die_over_first(store: Store, chunk_id: int, times: int, code: str = "POISON") -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
 
-from db import documents
+from db import agenda, bell, chunks, documents
 from db.database_errors import is_infrastructure_error
 from db.migrations import upgrade
 from db.store import Store, open_store
@@ -74,6 +75,19 @@ def test_many_workers_see_jobs_through(store: Store) -> None:
     for job_id in job_ids:
         assert finish(store, job_id)
         assert (job_of(store, job_id).n_ok, job_of(store, job_id).n_error) == (60, 0)
+
+
+def test_nobody_listens_and_a_scheduler_looks_by_itself(store: Store) -> None:
+    """A server's session that listened would be another client's next time."""
+    heard, stopping = bell.of(store), threading.Event()
+    stopping.set()
+    assert not any(heard.wait(stopping) and heard.can_hear() for _ in range(3))
+    assert not heard.can_hear()
+    heard.close()
+    job_id = a_job(store)
+    with store.look() as session:
+        assert agenda.look(session).jobs == 0
+        assert [job.job_id for job in chunks.waiting(session)] == [job_id]
 
 
 def test_what_one_transaction_sets_is_not_the_next_ones(store: Store) -> None:

@@ -198,7 +198,7 @@ def test_after_an_outage_of_the_store_workers_may_renew_before_leases_are_reaped
         raise OperationalError("SELECT", {}, Exception("gone"))
 
     with monkeypatch.context() as patch:
-        patch.setattr(chunks, "ready", away)
+        patch.setattr(chunks, "waiting", away)
         patch.setattr(chunks, "is_every_chunk_closed", away)
         patch.setattr(
             chunks, "expired", lambda: (_ for _ in ()).throw(OperationalError("x", {}, Exception("gone")))

@@ -33,6 +33,8 @@ LOOK_SECONDS = 10.0
 #: Each pause is longer or shorter by up to this share, so that workers that started together do not write together.
 JITTER = 0.2
 
+#: Old rows of lost processes are deleted this often.
+PRUNE_SECONDS = 600.0
 #: At the end, wait at most this long for the store to take the row away.
 LEAVE_SECONDS = 5.0
 #: A scheduler has to end within 2 s of SIGTERM, whatever the store does.
@@ -70,6 +72,7 @@ class Heartbeat:
         #: Set when the thread has something to do before its pause is over.
         self._wake = threading.Event()
         self._is_away = False
+        self._prune_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def on_change(self, call: Callable[[], None]) -> None:
@@ -145,8 +148,9 @@ class Heartbeat:
         members = [replace(one, phase=self._phases.get(one.instance, one.phase)) for one in self.members]
         with store.write() as session:
             registry.beat(session, members)
-            if any(one.role == "scheduler" for one in members):
+            if time.monotonic() >= self._prune_at and any(one.role == "scheduler" for one in members):
                 registry.prune(session)
+                self._prune_at = time.monotonic() + PRUNE_SECONDS
 
     def _leave(self, store: Store) -> None:
         with store.write() as session:

@@ -1,0 +1,268 @@
+"""Limits hold at the claim, however many workers claim at once and whatever messages they have."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+
+from db import chunks, jobs, limits
+from db.chunks import Claim, Written
+from db.errors import NotFoundError
+from db.limits import Limit, Scope
+from db.limits.scopes import night_from
+from db.sql import now
+from db.store import Store
+from db.tables import Chunk, JobLimit
+from tests.db.builders import (
+    LEASE,
+    a_job,
+    add_documents,
+    chunks_of,
+    claim,
+    crash,
+    held,
+    let_leases_expire,
+    lose,
+    reap,
+    stop,
+    submit,
+    the_chunk,
+    write_ok,
+)
+
+EVERYTHING = Scope()
+
+
+def put(store: Store, scope: Scope = EVERYTHING, **values: object) -> None:
+    with store.write() as session:
+        limits.put(session, scope, Limit(**values))  # type: ignore[arg-type]
+
+
+def state(store: Store) -> limits.State:
+    with store.read() as session:
+        (found,) = limits.states(session)
+    return found
+
+
+# --- at once -------------------------------------------------------------------------------------------------------
+
+
+def test_no_more_chunks_run_at_once_however_many_workers_claim(store: Store) -> None:
+    put(store, chunks_at_once=3)
+    ids = [chunk.id for job in (a_job(store, 60), a_job(store, 60)) for chunk in chunks_of(store, job)]
+    barrier = threading.Barrier(8)
+
+    def work(n: int) -> list[Claim]:
+        barrier.wait()
+        mine = [claim(store, chunk_id, f"w{n}") for chunk_id in ids[n::4]]
+        return [one for one in mine if one is not None]
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = [one for found in threads.map(work, range(8)) for one in found]
+    assert len(taken) == 3
+    assert state(store).n_held == 3
+    assert state(store).reason == "at most 3 chunks at once"
+    write_ok(store, taken[0])
+    assert len([one for chunk_id in ids if (one := claim(store, chunk_id)) is not None]) == 1
+
+
+def test_a_refused_chunk_is_ready_and_may_be_sent_at_once(sqlite_store: Store) -> None:
+    store = sqlite_store
+    put(store, chunks_at_once=1)
+    first, second = chunks_of(store, a_job(store, 20))
+    held(store, first.id)
+    with store.write() as session:
+        session.execute(update(Chunk).values(sent_at=now()))
+    assert claim(store, second.id) is None
+    refused = chunks_of(store, second.job_id)[1]
+    assert (refused.state, refused.sent_at, refused.n_put_back) == ("ready", None, 0)
+
+
+@pytest.mark.parametrize("end", ["crash", "lose", "reap", "give_back", "put_back", "stop"])
+def test_whatever_ends_a_claim_makes_room(sqlite_store: Store, end: str) -> None:
+    store = sqlite_store
+    put(store, chunks_at_once=1, device_seconds_per_night=10_000)
+    one, other = (the_chunk(store, a_job(store)) for _ in range(2))
+    mine = held(store, one.id)
+    _claimed_ago(store, 100)
+    if end == "crash":
+        crash(store)
+    elif end == "lose":
+        lose(store)
+    elif end == "reap":
+        let_leases_expire(store)
+        reap(store)
+    elif end == "stop":
+        stop(store, one.job_id)
+    else:
+        with store.write() as session:
+            if end == "give_back":
+                chunks.give_back(session, "w1")
+            else:
+                chunks.put_back(session, mine, "the disk is full")
+    assert 99 < state(store).seconds_used < 160, "and its time counts"
+    assert claim(store, other.id, "w2") is not None
+
+
+# --- scopes --------------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_holds_for_the_jobs_of_its_scope_alone(store: Store) -> None:
+    news, mail = add_documents(store, 10, "news"), add_documents(store, 10, "mail")
+    of = {
+        name: submit(store, collection, kind=kind, submitter=submitter).job_id
+        for name, collection, kind, submitter in (
+            ("a", news, "oracle", "kim@host"),
+            ("b", news, "nothing", "kim@host"),
+            ("c", mail, "oracle", "lee@host"),
+            ("d", mail, "oracle", None),
+        )
+    }
+    for scope, its in (
+        (Scope(), "abcd"),
+        (Scope(collection="news"), "ab"),
+        (Scope(kind="oracle"), "acd"),
+        (Scope(submitter="kim@host"), "ab"),
+        (Scope("news", "oracle"), "a"),
+        (Scope("mail", "oracle", "lee@host"), "c"),
+    ):
+        put(store, scope, chunks_at_once=1)
+        with store.read() as session:
+            found = {w.job_id: scope.has(w.collection, w.kind, w.submitter) for w in chunks.waiting(session)}
+        assert {name for name, job_id in of.items() if found[job_id]} == set(its), scope
+        for name in its:
+            taken = held(store, the_chunk(store, of[name]).id)
+            assert _n_claimable(store, [of[other] for other in "abcd"]) == 4 - len(its), scope
+            with store.write() as session:
+                chunks.give_back(session, taken and "w1")
+        with store.write() as session:
+            limits.remove(session, scope)
+
+
+def _n_claimable(store: Store, job_ids: list[int]) -> int:
+    """How many of these jobs a worker could take a chunk of, which is not kept."""
+    n = 0
+    for job_id in job_ids:
+        if claim(store, the_chunk(store, job_id).id, "other") is not None:
+            n += 1
+            with store.write() as session:
+                chunks.give_back(session, "other")
+    return n
+
+
+def test_the_narrowest_of_several_limits_decides(sqlite_store: Store) -> None:
+    store = sqlite_store
+    put(store, chunks_at_once=2)
+    put(store, Scope(kind="oracle"), chunks_at_once=1)
+    job_id = a_job(store, 30)
+    other = a_job(store, kind="nothing")
+    ids = [chunk.id for chunk in chunks_of(store, job_id)]
+    assert [claim(store, chunk_id) is not None for chunk_id in ids] == [True, False, False]
+    assert claim(store, the_chunk(store, other).id) is not None
+
+
+# --- documents a minute ----------------------------------------------------------------------------------------------
+
+
+def test_documents_a_minute_are_claimed_one_after_the_other(sqlite_store: Store) -> None:
+    store = sqlite_store
+    put(store, documents_per_minute=60)
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 50))]
+    n, skipped, began = 0, 0.0, time.monotonic()
+    for chunk_id in ids:
+        while claim(store, chunk_id) is None:
+            assert state(store).reason == "at most 60 documents a minute"
+            _let_pass(store, 2)
+            skipped += 2
+        n += 10
+        # A second that was lost is made up for, and a chunk may be begun.
+        assert n <= skipped + time.monotonic() - began + 1.1 + 10
+    assert skipped + time.monotonic() - began >= 38.9
+
+
+def _let_pass(store: Store, seconds: float) -> None:
+    with store.write() as session:
+        for row in session.query(JobLimit):
+            row.next_at = (row.next_at or datetime.now(UTC)) - timedelta(seconds=seconds)
+
+
+def test_many_workers_share_the_documents_of_a_minute(store: Store) -> None:
+    put(store, documents_per_minute=60)
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 80))]
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(lambda n: claim(store, ids[n], f"w{n}"), range(8)))
+    assert len([one for one in taken if one is not None]) == 1
+
+
+# --- device seconds a night ------------------------------------------------------------------------------------
+
+
+def test_device_seconds_of_a_night_are_used_up(store: Store) -> None:
+    put(store, device_seconds_per_night=100)
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 60))]
+    for chunk_id in ids[:4]:
+        taken = held(store, chunk_id)
+        assert taken.meters
+        _claimed_ago(store, 24)
+        write_ok(store, taken)
+    assert 96 <= state(store).seconds_used < 100
+    # The next one would take as long as those before it.
+    assert claim(store, ids[4]) is None
+    assert state(store).reason == "at most 100 device seconds a night"
+    put(store, device_seconds_per_night=125)
+    taken = held(store, ids[4])
+    assert claim(store, ids[5], "w2") is None, "one that is held counts as if it had ended"
+    write_ok(store, taken)
+    with store.write() as session:
+        session.execute(update(JobLimit).values(night_from=now(-86_400)))
+    assert claim(store, ids[5]) is not None, "another night"
+
+
+def test_a_night_begins_at_noon_in_its_time_zone() -> None:
+    moment = datetime(2026, 11, 26, 2, 30, tzinfo=UTC)
+    assert night_from(moment, "UTC") == datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert night_from(moment, "Asia/Seoul") == datetime(2026, 11, 25, 3, tzinfo=UTC)
+    assert night_from(moment + timedelta(hours=1), "Asia/Seoul") == datetime(2026, 11, 26, 3, tzinfo=UTC)
+    # The clock was set back on that night, and noon is still noon.
+    assert night_from(datetime(2026, 10, 25, 10, tzinfo=UTC), "Europe/Berlin") == datetime(
+        2026, 10, 24, 10, tzinfo=UTC
+    )
+
+
+def _claimed_ago(store: Store, seconds: float) -> None:
+    with store.write() as session:
+        session.execute(update(Chunk).where(Chunk.state == "leased").values(claimed_at=now(-seconds)))
+
+
+# --- setting -------------------------------------------------------------------------------------------------------
+
+
+def test_limits_are_set_changed_and_removed(store: Store) -> None:
+    scope = Scope(collection="news", kind="oracle")
+    put(store, scope, weight=2.0, chunks_at_once=3)
+    put(store, scope, documents_per_minute=60)
+    with store.write() as session:
+        assert limits.all_(session) == {scope: Limit(documents_per_minute=60)}
+        limits.rename_collection(session, "news", "mail")
+        assert list(limits.all_(session)) == [Scope("mail", "oracle")]
+        limits.forget_collection(session, "mail")
+        with pytest.raises(NotFoundError, match="kind oracle of collection mail"):
+            limits.remove(session, Scope("mail", "oracle"))
+
+
+def test_a_paused_job_holds_what_it_holds(sqlite_store: Store) -> None:
+    store = sqlite_store
+    put(store, chunks_at_once=1)
+    one, other = (the_chunk(store, a_job(store)) for _ in range(2))
+    mine = held(store, one.id)
+    with store.write() as session:
+        jobs.pause(session, one.job_id)
+    assert claim(store, other.id, "w2") is None
+    with store.write() as session:
+        chunks.write(session, mine, Written(ok_ids=mine.document_ids), LEASE, close=True)
+    assert claim(store, other.id, "w2") is not None
