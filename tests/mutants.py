@@ -56,7 +56,7 @@ MUTANTS = (
         "Chunk.sent_at < now(-1e9)",
         TICK,
     ),
-    Mutant("no fence", "db/chunks/claims.py", "Chunk.fence == held.fence, ", "", CHUNKS),
+    Mutant("no fence", "db/chunks/hot.py", '        chunk.fence == bindparam("b_fence"),\n', "", CHUNKS),
     Mutant(
         "no primary key on outcomes",
         "db/migrations/versions/2026_11_21_0001_first_tables.py",
@@ -95,15 +95,15 @@ MUTANTS = (
     Mutant(
         "two may claim one chunk",
         "db/chunks/conditions.py",
-        "(Chunk.state == ChunkState.READY, is_due(), job_is_running())",
-        "(is_due(), job_is_running())",
+        "(chunk.state == ChunkState.READY, is_due(chunk))",
+        "(is_due(chunk),)",
         CHUNKS,
     ),
     Mutant(
         "a paused job is worked on",
         "db/chunks/conditions.py",
-        "is_due(), job_is_running())",
-        "is_due())",
+        "(job.id == chunk.job_id, job.state == JobState.RUNNING)",
+        "(job.id == chunk.job_id,)",
         JOBS,
     ),
     Mutant(
@@ -488,8 +488,8 @@ MUTANTS = (
     ),
     Mutant(
         "a claim does not look at the schema",
-        "db/chunks/claims.py",
-        "compatibility.is_known_to(SCHEMA), ",
+        "db/chunks/hot.py",
+        "        compatibility.is_known_to(SCHEMA),\n",
         "",
         CHUNKS,
     ),
@@ -811,9 +811,9 @@ MUTANTS = (
     ),
     Mutant(
         "a drained worker goes on claiming",
-        "db/chunks/claims.py",
-        "compatibility.is_known_to(SCHEMA), may_work)",
-        "compatibility.is_known_to(SCHEMA))",
+        "db/chunks/hot.py",
+        '        drains.admits(bindparam("b_host"), bindparam("b_worker"), bindparam("b_launched")),\n',
+        "",
         ("db/test_drains.py",),
     ),
     Mutant(
