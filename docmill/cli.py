@@ -22,6 +22,7 @@ from docmill.commands import (
     kinds,
     labelling,
     managing,
+    metrics,
     models,
     nights,
     notifications,
@@ -91,7 +92,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
+        processes.up, processes.worker, processes.scheduler, processes.flower, metrics.metrics, processes.demo,
+        ("db", store.app),
     ),
 }  # fmt: skip
 

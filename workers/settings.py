@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
@@ -48,6 +49,11 @@ class Settings(StoreSettings):
     kind_modules: str = ""
     #: Which URLs may be read: none, "1", or those listed.
     remote_files: str = ""
+    #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
+    #: How log lines are written: "text" for people, or "json", an object a line.
+    log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
     device: str = "cpu"
     #: Set by the launcher: the worker's name, for people.

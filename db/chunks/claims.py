@@ -13,16 +13,17 @@ from sqlalchemy import ColumnElement, Row, case, column, select, update
 from sqlalchemy import table as sql_table
 from sqlalchemy.orm import Session
 
-from db import files, results
+from db import files, results, tallies
 from db.chunks.conditions import as_closed, back_to_ready, backoff_seconds, claimable, held_by
 from db.chunks.without_removed import without_removed
-from db.compare_and_set import changed, n_changed
+from db.compare_and_set import changed
 from db.documents import NewDocument
 from db.errors import FencedError, NewerSchemaError
 from db.sql import now
 from db.states import ChunkState
 from db.store import SCHEMA, newer_schema
 from db.tables import Chunk, Job
+from db.tallies import Counted, Requeue
 
 #: A chunk that was lost is run whole again, then in halved batches, then in quarters. After this many losses its
 #: documents are run one by one.
@@ -141,11 +142,12 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     }
     values |= as_closed() if close else {"lease_until": now(lease_seconds)}
     _change(session, held, values)
-    results.write_ok(session, held.job_id, written.ok_ids)
-    results.write_errors(session, held.job_id, written.errors)
+    results.write_ok(session, held.job_id, held.kind, written.ok_ids)
+    results.write_errors(session, held.job_id, held.kind, written.errors)
     for table, rows in written.rows.items():
         kept = table in results.by_model_version()
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
+        tallies.add(session, Counted.ROWS, held.kind, table, len(rows.values))
     for table, rows in written.about_others.items():
         results.write_rows(session, table, held.job_id, rows)
     if written.made:
@@ -160,12 +162,17 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     before = session.scalar(select(Chunk.n_put_back).where(Chunk.id == held.chunk_id)) or 0
     values = back_to_ready(backoff_seconds(before)) | {"n_put_back": before + 1, "fault": fault}
     _change(session, held, values)
+    tallies.add(session, Counted.REQUEUES, held.kind, Requeue.PUT_BACK)
 
 
 def give_back(session: Session, instance: str) -> int:
     """leased -> ready for every chunk of an instance that is being stopped: a process, or all processes of a worker.
     This is not a crash. Returns how many chunks there were."""
-    return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
+    given = update(Chunk).where(*held_by(instance)).values(back_to_ready(0)).returning(Chunk.queue)
+    queues = session.scalars(given.execution_options(synchronize_session=False)).all()
+    for queue in queues:
+        tallies.add(session, Counted.REQUEUES, queue, Requeue.GIVEN_BACK)
+    return len(queues)
 
 
 def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:

@@ -41,6 +41,7 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
+from db.tables.tally import Tally
 from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
 
@@ -95,6 +96,7 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "Tally",
     "ViewDigest",
     "Worker",
 ]

@@ -21,11 +21,24 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Serve metrics for Prometheus at this port; 0: none. DOCMILL_METRICS_PORT if not given.",
+    ),
+]
+
+
 def worker(
     devices: Devices = "auto",
     kinds: Annotated[
         str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
     ] = "",
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run one worker for each device until stopped.
 
@@ -48,12 +61,12 @@ def worker(
     _warn_without_redis(settings())
     redis_version.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
-    launcher = Launcher(settings(), decision.devices, wanted)
+    launcher = Launcher(_with_port(metrics_port), decision.devices, wanted)
     on_stop(launcher.stopping.set)
     launcher.run()
 
 
-def scheduler() -> None:
+def scheduler(metrics_port: MetricsPort = None) -> None:
     """Run the scheduler until stopped.
 
     It feeds Redis, requeues the chunks of dead workers, finishes jobs and fires schedules. Any number of schedulers
@@ -65,6 +78,7 @@ def scheduler() -> None:
     from scheduler.loop import Scheduler
     from scheduler.store import open_for_work
     from workers.app import app
+    from workers.metrics.asked import serve_if_asked
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 
@@ -75,6 +89,8 @@ def scheduler() -> None:
     _warn_without_redis(settings())
     redis_version.check(settings())
     loop = Scheduler(store, Broker(app), settings())
+    asked = _with_port(metrics_port)
+    serve_if_asked(asked.metrics_host, asked.metrics_port, loop.turns.metrics.counts)
     told = threading.Event()
 
     def stop() -> None:
@@ -186,6 +202,14 @@ def demo(
     from docmill.demo import tour
 
     tour.run(devices=devices, keep=keep)
+
+
+def _with_port(metrics_port: int | None) -> Settings:
+    """The settings, with the port of --metrics-port if it is given."""
+    from workers.settings import settings
+
+    changes = {} if metrics_port is None else {"metrics_port": metrics_port}
+    return settings().model_copy(update=changes)
 
 
 def _warn_without_redis(now_settings: Settings) -> None:

@@ -42,3 +42,4 @@ class Feeder:
             with self._turns.write() as session:
                 chunks.unsend(session, [message.chunk_id for message in messages])
             raise
+        self._turns.metrics.count("docmill_scheduler_messages_total", kind, n=len(messages))

@@ -34,7 +34,7 @@ READING = {
     "db show": "", "documents list": "--collection c", "documents show": "k", "digest": "--to night.html",
     "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
     "notifications list": "", "retention plan": "", "retention show": "",
-    "schedule history": "n", "schedule show": "n",
+    "schedule history": "n", "schedule show": "n", "metrics": "--once",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {

@@ -73,7 +73,7 @@ def listing() -> Listing:
     """Every GPU, and every slice in place of a GPU that is cut into slices."""
     if shutil.which("nvidia-smi") is None:
         return _without_program()
-    status, said = _ask("-L")
+    status, said = ask("-L")
     found = _parsed(said)
     words = _complaint(said)
     if status is None:
@@ -97,8 +97,8 @@ def _without_program() -> Listing:
     return Listing([], "there is no nvidia-smi on PATH and no NVIDIA driver")
 
 
-def _ask(*arguments: str) -> tuple[int | None, str]:
-    """(exit status, or None if it hangs; what it printed)."""
+def ask(*arguments: str) -> tuple[int | None, str]:
+    """Run nvidia-smi: (exit status, or None if it hangs; what it printed)."""
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
@@ -147,7 +147,7 @@ def _without_uncut(found: list[Gpu]) -> tuple[list[Gpu], list[str]]:
     """CUDA cannot use a GPU in MIG mode that has no slices; the listing does not tell it from others."""
     if not found:
         return found, []
-    status, said = _ask("--query-gpu=index,mig.mode.current", "--format=csv,noheader")
+    status, said = ask("--query-gpu=index,mig.mode.current", "--format=csv,noheader")
     if status != 0:
         return found, []
     in_mig_mode = {int(number) for number in re.findall(r"^(\d+), Enabled", said, re.MULTILINE)}

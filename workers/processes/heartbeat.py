@@ -140,12 +140,12 @@ def member(
         pid=os.getpid(),
         device=device,
         kinds=",".join(kinds),
-        docmill_version=_version(),
+        docmill_version=version(),
         schema_revision=SCHEMA,
     )
 
 
-def _version() -> str:
+def version() -> str:
     try:
         return metadata.version("docmill")
     except metadata.PackageNotFoundError:

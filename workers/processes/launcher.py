@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 from db import registry
 from db.registry import Member
 from db.store import newer_schema
+from workers.metrics.asked import serve_if_asked
+from workers.metrics.of_worker import WorkerMetrics
 from workers.names import queue_of
 from workers.processes import crash_reports, requeue
 from workers.processes.devices import Device
@@ -39,6 +41,8 @@ class Launcher:
         self._locks: list[IO[str]] = []
         self._members: list[Member] = []
         self.workers = [self._worker(device) for device in devices]
+        folders = [crash_reports.folder_of(settings.home_path, one.instance) for one in self._members]
+        self._metrics = WorkerMetrics(list(zip(devices, self.workers, folders, strict=True)))
         self.heartbeat = Heartbeat(settings, self._members)
 
     def run(self) -> None:
@@ -46,6 +50,7 @@ class Launcher:
         requeue.try_in_the_store(
             self.settings.url, self._requeue_orphans, "requeue what an earlier launcher's workers held"
         )
+        metrics = serve_if_asked(self.settings.metrics_host, self.settings.metrics_port, self._metrics.counts)
         try:
             with self.heartbeat:
                 while not self.stopping.is_set():
@@ -56,6 +61,8 @@ class Launcher:
                 stop_all(self.workers, self.settings.grace_seconds)
         finally:
             stop_all(self.workers, self.settings.grace_seconds)
+            if metrics is not None:
+                metrics.close()
             requeue.give_back(self.settings.url, [one.instance for one in self._members])
             for lock in self._locks:
                 lock.close()
@@ -88,6 +95,7 @@ class Launcher:
             "DOCMILL_DEVICE": device.torch_name,
             "DOCMILL_WORKER": name,
             "DOCMILL_INSTANCE": instance,
+            "DOCMILL_METRICS_PORT": str(self.settings.metrics_port),
         }
         inherits = (lock.fileno(), alive.fileno())
         return Child(name, command, pinned, processors=device.processors, inherits=inherits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 from db.chunks import Claim
@@ -19,6 +20,8 @@ class BatchRunner:
 
     def __init__(self, process: Process, claim: Claim, runner: Runner) -> None:
         self._limits = process.batch_limits
+        self._metrics = process.metrics
+        self._limit = 1
         self._key = (claim.kind, claim.stage)
         self._n_halvings = claim.n_halvings
         self._runner = runner
@@ -26,12 +29,16 @@ class BatchRunner:
     def batches(self, block: Sequence[Document]) -> list[list[Document]]:
         """The documents in batches of similar length, as large as the memory was found to allow."""
         most = self._runner.batch_documents
-        limit = max(1, min(self._limits.get(self._key, most), most) >> self._n_halvings)
-        return batches.by_length(block, limit, self._runner.batch_chars)
+        self._limit = max(1, min(self._limits.get(self._key, most), most) >> self._n_halvings)
+        return batches.by_length(block, self._limit, self._runner.batch_chars)
 
     def run(self, batch: Sequence[Document]) -> list[tuple[Document, Result]]:
         """The result of each document. Raises what is not the documents' fault."""
+        fill = batches.fill(batch, self._limit, self._runner.batch_chars)
+        self._metrics.observe("docmill_worker_batch_fill_ratio", self._key[0], value=fill)
+        began = time.monotonic()
         found = batches.halving(self._run, batch, _blame, faults.is_not_the_documents)
+        self._metrics.observe("docmill_worker_batch_seconds", self._key[0], value=time.monotonic() - began)
         return list(zip(batch, found, strict=True))
 
     def _run(self, batch: Sequence[Document]) -> Sequence[Result]:
@@ -41,6 +48,7 @@ class BatchRunner:
         except Exception as error:
             if faults.is_out_of_memory(error) and len(batch) > 1:
                 limit = self._limits[self._key] = len(batch) // 2
+                self._metrics.count("docmill_worker_out_of_memory_total", self._key[0])
                 log.warning(
                     "out of memory with %d documents: at most %d at a time from now on", len(batch), limit
                 )

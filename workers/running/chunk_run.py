@@ -7,6 +7,7 @@ No transaction is open while a model works. Everything that is written carries t
 from __future__ import annotations
 
 import logging
+import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,6 +42,30 @@ def run(process: Process, chunk_id: int) -> str:
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
     process.holds(claim)
+    began = time.monotonic()
+    process.metrics.set("docmill_worker_busy", value=1)
+    said: str = Failed("its process could not go on")
+    try:
+        said = _see_through(process, claim)
+    finally:
+        process.holds(None)
+        process.metrics.set("docmill_worker_busy", value=0)
+        process.metrics.observe("docmill_worker_chunk_seconds", claim.kind, value=time.monotonic() - began)
+        process.metrics.count("docmill_worker_chunks_total", claim.kind, _result(said))
+        process.reporter.write(now=True)
+    return said
+
+
+def _result(said: str) -> str:
+    """The report on a chunk, as one of a few words."""
+    if said.startswith("put back"):
+        return "put_back" if isinstance(said, Failed) else "stopped"
+    if said.startswith("dropped"):
+        return "dropped"
+    return "failed" if isinstance(said, Failed) else "done"
+
+
+def _see_through(process: Process, claim: Claim) -> str:
     lease = Lease(process, claim)
     try:
         with lease.kept(), heartbeat.heard_by(lease.beat):
@@ -61,8 +86,6 @@ def run(process: Process, chunk_id: int) -> str:
             process.die(f"the device failed: {str(error)[:200]}")
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
-    finally:
-        process.holds(None)
 
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:

@@ -69,6 +69,7 @@ class Lease:
         if self._lost is not None:
             raise self._lost
         moment = time.monotonic()
+        self.process.reporter.write()
         self._pace.beat()
         self._watch(self.seconds)
         is_news = note is not None and note != self._noted and moment - self._noted_at > NOTE_SECONDS

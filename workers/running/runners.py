@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import time
 from collections import OrderedDict
 from typing import Any
 
@@ -36,6 +37,7 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     while len(_open) >= KEPT:
         _open.popitem(last=False)
     with lease.loading():
+        began = time.monotonic()
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
         setup = setup_for(process.store, process.settings, kind, stage, claim, _beat, job_id=claim.job_id)
@@ -43,6 +45,8 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
         # What was loaded stays: the garbage collector need not scan it again and again.
         gc.collect()
         gc.freeze()
+        seconds = time.monotonic() - began
+        process.metrics.observe("docmill_worker_model_load_seconds", kind.name, value=seconds)
     return _open[key]
 
 

@@ -38,6 +38,7 @@ class Storing:
         with_outcomes: bool,
     ) -> None:
         self._store = process.store
+        self._metrics = process.metrics
         self._lease = lease
         self._still_pending = still_pending
         self._with_outcomes = with_outcomes
@@ -88,6 +89,7 @@ class Storing:
         self.n_ok += len(done) - len(written.errors)
         self.n_error += len(written.errors)
         self.codes.update(code for _, code, _ in written.errors)
+        self._metrics.count("docmill_worker_documents_total", self._lease.claim.kind, n=len(done))
         self._lease.renewed()
 
     def _insist_on_a_known_schema(self, error: DBAPIError) -> None:
