@@ -16,6 +16,7 @@ from db import notifications, quarantine, registry, schedules
 from db.sql import clock, now
 from db.states import ENDED, ChunkState, JobState, NightState, RunState
 from db.tables import Chunk, Job, Night, NightStep, Run, Worker
+from db.tables.worker import ROLES
 
 #: Ready chunks of one job are counted up to this number; so are quarantine and notifications.
 MOST_COUNTED = 20_000
@@ -118,10 +119,12 @@ def members(session: Session) -> list[tuple[str, str, int]]:
     is_alive = Worker.last_seen_at >= now(-registry.LOST_SECONDS)
     n_alive = func.count().filter(is_alive)
     query = select(Worker.role, n_alive, func.count() - n_alive).group_by(Worker.role)
+    found = {role: (alive, lost) for role, alive, lost in session.execute(query)}
+    # A role without rows is none alive: an alert needs that number.
     return [
         (role, state, n)
-        for role, alive, lost in session.execute(query)
-        for state, n in (("alive", alive), ("lost", lost))
+        for role in ROLES
+        for state, n in zip(("alive", "lost"), found.get(role, (0, 0)), strict=True)
     ]
 
 
