@@ -113,4 +113,4 @@ def as_tests(rules: str) -> dict[str, Any]:
                     ],
                 }
             )
-    return {"rule_files": [rules], "evaluation_interval": "1m", "tests": tests}
+    return {"rule_files": [rules], "evaluation_interval": "5m", "tests": tests}

@@ -86,8 +86,10 @@ class Launcher:
         alive = crash_reports.lock_launcher(crash_reports.folder_of(self.settings.home_path, instance))
         self._locks += [lock, alive]
         self._members.append(member("worker", name, instance, device.torch_name, self.kinds))
+        # Celery's banner is no log line.
+        quiet = ["--quiet"] if self.settings.log_format == "json" else []
         command = [
-            sys.executable, "-m", "workers.processes.celery_command", "worker", "--loglevel", "INFO",
+            sys.executable, "-m", "workers.processes.celery_command", *quiet, "worker", "--loglevel", "INFO",
             "--hostname", f"docmill-{name}", "--queues", ",".join(map(queue_of, self.kinds)),
             "--without-gossip", "--without-mingle",
         ]  # fmt: skip

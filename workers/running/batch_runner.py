@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from db.chunks import Claim
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Runner
+from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import batches, faults
 
@@ -58,5 +59,6 @@ class BatchRunner:
 def _blame(document: Document, error: Exception) -> DocumentError:
     blamed = faults.as_document_error(error)
     if blamed is not error:
-        log.warning("document %d: %s", document.id, faults.where(error))
+        with log_context.about(document=document.id):
+            log.warning("document %d: %s", document.id, faults.where(error))
     return blamed

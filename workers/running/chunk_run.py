@@ -17,6 +17,7 @@ from db.database_errors import words
 from db.errors import FencedError, NewerSchemaError
 from nlp_tasks import heartbeat
 from workers import kinds
+from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import faults
 from workers.running.chunk_report import Failed
@@ -30,6 +31,7 @@ log = logging.getLogger("docmill.worker")
 def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors. A
     message about a chunk that is closed, leased, paused or cancelled does nothing."""
+    log_context.begin(chunk=chunk_id)
     try:
         claim = _claim(process, chunk_id)
     except NewerSchemaError as error:
@@ -41,6 +43,9 @@ def run(process: Process, chunk_id: int) -> str:
         return f"not claimed: {type(error).__name__}"
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
+    log_context.begin(
+        job=claim.job_id, chunk=chunk_id, kind=claim.kind, fence=claim.fence, instance=process.instance
+    )
     process.holds(claim)
     began = time.monotonic()
     process.metrics.set("docmill_worker_busy", value=1)

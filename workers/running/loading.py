@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import documents, results
 from nlp_tasks.kind import Document, Kind
+from workers.processes.log_context import carried
 from workers.processes.process import Process
 from workers.running.lease import Lease
 
@@ -67,10 +68,10 @@ class Loading:
             yield self._blocks(thread, [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)])
 
     def _blocks(self, thread: ThreadPoolExecutor, blocks: list[Sequence[int]]) -> Iterator[list[Document]]:
-        loading = thread.submit(self.load, blocks[0])
+        loading = thread.submit(carried(self.load), blocks[0])
         for following in blocks[1:]:
             block = loading.result()
-            loading = thread.submit(self.load, following)
+            loading = thread.submit(carried(self.load), following)
             yield block
         yield loading.result()
 
