@@ -70,7 +70,7 @@ CASES: dict[str, Case] = {
     "DocmillQuarantineGrows": Case(
         {"docmill_quarantined_documents": f"0+1x{LONG}"}, {"docmill_quarantined_documents": f"500x{LONG}"}
     ),
-    "DocmillScheduleOverdue": _since('docmill_schedule_next_timestamp_seconds{schedule="nightly"}', 900),
+    "DocmillScheduleOverdue": _since('docmill_schedule_next_timestamp_seconds{schedule="nightly"}', 1_800),
     "DocmillScheduleFails": _level('docmill_schedule_consecutive_failures{schedule="nightly"}', 2, 1),
     "DocmillSchedulePaused": _level('docmill_schedule_paused{schedule="nightly"}', 1, 0, 1_500),
     "DocmillNightMissed": Case(
@@ -82,7 +82,7 @@ CASES: dict[str, Case] = {
     "DocmillSchedulerStepFails": _growth(
         'docmill_scheduler_step_failures_total{step="redis",instance="a:1"}', 5, 0.1
     ),
-    "DocmillSchedulerStuck": _since('docmill_scheduler_last_turn_timestamp_seconds{step="redis"}', 1_200),
+    "DocmillSchedulerStuck": _since('docmill_scheduler_last_turn_timestamp_seconds{step="redis"}', 2_400),
     "DocmillWorkerDown": _level('docmill_worker_up{device="cuda-0"}', 0, 1),
     "DocmillWorkerRestarts": _growth('docmill_worker_process_starts_total{device="cuda-0"}', 1, 0.01),
     "DocmillBatchesTooLarge": _growth(

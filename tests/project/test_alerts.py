@@ -129,6 +129,7 @@ def test_every_alert_has_a_case_in_which_it_fires() -> None:
     assert set(CASES) == {alert["alert"] for alert in ALERTS}
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus"
 )
