@@ -60,6 +60,8 @@ class Claim:
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
     n_halvings: int = 0
+    #: The trace that its job belongs to.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,9 +179,9 @@ def give_back(session: Session, instance: str) -> int:
 
 def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
     job = session.execute(
-        select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
-            Job.id == row.job_id
-        )
+        select(
+            Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id, Job.traceparent
+        ).where(Job.id == row.job_id)
     ).one()
     return Claim(
         chunk_id=chunk_id,
@@ -195,6 +197,7 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
+        traceparent=job.traceparent,
     )
 
 

@@ -49,6 +49,8 @@ class NewJob:
     depends_on: DependsOn | None = None
     #: A selection as people write it (db.where): of the documents that the job would take otherwise.
     where: str | None = None
+    #: The trace that it belongs to.
+    traceparent: str | None = None
     #: The model's version is decided when the job starts, since it waits for another job.
     model_comes_later: bool = False
     #: Take the documents that failed in this job.
@@ -139,6 +141,7 @@ def _job_of(new: NewJob) -> Job:
         after_job_id=new.after_job_id,
         run_id=new.run_id,
         where_clause=new.where,
+        traceparent=new.traceparent,
         state=JobState.WAITING if new.after_job_id else JobState.RUNNING,
         started_at=None if new.after_job_id else now(),
         n_documents=0,

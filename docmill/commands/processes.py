@@ -77,6 +77,7 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
     from scheduler.broker import Broker
     from scheduler.loop import Scheduler
     from scheduler.store import open_for_work
+    from workers import tracing
     from workers.app import app
     from workers.metrics.asked import serve_if_asked
     from workers.processes import heartbeat, logs, redis_version
@@ -88,6 +89,7 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
         store = open_for_work()
     _warn_without_redis(settings())
     redis_version.check(settings())
+    tracing.start("docmill-scheduler")
     loop = Scheduler(store, Broker(app), settings())
     asked = _with_port(metrics_port)
     serve_if_asked(asked.metrics_host, asked.metrics_port, loop.turns.metrics.counts)

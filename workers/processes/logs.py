@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+from workers import tracing
 from workers.processes import log_context
 from workers.settings import settings
 
@@ -71,7 +72,8 @@ def _printable(line: str) -> str:
 
 def _with_fields(record: logging.LogRecord) -> bool:
     """Note what the record is about, in the thread that logs it."""
-    record.docmill = log_context.of_message(getattr(record, "data", None)) | log_context.current()
+    about = log_context.of_message(getattr(record, "data", None)) | log_context.current()
+    record.docmill = about | tracing.ids()
     return True
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from db.chunks import Claim
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Runner
+from workers import tracing
 from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import batches, faults
@@ -38,7 +39,8 @@ class BatchRunner:
         fill = batches.fill(batch, self._limit, self._runner.batch_chars)
         self._metrics.observe("docmill_worker_batch_fill_ratio", self._key[0], value=fill)
         began = time.monotonic()
-        found = batches.halving(self._run, batch, _blame, faults.is_not_the_documents)
+        with tracing.span("batch", documents=len(batch)):
+            found = batches.halving(self._run, batch, _blame, faults.is_not_the_documents)
         self._metrics.observe("docmill_worker_batch_seconds", self._key[0], value=time.monotonic() - began)
         return list(zip(batch, found, strict=True))
 

@@ -16,7 +16,7 @@ from db.chunks import Claim
 from db.database_errors import words
 from db.errors import FencedError, NewerSchemaError
 from nlp_tasks import heartbeat
-from workers import kinds
+from workers import kinds, tracing
 from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import faults
@@ -32,6 +32,7 @@ def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors. A
     message about a chunk that is closed, leased, paused or cancelled does nothing."""
     log_context.begin(chunk=chunk_id)
+    began_ns = time.time_ns()
     try:
         claim = _claim(process, chunk_id)
     except NewerSchemaError as error:
@@ -51,7 +52,7 @@ def run(process: Process, chunk_id: int) -> str:
     process.metrics.set("docmill_worker_busy", value=1)
     said: str = Failed("its process could not go on")
     try:
-        said = _see_through(process, claim)
+        said = _traced(process, claim, began_ns)
     finally:
         process.holds(None)
         process.metrics.set("docmill_worker_busy", value=0)
@@ -70,6 +71,27 @@ def _result(said: str) -> str:
     return "failed" if isinstance(said, Failed) else "done"
 
 
+def _traced(process: Process, claim: Claim, began_ns: int) -> str:
+    """See it through, as a part of its job's trace."""
+    with tracing.span(
+        "chunk",
+        parent=claim.traceparent,
+        start_ns=began_ns,
+        job=claim.job_id,
+        chunk=claim.chunk_id,
+        kind=claim.kind,
+        stage=claim.stage,
+        fence=claim.fence,
+        documents=len(claim.document_ids),
+    ) as span:
+        with tracing.span("claim", start_ns=began_ns):
+            # It is over: only now is it known whose trace it belongs to.
+            pass
+        said = _see_through(process, claim)
+        tracing.note(span, result=_result(said))
+        return said
+
+
 def _see_through(process: Process, claim: Claim) -> str:
     lease = Lease(process, claim)
     try:
@@ -77,7 +99,8 @@ def _see_through(process: Process, claim: Claim) -> str:
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:
-                return training_run.run(process, lease, kind, kind.train)
+                with tracing.span("train"):
+                    return training_run.run(process, lease, kind, kind.train)
             return DocumentsRun(process, lease, kind).run()
     except FencedError:
         return "dropped: the chunk was cancelled or is somebody else's by now"

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from db import documents, results
 from nlp_tasks.kind import Document, Kind
+from workers import tracing
 from workers.processes.log_context import carried
 from workers.processes.process import Process
 from workers.running.lease import Lease
@@ -55,7 +56,8 @@ class Loading:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
             return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
 
-        found = self._lease.insist(step)
+        with tracing.span("load", documents=len(ids)):
+            found = self._lease.insist(step)
         if len(found) < len(ids):
             there = {document.id for document in found}
             self.removed += [id_ for id_ in ids if id_ not in there]

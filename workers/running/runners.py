@@ -11,6 +11,7 @@ from typing import Any
 
 from db.chunks import Claim
 from nlp_tasks.kind import Kind, Runner, Stage
+from workers import tracing
 from workers.processes.process import Process
 from workers.running.lease import Lease
 from workers.running.opening import setup_for
@@ -36,7 +37,7 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
         return _open[key]
     while len(_open) >= KEPT:
         _open.popitem(last=False)
-    with lease.loading():
+    with lease.loading(), tracing.span("open model", kind=kind.name, stage=stage.name):
         began = time.monotonic()
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
