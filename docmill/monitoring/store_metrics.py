@@ -129,8 +129,8 @@ def _work(session: Session, found: Counts) -> None:
     for held in monitoring.leases(session):
         gauges["docmill_leases", (held.kind,)] = held.n
         gauges["docmill_expired_leases", (held.kind,)] = held.n_expired
-    for role, state, n in monitoring.members(session):
-        gauges["docmill_members", (role, state)] = n
+    for role, condition, n in monitoring.members(session):
+        gauges["docmill_members", (role, condition)] = n
 
 
 def _stored(session: Session, found: Counts) -> None:

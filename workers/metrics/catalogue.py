@@ -77,7 +77,7 @@ _STORE = (
     ),
     _counter(
         "docmill_result_rows_total", Source.STORE,
-        "Result rows written, by table: table extraction_warning has the warnings of extractions.", "kind", "table",
+        "Result rows written, by table.", "kind", "table",
     ),
     _counter(
         "docmill_chunk_requeues_total", Source.STORE,

@@ -53,7 +53,7 @@ class Reporter:
             import torch
 
             # Before the first model there is no context, and asking would make one.
-            if torch.cuda.is_initialized():
+            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
                 allocated = torch.cuda.memory_reserved()
                 self.recorder.set("docmill_worker_device_allocated_bytes", value=allocated)
 
