@@ -3,7 +3,7 @@
 configure, rules_of     the destinations of an owner ("schedule nightly"), and the events that are sent to each
 notify                  write a message for each of them; call it in the transaction of the event that it reports
 claim, sent, failed     one delivery: what is delivered twice (a crash between delivery and `sent`) has the same uid
-retry, listing, stuck   for people
+retry, listing, stuck, unsent   for people
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from db import tallies
 from db.compare_and_set import changed, n_changed
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, now, one_of
 from db.states import Event, NotificationState
 from db.tables import Notification, NotificationRule
+from db.tallies import Counted
 
 #: The pause after the first failed attempt; it doubles after each, up to the last one.
 FIRST_PAUSE_SECONDS = 10.0
@@ -158,7 +160,10 @@ def sent(session: Session, claimed: Claimed) -> bool:
         "lease_until": None,
         "fault": None,
     }
-    return changed(session, _held(claimed).values(values))
+    if not changed(session, _held(claimed).values(values)):
+        return False
+    tallies.add(session, Counted.NOTIFICATIONS, claimed.event, NotificationState.SENT)
+    return True
 
 
 def failed(session: Session, claimed: Claimed, fault: str) -> NotificationState:
@@ -168,7 +173,11 @@ def failed(session: Session, claimed: Claimed, fault: str) -> NotificationState:
     state = NotificationState.DEAD if is_over else NotificationState.PENDING
     later = now(pause_seconds(claimed.n_attempts))
     values = {"state": state, "not_before": later, "lease_until": None, "fault": fault[:MAX_FAULT_CHARS]}
-    if changed(session, _held(claimed).values(values)) and not is_over:
+    if not changed(session, _held(claimed).values(values)):
+        return state
+    if is_over:
+        tallies.add(session, Counted.NOTIFICATIONS, claimed.event, NotificationState.DEAD)
+    else:
         others = update(Notification).where(
             Notification.destination == claimed.destination,
             Notification.state == NotificationState.PENDING,
@@ -236,6 +245,24 @@ def listing(session: Session, *, unsent: bool = False, limit: int | None = None)
     if unsent:
         query = query.where(Notification.state != NotificationState.SENT)
     return list(session.scalars(query.limit(limit) if limit is not None else query))
+
+
+def unsent(session: Session, most: int) -> tuple[int, int, datetime | None]:
+    """(how many wait, how many are dead, each counted up to `most`; since when the one waits that is next)."""
+    pending = select(Notification.id).where(Notification.state == _literal(NotificationState.PENDING))
+    dead = select(Notification.id).where(Notification.state == _literal(NotificationState.DEAD))
+    n_pending, n_dead = (
+        session.scalar(select(func.count()).select_from(some.limit(most).subquery())) or 0
+        for some in (pending, dead)
+    )
+    oldest = pending.with_only_columns(Notification.created_at).order_by(Notification.not_before).limit(most)
+    since = session.scalar(select(func.min(oldest.subquery().c.created_at)))
+    return n_pending, n_dead, since
+
+
+def _literal(state: NotificationState) -> ColumnElement[Any]:
+    """Part of the statement, so that SQLite knows that the partial index has all that is asked for."""
+    return literal_column(f"'{state}'")
 
 
 @dataclass(frozen=True, slots=True)

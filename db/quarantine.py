@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from db import erased
@@ -48,7 +48,7 @@ def held(kind: Any, document_id: Any) -> ColumnElement[bool]:
     harmful, job = aliased(Outcome), aliased(Job)
     return exists().where(
         harmful.document_id == document_id,
-        harmful.error_code.in_(CODES),
+        _is_harmful(harmful),
         harmful.job_id == job.id,
         job.kind == kind,
         *_not_over(harmful, job),
@@ -60,7 +60,7 @@ def held_ids(kind: str) -> Select[int]:
     return (
         select(Outcome.document_id)
         .join(Job, Job.id == Outcome.job_id)
-        .where(Outcome.error_code.in_(CODES), Job.kind == kind, *_not_over(Outcome, Job))
+        .where(_is_harmful(Outcome), Job.kind == kind, *_not_over(Outcome, Job))
         .distinct()
     )
 
@@ -85,7 +85,7 @@ def entries(
         .join(Document, Document.id == Outcome.document_id)
         .join(Collection, Collection.id == Document.collection_id)
         .outerjoin(target, target.id == Collection.files_of_id)
-        .where(Outcome.error_code.in_(CODES), Document.is_latest, *_not_over(Outcome, Job))
+        .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
         .order_by(Outcome.job_id.desc(), Outcome.document_id)
         .limit(limit)
     )  # fmt: skip
@@ -158,6 +158,26 @@ def failed_in(job_id: int, document_ids: Sequence[int]) -> Select[int, int]:
         one_of(Document.id, list(document_ids)),
         exists().where(Outcome.job_id == job_id, Outcome.document_id == Document.id),
     )
+
+
+def count(session: Session, most: int) -> int:
+    """How many documents are in quarantine, counted up to `most`."""
+    some = (
+        select(Outcome.document_id)
+        .join(Job, Job.id == Outcome.job_id)
+        .join(Document, Document.id == Outcome.document_id)
+        .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
+        .limit(most)
+    )
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def _is_harmful(outcome: Any) -> ColumnElement[bool]:
+    """The condition of the partial index. Its codes are part of the statement: of parameters, SQLite does not know
+    that the index has all rows that they ask for."""
+    codes: list[ColumnElement[str]] = [literal_column(f"'{code}'") for code in CODES]
+    condition: ColumnElement[bool] = outcome.error_code.in_(codes)
+    return condition
 
 
 def _not_over(harmful: Any, job: Any) -> tuple[ColumnElement[bool], ...]:

@@ -26,18 +26,20 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from db import bulk
+from db import bulk, tallies
 from db.sql import each_id, insert_for, now, one_of
 from db.states import OutcomeState
 from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
+from db.tallies import Counted
 
 
-def write_ok(session: Session, job_id: int, document_ids: Sequence[int]) -> None:
+def write_ok(session: Session, job_id: int, kind: str, document_ids: Sequence[int]) -> None:
     """The outcome `ok` for each document: one statement with one parameter, however many they are."""
     if document_ids:
         session.connection().execute(_outcomes_ok(), {"b_job": job_id, "b_ids": list(document_ids)})
+        tallies.add(session, Counted.DOCUMENTS, kind, OutcomeState.OK, len(document_ids))
 
 
 @cache
@@ -51,7 +53,7 @@ def _outcomes_ok() -> Insert:
     return into.from_select(columns, rows, include_defaults=False).execution_options(docmill_prepare=True)
 
 
-def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str, str]]) -> None:
+def write_errors(session: Session, job_id: int, kind: str, errors: Sequence[tuple[int, str, str]]) -> None:
     """The outcome `error` for each (document id, code, detail)."""
     if errors:
         rows = [
@@ -65,10 +67,12 @@ def write_errors(session: Session, job_id: int, errors: Sequence[tuple[int, str,
             for id_, code, detail in errors
         ]
         session.execute(insert(Outcome.__table__), rows)  # type: ignore[arg-type]
+        for _, code, _ in errors:
+            tallies.add(session, Counted.DOCUMENTS, kind, code)
 
 
 def write_error_for(
-    session: Session, job_id: int, document_ids: Sequence[int], code: str, detail: str
+    session: Session, job_id: int, kind: str, document_ids: Sequence[int], code: str, detail: str
 ) -> int:
     """The same error for each of these documents that has no outcome in the job yet; returns how many there were."""
     if not document_ids:
@@ -97,7 +101,9 @@ def write_error_for(
         .on_conflict_do_nothing(),
         execution_options={"preserve_rowcount": True},
     )
-    return int(result.rowcount)
+    n = int(result.rowcount)
+    tallies.add(session, Counted.DOCUMENTS, kind, code, n)
+    return n
 
 
 def _state(state: OutcomeState) -> ColumnElement[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import compatibility, migrations, view_digest
+from db import compatibility, migrations, tallies, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
 from db.database_errors import without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
@@ -111,6 +111,7 @@ class Store:
             if lock_seconds is not None and not self.is_sqlite:
                 session.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
             yield session
+            tallies.flush(session)
 
     def schema(self) -> str | None:
         """The migration the database is at; None for an empty database. Raises OperationalError if unreachable."""

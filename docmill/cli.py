@@ -24,6 +24,7 @@ from docmill.commands import (
     labelling,
     limits,
     managing,
+    metrics,
     models,
     nights,
     notifications,
@@ -94,7 +95,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo,
+        processes.up, processes.worker, processes.scheduler, processes.flower, metrics.metrics, processes.demo,
         ("workers", workers.app), ("db", store.app), backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip

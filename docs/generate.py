@@ -1,4 +1,4 @@
-"""Write the parts of docs/*.md that follow from the code: commands, parameters of kinds, views and tables.
+"""Write the parts of docs/*.md that follow from the code: commands, parameters of kinds, views, tables and metrics.
 
     python docs/generate.py [--check]
 
@@ -178,11 +178,37 @@ def _comments(source: str) -> dict[str, str]:
     return {name: " ".join(re.findall(r"#: (.*)", comment)).rstrip(".") for comment, name in found}
 
 
+# --- metrics ----------------------------------------------------------------------------------------------------
+
+
+def metrics(_: str) -> str:
+    """The table of metrics, by what exports them."""
+    from workers.metrics.catalogue import METRICS, Source
+
+    return "\n\n".join(
+        f"### Of {source.value if source is not Source.STORE else '`docmill metrics`'}\n\n"
+        + "\n".join(
+            [
+                "| metric | type | labels | what it is |",
+                "|---|---|---|---|",
+                *(
+                    f"| `{metric.name}` | {metric.sort} | {', '.join(f'`{label}`' for label in metric.labels)} "
+                    f"| {metric.help} |"
+                    for metric in METRICS.values()
+                    if metric.source is source
+                ),
+            ]
+        )
+        for source in Source
+    )
+
+
 PARTS: dict[str, Callable[[str], str]] = {
     "commands": commands,
     "parameters": parameters,
     "views": views,
     "tables": tables,
+    "metrics": metrics,
 }
 
 

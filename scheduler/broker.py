@@ -33,6 +33,20 @@ class Broker:
         channel = self._channel()
         channel.client.delete(channel._q_for_pri(queue_of(kind), _celery_priority(priority)))
 
+    def depths(self, kinds: Iterable[str]) -> dict[tuple[str, int], int]:
+        """(kind, priority) -> messages that wait, where there are any; in one round trip."""
+        channel = self._channel()
+        places = [(kind, priority) for kind in kinds for priority in PRIORITIES]
+        with channel.client.pipeline(transaction=False) as pipeline:
+            for kind, priority in places:
+                pipeline.llen(channel._q_for_pri(queue_of(kind), _celery_priority(priority)))
+            found = pipeline.execute()
+        return {place: int(n) for place, n in zip(places, found, strict=True) if n}
+
+    def memory_bytes(self) -> int:
+        """What Redis says that it uses."""
+        return int(self._channel().client.info("memory")["used_memory"])
+
     def send(self, messages: Iterable[Message], kinds: dict[str, Kind]) -> None:
         """Send messages, each with a description that Flower shows."""
         connection = self._channel().connection.client

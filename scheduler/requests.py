@@ -19,7 +19,7 @@ from db.tables.result import from_rows
 from nlp_tasks.kind import JobInput, Kind
 from nlp_tasks.parameters import defaults, without_effect
 from scheduler import corrections, submitters
-from workers import kinds
+from workers import kinds, tracing
 
 
 @dataclass(frozen=True)
@@ -67,17 +67,20 @@ def submit(
     """Write the job, over these documents of the collection if some are given. Raises ValueError for a bad kind,
     parameter or selection, NotFoundError or ConflictError for a collection, model, key or judged job, NothingToDoError
     when there is no document to take; the caller rolls back then."""
-    new, found = _prepared(session, request)
-    try:
-        submitted = jobs.submit(session, replace(new, run_id=run_id, document_ids=document_ids))
-    except NothingToDoError as error:
-        raise _nothing(kinds.find(request.kind), request, error.left_out) from None
+    with tracing.span("submit", kind=request.kind) as span:
+        new, found = _prepared(session, request)
+        try:
+            submitted = jobs.submit(session, replace(new, run_id=run_id, document_ids=document_ids))
+        except NothingToDoError as error:
+            raise _nothing(kinds.find(request.kind), request, error.left_out) from None
+        tracing.note(span, job=submitted.job_id, documents=submitted.n_documents)
     return replace(submitted, corrections=found) if submitted.created else submitted
 
 
 def prepare(session: Session, request: JobRequest) -> NewJob:
     """The job that `submit` would write. Raises as it does."""
-    return _prepared(session, request)[0]
+    with tracing.span("prepare", kind=request.kind):
+        return _prepared(session, request)[0]
 
 
 def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, corrections.Corrections | None]:
@@ -112,6 +115,7 @@ def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, correction
         model_ref=model_ref,
         model_version_id=version_id,
         priority=request.priority,
+        traceparent=tracing.traceparent(),
         key=request.key,
         after_job_id=request.after,
         labelled_only=kind.labelled_only,
@@ -186,27 +190,26 @@ def retry(
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
     kind = kinds.find(job.kind)
+    again = NewJob(
+        kind=job.kind,
+        parameters=job.parameters,
+        collection_id=job.collection_id,
+        model_ref=job.model_ref,
+        model_version_id=None if kind.train else open_model(session, job),
+        priority=job.priority,
+        submitter=submitters.checked(submitter),
+        exclusive=job.is_exclusive,
+        # A failed training is tried again on all its documents.
+        failed_in_job_id=job_id,
+        where=_both(job.where_clause, where),
+        document_ids=document_ids,
+    )
     try:
-        return jobs.submit(
-            session,
-            _sized(
-                kind,
-                NewJob(
-                    kind=job.kind,
-                    parameters=job.parameters,
-                    collection_id=job.collection_id,
-                    model_ref=job.model_ref,
-                    model_version_id=None if kind.train else open_model(session, job),
-                    priority=job.priority,
-                    submitter=submitters.checked(submitter),
-                    exclusive=job.is_exclusive,
-                    # A failed training is tried again on all its documents.
-                    failed_in_job_id=job_id,
-                    where=_both(job.where_clause, where),
-                    document_ids=document_ids,
-                ),
-            ),
-        )
+        with tracing.span("submit", kind=job.kind, retries=job_id) as span:
+            again = replace(again, traceparent=tracing.traceparent())
+            submitted = jobs.submit(session, _sized(kind, again))
+            tracing.note(span, job=submitted.job_id, documents=submitted.n_documents)
+            return submitted
     except NothingToDoError:
         of = " that the selection means" if where or job.where_clause else ""
         raise NothingToDoError(f"nothing to do: no document{of} failed in job {job_id}") from None

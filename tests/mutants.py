@@ -396,7 +396,7 @@ MUTANTS = (
     Mutant(
         "a failed job keeps the last word of its training",
         "db/jobs/finishing.py",
-        "        _write_last_note(session, job_id)",
+        "        _count_and_note(session, job_id)",
         "        pass",
         ("commands/test_failed_jobs.py",),
     ),

@@ -5,6 +5,7 @@ The settings follow what was measured on Celery 5.7 (docs/celery.md says why, on
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from celery import Celery, signals
@@ -79,6 +80,16 @@ def make_app() -> Celery:
 app = make_app()
 
 
+@signals.worker_before_create_process.connect
+def _log_in_one_format(**_: Any) -> None:
+    """Else billiard logs in the child, in a format of its own, until our logging is set up there."""
+    os.environ.pop("_MP_FORK_LOGLEVEL_", None)
+
+
 @signals.setup_logging.connect
 def _log_to_stderr(**_: Any) -> None:
+    from billiard import util
+
     logs.to_stderr()
+    # It reports the deaths of children, and has no handler of its own.
+    util.get_logger().propagate = True

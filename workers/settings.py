@@ -9,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -55,6 +56,11 @@ class Settings(StoreSettings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     #: How long a device that failed rests before it is tried again; doubled at each failure, up to 16 times this.
     device_rest_seconds: float = Field(default=60, gt=0)
+    #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
+    metrics_port: int = Field(default=0, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
+    #: How log lines are written: "text" for people, or "json", an object a line.
+    log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
     device: str = "cpu"
     #: Set by the launcher: what device that is, "NVIDIA H100 80GB HBM3", and the worker's share of its memory.
@@ -136,6 +142,31 @@ def unknown_names(environment: Iterable[str]) -> dict[str, str | None]:
     ]
     close = {name: difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.7) for name in names}
     return {name: found[0] if found else None for name, found in close.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What OpenTelemetry's own variables say of traces."""
+
+    #: "otlp", "console", or None: no traces.
+    exporter: str | None
+    #: Whether they name the service.
+    names_service: bool
+
+
+def traces() -> Traces:
+    """Traces are on where a variable says where to send them. ValueError for an exporter that docmill does not have."""
+    exporter = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    if not exporter and any(os.environ.get(name) for name in endpoints):
+        exporter = "otlp"
+    if exporter not in ("", "none", "otlp", "console"):
+        raise ValueError(f"OTEL_TRACES_EXPORTER={exporter}: docmill has otlp, console and none")
+    is_off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or exporter in ("", "none")
+    names = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get(
+        "OTEL_RESOURCE_ATTRIBUTES", ""
+    )
+    return Traces(None if is_off else exporter, names)
 
 
 @cache

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
-from db import drains, erased, files, limits, results
+from db import drains, erased, files, limits, results, tallies
 from db.chunks import hot
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
@@ -23,6 +23,7 @@ from db.sql import now, one_of
 from db.states import ChunkState
 from db.store import newer_schema
 from db.tables import Chunk, Job
+from db.tallies import Counted, Requeue
 
 #: A chunk that was lost is run whole again, then in halved batches, then in quarters. After this many losses its
 #: documents are run one by one.
@@ -72,6 +73,8 @@ class Claim:
     epoch: int = 1
     #: Limits that the time for which it is held counts for.
     meters: tuple[limits.Meter, ...] = ()
+    #: The trace that its job belongs to.
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -158,11 +161,12 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
             session.execute(update(Chunk).where(Chunk.id == held.chunk_id).values(corrected))
     if close:
         limits.count(session, held.chunk_id, held.meters)
-    results.write_ok(session, held.job_id, written.ok_ids)
-    results.write_errors(session, held.job_id, written.errors)
+    results.write_ok(session, held.job_id, held.kind, written.ok_ids)
+    results.write_errors(session, held.job_id, held.kind, written.errors)
     for table, rows in written.rows.items():
         kept = table in results.by_model_version()
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
+        tallies.add(session, Counted.ROWS, held.kind, table, len(rows.values))
     for table, rows in written.about_others.items():
         results.write_rows(session, table, held.job_id, rows)
     if written.made:
@@ -178,15 +182,19 @@ def put_back(session: Session, held: Claim, fault: str) -> None:
     values = back_to_ready(backoff_seconds(before)) | {"n_put_back": before + 1, "fault": fault}
     _change(session, held, values)
     limits.count(session, held.chunk_id, held.meters)
+    tallies.add(session, Counted.REQUEUES, held.kind, Requeue.PUT_BACK)
 
 
 def give_back(session: Session, instance: str) -> int:
     """leased -> ready for every chunk of an instance that is being stopped: a process, or all processes of a worker.
     This is not a crash. Returns how many chunks there were."""
-    mine = session.scalars(select(Chunk.id).where(*held_by(instance)).with_for_update()).all()
+    mine = session.execute(select(Chunk.id, Chunk.queue).where(*held_by(instance)).with_for_update()).all()
     if mine:
-        limits.count_held(session, list(mine))
-    return n_changed(session, update(Chunk).where(one_of(Chunk.id, mine or (0,))).values(back_to_ready(0)))
+        limits.count_held(session, [row.id for row in mine])
+    for row in mine:
+        tallies.add(session, Counted.REQUEUES, row.queue, Requeue.GIVEN_BACK)
+    ids = [row.id for row in mine] or [0]
+    return n_changed(session, update(Chunk).where(one_of(Chunk.id, ids)).values(back_to_ready(0)))
 
 
 def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Claim:
@@ -206,6 +214,7 @@ def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Cl
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
         epoch=job.epoch,
+        traceparent=job.traceparent,
     )
 
 

@@ -31,9 +31,9 @@ def close_with_error(session: Session, chunk_id: int, code: str, detail: str) ->
 def close_many_with_error(session: Session, chunk_ids: Sequence[int], code: str, detail: str) -> None:
     """Close several chunks of one stage of one job, in a few statements."""
     rows = session.execute(
-        select(Chunk.id, Chunk.job_id, Chunk.document_ids).where(one_of(Chunk.id, chunk_ids))
+        select(Chunk.id, Chunk.job_id, Chunk.queue, Chunk.document_ids).where(one_of(Chunk.id, chunk_ids))
     ).all()
-    job_id = rows[0].job_id
+    job_id, kind = rows[0].job_id, rows[0].queue
     limits.count_held(session, list(chunk_ids))
     done = results.with_outcome(session, job_id, [id_ for row in rows for id_ in row.document_ids])
     missing = {row.id: [id_ for id_ in row.document_ids if id_ not in done] for row in rows}
@@ -43,7 +43,9 @@ def close_many_with_error(session: Session, chunk_ids: Sequence[int], code: str,
     for n, those in by_number.items():
         values = _taken_away(n) | as_closed()
         n_changed(session, update(Chunk).where(one_of(Chunk.id, those)).values(values))
-    results.write_error_for(session, job_id, [id_ for ids in missing.values() for id_ in ids], code, detail)
+    results.write_error_for(
+        session, job_id, kind, [id_ for ids in missing.values() for id_ in ids], code, detail
+    )
 
 
 def close_part_with_error(
@@ -52,7 +54,8 @@ def close_part_with_error(
     """One step of closing a chunk that is too large for one transaction: take it from its holder, and give this error
     to those of these documents that have no outcome. Without documents, close the chunk: all have their outcome."""
     limits.count_held(session, [chunk_id])
-    n_error = results.write_error_for(session, job_id, document_ids, code, detail)
+    kind = session.scalars(select(Chunk.queue).where(Chunk.id == chunk_id)).one()
+    n_error = results.write_error_for(session, job_id, kind, document_ids, code, detail)
     values = _taken_away(n_error)
     values |= back_to_ready(0) if document_ids else as_closed()
     session.execute(update(Chunk).where(Chunk.id == chunk_id).values(values))

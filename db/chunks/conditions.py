@@ -71,6 +71,7 @@ def back_to_ready(delay_seconds: float) -> dict[str, Any]:
         "lease_until": None,
         "sent_at": None,
         "not_before": now(delay_seconds) if delay_seconds else None,
+        "ready_at": now(delay_seconds),
     }
 
 

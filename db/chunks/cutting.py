@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, case, cast, func, insert, literal, select
 from sqlalchemy.orm import Session
 
-from db.sql import json_ids
+from db.sql import json_ids, now
 from db.states import ChunkState
 from db.tables import Chunk, Job
 
-_COLUMNS = ["job_id", "stage", "seq", "queue", "priority", "n_documents", "state", "document_ids"]
+_COLUMNS = ["job_id", "stage", "seq", "queue", "priority", "n_documents", "state", "ready_at", "document_ids"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ def cut(
             _COLUMNS,
             select(
                 literal(job.id), literal(0), func.row_number().over(order_by=placed.c.slot), literal(job.kind),
-                literal(job.priority), func.count(), literal(state, Chunk.state.type), json_ids(placed.c.id),
+                literal(job.priority), func.count(), literal(state, Chunk.state.type),
+                now() if state == ChunkState.READY else literal(None, Chunk.ready_at.type), json_ids(placed.c.id),
             ).group_by(placed.c.slot).order_by(placed.c.slot),
         )
     )  # fmt: skip
@@ -67,7 +68,7 @@ def add_stage(session: Session, job: Job, stage: int) -> None:
             _COLUMNS,
             select(
                 Chunk.job_id, literal(stage), Chunk.seq, Chunk.queue, Chunk.priority, Chunk.n_documents,
-                blocked, Chunk.document_ids,
+                blocked, literal(None, Chunk.ready_at.type), Chunk.document_ids,
             ).where(Chunk.job_id == job.id, Chunk.stage == 0),
         )
     )  # fmt: skip

@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db import limits, results
+from db import limits, results, tallies
 from db.chunks.closing import close_with_error
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.sql import now
 from db.states import ChunkState, ErrorCode
 from db.tables import Chunk, LostClaim
+from db.tallies import Counted, Requeue
 
 #: A document is given up as POISON after this many dead workers: one that ran it in a batch, the others alone.
 MAX_CRASHES = 4
@@ -36,6 +37,7 @@ def crashed(session: Session, instance: str, code: str, detail: str) -> list[int
     found = _locked(session, select(Chunk).where(*held_by(instance)))
     _count_time(session, found)
     for chunk in found:
+        tallies.add(session, Counted.REQUEUES, chunk.queue, Requeue.CRASHED)
         _count_crash(session, chunk, code, detail)
     return [chunk.id for chunk in found]
 
@@ -49,6 +51,7 @@ def crashed_late(session: Session, chunk_id: int, fence: int, code: str, detail:
     session.execute(delete(LostClaim).where(LostClaim.chunk_id == chunk_id, LostClaim.fence == fence))
     is_open = select(Chunk).where(Chunk.id == chunk_id, Chunk.state != ChunkState.CLOSED)
     for chunk in _locked(session, is_open):
+        tallies.add(session, Counted.REQUEUES, chunk.queue, Requeue.CRASHED)
         is_evidence = lost.suspect_id is not None and chunk.suspect_id == lost.suspect_id
         values = {
             "n_lost": chunk.n_lost - 1,
@@ -64,7 +67,7 @@ def crashed_late(session: Session, chunk_id: int, fence: int, code: str, detail:
 def lost(session: Session, instance: str, detail: str) -> list[int]:
     """A process is known to be dead, but nobody saw why, since its launcher died too: requeue what it held at once,
     and count the loss. Returns the ids of the chunks."""
-    return _count_losses(session, select(Chunk).where(*held_by(instance)), detail)
+    return _count_losses(session, select(Chunk).where(*held_by(instance)), detail, Requeue.WORKER_LOST)
 
 
 def expired() -> tuple[ColumnElement[bool], ...]:
@@ -74,7 +77,8 @@ def expired() -> tuple[ColumnElement[bool], ...]:
 
 def reap(session: Session, limit: int = 100) -> list[int]:
     """Requeue chunks whose lease has run out, and count a loss for each. Returns the ids of the chunks."""
-    return _count_losses(session, select(Chunk).where(*expired()).limit(limit), _EXPIRED, skip=True)
+    some = select(Chunk).where(*expired()).limit(limit)
+    return _count_losses(session, some, _EXPIRED, Requeue.LEASE_EXPIRED, skip=True)
 
 
 def _locked(session: Session, query: Select[Chunk], *, skip: bool = False) -> list[Chunk]:
@@ -89,10 +93,13 @@ def _count_time(session: Session, held: list[Chunk]) -> None:
         limits.count_held(session, [chunk.id for chunk in held])
 
 
-def _count_losses(session: Session, leased: Select[Chunk], detail: str, *, skip: bool = False) -> list[int]:
+def _count_losses(
+    session: Session, leased: Select[Chunk], detail: str, why: Requeue, *, skip: bool = False
+) -> list[int]:
     found = _locked(session, leased, skip=skip)
     _count_time(session, found)
     for chunk in found:
+        tallies.add(session, Counted.REQUEUES, chunk.queue, why)
         _count_loss(session, chunk, detail)
     return [chunk.id for chunk in found]
 
@@ -169,7 +176,7 @@ def _give_up(
         close_with_error(session, chunk.id, ErrorCode.CRASHED, detail)
         return
     blame = f"{n_workers} workers that ran this document {what}"
-    results.write_errors(session, chunk.job_id, [(chunk.suspect_id or 0, code, blame)])
+    results.write_errors(session, chunk.job_id, chunk.queue, [(chunk.suspect_id or 0, code, blame)])
     cleared = {"suspect_id": None, "n_suspect_crashes": 0, "n_suspect_lost": 0, "n_error": chunk.n_error + 1}
     # Another worker may run the document by now, if the death was reported late. Its result would be a second outcome:
     # so the chunk is taken from it.

@@ -26,7 +26,7 @@ _DOCUMENT: Any = Document.__table__
 _SECONDS = now(bindparam("b_seconds", type_=Float()))
 #: What a claim is made of: of the chunk, and of its job.
 _OF_CHUNK = ("fence", "job_id", "stage", "document_ids", "n_crashes", "n_lost", "n_put_back", "n_documents")
-_OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id", "epoch")
+_OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id", "epoch", "traceparent")
 
 
 @cache

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from db.chunks.conditions import first_open_stage, job_is_running
 from db.compare_and_set import n_changed
+from db.sql import now
 from db.states import ChunkState
 from db.tables import Chunk
 
@@ -22,7 +23,7 @@ def open_some(session: Session, job_id: int, limit: int = STEP_CHUNKS) -> int:
         session,
         update(Chunk)
         .where(Chunk.id.in_(some), Chunk.state == ChunkState.BLOCKED, job_is_running())
-        .values(state=ChunkState.READY),
+        .values(state=ChunkState.READY, ready_at=now()),
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import case, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from db import progress
+from db import progress, tallies
 from db.chunks.conditions import is_open
 from db.compare_and_set import changed
 from db.sql import now, one_of
 from db.states import JobState, OutcomeState
 from db.tables import Job, Outcome
+from db.tallies import Counted
 
 #: Outcomes that one transaction of the scheduler counts at most.
 STEP_COUNT = 20_000
@@ -75,16 +76,17 @@ def finish(session: Session, job_id: int, count: Count) -> bool:
         ),
     )
     if ended:
-        _write_last_note(session, job_id)
+        _count_and_note(session, job_id)
     return ended
 
 
-def _write_last_note(session: Session, job_id: int) -> None:
-    """Replace the last report of progress: a job without a single result says that it failed and why, a cancelled one
-    says how far it was."""
+def _count_and_note(session: Session, job_id: int) -> None:
+    """Count the end of a job, and replace the last report of progress: a job without a single result says that it
+    failed and why, a cancelled one says how far it was."""
     job = session.execute(
-        select(Job.state, Job.n_documents, Job.n_ok, Job.note).where(Job.id == job_id)
+        select(Job.kind, Job.state, Job.n_documents, Job.n_ok, Job.note).where(Job.id == job_id)
     ).one()
+    tallies.add(session, Counted.JOBS, job.kind, job.state)
     note = job.note
     if job.state == JobState.CANCELLED:
         note = f"cancelled at {note}" if progress.is_underway(note) else note

@@ -56,6 +56,8 @@ class NewJob:
     depends_on: DependsOn | None = None
     #: A selection as people write it (db.where): of the documents that the job would take otherwise.
     where: str | None = None
+    #: The trace that it belongs to.
+    traceparent: str | None = None
     #: The model's version is decided when the job starts, since it waits for another job.
     model_comes_later: bool = False
     #: Take the documents that failed in this job.
@@ -155,6 +157,7 @@ def _job_of(new: NewJob) -> Job:
         where_clause=new.where,
         submitter=new.submitter,
         is_exclusive=new.exclusive,
+        traceparent=new.traceparent,
         state=JobState.WAITING if new.after_job_id else JobState.RUNNING,
         started_at=None if new.after_job_id else now(),
         n_documents=0,

@@ -43,6 +43,7 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
+from db.tables.tally import Tally
 from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
 from db.tables.worker import Drain, LostClaim, Worker
@@ -102,6 +103,7 @@ __all__ = [
     "SummaryReference",
     "SummaryScore",
     "SummarySentence",
+    "Tally",
     "Tolerance",
     "ViewDigest",
     "Worker",

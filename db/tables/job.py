@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from db.states import ENDED, ChunkState, JobState, OutcomeState
+from db.states import ENDED, HARMFUL, ChunkState, JobState, OutcomeState
 from db.tables.base import Base, CreatedAt, Id
 
 
@@ -89,6 +89,8 @@ class Job(Base):
     stop_detail: Mapped[str | None]
     #: The last report of progress by a worker: "45 %: epoch 3 of 6".
     note: Mapped[str | None]
+    #: The trace that its submission belongs to, as W3C's header; NULL if it was not traced.
+    traceparent: Mapped[str | None]
     created_at: Mapped[CreatedAt]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -182,6 +184,8 @@ class Chunk(Base):
     #: How many processes were lost while they ran it alone.
     n_suspect_lost: Mapped[int] = mapped_column(insert_default=0, server_default=text("0"))
     closed_at: Mapped[datetime | None]
+    #: Since when it can be claimed, or can again. NULL of a chunk that became ready under an older docmill.
+    ready_at: Mapped[datetime | None]
     #: The last column, so that SQLite reads the short ones without it.
     document_ids: Mapped[list[int]] = mapped_column(deferred=True)
 
@@ -194,6 +198,12 @@ class Outcome(Base):
         CheckConstraint(f"(state = '{OutcomeState.OK}') = (error_code IS NULL)", name="error_has_code"),
         CheckConstraint(_is_in("state", OutcomeState), name="state"),
         Index("ix_outcome_document_id", "document_id"),
+        Index(
+            "ix_outcome_harmful",
+            "document_id",
+            sqlite_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+            postgresql_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+        ),
         Index(
             "ix_outcome_error",
             "job_id",

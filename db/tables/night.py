@@ -108,6 +108,7 @@ class Night(Base):
             sqlite_where=text(_NIGHT_IS_OPEN),
             postgresql_where=text(_NIGHT_IS_OPEN),
         ),
+        Index("ix_night_name", "name", "id"),
     )
 
     id: Mapped[Id]

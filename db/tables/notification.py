@@ -39,6 +39,12 @@ class Notification(Base):
             sqlite_where=text(f"state = '{NotificationState.PENDING}'"),
             postgresql_where=text(f"state = '{NotificationState.PENDING}'"),
         ),
+        Index(
+            "ix_notification_dead",
+            "id",
+            sqlite_where=text(f"state = '{NotificationState.DEAD}'"),
+            postgresql_where=text(f"state = '{NotificationState.DEAD}'"),
+        ),
     )
 
     id: Mapped[Id]

@@ -49,6 +49,7 @@ def evaluate(
     from scheduler import requests
     from scheduler.requests import JobRequest
     from scheduler.store import store
+    from workers import tracing
 
     with store().read() as session:
         judged = progress.of(session, job)
@@ -65,6 +66,7 @@ def evaluate(
     )
     name = _stored(references, options, judged.collection) if references else ""
     parameters = {"job": job, "references": name}
+    tracing.start("docmill")
     with store().write() as session:
         submitted = requests.submit(
             session, JobRequest("evaluate", judged.collection, parameters=parameters, priority=priority)

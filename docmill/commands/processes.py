@@ -21,12 +21,25 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        metavar="PORT",
+        min=0,
+        max=65535,
+        help="Serve metrics for Prometheus at this port; 0: none. DOCMILL_METRICS_PORT if not given.",
+    ),
+]
+
+
 def worker(
     devices: Devices = "auto",
     kinds: Annotated[
         str, typer.Option(metavar="KINDS", help="Kinds to work on, separated by commas; all if not given.")
     ] = "",
     per_device: PerDevice = 1,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Run one worker for each device until stopped.
 
@@ -49,12 +62,12 @@ def worker(
     _warn_without_redis(settings())
     redis_version.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
-    launcher = Launcher(settings(), decision.devices, wanted)
+    launcher = Launcher(_with_port(metrics_port), decision.devices, wanted)
     on_stop(launcher.stopping.set)
     launcher.run()
 
 
-def scheduler() -> None:
+def scheduler(metrics_port: MetricsPort = None) -> None:
     """Run the scheduler until stopped.
 
     It feeds Redis, requeues the chunks of dead workers, finishes jobs and fires schedules. Any number of schedulers
@@ -65,7 +78,9 @@ def scheduler() -> None:
     from scheduler.broker import Broker
     from scheduler.loop import Scheduler
     from scheduler.store import open_for_work
+    from workers import tracing
     from workers.app import app
+    from workers.metrics.asked import serve_if_asked
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 
@@ -75,7 +90,10 @@ def scheduler() -> None:
         store = open_for_work()
     _warn_without_redis(settings())
     redis_version.check(settings())
+    tracing.start("docmill-scheduler")
     loop = Scheduler(store, Broker(app), settings())
+    asked = _with_port(metrics_port)
+    serve_if_asked(asked.metrics_host, asked.metrics_port, loop.turns.metrics.counts)
     told = threading.Event()
 
     def stop() -> None:
@@ -187,6 +205,14 @@ def demo(
     from docmill.demo import tour
 
     tour.run(devices=devices, keep=keep)
+
+
+def _with_port(metrics_port: int | None) -> Settings:
+    """The settings, with the port of --metrics-port if it is given."""
+    from workers.settings import settings
+
+    changes = {} if metrics_port is None else {"metrics_port": metrics_port}
+    return settings().model_copy(update=changes)
 
 
 def _warn_without_redis(now_settings: Settings) -> None:

@@ -86,7 +86,9 @@ def retry(job: JobId, keys: Keys = None, wait: Wait = False, json: Json = False)
     from docmill.commands.submitting import report
     from scheduler import requests
     from scheduler.store import store
+    from workers import tracing
 
+    tracing.start("docmill")
     with store().write() as session:
         found = quarantine.of_job(session, job, keys or ())
         submitted = requests.retry(session, job, tuple(entry.document_id for entry in found))

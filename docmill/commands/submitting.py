@@ -220,7 +220,9 @@ def retry(
     from db import progress
     from scheduler import requests
     from scheduler.store import store
+    from workers import tracing
 
+    tracing.start("docmill")
     with store().read() as session:
         kind = progress.of(session, job).kind
     try:
@@ -295,6 +297,8 @@ def report_nothing(error: NothingToDoError, kind: str, *, json: bool) -> None:
 def _submit(request: JobRequest) -> Submitted:
     from scheduler import requests
     from scheduler.store import store
+    from workers import tracing
 
+    tracing.start("docmill")
     with store().write() as session:
         return requests.submit(session, request)

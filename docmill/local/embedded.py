@@ -52,13 +52,14 @@ class Stack:
         self._lock = self._only_one()
         self._worker_log = Overheard(self._log("worker"))
         self.flower = None if flower_port is None else _flower_access(self.home, free_port(flower_port))
+        port = settings.metrics_port
         self.services = [
-            self._docmill("scheduler", "scheduler"),
-            self._docmill("worker", "worker", "--devices", devices),
+            self._docmill("scheduler", "scheduler", "--metrics-port", str(port)),
+            self._docmill("worker", "worker", "--devices", devices, "--metrics-port", str(_next(port))),
         ]
         if self.flower is not None:
-            port = self.flower.url.rpartition(":")[2]
-            self.services.append(self._docmill("flower", "flower", "--port", port))
+            flower_at = self.flower.url.rpartition(":")[2]
+            self.services.append(self._docmill("flower", "flower", "--port", flower_at))
 
     @property
     def logs(self) -> Path:
@@ -131,6 +132,11 @@ class Stack:
                 f"docmill is already up on {self.home}: use it, stop it, or set DOCMILL_HOME to another folder"
             ) from None
         return lock
+
+
+def _next(port: int) -> int:
+    """The worker's port for metrics comes after the scheduler's; without one there is none."""
+    return port + 1 if 0 < port < 65_535 else 0
 
 
 def find_redis_server() -> str:

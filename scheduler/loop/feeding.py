@@ -73,9 +73,9 @@ class Feeder:
             # Redis has lost some: they are sent again once that is certain.
             again = (job_id for part in parts for job_id in repeat(part.job.job_id, part.job.n_sent))
             order += islice(again, n_lost)
-        return bool(order) and self._send(order)
+        return bool(order) and self._send(kind, order)
 
-    def _send(self, order: list[int]) -> bool:
+    def _send(self, kind: str, order: list[int]) -> bool:
         with self._turns.write() as session:
             messages = chunks.take_for_sending(session, order, self._settings.resend_seconds)
         try:
@@ -84,6 +84,7 @@ class Feeder:
             with self._turns.write() as session:
                 chunks.unsend(session, [message.chunk_id for message in messages])
             raise
+        self._turns.metrics.count("docmill_scheduler_messages_total", kind, n=len(messages))
         return bool(messages)
 
 

@@ -16,7 +16,7 @@ from db.store import is_infrastructure_error, is_lock_timeout
 from db.tables import Job
 from scheduler import requests
 from scheduler.loop.turns import Did, Turns
-from workers import kinds
+from workers import kinds, tracing
 
 log = logging.getLogger("docmill.scheduler")
 
@@ -139,4 +139,15 @@ class JobMover:
         with self._turns.write() as session:
             is_finished = jobs.finish(session, job_id, count)
         if is_finished:
+            self._trace_end(job_id, count)
             log.info("job %d has ended: %d ok, %d failed", job_id, count.n_ok, count.n_error)
+
+    def _trace_end(self, job_id: int, count: Count) -> None:
+        """The last span of a job that was submitted in a trace."""
+        if tracing.is_on():
+            with self._turns.store.read() as session:
+                job = session.get_one(Job, job_id)
+            counts = {"ok": count.n_ok, "errors": count.n_error}
+            if job.traceparent is not None:
+                with tracing.span("finish", parent=job.traceparent, job=job_id, kind=job.kind, **counts):
+                    pass

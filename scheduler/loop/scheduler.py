@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from db import bell
@@ -158,9 +159,11 @@ class Scheduler:
 
     def _survive(self, name: str, step: Callable[[], int]) -> int:
         """Run a step. A fault is logged once when it begins, and once when it is over."""
+        began = time.monotonic()
         try:
             busy = step()
         except Exception as error:
+            self.turns.metrics.count("docmill_scheduler_step_failures_total", name)
             store_is_away = is_infrastructure_error(error)
             if store_is_away:
                 self.reaper.wait(self.settings.lease_seconds / 4)
@@ -171,6 +174,9 @@ class Scheduler:
                 log.warning("%s: %s; trying again", name, words(error), exc_info=is_unexpected)
             self._failing.add(name)
             return True
+        finally:
+            self.turns.metrics.observe("docmill_scheduler_step_seconds", name, value=time.monotonic() - began)
+            self.turns.metrics.set("docmill_scheduler_last_turn_timestamp_seconds", name, value=time.time())
         if name in self._failing:
             self._failing.discard(name)
             log.info("%s: works again", name)

@@ -10,6 +10,7 @@ from enum import IntEnum
 from sqlalchemy.orm import Session
 
 from db.store import Store
+from workers.metrics.recorder import Recorder
 
 #: A step ends its turn after this time and goes on in its next turn.
 TURN_SECONDS = 0.25
@@ -34,6 +35,8 @@ class Turns:
         self.store = store
         self.stopping = stopping
         self.seconds = TURN_SECONDS
+        #: What the steps count, for /metrics.
+        self.metrics = Recorder()
 
     def begin(self) -> Turn:
         """A turn that begins now."""

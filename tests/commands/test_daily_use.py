@@ -36,6 +36,7 @@ READING = {
     "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
     "notifications list": "", "retention plan": "", "retention show": "",
     "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
+    "metrics": "--once",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {

@@ -304,6 +304,13 @@ class Chunks(OverAStore):
         assert n == len(self.model.outcomes)
 
     @invariant()
+    def what_is_counted_for_ever_is_what_was_written(self) -> None:
+        rows = builders.sql(
+            self.store, "SELECT label, SUM(n) FROM tally WHERE name = 'documents' GROUP BY label"
+        )
+        assert {label: int(n) for label, n in rows} == Counter(self.model.outcomes.values())
+
+    @invariant()
     def leased_chunks_are_those_that_somebody_holds(self) -> None:
         rows = builders.sql(self.store, "SELECT id FROM chunk WHERE state = 'leased'")
         assert {id_ for (id_,) in rows} == set(self.model.holders)

@@ -110,14 +110,20 @@ def wrong(stack: Stack, expected: Expected) -> int:
 
 
 def miscounted(stack: Stack) -> int:
-    """R: jobs that have ended whose counts are not those of their outcomes."""
+    """R: jobs that have ended whose counts are not those of their outcomes, and counters of the store that are not."""
     rows = stack.rows(
         "SELECT j.id FROM job j WHERE j.state IN ('finished', 'cancelled') AND ("
         " j.n_ok + j.n_error <> j.n_documents"
         " OR j.n_ok <> (SELECT count(*) FROM outcome o WHERE o.job_id = j.id AND o.state = 'ok')"
         " OR j.n_error <> (SELECT count(*) FROM outcome o WHERE o.job_id = j.id AND o.state = 'error'))"
     )
-    return len(rows)
+    counted = dict(stack.rows("SELECT label, SUM(n) FROM tally WHERE name = 'documents' GROUP BY label"))
+    written = dict(
+        stack.rows(
+            "SELECT coalesce(error_code, 'ok'), count(*) FROM outcome GROUP BY coalesce(error_code, 'ok')"
+        )
+    )
+    return len(rows) + sum(int(counted.get(code, 0)) != written.get(code, 0) for code in counted | written)
 
 
 def stuck(stack: Stack) -> int:

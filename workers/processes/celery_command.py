@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 
 from workers.kinds import search_current_folder_last
+from workers.processes import logs
+from workers.settings import settings
 
 
 def main() -> None:
@@ -16,6 +18,9 @@ def main() -> None:
     search_current_folder_last()
     from celery.bin.celery import main as celery_main
 
+    if settings().log_format == "json":
+        # Celery warns of some things before it sets logging up.
+        logs.to_stderr()
     sys.argv[1:1] = ["--app", "workers.app"]
     sys.exit(celery_main())
 

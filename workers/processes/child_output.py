@@ -3,6 +3,7 @@ log file before something is known to be wrong."""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Overheard:
         """The children that ended since the last call, each with the last line that it wrote."""
         found = []
         for line in self._new_lines():
+            line = plain(line)
             if death := _DEATH.search(line):
                 found.append(f"{death[1]}{said(self._last_line)}")
                 self._last_line = ""
@@ -42,6 +44,20 @@ class Overheard:
             return []
         self._at += len(whole) + 1
         return whole.decode("utf-8", "replace").split("\n")
+
+
+def plain(line: str) -> str:
+    """A line of a log as it would stand there as text; a record as JSON ends with the last line of its exception."""
+    if not line.startswith('{"time": '):
+        return line
+    try:
+        record = json.loads(line)
+        when = record["time"][:23].replace("T", " ").replace(".", ",")
+        words = f"{when} {record['level']} {record['logger']} {record['process']}: {record['message']}"
+        exception = record.get("exception", "").strip().splitlines()
+    except (ValueError, KeyError, TypeError):
+        return line
+    return exception[-1] if exception else words
 
 
 def said(line: str) -> str:

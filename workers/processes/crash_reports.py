@@ -100,6 +100,11 @@ def record(file: IO[str], words: str) -> None:
     os.write(file.fileno(), f"{words}\n".encode())
 
 
+def is_alive(folder: Path, instance: str) -> bool:
+    """Whether the process of this instance lives."""
+    return any(_is_locked(path) for path in folder.glob(f"{instance}.*.txt"))
+
+
 def dead_in(folder: Path) -> Iterator[Dead]:
     """The dead processes of one worker."""
     for path in sorted(folder.glob("*.txt")):

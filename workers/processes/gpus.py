@@ -76,7 +76,7 @@ def listing() -> Listing:
     """Every GPU, and every slice in place of a GPU that is cut into slices."""
     if shutil.which("nvidia-smi") is None:
         return _without_program()
-    status, said = _ask("-L")
+    status, said = ask("-L")
     found = _parsed(said)
     words = _complaint(said)
     if status is None:
@@ -95,7 +95,7 @@ def complaint_about(uuid: str) -> str:
     nvidia-smi, or it is a slice, about which nvidia-smi tells nothing."""
     if not uuid.startswith("GPU-") or shutil.which("nvidia-smi") is None:
         return ""
-    status, said = _ask("-i", uuid, "--query-gpu=uuid,name", "--format=csv,noheader")
+    status, said = ask("-i", uuid, "--query-gpu=uuid,name", "--format=csv,noheader")
     if status is None:
         return f"nvidia-smi did not answer within {SMI_SECONDS:.0f} s"
     words = "; ".join(line.strip() for line in said.splitlines() if line.strip())[:300]
@@ -114,8 +114,8 @@ def _without_program() -> Listing:
     return Listing([], "there is no nvidia-smi on PATH and no NVIDIA driver")
 
 
-def _ask(*arguments: str) -> tuple[int | None, str]:
-    """(exit status, or None if it hangs; what it printed)."""
+def ask(*arguments: str) -> tuple[int | None, str]:
+    """Run nvidia-smi: (exit status, or None if it hangs; what it printed)."""
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(
@@ -165,7 +165,7 @@ def _looked_at(found: list[Gpu]) -> tuple[list[Gpu], list[str]]:
     listing does not tell it from others."""
     if not found:
         return found, []
-    status, said = _ask("--query-gpu=index,mig.mode.current,pci.bus_id", "--format=csv,noheader")
+    status, said = ask("--query-gpu=index,mig.mode.current,pci.bus_id", "--format=csv,noheader")
     if status != 0:
         return found, []
     rows = re.findall(r"^(\d+), ([^,\n]*)(?:, (\S+))?$", said, re.MULTILINE)

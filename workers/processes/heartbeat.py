@@ -216,12 +216,17 @@ def member(
         pid=os.getpid(),
         device=device,
         kinds=",".join(kinds),
-        docmill_version=_version("docmill") or "unknown",
+        docmill_version=version(),
         schema_revision=SCHEMA,
         python_version=platform.python_version(),
         torch_version=_version("torch"),
         phase=WorkerPhase.STARTING if role == "worker" else WorkerPhase.RUNNING,
     )
+
+
+def version() -> str:
+    """Of docmill, as it is installed."""
+    return _version("docmill") or "unknown"
 
 
 def _version(package: str) -> str | None:

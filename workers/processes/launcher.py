@@ -19,6 +19,8 @@ from db import registry
 from db.registry import Member
 from db.states import WorkerPhase
 from db.store import newer_schema
+from workers.metrics.asked import serve_if_asked
+from workers.metrics.of_worker import WorkerMetrics
 from workers.names import queue_of
 from workers.processes import crash_reports, requeue
 from workers.processes.device_watch import DeviceWatch
@@ -51,6 +53,8 @@ class Launcher:
         self._models: dict[str, str] = {}
         self.workers = [self._worker(device) for device in devices]
         self.watch = DeviceWatch(settings, {one.name: one for one in self._members}, self._models)
+        folders = [crash_reports.folder_of(settings.home_path, one.instance) for one in self._members]
+        self._metrics = WorkerMetrics(list(zip(devices, self.workers, folders, strict=True)))
         self.heartbeat = Heartbeat(settings, self._members)
 
     def run(self) -> None:
@@ -58,6 +62,7 @@ class Launcher:
         requeue.try_in_the_store(
             self.settings.url, self._requeue_orphans, "requeue what an earlier launcher's workers held"
         )
+        metrics = serve_if_asked(self.settings.metrics_host, self.settings.metrics_port, self._metrics.counts)
         try:
             with self.heartbeat:
                 self.heartbeat.has_looked.wait(LOOK_SECONDS)
@@ -69,6 +74,8 @@ class Launcher:
                 stop_all(self.workers, self.settings.grace_seconds)
         finally:
             stop_all(self.workers, self.settings.grace_seconds)
+            if metrics is not None:
+                metrics.close()
             requeue.give_back(self.settings.url, [one.instance for one in self._members])
             self.watch.close()
             for lock in self._locks:
@@ -140,8 +147,10 @@ class Launcher:
         self._locks += [lock, alive]
         self._models[name] = device.model
         self._members.append(member("worker", name, instance, device.torch_name, self.kinds))
+        # Celery's banner is no log line.
+        quiet = ["--quiet"] if self.settings.log_format == "json" else []
         command = [
-            sys.executable, "-m", "workers.processes.celery_command", "worker", "--loglevel", "INFO",
+            sys.executable, "-m", "workers.processes.celery_command", *quiet, "worker", "--loglevel", "INFO",
             "--hostname", f"docmill-{name}", "--queues", ",".join(map(queue_of, self.kinds)),
             "--without-gossip", "--without-mingle",
         ]  # fmt: skip
@@ -149,6 +158,7 @@ class Launcher:
             "DOCMILL_DEVICE": device.torch_name,
             "DOCMILL_WORKER": name,
             "DOCMILL_INSTANCE": instance,
+            "DOCMILL_METRICS_PORT": str(self.settings.metrics_port),
         }
         inherits = (lock.fileno(), alive.fileno())
         return Child(name, command, pinned, processors=device.processors, inherits=inherits)

@@ -19,6 +19,8 @@ from typing import IO, Any, NoReturn
 from db.chunks import Claim, Holder
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error, newer_schema
+from workers.metrics.recorder import Recorder
+from workers.metrics.reporting import Reporter
 from workers.processes import crash_reports
 from workers.processes.requeue import report_death
 from workers.settings import Settings, settings
@@ -41,10 +43,16 @@ class Process:
     stopping: bool = False
     #: What this process has learnt about batches, by model (`workers.running.learning`).
     learning: dict[str, Any] = field(default_factory=dict)
+    #: What it counts, for the launcher's /metrics.
+    reporter: Reporter = field(default_factory=lambda: Reporter(None, "", ""))
 
     @property
     def name(self) -> str:
         return self.settings.worker_name
+
+    @property
+    def metrics(self) -> Recorder:
+        return self.reporter.recorder
 
     @property
     def holder(self) -> Holder:
@@ -100,6 +108,8 @@ def start() -> None:
     signal.signal(signal.SIGTERM, _on_term)
     _die_with_the_parent()
     faulthandler.enable(file=process.crash_file)
+    process.metrics.count("docmill_worker_process_starts_total")
+    process.reporter.write(now=True)
     folder = crash_reports.folder_of(process.settings.home_path, process.settings.instance)
     try:
         for dead in crash_reports.dead_in(folder):
@@ -120,7 +130,8 @@ def _start() -> Process:
     instance = f"{now.instance}.{secrets.token_hex(4)}"
     file = crash_reports.open_file(crash_reports.folder_of(now.home_path, now.instance), instance)
     # This does not connect yet: the handlers must be set even if the store is away for a moment.
-    return Process(now, Store(now.url), file, instance)
+    folder = crash_reports.folder_of(now.home_path, now.instance) if now.metrics_port else None
+    return Process(now, Store(now.url), file, instance, reporter=Reporter(folder, instance, now.device))
 
 
 def _die_with_the_parent() -> None:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workers.processes.child_output import said
+from workers.processes.child_output import plain, said
 
 log = logging.getLogger("docmill.supervision")
 
@@ -121,7 +121,7 @@ class Child:
         with self.log_file.open("rb") as file:
             file.seek(max(self._log_at, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return plain(next((line.strip() for line in reversed(lines) if line.strip()), ""))
 
     def _start(self) -> None:
         log.info("starting %s", self.name)

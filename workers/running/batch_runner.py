@@ -11,6 +11,8 @@ from db.chunks import Claim
 from nlp_tasks import room
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Runner
+from workers import tracing
+from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import batches, faults, learning
 
@@ -26,6 +28,8 @@ class BatchRunner:
 
     def __init__(self, process: Process, claim: Claim, runner: Runner, stage: str = "") -> None:
         self._learning = learning.of(process, claim, stage or str(claim.stage))
+        self._metrics = process.metrics
+        self._kind = claim.kind
         self._n_halvings = claim.n_halvings
         self._runner = runner
         self._asked = (runner.batch_documents, runner.batch_chars)
@@ -36,7 +40,13 @@ class BatchRunner:
 
     def run(self, batch: Sequence[Document]) -> list[tuple[Document, Result]]:
         """The result of each document. Raises what is not the documents' fault."""
-        found = batches.halving(self._run, batch, _blame, faults.is_not_the_documents)
+        longest = max((len(document.text) for document in batch), default=0)
+        fill = batches.fill(batch, *self._limits(longest, *self._asked))
+        self._metrics.observe("docmill_worker_batch_fill_ratio", self._kind, value=fill)
+        began = time.monotonic()
+        with tracing.span("batch", documents=len(batch)):
+            found = batches.halving(self._run, batch, _blame, faults.is_not_the_documents)
+        self._metrics.observe("docmill_worker_batch_seconds", self._kind, value=time.monotonic() - began)
         return list(zip(batch, found, strict=True))
 
     def remember(self) -> None:
@@ -78,6 +88,7 @@ class BatchRunner:
         if len(batch) < 2:
             return
         longest = max(len(document.text) for document in batch)
+        self._metrics.count("docmill_worker_out_of_memory_total", self._kind)
         limit = self._learning.sizes.ran_out(longest, len(batch), self._asked[0])
         # Kept at once: the next one may end this process.
         self._learning.remember()
@@ -87,5 +98,6 @@ class BatchRunner:
 def _blame(document: Document, error: Exception) -> DocumentError:
     blamed = faults.as_document_error(error)
     if blamed is not error:
-        log.warning("document %d: %s", document.id, faults.where(error))
+        with log_context.about(document=document.id):
+            log.warning("document %d: %s", document.id, faults.where(error))
     return blamed

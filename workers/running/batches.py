@@ -33,6 +33,12 @@ def by_length(
     return [*batches, batch] if batch else batches
 
 
+def fill(batch: Sequence[Document], max_documents: int, max_chars: int) -> float:
+    """How full a batch is, from 0 to 1: of documents, or of characters with its padding."""
+    longest = max((len(document.text) for document in batch), default=0)
+    return min(1.0, max(len(batch) / max_documents, longest * len(batch) / max_chars))
+
+
 def halving(
     run: Callable[[Sequence[Document]], Sequence[T]],
     documents: Sequence[Document],

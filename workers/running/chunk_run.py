@@ -7,6 +7,7 @@ No transaction is open while a model works. Everything that is written carries t
 from __future__ import annotations
 
 import logging
+import time
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +17,8 @@ from db.chunks import Claim
 from db.database_errors import words
 from db.errors import DrainedError, FencedError, NewerCodeError, NewerSchemaError
 from nlp_tasks import heartbeat, room
-from workers import kinds
+from workers import kinds, tracing
+from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running import device_trouble, faults, runners
 from workers.running.chunk_report import Failed, Refused
@@ -31,6 +33,8 @@ def run(process: Process, chunk_id: int) -> str:
     """Claim a chunk and see it through; returns what came of it, in words: `Failed` if there are only errors,
     `Refused` if this worker may not claim it. A message about a chunk that is closed, leased, paused or cancelled does
     nothing."""
+    log_context.begin(chunk=chunk_id)
+    began_ns = time.time_ns()
     try:
         claim = _claim(process, chunk_id)
     except DrainedError as error:
@@ -46,14 +50,63 @@ def run(process: Process, chunk_id: int) -> str:
         return f"not claimed: {type(error).__name__}"
     if claim is None:
         return "nothing to do: done, taken, paused or cancelled"
+    log_context.begin(
+        job=claim.job_id, chunk=chunk_id, kind=claim.kind, fence=claim.fence, instance=process.instance
+    )
     process.holds(claim)
+    began = time.monotonic()
+    process.metrics.set("docmill_worker_busy", value=1)
+    said: str = Failed("its process could not go on")
+    try:
+        said = _traced(process, claim, began_ns)
+    finally:
+        process.holds(None)
+        process.metrics.set("docmill_worker_busy", value=0)
+        process.metrics.observe("docmill_worker_chunk_seconds", claim.kind, value=time.monotonic() - began)
+        process.metrics.count("docmill_worker_chunks_total", claim.kind, _result(said))
+        process.reporter.write(now=True)
+    return said
+
+
+def _result(said: str) -> str:
+    """The report on a chunk, as one of a few words."""
+    if said.startswith("put back"):
+        return "put_back" if isinstance(said, Failed) else "stopped"
+    if said.startswith("dropped"):
+        return "dropped"
+    return "failed" if isinstance(said, Failed) else "done"
+
+
+def _traced(process: Process, claim: Claim, began_ns: int) -> str:
+    """See it through, as a part of its job's trace."""
+    with tracing.span(
+        "chunk",
+        parent=claim.traceparent,
+        start_ns=began_ns,
+        job=claim.job_id,
+        chunk=claim.chunk_id,
+        kind=claim.kind,
+        stage=claim.stage,
+        fence=claim.fence,
+        documents=len(claim.document_ids),
+    ) as span:
+        with tracing.span("claim", start_ns=began_ns):
+            # It is over: only now is it known whose trace it belongs to.
+            pass
+        said = _see_through(process, claim)
+        tracing.note(span, result=_result(said))
+        return said
+
+
+def _see_through(process: Process, claim: Claim) -> str:
     lease = Lease(process, claim)
     try:
         with lease.kept(), heartbeat.heard_by(lease.beat), room.made_by(runners.make_room):
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:
-                return training_run.run(process, lease, kind, kind.train)
+                with tracing.span("train"):
+                    return training_run.run(process, lease, kind, kind.train)
             return DocumentsRun(process, lease, kind).run()
     except FencedError:
         return "dropped: the chunk was cancelled or is somebody else's by now"
@@ -67,8 +120,6 @@ def run(process: Process, chunk_id: int) -> str:
             device_trouble.end(lease, error, partial(_put_back, lease, in_public="the device failed"))
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
-    finally:
-        process.holds(None)
 
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:

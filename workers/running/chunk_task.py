@@ -10,6 +10,7 @@ import billiard
 import billiard.pool
 from celery import signals
 
+from workers import tracing
 from workers.app import app
 from workers.names import TASK_NAME
 from workers.processes import crash_reports, process, requeue
@@ -48,6 +49,12 @@ _TRIES_TO_HAND_OVER = 10
 def _start(**_: Any) -> None:
     billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = _TRIES_TO_HAND_OVER
     process.start()
+    tracing.start("docmill-worker")
+
+
+@signals.worker_process_shutdown.connect
+def _end(**_: Any) -> None:
+    tracing.stop()
 
 
 @signals.worker_ready.connect

@@ -5,6 +5,7 @@ from __future__ import annotations
 from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Kind, Stage
+from workers.processes import log_context
 from workers.processes.process import Process
 from workers.running.batch_runner import BatchRunner
 from workers.running.lease import Lease
@@ -55,9 +56,10 @@ class DocumentsRun:
         each result at once."""
         for id_ in ids:
             for document in self._loading.load([id_]):
-                self._lease.beat()
-                self._storing.suspect(document)
-                self._storing.write(runner.run([document]))
+                with log_context.about(document=id_):
+                    self._lease.beat()
+                    self._storing.suspect(document)
+                    self._storing.write(runner.run([document]))
 
     def _run_all(self, runner: BatchRunner, ids: list[int]) -> Done:
         """While a block is run, the next one is loaded and the last one is written. Returns the results that are not

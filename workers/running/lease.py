@@ -19,6 +19,7 @@ from db.chunks import Claim
 from db.database_errors import words
 from db.errors import FencedError
 from db.store import is_infrastructure_error
+from workers.processes.log_context import carried
 from workers.processes.process import Process
 from workers.running.pace import Pace
 
@@ -69,6 +70,7 @@ class Lease:
         if self._lost is not None:
             raise self._lost
         moment = time.monotonic()
+        self.process.reporter.write()
         self._pace.beat()
         self._watch(self.seconds)
         is_news = note is not None and note != self._noted and moment - self._noted_at > NOTE_SECONDS
@@ -84,7 +86,7 @@ class Lease:
     def kept(self) -> Iterator[None]:
         """Keep the lease during work that sends no heartbeats, while it uses CPU time."""
         ended = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(ended,), name="lease", daemon=True)
+        keeper = threading.Thread(target=carried(self._keep), args=(ended,), name="lease", daemon=True)
         keeper.start()
         try:
             yield

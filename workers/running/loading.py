@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from db import documents, results
 from nlp_tasks.kind import Document, Kind
+from workers import tracing
+from workers.processes.log_context import carried
 from workers.processes.process import Process
 from workers.running.lease import Lease
 
@@ -54,7 +56,8 @@ class Loading:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
             return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
 
-        found = self._lease.insist(step)
+        with tracing.span("load", documents=len(ids)):
+            found = self._lease.insist(step)
         if len(found) < len(ids):
             there = {document.id for document in found}
             self.removed += [id_ for id_ in ids if id_ not in there]
@@ -70,10 +73,10 @@ class Loading:
             yield self._blocks(thread, [ids[start : start + BLOCK] for start in range(0, len(ids), BLOCK)])
 
     def _blocks(self, thread: ThreadPoolExecutor, blocks: list[Sequence[int]]) -> Iterator[list[Document]]:
-        loading = thread.submit(self.load, blocks[0])
+        loading = thread.submit(carried(self.load), blocks[0])
         for following in blocks[1:]:
             block = loading.result()
-            loading = thread.submit(self.load, following)
+            loading = thread.submit(carried(self.load), following)
             yield block
         yield loading.result()
 

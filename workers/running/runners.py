@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import time
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from db.chunks import Claim
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from workers import tracing
 from workers.processes.process import Process
 from workers.running import faults, memory
 from workers.running.lease import Lease
@@ -41,7 +43,8 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     kept = resident().get(key)
     if kept is not None:
         return kept
-    with lease.loading():
+    with lease.loading(), tracing.span("open model", kind=kind.name, stage=stage.name):
+        began = time.monotonic()
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
         gc.unfreeze()
         setup = setup_for(process.store, process.settings, kind, stage, claim, _beat, job_id=claim.job_id)
@@ -49,6 +52,8 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
         # What was loaded stays: the garbage collector need not scan it again and again.
         gc.collect()
         gc.freeze()
+        seconds = time.monotonic() - began
+        process.metrics.observe("docmill_worker_model_load_seconds", kind.name, value=seconds)
     return runner
 
 

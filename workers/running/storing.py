@@ -17,6 +17,7 @@ from db.states import ErrorCode
 from db.store import newer_schema
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result
+from workers import tracing
 from workers.processes.process import Process
 from workers.running.chunk_report import Failed
 from workers.running.lease import Lease
@@ -38,6 +39,7 @@ class Storing:
         with_outcomes: bool,
     ) -> None:
         self._store = process.store
+        self._metrics = process.metrics
         self._lease = lease
         self._still_pending = still_pending
         self._with_outcomes = with_outcomes
@@ -61,6 +63,11 @@ class Storing:
         self._lease.insist_on_writing(step)
 
     def write(self, done: Done, *, close: bool = False) -> None:
+        """Write results; with `close`, they are the chunk's last."""
+        with tracing.span("write", documents=len(done), close=close):
+            self._write(done, close=close)
+
+    def _write(self, done: Done, *, close: bool) -> None:
         """Write results in one transaction; with `close`, they are the chunk's last. If the connection breaks at the
         commit, nobody knows whether the commit succeeded: so a second try first looks which documents are still
         pending."""
@@ -88,6 +95,7 @@ class Storing:
         self.n_ok += len(done) - len(written.errors)
         self.n_error += len(written.errors)
         self.codes.update(code for _, code, _ in written.errors)
+        self._metrics.count("docmill_worker_documents_total", self._lease.claim.kind, n=len(done))
         self._lease.renewed()
 
     def _insist_on_a_known_schema(self, error: DBAPIError) -> None:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
 from nlp_tasks.kind import Document, Result
+from workers.processes.log_context import carried
 from workers.running.loading import BLOCK
 
 #: What has been computed is written at least this often, so that a crash costs little.
@@ -40,7 +41,7 @@ class WriteBehind:
             self.wait()
             handed_over, self.rest = self.rest, []
             self._handed_over_at = time.monotonic()
-            self._writing = self._thread.submit(self._write, handed_over)
+            self._writing = self._thread.submit(carried(self._write), handed_over)
 
     def wait(self) -> None:
         """Wait for the write that is under way. Raises what went wrong with it."""

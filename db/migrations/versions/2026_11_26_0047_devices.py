@@ -7,7 +7,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId
 
 revision = "0047"
-down_revision = "0045"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 

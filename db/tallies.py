@@ -1,0 +1,87 @@
+"""Counters of the store: each transaction adds what it did in one statement at its end, and commits both or neither.
+
+They only grow: what retention prunes stays counted. A counter is a row for each of SHARDS shards, and a transaction
+adds to one of them, chosen at random, since every row is locked from here to the commit. Rows are added to in the
+order of their keys, so that no two transactions can wait for each other.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from enum import StrEnum
+from functools import cache
+
+from sqlalchemy import TextClause, func, select, text
+from sqlalchemy.orm import Session
+
+from db.tables import Tally
+
+#: On PostgreSQL. SQLite has one writer at a time, and one shard.
+SHARDS = 32
+#: A label of another form is counted as this one: kinds choose their error codes freely.
+OTHER = "OTHER"
+_LABEL = re.compile(r"\w{1,64}", re.ASCII)
+_ADDED = "docmill_tallies"
+
+
+class Counted(StrEnum):
+    """What is counted, and what `label` says of it."""
+
+    #: Outcomes: "ok" or the error code.
+    DOCUMENTS = "documents"
+    #: Result rows that were written: the table.
+    ROWS = "rows"
+    #: Chunks that became ready again: a Requeue.
+    REQUEUES = "requeues"
+    #: Jobs that ended: the state.
+    JOBS = "jobs"
+    #: Notifications whose delivery ended: the state.
+    NOTIFICATIONS = "notifications"
+
+
+class Requeue(StrEnum):
+    """Why a leased chunk became ready again."""
+
+    LEASE_EXPIRED = "lease_expired"
+    WORKER_LOST = "worker_lost"
+    CRASHED = "crashed"
+    PUT_BACK = "put_back"
+    GIVEN_BACK = "given_back"
+
+
+def add(session: Session, counted: Counted, kind: str, label: str, n: int = 1) -> None:
+    """Count this when the transaction of `Store.write` commits."""
+    if n > 0:
+        added: Counter[tuple[str, str, str]] = session.info.setdefault(_ADDED, Counter())
+        added[str(counted), kind, label if _LABEL.fullmatch(label) else OTHER] += n
+
+
+def flush(session: Session) -> None:
+    """Write what was added. The last statement of a transaction: its locks are held for the commit alone."""
+    added = session.info.pop(_ADDED, None)
+    if not added:
+        return
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    values: dict[str, str | int] = {"shard": 0 if is_sqlite else random.randrange(SHARDS)}
+    for place, ((name, kind, label), n) in enumerate(sorted(added.items())):
+        values |= {f"name{place}": name, f"kind{place}": kind, f"label{place}": label, f"n{place}": n}
+    session.execute(_upsert(len(added)), values)
+
+
+def totals(session: Session) -> dict[tuple[str, str, str], int]:
+    """(what, kind, label) -> how many so far."""
+    query = select(Tally.name, Tally.kind, Tally.label, func.sum(Tally.n))
+    rows = session.execute(query.group_by(Tally.name, Tally.kind, Tally.label))
+    return {(name, kind, label): int(n) for name, kind, label, n in rows}
+
+
+@cache
+def _upsert(n_rows: int) -> TextClause:
+    # As text: SQLAlchemy would compile an INSERT of many rows again each time.
+    rows = ", ".join(f"(:name{i}, :kind{i}, :label{i}, :shard, :n{i})" for i in range(n_rows))
+    return text(
+        f"INSERT INTO tally (name, kind, label, shard, n) VALUES {rows} "  # noqa: S608 (names of parameters)
+        "ON CONFLICT (name, kind, label, shard) DO UPDATE SET n = tally.n + excluded.n"
+    )

@@ -1,0 +1,1 @@
+"""`docmill metrics`: what Prometheus is told about the store and Redis."""
