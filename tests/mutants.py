@@ -56,7 +56,7 @@ MUTANTS = (
         "Chunk.sent_at < now(-1e9)",
         TICK,
     ),
-    Mutant("no fence", "db/chunks/claims.py", "Chunk.fence == held.fence, ", "", CHUNKS),
+    Mutant("no fence", "db/chunks/claims.py", "        Chunk.fence == held.fence,\n", "", CHUNKS),
     Mutant(
         "no primary key on outcomes",
         "db/migrations/versions/2026_11_21_0001_first_tables.py",
@@ -755,6 +755,27 @@ MUTANTS = (
         'if unicodedata.category(char)[0] == "C" and',
         'if unicodedata.category(char) == "Cc" and',
         ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
+    ),
+    Mutant(
+        "a claim that a failover forgot is taken for the next one",
+        "db/chunks/claims.py",
+        "        Chunk.instance == held.instance,\n",
+        "",
+        CHUNKS,
+    ),
+    Mutant(
+        "a server that only reads is used again",
+        "db/database_errors.py",
+        "context.is_disconnect = True",
+        "pass",
+        ("db/test_database_errors.py",),
+    ),
+    Mutant(
+        "of several databases any will do",
+        "db/addresses.py",
+        '{"target_session_attrs": "read-write"}',
+        '{"target_session_attrs": "any"}',
+        ("db/test_addresses.py",),
     ),
 )
 

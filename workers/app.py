@@ -16,13 +16,9 @@ from workers.settings import settings
 PRIORITIES = range(10)
 
 _READ_SECONDS = 30
-
-
-def _ssl() -> dict[str, Any]:
-    """TLS that verifies: without this, a rediss:// connection checks nothing."""
-    import ssl
-
-    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}}
+#: kombu drops a connection that waits for a message after 1 s and twice this time of silence: its server may have gone
+#: without a word.
+_HEALTH_SECONDS = 10
 
 
 def make_app() -> Celery:
@@ -62,16 +58,19 @@ def make_app() -> Celery:
             "socket_timeout": _READ_SECONDS,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            "health_check_interval": _HEALTH_SECONDS,
             "priority_steps": list(PRIORITIES),
             "queue_order_strategy": "priority",
+            **settings().redis.transport_options(),
         },
         worker_send_task_events=True,
         task_send_sent_event=True,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=True,
     )
-    if settings().redis_url.startswith("rediss://"):
-        app.conf.update(_ssl())
+    if settings().redis.is_tls:
+        # Without this, a rediss:// connection would check no certificate.
+        app.conf.update(broker_use_ssl=settings().redis.tls())
     return app
 
 

@@ -45,6 +45,8 @@ class Claim:
 
     chunk_id: int
     fence: int
+    #: The process that holds it.
+    instance: str
     job_id: int
     kind: str
     parameters: dict[str, Any]
@@ -102,7 +104,7 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
         if problem := newer_schema(session):
             raise NewerSchemaError(problem)
         return None
-    return _claim_of(session, chunk_id, row)
+    return _claim_of(session, chunk_id, holder, row)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -168,7 +170,7 @@ def give_back(session: Session, instance: str) -> int:
     return n_changed(session, update(Chunk).where(*held_by(instance)).values(back_to_ready(0)))
 
 
-def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Claim:
+def _claim_of(session: Session, chunk_id: int, holder: Holder, row: Row[*tuple[Any, ...]]) -> Claim:
     job = session.execute(
         select(Job.kind, Job.parameters, Job.collection_id, Job.model_ref, Job.model_version_id).where(
             Job.id == row.job_id
@@ -177,6 +179,7 @@ def _claim_of(session: Session, chunk_id: int, row: Row[*tuple[Any, ...]]) -> Cl
     return Claim(
         chunk_id=chunk_id,
         fence=row.fence,
+        instance=holder.instance,
         job_id=row.job_id,
         kind=job.kind,
         parameters=job.parameters,
@@ -199,9 +202,13 @@ def _schema_is_known() -> ColumnElement[bool]:
 
 
 def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
-    """Change the chunk if it is still held under the claim's fence."""
+    """Change the chunk if it is still held under the claim's fence. The instance is compared too: a failover that lost
+    the last commits counts fences, and even numbers of chunks, a second time."""
     statement = update(Chunk).where(
-        Chunk.id == held.chunk_id, Chunk.fence == held.fence, Chunk.state == ChunkState.LEASED
+        Chunk.id == held.chunk_id,
+        Chunk.fence == held.fence,
+        Chunk.instance == held.instance,
+        Chunk.state == ChunkState.LEASED,
     )
     if not changed(session, statement.values(values)):
         raise FencedError(

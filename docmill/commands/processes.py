@@ -33,6 +33,7 @@ def worker(
 
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
+    from db import connections
     from scheduler.store import open_for_work
     from workers.kinds import all_kinds, find
     from workers.processes import logs, redis_version
@@ -40,6 +41,7 @@ def worker(
     from workers.processes.launcher import Launcher
     from workers.settings import settings
 
+    connections.name_this_process("worker")
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
     decision = decide(devices)
     logs.to_stderr()
@@ -61,6 +63,7 @@ def scheduler() -> None:
 
     Example: docmill scheduler
     """
+    from db import connections
     from scheduler.broker import Broker
     from scheduler.loop import Scheduler
     from scheduler.store import open_for_work
@@ -68,6 +71,7 @@ def scheduler() -> None:
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 
+    connections.name_this_process("scheduler")
     logs.to_stderr()
     # This loads all kinds: one that cannot be loaded is an error now, not of each message that is sent later.
     with telling_of_a_new_store():

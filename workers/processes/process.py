@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from db.chunks import Claim, Holder
+from db.connections import WORKER_OVERFLOW, WORKER_POOL
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error, newer_schema
 from workers.processes import crash_reports
@@ -112,7 +113,8 @@ def _start() -> Process:
     instance = f"{now.instance}.{secrets.token_hex(4)}"
     file = crash_reports.open_file(crash_reports.folder_of(now.home_path, now.instance), instance)
     # This does not connect yet: the handlers must be set even if the store is away for a moment.
-    return Process(now, Store(now.url), file, instance)
+    store = Store(now.url, pool_size=WORKER_POOL, max_overflow=WORKER_OVERFLOW)
+    return Process(now, store, file, instance)
 
 
 def _die_with_the_parent() -> None:
