@@ -115,6 +115,6 @@ def _pooler(store: Store) -> Pooler | None:
 
 
 def _rows(console: psycopg.Connection[Any], command: str) -> list[dict[str, Any]]:
-    cursor = console.execute(command)  # type: ignore[call-overload]
+    cursor = console.execute(command)
     names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -27,7 +27,7 @@ from workers.settings import settings
 
 pytestmark = pytest.mark.slow
 
-N_DOCUMENTS, N_JOBS, PER_CHUNK = 20_000, 5, 50
+N_DOCUMENTS, N_JOBS, PER_CHUNK = 20_000, 8, 10
 #: Tables that grow with the work that was done.
 LARGE = {"document", "job", "chunk", "outcome", "classification", "run", "notification"}
 

@@ -108,7 +108,6 @@ FAULTS = (
         "PostgreSQL failover, asynchronous",
         lose_primary_and_commits,
         databases=ON_POSTGRES,
-        quick=ON_POSTGRES,
         harmless=True,
         own_stack=_replicated(synchronous=False),
     ),

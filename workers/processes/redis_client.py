@@ -62,12 +62,10 @@ def connected(address: RedisAddress) -> Iterator[redis.Redis]:
         return
     tls = {"ssl": True} | address.tls() if address.is_tls else {}
     login = {"username": address.user, "password": address.password, "db": address.db}
-    with (
-        Sentinel(
-            address.sentinels, sentinel_kwargs=address.sentinel_options(), **options, **login, **tls
-        ) as sentinel,
-        sentinel.master_for(address.master) as client,
-    ):
+    options |= login | tls
+    # redis-py does not annotate it.
+    sentinel: Any = Sentinel(address.sentinels, sentinel_kwargs=address.sentinel_options(), **options)  # type: ignore[no-untyped-call]
+    with sentinel, sentinel.master_for(address.master) as client:
         yield client
 
 
