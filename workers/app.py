@@ -15,7 +15,7 @@ from workers.settings import settings
 #: Celery's Redis transport serves low numbers first; ours are the other way round.
 PRIORITIES = range(10)
 
-_READ_SECONDS = 30
+_READ_SECONDS = 5
 #: kombu drops a connection that waits for a message after 1 s and twice this time of silence: its server may have gone
 #: without a word.
 _HEALTH_SECONDS = 10

@@ -77,6 +77,8 @@ class Network:
 
     def remove(self) -> None:
         for host in self.hosts:
+            # The kernel would remove it with the namespace, but some time later.
+            _ip("link", "del", host.port)
             _ip("netns", "del", host.space)
         _ip("link", "del", self._bridge)
 
