@@ -90,6 +90,10 @@ test-long: system venv ## run the tests that make test leaves out
 faults: venv system ## inject every fault and check all results (half an hour)
 	@$(BIN)/python -m tests.faults.matrix
 
+.PHONY: cluster-test
+cluster-test: venv system ## cut, lose and fail over the hosts of a cluster of three, and check all results (as root, 5 minutes)
+	@$(BIN)/python -m tests.faults.cluster_trials
+
 .PHONY: soak
 soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)

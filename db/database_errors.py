@@ -17,6 +17,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 #: SQLSTATE of a value that is missing, or that a CHECK refuses, and of a key that is there already.
 _NOT_NULL, _CHECK, _UNIQUE = "23502", "23514", "23505"
+#: SQLSTATE of a write to a server that only reads: a standby, or a primary that has become one.
+_READ_ONLY = "25006"
 #: The same as SQLite calls them.
 _SQLITE_NAMES = {
     "SQLITE_CONSTRAINT_NOTNULL": _NOT_NULL,
@@ -40,10 +42,20 @@ def words(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """What a driver said, less its paragraphs, and less the value that it quotes last."""
-    line = str(error).strip().split("\n")[0]
+    line = _each_attempt(str(error)) or str(error).strip().split("\n")[0]
     if str(getattr(error, "sqlstate", None) or "").startswith("22"):
         line = re.sub(r': ".*', "", line)
     return line or type(error).__name__
+
+
+def _each_attempt(said: str) -> str:
+    """What the driver says of several hosts of which none would do: a line for each, as one line."""
+    _, found, attempts = said.partition("All failures were:")
+    if not found:
+        return ""
+    return "; ".join(
+        dict.fromkeys(re.findall(r"^- host: .*?: ((?:connection|failed).*)$", attempts, re.MULTILINE))
+    )
 
 
 def without_sql(context: ExceptionContext) -> None:
@@ -62,9 +74,19 @@ def strip(error: StatementError) -> None:
         error.args = (f"({type(orig).__module__}.{type(orig).__qualname__}) {said}",)
 
 
+def leave_a_standby(context: ExceptionContext) -> None:
+    """For SQLAlchemy's event `handle_error`: a server that refuses a write because it only reads is left. Its
+    connections are dropped from the pool, and the next one looks for the server that accepts writes."""
+    if getattr(context.original_exception, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
+
+
 def is_infrastructure_error(error: BaseException) -> bool:
-    """Whether the database (not the request) is at fault: gone, restarting, full, locked. Worth trying again."""
+    """Whether the database (not the request) is at fault: gone, restarting, full, locked, only reading. Worth trying
+    again."""
     if isinstance(error, PoolTimeoutError):
+        return True
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         return True
     if isinstance(error, OperationalError):
         # SQLite says the same of a table that is not there, which no waiting brings.

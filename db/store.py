@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError, OperationalError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import Session
 
-from db import compatibility, migrations, tallies, view_digest
+from db import addresses, compatibility, migrations, tallies, view_digest
 from db.database_errors import is_infrastructure_error as is_infrastructure_error
-from db.database_errors import without_sql, words
+from db.database_errors import leave_a_standby, without_sql, words
 from db.errors import NewerSchemaError, NoStoreError, OldSchemaError, StoreError, UnsafeStoreError
 from db.typed_texts import register
 
@@ -41,7 +41,8 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     # Behind pgbouncer a transaction may meet any server's session: no statement is prepared in one and run in another.
     # Without it, the few statements that ask for it are (`_prepare_what_asks_for_it`), and no others.
     "prepare_threshold": None,
-    "application_name": "docmill",
+    # PGAPPNAME goes first: db.connections.
+    "fallback_application_name": "docmill",
     # Whatever the database's own encoding is: texts are Unicode.
     "client_encoding": "utf8",
 }
@@ -63,9 +64,13 @@ _POSTGRES_BEGIN = (
 class Store:
     """One database. Cheap to make: connects on first use. Safe to share between threads, not across fork."""
 
-    def __init__(self, url: str, *, pool_size: int = 4) -> None:
-        self.url = _driver_url(url)
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, pool_size)
+    def __init__(self, url: str, *, pool_size: int = 4, max_overflow: int = 4) -> None:
+        self.url = addresses.parse(url)
+        self.engine = (
+            _sqlite_engine(self.url)
+            if self.is_sqlite
+            else _postgres_engine(self.url, pool_size, max_overflow)
+        )
         self._writer = self.engine.execution_options(docmill_write=True)
         self._looker = self.engine.execution_options(docmill_look=True)
 
@@ -87,8 +92,7 @@ class Store:
     @property
     def name(self) -> str:
         """The URL without its password, for people."""
-        shown = self.url.difference_update_query(["password", "sslpassword"])
-        return shown.render_as_string(hide_password=True)
+        return addresses.shown(self.url)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -200,40 +204,21 @@ def _newer(found: str) -> str:
     )
 
 
-def _driver_url(url: str) -> URL:
-    """The URL with our driver: people write postgresql://, or postgres:// as some hosts hand out."""
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        # The URL may hold a password, so it is not repeated here.
-        raise StoreError(
-            "DOCMILL_DATABASE_URL is not a database URL; write sqlite:////full/path/docmill.db or "
-            "postgresql://user:password@host/database"
-        ) from None
-    if parsed.host and "@" in parsed.host:
-        raise StoreError("DOCMILL_DATABASE_URL: write an @ in the password as %40")
-    if parsed.drivername in ("postgresql", "postgres"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise StoreError(
-            f"DOCMILL_DATABASE_URL: docmill stores in SQLite or PostgreSQL, not in {parsed.get_backend_name()}"
-        )
-    return parsed
-
-
-def _postgres_engine(url: URL, pool_size: int) -> Engine:
+def _postgres_engine(url: URL, pool_size: int, max_overflow: int) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=pool_size,
-        max_overflow=4,
-        connect_args=_POSTGRES_CONNECT,
+        max_overflow=max_overflow,
+        # What the URL says goes first.
+        connect_args={name: value for name, value in _POSTGRES_CONNECT.items() if name not in url.query},
     )
     event.listen(engine, "connect", _postgres_connect)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_ping_if_idle, engine))
     event.listen(engine, "begin", _postgres_begin)
     event.listen(engine, "do_execute", _prepare_what_asks_for_it)
+    event.listen(engine, "handle_error", leave_a_standby)
     event.listen(engine, "handle_error", without_sql)
     return engine
 

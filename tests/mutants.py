@@ -838,6 +838,27 @@ MUTANTS = (
         ("db/test_limits.py::test_no_more_chunks_run_at_once_however_many_workers_claim",),
         on_postgres=True,
     ),
+    Mutant(
+        "a claim that a failover forgot is taken for the next one",
+        "db/chunks/claims.py",
+        "        Chunk.instance == held.instance,\n",
+        "",
+        CHUNKS,
+    ),
+    Mutant(
+        "a server that only reads is used again",
+        "db/database_errors.py",
+        "context.is_disconnect = True",
+        "pass",
+        ("db/test_database_errors.py",),
+    ),
+    Mutant(
+        "of several databases any will do",
+        "db/addresses.py",
+        '{"target_session_attrs": "read-write"}',
+        '{"target_session_attrs": "any"}',
+        ("db/test_addresses.py",),
+    ),
 )
 
 

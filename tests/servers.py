@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +110,15 @@ class RedisServer(Server):
 class PostgresServer(Server):
     """One PostgreSQL cluster with fsync on. As root it runs as the user postgres, since it refuses root."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, prefix: Sequence[str] = ()) -> None:
         self.folder = short_folder("dm-pg-")
         self.data = self.folder / "data"
-        self._as_user = _as_postgres_user(self.folder)
+        self.settings = dict(settings or {})
+        #: What stands before every command: to run it on another host, and as another user.
+        self._as_user = [*prefix, *_as_postgres_user(self.folder)]
+        self._make()
+
+    def _make(self) -> None:
         self._run("initdb", "-D", self.data, "-U", "docmill", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
 
     def url(self, database: str = "postgres") -> str:
@@ -126,7 +131,7 @@ class PostgresServer(Server):
             "max_connections": "60",
             "shared_buffers": "32MB",
             "jit": "off",
-        }
+        } | self.settings
         command = [*self._as_user, str(_postgres_binary("postgres")), "-D", str(self.data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
@@ -163,7 +168,7 @@ class PostgresServer(Server):
 class PgBouncer(Server):
     """pgbouncer in front of a PostgreSQL, in transaction mode: each transaction may meet another server session."""
 
-    def __init__(self, server: PostgresServer, *, pool_size: int = 3) -> None:
+    def __init__(self, server: PostgresServer, *, pool_size: int = 3, stats_users: str = "") -> None:
         self.folder = short_folder("dm-bouncer-")
         self.server = server
         self._as_user = _as_postgres_user(self.folder)
@@ -181,6 +186,7 @@ class PgBouncer(Server):
             "server_login_retry": 0.2,
             # A client that waits for a server longer has an error, as in production.
             "query_wait_timeout": 20,
+            "stats_users": stats_users,
         }
         lines = [f"{name} = {value}" for name, value in settings.items()]
         self._config.write_text(

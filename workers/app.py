@@ -16,14 +16,10 @@ from workers.settings import settings
 #: Celery's Redis transport serves low numbers first; ours are the other way round.
 PRIORITIES = range(10)
 
-_READ_SECONDS = 30
-
-
-def _ssl() -> dict[str, Any]:
-    """TLS that verifies: without this, a rediss:// connection checks nothing."""
-    import ssl
-
-    return {"broker_use_ssl": {"ssl_cert_reqs": ssl.CERT_REQUIRED}}
+_READ_SECONDS = 5
+#: kombu drops a connection that waits for a message after 1 s and twice this time of silence: its server may have gone
+#: without a word.
+_HEALTH_SECONDS = 10
 
 
 def make_app() -> Celery:
@@ -63,17 +59,20 @@ def make_app() -> Celery:
             "socket_timeout": _READ_SECONDS,
             "socket_connect_timeout": 5,
             "socket_keepalive": True,
+            "health_check_interval": _HEALTH_SECONDS,
             "priority_steps": list(PRIORITIES),
             # Kinds of one priority take turns: an urgent message of any of them still comes first.
             "queue_order_strategy": "round_robin",
+            **settings().redis.transport_options(),
         },
         worker_send_task_events=True,
         task_send_sent_event=True,
         worker_hijack_root_logger=False,
         worker_enable_remote_control=True,
     )
-    if settings().redis_url.startswith("rediss://"):
-        app.conf.update(_ssl())
+    if settings().redis.is_tls:
+        # Without this, a rediss:// connection would check no certificate.
+        app.conf.update(broker_use_ssl=settings().redis.tls())
     return app
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from db.settings import StoreSettings
 from readers.remote.policy import Policy
+from workers import redis_address
+from workers.redis_address import RedisAddress
 
 #: Linux allows 107 bytes for the path of a unix socket.
 MAX_SOCKET_PATH = 100
@@ -74,13 +75,8 @@ class Settings(StoreSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis_url(cls, url: str) -> str:
-        # Not repeated in the message: it may hold a password.
-        if url and not url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("this is no Redis URL: write redis://user:password@host:6379/0, rediss://... or "
-                             "unix:///path/to/redis.sock")  # fmt: skip
-        if not _is_readable(url):
-            raise ValueError("this URL cannot be read: write special characters of the password as %2F for /, "
-                             "%23 for #, %3F for ?, %5B for [")  # fmt: skip
+        if url:
+            redis_address.parse(url)
         return url
 
     @field_validator("remote_files")
@@ -95,20 +91,19 @@ class Settings(StoreSettings):
         return Policy.of(self.remote_files)
 
     @property
+    def redis(self) -> RedisAddress:
+        """Which Redis, and how to reach it."""
+        return redis_address.parse(self.redis_url or f"unix://{self.embedded_socket}")
+
+    @property
     def broker_url(self) -> str:
         """The URL as Celery writes it."""
-        url = self.redis_url or f"unix://{self.embedded_socket}"
-        scheme, separator, rest = url.partition("://")
-        return f"redis+socket://{rest}" if separator and scheme == "unix" else url
+        return self.redis.broker_url
 
     @property
     def redis_name(self) -> str:
         """The URL without user and password, for people."""
-        if not self.redis_url:
-            return f"unix://{self.embedded_socket}"
-        parts = urlsplit(self.redis_url)
-        port = f":{parts.port}" if parts.port else ""
-        return f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}"
+        return self.redis.name
 
     @property
     def embedded_socket(self) -> Path:
@@ -122,16 +117,6 @@ class Settings(StoreSettings):
     @property
     def worker_name(self) -> str:
         return self.worker or f"{self.device}@{os.uname().nodename}-{os.getpid()}"
-
-
-def _is_readable(url: str) -> bool:
-    """Whether its port is a number. Found out later, the error would quote the piece of the password that was
-    taken for the port."""
-    try:
-        parts = urlsplit(url)
-        return parts.port is None or parts.port > 0
-    except ValueError:
-        return False
 
 
 def unknown_names(environment: Iterable[str]) -> dict[str, str | None]:

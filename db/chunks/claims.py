@@ -53,6 +53,8 @@ class Claim:
 
     chunk_id: int
     fence: int
+    #: The process that holds it. Random, so that no claim of a store's past matches one of a restored store.
+    instance: str
     job_id: int
     kind: str
     parameters: dict[str, Any]
@@ -63,8 +65,6 @@ class Claim:
     document_ids: list[int]
     #: A worker died over this chunk, or many were lost: run its documents one by one.
     careful: bool
-    #: The process that holds it. Random, so that no claim of a store's past matches one of a restored store.
-    instance: str = ""
     #: How often it was requeued for a fault that no document caused.
     n_put_back: int = 0
     #: How often its batches are halved: workers were lost with it, for an unknown reason.
@@ -201,6 +201,7 @@ def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Cl
     return Claim(
         chunk_id=chunk_id,
         fence=row.fence,
+        instance=holder.instance,
         job_id=row.job_id,
         kind=job.kind,
         parameters=job.parameters,
@@ -209,7 +210,6 @@ def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Cl
         model_version_id=job.model_version_id,
         stage=row.stage,
         document_ids=row.document_ids,
-        instance=holder.instance,
         careful=row.n_crashes > 0 or row.n_lost > MAX_LOST_TOGETHER,
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
@@ -243,7 +243,8 @@ def _fenced(held: Claim) -> FencedError:
 
 
 def _change(session: Session, held: Claim, values: dict[str, Any]) -> None:
-    """Change the chunk if it is still held under the claim's fence, by the process that made the claim."""
+    """Change the chunk if it is still held under the claim's fence. The instance is compared too: a failover that lost
+    the last commits, or a restored backup, counts fences, and even numbers of chunks, a second time."""
     statement = update(Chunk).where(
         Chunk.id == held.chunk_id,
         Chunk.fence == held.fence,

@@ -47,6 +47,7 @@ def worker(
 
     Example: docmill worker --devices cuda:0,1 --kinds classify,summarize
     """
+    from db import connections
     from scheduler.store import open_for_work
     from workers.kinds import all_kinds, find
     from workers.processes import logs, redis_version
@@ -54,6 +55,7 @@ def worker(
     from workers.processes.launcher import Launcher
     from workers.settings import settings
 
+    connections.name_this_process("worker")
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
     decision = decide(devices, per_device)
     logs.to_stderr()
@@ -75,6 +77,7 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
 
     Example: docmill scheduler
     """
+    from db import connections
     from scheduler.broker import Broker
     from scheduler.loop import Scheduler
     from scheduler.store import open_for_work
@@ -84,6 +87,7 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 
+    connections.name_this_process("scheduler")
     logs.to_stderr()
     # This loads all kinds: one that cannot be loaded is an error now, not of each message that is sent later.
     with telling_of_a_new_store():

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
 from db import jobs, limits, model_versions, notifications, quarantine, schedules
-from db.database_errors import first_line, words
+from db.database_errors import words
 from db.errors import NoStoreError, StoreError
 from db.retention import passes
 from db.retention.policy import parse
@@ -20,7 +20,7 @@ from db.sql import now
 from db.states import RunState
 from db.store import Store
 from db.tables import Chunk, Job, Schedule
-from docmill.doctor import members
+from docmill.doctor import brokers, connections, members
 from docmill.doctor.findings import Finding, start_with
 from scheduler.retention import STORED
 from workers.settings import Settings, settings
@@ -38,22 +38,24 @@ ACCOUNTS = 10
 def run() -> list[Finding]:
     """All checks, the most basic first. Checks that depend on something broken are left out."""
     now_settings = settings()
-    redis = _redis(now_settings)
-    workers, answering = _workers(now_settings) if redis.ok else (None, None)
+    redis = brokers.findings(now_settings)
+    redis_answers = redis[0].ok
+    workers, answering = _workers(now_settings) if redis_answers else (None, None)
     served = set().union(*(answering or {}).values())
     try:
         store = Store(now_settings.url)
     except StoreError as error:
-        return [Finding("store", False, str(error)), redis, *_there(workers)]
+        return [Finding("store", False, str(error)), *redis, *_there(workers)]
     found = [_store(store)]
     if not found[0].ok:
         store.close()
-        return [*found, redis, *_there(workers)]
-    found += [_disk(now_settings), *_models_folder(store, now_settings), redis, *_there(workers)]
+        return [*found, *redis, *_there(workers)]
+    found += [_disk(now_settings), *_models_folder(store, now_settings), *redis, *_there(workers)]
     with store.read() as session:
+        found += connections.findings(store, session)
         found += members.findings(session, answering)
         found += _retention(session)
-        found += _jobs(session, served if redis.ok else None, now_settings)
+        found += _jobs(session, served if redis_answers else None, now_settings)
     store.close()
     return found
 
@@ -117,25 +119,6 @@ def _missing_file(folder: Path) -> Path | None:
         return manifest
     names = json.loads(manifest.read_text(encoding="utf-8"))
     return next((folder / name for name in names if not (folder / name).is_file()), None)
-
-
-def _redis(now_settings: Settings) -> Finding:
-    from scheduler.broker import Broker
-    from workers.app import make_app
-
-    app = make_app()
-    # Once, instead of retrying for seconds as a scheduler does.
-    once = {"max_retries": 1, "interval_start": 0}
-    app.conf.broker_transport_options = dict(app.conf.broker_transport_options) | once
-    broker = Broker(app)
-    try:
-        broker.ping()
-    except Exception as error:
-        fix = "docmill up" if not now_settings.redis_url else "check DOCMILL_REDIS_URL, and that Redis runs"
-        return Finding("redis", False, f"{now_settings.redis_name}: {first_line(error)}", fix)
-    finally:
-        broker.close()
-    return Finding("redis", True, now_settings.redis_name)
 
 
 def _workers(now_settings: Settings) -> tuple[Finding, dict[str, set[str]]]:

@@ -238,6 +238,25 @@ def test_another_claim_of_the_same_process_is_another_claim(store: Store) -> Non
     write_ok(store, fresh)
 
 
+def test_a_claim_that_a_failover_forgot_is_not_taken_for_the_next_one(store: Store) -> None:
+    """An asynchronous standby that takes over may not have the last claims: it counts the same fence a second time."""
+    job_id = a_job(store, 3)
+    chunk = the_chunk(store, job_id)
+    forgotten = held(store, chunk.id, "w1")
+    sql(
+        store,
+        f"UPDATE chunk SET state = 'ready', fence = 0, lease_until = NULL WHERE id = {chunk.id} RETURNING 1",
+    )
+    fresh = held(store, chunk.id, "w2")
+    assert fresh.fence == forgotten.fence
+    with pytest.raises(FencedError):
+        write_ok(store, forgotten)
+    with pytest.raises(FencedError):
+        _renew(store, forgotten)
+    write_ok(store, fresh)
+    assert finish(store, job_id)
+
+
 # --- giving back ------------------------------------------------------------------------------------------------
 
 

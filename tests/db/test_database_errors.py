@@ -16,6 +16,7 @@ from db.database_errors import is_data_error, is_infrastructure_error, words
 from db.store import Store
 from db.tables import Keyword
 from tests.db.builders import a_job, sql
+from tests.servers import PostgresServer, until
 
 #: A value that no message may hold, and a word of every statement below.
 SECRET = "hunter2 is the password"
@@ -172,3 +173,72 @@ def test_what_a_transaction_may_take_is_said_in_it_and_not_in_the_session(postgr
         outside = [raw.execute(f"SHOW {name}").fetchone()[0] for name in names]
     assert inside == ["30s", "30s", "UTC"]
     assert outside[:2] == ["0", "0"]
+
+
+# --- infrastructure ---------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_only_reads_is_left_and_waited_for(fresh: Store) -> None:
+    """A primary that became a standby answers, and refuses every write. Its connections are not used again."""
+    if fresh.is_sqlite:
+        pytest.skip("SQLite has no standby")
+    with fresh.write() as session:
+        session.execute(text("CREATE TABLE here (n integer)"))
+    with fresh.read() as session:
+        before = session.scalar(text("SELECT pg_backend_pid()"))
+
+    def write() -> None:
+        with fresh.write() as session:
+            session.execute(text("SET LOCAL transaction_read_only = on"))
+            session.execute(text("INSERT INTO here VALUES (1)"))
+
+    with pytest.raises(SQLAlchemyError) as caught:
+        write()
+
+    assert is_infrastructure_error(caught.value)
+    assert words(caught.value) == "cannot execute INSERT in a read-only transaction"
+    with fresh.read() as session:
+        assert session.scalar(text("SELECT pg_backend_pid()")) != before
+
+
+@pytest.mark.parametrize("how", ["terminated", "idle for too long", "refused", "too many"])
+def test_a_lost_connection_is_no_fault_of_the_request(
+    how: str, postgres_server: PostgresServer, empty_postgres_store: Store
+) -> None:
+    urls = {
+        "refused": "postgresql://docmill@/postgres?host=/nowhere",
+        "too many": f"postgresql://limited@/postgres?host={postgres_server.folder}",
+    }
+    if how == "too many":
+        postgres_server.execute("DROP ROLE IF EXISTS limited")
+        postgres_server.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 0")
+    store = Store(urls.get(how, empty_postgres_store.url.render_as_string()))
+
+    def write() -> None:
+        with store.write() as session:
+            pid = session.scalar(text("SELECT pg_backend_pid()"))
+            if how == "terminated":
+                postgres_server.execute(f"SELECT pg_terminate_backend({pid})")
+            else:
+                session.execute(text("SET LOCAL idle_in_transaction_session_timeout = '20ms'"))
+            there = f"SELECT 1 FROM pg_stat_activity WHERE pid = {pid}"
+            until(lambda: not sql(empty_postgres_store, there), "the session being ended")
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(SQLAlchemyError) as caught:
+        write()
+    assert is_infrastructure_error(caught.value), repr(caught.value)
+    store.close()
+
+
+def test_of_several_hosts_each_failure_is_told() -> None:
+    """The driver puts the last one first, which may be the standby that was found healthy."""
+    store = Store("postgresql://docmill:canary@127.0.0.1:1,127.0.0.1:2/postgres")
+    with pytest.raises(SQLAlchemyError) as caught:
+        sql(store, "SELECT 1")
+    assert is_infrastructure_error(caught.value)
+    said = words(caught.value)
+    assert "port 1 failed: Connection refused" in said
+    assert "port 2 failed: Connection refused" in said
+    assert "canary" not in said
+    assert "\n" not in said

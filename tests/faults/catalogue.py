@@ -11,8 +11,10 @@ from tests.faults import (
     people_faults,
     process_faults,
     redis_faults,
+    replica_faults,
     restore_faults,
     scheduler_faults,
+    sentinel_faults,
     worker_faults,
 )
 from tests.faults.trial import Fault
@@ -20,8 +22,10 @@ from tests.faults.trial import Fault
 FAULTS: tuple[Fault, ...] = (
     *process_faults.FAULTS,
     *redis_faults.FAULTS,
+    *sentinel_faults.FAULTS,
     *database_faults.FAULTS,
     *disk_faults.FAULTS,
+    *replica_faults.FAULTS,
     *network_faults.FAULTS,
     *document_faults.FAULTS,
     *people_faults.FAULTS,

@@ -87,15 +87,15 @@ def _trial(stack: Stack, fault: Fault) -> Row:
         row = run(stack, fault)
     except Exception as error:
         traceback.print_exc()
-        _show_logs(stack)
+        show_logs(stack)
         complaint = f"{type(error).__name__}: {str(error)[:200]}"
         return Row(fault.name, stack.database, 0, 0, Findings(), time.monotonic() - began, complaint)
     if not row.is_clean:
-        _show_logs(stack)
+        show_logs(stack)
     return row
 
 
-def _show_logs(stack: Stack) -> None:
+def show_logs(stack: Stack) -> None:
     """What the parts said that is worth a look."""
     for name in ("scheduler", "worker"):
         lines = [line for line in stack.log(name).splitlines() if "WARNING" in line or "ERROR" in line]

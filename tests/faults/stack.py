@@ -136,13 +136,14 @@ class Stack:
         self.launcher = self.docmill(*arguments, environment=environment)
 
     def docmill(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
+        self, *arguments: str, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
-        """A docmill command in the background; its output goes to a file named after it."""
+        """A docmill command in the background; its output goes to a file named after it. The prefix takes it to
+        another host."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "docmill.cli", *arguments],
+                [*prefix, sys.executable, "-m", "docmill.cli", *arguments],
                 env=self.environment | dict(environment or {}),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
@@ -220,7 +221,7 @@ class Stack:
         with suppress(psutil.NoSuchProcess):
             assert self.launcher is not None
             for parent in psutil.Process(self.launcher.pid).children():
-                found += [child for child in parent.children() if _works(child)]
+                found += [child for child in parent.children() if works(child)]
         return found
 
     def busy_child(self) -> psutil.Process:
@@ -308,5 +309,6 @@ class Stack:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
-def _works(process: psutil.Process) -> bool:
+def works(process: psutil.Process) -> bool:
+    """Whether documents are worked on in it."""
     return any("spawn_main" in word for word in process.cmdline())

@@ -42,6 +42,8 @@ class Fault:
     own_stack: Callable[[Database], Stack] | None = None
     #: What is to be there before the job is submitted.
     prepare: Callable[[Stack], None] | None = None
+    #: The time from the end of the fault to the next outcome, at most.
+    recovery_seconds: float = RECOVERY_SECONDS
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,8 @@ def _recovery(stack: Stack, job_id: int) -> float:
 
 def _complaint(stack: Stack, fault: Fault, job_id: int, recovery_seconds: float) -> str:
     found = []
-    if recovery_seconds > RECOVERY_SECONDS:
-        found.append(f"recovered after {recovery_seconds:.1f} s, not {RECOVERY_SECONDS:.1f} s")
+    if recovery_seconds > fault.recovery_seconds:
+        found.append(f"recovered after {recovery_seconds:.1f} s, not {fault.recovery_seconds:.1f} s")
     if fault.harmless and (n := stack.n_crashes(job_id)):
         found.append(f"{n} crashes counted where none happened")
     if (state := stack.state(job_id)) != ("cancelled" if fault.cancels else "finished"):

@@ -10,7 +10,7 @@ from workers.training import training_run
 
 
 def _claim(fence: int) -> Claim:
-    return Claim(1, fence, 7, "train", {}, 1, "m", None, 0, [1], careful=False)
+    return Claim(1, fence, "i", 7, "train", {}, 1, "m", None, 0, [1], careful=False)
 
 
 def test_a_claim_goes_on_from_the_checkpoint_of_the_one_before(tmp_path: Path) -> None:

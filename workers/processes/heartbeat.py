@@ -104,7 +104,7 @@ class Heartbeat:
     def _run(self) -> None:
         # Never slower than leases run out: a short lease is a test's, or an impatient operator's.
         seconds = min(LOOK_SECONDS, self._settings.lease_seconds / 4)
-        store = Store(self._settings.url, pool_size=1)
+        store = Store(self._settings.url, pool_size=1, max_overflow=0)
         try:
             while not self._stopping:
                 self._survive(store, self._turn)

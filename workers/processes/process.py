@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, NoReturn
 
 from db.chunks import Claim, Holder
+from db.connections import WORKER_OVERFLOW, WORKER_POOL
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error, newer_schema
 from workers.metrics.recorder import Recorder
@@ -131,7 +132,8 @@ def _start() -> Process:
     file = crash_reports.open_file(crash_reports.folder_of(now.home_path, now.instance), instance)
     # This does not connect yet: the handlers must be set even if the store is away for a moment.
     folder = crash_reports.folder_of(now.home_path, now.instance) if now.metrics_port else None
-    return Process(now, Store(now.url), file, instance, reporter=Reporter(folder, instance, now.device))
+    store = Store(now.url, pool_size=WORKER_POOL, max_overflow=WORKER_OVERFLOW)
+    return Process(now, store, file, instance, reporter=Reporter(folder, instance, now.device))
 
 
 def _die_with_the_parent() -> None:

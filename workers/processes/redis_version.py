@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from db.errors import StoreError
+from workers.processes import redis_client
 from workers.settings import Settings
 
 #: kombu 5.7 sends ZADD with GT, which older versions take for a syntax error.
@@ -22,21 +23,15 @@ def refuse_if_old(version: str, name: str) -> None:
 
 
 def check(settings: Settings) -> None:
-    """Refuse an old Redis before anything starts. One that does not answer is waited for later."""
+    """Refuse an old Redis before anything starts, and files of TLS that cannot be read. A Redis that does not answer
+    is waited for later."""
     import redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
 
-    url = settings.redis_url or f"unix://{settings.embedded_socket}"
-    client = redis.Redis.from_url(
-        url, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 0)
-    )
     try:
-        version = str(client.info("server")["redis_version"])
+        with redis_client.connected(settings.redis) as client:
+            version = str(client.info("server")["redis_version"])
     except redis.RedisError:
         return
-    finally:
-        client.close()
     refuse_if_old(version, settings.redis_name)
 
 
