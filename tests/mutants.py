@@ -851,6 +851,7 @@ MUTANTS = (
         "context.is_disconnect = True",
         "pass",
         ("db/test_database_errors.py",),
+        on_postgres=True,
     ),
     Mutant(
         "of several databases any will do",
