@@ -91,7 +91,14 @@ def test_verify_finds_nothing_where_nothing_changed(shell_on_both: Shell) -> Non
     shell.work(job_id)
     before = _everything(shell.store)
     said = shell("verify", job_id, "--json").json
-    assert said == {"job": job_id, "n_checked": 4, "n_left_out": 0, "n_pruned": 0, "differences": []}
+    assert said == {
+        "job": job_id,
+        "n_checked": 4,
+        "n_left_out": 0,
+        "n_pruned": 0,
+        "differences": [],
+        "tolerance": 0.001,
+    }
     assert shell("verify", job_id, "--sample", 2, "--json").json["n_checked"] == 2
     assert _everything(shell.store) == before
 
