@@ -756,6 +756,23 @@ MUTANTS = (
         'if unicodedata.category(char) == "Cc" and',
         ("commands/test_digest.py::test_what_is_cut_is_cut_between_characters",),
     ),
+    Mutant(
+        "restore: a write does not name the process that claimed",
+        "db/chunks/hot.py",
+        'chunk.instance == bindparam("b_instance"),',
+        '(chunk.instance == bindparam("b_instance")) | (chunk.fence > 0),',
+        (
+            "commands/test_backup.py::"
+            "test_a_job_that_was_backed_up_in_its_middle_ends_with_one_outcome_each",
+        ),
+    ),
+    Mutant(
+        "restore: a file is not compared with its digest",
+        "docmill/backup/checking.py",
+        "if (n_bytes, sha256) != (expected[name].n_bytes, expected[name].sha256):",
+        "if n_bytes != expected[name].n_bytes:",
+        ("commands/test_backup.py::test_damage_is_named_and_nothing_is_restored",),
+    ),
 )
 
 
