@@ -56,7 +56,13 @@ MUTANTS = (
         "Chunk.sent_at < now(-1e9)",
         TICK,
     ),
-    Mutant("no fence", "db/chunks/claims.py", "Chunk.fence == held.fence, ", "", CHUNKS),
+    Mutant(
+        "no fence",
+        "db/chunks/hot.py",
+        'chunk.fence == bindparam("b_fence"),',
+        'chunk.fence + 1 > bindparam("b_fence"),',
+        CHUNKS,
+    ),
     Mutant(
         "no primary key on outcomes",
         "db/migrations/versions/2026_11_21_0001_first_tables.py",
@@ -95,15 +101,15 @@ MUTANTS = (
     Mutant(
         "two may claim one chunk",
         "db/chunks/conditions.py",
-        "        Chunk.state == ChunkState.READY,\n",
-        "",
+        "(chunk.state == ChunkState.READY, or_(",
+        "(or_(",
         CHUNKS,
     ),
     Mutant(
         "a paused job is worked on",
         "db/chunks/conditions.py",
-        "        job_is_running(),\n    )",
-        "    )",
+        "(job.id == chunk.job_id, job.state == JobState.RUNNING)",
+        "(job.id == chunk.job_id,)",
         JOBS,
     ),
     Mutant(
@@ -487,7 +493,7 @@ MUTANTS = (
         CHUNKS,
     ),
     Mutant(
-        "a claim does not look at the schema", "db/chunks/claims.py", ", _schema_is_known())", ")", CHUNKS
+        "a claim does not look at the schema", "db/chunks/hot.py", "        schema_is_known(),\n", "", CHUNKS
     ),
     Mutant(
         "a lost lease makes the chunk careful at once",
@@ -761,10 +767,7 @@ MUTANTS = (
         "db/chunks/hot.py",
         'chunk.instance == bindparam("b_instance"),',
         '(chunk.instance == bindparam("b_instance")) | (chunk.fence > 0),',
-        (
-            "commands/test_backup.py::"
-            "test_a_job_that_was_backed_up_in_its_middle_ends_with_one_outcome_each",
-        ),
+        ("commands/test_backup.py::test_a_job_that_was_backed_up_in_its_middle_ends_with_one_outcome_each",),
     ),
     Mutant(
         "restore: a file is not compared with its digest",
