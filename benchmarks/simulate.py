@@ -52,7 +52,8 @@ class Jobs(threading.Thread):
 
     def __init__(self, stack: Stack, per_chunk: int, ahead: int) -> None:
         super().__init__(daemon=True)
-        self._stack, self._per_chunk, self._ahead = stack, per_chunk, ahead
+        self._stack, self._per_chunk = stack, per_chunk
+        self._ahead = min(ahead, max(200, 200_000 // per_chunk))
         self.stopped = threading.Event()
         self.fill()
 
