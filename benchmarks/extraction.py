@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--paragraphs", type=int, default=200, help="of each file that is made")
     parser.add_argument("--files", type=int, default=10_000, help="through two workers")
     parser.add_argument("--skip-crowd", action="store_true", help="leave out part 4")
-    parser.add_argument("--documents", type=int, default=200_000, help="of part 5")
+    parser.add_argument("--documents", type=int, default=50_000, help="of part 5")
     options = parser.parse_args()
     print(report.machine())
     peers = _peers(options.peers)
