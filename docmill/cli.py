@@ -30,6 +30,7 @@ from docmill.commands import (
     quarantine,
     retention,
     schedules,
+    serving,
     similar,
     sql,
     store,
@@ -91,7 +92,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, processes.demo, ("db", store.app),
+        processes.up, processes.worker, processes.scheduler, serving.serve, processes.flower, processes.demo,
+        ("db", store.app),
     ),
 }  # fmt: skip
 
