@@ -19,6 +19,7 @@ from docmill.commands import (
     exporting,
     following,
     jobs,
+    keys,
     kinds,
     labelling,
     managing,
@@ -93,7 +94,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Running docmill": (
         processes.up, processes.worker, processes.scheduler, serving.serve, processes.flower, processes.demo,
-        ("db", store.app),
+        ("keys", keys.app), ("db", store.app),
     ),
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The tables. Everything is importable from here: `from db.tables import Job`."""
 
+from db.tables.access import AccessKey, WebSession
 from db.tables.base import Base
 from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
@@ -45,6 +46,7 @@ from db.tables.view import ViewDigest
 from db.tables.worker import LostClaim, Worker
 
 __all__ = [
+    "AccessKey",
     "Base",
     "Chunk",
     "Classification",
@@ -96,5 +98,6 @@ __all__ = [
     "SummaryScore",
     "SummarySentence",
     "ViewDigest",
+    "WebSession",
     "Worker",
 ]

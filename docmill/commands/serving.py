@@ -18,17 +18,24 @@ def serve(
             help="The address; put others than 127.0.0.1 behind a proxy with TLS.",
         ),
     ] = "127.0.0.1",
+    host: Annotated[
+        list[str],
+        typer.Option(metavar="NAME", help="A name by which browsers reach this server; may be repeated."),
+    ] = [],  # noqa: B006
 ) -> None:
     """Serve the pages until stopped: jobs, documents, models and nights in a browser.
 
     Example: docmill serve
     """
+    import secrets
+
     import uvicorn
 
     from docmill.commands.output import say
-    from docmill.web.app import create_app
+    from docmill.web.app import LOOPBACK, create_app
     from scheduler.store import store
 
-    app = create_app(store())
-    say(f"docmill: http://{address}:{port}/")
+    token = secrets.token_urlsafe(24) if f"{address}" in LOOPBACK else None
+    app = create_app(store(), (*LOOPBACK, *host), token)
+    say(f"docmill: http://{address}:{port}/" + (f"login?token={token}" if token else ""))
     uvicorn.run(app, host=address, port=port, log_level="warning", server_header=False)

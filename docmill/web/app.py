@@ -17,11 +17,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.errors import NotFoundError, StoreError
 from db.store import Store
+from docmill.web.access import Throttle
 from docmill.web.rendering import page
 
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
-VIEWS = ("overview", "jobs")
+VIEWS = ("login", "overview", "jobs")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -35,9 +37,10 @@ _HEADERS = {
 }
 
 
-def create_app(store: Store, hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")) -> Starlette:
+def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str | None = None) -> Starlette:
     """The pages of a store. Requests for other hosts than these are refused: a page elsewhere could otherwise read
-    these pages through a name of its own that means this machine."""
+    these pages through a name of its own that means this machine. Who knows the `login_token` may sign in with it
+    instead of a key."""
     routes: list[BaseRoute] = [
         route for name in VIEWS for route in import_module(f"docmill.web.views.{name}").ROUTES
     ]
@@ -50,6 +53,8 @@ def create_app(store: Store, hosts: tuple[str, ...] = ("127.0.0.1", "localhost",
         exception_handlers={HTTPException: _refused, NotFoundError: _missing, StoreError: _conflict},
     )
     app.state.store = store
+    app.state.login_token = login_token
+    app.state.throttle = Throttle()
     return app
 
 

@@ -22,7 +22,8 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     def url(name: str, **parts: Any) -> str:
         return request.app.url_path_for(name, **parts)
 
-    body = found.render(request=request, path=request.url.path, url=url, menu=MENU, **values)
+    who = getattr(request.state, "access", None)
+    body = found.render(request=request, path=request.url.path, url=url, menu=MENU, access=who, **values)
     return HTMLResponse(body, status_code=status)
 
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from db import progress
 from db.store import Store
+from docmill.web.access import view
 from docmill.web.rendering import page
 
 #: Jobs of a page.
@@ -21,6 +22,7 @@ FROM v_failures WHERE job_id = :job_id GROUP BY error_code ORDER BY n DESC, erro
 """
 
 
+@view()
 def jobs(request: Request) -> Response:
     """The newest jobs."""
     store: Store = request.app.state.store
@@ -28,6 +30,7 @@ def jobs(request: Request) -> Response:
         return page(request, "jobs.html", jobs=progress.newest(session, MOST))
 
 
+@view()
 def job(request: Request) -> Response:
     """One job: how far it is, and what failed."""
     store: Store = request.app.state.store

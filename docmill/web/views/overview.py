@@ -9,9 +9,11 @@ from starlette.routing import Route
 from db import progress
 from db.states import ENDED
 from db.store import Store
+from docmill.web.access import view
 from docmill.web.rendering import page
 
 
+@view()
 def overview(request: Request) -> Response:
     """What runs, and what ended last."""
     store: Store = request.app.state.store
