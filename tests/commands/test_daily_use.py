@@ -34,7 +34,7 @@ READING = {
     "db show": "", "documents list": "--collection c", "documents show": "k", "digest": "--to night.html",
     "export": "v_latest_label --to out.csv", "night list": "", "night show": "1",
     "notifications list": "", "retention plan": "", "retention show": "",
-    "schedule history": "n", "schedule show": "n",
+    "schedule history": "n", "schedule show": "n", "serve": "", "keys list": "",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -45,7 +45,7 @@ CHANGING = {
     "label set": "k l", "label remove": "k", "collections remove": "c", "collections rename": "c d",
     "documents remove": "k --collection c", "night cancel": "1", "notifications retry": "1", "notifications test": "n",
     "retention off": "", "retention run": "", "schedule disable": "n", "schedule edit": "n --cron @daily",
-    "schedule enable": "n",
+    "schedule enable": "n", "keys create": "n", "keys revoke": "n",
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
 OTHERS = {
