@@ -20,7 +20,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     found = environment().get_template(template)
 
     def url(name: str, **parts: Any) -> str:
-        return request.app.url_path_for(name, **parts)
+        return str(request.app.url_path_for(name, **parts))
 
     who = getattr(request.state, "access", None)
     body = found.render(request=request, path=request.url.path, url=url, menu=MENU, access=who, **values)

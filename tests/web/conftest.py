@@ -13,7 +13,7 @@ from db.access import Role
 from db.store import Store
 from docmill.web.app import create_app
 
-LOGIN_TOKEN = "the-printed-token"  # noqa: S105
+LOGIN_TOKEN = "the-printed-token"
 
 
 class Browser(TestClient):
