@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 #: Names of routes, with what the menu calls them.
-MENU = (("jobs", "Jobs"),)
+MENU = (("jobs", "Jobs"), ("collections", "Documents"))
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -66,10 +66,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def moment(value: datetime | None) -> Markup:
-    """A <time> element: UTC in words; the script shows it in the reader's zone."""
+def moment(value: datetime | str | None) -> Markup:
+    """A <time> element: UTC in words; the script shows it in the reader's zone. SQLite's views give texts."""
     if value is None:
         return Markup("-")
+    value = datetime.fromisoformat(value) if isinstance(value, str) else value
     utc = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     return Markup('<time datetime="{}" title="{}">{} UTC</time>').format(
         utc.isoformat(timespec="seconds"), utc.isoformat(timespec="seconds"), utc.strftime("%Y-%m-%d %H:%M")
