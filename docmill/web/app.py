@@ -19,10 +19,11 @@ from db.errors import NotFoundError, StoreError
 from db.store import Store
 from docmill.web.access import Throttle
 from docmill.web.rendering import page
+from docmill.web.views.events import Progress
 
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
-VIEWS = ("login", "overview", "jobs", "documents")
+VIEWS = ("login", "overview", "jobs", "documents", "models", "nights", "quarantine", "events")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
 POLICY = (
@@ -55,6 +56,7 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     app.state.store = store
     app.state.login_token = login_token
     app.state.throttle = Throttle()
+    app.state.progress = Progress(store)
     return app
 
 

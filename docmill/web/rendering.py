@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 #: Names of routes, with what the menu calls them.
-MENU = (("jobs", "Jobs"), ("collections", "Documents"))
+MENU = (("jobs", "Jobs"), ("collections", "Documents"), ("models", "Models"), ("nights", "Nights"),
+    ("quarantine", "Quarantine"))  # fmt: skip
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
