@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,17 +16,27 @@ from starlette.responses import HTMLResponse
 MENU = (("jobs", "Jobs"), ("collections", "Documents"), ("models", "Models"), ("nights", "Nights"),
     ("quarantine", "Quarantine"))  # fmt: skip
 
+#: What stands in a path: numbers, and names of our own files.
+_IN_PATH = {"job_id", "run_id", "path"}
+
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of docmill/web/templates. An unknown name in a template is an error."""
     found = environment().get_template(template)
 
-    def url(name: str, **parts: Any) -> str:
-        return str(request.app.url_path_for(name, **parts))
+    def url(name: str, **values: Any) -> str:
+        return address(request, name, **values)
 
     who = getattr(request.state, "access", None)
     body = found.render(request=request, path=request.url.path, url=url, menu=MENU, access=who, **values)
     return HTMLResponse(body, status_code=status)
+
+
+def address(request: Request, name: str, **values: Any) -> str:
+    """The address of a route. Names that people chose are in its query: they may hold any character."""
+    in_path = {key: value for key, value in values.items() if key in _IN_PATH}
+    query = urlencode({key: value for key, value in values.items() if key not in _IN_PATH})
+    return str(request.app.url_path_for(name, **in_path)) + (f"?{query}" if query else "")
 
 
 @cache

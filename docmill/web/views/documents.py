@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from sqlalchemy import text
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -12,11 +10,10 @@ from starlette.routing import Route
 
 from db import documents as stored
 from db.access import Role
-from db.errors import NotFoundError
 from db.store import Store
 from docmill.web import facts_of_documents
 from docmill.web.access import view
-from docmill.web.rendering import page
+from docmill.web.rendering import address, page
 from scheduler import labelling
 
 #: Documents of a page.
@@ -39,12 +36,9 @@ def collections(request: Request) -> Response:
     store: Store = request.app.state.store
     with store.read() as session:
         found = [
-            {
-                "name": name, "n": n,
-                "name_url": str(request.app.url_path_for("documents", collection=name)),
-            }
+            {"name": name, "n": n, "name_url": address(request, "documents", collection=name)}
             for name, n in stored.collections(session)
-        ]  # fmt: skip
+        ]
     return page(request, "collections.html", collections=found)
 
 
@@ -52,7 +46,7 @@ def collections(request: Request) -> Response:
 def documents(request: Request) -> Response:
     """The documents of a collection by key, from a beginning of the key on."""
     store: Store = request.app.state.store
-    name: str = request.path_params["collection"]
+    name = _asked(request, "collection")
     beginning, after = request.query_params.get("key", ""), request.query_params.get("after", "")
     with store.read() as session:
         number = stored.collection_id(session, name)
@@ -60,10 +54,10 @@ def documents(request: Request) -> Response:
         values = {"collection": number, "after": after, "beginning": f"{escaped}%", "most": MOST + 1}
         found = [dict(row) for row in session.execute(text(_LIST), values).mappings()]
     for row in found:
-        row["key_url"] = str(request.app.url_path_for("document", collection=name, key=row["key"]))
+        row["key_url"] = address(request, "document", collection=name, key=row["key"])
     more = None
     if len(found) > MOST:
-        more = urlencode({"key": beginning, "after": found[MOST - 1]["key"]})
+        more = address(request, "documents", collection=name, key=beginning, after=found[MOST - 1]["key"])
     return page(
         request, "documents.html", collection=name, documents=found[:MOST], beginning=beginning, more=more
     )
@@ -73,7 +67,7 @@ def documents(request: Request) -> Response:
 def document(request: Request) -> Response:
     """One document: its text, what jobs found, its versions and outcomes."""
     store: Store = request.app.state.store
-    collection, key = request.path_params["collection"], request.path_params["key"]
+    collection, key = _asked(request, "collection"), _asked(request, "key")
     with store.read() as session:
         found = facts_of_documents.of(session, collection, key, TEXT_CHARS)
     return page(
@@ -86,24 +80,27 @@ def document(request: Request) -> Response:
 def correct(request: Request) -> Response:
     """Give a document the label that a person says; the next training learns it."""
     store: Store = request.app.state.store
-    collection, key = request.path_params["collection"], request.path_params["key"]
+    collection, key = _asked(request, "collection"), _asked(request, "key")
     label = request.state.form.get("label", [""])[0].strip()
     if not label:
         raise HTTPException(400, "Write the label that is right.")
     try:
         labelling.set_label(store, key, label, collection)
-    except NotFoundError:
-        raise
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
-    to = str(request.app.url_path_for("document", collection=collection, key=key))
-    return RedirectResponse(f"{to}?corrected=1", 303)
+    return RedirectResponse(address(request, "document", collection=collection, key=key, corrected=1), 303)
+
+
+def _asked(request: Request, name: str) -> str:
+    value = request.query_params.get(name)
+    if not value:
+        raise HTTPException(400, f"The address lacks {name}=.")
+    return value
 
 
 ROUTES = [
     Route("/collections", collections, name="collections"),
-    Route("/collections/{collection}", documents, name="documents"),
-    # A key may hold slashes: a path.
-    Route("/collections/{collection}/labels/{key:path}", correct, name="correct", methods=["POST"]),
-    Route("/collections/{collection}/documents/{key:path}", document, name="document"),
+    Route("/documents", documents, name="documents"),
+    Route("/document", document, name="document"),
+    Route("/document/label", correct, name="correct", methods=["POST"]),
 ]

@@ -43,10 +43,10 @@ def models(request: Request) -> Response:
 def figures(request: Request) -> Response:
     """The page with charts of a version, as `docmill models show --html` writes it."""
     store: Store = request.app.state.store
-    name, number = request.path_params["model"], request.path_params["version"]
+    name, number = request.query_params.get("model", ""), request.query_params.get("version", "")
     with store.read() as session:
         every = model_versions.listing(session, name)
-        chosen = next((one for one in every if one["version"] == number), None)
+        chosen = next((one for one in every if str(one["version"]) == number), None)
         if chosen is None:
             raise NotFoundError(f"{name} has no version {number}")
         whole = chosen | model_versions.figures(session, chosen["id"])
@@ -62,7 +62,7 @@ def move(request: Request) -> Response:
     """Make a version the champion, or go back to the one before."""
     store: Store = request.app.state.store
     form = request.state.form
-    name = request.path_params["model"]
+    name = form.get("model", [""])[0]
     with store.write() as session:
         if form.get("action") == ["rollback"]:
             model_versions.rollback(session, name)
@@ -83,6 +83,6 @@ def _has_page(version: Version) -> bool:
 
 ROUTES = [
     Route("/models", models, name="models"),
-    Route("/models/{model}/versions/{version:int}", figures, name="figures"),
-    Route("/models/{model}", move, name="move_champion", methods=["POST"]),
+    Route("/models/figures", figures, name="figures"),
+    Route("/models/move", move, name="move_champion", methods=["POST"]),
 ]
