@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from db import job_lists, jobs, progress
@@ -176,14 +176,8 @@ def _number(value: str | None) -> int | None:
     )
 
 
-def to_jobs(request: Request) -> Response:
-    """The list, if somebody reloads what an action answered."""
-    return RedirectResponse(str(request.app.url_path_for("jobs")), 303)
-
-
 ROUTES = [
     Route("/jobs", listing, name="jobs"),
     Route("/jobs/act", act, name="act_on_jobs", methods=["POST"]),
-    Route("/jobs/act", to_jobs, methods=["GET"]),
     Route("/jobs/{job_id:int}", job, name="job"),
 ]
