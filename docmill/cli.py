@@ -20,6 +20,7 @@ from docmill.commands import (
     exporting,
     following,
     jobs,
+    keys,
     kinds,
     labelling,
     limits,
@@ -33,6 +34,7 @@ from docmill.commands import (
     quarantine,
     retention,
     schedules,
+    serving,
     similar,
     sql,
     store,
@@ -95,8 +97,9 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         store.doctor, checking.repro, checking.verify, devices.devices, alive.alive, ("quarantine", quarantine.app),
     ),
     "Running docmill": (
-        processes.up, processes.worker, processes.scheduler, processes.flower, metrics.metrics, processes.demo,
-        ("workers", workers.app), ("db", store.app), backing_up.backup, backing_up.restore,
+        processes.up, processes.worker, processes.scheduler, serving.serve, processes.flower, metrics.metrics,
+        processes.demo, ("keys", keys.app), ("workers", workers.app), ("db", store.app),
+        backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip
 

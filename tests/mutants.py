@@ -56,7 +56,13 @@ MUTANTS = (
         "Chunk.sent_at < now(-1e9)",
         TICK,
     ),
-    Mutant("no fence", "db/chunks/hot.py", '        chunk.fence == bindparam("b_fence"),\n', "", CHUNKS),
+    Mutant(
+        "no fence",
+        "db/chunks/hot.py",
+        'chunk.fence == bindparam("b_fence"),',
+        'chunk.fence + 1 > bindparam("b_fence"),',
+        CHUNKS,
+    ),
     Mutant(
         "no primary key on outcomes",
         "db/migrations/versions/2026_11_21_0001_first_tables.py",
@@ -811,9 +817,9 @@ MUTANTS = (
     ),
     Mutant(
         "a drained worker goes on claiming",
-        "db/chunks/hot.py",
-        '        drains.admits(bindparam("b_host"), bindparam("b_worker"), bindparam("b_launched")),\n',
-        "",
+        "db/drains.py",
+        "return ~exists().where(names(host, name, instance))",
+        "return exists().where(names(host, name, instance)) | ~exists().where(names(host, name, instance))",
         ("db/test_drains.py",),
     ),
     Mutant(

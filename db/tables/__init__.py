@@ -1,5 +1,6 @@
 """The tables. Everything is importable from here: `from db.tables import Job`."""
 
+from db.tables.access import AccessKey, WebSession
 from db.tables.base import Base
 from db.tables.device import BatchSize, DeviceFault
 from db.tables.document import Collection, Document
@@ -49,6 +50,7 @@ from db.tables.view import ViewDigest
 from db.tables.worker import Drain, LostClaim, Worker
 
 __all__ = [
+    "AccessKey",
     "Base",
     "BatchSize",
     "Chunk",
@@ -106,5 +108,6 @@ __all__ = [
     "Tally",
     "Tolerance",
     "ViewDigest",
+    "WebSession",
     "Worker",
 ]

@@ -1,0 +1,96 @@
+"""The application: routes, headers for every answer, errors as pages."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from db.errors import NotFoundError, StoreError
+from db.store import Store
+from docmill.web.access import Throttle
+from docmill.web.rendering import page
+from docmill.web.views.events import Progress
+
+STATIC = Path(__file__).parent / "static"
+#: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
+VIEWS = ("login", "overview", "jobs", "documents", "models", "nights", "quarantine", "events")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+#: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str | None = None) -> Starlette:
+    """The pages of a store. Requests for other hosts than these are refused: a page elsewhere could otherwise read
+    these pages through a name of its own that means this machine. Who knows the `login_token` may sign in with it
+    instead of a key."""
+    routes: list[BaseRoute] = [
+        route for name in VIEWS for route in import_module(f"docmill.web.views.{name}").ROUTES
+    ]
+    app = Starlette(
+        routes=[*routes, Mount("/static", StaticFiles(directory=STATIC), name="static")],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
+            Middleware(_SafeHeaders),
+        ],
+        exception_handlers={HTTPException: _refused, NotFoundError: _missing, StoreError: _conflict},
+    )
+    app.state.store = store
+    app.state.login_token = login_token
+    app.state.throttle = Throttle()
+    app.state.progress = Progress(store)
+    return app
+
+
+class _SafeHeaders:
+    """Adds the headers that every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in _HEADERS.items()
+                        if name.encode() not in there
+                    ),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return page(request, "error.html", status=error.status_code, title=error.detail, detail=None)
+
+
+def _missing(request: Request, error: Exception) -> Response:
+    return page(request, "error.html", status=404, title="There is no such thing", detail=str(error))
+
+
+def _conflict(request: Request, error: Exception) -> Response:
+    return page(request, "error.html", status=409, title="This cannot be done now", detail=str(error))

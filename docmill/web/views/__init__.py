@@ -1,0 +1,1 @@
+"""A module for each page. Each has ROUTES; its functions are plain ones, which Starlette runs in threads."""
