@@ -19,7 +19,7 @@ import psutil
 from benchmarks import report, servers
 from db import drains, migrations, registry
 from db.drains import Target
-from db.states import DrainScope
+from db.states import DrainLevel
 from db.store import Store, newer_schema
 from tests.db.builders import LEASE, a_job, chunks_of
 from workers.processes import heartbeat
@@ -86,7 +86,7 @@ def _let_them_hold(store: Store, n: int) -> None:
                 session, chunk.id, Holder(f"cpu-0@h{number}", f"{number:016x}.1", f"h{number}"), LEASE
             )
     with store.write() as session:
-        drains.drain(session, Target(DrainScope.HOST, "another"), exits=False, by=None)
+        drains.drain(session, Target(DrainLevel.HOST, "another"), exits=False, by=None)
 
 
 def _costs(home: Path, step: Callable[[int], None], times: int, n: int) -> tuple[float, float, float]:

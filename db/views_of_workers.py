@@ -22,11 +22,17 @@ SELECT LAUNCHED[k.instance] AS launched, COUNT(*) AS n_chunks, CAST(SUM(k.n_docu
 FROM chunk k WHERE k.state = 'leased' GROUP BY LAUNCHED[k.instance]
 """
 
+#: The oldest schema whose code may work on this store (db.compatibility). It depends on no worker, so that it is read
+#: once, and the planner does not expect many rows.
+_SINCE = """
+SELECT COALESCE((SELECT t.since FROM tolerance t JOIN alembic_version a ON a.version_num = t.schema_revision),
+                (SELECT v.version_num FROM alembic_version v))
+"""
+
 _WORKERS = f"""
 SELECT w.instance, w.role, w.name, w.host, w.pid, w.device, w.kinds,
        CASE WHEN SECONDS[w.last_seen_at, CLOCK[]] > {GONE_SECONDS} THEN 'gone'
-            WHEN w.schema_revision < COALESCE((SELECT t.since FROM tolerance t WHERE t.schema_revision = a.version_num),
-                                              a.version_num) THEN 'outdated'
+            WHEN w.schema_revision < ({_SINCE}) THEN 'outdated'
             WHEN w.role = 'scheduler' THEN 'running'
             WHEN w.phase IN ('draining', 'drained') THEN w.phase
             WHEN EXISTS (SELECT 1 {_DRAINS}) THEN 'draining'
@@ -37,7 +43,7 @@ SELECT w.instance, w.role, w.name, w.host, w.pid, w.device, w.kinds,
        w.docmill_version, w.schema_revision, w.python_version, w.torch_version, w.started_at, w.last_seen_at,
        (SELECT d.drained_at {_DRAINS} ORDER BY d.drained_at LIMIT 1) AS drained_at,
        (SELECT d.drained_by {_DRAINS} ORDER BY d.drained_at LIMIT 1) AS drained_by
-FROM worker w CROSS JOIN alembic_version a LEFT JOIN ({_HELD}) h ON h.launched = w.instance
+FROM worker w LEFT JOIN ({_HELD}) h ON h.launched = w.instance
 """  # noqa: S608 (constants only)
 
 WORKER_VIEWS: Mapping[str, View] = {

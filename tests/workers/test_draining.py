@@ -27,7 +27,7 @@ TEXTS = [f"text {number}" for number in range(120)]
 
 @pytest.fixture
 def stack() -> Iterator[Stack]:
-    stack = Stack("sqlite", n_workers=2)
+    stack = Stack("sqlite", n_workers=1)
     yield stack
     stack.stop()
 
@@ -52,8 +52,8 @@ def finish(stack: Stack, job_id: int) -> None:
 def test_a_host_is_drained_while_redis_is_away_and_nothing_is_lost(stack: Stack) -> None:
     stack.start(TEXTS)
     assert stack.launcher is not None
-    job_id = stack.submit(per_chunk=40, seconds=0.1)
-    until(lambda: len(stack.holders()) == 2, "work for both workers")
+    job_id = stack.submit(per_chunk=60, seconds=0.05)
+    until(lambda: stack.n_done(job_id) > 0, "the first results")
     stack.redis.kill()
 
     said = stack.run("workers", "drain", HOST, "--wait", "--timeout", "50")
@@ -82,7 +82,7 @@ def test_a_host_is_drained_while_redis_is_away_and_nothing_is_lost(stack: Stack)
     assert stack.run("workers", "undrain", HOST).returncode == 0
     finish(stack, job_id)
     twin.wait(20)
-    until(lambda: workers(stack) == {stack.launcher.pid: {"idle"}}, "both workers at rest", 30)  # type: ignore[union-attr]
+    until(lambda: workers(stack) == {stack.launcher.pid: {"idle"}}, "the worker at rest", 30)  # type: ignore[union-attr]
 
 
 # --- two versions --------------------------------------------------------------------------------------------
@@ -130,13 +130,12 @@ def versions(stack: Stack, job_id: int) -> set[str]:
     return {instance.partition(".")[0] for (instance,) in stack.rows(query, job=job_id)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("database", "flag"),
     [
         pytest.param("sqlite", "", id="older code stops"),
-        pytest.param(
-            "postgresql", "OLDER_CODE_MAY_GO_ON = True\n", id="older code goes on", marks=pytest.mark.long
-        ),
+        pytest.param("postgresql", "OLDER_CODE_MAY_GO_ON = True\n", id="older code goes on"),
     ],
 )
 def test_old_and_new_workers_beside_each_other_across_a_migration(
