@@ -23,8 +23,8 @@ def create(
         str,
         typer.Option(
             metavar="ROLE",
-            help="read: look at everything; submit: also add documents and submit jobs; operate: also cancel, pause, "
-            "promote, correct.",
+            help="read: look at everything; submit: also retry what failed; operate: also cancel, pause, promote, "
+            "correct.",
         ),
     ] = "read",
 ) -> None:

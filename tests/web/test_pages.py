@@ -111,6 +111,16 @@ def test_who_may_only_read_is_shown_no_action_and_refused_any(store: Store) -> N
     assert job_of(store, job_id).state == JobState.RUNNING
 
 
+def test_who_may_submit_may_retry_and_no_more(store: Store) -> None:
+    failed = _failed_job(store)
+    running = a_job(store, 1)
+    submitter = signed_in(store, Role.SUBMIT)
+    submitter.fill_in("/jobs/act", {"action": "retry", "job": str(failed), "confirmed": "1"})
+    assert sql(store, "SELECT count(*) AS n FROM job")[0].n == 3
+    submitter.fill_in("/jobs/act", {"action": "cancel", "job": str(running), "confirmed": "1"}, status=403)
+    assert job_of(store, running).state == JobState.RUNNING
+
+
 def test_a_document_shows_everything_and_takes_a_correction(store: Store, browser: Browser) -> None:
     from db import chunks
     from db.chunks import Written

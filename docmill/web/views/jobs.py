@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import urlencode
 
@@ -49,6 +49,7 @@ class Action:
     #: What will happen, for the question before.
     told: str
     run: Callable[[Session, int], object]
+    role: Role = Role.OPERATE
 
 
 def _cancel(session: Session, job_id: int) -> None:
@@ -57,7 +58,7 @@ def _cancel(session: Session, job_id: int) -> None:
 
 ACTIONS = {
     "retry": Action(
-        "Retry", "a new job is submitted for each, over the documents that failed", requests.retry
+        "Retry", "a new job is submitted for each, over the documents that failed", requests.retry, Role.SUBMIT
     ),
     "pause": Action("Pause", "workers finish what they hold and take nothing more of them", jobs.pause),
     "resume": Action("Resume", "workers go on with them", jobs.resume),
@@ -81,11 +82,11 @@ def listing(request: Request) -> Response:
         older = urlencode({**_words(chosen), "before": found[MOST - 1].job_id})
     return page(
         request, "jobs.html", jobs=found[:MOST], chosen=chosen, kinds=kinds, collections=collections,
-        states=STATES, actions=ACTIONS, older=older, words=_words(chosen),
+        states=STATES, actions=_allowed(request, ACTIONS), older=older, words=_words(chosen),
     )  # fmt: skip
 
 
-@view(Role.OPERATE)
+@view(Role.SUBMIT)
 def act(request: Request) -> Response:
     """Ask, then do something to the jobs that were ticked, or to all that match."""
     store: Store = request.app.state.store
@@ -93,6 +94,8 @@ def act(request: Request) -> Response:
     name = form.get("action", [""])[0]
     if name not in ACTIONS:
         raise HTTPException(400, "Choose what to do.")
+    if name not in _allowed(request, ACTIONS):
+        raise HTTPException(403, f"This needs the role {ACTIONS[name].role}.")
     chosen = _filter({key: values[0] for key, values in form.items()})
     with store.read() as session:
         if form.get("all"):
@@ -123,8 +126,14 @@ def job(request: Request) -> Response:
         obstacle = obstacles(session, [found]).get(job_id)
     return page(
         request, "job.html", job=found, failures=failures, parameters=parameters, obstacle=obstacle,
-        seconds=_seconds(found), actions=_possible(found),
+        seconds=_seconds(found), actions=_allowed(request, _possible(found)),
     )  # fmt: skip
+
+
+def _allowed(request: Request, actions: Mapping[str, Action]) -> dict[str, Action]:
+    """Those that whoever asks may do."""
+    role: Role = request.state.access.role
+    return {name: action for name, action in actions.items() if role.allows(action.role)}
 
 
 def _possible(found: progress.JobProgress) -> dict[str, Action]:
