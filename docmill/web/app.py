@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -15,11 +17,14 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from db.database_errors import is_infrastructure_error, words
 from db.errors import NotFoundError, StoreError
 from db.store import Store
 from docmill.web.access import Throttle
 from docmill.web.rendering import page
 from docmill.web.views.events import Progress
+
+log = logging.getLogger("docmill.web")
 
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
@@ -51,7 +56,12 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(_SafeHeaders),
         ],
-        exception_handlers={HTTPException: _refused, NotFoundError: _missing, StoreError: _conflict},
+        exception_handlers={
+            HTTPException: _refused,
+            NotFoundError: _missing,
+            StoreError: _conflict,
+            SQLAlchemyError: _store_is_away,
+        },
     )
     app.state.store = store
     app.state.login_token = login_token
@@ -90,6 +100,12 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _missing(request: Request, error: Exception) -> Response:
     return page(request, "error.html", status=404, title="There is no such thing", detail=str(error))
+
+
+def _store_is_away(request: Request, error: Exception) -> Response:
+    log.warning("%s: %s", request.url.path, words(error), exc_info=not is_infrastructure_error(error))
+    detail = "docmill doctor says what is wrong with it. Jobs and workers are not lost by that."
+    return page(request, "error.html", status=503, title="The store does not answer", detail=detail)
 
 
 def _conflict(request: Request, error: Exception) -> Response:

@@ -228,3 +228,15 @@ def test_durations_are_words() -> None:
     assert [duration(s) for s in (None, 0.2, 59, 200, 7_500)] == [
         "-", "under 1 s", "59 s", "3 min 20 s", "2 h 5 min"
     ]  # fmt: skip
+
+
+def test_a_store_that_is_away_is_said_and_nothing_else_is_lost(store: Store, browser: Browser) -> None:
+    browser.see("/jobs")
+    with store.write() as session:
+        session.execute(text("ALTER TABLE job RENAME TO job_gone"))
+    try:
+        assert "docmill doctor" in browser.see("/jobs", 503)
+    finally:
+        with store.write() as session:
+            session.execute(text("ALTER TABLE job_gone RENAME TO job"))
+    browser.see("/jobs")

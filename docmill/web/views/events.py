@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -48,7 +49,11 @@ class Progress:
 
     async def _ask(self) -> None:
         while self._listeners:
-            told = await run_in_threadpool(self._read)
+            try:
+                told = await run_in_threadpool(self._read)
+            except SQLAlchemyError:
+                # The store is away: the listeners hear what was known last, and the pages say what is wrong.
+                told = self._newest or "[]"
             async with self._changed:
                 self._newest = told
                 self._number += 1

@@ -58,7 +58,10 @@ def _cancel(session: Session, job_id: int) -> None:
 
 ACTIONS = {
     "retry": Action(
-        "Retry", "a new job is submitted for each, over the documents that failed", requests.retry, Role.SUBMIT
+        "Retry",
+        "a new job is submitted for each, over the documents that failed",
+        requests.retry,
+        Role.SUBMIT,
     ),
     "pause": Action("Pause", "workers finish what they hold and take nothing more of them", jobs.pause),
     "resume": Action("Resume", "workers go on with them", jobs.resume),
