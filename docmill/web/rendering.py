@@ -13,9 +13,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 #: Names of routes, with what the menu calls them.
-MENU = (("jobs", "Jobs"), ("collections", "Documents"), ("models", "Models"), ("nights", "Nights"),
-    ("quarantine", "Quarantine"))  # fmt: skip
-
+MENU = (
+    ("jobs", "Jobs"),
+    ("collections", "Documents"),
+    ("models", "Models"),
+    ("nights", "Nights"),
+    ("workers", "Workers"),
+    ("quarantine", "Quarantine"),
+)
 #: What stands in a path: numbers, and names of our own files.
 _IN_PATH = {"job_id", "run_id", "path"}
 

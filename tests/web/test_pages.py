@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 from sqlalchemy import text
 
+from db import registry
 from db.access import Role
 from db.documents import NewDocument
 from db.states import JobState
@@ -25,6 +26,7 @@ from tests.db.builders import (
     the_chunk,
 )
 from tests.web.conftest import Browser, signed_in
+from workers.processes.heartbeat import member
 
 #: What a document, its key, its label and its error may hold.
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -228,6 +230,20 @@ def test_durations_are_words() -> None:
     assert [duration(s) for s in (None, 0.2, 59, 200, 7_500)] == [
         "-", "under 1 s", "59 s", "3 min 20 s", "2 h 5 min"
     ]  # fmt: skip
+
+
+def test_workers_are_shown_and_a_host_is_drained(store: Store, browser: Browser) -> None:
+    assert "No worker" in browser.see("/workers")
+    with store.write() as session:
+        registry.beat(session, [member("worker", "cpu-0@vm", "abc", "cpu", ["summarize"])])
+    seen = browser.see("/workers")
+    assert "cpu-0@vm" in seen
+    host = sql(store, "SELECT host FROM worker")[0].host
+    browser.fill_in("/workers/drain", {"level": "host", "name": host, "action": "drain"})
+    assert "claims nothing" in browser.see("/workers")
+    browser.fill_in("/workers/drain", {"level": "host", "name": host, "action": "undrain"})
+    assert "claims nothing" not in browser.see("/workers")
+    browser.fill_in("/workers/drain", {"level": "everything", "name": host}, status=400)
 
 
 def test_a_store_that_is_away_is_said_and_nothing_else_is_lost(store: Store, browser: Browser) -> None:
