@@ -16,7 +16,7 @@ def unknown(words: list[str]) -> list[str]:
         commands: dict[str, Any] = known.commands
         name = words.pop(0)
         if name not in commands:
-            return [] if name == "metrics" else [name]
+            return [name]
         known = commands[name]
     options = {option for parameter in known.params for option in parameter.opts}
     return [word for word in words if word.startswith("--") and word not in options]
