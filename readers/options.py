@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from readers import field_paths, metadata
+from readers.records import shown
 
 MIB = 1024 * 1024
 
@@ -105,7 +106,7 @@ def _delimiter(name: str) -> str:
     mark = _DELIMITER_NAMES.get(name.lower(), name)
     if len(mark) != 1 or mark in '"\r\n\0':
         raise ValueError(
-            f"the delimiter must be one character such as ; or |, or the word tab, not {name!r}: "
+            f"the delimiter must be one character such as ; or |, or the word tab, not {shown(repr(name), 60)}: "
             "leave --delimiter out to detect it"
         )
     return mark
@@ -119,7 +120,7 @@ def _encoding(name: str) -> str:
     meant = _MEANT.get(known, known)
     if meant not in ENCODINGS:
         raise ValueError(
-            f"cannot read the encoding {name!r}; choose one of {', '.join(ENCODINGS)}, "
+            f"cannot read the encoding {shown(repr(name), 60)}; choose one of {', '.join(ENCODINGS)}, "
             "or leave --encoding out to detect it"
         )
     return meant

@@ -25,6 +25,29 @@ QUICK = {
 }
 
 
+#: Tests that take a quarter of a minute or more, of which another one tries the same with the other database, or in a
+#: smaller way: they are `long` too. Ends of their names.
+LONG = (
+    "test_faults.py::test_after_the_fault_every_document_has_one_right_outcome[a document that hangs-postgresql]",
+    "[two workers of one name, one is killed-postgresql]",
+    "[kill -9 of a worker's child-postgresql]",
+    "test_nights.py::test_a_night_whose_scheduler_is_killed_goes_on_and_nothing_is_done_twice[postgresql]",
+    "test_a_submission_that_is_killed_and_run_again_is_one_job[postgresql]",
+    "test_after_any_changes_the_lists_are_those_of_a_full_job[postgresql]",
+    "test_lists_that_name_what_goes_are_made_again[postgresql-doc2vec-True]",
+    "test_in_the_middle_of_cancelling_a_large_job[postgresql]",
+    "test_make_demo_runs_there_to_its_end",
+    "test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",
+    "test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.endswith(LONG):
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture(autouse=True)
 def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test reads this machine's settings, nor writes into its .docmill."""

@@ -65,7 +65,21 @@ class ExtractParameters:
         Field(description="of records inside archives: texts with tags, as `docmill add --as` takes them"),
     ] = "auto"
     encoding: Annotated[
-        str, Field(description="of records inside archives: the encoding; it is detected if none is given")
+        # Those of readers.options.ENCODINGS, which a test compares.
+        Literal[
+            "",
+            "utf-8",
+            "cp949",
+            "utf-16",
+            "utf-16-le",
+            "utf-16-be",
+            "cp1252",
+            "cp932",
+            "gb18030",
+            "iso2022_kr",
+            "iso2022_jp",
+        ],
+        Field(description="of records inside archives: the encoding; it is detected if none is given"),
     ] = ""
     delimiter: Annotated[
         str, Field(description="of tables inside archives: what separates the columns; detected if not given")

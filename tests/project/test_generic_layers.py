@@ -27,6 +27,8 @@ PARTICULAR = {
     # A night extracts what its sources hold, and exports the view of each kind.
     "scheduler/nights/exporting.py",
     "scheduler/nights/steps.py",
+    # The page of a document shows what each kind found.
+    "docmill/web/facts_of_documents.py",
 }
 GENERIC = [
     path.relative_to(ROOT).as_posix()
@@ -45,7 +47,7 @@ GENERIC = [
 PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
-    "tables", "seconds", "pages", "chars", "memory", "html",
+    "tables", "scope", "seconds", "pages", "chars", "memory", "html",
     "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup",
 }  # fmt: skip
 #: Examples in help texts and error messages.

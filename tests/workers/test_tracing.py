@@ -54,7 +54,7 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def process(store: Store) -> Iterator[Process]:
-    runners._open.clear()
+    runners.resident.cache_clear()
     with tempfile.TemporaryFile("w+") as crash_file:
         process = Process(settings(), store, crash_file)
         yield process

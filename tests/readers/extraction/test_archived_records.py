@@ -9,16 +9,18 @@ import json
 import lzma
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pyarrow
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+from nlp_tasks.extraction import ExtractParameters
 from readers import ReadOptions, Record, read
 from readers.extraction import Extraction, ExtractionError, Limits, extract
 from readers.extraction.isolated import Parser
+from readers.options import ENCODINGS
 from tests.readers.extraction import builders
 
 ROWS: list[dict[str, Any]] = [
@@ -209,3 +211,8 @@ def test_columns_of_parquet_are_read_within_the_memory_of_a_parser() -> None:
 def test_a_parquet_file_by_itself_is_for_add() -> None:
     with pytest.raises(ExtractionError, match="`docmill add` it by itself"):
         extract(FILES["rows.parquet"])
+
+
+def test_the_encodings_of_the_kind_are_those_of_the_readers() -> None:
+    hints = get_type_hints(ExtractParameters, include_extras=False)
+    assert set(get_args(hints["encoding"])) == {"", *ENCODINGS}
