@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
+
+#: Seconds for answers that are under way when the server is told to stop.
+STOP_SECONDS = 2
 
 
 def serve(
@@ -35,7 +40,22 @@ def serve(
     from docmill.web.app import LOOPBACK, create_app
     from scheduler.store import store
 
-    token = secrets.token_urlsafe(24) if f"{address}" in LOOPBACK else None
+    token = secrets.token_urlsafe(24) if address in LOOPBACK else None
     app = create_app(store(), (*LOOPBACK, *host), token)
-    say(f"docmill: http://{address}:{port}/" + (f"login?token={token}" if token else ""))
-    uvicorn.run(app, host=address, port=port, log_level="warning", server_header=False)
+    with _listening(address, port) as listener:
+        say(f"docmill: http://{address}:{port}/" + (f"login?token={token}" if token else ""))
+        # Pages that are open listen for progress for as long as they are open: nobody waits for them at the end.
+        config = uvicorn.Config(
+            app, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_SECONDS
+        )
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((address, port))
+    except OSError as error:
+        raise ValueError(
+            f"cannot listen on {address}:{port} ({error.strerror}): choose another port with --port"
+        ) from None
