@@ -1,4 +1,4 @@
-"""A year of each zone with each pair of policies, as tests/scheduler/test_clock.py does it for three of them.
+"""A year of each zone with each pair of policies, as tests/scheduler/test_clock.py does it for one of them.
 
 python -m tests.scheduler.years
 """
@@ -6,6 +6,7 @@ python -m tests.scheduler.years
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import time
 from itertools import product
@@ -20,6 +21,8 @@ from tests.scheduler.test_clock import ZONES, a_year
 def main() -> None:
     logging.getLogger("docmill.scheduler").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
+        # As tests/conftest.py does it for the tests.
+        os.environ |= {"DOCMILL_KIND_MODULES": "tests.kinds", "DOCMILL_HOME": f"{folder}/home"}
         template = Path(folder) / "template.db"
         store = Store(f"sqlite:///{template}")
         upgrade(store)
