@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.errors import ConflictError, NotFoundError
@@ -45,6 +45,8 @@ class Access:
     role: Role
     #: Of a session: what its forms must send. None for a key.
     form_token: str | None = None
+    #: Of a key: it was not noted for an hour that it is used (`note_use`).
+    use_is_due: bool = False
 
 
 def create_key(session: Session, name: str, role: Role) -> str:
@@ -81,19 +83,14 @@ def revoke_key(session: Session, name: str) -> None:
 
 def by_key(session: Session, key: str) -> Access | None:
     """Who has this key; None if it is unknown or revoked."""
-    found = _key(session, key)
-    return Access(found.name, Role(found.role)) if found is not None else None
+    is_due = or_(AccessKey.used_at.is_(None), AccessKey.used_at < now(-USED_SECONDS))
+    row = session.execute(select(AccessKey.name, AccessKey.role, is_due).where(*_is_valid(key))).one_or_none()
+    return Access(row[0], Role(row[1]), use_is_due=bool(row[2])) if row is not None else None
 
 
 def note_use(session: Session, name: str) -> None:
-    """Write down that a key was used, once an hour."""
-    session.execute(
-        update(AccessKey)
-        .where(
-            AccessKey.name == name, or_(AccessKey.used_at.is_(None), AccessKey.used_at < now(-USED_SECONDS))
-        )
-        .values(used_at=now())
-    )
+    """Write down that a key was used now."""
+    session.execute(update(AccessKey).where(AccessKey.name == name).values(used_at=now()))
 
 
 def begin_session(session: Session, key: str | None, role: Role = Role.OPERATE) -> str | None:
@@ -131,15 +128,12 @@ def end_session(session: Session, token: str) -> None:
     session.execute(delete(WebSession).where(WebSession.token_hash == _hash(token)))
 
 
-def n_valid_keys(session: Session) -> int:
-    """How many keys are not revoked."""
-    return session.scalar(select(func.count()).where(AccessKey.revoked_at.is_(None))) or 0
-
-
 def _key(session: Session, key: str) -> AccessKey | None:
-    return session.scalar(
-        select(AccessKey).where(AccessKey.key_hash == _hash(key), AccessKey.revoked_at.is_(None))
-    )
+    return session.scalar(select(AccessKey).where(*_is_valid(key)))
+
+
+def _is_valid(key: str) -> tuple[ColumnElement[bool], ...]:
+    return (AccessKey.key_hash == _hash(key), AccessKey.revoked_at.is_(None))
 
 
 def _hash(secret: str) -> bytes:

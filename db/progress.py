@@ -124,6 +124,12 @@ def newest(session: Session, limit: int = 20) -> list[JobProgress]:
     return _select(session, "ORDER BY job_id DESC LIMIT :limit", {"limit": limit})
 
 
+def unfinished(session: Session, limit: int = 20) -> list[JobProgress]:
+    """Jobs that have not ended, the oldest first."""
+    ended = ", ".join(f"'{state}'" for state in ENDED)
+    return _select(session, f"WHERE state NOT IN ({ended}) ORDER BY job_id LIMIT :limit", {"limit": limit})
+
+
 def _select(session: Session, tail: str, values: dict[str, Any]) -> list[JobProgress]:
     query = text(f"SELECT {', '.join(_COLUMNS)} FROM v_job_progress {tail}").columns(**_TYPES)  # noqa: S608
     return [JobProgress(**row) for row in session.execute(query, values).mappings()]

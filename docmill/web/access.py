@@ -58,7 +58,7 @@ def of_request(request: Request) -> Access | None:
     if key := _key(request):
         with store.read() as session:
             found = access.by_key(session, key)
-        if found is not None:
+        if found is not None and found.use_is_due:
             with store.write() as session:
                 access.note_use(session, found.name)
         return found

@@ -12,6 +12,8 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from docmill.commands import output
+
 #: Names of routes, with what the menu calls them.
 MENU = (
     ("jobs", "Jobs"),
@@ -71,16 +73,8 @@ def share(part: float, whole: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """ "3 min 20 s", "2 h 5 min"."""
-    if seconds is None:
-        return "-"
-    if seconds < 1:
-        return "under 1 s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    """As commands write it; a dash for nothing."""
+    return "-" if seconds is None else output.duration(seconds)
 
 
 def moment(value: datetime | str | None) -> Markup:

@@ -54,7 +54,10 @@ def test_a_key_is_a_role_and_a_revoked_one_is_nothing(store: Store, anonymous: B
     assert len(stored.beginning) < 15
     headers = {"authorization": f"Bearer {key}"}
     assert anonymous.get("/jobs", headers=headers).status_code == 200
-    assert sql(store, "SELECT used_at FROM access_key")[0].used_at is not None
+    used_at = sql(store, "SELECT used_at FROM access_key")[0].used_at
+    assert used_at is not None
+    assert anonymous.get("/jobs", headers=headers).status_code == 200
+    assert sql(store, "SELECT used_at FROM access_key")[0].used_at == used_at, "each request writes"
     assert anonymous.post("/login", data={"key": key}).status_code == 200
     anonymous.see("/jobs")
     with store.write() as session:

@@ -14,7 +14,6 @@ from db.documents import NewDocument
 from db.states import JobState
 from db.store import Store
 from docmill.web.facts_of_documents import marked
-from docmill.web.rendering import duration
 from tests.db.builders import (
     a_job,
     add,
@@ -224,12 +223,6 @@ def test_spans_are_marked_and_no_character_is_lost(
     spans: list[tuple[int, int]], pieces: list[tuple[str, bool]]
 ) -> None:
     assert marked("abcdef", spans) == pieces
-
-
-def test_durations_are_words() -> None:
-    assert [duration(s) for s in (None, 0.2, 59, 200, 7_500)] == [
-        "-", "under 1 s", "59 s", "3 min 20 s", "2 h 5 min"
-    ]  # fmt: skip
 
 
 def test_workers_are_shown_and_a_host_is_drained(store: Store, browser: Browser) -> None:

@@ -47,7 +47,7 @@ def overview(request: Request) -> Response:
     """What needs somebody, what runs, the last nights."""
     store: Store = request.app.state.store
     with store.read() as session:
-        running = progress_of_open(session)
+        running = progress.unfinished(session, RUNNING)
         failures = _failures(session)
         stuck = obstacles(session, running)
         n_quarantined = len(quarantine.entries(session, limit=100))
@@ -59,12 +59,6 @@ def overview(request: Request) -> Response:
         n_quarantined=n_quarantined, days=DAYS,
         longest=max((night["seconds"] or 0 for night in nights), default=0),
     )  # fmt: skip
-
-
-def progress_of_open(session: Session) -> list[progress.JobProgress]:
-    """The jobs that have not ended, the oldest first."""
-    ids = session.scalars(select(Job.id).where(Job.state.not_in(ENDED)).order_by(Job.id).limit(RUNNING)).all()
-    return [progress.of(session, job_id) for job_id in ids]
 
 
 def _failures(session: Session) -> list[Row]:
