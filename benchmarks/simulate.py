@@ -90,7 +90,7 @@ def submit(stack: Stack, per_chunk: int) -> int:
 
 
 def run_light(stack: Stack, n_workers: int, per_chunk: int, seconds: float, span: float) -> dict[str, Any]:
-    """One run with so many light workers."""
+    """One run with this number of light workers."""
     environment = _environment(stack, n_workers)
     n_processes = min(PROCESSES, n_workers)
     jobs = Jobs(stack, per_chunk, ahead=int(3 * n_workers / max(seconds, 0.05)) + 1_000)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from db.store import Store
 
-#: At most so many connections are open at a time, in a scheduler: one for each step of its loop, as many again at
+#: The most connections that are open at a time, in a scheduler: one for each step of its loop, as many again at
 #: most in a burst, and its heartbeat.
 SCHEDULER = 9
 #: In a worker's process: the work, its write behind, the keeper of the lease, and one to spare.

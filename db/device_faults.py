@@ -29,7 +29,7 @@ class Fault:
 
 
 def report(session: Session, fault: Fault, retry_seconds: float) -> None:
-    """The device is out, and is tried again after so many seconds."""
+    """The device is out, and is tried again after `retry_seconds`."""
     values = asdict(fault) | {"failed_at": now(), "retry_at": now(retry_seconds), "seen_at": now()}
     statement = insert_for(session, DeviceFault).values(**values)
     changed = {name: statement.excluded[name] for name in values if name != "instance"}

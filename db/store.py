@@ -41,7 +41,7 @@ _POSTGRES_CONNECT: dict[str, Any] = {
     # Behind pgbouncer a transaction may meet any server's session: no statement is prepared in one and run in another.
     # Without it, the few statements that ask for it are (`_prepare_what_asks_for_it`), and no others.
     "prepare_threshold": None,
-    # PGAPPNAME goes first: db.connections.
+    # PGAPPNAME has precedence: db.connections.
     "fallback_application_name": "docmill",
     # Whatever the database's own encoding is: texts are Unicode.
     "client_encoding": "utf8",
@@ -210,7 +210,7 @@ def _postgres_engine(url: URL, pool_size: int, max_overflow: int) -> Engine:
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=max_overflow,
-        # What the URL says goes first.
+        # What the URL says has precedence.
         connect_args={name: value for name, value in _POSTGRES_CONNECT.items() if name not in url.query},
     )
     event.listen(engine, "connect", _postgres_connect)

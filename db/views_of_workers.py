@@ -68,7 +68,7 @@ WORKER_VIEWS: Mapping[str, View] = {
             "python_version": "its version of Python",
             "torch_version": "its version of torch; NULL where it is not installed",
             "started_at": "when it was registered",
-            "last_seen_at": "its last sign of life, about every 30 s",
+            "last_seen_at": "its last heartbeat, about every 30 s",
             "drained_at": "since when it is to be drained; NULL if it is not",
             "drained_by": "who asked for that, as `user@host`",
         },

@@ -41,7 +41,7 @@ class State:
         return self.seconds_used + self.n_held * self.seconds_a_chunk
 
     def chunks_left(self, n_documents: int) -> float:
-        """How many chunks of so many documents may be claimed now."""
+        """How many chunks of `n_documents` may be claimed now."""
         return min(self._at_once(), self._of_minute(n_documents), self._of_night())
 
     @property

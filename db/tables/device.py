@@ -26,7 +26,7 @@ class BatchSize(Base):
     bucket: Mapped[int] = mapped_column(primary_key=True)
     #: At most this many documents in a batch.
     most: Mapped[int]
-    #: So many ran out of memory once; NULL if that never happened.
+    #: The smallest number that ran out of memory; NULL if that never happened.
     failed: Mapped[int | None]
     #: Whether larger batches were tried, and were not faster.
     settled: Mapped[bool]

@@ -1,6 +1,6 @@
 """Backups as folders and as tar files. A backup appears under its name whole or not at all.
 
-Knows nothing of stores and models.
+Independent of stores and models.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ COOKIE = "docmill_session"
 FORM_TOKEN = "form_token"  # noqa: S105 (the name of a field)
 #: Bytes of a form.
 MAX_FORM_BYTES = 1024 * 1024
-#: Signing in: failures of one client in so many seconds, before it has to wait.
+#: After this number of wrong keys within these seconds, a client has to wait.
 FAILURES, FAILURE_SECONDS = 5, 60.0
 
 View = Callable[[Request], Response]

@@ -20,7 +20,7 @@ from db.limits import State
 #: Messages are taken back from the broker if a job's part of it is more than this many times that of one which would
 #: get its first. Below, filling up what workers take evens the parts out.
 UNEVEN = 2.0
-#: A job that has had no chunk for so many turns of others gets one, however small its weight is.
+#: A job that has had no chunk for this number of turns of others gets one, however small its weight is.
 LONG_TURNS = 200
 
 
@@ -45,7 +45,7 @@ class Part:
         return self.job.n_unsent > 0 and all(room.n_chunks >= 1 for room in self.rooms)
 
     def of(self, n_more: int = 0) -> float:
-        """The part that it has with so many chunks more."""
+        """The part that it has with `n` chunks more."""
         return (self.job.n_leased + self.job.n_sent + n_more) / self.weight
 
 

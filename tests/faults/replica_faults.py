@@ -15,7 +15,7 @@ from tests.faults.trial import END_SECONDS, N_DOCUMENTS, ON_POSTGRES, Fault, spr
 from tests.postgres_replica import Primary, Standby, both
 from tests.servers import Server, short_folder, until
 
-#: At least so many outcomes are lost with an asynchronous standby.
+#: The least number of outcomes that are lost with an asynchronous standby.
 N_LOST = 100
 
 

@@ -41,7 +41,7 @@ from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarize
 from tests.nlp import test_classification_pretrained
 from tests.readers.extraction import builders
 
-#: CPU seconds between two signs of life, and between two looks. Half a second and a tenth are what is aimed at; the
+#: CPU seconds between two heartbeats, and between two looks. Half a second and a tenth are what is aimed at; the
 #: rest is for a machine that others use too. The time for which the looking thread waited for a processor is taken off.
 BEATS, LOOKS = 1.0, 1.0
 

@@ -125,7 +125,7 @@ def test_a_name_that_no_sentinel_knows_is_said(start: Start, monkeypatch: pytest
     settings.cache_clear()
 
     assert "No master found for 'another'" in _found()["redis"].detail
-    assert "knows no primary named another" in _found()["sentinel"].detail
+    assert "has no primary named another" in _found()["sentinel"].detail
 
 
 def test_a_replica_is_no_redis_for_a_queue(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

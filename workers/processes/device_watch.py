@@ -30,7 +30,7 @@ _NOTE, _ERRORS = "device-failed", "device-errors"
 MOST_DOUBLINGS = 4
 #: A device that worked for this long after a failure counts as sound again.
 SOUND_SECONDS = 3600.0
-#: So many chunks with errors of the device in so many seconds are its own fault, though the probe finds none.
+#: This number of chunks with errors of the device within these seconds is its own fault, though the probe finds none.
 SUSPICIOUS_CHUNKS, SUSPICIOUS_SECONDS = 3, 600.0
 
 
@@ -43,7 +43,7 @@ def report(home: Path, launched: str, why: str) -> None:
 
 
 def is_suspicious(home: Path, launched: str, chunk_id: int) -> bool:
-    """Note an error of the device in a chunk; whether there were errors in so many chunks that no document can be the
+    """Note an error of the device in a chunk; whether errors in several chunks show that no document is the
     cause."""
     path = crash_reports.folder_of(home, launched) / _ERRORS
     with path.open("a", encoding="utf-8") as file:

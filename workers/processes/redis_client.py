@@ -102,5 +102,5 @@ def _ask(address: RedisAddress, sentinel: tuple[str, int]) -> Witness:
     except redis.RedisError as error:
         return Witness(sentinel, None, str(error))
     if state is None:
-        return Witness(sentinel, None, f"knows no primary named {address.master}")
+        return Witness(sentinel, None, f"has no primary named {address.master}")
     return Witness(sentinel, f"{state['ip']}:{state['port']}", quorum=int(state["quorum"]))

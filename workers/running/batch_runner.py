@@ -20,7 +20,7 @@ log = logging.getLogger("docmill.worker")
 
 
 class _TooLargeError(MemoryError):
-    """So many documents of this length ran out of memory before."""
+    """A batch of this size and length ran out of memory before."""
 
 
 class BatchRunner:

@@ -1,7 +1,7 @@
 """Loaded runners, kept within a budget of memory: the least recently used one leaves first.
 
 What a runner takes is measured, not declared: the memory in use before and after it was opened, and what is added while
-it works (an index that it loads with its first batch). Knows no torch: how memory is measured and given back, its
+it works (an index that it loads with its first batch). Independent of torch: how memory is measured and given back, its
 caller says.
 """
 

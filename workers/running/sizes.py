@@ -2,7 +2,7 @@
 
 A batch that runs out of memory sets a limit for its length and all greater ones, which is never tried again. On a
 device that gets faster with larger batches (a GPU), the limit is doubled as long as that pays. Lengths are bucketed by
-powers of two. This module knows no store and no clock.
+powers of two. Independent of the store and of the clock.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Sizes:
         self._trials: dict[int, _Trial] = {}
 
     def limits(self, longest: int, documents: int, chars: int) -> tuple[int, int]:
-        """(most documents, most characters with padding) of a batch whose longest document has so many characters.
+        """(most documents, most characters with padding) of a batch whose longest document has `longest` characters.
         `documents` and `chars` are what the runner asks for."""
         learnt = self._known.get(bucket_of(longest))
         most = learnt.most if learnt is not None else documents
@@ -60,7 +60,7 @@ class Sizes:
         return max(1, failed // 2)
 
     def ran(self, longest: int, n: int, n_chars: int, seconds: float, documents: int, chars: int) -> None:
-        """A batch was run in so many seconds. Larger ones are tried where that may pay."""
+        """A batch was run in `seconds`. Larger ones are tried where that may pay."""
         most, most_chars = self.limits(longest, documents, chars)
         bucket = bucket_of(longest)
         learnt = self._known.get(bucket, Learnt(documents))
