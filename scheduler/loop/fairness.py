@@ -45,7 +45,7 @@ class Part:
         return self.job.n_unsent > 0 and all(room.n_chunks >= 1 for room in self.rooms)
 
     def of(self, n_more: int = 0) -> float:
-        """The part that it has with `n` chunks more."""
+        """The part that it has with `n_more` chunks more."""
         return (self.job.n_leased + self.job.n_sent + n_more) / self.weight
 
 

@@ -1,4 +1,4 @@
-"""Counts of one process, in plain numbers. Independent of the Prometheus client, so that a worker need not import one."""
+"""Counts of one process, in plain numbers. Independent of the Prometheus client: a worker need not import one."""
 
 from __future__ import annotations
 
