@@ -2,5 +2,5 @@
 
 snapshot.take       the store at one moment, as one file, and what it holds
 snapshot.problem    whether such a file can be read
-putting             whether a store may be replaced, and the replacement
+replacing           whether a store may be replaced, and the replacement
 """

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from db import chunks, migrations
-from db.backup import facts, putting, snapshot
+from db.backup import facts, replacing, snapshot
 from db.backup.facts import StoredModel
 from db.errors import ConflictError, NewerSchemaError, StoreError
 from db.store import SCHEMA, Store
@@ -104,7 +104,7 @@ def _refuse(store: Store, found: Manifest, path: Path, *, replace: bool) -> None
             f"{found.docmill} or newer"
         )
     try:
-        there = putting.what_is_there(store)
+        there = replacing.what_is_there(store)
     except StoreError as error:
         if not store.is_sqlite:
             raise
@@ -122,7 +122,7 @@ def _refuse(store: Store, found: Manifest, path: Path, *, replace: bool) -> None
 
 
 def _refuse_members(store: Store) -> None:
-    if members := putting.members(store):
+    if members := replacing.members(store):
         more = f" and {len(members) - 3} more" if len(members) > 3 else ""
         raise ConflictError(
             f"{', '.join(members[:3])}{more} ran on {store.name} a moment ago: stop them first (those that were killed "
@@ -195,8 +195,8 @@ def _put(store: Store, dump: Path, found: Manifest, tell: Tell) -> int:
     """The snapshot in the store's place, upgraded and without claims; returns how many chunks were held."""
     tell("restoring the store", 0, None)
     if not store.is_sqlite:
-        putting.into_postgres(store, dump, lambda: tell("restoring the store", 0, None))
-        putting.check_rows(store, found.facts.rows)
+        replacing.into_postgres(store, dump, lambda: tell("restoring the store", 0, None))
+        replacing.check_rows(store, found.facts.rows)
         return _end_claims(store)
     assert store.file is not None
     store.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -206,12 +206,12 @@ def _put(store: Store, dump: Path, found: Manifest, tell: Tell) -> int:
         shutil.move(dump, ready)
         fresh = Store(f"sqlite:///{ready}")
         try:
-            putting.check_rows(fresh, found.facts.rows)
+            replacing.check_rows(fresh, found.facts.rows)
             n_held = _end_claims(fresh)
-            putting.end_log(fresh)
+            replacing.end_log(fresh)
         finally:
             fresh.close()
-        putting.into_sqlite(store, ready)
+        replacing.into_sqlite(store, ready)
     finally:
         for suffix in ("", "-wal", "-shm"):
             Path(f"{ready}{suffix}").unlink(missing_ok=True)
@@ -220,7 +220,7 @@ def _put(store: Store, dump: Path, found: Manifest, tell: Tell) -> int:
 
 def _end_claims(store: Store) -> int:
     migrations.upgrade(store)
-    putting.forget_members(store)
+    replacing.forget_members(store)
     with store.write() as session:
         return chunks.end_every_claim(session)
 

@@ -83,7 +83,7 @@ def scheduler(metrics_port: MetricsPort = None) -> None:
     from scheduler.store import open_for_work
     from workers import tracing
     from workers.app import app
-    from workers.metrics.asked import serve_if_asked
+    from workers.metrics.optional_server import serve_if_asked
     from workers.processes import heartbeat, logs, redis_version
     from workers.settings import settings
 

@@ -7,7 +7,7 @@
     notifications  (scheduler.notifying) deliver what people are told
     retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
 
-A step runs when there is something to do for it (scheduler.loop.pulse): a scheduler with nothing to do asks the store
+A step runs when there is something to do for it (scheduler.loop.timing): a scheduler with nothing to do asks the store
 one statement every few seconds, and is woken when a job is submitted.
 
 Any number of schedulers may run. Every step is a compare-and-set in the store, so there is no leader, and no scheduler

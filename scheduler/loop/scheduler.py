@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from db import bell
+from db import store_changes
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error
 from scheduler import firing
 from scheduler.broker import Broker
 from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
-from scheduler.loop.pulse import Pulse
 from scheduler.loop.reaping import Reaper
+from scheduler.loop.timing import StepTimer
 from scheduler.loop.turns import Did, Turns
 from scheduler.nights.advancing import NightMover
 from scheduler.notifying import delivering
@@ -54,7 +54,7 @@ class Scheduler:
         self.mover = JobMover(self.turns)
         self.retention = RetentionTurn(store, settings.models_path, self.stopping)
         self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
-        self.pulse = Pulse(store, self.stopping)
+        self.timer = StepTimer(store, self.stopping)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
 
@@ -91,7 +91,7 @@ class Scheduler:
             for name, step in self._steps()
         ]
         threads.append(threading.Thread(target=self._follow, name="agenda"))
-        threads.append(threading.Thread(target=self._listen, name="bell"))
+        threads.append(threading.Thread(target=self._listen, name="store changes"))
         for thread in threads:
             thread.daemon = True
             thread.start()
@@ -130,32 +130,32 @@ class Scheduler:
         """Run a step when it is due, and again while there is work. While it only watches, it waits longer and longer,
         unless the store is changed."""
         pause = least
-        while (look := self.pulse.wait_until_due(name)) is not None:
+        while (look := self.timer.wait_until_due(name)) is not None:
             did = self._survive(name, step)
             if not did:
-                self.pulse.rest(name, look)
+                self.timer.rest(name, look)
                 self.stopping.wait(least)
                 continue
-            has_rung = self.pulse.pause(least, least if did == Did.WORKED else pause)
-            is_quiet = did != Did.WORKED and not has_rung
+            has_changed = self.timer.pause(least, least if did == Did.WORKED else pause)
+            is_quiet = did != Did.WORKED and not has_changed
             pause = max(least, min(WATCH_SECONDS, pause * 1.5)) if is_quiet else least
 
     def _follow(self) -> None:
         """Look at the agenda and wake the steps."""
         while not self.stopping.is_set():
-            self._survive("agenda", self.pulse.turn)
+            self._survive("agenda", self.timer.turn)
 
     def _listen(self) -> None:
         """Wake the steps when the store is changed."""
-        heard = bell.of(self.store)
+        watcher = store_changes.of(self.store)
         try:
             while not self.stopping.is_set():
-                if heard.wait(self.stopping):
-                    self.pulse.ring()
-                self.pulse.hears(can_hear=heard.can_hear())
+                if watcher.wait(self.stopping):
+                    self.timer.store_changed()
+                self.timer.watches(can_watch=watcher.can_watch())
         finally:
-            heard.close()
-            self.pulse.ring()
+            watcher.close()
+            self.timer.store_changed()
 
     def _survive(self, name: str, step: Callable[[], int]) -> int:
         """Run a step. A fault is logged once when it begins, and once when it is over."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from db import chunks
-from db.backup import programs, putting, snapshot
+from db.backup import programs, replacing, snapshot
 from db.errors import FencedError
 from db.migrations import upgrade
 from db.store import Store
@@ -81,7 +81,7 @@ def on_both(shell_on_both: Shell) -> Iterator[Shell]:
     yield shell
     if not shell.store.is_sqlite:
         if shell.store.schema() is None:
-            putting._clear(shell.store, [])
+            replacing._clear(shell.store, [])
         upgrade(shell.store)
         empty(shell.store)
 
@@ -469,7 +469,7 @@ def test_no_password_is_on_a_command_line(
 def test_rows_that_are_missing_after_a_restore_are_told(shell: Shell) -> None:
     shell.texts("a")
     with pytest.raises(Exception, match="document: 1 rows instead of 7"):
-        putting.check_rows(shell.store, {"document": 7, "collection": 1})
+        replacing.check_rows(shell.store, {"document": 7, "collection": 1})
 
 
 def test_a_damaged_store_is_told_by_every_command_with_the_fix(shell: Shell) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from db import agenda, bell, chunks, documents
+from db import agenda, chunks, documents, store_changes
 from db.database_errors import is_infrastructure_error
 from db.migrations import upgrade
 from db.store import Store, open_store
@@ -79,11 +79,11 @@ def test_many_workers_see_jobs_through(store: Store) -> None:
 
 def test_nobody_listens_and_a_scheduler_looks_by_itself(store: Store) -> None:
     """A server's session that listened would be another client's next time."""
-    heard, stopping = bell.of(store), threading.Event()
+    watcher, stopping = store_changes.of(store), threading.Event()
     stopping.set()
-    assert not any(heard.wait(stopping) and heard.can_hear() for _ in range(3))
-    assert not heard.can_hear()
-    heard.close()
+    assert not any(watcher.wait(stopping) and watcher.can_watch() for _ in range(3))
+    assert not watcher.can_watch()
+    watcher.close()
     job_id = a_job(store)
     with store.look() as session:
         assert agenda.look(session).jobs == 0

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from db import agenda, bell, jobs, notifications, schedules
+from db import agenda, jobs, notifications, schedules, store_changes
 from db.agenda import Agenda
 from db.notifications import Rule
 from db.retention import passes
@@ -21,7 +21,7 @@ from db.sql import clock
 from db.states import Event, JobState
 from db.store import Store
 from scheduler.broker import Broker
-from scheduler.loop import Scheduler, pulse
+from scheduler.loop import Scheduler, timing
 from tests.db.builders import a_job, held, job_of, let_leases_expire, sql, the_chunk, write_ok
 from tests.servers import until
 from workers.app import make_app
@@ -61,13 +61,13 @@ def statements() -> Iterator[list[str]]:
 
 
 def _is_quiet(scheduler: Scheduler) -> bool:
-    return scheduler.pulse.n_looks > 0 and not scheduler.pulse.due and not scheduler.pulse.is_deaf
+    return scheduler.timer.n_looks > 0 and not scheduler.timer.due and not scheduler.timer.is_unwatched
 
 
 @pytest.fixture
 def no_slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What happens, happens because of a bell or of a time."""
-    monkeypatch.setattr(pulse, "SLOW_SECONDS", 600.0)
+    """What happens, happens because of a change or of a time."""
+    monkeypatch.setattr(timing, "SLOW_SECONDS", 600.0)
 
 
 # --- the cost ----------------------------------------------------------------------------------------------------
@@ -78,13 +78,13 @@ def test_an_idle_scheduler_asks_one_statement_every_few_seconds(store: Store, re
     write_ok(store, held(store, the_chunk(store, ended).id))
     with running(store) as scheduler:
         until(lambda: job_of(store, ended).state == JobState.FINISHED and _is_quiet(scheduler), "quiet")
-        time.sleep(2 * pulse.LOOK_SECONDS)
+        time.sleep(2 * timing.LOOK_SECONDS)
         with statements() as seen:
             time.sleep(2.5)
-    assert len(seen) <= 2.5 / pulse.SLOW_SECONDS + 1, seen
-    assert 60 / pulse.SLOW_SECONDS + 60 / 10 * _n_of_a_heartbeat(store) <= MINUTE_STATEMENTS
-    # Nobody can be heard behind pgbouncer.
-    assert 60 / pulse.DEAF_SECONDS + 60 / 10 * _n_of_a_heartbeat(store) <= MINUTE_STATEMENTS
+    assert len(seen) <= 2.5 / timing.SLOW_SECONDS + 1, seen
+    assert 60 / timing.SLOW_SECONDS + 60 / 10 * _n_of_a_heartbeat(store) <= MINUTE_STATEMENTS
+    # Nobody can be watcher behind pgbouncer.
+    assert 60 / timing.UNWATCHED_SECONDS + 60 / 10 * _n_of_a_heartbeat(store) <= MINUTE_STATEMENTS
 
 
 def _n_of_a_heartbeat(store: Store) -> int:
@@ -105,7 +105,7 @@ def test_a_job_that_cannot_go_on_costs_nothing(sqlite_store: Store, redis_url: s
         jobs.pause(session, first)
     with running(sqlite_store) as scheduler:
         until(lambda: _is_quiet(scheduler), "quiet")
-        time.sleep(2 * pulse.LOOK_SECONDS)
+        time.sleep(2 * timing.LOOK_SECONDS)
         with statements() as seen:
             time.sleep(1)
     assert len(seen) <= 1, seen
@@ -162,7 +162,7 @@ def test_a_lease_that_runs_out_is_noticed_at_its_time(
     job_id = a_job(store)
     held(store, the_chunk(store, job_id).id)
     with running(store) as scheduler:
-        until(lambda: scheduler.pulse.n_looks > 0, "a look")
+        until(lambda: scheduler.timer.n_looks > 0, "a look")
         let_leases_expire(store)
         until(lambda: the_chunk(store, job_id).state == "ready", "requeued")
 
@@ -170,9 +170,9 @@ def test_a_lease_that_runs_out_is_noticed_at_its_time(
 def test_a_scheduler_that_hears_nothing_looks_by_itself(
     store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bell, "of", lambda _: bell.Deaf())
+    monkeypatch.setattr(store_changes, "of", lambda _: store_changes.NoWatcher())
     with running(store) as scheduler:
-        until(lambda: scheduler.pulse.n_looks > 0, "a look")
+        until(lambda: scheduler.timer.n_looks > 0, "a look")
         until(_submits(store), "sent")
 
 

@@ -23,8 +23,8 @@ from scheduler.loop import Scheduler
 from tests.db.builders import a_job, add, submit, the_chunk
 from workers.app import make_app
 from workers.metrics import gpu_load
-from workers.metrics.asked import serve_if_asked
 from workers.metrics.catalogue import METRICS, Sort
+from workers.metrics.optional_server import serve_if_asked
 from workers.metrics.recorder import Counts, Recorder
 from workers.metrics.reporting import Reporter, Reports
 from workers.metrics.serving import CountsCollector, Exposition, MetricsServer

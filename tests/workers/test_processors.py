@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.processes import devices, kernel, processors
+from workers.processes import devices, linux, processors
 
 Machine = Callable[..., None]
 
@@ -20,7 +20,7 @@ Machine = Callable[..., None]
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """`machine(8, nodes=..., quota=...)` makes the kernel tell of such a machine."""
     for name in ("PROC", "CGROUP", "SYS", "PCI"):
-        monkeypatch.setattr(kernel, name, tmp_path / name)
+        monkeypatch.setattr(linux, name, tmp_path / name)
     for name in devices.THREADS:
         monkeypatch.delenv(name, raising=False)
 
@@ -132,11 +132,11 @@ def test_fewer_threads_can_be_asked_for(machine: Machine, monkeypatch: pytest.Mo
 
 def test_memory_is_the_least_of_machine_and_groups(machine: Machine) -> None:
     machine(2)
-    assert kernel.memory_bytes() == 1_024_000_000
+    assert linux.memory_bytes() == 1_024_000_000
     machine(2, limits={"memory.max": "500000000"})
-    assert kernel.memory_bytes() == 500_000_000
+    assert linux.memory_bytes() == 500_000_000
     machine(2, limits={"memory.max": "max"})
-    assert kernel.memory_bytes() == 1_024_000_000
+    assert linux.memory_bytes() == 1_024_000_000
 
 
 def test_a_gpu_gets_the_processors_of_its_node(machine: Machine, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from db import registry
 from db.registry import Member
 from db.states import WorkerPhase
 from db.store import newer_schema
-from workers.metrics.asked import serve_if_asked
 from workers.metrics.of_worker import WorkerMetrics
+from workers.metrics.optional_server import serve_if_asked
 from workers.names import queue_of
 from workers.processes import crash_reports, requeue
 from workers.processes.device_watch import DeviceWatch

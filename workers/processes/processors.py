@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from workers.processes import kernel
+from workers.processes import linux
 
 
 def usable() -> list[int]:
@@ -31,7 +31,7 @@ def cores() -> float:
 
 def quota() -> float:
     """The CPU quota of this process's control group and of all above it, in processors; infinite without one."""
-    return min((_quota_of(folder) for folder in kernel.groups("cpu")), default=math.inf)
+    return min((_quota_of(folder) for folder in linux.groups("cpu")), default=math.inf)
 
 
 def shares(count: int) -> list[list[int]]:
@@ -60,7 +60,7 @@ def near_gpu(bus_id: str) -> list[int]:
         return processors
     # nvidia-smi writes eight digits of the domain, the kernel four.
     name = re.sub(r"^0000(?=[0-9a-f]{4}:)", "", bus_id.lower())
-    near = set(_listed(kernel.PCI / name / "local_cpulist"))
+    near = set(_listed(linux.PCI / name / "local_cpulist"))
     return [processor for processor in processors if processor in near] or processors
 
 
@@ -68,22 +68,22 @@ def nodes_of_processors() -> dict[int, list[int]]:
     """The processors of each NUMA node."""
     found = {
         int(path.name.removeprefix("node")): _listed(path / "cpulist")
-        for path in sorted((kernel.SYS / "node").glob("node[0-9]*"))
+        for path in sorted((linux.SYS / "node").glob("node[0-9]*"))
     }
     return {node: processors for node, processors in found.items() if processors}
 
 
 def _core_of(processor: int) -> tuple[int, int]:
     """(socket, core): hyperthreads of one core have the same."""
-    topology = kernel.SYS / "cpu" / f"cpu{processor}" / "topology"
+    topology = linux.SYS / "cpu" / f"cpu{processor}" / "topology"
     return _number(topology / "physical_package_id"), _number(topology / "core_id")
 
 
 def _quota_of(folder: Path) -> float:
     """In processors, from cpu.max (version 2) or cpu.cfs_quota_us (version 1)."""
-    words: Sequence[str] = kernel.read(folder / "cpu.max").split()
+    words: Sequence[str] = linux.read(folder / "cpu.max").split()
     if not words:
-        words = [kernel.read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
+        words = [linux.read(folder / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")]
     try:
         allowed, period = (int(word) for word in words)
     except ValueError:
@@ -94,12 +94,12 @@ def _quota_of(folder: Path) -> float:
 def _listed(path: Path) -> list[int]:
     """The numbers of "0-3,8-11"."""
     found: list[int] = []
-    for part in filter(None, kernel.read(path).strip().split(",")):
+    for part in filter(None, linux.read(path).strip().split(",")):
         first, _, last = part.partition("-")
         found += range(int(first), int(last or first) + 1)
     return found
 
 
 def _number(path: Path) -> int:
-    said = kernel.read(path).strip()
+    said = linux.read(path).strip()
     return int(said) if said.isdigit() else 0

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from db.chunks import Claim
-from nlp_tasks import room
+from nlp_tasks import memory_pressure
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Runner
 from workers import tracing
@@ -74,7 +74,7 @@ class BatchRunner:
                 self._note(batch, time.monotonic() - started)
                 return results
             # The exception's frames held what the batch had allocated.
-            if room.make():
+            if memory_pressure.relieve():
                 log.warning("out of memory with %d documents: a model that is not in use leaves", len(batch))
                 continue
             self._note_failure(batch)

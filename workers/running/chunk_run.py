@@ -16,7 +16,7 @@ from db import chunks
 from db.chunks import Claim
 from db.database_errors import words
 from db.errors import DrainedError, FencedError, NewerCodeError, NewerSchemaError
-from nlp_tasks import heartbeat, room
+from nlp_tasks import heartbeat, memory_pressure
 from workers import kinds, tracing
 from workers.processes import log_context
 from workers.processes.process import Process
@@ -101,7 +101,7 @@ def _traced(process: Process, claim: Claim, began_ns: int) -> str:
 def _see_through(process: Process, claim: Claim) -> str:
     lease = Lease(process, claim)
     try:
-        with lease.kept(), heartbeat.heard_by(lease.beat), room.made_by(runners.make_room):
+        with lease.kept(), heartbeat.heard_by(lease.beat), memory_pressure.relieved_by(runners.make_room):
             lease.beat()
             kind = kinds.find(claim.kind)
             if kind.train is not None:

@@ -12,7 +12,7 @@ from db import batch_sizes
 from db.batch_sizes import Learnt
 from db.chunks import Claim
 from db.database_errors import words
-from workers.processes import kernel
+from workers.processes import linux
 from workers.processes.process import Process
 from workers.running.sizes import Sizes
 from workers.settings import Settings
@@ -62,7 +62,7 @@ def device_key(settings: Settings) -> str:
     if settings.device.startswith("cuda"):
         share = "" if settings.device_share == 1 else f", 1/{round(1 / settings.device_share)} of it"
         return f"{settings.device_model or settings.device}{share}"
-    gigabytes = max(1, round(kernel.memory_bytes() * settings.device_share / 1e9))
+    gigabytes = max(1, round(linux.memory_bytes() * settings.device_share / 1e9))
     return f"cpu, {gigabytes} GB"
 
 

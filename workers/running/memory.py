@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from workers.processes import kernel
+from workers.processes import linux
 from workers.settings import Settings
 
 #: Of the memory that a worker may use, models get this share by default. Batches need the rest.
@@ -20,7 +20,7 @@ def used(device: str) -> int:
     """Bytes that this process has on its device: what torch has allocated on a GPU; on the CPU its resident memory,
     which is an estimate of what a model takes, since freed memory may stay resident."""
     if not device.startswith("cuda"):
-        return kernel.resident_bytes()
+        return linux.resident_bytes()
     torch = _torch()
     return int(torch.cuda.memory_allocated()) if torch is not None else 0
 
@@ -28,7 +28,7 @@ def used(device: str) -> int:
 def total(settings: Settings) -> int:
     """Bytes that this worker may use on its device."""
     if not settings.device.startswith("cuda"):
-        return int(kernel.memory_bytes() * settings.device_share)
+        return int(linux.memory_bytes() * settings.device_share)
     import torch
 
     return int(torch.cuda.mem_get_info()[1] * settings.device_share)

@@ -58,7 +58,7 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
 
 
 def make_room() -> bool:
-    """Let a model go that is not in use now; whether there was one (`nlp_tasks.room`)."""
+    """Let a model go that is not in use now; whether there was one (`nlp_tasks.memory_pressure`)."""
     return resident().make_room()
 
 

@@ -1,4 +1,4 @@
-"""Shares and limits of jobs, who submitted a job, and a bell that wakes schedulers."""
+"""Shares and limits of jobs, who submitted a job, and triggers that wake schedulers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,7 +13,7 @@ depends_on = None
 
 #: Changes after which a scheduler has something to do. Workers make none of them while a job runs: notifications
 #: make the commits of all transactions that send one wait for each other.
-BELLS = {
+NOTIFYING = {
     "job": "INSERT OR UPDATE OF state, priority",
     "schedule": "INSERT OR UPDATE OF next_at, removed_at, paused_at",
     "run": "INSERT OR UPDATE OF state, awaits_more, deadline_at",
@@ -47,18 +47,18 @@ def upgrade() -> None:
     sent = sa.text("state = 'ready' AND sent_at IS NOT NULL")
     op.create_index("ix_chunk_sent", "chunk", ["job_id"], sqlite_where=sent, postgresql_where=sent)
     if op.get_bind().dialect.name == "postgresql":
-        _hang_bells()
+        _create_notify_triggers()
 
 
-def _hang_bells() -> None:
+def _create_notify_triggers() -> None:
     op.execute(
-        "CREATE FUNCTION docmill_ring() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE FUNCTION docmill_notify() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN PERFORM pg_notify('docmill', ''); RETURN NULL; END $$"
     )
-    for table, when in BELLS.items():
+    for table, when in NOTIFYING.items():
         op.execute(
-            f'CREATE TRIGGER {table}_rings AFTER {when} ON "{table}" '
-            "FOR EACH STATEMENT EXECUTE FUNCTION docmill_ring()"
+            f'CREATE TRIGGER {table}_notifies AFTER {when} ON "{table}" '
+            "FOR EACH STATEMENT EXECUTE FUNCTION docmill_notify()"
         )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlp_tasks import room
+from nlp_tasks import memory_pressure
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.local_transformers import OFFLINE, library
 from nlp_tasks.summarization.abstractive import decoding
@@ -106,7 +106,7 @@ class PretrainedSummarizer:
                 ids = None
             if ids is None:
                 # Other models leave the memory before batches become smaller.
-                if not room.make():
+                if not memory_pressure.relieve():
                     self.batch_tokens = of_one * (len(chosen) // 2)
                 continue
             decoded = self.tokenizer.batch_decode(ids, skip_special_tokens=True)

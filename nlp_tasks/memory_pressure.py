@@ -1,7 +1,7 @@
 """Room in the memory of a device, for work that ran out of it.
 
-Work that runs out of memory calls `make` before it gives up or makes its batches smaller. Whoever keeps other models in
-the same memory may listen, and let go of one of them.
+Work that runs out of memory calls `relieve` before it gives up or makes its batches smaller. Whoever keeps other models
+in the same memory may listen, and let go of one of them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ def _nobody() -> bool:
 _maker: Callable[[], bool] = _nobody
 
 
-def make() -> bool:
+def relieve() -> bool:
     """Make room; whether there is more than before, so that the same work is worth another try. Call it after the
     `except` block: the exception's frames hold what was allocated."""
     return _maker()
 
 
 @contextmanager
-def made_by(maker: Callable[[], bool]) -> Iterator[None]:
+def relieved_by(maker: Callable[[], bool]) -> Iterator[None]:
     """Call `maker` for room inside the context. One at a time in a process."""
     global _maker
     before, _maker = _maker, maker

@@ -1,8 +1,8 @@
 """When each step of a scheduler runs: at once when the store was changed, at the time for which something is planned,
 again and again while there is work, and otherwise not at all.
 
-One statement (db.agenda) tells for every step when it is due. It is asked when the store's bell rings, when the next
-thing is due, and from time to time, since a bell may be missed.
+One statement (db.agenda) tells for every step when it is due. It is asked when the store has changed, when the next
+thing is due, and from time to time, since a change may be missed.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from db import agenda
 from db.store import Store
 
-#: The pause between two looks at the agenda that no bell and no time asked for; and if there is no bell.
+#: The pause between two looks at the agenda that no change and no time asked for; and if changes cannot be watched.
 SLOW_SECONDS = 5.0
-DEAF_SECONDS = 2.0
-#: While there is work, the bell may ring at each commit: so often it is followed.
+UNWATCHED_SECONDS = 2.0
+#: While there is work, the store may change at each commit: it is followed this often.
 LOOK_SECONDS = 0.2
 #: An idle step looks so often whether the scheduler stops.
 STOP_SECONDS = 1.0
@@ -33,36 +33,36 @@ STEPS = {
 }
 
 
-class Pulse:
+class StepTimer:
     """Wakes the steps. Its methods may be called from any thread."""
 
     def __init__(self, store: Store, stopping: threading.Event) -> None:
         self._store = store
         self._stopping = stopping
         self._changed = threading.Condition()
-        self._n_rings = 1
-        #: The rings that the last look knew of, when it began, and when something is due after it.
+        self._n_changes = 1
+        #: The number of changes at the last look, when it began, and when something is due after it.
         self._seen = 0
         self._began = float("-inf")
         self._until = 0.0
         #: Looks that began.
         self.n_looks = 0
-        #: No bell is heard.
-        self.is_deaf = True
+        #: Changes cannot be watched.
+        self.is_unwatched = True
         #: The look that found a step due.
         self.due: dict[str, int] = {}
 
-    # --- of the bell ----------------------------------------------------------------------------------------------
+    # --- of changes ----------------------------------------------------------------------------------------------
 
-    def ring(self) -> None:
+    def store_changed(self) -> None:
         """The store was changed, or the scheduler stops."""
         with self._changed:
-            self._n_rings += 1
+            self._n_changes += 1
             self._changed.notify_all()
 
-    def hears(self, *, can_hear: bool) -> None:
+    def watches(self, *, can_watch: bool) -> None:
         """Whether changes are noticed, so that slow looks suffice."""
-        self.is_deaf = not can_hear
+        self.is_unwatched = not can_watch
 
     # --- of the steps ---------------------------------------------------------------------------------------------
 
@@ -82,13 +82,13 @@ class Pulse:
                 del self.due[step]
 
     def pause(self, least: float, most: float) -> bool:
-        """Pause between two turns of a step: at least and at most so long. Whether a bell ended it."""
+        """Pause between two turns of a step: at least and at most for these seconds. Whether a change ended it."""
         with self._changed:
-            before = self._n_rings
+            before = self._n_changes
         self._stopping.wait(least)
         with self._changed:
             return self._changed.wait_for(
-                lambda: self._n_rings != before or self._stopping.is_set(), max(0.0, most - least)
+                lambda: self._n_changes != before or self._stopping.is_set(), max(0.0, most - least)
             )
 
     # --- of the one who looks ---------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ class Pulse:
             return False
         with self._changed:
             self.n_looks += 1
-            number, self._seen = self.n_looks, self._n_rings
+            number, self._seen = self.n_looks, self._n_changes
         self._began = time.monotonic()
         try:
             with self._store.look() as session:
@@ -116,10 +116,10 @@ class Pulse:
         return False
 
     def _sleep(self) -> None:
-        """Until something is due or the bell rings, but at least until LOOK_SECONDS after the last look."""
-        seconds = min(DEAF_SECONDS if self.is_deaf else SLOW_SECONDS, self._until + 0.01)
+        """Until something is due or the store changes, but at least until LOOK_SECONDS after the last look."""
+        seconds = min(UNWATCHED_SECONDS if self.is_unwatched else SLOW_SECONDS, self._until + 0.01)
         with self._changed:
-            self._changed.wait_for(lambda: self._n_rings != self._seen or self._stopping.is_set(), seconds)
+            self._changed.wait_for(lambda: self._n_changes != self._seen or self._stopping.is_set(), seconds)
         self._stopping.wait(max(0.0, self._began + LOOK_SECONDS - time.monotonic()))
 
     def _wake(self, entries: Sequence[str], number: int) -> None:

@@ -1,9 +1,9 @@
-"""Being woken when the store changes, at next to no cost while it does not.
+"""Waiting until the store changes, at next to no cost while it does not.
 
 SQLite: `PRAGMA data_version`, on a connection of its own, says whether another one has committed. PostgreSQL: triggers
 notify the channel `docmill` when a job, run, night, schedule, notification or policy changes; behind a pooler that
-gives a server's session to each transaction, as pgbouncer does, nobody can listen. A bell may miss changes, so whoever
-waits for one looks by itself from time to time.
+gives a server's session to each transaction, as pgbouncer does, nobody can listen. A watcher may miss changes, so
+whoever waits for one looks by itself from time to time.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ RETRY_SECONDS = 2.0
 CHANNEL = "docmill"
 
 
-class Bell(Protocol):
+class ChangeWatcher(Protocol):
     """Waits for changes."""
 
     def wait(self, stopping: threading.Event) -> bool:
         """Wait a moment; whether the store was changed. Never raises because the store is away."""
         ...
 
-    def can_hear(self) -> bool:
+    def can_watch(self) -> bool:
         """Whether changes are noticed at all."""
         ...
 
     def close(self) -> None: ...
 
 
-def of(store: Store) -> Bell:
-    """The bell of a store; it connects on first use."""
+def of(store: Store) -> ChangeWatcher:
+    """The watcher of a store; it connects on first use."""
     if not store.is_sqlite:
-        return PostgresBell(store)
-    return SqliteBell(store.file) if store.file is not None else Deaf()
+        return PostgresWatcher(store)
+    return SqliteWatcher(store.file) if store.file is not None else NoWatcher()
 
 
-class Deaf:
+class NoWatcher:
     """Nothing is noticed."""
 
     def wait(self, stopping: threading.Event) -> bool:
         stopping.wait(1.0)
         return False
 
-    def can_hear(self) -> bool:
+    def can_watch(self) -> bool:
         return False
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-class SqliteBell:
+class SqliteWatcher:
     """Compares the file's data version."""
 
     def __init__(self, file: Path) -> None:
@@ -80,7 +80,7 @@ class SqliteBell:
         has_changed, self._version = version != self._version, version
         return has_changed
 
-    def can_hear(self) -> bool:
+    def can_watch(self) -> bool:
         return True
 
     def close(self) -> None:
@@ -96,7 +96,7 @@ class SqliteBell:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
 
-class PostgresBell:
+class PostgresWatcher:
     """Listens on a connection of its own."""
 
     def __init__(self, store: Store) -> None:
@@ -111,14 +111,14 @@ class PostgresBell:
         try:
             if self._connection is None:
                 self._connect()
-                # What came before was not heard.
+                # What came before was not watcher.
                 return True
-            heard = next(self._connection.notifies(timeout=POSTGRES_SECONDS, stop_after=1), None)
-            if heard is not None:
+            watcher = next(self._connection.notifies(timeout=POSTGRES_SECONDS, stop_after=1), None)
+            if watcher is not None:
                 # The others came with it.
                 for _ in self._connection.notifies(timeout=0):
                     pass
-            return heard is not None
+            return watcher is not None
         except Exception as error:
             if not is_infrastructure_error(error) and not _is_of_driver(error):
                 raise
@@ -126,7 +126,7 @@ class PostgresBell:
             stopping.wait(RETRY_SECONDS)
             return False
 
-    def can_hear(self) -> bool:
+    def can_watch(self) -> bool:
         return self._connection is not None
 
     def close(self) -> None:
