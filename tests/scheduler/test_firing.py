@@ -28,12 +28,12 @@ EVERY = tuple(Event)
 def _schedule(
     store: Store, policies: Policies = schedules.DEFAULT, *, requests: list[dict[str, Any]] | None = None
 ) -> None:
-    """Due now, and again in a minute or less."""
+    """Due once a year: a test says when (`_due_again`), and no full minute fires it a second time."""
     add_documents(store, 2)
     with store.write() as session:
         asked = requests if requests is not None else [JobRequest("oracle", "news").as_json()]
         moment = clock(session)
-        schedules.add(session, "nightly", "* * * * *", "Asia/Seoul", asked, moment, policies)
+        schedules.add(session, "nightly", "0 0 1 1 *", "Asia/Seoul", asked, moment, policies)
         notifications.configure(session, "schedule nightly", [Rule("webhook:env:HOOK", EVERY)])
 
 
