@@ -6,6 +6,7 @@ The rows are read by their primary key, so that a page costs the same however ma
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,13 +82,15 @@ def _page(
     rows: list[dict[str, Any]] = []
     last: tuple[Any, ...] = ()
     n_chars = 0
-    for found in session.execute(query.limit(limit + 1).execution_options(yield_per=500)).mappings():
-        if len(rows) == limit or n_chars > MOST_CHARS:
-            return Rows(columns, rows, last)
-        row = dict(found)
-        last = tuple(row.pop(f"{_KEY}{place}") for place in range(len(key)))
-        n_chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
-        rows.append(row)
+    # Closed here: the page may end before its last row.
+    with closing(session.execute(query.limit(limit + 1).execution_options(yield_per=500))) as result:
+        for found in result.mappings():
+            if len(rows) == limit or n_chars > MOST_CHARS:
+                return Rows(columns, rows, last)
+            row = dict(found)
+            last = tuple(row.pop(f"{_KEY}{place}") for place in range(len(key)))
+            n_chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+            rows.append(row)
     return Rows(columns, rows, None)
 
 
