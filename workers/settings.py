@@ -60,6 +60,12 @@ class Settings(StoreSettings):
     #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     metrics_host: str = "127.0.0.1"
+    #: Of the REST interface: requests a minute for each key (0: any number), megabytes of a stream of documents and
+    #: of one of its lines, and how long a client may send nothing.
+    api_requests_per_minute: int = Field(default=6_000, ge=0)
+    api_body_mb: int = Field(default=1_024, gt=0)
+    api_line_mb: int = Field(default=32, gt=0)
+    api_idle_seconds: float = Field(default=30, gt=0)
     #: How log lines are written: "text" for people, or "json", an object a line.
     log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".

@@ -17,6 +17,7 @@
     changing    open_waiting            waiting -> running
                 pause, resume           running -> paused, paused -> running
                 stop                    waiting, running or paused -> cancelling
+                set_priority            the priority of a job that has not ended
     stopping    stop_some               closes the chunks of a cancelling job, step by step (the state stays)
     finishing   finish                  running -> finished, cancelling -> cancelled, once every chunk is closed
 
@@ -28,6 +29,7 @@ from db.jobs.changing import forget_runs as forget_runs
 from db.jobs.changing import open_waiting as open_waiting
 from db.jobs.changing import pause as pause
 from db.jobs.changing import resume as resume
+from db.jobs.changing import set_priority as set_priority
 from db.jobs.changing import stop as stop
 from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of
