@@ -55,7 +55,7 @@ def written(store: Store, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in sql(store, query, job=job_id)]
 
 
-def test_a_claim_without_limits_is_one_statement_and_committed(postgres_store: Store) -> None:
+def test_a_claim_without_limits_is_one_committed_statement_on_postgresql(postgres_store: Store) -> None:
     store = postgres_store
     limit(store, Scope(kind="another"), chunks_at_once=1)
     limit(store, Scope(), weight=2.0)
@@ -66,7 +66,7 @@ def test_a_claim_without_limits_is_one_statement_and_committed(postgres_store: S
     assert claim(store, chunk.id, "w2") is None
 
 
-def test_a_result_is_written_in_five_messages(postgres_store: Store) -> None:
+def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Store) -> None:
     store = postgres_store
     [chunk] = chunks_of(store, a_job(store, 10))
     taken = held(store, chunk.id)
@@ -104,7 +104,7 @@ def test_limits_that_come_and_go_hold_from_their_commit_on(store: Store) -> None
     write_ok(store, second)
 
 
-def test_nobody_erases_while_results_are_written(postgres_store: Store) -> None:
+def test_nobody_erases_while_results_are_written_on_postgresql(postgres_store: Store) -> None:
     def erase() -> None:
         with postgres_store.write(lock_seconds=0.05) as session:
             erased.alone(session)
