@@ -115,7 +115,7 @@ GROUPS = (
                 "drain of a worker's host (c)",
                 maintenance.drain_host,
                 harmless=True,
-                n_documents=maintenance.N_DOCUMENTS,
+                n_documents=maintenance.N_DRAINED,
             ),
             Fault("cable of a worker's host (c)", _cut("c")),
             Fault("cable of the standby's host (b)", _cut("b")),
@@ -142,7 +142,7 @@ GROUPS = (
                     f"rolling upgrade, older code {verb}",
                     maintenance.rolling_upgrade(flag),
                     harmless=True,
-                    n_documents=maintenance.N_DOCUMENTS,
+                    n_documents=maintenance.N_UPGRADED,
                 ),
             )
         )
