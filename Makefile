@@ -16,7 +16,8 @@ PROGRESS := $(PYTHON) deploy/progress
 PEERS := .bench-peers
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 3
-PREVIOUS ?= HEAD~1
+# What compose-test upgrades from; empty for the newest commit with an older schema.
+PREVIOUS ?=
 # What no server, no model and no giant file is needed for. On SQLite only.
 QUICK := tests/db/test_chunks.py tests/db/test_documents.py tests/db/test_jobs.py tests/readers \
 	--ignore tests/readers/test_sizes.py --ignore tests/readers/test_any_input.py \
@@ -99,8 +100,8 @@ soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 .PHONY: compose-test
-compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=HEAD~1 (half an hour)
-	@$(BIN)/python -m tests.deploy.compose_run --previous "$(PREVIOUS)"
+compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=COMMIT (half an hour)
+	@$(BIN)/python -m tests.deploy.compose_run $(if $(PREVIOUS),--previous "$(PREVIOUS)")
 
 .PHONY: mutants
 mutants: venv system ## break the code in named ways and check that a test notices each

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
+from types import NoneType
 from typing import Any
 
 from sqlalchemy import LargeBinary, Table, insert
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from db.database_errors import strip
 
-#: With fewer rows, the round trips of COPY cost more than it saves.
+#: With fewer rows, the round trips of COPY cost more than it saves: they are one statement, with an array for each
+#: column.
 COPY_FROM_ROWS = 50
 #: Rows in one statement of SQLite, and the parameters that any build of it takes.
 MOST_ROWS, MOST_PARAMETERS = 500, 32_766
@@ -46,8 +50,8 @@ def insert_tuples(
     names, value = (owner[0], *columns), owner[1]
     if not _is_postgres(session):
         _insert_together(session, table, names, value, rows, skip_existing=skip_existing)
-    elif skip_existing and len(rows) >= COPY_FROM_ROWS and not _has_bytes(table, columns):
-        _insert_from_arrays(session, table, names, value, rows)
+    elif (skip_existing or len(rows) < COPY_FROM_ROWS) and _fit_arrays(table, columns, rows):
+        _insert_from_arrays(session, table, names, value, rows, skip_existing=skip_existing)
     elif skip_existing or len(rows) < COPY_FROM_ROWS:
         statement = _insert(table, names, f"({', '.join(['%s'] * len(names))})", skip_existing=skip_existing)
         session.connection().exec_driver_sql(statement, [(value, *row) for row in rows])
@@ -55,26 +59,38 @@ def insert_tuples(
         _copy(session, table, names, ((value, *row) for row in rows))
 
 
-def _has_bytes(table: Table, columns: Sequence[str]) -> bool:
-    return any(isinstance(table.c[name].type, LargeBinary) for name in columns)
+def _fit_arrays(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether each column's values make an array: they are of one type, and not bytes, for which that is slow."""
+    if any(isinstance(table.c[name].type, LargeBinary) for name in columns):
+        return False
+    return all(len(set(map(type, column)) - {NoneType}) <= 1 for column in zip(*rows, strict=True))
 
 
 def _insert_from_arrays(
     session: Session,
     table: Table,
-    names: Sequence[str],
+    names: tuple[str, ...],
     owner: int | str | None,
     rows: Sequence[tuple[Any, ...]],
+    *,
+    skip_existing: bool,
 ) -> None:
-    """On PostgreSQL, many rows in one statement that skips existing ones, which COPY cannot: an array for each
+    """On PostgreSQL, many rows in one statement that may skip existing ones, which COPY cannot: an array for each
     column."""
     connection = session.connection()
-    types = [table.c[name].type.compile(connection.dialect) for name in names[1:]]
-    values = f"SELECT %s, * FROM unnest({', '.join(f'%s::{each}[]' for each in types)})"  # noqa: S608 (our own names)
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {values} ON CONFLICT DO NOTHING"
+    statement = _from_arrays(table, names, skip_existing=skip_existing)
     for start in range(0, len(rows), ARRAY_ROWS):
         columns = map(list, zip(*rows[start : start + ARRAY_ROWS], strict=True))
-        connection.exec_driver_sql(statement, (owner, *columns))
+        connection.exec_driver_sql(statement, (owner, *columns), execution_options={"docmill_prepare": True})
+
+
+@cache
+def _from_arrays(table: Table, names: tuple[str, ...], *, skip_existing: bool) -> str:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    types = [table.c[name].type.compile(dialect) for name in names[1:]]
+    arrays = ", ".join(f"%s::{each}[]" for each in types)
+    ending = " ON CONFLICT DO NOTHING" if skip_existing else ""
+    return f"INSERT INTO {table.name} ({', '.join(names)}) SELECT %s, * FROM unnest({arrays}){ending}"  # noqa: S608 (our own names)
 
 
 def _insert_together(

@@ -17,12 +17,17 @@ from db.tables import Document
 
 #: PostgreSQL's number of the lock.
 _LOCK = 0x646F6572
+#: As it is sent. `Store.write_results` sends it with the beginning of the transaction, and marks its connection.
+TOGETHER = f"SELECT pg_advisory_xact_lock_shared({_LOCK})"
+IS_TOGETHER = "docmill_together"
 
 
 def together(session: Session) -> None:
     """Hold the lock, beside others who write, until the transaction ends."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    connection = session.connection()
+    is_held = connection.get_execution_options().get(IS_TOGETHER, False)
+    if connection.dialect.name == "postgresql" and not is_held:
+        connection.exec_driver_sql(TOGETHER)
 
 
 def alone(session: Session) -> None:

@@ -32,6 +32,7 @@ from db.states import OutcomeState
 from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
+from db.tables.result import is_by_model_version as is_by_model_version
 from db.tallies import Counted
 
 
@@ -133,7 +134,7 @@ def write_rows(session: Session, table: str, owner_id: int | None, rows: Rows) -
     """Result rows of one table; the owner is the job, or for rows that are kept, the model version."""
     if not rows.values:
         return
-    kept = table in by_model_version()
+    kept = is_by_model_version(table)
     owner = ("model_version_id" if kept else "job_id", owner_id)
     # Two jobs may infer the same vector at the same time: the first row stays.
     bulk.insert_tuples(

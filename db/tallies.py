@@ -55,7 +55,8 @@ def add(session: Session, counted: Counted, kind: str, label: str, n: int = 1) -
     """Count this when the transaction of `Store.write` commits."""
     if n > 0:
         added: Counter[tuple[str, str, str]] = session.info.setdefault(_ADDED, Counter())
-        added[str(counted), kind, label if _LABEL.fullmatch(label) else OTHER] += n
+        # Plain strings: the driver asks the database for the type of an enumeration.
+        added[counted.value, str(kind), str(label) if _LABEL.fullmatch(label) else OTHER] += n
 
 
 def flush(session: Session) -> None:
@@ -67,7 +68,7 @@ def flush(session: Session) -> None:
     values: dict[str, str | int] = {"shard": 0 if is_sqlite else random.randrange(SHARDS)}
     for place, ((name, kind, label), n) in enumerate(sorted(added.items())):
         values |= {f"name{place}": name, f"kind{place}": kind, f"label{place}": label, f"n{place}": n}
-    session.execute(_upsert(len(added)), values)
+    session.connection().execute(_upsert(len(added)), values)
 
 
 def totals(session: Session) -> dict[tuple[str, str, str], int]:
@@ -81,7 +82,8 @@ def totals(session: Session) -> dict[tuple[str, str, str], int]:
 def _upsert(n_rows: int) -> TextClause:
     # As text: SQLAlchemy would compile an INSERT of many rows again each time.
     rows = ", ".join(f"(:name{i}, :kind{i}, :label{i}, :shard, :n{i})" for i in range(n_rows))
-    return text(
+    statement = text(
         f"INSERT INTO tally (name, kind, label, shard, n) VALUES {rows} "  # noqa: S608 (names of parameters)
         "ON CONFLICT (name, kind, label, shard) DO UPDATE SET n = tally.n + excluded.n"
     )
+    return statement.execution_options(docmill_prepare=True)

@@ -866,6 +866,29 @@ MUTANTS = (
         '{"target_session_attrs": "any"}',
         ("db/test_addresses.py",),
     ),
+    Mutant(
+        "a claim in one statement overlooks limits",
+        "db/chunks/hot.py",
+        "*((_n_limits(of_job=True) == 0,) if if_unlimited else ()),",
+        "",
+        ("db/test_statements_of_a_chunk.py",),
+        on_postgres=True,
+    ),
+    Mutant(
+        "results are written while documents are erased",
+        "db/store.py",
+        'f"{begin}; {erased.TOGETHER}" if is_together else begin',
+        "begin",
+        ("db/test_statements_of_a_chunk.py",),
+        on_postgres=True,
+    ),
+    Mutant(
+        "a chunk for newer code is kept",
+        "workers/running/chunk_run.py",
+        "chunks.give_back(session, claim.instance)",
+        "pass",
+        RUN,
+    ),
 )
 
 

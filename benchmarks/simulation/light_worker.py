@@ -98,14 +98,13 @@ def work(
         free.release()
         chunk_id = messages.get()
         moments.append(time.monotonic())
-        with store.write() as session:
-            claim = chunks.claim(session, chunk_id, holder, LEASE_SECONDS)
+        claim = chunks.claim_at_once(store, chunk_id, holder, LEASE_SECONDS)
         moments.append(time.monotonic())
         if claim is None:
             with _lock:
                 FIGURES.n_stale += 1
             continue
-        with store.read() as session:
+        with store.look() as session:
             texts = documents.texts(session, claim.document_ids)
         moments.append(time.monotonic())
         time.sleep(seconds)
@@ -121,7 +120,7 @@ def write(store: Store, claim: Claim, found: list[Document]) -> None:
 
     done = [(document, [SimulatedRow(1, "label", 0.5)]) for document in found]
     written = as_written(done, with_outcomes=True)
-    with store.write() as session:
+    with store.write_results() as session:
         chunks.write(session, claim, written, LEASE_SECONDS, close=True)
 
 

@@ -13,7 +13,7 @@
     opening   open_some                   blocked -> ready
     feeding   take_for_sending, unsend, unsend_jobs, set_priority
                                           which ready chunks the broker is told about (the state stays)
-    claims    claim                       ready -> leased
+    claims    claim, claim_at_once        ready -> leased
               renew, suspect              the lease is extended (the state stays)
               write                       outcomes and rows are stored; with close=True leased -> closed
               put_back, give_back         leased -> ready: requeued, and no document is blamed
@@ -38,6 +38,7 @@ from db.chunks.claims import Claim as Claim
 from db.chunks.claims import Holder as Holder
 from db.chunks.claims import Written as Written
 from db.chunks.claims import claim as claim
+from db.chunks.claims import claim_at_once as claim_at_once
 from db.chunks.claims import give_back as give_back
 from db.chunks.claims import put_back as put_back
 from db.chunks.claims import renew as renew

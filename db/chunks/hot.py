@@ -10,9 +10,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Update, and_, bindparam, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    ScalarSelect,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    update,
+)
 
-from db import compatibility, drains
+from db import compatibility, drains, limits
 from db.chunks.conditions import as_closed, is_of_running, is_ready
 from db.sql import now
 from db.states import ChunkState
@@ -22,6 +33,7 @@ from db.tables import Chunk, Document, Job, JobLimit
 _CHUNK: Any = Chunk.__table__
 _JOB: Any = Job.__table__
 _DOCUMENT: Any = Document.__table__
+_LIMIT: Any = JobLimit.__table__
 
 _SECONDS = now(bindparam("b_seconds", type_=Float()))
 #: What a claim is made of: of the chunk, and of its job.
@@ -30,9 +42,10 @@ _OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id
 
 
 @cache
-def claim(*, with_job: bool) -> Update:
+def claim(*, with_job: bool, if_unlimited: bool = False) -> Update:
     """ready -> leased, with b_chunk, b_seconds, and who claims: b_host, b_worker, b_launched, b_instance. RETURNS what
-    a claim is made of; SQLite cannot return columns of another table, so the job's are left out unless `with_job`."""
+    a claim is made of; SQLite cannot return columns of another table, so the job's are left out unless `with_job`. With
+    `if_unlimited`, nothing of a job that has limits is claimed."""
     chunk, job = _CHUNK.c, _JOB.c
     statement = update(_CHUNK).where(
         chunk.id == bindparam("b_chunk"),
@@ -41,6 +54,7 @@ def claim(*, with_job: bool) -> Update:
         # Part of the claim itself: a worker that runs through an upgrade or a drain claims nothing after it.
         compatibility.is_known_to(SCHEMA),
         drains.admits(bindparam("b_host"), bindparam("b_worker"), bindparam("b_launched")),
+        *((_n_limits(of_job=True) == 0,) if if_unlimited else ()),
     )
     values = {
         "state": ChunkState.LEASED,
@@ -51,10 +65,16 @@ def claim(*, with_job: bool) -> Update:
         "claimed_at": now(),
     }
     of_job = [job[name] for name in _OF_JOB] if with_job else []
-    # Asked here, a store without limits needs no further statement.
-    n_limits = select(func.count()).select_from(JobLimit).scalar_subquery().label("n_limits")
+    # Asked here, a job without limits needs no further statement.
+    n_limits = _n_limits(of_job=with_job).label("n_limits")
     returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), n_limits, *of_job)
     return returned.execution_options(docmill_prepare=True)
+
+
+def _n_limits(*, of_job: bool) -> ScalarSelect[int]:
+    """In SQL: how many limits hold for the chunk's job, or if that is not known, how many the store has."""
+    conditions = (limits.is_limiting(), *((limits.holds_for(),) if of_job else ()))
+    return select(func.count()).select_from(_LIMIT).where(*conditions).correlate(_JOB).scalar_subquery()
 
 
 @cache

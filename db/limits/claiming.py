@@ -1,5 +1,5 @@
 """What a claim may take of the limits, and what it took. Each claim of a job with limits comes here: the statements are
-made once."""
+made once, and PostgreSQL keeps them prepared (`db.store`)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, Update, bindparam, func, or_, select, update
+from sqlalchemy import Row, Select, Update, bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
-from db.limits.scopes import holds_for, night_from
+from db.limits.scopes import holds_for, is_limiting, night_from
 from db.limits.states import CATCH_UP_SECONDS
 from db.sql import UtcDateTime, now, one_of, seconds_between
 from db.states import ChunkState
@@ -41,6 +41,11 @@ class Admission:
 
     is_admitted: bool
     meters: tuple[Meter, ...] = ()
+
+
+def are_any(session: Session) -> bool:
+    """Whether the store has limits."""
+    return bool(session.connection().execute(_are_any()).scalar_one())
 
 
 def admit(session: Session, job_id: int, n_documents: int) -> Admission:
@@ -131,14 +136,19 @@ def _locked(session: Session, job_id: int) -> list[Row[Any]]:
 
 
 @cache
+def _are_any() -> Select[bool]:
+    return select(exists(select(_LIMIT.c.kind).where(is_limiting())))
+
+
+@cache
 def _lock() -> Select[*tuple[Any, ...]]:
-    limited = (_LIMIT.c.chunks_at_once, _LIMIT.c.documents_per_minute, _LIMIT.c.device_seconds_per_night)
     return (
         select(*(_LIMIT.c[name] for name in (*_KEY, *_USED)), now().label("moment"))
         .select_from(_LIMIT.join(_JOB, holds_for()))
-        .where(_JOB.c.id == bindparam("of_job"), or_(*(column.is_not(None) for column in limited)))
+        .where(_JOB.c.id == bindparam("of_job"), is_limiting())
         .order_by(*(_LIMIT.c[name] for name in _KEY))
         .with_for_update(of=_LIMIT)
+        .execution_options(docmill_prepare=True)
     )
 
 
@@ -148,12 +158,14 @@ def _count_held() -> Select[int]:
         select(func.count())
         .select_from(_CHUNK.join(_JOB, _JOB.c.id == _CHUNK.c.job_id).join(_LIMIT, holds_for()))
         .where(_CHUNK.c.state == ChunkState.LEASED, *_is_key())
+        .execution_options(docmill_prepare=True)
     )
 
 
 @cache
 def _change(names: tuple[str, ...]) -> Update:
-    return update(_LIMIT).where(*_is_key()).values({name: bindparam(f"new_{name}") for name in names})
+    changed = update(_LIMIT).where(*_is_key()).values({name: bindparam(f"new_{name}") for name in names})
+    return changed.execution_options(docmill_prepare=True)
 
 
 @cache
@@ -166,6 +178,7 @@ def _add_time() -> Update:
             seconds_used=_LIMIT.c.seconds_used + func.coalesce(seconds_between(claimed_at, now()), 0.0),
             chunks_done=_LIMIT.c.chunks_done + 1,
         )
+        .execution_options(docmill_prepare=True)
     )
 
 

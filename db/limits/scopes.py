@@ -96,6 +96,13 @@ def holds_for() -> ColumnElement[bool]:
     )
 
 
+def is_limiting() -> ColumnElement[bool]:
+    """The condition that a limit's row says more than a weight."""
+    limit = JobLimit.__table__.c
+    limited = (limit.chunks_at_once, limit.documents_per_minute, limit.device_seconds_per_night)
+    return or_(*(column.is_not(None) for column in limited))
+
+
 def collection_name() -> ColumnElement[str]:
     """The name of a job's collection as people know it: a job over files has that of their documents."""
     own, known = (Collection.__table__.alias(name) for name in ("own", "known"))

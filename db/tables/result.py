@@ -8,6 +8,7 @@ A table that docmill's own queries name is a class here. The table of any other 
 from __future__ import annotations
 
 import types
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index
@@ -56,6 +57,13 @@ def by_job() -> set[str]:
 def by_model_version() -> set[str]:
     """The tables whose rows belong to a document and a model version, and outlive the job."""
     return tables_of(VersionResult)
+
+
+@cache
+def is_by_model_version(table: str) -> bool:
+    """Whether the rows of this table belong to a document and a model version. Asked with each write: found once."""
+    [found] = [mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == table]
+    return issubclass(found, VersionResult)
 
 
 def from_rows() -> set[str]:

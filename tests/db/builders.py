@@ -87,8 +87,7 @@ def claim(
     store: Store, chunk_id: int, worker: str = "w1", seconds: float = LEASE, *, name: str | None = None
 ) -> Claim | None:
     """Claimed by the instance `worker`, whose name for people is the same unless given."""
-    with store.write() as session:
-        return chunks.claim(session, chunk_id, Holder(name or worker, worker), seconds)
+    return chunks.claim_at_once(store, chunk_id, Holder(name or worker, worker), seconds)
 
 
 def held(store: Store, chunk_id: int, worker: str = "w1", *, name: str | None = None) -> Claim:
@@ -101,7 +100,7 @@ def held(store: Store, chunk_id: int, worker: str = "w1", *, name: str | None = 
 def write_ok(store: Store, claim: Claim, ids: Sequence[int] | None = None, *, close: bool = True) -> None:
     """Outcomes `ok` for these documents, or all of the chunk."""
     written = Written(ok_ids=claim.document_ids if ids is None else ids)
-    with store.write() as session:
+    with store.write_results() as session:
         chunks.write(session, claim, written, LEASE, close=close)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -163,16 +163,35 @@ def test_a_lock_and_a_lost_connection_are_waited_out(postgres_store: Store) -> N
         assert "LOCK" not in words(error)
 
 
-def test_what_a_transaction_may_take_is_said_in_it_and_not_in_the_session(postgres_store: Store) -> None:
-    """A session is another's behind pgbouncer."""
-    names = ("lock_timeout", "idle_in_transaction_session_timeout", "timezone")
-    with postgres_store.write() as session:
-        inside = [session.scalar(text(f"SHOW {name}")) for name in names]
+@pytest.mark.parametrize("behind_a_pooler", [False, True], ids=["direct", "behind a pooler"])
+def test_every_transaction_has_the_same_settings(postgres_store: Store, behind_a_pooler: bool) -> None:
+    """A direct connection is told once. Behind pgbouncer a session is another's the next time: there nothing may be
+    said in it, and each transaction is told."""
+    settings = {"lock_timeout": "30s", "idle_in_transaction_session_timeout": "30s", "timezone": "UTC"}
+    store = Store(postgres_store.url.render_as_string(hide_password=False))
+    if behind_a_pooler:
+        event.listen(store.engine, "connect", _as_behind_a_pooler)
+
+    def shown(session: Session) -> dict[str, Any]:
+        return {name: session.scalar(text(f"SHOW {name}")) for name in settings}
+
+    with store.write() as session:
+        written = shown(session)
+    with store.write_results() as session:
+        results = shown(session)
+    with store.read() as session:
+        read = shown(session)
         raw: Any = session.connection().connection.driver_connection
-        session.commit()
-        outside = [raw.execute(f"SHOW {name}").fetchone()[0] for name in names]
-    assert inside == ["30s", "30s", "UTC"]
-    assert outside[:2] == ["0", "0"]
+        session.rollback()
+        outside = raw.execute("SHOW lock_timeout").fetchone()[0]
+    store.close()
+    assert written == results == read == settings
+    assert outside == ("0" if behind_a_pooler else "30s")
+
+
+def _as_behind_a_pooler(connection: Any, record: Any) -> None:
+    connection.execute("RESET ALL")
+    record.info["docmill_is_direct"] = False
 
 
 # --- infrastructure ---------------------------------------------------------------------------------------------------

@@ -26,8 +26,7 @@ TARGETS = [
 
 
 def claim(store: Store, chunk_id: int, holder: Holder = MINE) -> Claim | None:
-    with store.write() as session:
-        return chunks.claim(session, chunk_id, holder, LEASE)
+    return chunks.claim_at_once(store, chunk_id, holder, LEASE)
 
 
 # --- what is drained claims nothing --------------------------------------------------------------------------

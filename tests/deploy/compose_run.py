@@ -3,7 +3,8 @@
 1. The image is built and its size measured.
 2. A job of 10,000 documents runs while each container is killed once; every document has exactly one outcome.
 3. Every service answers as it should (tests/deploy/calls.py).
-4. Another such job runs while the image is replaced: first the previous commit's, then this one's.
+4. Another such job runs while the image is replaced: first that of the newest commit with an older schema, then this
+   one's, which migrates the store.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.deploy import calls
-from tests.deploy.lab import Lab, checkout, missing
+from tests.deploy.lab import Lab, before_migration, checkout, missing
 
 KILLED = ("worker-cpu", "redis", "scheduler", "postgres", "flower")
 #: Of python:3.11-slim, which cannot be measured where a stand-in is used: what Docker says, rounded up.
@@ -157,7 +158,7 @@ def upgrade(old: Lab, new: Lab, n: int) -> int:
     """A job begins with the old image and ends with the new one, over the same volumes."""
     old.build()
     start(old)
-    before = old.exec("scheduler", "docmill", "--version").stdout.strip()
+    before = schema(old)
     job = submit(old, "upgrade")
     until(lambda: n_done(old, job) >= n // 5, "progress")
     done = n_done(old, job)
@@ -166,10 +167,16 @@ def upgrade(old: Lab, new: Lab, n: int) -> int:
     new.build()
     start(new)
     until(lambda: n_done(new, job) > done, "progress")
-    after = new.exec("scheduler", "docmill", "--version").stdout.strip()
-    say(f"upgrade: {before} stopped at {done} documents, {after} went on {time.monotonic() - began:.0f} s later "
+    after = schema(new)
+    say(f"upgrade: schema {before} stopped at {done} documents, {after} went on {time.monotonic() - began:.0f} s later "
         "(with the build of the image)")  # fmt: skip
-    return finish(new, job, n)
+    return finish(new, job, n) + (before == after)
+
+
+def schema(lab: Lab) -> str:
+    """The newest migration that the store has."""
+    [[revision]] = lab.sql("SELECT version_num FROM alembic_version")
+    return revision
 
 
 def main() -> int:
@@ -178,7 +185,9 @@ def main() -> int:
     )
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--commit", default="HEAD", help="what is tested")
-    parser.add_argument("--previous", default="HEAD~1", help="what it is upgraded from")
+    parser.add_argument(
+        "--previous", help="what it is upgraded from; if not given, the newest commit with an older schema"
+    )
     options = parser.parse_args()
     if reason := missing():
         say(f"compose-test is skipped: {reason}")
@@ -190,7 +199,9 @@ def main() -> int:
     for name in ("kills", "upgrade"):
         write_documents(documents / f"{name}.jsonl", options.documents)
     new = Lab(checkout(options.commit, work / "new"))
-    old = Lab(checkout(options.previous, work / "old"))
+    previous = options.previous or before_migration(options.commit)
+    say(f"upgraded from {previous}")
+    old = Lab(checkout(previous, work / "old"))
     write_settings(new.folder, documents)
     shutil.copy(new.folder / ".env", old.folder / ".env")
     try:

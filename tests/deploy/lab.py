@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,8 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 600.0
+#: The revision in the name of a migration's file, as in 2026_11_26_0047_devices.py.
+_REVISION = re.compile(r"/\d{4}_\d\d_\d\d_(\d{4})_\w+\.py$")
 
 
 def lab_program() -> Path:
@@ -137,3 +140,22 @@ def checkout(reference: str, folder: Path) -> Path:
     archive = subprocess.run(["git", "archive", reference], cwd=ROOT, capture_output=True, check=True)
     subprocess.run(["tar", "--extract"], cwd=folder, input=archive.stdout, check=True)
     return folder
+
+
+def before_migration(commit: str, root: Path = ROOT) -> str:
+    """The newest commit before this one with an older schema: an upgrade from it migrates the store."""
+
+    def schema(of: str) -> str:
+        names = _git(root, "ls-tree", "--name-only", of, "db/migrations/versions/").split()
+        return max((found[1] for name in names if (found := _REVISION.search(name))), default="")
+
+    mine = schema(commit)
+    for before in _git(root, "rev-list", "--first-parent", f"{commit}~1").split():
+        if schema(before) < mine:
+            return before
+    sys.exit(f"no commit before {commit} has an older schema: give --previous")
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout

@@ -17,13 +17,16 @@ from pathlib import Path
 import psutil
 
 from tests.faults.hosts import NamedHost, Network
-from tests.faults.stack import Stack, works
+from tests.faults.stack import ROOT, Stack, works
+from tests.newer_docmill import environment_of
 from tests.postgres_replica import Primary, Standby, both
 from tests.redis_sentinel import SentinelRedis
 from tests.servers import Server, until
 
 #: Seconds for each document: a job takes longer than most faults.
 DOCUMENT_SECONDS = 0.01
+#: A command ends in this time, however slow the machine.
+END_SECONDS = 120.0
 
 
 class Cluster(Stack):
@@ -44,6 +47,10 @@ class Cluster(Stack):
         self.alive = list(self.network.hosts)
         self.scheduler_of: dict[str, subprocess.Popen[bytes]] = {}
         self.worker_of: dict[str, subprocess.Popen[bytes]] = {}
+        #: The version that is installed on a host, if it is not this one.
+        self.tree_of: dict[str, Path] = {}
+        #: How long what a trial did took: set by trials of maintenance.
+        self.took_seconds: float | None = None
         # The tests look at the store through sockets, which no cut reaches.
         url = both(self.primary, self.standby)
         super().__init__("postgresql", redis=self.sentinel, url=url)  # type: ignore[arg-type]
@@ -60,18 +67,32 @@ class Cluster(Stack):
             self.sentinel.start()
         for host in self.alive:
             if host is not self.c and not _runs(self.scheduler_of.get(host.name)):
-                self.scheduler_of[host.name] = self.docmill_on(host, "scheduler")
+                self.start_scheduler_on(host)
             if host is not self.a and not _runs(self.worker_of.get(host.name)):
-                arguments = ("worker", "--devices", "cpu:1", "--kinds", self.kinds)
-                self.worker_of[host.name] = self.docmill_on(host, *arguments)
+                self.start_worker(host)
         self.n_workers = len(self._launchers())
         self.children()
 
+    def start_scheduler_on(self, host: NamedHost) -> None:
+        self.scheduler_of[host.name] = self.docmill_on(host, "scheduler")
+
+    def start_worker(self, host: NamedHost) -> None:
+        arguments = ("worker", "--devices", "cpu:1", "--kinds", self.kinds)
+        self.worker_of[host.name] = self.docmill_on(host, *arguments)
+
     def docmill_on(self, host: NamedHost, *arguments: str) -> subprocess.Popen[bytes]:
-        """A docmill command on a host, with the host's own name and home folder."""
+        """A docmill command on a host, with the host's own name and home folder, of the version that is installed
+        there."""
         self._home_of(host).mkdir(exist_ok=True)
         prefix = host.as_named(self.hostnames[host.name])
-        return self.docmill(*arguments, environment={"DOCMILL_HOME": str(self._home_of(host))}, prefix=prefix)
+        tree = self.tree_of.get(host.name, ROOT)
+        own = {"DOCMILL_HOME": str(self._home_of(host))} | environment_of(tree)
+        return self.docmill(*arguments, environment=own, prefix=prefix, cwd=tree)
+
+    def run_on(self, host: NamedHost, *arguments: str) -> None:
+        """A docmill command on a host to its end, which is a good one."""
+        status = self.docmill_on(host, *arguments).wait(END_SECONDS)
+        assert status == 0, f"docmill {' '.join(arguments)} ended with {status}: {self.log(arguments[0])}"
 
     def submit(
         self, collection: str = "texts", *, per_chunk: int = 50, seconds: float = DOCUMENT_SECONDS

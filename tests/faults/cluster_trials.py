@@ -4,7 +4,7 @@ in the fault matrix, and every checker must find 0. Exit status 1 unless all is 
     python -m tests.faults.cluster_trials [--only WORDS] [--list]
 
 The last line is JSON: for each fault the longest pause between two outcomes, and the time from the fault's end to the
-next outcome.
+next outcome; for maintenance also how long it took: a host until it was drained, an upgrade until one version was left.
 """
 
 from __future__ import annotations
@@ -13,25 +13,20 @@ import argparse
 import json
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from rich.console import Console
-from rich.table import Table
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-
-from db.store import Store
+from tests.faults import cluster_maintenance as maintenance
+from tests.faults import cluster_results as results
 from tests.faults.checkers import Findings
 from tests.faults.cluster import Cluster
 from tests.faults.hosts import NamedHost, missing_namespaces
 from tests.faults.matrix import show_logs
 from tests.faults.stack import LEASE_SECONDS, Stack
 from tests.faults.trial import N_DOCUMENTS, RECOVERY_SECONDS, Fault, Row, run, spread
+from tests.newer_docmill import BORNE
 from tests.servers import missing_postgres, missing_redis
 
 #: A link is cut for longer than the lease, so that others take over what was held.
@@ -116,6 +111,12 @@ class Group:
 GROUPS = (
     Group(
         (
+            Fault(
+                "drain of a worker's host (c)",
+                maintenance.drain_host,
+                harmless=True,
+                n_documents=maintenance.N_DRAINED,
+            ),
             Fault("cable of a worker's host (c)", _cut("c")),
             Fault("cable of the standby's host (b)", _cut("b")),
             Fault("cable of the first host (a)", _cut("a")),
@@ -134,47 +135,20 @@ GROUPS = (
             ),
         )
     ),
+    *(
+        Group(
+            (
+                Fault(
+                    f"rolling upgrade, older code {verb}",
+                    maintenance.rolling_upgrade(flag),
+                    harmless=True,
+                    n_documents=maintenance.N_UPGRADED,
+                ),
+            )
+        )
+        for verb, flag in (("goes on", BORNE), ("stops", ""))
+    ),
 )
-
-
-#: How much is done, and how many jobs run.
-_PROGRESS = text(
-    "SELECT COALESCE((SELECT SUM(n_ok + n_error) FROM chunk), 0), (SELECT COUNT(*) FROM job WHERE state = 'running')"
-)
-
-
-@dataclass
-class Pauses:
-    """The longest time in which no outcome was written while a job ran."""
-
-    longest: float = 0.0
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    def watch(self, url: str) -> None:
-        """Look several times a second, until told to stop. While the store is away, nothing is written."""
-        store = Store(url, pool_size=1)
-        seen, since = -1, time.monotonic()
-        while not self.stopping.wait(0.1):
-            n_done, n_running = seen, 1
-            with suppress(DBAPIError), store.read() as session:
-                n_done, n_running = session.execute(_PROGRESS).one()
-            if n_done != seen or not n_running:
-                seen, since = n_done, time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - since)
-        store.close()
-
-
-@contextmanager
-def watching(stack: Stack) -> Iterator[Pauses]:
-    """The pauses of a stack's jobs."""
-    pauses = Pauses()
-    thread = threading.Thread(target=pauses.watch, args=(stack.url,), name="pauses")
-    thread.start()
-    try:
-        yield pauses
-    finally:
-        pauses.stopping.set()
-        thread.join()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,22 +166,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # So that the network and the servers are taken down.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    rows = [row for group in GROUPS for row in _trials(group, given.only)]
-    _show(rows)
-    print(json.dumps(_figures(rows)))
-    return 0 if all(row.is_clean for row, _ in rows) else 1
+    trials = [trial for group in GROUPS for trial in _trials(group, given.only)]
+    results.show(trials)
+    print(json.dumps(results.figures(trials)))
+    return 0 if all(trial.row.is_clean for trial in trials) else 1
 
 
-def _trials(group: Group, only: str) -> Iterator[tuple[Row, float]]:
+def _trials(group: Group, only: str) -> Iterator[results.Trial]:
     """Each fault of a group, on one cluster; after a trial that went wrong, on a new one."""
     cluster: Cluster | None = None
     try:
         for fault in (fault for fault in group.faults if only in fault.name):
             if cluster is None:
                 cluster = _started(group)
-            row, pause = _trial(cluster, fault)
-            yield row, pause
-            if not row.is_clean:
+            trial = _trial(cluster, fault)
+            yield trial
+            if not trial.row.is_clean:
                 cluster.stop()
                 cluster = None
     finally:
@@ -226,8 +200,9 @@ def _started(group: Group) -> Cluster:
     return cluster
 
 
-def _trial(cluster: Cluster, fault: Fault) -> tuple[Row, float]:
-    with watching(cluster) as pauses:
+def _trial(cluster: Cluster, fault: Fault) -> results.Trial:
+    cluster.took_seconds = None
+    with results.watching(cluster) as pauses:
         try:
             row = run(cluster, fault)
         except Exception as error:
@@ -239,41 +214,7 @@ def _trial(cluster: Cluster, fault: Fault) -> tuple[Row, float]:
     print(
         f"{fault.name}: {'clean' if row.is_clean else row.findings.words + ' ' + row.complaint}", flush=True
     )
-    return row, pauses.longest
-
-
-def _show(rows: Sequence[tuple[Row, float]]) -> None:
-    table = Table(title="Three hosts, two workers, leases of 5 s")
-    for name in (
-        "fault",
-        "documents",
-        "lost",
-        "unexpected",
-        "duplicated",
-        "wrong",
-        "other",
-        "pause s",
-        "recovery s",
-    ):
-        table.add_column(name, justify="left" if name == "fault" else "right")
-    table.add_column("complaint")
-    for row, pause in rows:
-        found = row.findings
-        other = found.miscounted + found.stuck + found.missing_jobs
-        numbers = (row.n_documents, found.lost, found.unexpected, found.duplicated, found.wrong, other)
-        table.add_row(
-            row.fault, *map(str, numbers), f"{pause:.1f}", f"{row.recovery_seconds:.1f}", row.complaint
-        )
-    Console(width=150).print(table)
-
-
-def _figures(rows: Sequence[tuple[Row, float]]) -> dict[str, object]:
-    figures = {
-        row.fault: {"pause_seconds": round(pause, 1), "recovery_seconds": round(row.recovery_seconds, 1)}
-        for row, pause in rows
-    }
-    n_bad = sum(not row.is_clean for row, _ in rows)
-    return {"figures": figures, "bars": {"trials that are not clean": {"value": n_bad, "at_most": 0}}}
+    return results.Trial(row, pauses.longest, cluster.took_seconds)
 
 
 if __name__ == "__main__":

@@ -136,7 +136,11 @@ class Stack:
         self.launcher = self.docmill(*arguments, environment=environment)
 
     def docmill(
-        self, *arguments: str, environment: Mapping[str, str] | None = None, prefix: Sequence[str] = ()
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        cwd: Path = ROOT,
     ) -> subprocess.Popen[bytes]:
         """A docmill command in the background; its output goes to a file named after it. The prefix takes it to
         another host."""
@@ -145,7 +149,7 @@ class Stack:
             return subprocess.Popen(
                 [*prefix, sys.executable, "-m", "docmill.cli", *arguments],
                 env=self.environment | dict(environment or {}),
-                cwd=ROOT,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -87,6 +87,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=2,
         intermediate_size=32,
         max_position_embeddings=WINDOW,
+        # So that what the model says depends on its words: with the usual 0.02, its answers to any two texts differ by
+        # less than rounding does from one processor or version of torch to another.
+        initializer_range=0.5,
     )
     torch.manual_seed(0)
     transformers.ElectraModel(config).save_pretrained(folder)
@@ -133,8 +136,10 @@ def test_a_long_document_is_read_to_its_end(model_dir: Path) -> None:
     inner = WINDOW - 2
     first, second = " ".join(["goal"] * inner), " ".join(["bank"] * inner)
     both, one, other = classifier.logits([f"{first} {second}", first, second], lambda: None)
-    assert np.allclose(both, (one + other) / 2, atol=1e-7)
-    assert not np.allclose(both, one, atol=1e-6)
+    # Float32 rounds each window on its own, so what counts is the distance between the windows.
+    apart = np.abs(one - other).max()
+    assert apart > 0.01
+    assert np.abs(both - (one + other) / 2).max() < 0.001 * apart
 
 
 def test_the_same_seed_makes_the_same_model(folder: Path, model_dir: Path, tmp_path: Path) -> None:
@@ -205,7 +210,7 @@ def test_zero_shot_reads_a_long_document_to_its_end(inference_folder: Path, tmp_
     classifier = zero_shot(inference_folder, tmp_path / "model").classifier
     start = "goal " * 40
     one, other = classifier.logits([start, start + "bank " * 40], lambda: None)
-    assert not np.allclose(one, other, atol=1e-6)
+    assert np.abs(one - other).max() > 0.001
 
 
 def test_zero_shot_refuses_a_model_that_is_for_something_else(folder: Path, tmp_path: Path) -> None:

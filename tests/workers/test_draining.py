@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from db.store import SCHEMA
-from tests.faults.stack import ROOT, Stack
+from tests.faults.stack import Stack
+from tests.newer_docmill import BORNE, NEWER, environment_of, newer_docmill
 from tests.servers import missing_redis, until
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.skipif(missing_redis(), reason="no Redis")]
@@ -87,35 +86,11 @@ def test_a_host_is_drained_while_redis_is_away_and_nothing_is_lost(stack: Stack)
 
 # --- two versions --------------------------------------------------------------------------------------------
 
-MIGRATION = '''"""A table more."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "9000"
-down_revision = "{before}"
-branch_labels = None
-depends_on = None
-{flag}
-
-def upgrade() -> None:
-    op.create_table("novelty", sa.Column("id", sa.BigInteger(), nullable=False), sa.PrimaryKeyConstraint("id"))
-'''
-
-
-def newer_docmill(folder: Path, flag: str) -> Path:
-    """The tree as it is now, with one more migration."""
-    for package in ("db", "readers", "nlp_tasks", "workers", "scheduler", "docmill", "tests"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / "db" / "migrations" / "versions" / "2099_01_01_9000_a_novelty.py"
-    path.write_text(MIGRATION.format(before=SCHEMA, flag=flag), encoding="utf-8")
-    return folder
-
 
 def newer(stack: Stack, tree: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """A command of the newer docmill, in a home of its own."""
     stack.home.mkdir(parents=True, exist_ok=True)
-    own = {"DOCMILL_HOME": str(stack.folder / "newer"), "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    own = {"DOCMILL_HOME": str(stack.folder / "newer")} | environment_of(tree)
     with (stack.folder / "newer.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "docmill.cli", *arguments],
@@ -135,7 +110,7 @@ def versions(stack: Stack, job_id: int) -> set[str]:
     ("database", "flag"),
     [
         pytest.param("sqlite", "", id="older code stops"),
-        pytest.param("postgresql", "OLDER_CODE_MAY_GO_ON = True\n", id="older code goes on"),
+        pytest.param("postgresql", BORNE, id="older code goes on"),
     ],
 )
 def test_old_and_new_workers_beside_each_other_across_a_migration(
@@ -158,7 +133,7 @@ def test_old_and_new_workers_beside_each_other_across_a_migration(
         until(lambda: stack.n_done(job_id) > 0, "work of the old worker")
 
         assert newer(stack, tree, "db", "upgrade").wait(60) == 0, (stack.folder / "newer.log").read_text()
-        assert stack.store.schema() == "9000"
+        assert stack.store.schema() == NEWER
         started += [
             newer(stack, tree, "scheduler"),
             newer(stack, tree, "worker", "--devices", "cpu:1", "--kinds", "oracle"),

@@ -123,12 +123,16 @@ def _see_through(process: Process, claim: Claim) -> str:
 
 
 def _claim(process: Process, chunk_id: int) -> Claim | None:
-    """NewerCodeError undoes the claim with its transaction."""
-    with process.store.write() as session:
-        claim = chunks.claim(session, chunk_id, process.holder, process.settings.lease_seconds)
-        if claim is not None:
+    """After NewerCodeError, the chunk is not held."""
+    claim = chunks.claim_at_once(process.store, chunk_id, process.holder, process.settings.lease_seconds)
+    if claim is not None:
+        try:
             _insist_on_its_code(claim)
-        return claim
+        except NewerCodeError:
+            with process.store.write() as session:
+                chunks.give_back(session, claim.instance)
+            raise
+    return claim
 
 
 def _insist_on_its_code(claim: Claim) -> None:

@@ -52,7 +52,7 @@ class Loading:
         """These documents, but those that were removed; without their texts if the stage does not read them."""
 
         def step() -> list[Document]:
-            with self._store.read() as session:
+            with self._store.look() as session:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
             return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
 

@@ -76,7 +76,7 @@ class Storing:
         def step() -> Written:
             nonlocal tries, done
             tries += 1
-            with self._store.write() as session:
+            with self._store.write_results() as session:
                 if tries > 1:
                     pending = set(self._still_pending(session, [document.id for document, _ in done]))
                     done = [pair for pair in done if pair[0].id in pending]

@@ -1,0 +1,134 @@
+"""How often a chunk asks the database to be claimed, loaded and written: each statement costs its client the most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from db import bulk, chunks, erased, limits, results
+from db.chunks import Holder, Written
+from db.errors import NotFoundError
+from db.limits import Limit, Scope
+from db.results import Rows
+from db.store import Store
+from tests.db.builders import LEASE, a_job, chunks_of, claim, held, outcomes, sql, write_ok
+
+#: (rank, label, score, reason)
+ROW = (1, "a", 0.5, None)
+
+
+@contextmanager
+def counted(store: Store) -> Iterator[list[str]]:
+    """What is sent meanwhile, but the commits."""
+    sent: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, _values: Any, _x: Any, _many: bool) -> None:
+        sent.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+
+
+def limit(store: Store, scope: Scope, **values: Any) -> None:
+    with store.write() as session:
+        limits.put(session, scope, Limit(**values))
+
+
+def written(store: Store, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Rows of a job's classification, as they come back."""
+    job_id = a_job(store, 1)
+    [(document,)] = sql(store, "SELECT max(id) FROM document")
+    with store.write() as session:
+        columns = ("document_id", "rank", "label", "score", "reason")
+        results.write_rows(
+            session, "classification", job_id, Rows(columns, [(document, *row) for row in rows])
+        )
+    query = "SELECT rank, label, score, reason FROM classification WHERE job_id = :job ORDER BY rank"
+    return [tuple(row) for row in sql(store, query, job=job_id)]
+
+
+def test_a_claim_without_limits_is_one_committed_statement_on_postgresql(postgres_store: Store) -> None:
+    store = postgres_store
+    limit(store, Scope(kind="another"), chunks_at_once=1)
+    limit(store, Scope(), weight=2.0)
+    [chunk] = chunks_of(store, a_job(store, 10))
+    with counted(store) as sent:
+        assert claim(store, chunk.id) is not None
+    assert len(sent) == 1, sent
+    assert claim(store, chunk.id, "w2") is None
+
+
+def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Store) -> None:
+    store = postgres_store
+    [chunk] = chunks_of(store, a_job(store, 10))
+    taken = held(store, chunk.id)
+    rows = Rows(
+        ("document_id", "rank", "label", "score", "reason"), [(id_, *ROW) for id_ in taken.document_ids]
+    )
+    with counted(store) as sent, store.write_results() as session:
+        chunks.write(
+            session, taken, Written(taken.document_ids, rows={"classification": rows}), LEASE, close=True
+        )
+    begin, *rest = sent
+    assert "pg_advisory_xact_lock_shared" in begin
+    assert len(rest) == 4, rest
+    assert len(outcomes(store, chunk.job_id)) == 10
+
+
+def test_limits_that_come_and_go_hold_from_their_commit_on(store: Store) -> None:
+    """Whatever the claim before them met."""
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 6, per_chunk=1))]
+    first = held(store, ids[0])
+    limit(store, Scope(), chunks_at_once=1)
+    assert claim(store, ids[1]) is None
+    write_ok(store, first)
+    second = held(store, ids[1])
+    assert claim(store, ids[2]) is None
+    with store.write() as session:
+        limits.remove(session, Scope())
+        with pytest.raises(NotFoundError):
+            limits.remove(session, Scope())
+    held(store, ids[2])
+    with counted(store) as sent:
+        held(store, ids[3])
+    if not store.is_sqlite:
+        assert len(sent) == 1, "it knows that there is no limit any more"
+    write_ok(store, second)
+
+
+def test_nobody_erases_while_results_are_written_on_postgresql(postgres_store: Store) -> None:
+    def erase() -> None:
+        with postgres_store.write(lock_seconds=0.05) as session:
+            erased.alone(session)
+
+    for how in (postgres_store.write_results, postgres_store.write):
+        with how() as session:
+            erased.together(session)
+            with pytest.raises(OperationalError):
+                erase()
+    erase()
+
+
+@pytest.mark.parametrize("n", [1, 3, bulk.COPY_FROM_ROWS])
+def test_rows_come_back_however_many_and_whatever_types_they_mix(store: Store, n: int) -> None:
+    scores = (0.25, 1, 0.5)
+    rows = [
+        (rank, f"글 {rank}", scores[rank % 3], None if rank % 2 else "why 'so' {x}")
+        for rank in range(1, n + 1)
+    ]
+    assert written(store, rows) == rows
+
+
+def test_a_claim_that_is_refused_says_why_or_nothing(store: Store) -> None:
+    [chunk] = chunks_of(store, a_job(store, 1))
+    held(store, chunk.id)
+    assert chunks.claim_at_once(store, chunk.id, Holder("w2", "w2"), LEASE) is None
+    assert chunks.claim_at_once(store, chunk.id + 1000, Holder("w2", "w2"), LEASE) is None
