@@ -57,6 +57,20 @@ def results_of(session: Session, job_id: int, table: str) -> Iterator[tuple[int,
     yield from session.execute(query.execution_options(yield_per=10_000))
 
 
+def rows_of(
+    session: Session, job_id: int, table: str, named: str, document_ids: Sequence[int]
+) -> Iterator[tuple[int, int, float]]:
+    """(document id, what the column `named` holds, score) of a job's rows about these documents, by document and
+    rank."""
+    rows = Base.metadata.tables[table].c
+    query = (
+        select(rows.document_id, rows[named], rows.score)
+        .where(rows.job_id == job_id, one_of(rows.document_id, document_ids))
+        .order_by(rows.document_id, rows["rank"])
+    )
+    yield from map(tuple, session.execute(query.execution_options(yield_per=10_000)))
+
+
 def written_by(session: Session, job_id: int, table: str, document_ids: Sequence[int]) -> set[int]:
     """Those of these documents that a job wrote rows about."""
     rows = Base.metadata.tables[table].c

@@ -7,7 +7,7 @@ and `Kind.train`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
@@ -43,6 +43,13 @@ class Row(Protocol):
 
     table: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class RankedRow(Row, Protocol):
+    """A row of a list of other documents, with the fields `rank` and `score`."""
+
+    #: The field that holds the id of the other document.
+    tied: ClassVar[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +123,9 @@ class Earlier:
     least: NDArray[np.float32]  # (M,)
     #: Which of some documents this job has already stored rows about.
     written: Callable[[Sequence[int]], Collection[int]]
+    #: The newest lists of some documents, row by row, each list by rank: the document's id, the id of the document that
+    #: the row names, and the score.
+    rows: Callable[[Sequence[int]], Iterable[tuple[int, int, float]]]
 
 
 @dataclass(frozen=True)
@@ -164,9 +174,9 @@ class Stage:
     #: From the parameters, which stored vectors of the model version the stage reads; None for none. The rows that an
     #: earlier stage stores with the model version must then have the fields `vector` and `terms`.
     vectors: Callable[[Any], VectorsWanted] | None = None
-    #: The row class, with the fields `rank` and `score`, of which the stage also returns rows about documents that the
-    #: job does not run (`RowAbout`), because their result changes with this job's documents.
-    updates: type[Row] | None = None
+    #: The row class of which the stage also returns rows about documents that the job does not run (`RowAbout`),
+    #: because their result changes with this job's documents.
+    updates: type[RankedRow] | None = None
 
 
 class Documents(Protocol):

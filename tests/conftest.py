@@ -6,9 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.testing
 from sqlalchemy import text
 
 from db.migrations import upgrade
@@ -24,6 +26,9 @@ QUICK = {
     "DOCMILL_GRACE_SECONDS": "10",
 }
 
+
+#: The command line is built from its functions once in a process, as in a shell, and not once in each call of a test's.
+typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 #: Tests that take a quarter of a minute or more, of which another one tries the same with the other database, or in a
 #: smaller way: they are `long` too. Ends of their names.

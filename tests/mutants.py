@@ -43,6 +43,7 @@ TURNS = "scheduler/test_turns.py"
 BATCHES = ("workers/test_batches.py",)
 TICK = ("scheduler/test_loop.py",)
 INCREMENTS = ("commands/test_similar_increments.py",)
+MERGED = ("nlp/test_similarity_increments.py",)
 
 ISOLATED = "readers/extraction/test_isolated.py"
 EXTRACTION = "nlp/test_extraction.py"
@@ -702,6 +703,20 @@ MUTANTS = (
         "earlier.counts >= parameters.k",
         "earlier.counts >= 1",
         INCREMENTS,
+    ),
+    Mutant(
+        "a list that lost a neighbour is not searched",
+        "nlp_tasks/similarity/increments.py",
+        "one[0] > old.limit for one in merged) < self._k",
+        "one[0] > old.limit for one in merged) < 0",
+        MERGED,
+    ),
+    Mutant(
+        "a list that is merged takes only the last score of the old one",
+        "nlp_tasks/similarity/increments.py",
+        "one in kept or one[0] > old.limit",
+        "one in kept or one[0] >= old.limit",
+        MERGED,
     ),
     Mutant(
         "a document that lost a neighbour keeps it",

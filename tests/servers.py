@@ -3,6 +3,7 @@ socket, and ended by its process id. Both can be killed, stopped and started aga
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -11,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,8 @@ class PostgresServer(Server):
         self._make()
 
     def _make(self) -> None:
-        self._run("initdb", "-D", self.data, "-U", "docmill", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        """A copy of a new cluster: initdb takes many times as long."""
+        self._command("cp", "-R", "-p", str(_new_cluster()), str(self.data))
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+psycopg://docmill@/{database}?host={self.folder}"
@@ -161,8 +164,25 @@ class PostgresServer(Server):
         return False
 
     def _run(self, program: str, *arguments: object) -> None:
-        command = [*self._as_user, str(_postgres_binary(program)), *map(str, arguments)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+        self._command(str(_postgres_binary(program)), *map(str, arguments))
+
+    def _command(self, *words: str) -> None:
+        subprocess.run([*self._as_user, *words], check=True, stdout=subprocess.DEVNULL, cwd=self.folder)
+
+
+@cache
+def _new_cluster() -> Path:
+    """The data of a cluster that was never started, one for all tests of a process."""
+    folder = short_folder("dm-pg-new-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    options = ("-U", "docmill", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+    subprocess.run(
+        [*_as_postgres_user(folder), str(_postgres_binary("initdb")), "-D", str(folder / "data"), *options],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+    )
+    return folder / "data"
 
 
 class PgBouncer(Server):

@@ -7,7 +7,7 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def _make_tables(kind: Kind) -> None:
 
 def _from_others() -> Iterator[tuple[str, Sequence[Kind]]]:
     """(where they come from, kinds)"""
-    for entry in entry_points(group=ENTRY_POINTS):
+    for entry in _installed():
         where = f"package {entry.dist.name if entry.dist else '?'}, entry point {entry.name}"
         try:
             yield where, entry.load().KINDS
@@ -59,6 +59,12 @@ def _from_others() -> Iterator[tuple[str, Sequence[Kind]]]:
             raise ValueError(f"{where}: cannot load kinds from {entry.value!r}: {error}") from error
     for name in filter(None, (part.strip() for part in settings().kind_modules.split(","))):
         yield f"DOCMILL_KIND_MODULES: {name}", _kinds_of(name)
+
+
+@cache
+def _installed() -> EntryPoints:
+    """What the installed packages declare. Asking reads a file of every package, and they do not change meanwhile."""
+    return entry_points(group=ENTRY_POINTS)
 
 
 def _kinds_of(module_name: str) -> Sequence[Kind]:

@@ -28,6 +28,8 @@ ROUGH_ROUNDING = 2**-8 + 2**-9 + 1e-4
 #: For comparisons with every vector: vectors at a time, and the cosines that are kept (64 MiB).
 FULL_ROWS = 16_384
 FULL_SCORES = 2**24
+#: Pairs whose cosines are computed at a time: their vectors stay in the cache.
+PAIRS = 1024
 #: bfloat16 is used with at least this many vectors, and until this share of the queries had to be searched again.
 ROUGH_FROM = 8192
 UNSURE_SHARE = 0.4
@@ -88,11 +90,57 @@ class Index:
                 hit[part[best - ROUNDING >= ordered[part]]] = True
                 near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
                 beat()
-                for some in torch.split(near, REFINED_ROWS) if len(near) else ():
-                    scores = self._cosines(some, queries.expand(len(some), -1))
-                    hit[some] = (scores >= ordered[some][:, None]).any(dim=1)
-                    beat()
+                for some in torch.split(near, QUERY_ROWS) if len(near) else ():
+                    found = self._pairs(some, queries, ordered[some], len(queries), beat)[0]
+                    hit[some[found]] = True
         return np.sort(self._rows[torch.nonzero(hit).flatten().cpu().numpy()])
+
+    def entries(
+        self,
+        rows: NDArray[np.int64],
+        others: NDArray[np.int64],
+        limits: NDArray[np.float32],
+        most: int,
+        beat: Callable[[], None] = lambda: None,
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]] | None]:
+        """For each of `rows`, those of `others` whose cosine is at or above its limit, but not itself, in no order, and
+        the cosines, which are those of `neighbours` to the last bit. None where more than about `most` are
+        # (R,) limits. `beat` is called often."""
+        device = self._vectors.device
+        places, queries = (torch.from_numpy(self._places[each]).to(device) for each in (rows, others))
+        needed = torch.from_numpy(limits).to(device)
+        n_together = max(FULL_SCORES // max(len(queries), 1), 1)
+        for part in torch.split(torch.arange(len(places), device=device), n_together) if len(places) else ():
+            found = self._pairs(places[part], queries, needed[part], most, beat)
+            left, right, cosines, crowded = (each.cpu().numpy() for each in found)
+            bounds = np.searchsorted(left, np.arange(len(part) + 1)).tolist()
+            for place, is_crowded in enumerate(crowded.tolist()):
+                own = slice(bounds[place], bounds[place + 1])
+                yield None if is_crowded else (others[right[own]], cosines[own])
+
+    def _pairs(
+        self,
+        places: torch.Tensor,
+        queries: torch.Tensor,
+        limits: torch.Tensor,
+        most: int,
+        beat: Callable[[], None],
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The pairs of a place and a query whose cosine is at or above the place's limit, but none with itself: index
+        of the place, ascending, index of the query, cosine; and whether a place has more than `most`, and so no pairs
+        # (P,), (P,), (P,), (N,)."""
+        is_near = self._vectors[places] @ self._vectors[queries].T + ROUNDING >= limits[:, None]  # (N, Q)
+        crowded = is_near.sum(dim=1) > most
+        is_near[crowded] = False
+        near = torch.nonzero(is_near)
+        near = near[places[near[:, 0]] != queries[near[:, 1]]]
+        scores = limits.new_empty(len(near))
+        for start in range(0, len(near), PAIRS):
+            left, right = near[start : start + PAIRS].T
+            scores[start : start + PAIRS] = self._cosines(places[left], queries[right][:, None])[:, 0]
+            beat()
+        reached = scores >= limits[near[:, 0]]
+        return near[reached, 0], near[reached, 1], scores[reached], crowded
 
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]

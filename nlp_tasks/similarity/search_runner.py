@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from nlp_tasks.kind import Document, Result, RowAbout, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
-from nlp_tasks.similarity.increments import Increment
+from nlp_tasks.similarity.increments import Increment, Near
 from nlp_tasks.similarity.shared_terms import Terms, idf
 
 #: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
 CANDIDATES = 100
+#: Lists that become result rows at a time.
+LISTS_TOGETHER = 256
 #: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
 TFIDF_SHARE = 0.8
 
@@ -66,10 +69,25 @@ class Searcher:
 
     def _lists(self, index: Index, rows: list[int]) -> Iterator[list[NeighbourRow | NeighbourTermRow]]:
         """The neighbours of these rows of the index."""
+        near = self._increment.merged(index, rows, self._setup.beat) if self._increment is not None else {}
+        searched = [row for row in rows if row not in near]
+        near |= zip(searched, self._search(index, searched), strict=True)
+        for start in range(0, len(rows), LISTS_TOGETHER):
+            some = rows[start : start + LISTS_TOGETHER]
+            yield from self._rows(some, [near[row] for row in some])
+            self._setup.beat()
+
+    def _search(self, index: Index, rows: list[int]) -> Iterator[Near]:
+        """The nearest documents of these rows among all."""
         wanted = self._parameters
         n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
         found = index.neighbours(np.array(rows, dtype=np.int64), n, self._setup.beat)
-        return (self._rows(row, *each) for row, each in zip(rows, found, strict=True))
+        for row, (others, scores) in zip(rows, found, strict=True):
+            if wanted.method == "hybrid":
+                others, scores = self._rescored(row, others, scores)
+            near = scores >= wanted.min_score
+            yield others[near], scores[near]
+            self._setup.beat()
 
     def _load(self) -> Index:
         assert self._setup.corpus is not None
@@ -83,22 +101,23 @@ class Searcher:
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
         self._index = Index(matrix, vectors.keys, self._setup.device)
         if self._setup.earlier is not None and self._parameters.others.are_updated:
-            self._increment = Increment(self._setup.earlier(), self._ids, self._parameters)
+            self._increment = Increment(self._setup.earlier(), self._ids, self._keys, self._parameters)
         return self._index
 
-    def _rows(
-        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
-    ) -> list[NeighbourRow | NeighbourTermRow]:
-        if self._parameters.method == "hybrid":
-            others, scores = self._rescored(row, others, scores)
-        near = scores >= self._parameters.min_score
-        others, scores = others[near], scores[near]
-        self._setup.beat()
-        ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
-        rows: list[NeighbourRow | NeighbourTermRow] = [
-            NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
-        ]
-        return rows + self._evidence(row, others)
+    def _rows(self, rows: list[int], near: list[Near]) -> Iterator[list[NeighbourRow | NeighbourTermRow]]:
+        """The result rows of some lists."""
+        words = iter(self._evidence(rows, near))
+        for others, scores in near:
+            ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
+            of_list: list[NeighbourRow | NeighbourTermRow] = [
+                NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
+            ]
+            for neighbour_rank, shared in enumerate(islice(words, len(others)), start=1):
+                of_list += [
+                    NeighbourTermRow(neighbour_rank, rank, self._model.words[number], weight)
+                    for rank, (number, weight) in enumerate(shared, start=1)
+                ]
+            yield of_list
 
     def _rescored(
         self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
@@ -111,18 +130,16 @@ class Searcher:
         best = order[: self._parameters.k]
         return others[best], mixed[best]
 
-    def _evidence(self, row: int, others: NDArray[np.int64]) -> list[NeighbourRow | NeighbourTermRow]:
+    def _evidence(self, rows: list[int], near: list[Near]) -> list[list[tuple[int, float]]]:
+        """The shared words of each neighbour, list by list; nothing if none are wanted."""
+        others = np.concatenate([others for others, _ in near]) if near else np.zeros(0, np.int64)
         if not self._parameters.terms or not len(others):
             return []
         assert self._terms is not None
-        words = self._model.words
-        return [
-            NeighbourTermRow(neighbour_rank, rank, words[number], weight)
-            for neighbour_rank, shared in enumerate(
-                self._terms.shared(row, others, self._parameters.terms), start=1
-            )
-            for rank, (number, weight) in enumerate(shared, start=1)
-        ]
+        lengths = [len(others) for others, _ in near]
+        return self._terms.shared(
+            np.repeat(np.array(rows, np.int64), lengths), others, self._parameters.terms
+        )
 
 
 def _no_vector() -> DocumentError:

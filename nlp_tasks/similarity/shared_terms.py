@@ -18,6 +18,8 @@ from nlp_tasks.similarity.word_counts import WordCounts
 COUNT_POWER = 0.7
 #: Documents whose weights are computed at a time.
 WEIGHED_TOGETHER = 10_000
+#: Documents that are compared with others at a time: a number for each word of the model is kept for each.
+ROWS_TOGETHER = 16
 #: The packed form of a document's words: numbers, then counts, limited to the largest value of their type.
 NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
 
@@ -51,8 +53,8 @@ class Terms:
             self._numbers[part] = np.frombuffer(document, NUMBER, lengths[row])
             self._weights[part] = np.frombuffer(document, COUNT, offset=int(lengths[row]) * NUMBER.itemsize)
         self._weigh(idf)
-        #: The weights of one document by word; 0 between calls.
-        self._row = np.zeros(len(idf), np.float32)
+        #: The weights of some documents by word; 0 between calls.
+        self._weights_of = np.zeros((ROWS_TOGETHER, len(idf)), np.float32)
 
     def _weigh(self, idf: NDArray[np.float32]) -> None:
         """Counts to weights, some documents at a time, to bound the memory of intermediate results."""
@@ -68,16 +70,29 @@ class Terms:
 
     def cosines(self, row: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
         """tf-idf cosines of one document with others  # (O,)."""
-        _, products, starts = self._products(row, others)
+        _, products, starts = self._products(np.full(len(others), row, np.int64), others)
         sums = np.add.reduceat(np.append(products, np.float32(0)), starts[:-1])
         return np.where(np.diff(starts) > 0, sums, np.float32(0)).astype(np.float32)
 
-    def shared(self, row: int, others: NDArray[np.int64], n: int) -> list[list[tuple[int, float]]]:
-        """The n words with the largest share of the cosine with each of the others, in descending order, ties in the
-        order of the model's words: (number of the word, its share of the cosine)."""
-        flat, products, starts = self._products(row, others)
+    def shared(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64], n: int
+    ) -> list[list[tuple[int, float]]]:
+        """For each pair of one of `rows` and one of `others`, the n words with the largest share of the cosine, in
+        descending order, ties in the order of the model's words: (number of the word, its share)."""
+        found: list[list[tuple[int, float]]] = []
+        distinct = np.flatnonzero(np.diff(rows, prepend=-1))  # where the next row begins
+        for first in range(0, len(distinct), ROWS_TOGETHER):
+            last = distinct[first + ROWS_TOGETHER] if first + ROWS_TOGETHER < len(distinct) else len(rows)
+            part = slice(distinct[first], last)
+            found += self._shared(rows[part], others[part], n)
+        return found
+
+    def _shared(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64], n: int
+    ) -> list[list[tuple[int, float]]]:
+        flat, products, starts = self._products(rows, others)
         common = np.flatnonzero(products)
-        which = np.searchsorted(starts, common, side="right") - 1  # of the others
+        which = np.searchsorted(starts, common, side="right") - 1  # of the pairs
         order = np.lexsort((-products[common], which))
         common, which = common[order], which[order]
         place = np.arange(len(which)) - np.searchsorted(which, which)
@@ -85,20 +100,23 @@ class Terms:
         found: list[list[tuple[int, float]]] = [[] for _ in others]
         chosen = common[best]
         numbers, weights = self._numbers[flat[chosen]].tolist(), products[chosen].tolist()
-        for other, number, weight in zip(which[best].tolist(), numbers, weights, strict=True):
-            found[other].append((number, weight))
+        for pair, number, weight in zip(which[best].tolist(), numbers, weights, strict=True):
+            found[pair].append((number, weight))
         return found
 
     def _products(
-        self, row: int, others: NDArray[np.int64]
+        self, rows: NDArray[np.int64], others: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
-        """For all words of the other documents, concatenated: their places, the products of both weights; and the start
-        of each document  # (P,), (P,), (O + 1,)."""
+        """For all words of the other document of each pair, concatenated: their places, the products of both weights;
+        and the start of each pair  # (P,), (P,), (O + 1,)."""
         lengths = self._starts[others + 1] - self._starts[others]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         flat = np.arange(starts[-1]) + np.repeat(self._starts[others] - starts[:-1], lengths)
-        own = slice(self._starts[row], self._starts[row + 1])
-        self._row[self._numbers[own]] = self._weights[own]
-        products = self._row[self._numbers[flat]] * self._weights[flat]
-        self._row[self._numbers[own]] = 0
+        distinct, line = np.unique(rows, return_inverse=True)
+        own = [slice(self._starts[row], self._starts[row + 1]) for row in distinct.tolist()]
+        for weights, part in zip(self._weights_of, own, strict=False):
+            weights[self._numbers[part]] = self._weights[part]
+        products = self._weights_of[np.repeat(line, lengths), self._numbers[flat]] * self._weights[flat]
+        for weights, part in zip(self._weights_of, own, strict=False):
+            weights[self._numbers[part]] = 0
         return flat, products, starts

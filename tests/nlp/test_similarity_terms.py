@@ -56,7 +56,7 @@ def test_cosines_are_those_of_a_plain_computation() -> None:
 def test_shared_words_come_heaviest_first_and_add_up_to_the_cosine() -> None:
     terms = _terms()
     others = np.array([1, 2, 3, 4])
-    shared = terms.shared(0, others, 10)
+    shared = terms.shared(np.zeros(len(others), np.int64), others, 10)
     assert [[WORDS[number] for number, _ in each] for each in shared] == [
         ["sea", "비"],
         [],
@@ -65,7 +65,7 @@ def test_shared_words_come_heaviest_first_and_add_up_to_the_cosine() -> None:
     ]
     sums = [sum(weight for _, weight in each) for each in shared]
     np.testing.assert_allclose(sums, terms.cosines(0, others), atol=1e-6)
-    assert [each[:1] for each in shared] == terms.shared(0, others, 1)
+    assert [each[:1] for each in shared] == terms.shared(np.zeros(len(others), np.int64), others, 1)
 
 
 def test_counts_past_the_largest_that_is_stored_stop_there() -> None:

@@ -37,6 +37,8 @@ from workers.settings import settings
 def scheduler(store: Store, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scheduler]:
     """One whose steps are so small that a job of 100 documents is a giant."""
     monkeypatch.setattr(jobs, "STEP_DOCUMENTS", 10)
+    # Otherwise a slow step would make the next one larger.
+    monkeypatch.setattr("scheduler.loop.moving.MIN_STEP_DOCUMENTS", 10)
     broker = Broker(make_app())
     yield Scheduler(store, broker, settings())
     broker.close()

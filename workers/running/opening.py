@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db import earlier, evaluations, model_versions, results
+from db import evaluations, model_versions, results
 from db.store import Store
-from db.tables import Job
 from nlp_tasks import heartbeat, model_files, precision
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
-from workers.kinds import parse_parameters, work_of
+from workers.kinds import parse_parameters
+from workers.running.earlier_results import earlier_results
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,43 +76,7 @@ def _corpus(
 def _earlier(store: Store, stage: Stage, job_id: int | None) -> Callable[[], Earlier] | None:
     if stage.updates is None or job_id is None:
         return None
-    return partial(earlier_results, store, job_id, stage.updates.table)
-
-
-def earlier_results(store: Store, job_id: int, table: str) -> Earlier:
-    """The newest results, in one table, from the jobs like this one. ConflictError while one of them has not ended, if
-    there are documents whose results this job may have to update."""
-    import numpy as np
-
-    found: list[tuple[int, int, float]] = []
-    known: set[int] = set()
-    with store.read() as session:
-        job = session.get_one(Job, job_id)
-        its_work = work_of(job)
-        for before in earlier.jobs_like(session, job, its_work):
-            found += heartbeat.beating(earlier.results_of(session, before, table))
-            done = earlier.done_by(session, before)
-            # A result without rows: an older one of the same document no longer counts.
-            found += [(id_, 0, np.inf) for id_ in done]
-            known.update(done)
-        own = earlier.documents_of(session, job_id)
-        ids, first = np.unique(np.array([id_ for id_, _, _ in found], np.int64), return_index=True)
-        others = ~np.isin(ids, np.array(own, np.int64))
-        if others.any():
-            earlier.insist_on_its_turn(session, job, its_work)
-    chosen = first[others]
-
-    def written(document_ids: Sequence[int]) -> set[int]:
-        with store.read() as session:
-            return earlier.written_by(session, job_id, table, document_ids)
-
-    return Earlier(
-        known,
-        ids[others],
-        np.array([n for _, n, _ in found], np.int64)[chosen],
-        np.array([least for _, _, least in found], np.float32)[chosen],
-        written,
-    )
+    return partial(earlier_results, store, job_id, stage.updates)
 
 
 def _judged(

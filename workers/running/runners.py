@@ -46,7 +46,8 @@ def runner_for(process: Process, lease: Lease, kind: Kind, stage: Stage) -> Runn
     with lease.loading(), tracing.span("open model", kind=kind.name, stage=stage.name):
         began = time.monotonic()
         log.info("job %d: opening %s, stage %s", claim.job_id, kind.name, stage.name)
-        gc.unfreeze()
+        # The collector scans what is loaded now. All that is older is scanned when a model leaves (`memory.release`).
+        gc.freeze()
         setup = setup_for(process.store, process.settings, kind, stage, claim, _beat, job_id=claim.job_id)
         runner = resident().open(key, partial(stage.open, setup), _expected(setup), faults.is_out_of_memory)
         # What was loaded stays: the garbage collector need not scan it again and again.

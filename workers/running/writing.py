@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import cache
 from math import isfinite
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from db.chunks import Written
 from db.documents import NewDocument
@@ -16,14 +17,17 @@ from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, NewText, Result, Row, RowAbout
 
+#: By row class: the document of each row, and the rows.
+_Found: TypeAlias = "defaultdict[Any, tuple[list[int], list[Row]]]"
+
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
     """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result
     that is not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
-    found: dict[Any, tuple[list[int], list[Row]]] = {}
-    about_others: dict[Any, tuple[list[int], list[Row]]] = {}
+    found: _Found = defaultdict(lambda: ([], []))
+    about_others: _Found = defaultdict(lambda: ([], []))
     made: list[tuple[int, NewDocument]] = []
     for document, result in done:
         if isinstance(result, DocumentError):
@@ -31,32 +35,31 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
             continue
         ok_ids.append(document.id)
         for row in result:
-            if isinstance(row, NewText):
-                made.append((document.id, _as_document(row)))
+            # By type, not isinstance: there are hundreds of thousands in a job.
+            row_type: type = type(row)
+            if row_type is NewText:
+                made.append((document.id, _as_document(row)))  # type: ignore[arg-type]
                 continue
-            if isinstance(row, RowAbout):
-                _add(about_others, row.document_id, row.row)
-            else:
-                _add(found, document.id, row)
+            id_, whose = document.id, found
+            if row_type is RowAbout:
+                id_, row, whose = row.document_id, row.row, about_others  # type: ignore[union-attr]
+                row_type = type(row)
+            ids, rows = whose[row_type]
+            ids.append(id_)
+            rows.append(row)  # type: ignore[arg-type]
     tables: dict[str, Rows] = {}
     refused: dict[int, DocumentError] = {}
-    for row_type, (ids, rows) in found.items():
-        columns, values_of = _reader(row_type)
+    for each, (ids, rows) in found.items():
+        columns, values_of = _reader(each)
         values = list(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True))
-        tables[row_type.table] = Rows(("document_id", *columns), values, skip_existing=not with_outcomes)
+        tables[each.table] = Rows(("document_id", *columns), values, skip_existing=not with_outcomes)
         if not _are_finite(values):
-            refused |= _not_finite(row_type.table, values)
+            refused |= _not_finite(each.table, values)
     if refused:
         left = [(document, refused.get(document.id, result)) for document, result in done]
         return as_written(left, with_outcomes=with_outcomes)
     others = {type_.table: _sorted(type_, *rows) for type_, rows in about_others.items()}
     return Written(ok_ids if with_outcomes else (), errors, tables, made=made, about_others=others)
-
-
-def _add(found: dict[Any, tuple[list[int], list[Row]]], document_id: int, row: Row) -> None:
-    ids, rows = found.get(type(row)) or found.setdefault(type(row), ([], []))
-    ids.append(document_id)
-    rows.append(row)
 
 
 def _sorted(row_type: Any, ids: list[int], rows: list[Row]) -> Rows:
