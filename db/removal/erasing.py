@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from db import erased, jobs
+from db import erased, fulltext, jobs
 from db.compare_and_set import n_changed
 from db.removal.choosing import Versions, versions
 from db.sql import now, one_of
@@ -99,6 +99,7 @@ def erase(session: Session, collection: int, keys: Sequence[str], removal_id: in
     for table, where in _rows(session, collection, chosen):
         session.execute(delete(table).where(where))
     _erase_details(session, ids)
+    fulltext.forget(session, ids)
     _erase_documents(session, ids)
     session.execute(
         update(Removal)
