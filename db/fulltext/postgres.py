@@ -191,7 +191,7 @@ def statistics(session: Session, words: Iterable[str], collection: int | None) -
     if collection is not None:
         wanted.append(collection_mark(collection))
     query = select(SearchTerm.term, SearchTerm.n_documents).where(one_of(SearchTerm.term, wanted))
-    counts: dict[str, int] = dict(map(tuple, session.execute(query)))
+    counts = {row.term: row.n_documents for row in session.execute(query)}
     total = session.execute(select(SearchTotal.n_documents, SearchTotal.n_words)).one_or_none()
     n_documents, n_words = (total[0], total[1]) if total is not None else (0, 0)
     share = 1.0
