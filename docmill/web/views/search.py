@@ -84,7 +84,9 @@ def _found(store: Store, request: Request, asked: dict[str, str]) -> dict[str, A
 def _near(store: Store, request: Request, asked: dict[str, str]) -> dict[str, Any]:
     """The documents nearest to what was typed, as a text."""
     where = [
-        f"added_at {sign} '{asked[name]}'" for name, sign in (("after", ">="), ("before", "<")) if asked[name]
+        f"added_at {sign} '{_plain(asked[name])}'"
+        for name, sign in (("after", ">="), ("before", "<"))
+        if asked[name]
     ]
     found = nearest(
         store,
@@ -127,6 +129,10 @@ def _notes(answer: Answer) -> list[str]:
             "More documents match than were ranked: these have the words most. Add a word or a condition."
         )
     return notes
+
+
+def _plain(value: str) -> str:
+    return value.replace("'", "")
 
 
 def _offset(request: Request) -> int:
