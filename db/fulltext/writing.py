@@ -37,14 +37,14 @@ def write(session: Session, analysed: Sequence[Indexed]) -> int:
     there = [each for each in analysed if rows.get(each.id, (False, 0))[0]]
     forget(session, list(rows))
     _insert(session, [(each, rows[each.id][1]) for each in there if each.words])
-    session.execute(delete(SearchWaiting).where(one_of(SearchWaiting.id, list(rows))))
     return len(rows)
 
 
 def forget(session: Session, ids: Sequence[int]) -> None:
-    """Take documents out of the index."""
+    """Take documents out of the index; none of them waits any more."""
     if not ids:
         return
+    session.execute(delete(SearchWaiting).where(one_of(SearchWaiting.id, ids)))
     if _is_postgres(session):
         _alone(session)
         postgres.forget(session, ids)

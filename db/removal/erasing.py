@@ -99,8 +99,8 @@ def erase(session: Session, collection: int, keys: Sequence[str], removal_id: in
     for table, where in _rows(session, collection, chosen):
         session.execute(delete(table).where(where))
     _erase_details(session, ids)
-    fulltext.forget(session, ids)
     _erase_documents(session, ids)
+    fulltext.forget(session, ids)
     session.execute(
         update(Removal)
         .where(Removal.id == removal_id)

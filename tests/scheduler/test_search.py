@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -9,12 +12,18 @@ from sqlalchemy import select, text
 
 from db import documents, fulltext
 from db.documents import NewDocument
+from db.fulltext import Indexed
 from db.store import Store
-from db.tables import Document
+from db.tables import Collection, Document, GivenLabel
+from nlp_tasks import search_words
 from scheduler import removing
-from scheduler.search import Answer, SearchRequest, search
+from scheduler.broker import Broker
+from scheduler.loop import Scheduler
+from scheduler.search import Answer, SearchRequest, excerpts, search
 from scheduler.search.indexing import index_all, index_some
 from tests.db.builders import add
+from workers.app import make_app
+from workers.settings import settings
 
 NEWS = {
     "rate": "한국은행이 기준금리를 0.25%포인트 인상했다. 금리 인상은 두 달 만이다.",
@@ -155,3 +164,174 @@ def test_no_query_is_taken_for_the_databases_own_language(store: Store, attack: 
     with pytest.raises(ValueError, match="1 to 100"):
         ask(store, "words", limit=0)
     assert keys(store, "price") == ["p"]
+
+
+def _is_exact(store: Store) -> None:
+    """The index has every latest document once, and its counts are those of what is there."""
+    with store.read() as session:
+        latest = set(session.scalars(text("SELECT id FROM document WHERE is_latest")))
+        assert set(session.scalars(text("SELECT id FROM search_document"))) == latest
+        assert fulltext.count(session) == 0
+        if store.is_sqlite:
+            session.execute(text("INSERT INTO search_text (search_text, rank) VALUES ('integrity-check', 1)"))
+            return
+        counted = "SELECT word, ndoc FROM ts_stat('SELECT words FROM search_document') ORDER BY 1"
+        kept = "SELECT term, n_documents FROM search_term ORDER BY 1"
+        assert dict(map(tuple, session.execute(text(kept)))) == dict(
+            map(tuple, session.execute(text(counted)))
+        )
+        sums = "SELECT count(*), sum(n_words) FROM search_document"
+        total = "SELECT n_documents, n_words FROM search_total"
+        assert tuple(session.execute(text(total)).one()) == tuple(session.execute(text(sums)).one())
+
+
+def test_the_index_is_exact_after_any_changes(store: Store) -> None:
+    texts = {f"k{i}": f"word{i % 7} word{i % 3} common 단어 {i}" for i in range(40)}
+    filled(store, texts)
+    _is_exact(store)
+    filled(store, {f"k{i}": f"changed word{i % 5}" for i in range(0, 40, 3)})
+    _is_exact(store)
+    with store.read() as session:
+        chosen = removing.chosen(session, "news", ["k1", "k3", "k30"], None)
+    removing.remove(store, chosen)
+    _is_exact(store)
+    assert len(keys(store, "changed", limit=100)) == 12
+    with store.write() as session:
+        assert fulltext.start_again(session) == 37
+    assert keys(store, "changed") == []
+    index_all(store)
+    _is_exact(store)
+    assert len(keys(store, "changed", limit=100)) == 12
+
+
+def test_what_a_killed_process_had_begun_is_done_later(store: Store) -> None:
+    add(store, [NewDocument(f"k{i}", f"text {i}", None, "here") for i in range(5)])
+    with store.read() as session:
+        waiting = fulltext.next_texts(session, 5, 1_000, newest_first=True)
+    with suppress(KeyboardInterrupt), store.write() as session:
+        assert fulltext.write(session, [Indexed(each.id, ["text"]) for each in waiting]) == 5
+        raise KeyboardInterrupt
+    assert ask(store, "text").n_waiting == 5
+    assert index_all(store) == 5
+    _is_exact(store)
+
+
+def test_a_text_that_was_replaced_while_it_was_analysed_is_not_found(store: Store) -> None:
+    add(store, [NewDocument("k", "old words", None, "here")])
+    with store.read() as session:
+        [waiting] = fulltext.next_texts(session, 5, 1_000, newest_first=True)
+    add(store, [NewDocument("k", "new words", None, "here")])
+    with store.write() as session:
+        assert fulltext.write(session, [Indexed(waiting.id, ["old", "words"])]) == 1
+    assert index_all(store) == 1
+    _is_exact(store)
+    assert (keys(store, "old"), keys(store, "new")) == ([], ["k"])
+
+
+def test_two_schedulers_index_each_document_once(store: Store) -> None:
+    add(store, [NewDocument(f"k{i}", f"text {i} 단어", None, "here") for i in range(120)])
+
+    def work() -> None:
+        while index_some(store, n_documents=10):
+            pass
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    index_all(store)
+    _is_exact(store)
+
+
+def test_the_loop_fills_the_index(store: Store, redis_url: str) -> None:
+    add(store, [NewDocument(f"k{i}", f"text {i}", None, "here") for i in range(3)])
+    scheduler = Scheduler(store, Broker(make_app()), settings())
+    while scheduler.run_once():
+        pass
+    scheduler.broker.close()
+    _is_exact(store)
+
+
+def test_files_of_which_documents_are_made_are_not_found(store: Store) -> None:
+    filled(store)
+    with store.write() as session:
+        number = session.scalar(select(Collection.id).where(Collection.name == "news"))
+        session.add(Collection(name=" files of news", files_of_id=number))
+    with store.write() as session:
+        of = session.scalar(select(Collection.id).where(Collection.files_of_id.is_not(None)))
+        assert of is not None
+        documents.add(session, of, [NewDocument("a.pdf", "인상 of a file", None, "here")])
+    index_all(store)
+    assert keys(store, "인상") == ["rate", "export"]
+    assert "a.pdf" not in keys(store, "file")
+
+
+def test_a_label_is_the_one_that_a_person_gave_or_else_its_own(store: Store) -> None:
+    new = [NewDocument(f"k{i}", f"text {i}", label, "here") for i, label in enumerate(["a", "a", "b", None])]
+    collection = add(store, new)
+    index_all(store)
+    with store.write() as session:
+        session.add(GivenLabel(collection_id=collection, document_key="k1", rank=1, label="b", source="here"))
+    assert sorted(keys(store, "text label:a")) == ["k0"]
+    assert sorted(keys(store, "text label:b")) == ["k1", "k2"]
+    assert sorted(keys(store, "text -label:b")) == ["k0", "k3"]
+
+
+def test_metadata_dates_and_numbers_are_conditions(store: Store) -> None:
+    metas = [{"company": "O'Hara", "pages": 9}, {"company": "한국 전력", "pages": 12}, {"pages": "100"}]
+    new = [NewDocument(f"k{i}", "text", None, "here", meta=meta) for i, meta in enumerate(metas)]
+    add(store, new)
+    index_all(store)
+    assert keys(store, "text company:O'Hara") == ["k0"]
+    assert keys(store, 'text company:"한국 전력"') == ["k1"]
+    assert sorted(keys(store, "text pages:>9")) == ["k1", "k2"]
+    assert keys(store, "text pages:9") == ["k0"]
+    assert keys(store, "text -company:O'Hara company:<>Z") == ["k1"]
+    assert len(keys(store, "text after:2020-01-01 before:2999-01-01")) == 3
+    assert keys(store, "text before:2020-01-01") == []
+    assert keys(store, "text http://example.com/x") != []
+    assert keys(store, "text", where="pages = 12", collection="news") == ["k1"]
+
+
+def test_an_excerpt_is_the_part_with_the_most_words_of_the_query() -> None:
+    body = (
+        "beginning " + "filler words here " * 500 + "the saffron market of Zürich rose " + "more text " * 500
+    )
+    found = excerpts.of(body, set(search_words.words("saffron zurich markets")))
+    marked = [found.text[start:end] for start, end in found.marks]
+    assert marked == ["saffron", "market", "Zürich"]
+    assert found.begins_inside
+    assert found.ends_inside
+    assert len(found.text) <= excerpts.CHARS
+    assert excerpts.of("", {"a"}) == excerpts.Excerpt("")
+    assert excerpts.of("no such word", {"other"}).marks == ()
+    assert excerpts.of("<p>R&amp;D <b>bold</b></p>", {"bold"}).text == "R&D bold"
+
+
+def test_an_excerpt_of_a_huge_text_takes_little_time() -> None:
+    began = time.process_time()
+    for body in ("가" * 200_000, "saffron " * 30_000, "x" * 200_000, "금리 " * 70_000):
+        excerpts.of(body, {"saffron", "금리", "인상"})
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("body", ["", "   ", "\n", "!!!", "하다", "word " * 300_000, "z" * 500_000])
+def test_any_text_can_be_indexed(store: Store, body: str) -> None:
+    add(store, [NewDocument("k", body, None, "here"), NewDocument("other", "plain", None, "here")])
+    assert index_all(store) == 2
+    assert keys(store, "plain") == ["other"]
+
+
+def test_words_of_many_forms_are_one() -> None:
+    for forms in ("price prices priced pricing", "study studies studied studying", "stop stops stopped stopping",
+                  "increase increased increases increasing", "café cafe", "1,000 1000", "dog's dog dogs"):  # fmt: skip
+        assert len({search_words.words(form)[0] for form in forms.split()}) == 1, forms
+    assert search_words.words("news us bus class analysis is") == [
+        "new",
+        "us",
+        "bus",
+        "class",
+        "analysi",
+        "is",
+    ]
