@@ -64,7 +64,7 @@ def read(line: str, analyse: Callable[[str], Sequence[str]]) -> Query:
             if part.field == "label":
                 labels[is_wanted].append(part.value)
             else:
-                where.append(_selection(part) if is_wanted else f"not ({_selection(part)})")
+                where.append(_selection(part) if is_wanted else _other_than(part))
             continue
         found = tuple(analyse(part.value))
         if part.sign == "-":
@@ -125,13 +125,23 @@ def _selection(part: _Part) -> str:
     """A condition by metadata, as db.where reads it."""
     if part.field in ("before", "after"):
         return f"added_at {'<' if part.field == 'before' else '>='} '{_day(part)}'"
-    names = ".".join('"' + name.replace('"', "") + '"' for name in str(part.field).split(".") if name)
     value, sign = part.value, part.compare or "="
     is_number = not part.is_quoted and re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
     if is_number and sign != "=":
-        return f"{names} {sign} {value}"
+        return f"{_name(part)} {sign} {value}"
     quoted = value.replace("'", "''")
-    return f"{names} {sign} '{quoted}'"
+    return f"{_name(part)} {sign} '{quoted}'"
+
+
+def _other_than(part: _Part) -> str:
+    """The opposite; documents without the field meet it."""
+    if part.field in ("before", "after"):
+        return f"not ({_selection(part)})"
+    return f"({_name(part)} is null or not ({_selection(part)}))"
+
+
+def _name(part: _Part) -> str:
+    return ".".join('"' + name.replace('"', "") + '"' for name in str(part.field).split(".") if name)
 
 
 def _day(part: _Part) -> str:

@@ -147,5 +147,6 @@ def _has_label(label: str) -> ColumnElement[bool]:
     by_model = exists().where(
         Classification.document_id == Document.id, Classification.job_id == job, Classification.label == label
     )
-    own = or_(Document.label == label, Document.label.is_(None) & by_model)
+    # Never NULL, so that it can be negated.
+    own = or_(Document.label.is_not(None) & (Document.label == label), Document.label.is_(None) & by_model)
     return or_(given.where(GivenLabel.label == label), ~given & own)

@@ -77,6 +77,7 @@ def no_slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_idle_scheduler_asks_one_statement_every_few_seconds(store: Store, redis_url: str) -> None:
     ended = a_job(store)
     write_ok(store, held(store, the_chunk(store, ended).id))
+    index_all(store)
     with running(store) as scheduler:
         until(lambda: job_of(store, ended).state == JobState.FINISHED and _is_quiet(scheduler), "quiet")
         time.sleep(2 * timing.LOOK_SECONDS)
@@ -104,6 +105,7 @@ def test_a_job_that_cannot_go_on_costs_nothing(sqlite_store: Store, redis_url: s
         a_job(sqlite_store, after_job_id=first)
     with sqlite_store.write() as session:
         jobs.pause(session, first)
+    index_all(sqlite_store)
     with running(sqlite_store) as scheduler:
         until(lambda: _is_quiet(scheduler), "quiet")
         time.sleep(2 * timing.LOOK_SECONDS)

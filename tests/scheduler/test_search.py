@@ -287,6 +287,7 @@ def test_metadata_dates_and_numbers_are_conditions(store: Store) -> None:
     assert keys(store, 'text company:"한국 전력"') == ["k1"]
     assert sorted(keys(store, "text pages:>9")) == ["k1", "k2"]
     assert keys(store, "text pages:9") == ["k0"]
+    assert sorted(keys(store, "text -company:O'Hara")) == ["k1", "k2"]
     assert keys(store, "text -company:O'Hara company:<>Z") == ["k1"]
     assert len(keys(store, "text after:2020-01-01 before:2999-01-01")) == 3
     assert keys(store, "text before:2020-01-01") == []
