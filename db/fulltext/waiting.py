@@ -11,7 +11,7 @@ from db.fulltext import writing
 from db.tables import Collection, Document, SearchWaiting
 
 #: Documents are counted up to this number: beyond it nobody needs to know.
-MOST_COUNTED = 1_000_000
+MOST_COUNTED = 100_000
 #: Characters of a text that are indexed.
 MOST_CHARS = 1_000_000
 

@@ -100,10 +100,8 @@ def _as_typed(words: list[str]) -> list[str]:
 
 
 def _say_what_is_missing(answer: Answer) -> None:
-    if answer.n_waiting:
-        warn(
-            f"index: {answer.n_waiting:,} documents to go: the scheduler does it (docmill up), or docmill index now"
-        )
+    if answer.to_go:
+        warn(f"index: {answer.to_go} to go: the scheduler does it (docmill up), or docmill index now")
     if not answer.is_whole:
         warn("more documents match than were ranked: these have the words most; add a word or a condition")
 

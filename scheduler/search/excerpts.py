@@ -32,6 +32,9 @@ class Excerpt:
 def of(text: str, words: Collection[str], chars: int = CHARS) -> Excerpt:
     """The excerpt of a text with the most different words of a query, which is reduced (search_words)."""
     body = _space.sub(" ", search_words.plain(text)).strip()
+    if not words:
+        end = _end(body, 0, chars)
+        return Excerpt(body[:end], ends_inside=end < len(body))
     start = _best(body, words, chars)
     found = _marked(body, words, start, chars)
     if not found and start:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from db import documents, fulltext
 from db import where as selections
 from db.fulltext import Found, Hit, Wanted
+from db.fulltext.waiting import MOST_COUNTED
 from db.store import Store
 from db.tables import Classification, Document, GivenLabel
 from nlp_tasks import search_words
@@ -70,6 +71,14 @@ class Answer:
     is_whole: bool
     #: Documents that the index does not know yet.
     n_waiting: int
+
+    @property
+    def to_go(self) -> str:
+        """ "1,204 documents": those that the index does not know yet; empty for none."""
+        if not self.n_waiting:
+            return ""
+        more = " or more" if self.n_waiting >= MOST_COUNTED else ""
+        return f"{self.n_waiting:,} {'document' if self.n_waiting == 1 else 'documents'}{more}"
 
 
 def search(store: Store, request: SearchRequest) -> Answer:

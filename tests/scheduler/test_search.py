@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import select, text
 
-from db import documents, fulltext
+from db import documents, fulltext, migrations
 from db.documents import NewDocument
 from db.fulltext import Indexed
 from db.store import Store
@@ -307,6 +308,7 @@ def test_an_excerpt_is_the_part_with_the_most_words_of_the_query() -> None:
     assert len(found.text) <= excerpts.CHARS
     assert excerpts.of("", {"a"}) == excerpts.Excerpt("")
     assert excerpts.of("no such word", {"other"}).marks == ()
+    assert excerpts.of(body, ()).text.startswith("beginning filler")
     assert excerpts.of("<p>R&amp;D <b>bold</b></p>", {"bold"}).text == "R&D bold"
 
 
@@ -336,3 +338,30 @@ def test_words_of_many_forms_are_one() -> None:
         "analysi",
         "is",
     ]
+
+
+def test_documents_of_an_older_store_wait_after_its_upgrade(fresh: Store) -> None:
+    config = migrations.alembic_config()
+    with fresh.engine.execution_options(docmill_write=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0049")
+        connection.execute(
+            text("INSERT INTO collection (id, name, created_at) VALUES (1, 'c', CURRENT_TIMESTAMP)")
+        )
+        connection.execute(text("INSERT INTO collection (id, name, created_at, files_of_id) "
+                                "VALUES (2, ' files', CURRENT_TIMESTAMP, 1)"))  # fmt: skip
+        for collection, key, version, is_latest in (
+            (1, "k", 1, False),
+            (1, "k", 2, True),
+            (2, "f.pdf", 1, True),
+        ):
+            connection.execute(
+                text(
+                    "INSERT INTO document (collection_id, key, version, is_latest, text, content_hash, body_chars, "
+                    "source, added_at) VALUES (:c, :k, :v, :l, 'old words', :h, 9, 's', CURRENT_TIMESTAMP)"
+                ),
+                {"c": collection, "k": key, "v": version, "l": is_latest, "h": b""},
+            )
+    migrations.upgrade(fresh)
+    assert index_all(fresh) == 1
+    assert keys(fresh, "words") == ["k"]

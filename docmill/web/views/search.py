@@ -121,9 +121,8 @@ def _with_filters(asked: dict[str, str]) -> str:
 
 def _notes(answer: Answer) -> list[str]:
     notes = []
-    if answer.n_waiting:
-        one = answer.n_waiting == 1
-        notes.append(f"Index: {answer.n_waiting:,} {'document' if one else 'documents'} to go.")
+    if answer.to_go:
+        notes.append(f"Index: {answer.to_go} to go.")
     if not answer.is_whole:
         notes.append(
             "More documents match than were ranked: these have the words most. Add a word or a condition."
