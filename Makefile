@@ -107,7 +107,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -118,6 +118,8 @@ bench-metrics: venv system ## measure a scrape of docmill metrics over 1,000,000
 	@$(BIN)/python -m benchmarks.metrics
 bench-end-to-end: venv system ## compare a job of 150,000 reviews with a bare loop
 	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
+bench-search: $(VENV)/.bench ## compare search with bm25s, and measure it over 1,000,000 documents (DOCUMENTS=...)
+	@$(BIN)/python -m benchmarks.search --data "$(SHARED_DATA)" --documents $(or $(DOCUMENTS),1000000)
 bench-increments: venv system ## measure similarity when 1 % of 100,000 documents have changed
 	@$(BIN)/python -m benchmarks.similarity_increments
 bench-night: venv system ## measure nightly plans: their time, their estimates, nights of which little changed, and pruning

@@ -14,7 +14,7 @@ from db import runs
 from db.jobs.conditions import can_start, is_underway
 from db.sql import now
 from db.states import NIGHT_ENDED, ChunkState, NotificationState
-from db.tables import Chunk, Night, Notification, RetentionPolicy, Run, Schedule
+from db.tables import Chunk, Night, Notification, RetentionPolicy, Run, Schedule, SearchWaiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,14 @@ class Agenda:
     nights: float | None
     notifications: float | None
     retention: float | None
+    #: Documents wait for the full text index.
+    search: float | None
 
 
 def look(session: Session) -> Agenda:
     """What there is to do. It reads indexes of what is open, whose size does not grow with the store."""
     row = session.execute(_query()).one()
-    moment, has_jobs, lease, has_runs, fires, deadline, has_nights, notification, retention = row
+    moment, has_jobs, lease, has_runs, fires, deadline, has_nights, notification, retention, waits = row
     until = [_seconds(moment, then) for then in (lease, fires, deadline, notification, retention)]
     schedules = [0.0 if has_runs else None, until[1], until[2]]
     return Agenda(
@@ -45,6 +47,7 @@ def look(session: Session) -> Agenda:
         nights=0.0 if has_nights else None,
         notifications=until[3],
         retention=until[4],
+        search=0.0 if waits else None,
     )
 
 
@@ -64,6 +67,7 @@ def _query() -> Select[*tuple[Any, ...]]:
             Notification.state == NotificationState.PENDING,
         ),
         _first(_later(RetentionPolicy.next_at, RetentionPolicy.busy_until)),
+        exists().where(SearchWaiting.id > 0),
     )
 
 

@@ -305,6 +305,12 @@ def count(session: Session, collection: int) -> int:
     return session.scalar(counted) or 0
 
 
+def names(session: Session) -> list[str]:
+    """The names of the collections, in order."""
+    people_know = Collection.files_of_id.is_(None) & Collection.removed_at.is_(None)
+    return list(session.scalars(select(Collection.name).where(people_know).order_by(Collection.name)))
+
+
 def collections(session: Session) -> list[tuple[str, int]]:
     """Every collection with its number of latest documents, by name."""
     rows = session.execute(

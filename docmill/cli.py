@@ -34,6 +34,7 @@ from docmill.commands import (
     quarantine,
     retention,
     schedules,
+    searching,
     serving,
     similar,
     sql,
@@ -87,7 +88,9 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         kinds.kinds, submitting.submit, jobs.status, following.watch, jobs.cancel, jobs.pause, jobs.resume,
         submitting.retry, ("limits", limits.app),
     ),
-    "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, evaluating.evaluate),
+    "Results": (
+        searching.search, similar.similar, jobs.results, sql.sql, exporting.export, digest.digest, evaluating.evaluate,
+    ),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),
     "Every night": (
         ("night", nights.app), ("schedule", schedules.app), ("notifications", notifications.app),
@@ -98,7 +101,7 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Running docmill": (
         processes.up, processes.worker, processes.scheduler, serving.serve, processes.flower, metrics.metrics,
-        processes.demo, ("keys", keys.app), ("workers", workers.app), ("db", store.app),
+        processes.demo, ("keys", keys.app), ("workers", workers.app), ("db", store.app), searching.index,
         backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip

@@ -342,6 +342,27 @@ class Client:
             with self._store().write() as session:
                 removal.rename(session, name, new)
 
+    def search(
+        self,
+        query: str,
+        *,
+        collection: str | None = None,
+        where: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        hybrid: bool = False,
+    ) -> list[dict[str, Any]]:
+        """The latest documents that answer a query of words, the best first: `rank`, `document_key`, `collection`,
+        `score`, `label`, `body_chars`, `added_at`, `excerpt`, and `marks`, the (start, end) of the query's words in the
+        excerpt. `hybrid` combines the words with the vectors of the newest similarity job. The language of the query
+        is in docs/search.md. InvalidRequestError for one that cannot be read."""
+        from scheduler.search import SearchRequest
+        from scheduler.search import search as find
+
+        with only_docmill_errors():
+            request = SearchRequest(query, collection, where, limit, offset, hybrid)
+            return [hit.as_row() for hit in find(self._store(), request).hits]
+
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""
         self._own.close()

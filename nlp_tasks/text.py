@@ -64,6 +64,22 @@ def tokens(text: str) -> list[str]:
     return words
 
 
+def located(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, word) of the words that `tokens` finds in a text without markup; `text[start:end]` is the word as
+    written."""
+    lower = text.lower()
+    if len(lower) != len(text):
+        # A few letters have two characters in lower case.
+        lower = "".join(char.lower() if len(char.lower()) == 1 else char for char in text)
+    for piece in _piece.finditer(_unsafe.sub(" ", lower)):
+        if _hangul.search(piece.group()):
+            words = _located(piece.group())
+        else:
+            words = [(*match.span(), match.group()) for match in _word.finditer(piece.group())]
+        for start, end, word in words:
+            yield piece.start() + start, piece.start() + end, word
+
+
 def language(text: str) -> Language:
     """The language that `text` is processed as: Korean if at least a fifth of its letters is Hangul, otherwise
     English."""
@@ -108,16 +124,21 @@ def _cut(word: str) -> str:
 
 def _korean(piece: str) -> list[str]:
     """The words of a short text that has Hangul."""
-    found = [(match.start(), match.group()) for match in _word.finditer(piece)]
+    return [word for _, _, word in _located(piece)]
+
+
+def _located(piece: str) -> list[tuple[int, int, str]]:
+    """(start, end, word) of the words of a short text that has Hangul."""
+    found = [(*match.span(), match.group()) for match in _word.finditer(piece)]
     n_other, position = len(found), 0
     for surface, feature in _morphemes(piece):
         position = piece.index(surface, position)
         if _hangul.search(surface) and (word := _content(surface, feature)):
-            found.append((position, word))
+            found.append((position, position + len(surface), word))
         position += len(surface)
     if n_other:
         found.sort(key=lambda each: each[0])
-    return [word for _, word in found]
+    return found
 
 
 def _morphemes(piece: str) -> list[tuple[str, str]]:

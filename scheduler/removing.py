@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import documents, removal, where
+from db import documents, fulltext, removal, where
 from db.files import collection_of
 from db.removal import Chosen, Found, Place
 from db.states import ENDED
@@ -127,6 +127,8 @@ def sweep(store: Store, *, at_least: bool = False, older_than: float = 0) -> Non
             removal.zero(session)
             place = removal.sweep_some(session, place)
     with store.write() as session:
+        removal.zero(session)
+        fulltext.clean(session)
         for removal_id in waiting:
             removal.end(session, removal_id)
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from db import erased, jobs
+from db import erased, fulltext, jobs
 from db.compare_and_set import n_changed
 from db.removal.choosing import Versions, versions
 from db.sql import now, one_of
@@ -100,6 +100,7 @@ def erase(session: Session, collection: int, keys: Sequence[str], removal_id: in
         session.execute(delete(table).where(where))
     _erase_details(session, ids)
     _erase_documents(session, ids)
+    fulltext.forget(session, ids)
     session.execute(
         update(Removal)
         .where(Removal.id == removal_id)

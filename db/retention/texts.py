@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db import erased, results
+from db import erased, fulltext, results
 from db.retention.policy import OfVersions
 from db.retention.steps import Place, Step
 from db.sql import now, one_of
@@ -51,4 +51,6 @@ def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really
             session.execute(delete(table).where(one_of(table.c.document_id, ids)))
         gone = {"text": "", "erased_at": now()}
         session.execute(update(Document).where(one_of(Document.id, ids)).values(gone))
+        fulltext.forget(session, ids)
+        fulltext.clean(session)
     return Step(+counts, Place(after.first + limit))

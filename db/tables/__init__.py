@@ -45,6 +45,7 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
+from db.tables.search import SearchDocument, SearchTerm, SearchTotal, SearchWaiting
 from db.tables.tally import Tally
 from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
@@ -102,6 +103,10 @@ __all__ = [
     "RetentionPolicy",
     "Run",
     "Schedule",
+    "SearchDocument",
+    "SearchTerm",
+    "SearchTotal",
+    "SearchWaiting",
     "ShadowLabel",
     "Summary",
     "SummaryReference",

@@ -6,6 +6,7 @@
     schedules  (scheduler.firing) fire the schedules that are due; start and end their runs, and find late ones
     notifications  (scheduler.notifying) deliver what people are told
     retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
+    search     (scheduler.search) bring the full text index up to date
 
 A step runs when there is something to do for it (scheduler.loop.timing): a scheduler with nothing to do asks the store
 one statement every few seconds, and is woken when a job is submitted.

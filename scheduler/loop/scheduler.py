@@ -20,6 +20,7 @@ from scheduler.loop.turns import Did, Turns
 from scheduler.nights.advancing import NightMover
 from scheduler.notifying import delivering
 from scheduler.retention import RetentionTurn
+from scheduler.search.indexing import Indexer
 from workers.processes.liveness import SignOfLife
 from workers.settings import Settings
 
@@ -54,6 +55,7 @@ class Scheduler:
         self.mover = JobMover(self.turns)
         self.retention = RetentionTurn(store, settings.models_path, self.stopping)
         self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
+        self.indexer = Indexer(store, self.stopping)
         self.timer = StepTimer(store, self.stopping)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
@@ -124,6 +126,7 @@ class Scheduler:
             ("notifications", self.deliver),
             ("redis", self.feeder.feed),
             ("retention", self.retention.turn),
+            ("search", self.indexer.turn),
         )
 
     def _repeat(self, name: str, step: Callable[[], int], least: float) -> None:

@@ -37,7 +37,7 @@ READING = {
     "notifications list": "", "retention plan": "", "retention show": "",
     "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
     "metrics": "--once",
-    "serve": "", "keys list": "",
+    "serve": "", "keys list": "", "search": "word",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -49,7 +49,7 @@ CHANGING = {
     "documents remove": "k --collection c", "night cancel": "1", "notifications retry": "1", "notifications test": "n",
     "retention off": "", "retention run": "", "schedule disable": "n", "schedule edit": "n --cron @daily",
     "schedule enable": "n", "workers drain": "h", "workers undrain": "h", "limits set": "--weight 2",
-    "limits remove": "", "keys create": "n", "keys revoke": "n",
+    "limits remove": "", "keys create": "n", "keys revoke": "n", "index": "",
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
 OTHERS = {

@@ -94,3 +94,54 @@ def test_a_document_without_known_words_fails_once_and_nothing_is_tried_again(sh
         "k6": "NO_KNOWN_WORDS",
     }
     assert [(chunk.fence, chunk.fault) for chunk in chunks_of(shell.store, job_id)] == [(1, None)] * 2
+
+
+def test_documents_near_to_a_text_are_found_at_once(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts(*TEXTS)
+    assert "docmill submit similarity --collection inbox" in (
+        shell("similar", "--text", "함대", "--collection", "inbox", status=1).err
+    )
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    shell.done("similarity", "--collection", "inbox")
+
+    found = shell("similar", "--text", "해군 함대의 훈련", "--collection", "inbox", "--json").json
+    assert {row["document_key"] for row in found[:2]} == {"k0", "k1"}
+    assert len(found) == 4
+    [one] = shell("similar", "--text", "해군 함대의 훈련", "--where", "key = 'k2'", "--json").json
+    assert one["document_key"] == "k2"
+    said = shell("similar", "--text", "interest rates", "-k", "1", "--model", "m")
+    assert "m@1" in said.err
+    assert "k2" in said.out or "k3" in said.out
+
+
+def test_a_text_itself_is_nearest_to_its_document(shell: Shell) -> None:
+    shell.texts(*TEXTS)
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    shell.done("similarity", "--collection", "inbox")
+    for key, text in enumerate(TEXTS):
+        [first] = shell("similar", "--text", text, "-k", "1", "--json").json
+        assert (first["document_key"], round(first["score"], 3)) == (f"k{key}", 1.0)
+
+
+def test_words_and_nearness_together_find_what_words_alone_do_not(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts(*TEXTS)
+    shell("index")
+    assert [row["document_key"] for row in shell("search", "again", "--hybrid", "--json").json] == ["k2"]
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    shell.done("similarity", "--collection", "inbox")
+    both = [row["document_key"] for row in shell("search", "again", "--hybrid", "--json").json]
+    assert (both[0], set(both)) == ("k2", {"k0", "k1", "k2", "k3"})
+    only = shell("search", "+again", "--hybrid", "--collection", "inbox", "--json").json
+    assert [row["document_key"] for row in only] == ["k2"]
+
+
+def test_what_similar_cannot_do_is_said(shell: Shell) -> None:
+    shell.texts(*TEXTS)
+    assert "docmill similar KEY" in shell("similar", status=2).err
+    assert "docmill similar KEY" in shell("similar", "k0", "--text", "a", status=2).err
+    assert "are for --text" in shell("similar", "k0", "--model", "m", status=2).err
+    shell.work(shell(*TRAIN, *SMALL).json["job"])
+    shell.done("similarity", "--collection", "inbox")
+    assert "knows no word of the text" in shell("similar", "--text", "zzz", status=2).err

@@ -76,7 +76,10 @@ def test_models_equal_migrations(store: Store) -> None:
 
 
 def _is_compared(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
-    """All but the references of rows about documents: on PostgreSQL triggers check them."""
+    """All but the references of rows about documents: on PostgreSQL triggers check them. And but the full text
+    index, which each database has in its own way."""
+    if str(name).startswith("search_text") or name == "ix_search_document_words":
+        return False
     return kind != "foreign_key_constraint" or thing.table.name not in ABOUT_DOCUMENTS
 
 

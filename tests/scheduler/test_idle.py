@@ -22,6 +22,7 @@ from db.states import Event, JobState
 from db.store import Store
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler, timing
+from scheduler.search.indexing import index_all
 from tests.db.builders import a_job, held, job_of, let_leases_expire, sql, the_chunk, write_ok
 from tests.servers import until
 from workers.app import make_app
@@ -76,6 +77,7 @@ def no_slow_looks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_idle_scheduler_asks_one_statement_every_few_seconds(store: Store, redis_url: str) -> None:
     ended = a_job(store)
     write_ok(store, held(store, the_chunk(store, ended).id))
+    index_all(store)
     with running(store) as scheduler:
         until(lambda: job_of(store, ended).state == JobState.FINISHED and _is_quiet(scheduler), "quiet")
         time.sleep(2 * timing.LOOK_SECONDS)
@@ -103,6 +105,7 @@ def test_a_job_that_cannot_go_on_costs_nothing(sqlite_store: Store, redis_url: s
         a_job(sqlite_store, after_job_id=first)
     with sqlite_store.write() as session:
         jobs.pause(session, first)
+    index_all(sqlite_store)
     with running(sqlite_store) as scheduler:
         until(lambda: _is_quiet(scheduler), "quiet")
         time.sleep(2 * timing.LOOK_SECONDS)
@@ -180,10 +183,12 @@ def test_a_scheduler_that_hears_nothing_looks_by_itself(
 
 
 def test_the_agenda_says_when_each_step_is_due(store: Store) -> None:
-    nothing = Agenda(None, None, None, None, None, None)
+    nothing = Agenda(None, None, None, None, None, None, None)
     assert _agenda(store) == nothing
     job_id = a_job(store)
-    assert _agenda(store).jobs == 0
+    assert (_agenda(store).jobs, _agenda(store).search) == (0, 0)
+    index_all(store)
+    assert _agenda(store).search is None
     claim = held(store, the_chunk(store, job_id).id)
     assert 50 < (_agenda(store).leases or 0) <= 60
     write_ok(store, claim)

@@ -27,3 +27,16 @@ if (bars.length > 0 && window.EventSource) {
     }
   };
 }
+
+// The key / goes to the search line, unless somebody is typing.
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
+  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const line = document.querySelector("main input[type=search]") || document.querySelector("input[type=search]");
+    if (line) {
+      event.preventDefault();
+      line.focus();
+      line.select();
+    }
+  }
+});

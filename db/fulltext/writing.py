@@ -1,0 +1,121 @@
+"""Documents are put into the index and taken out of it. What is written and what waits changes in one transaction, so
+that a process that is killed loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select, text
+from sqlalchemy.orm import Session
+
+from db import erased
+from db.fulltext import postgres
+from db.sql import one_of
+from db.tables import Collection, Document, SearchDocument, SearchTerm, SearchTotal, SearchWaiting
+
+#: PostgreSQL's number of the lock that whoever changes the counts of words holds.
+_LOCK = 0x646F7365
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A document that was analysed."""
+
+    id: int
+    #: In order; empty for a text without words.
+    words: Sequence[str]
+
+
+def write(session: Session, analysed: Sequence[Indexed]) -> int:
+    """Bring the index up to date for these documents, which wait; returns how many are done. What has become of a
+    document since it was read decides: one that is no longer the latest is taken out. Those that another transaction
+    is changing go on waiting."""
+    erased.together(session)
+    _alone(session)
+    rows = _locked(session, [each.id for each in analysed])
+    there = [each for each in analysed if rows.get(each.id, (False, 0))[0]]
+    forget(session, list(rows))
+    _insert(session, [(each, rows[each.id][1]) for each in there if each.words])
+    return len(rows)
+
+
+def forget(session: Session, ids: Sequence[int]) -> None:
+    """Take documents out of the index; none of them waits any more."""
+    if not ids:
+        return
+    session.execute(delete(SearchWaiting).where(one_of(SearchWaiting.id, ids)))
+    if _is_postgres(session):
+        _alone(session)
+        postgres.forget(session, ids)
+    else:
+        session.execute(delete(SearchDocument).where(one_of(SearchDocument.id, ids)))
+
+
+def clean(session: Session) -> None:
+    """Write the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks them.
+    PostgreSQL needs nothing."""
+    if not _is_postgres(session):
+        session.execute(text("INSERT INTO search_text (search_text) VALUES ('optimize')"))
+
+
+def empty(session: Session) -> None:
+    """Take every document out of the index."""
+    _alone(session)
+    if not _is_postgres(session):
+        session.execute(text("INSERT INTO search_text (search_text) VALUES ('delete-all')"))
+        session.execute(text("DROP TRIGGER search_document_ad"))
+    for table in (SearchDocument, SearchTerm, SearchTotal):
+        session.execute(delete(table))
+    if not _is_postgres(session):
+        session.execute(text(SQLITE_DELETES))
+
+
+#: Keeps FTS5 as `search_document` is.
+SQLITE_DELETES = (
+    "CREATE TRIGGER search_document_ad AFTER DELETE ON search_document BEGIN "
+    "INSERT INTO search_text (search_text, rowid, words) VALUES ('delete', OLD.id, OLD.words); END"
+)
+
+
+def _alone(session: Session) -> None:
+    """Nobody else changes the counts of words until the transaction ends."""
+    if _is_postgres(session):
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+
+
+def _locked(session: Session, ids: Sequence[int]) -> dict[int, tuple[bool, int]]:
+    """(whether it is to be found, its collection) of each of these documents that nobody is changing now. They stay as
+    they are until the transaction ends."""
+    query = (
+        select(Document.id, Document.is_latest, Document.collection_id, Collection.files_of_id)
+        .join(Collection, Collection.id == Document.collection_id)
+        .where(one_of(Document.id, ids))
+        .with_for_update(read=True, skip_locked=True, of=Document)
+    )
+    return {
+        row.id: (row.is_latest and row.files_of_id is None, row.collection_id)
+        for row in session.execute(query)
+    }
+
+
+def _insert(session: Session, documents: Sequence[tuple[Indexed, int]]) -> None:
+    if not documents:
+        return
+    if _is_postgres(session):
+        postgres.insert(session, [(each.id, collection, each.words) for each, collection in documents])
+        return
+    rows = [
+        {
+            "id": each.id,
+            "collection_id": collection,
+            "n_words": len(each.words),
+            "words": " ".join(each.words),
+        }
+        for each, collection in documents
+    ]
+    session.execute(insert(SearchDocument.__table__), rows)  # type: ignore[arg-type]
+
+
+def _is_postgres(session: Session) -> bool:
+    return session.get_bind().dialect.name == "postgresql"

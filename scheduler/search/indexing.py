@@ -1,0 +1,93 @@
+"""The step of the loop that brings the full text index up to date, a few documents at a time.
+
+Texts are analysed outside of any transaction, by the analyser of Korean, which `add` therefore need not wait for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from db import fulltext
+from db.fulltext import Indexed
+from db.store import Store, is_lock_timeout
+
+log = logging.getLogger("docmill.scheduler")
+
+#: Documents of one transaction, and characters unless one alone is longer.
+BATCH_DOCUMENTS, BATCH_CHARS = 200, 200_000
+#: A turn of the step ends after this time.
+TURN_SECONDS = 0.5
+LOCK_SECONDS = 2.0
+#: The thread of the loop gives way to the others, where threads have priorities of their own (Linux).
+NICE = 10
+
+
+class Indexer:
+    """The step of one scheduler."""
+
+    def __init__(self, store: Store, stopping: threading.Event) -> None:
+        self._store, self._stopping = store, stopping
+        self._is_nice = False
+
+    def turn(self) -> bool:
+        """Index some of the documents that wait; whether there were any."""
+        self._give_way()
+        until, n = time.monotonic() + TURN_SECONDS, 0
+        while not self._stopping.is_set() and time.monotonic() < until:
+            did = index_some(self._store, stopping=self._stopping)
+            if not did:
+                break
+            n += did
+        return n > 0
+
+    def _give_way(self) -> None:
+        if self._is_nice or sys.platform != "linux" or threading.current_thread() is threading.main_thread():
+            return
+        self._is_nice = True
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+
+
+def index_some(
+    store: Store, *, stopping: threading.Event | None = None, n_documents: int = BATCH_DOCUMENTS
+) -> int:
+    """Index one batch of the documents that wait; returns how many are done. Two processes that do this at once
+    begin at either end, as chance has it; what both have analysed is written once."""
+    from nlp_tasks import search_words
+
+    with store.read() as session:
+        waiting = fulltext.next_texts(session, n_documents, BATCH_CHARS, newest_first=random.random() < 0.5)
+    analysed: list[Indexed] = []
+    for each in waiting:
+        if stopping is not None and stopping.is_set():
+            break
+        analysed.append(Indexed(each.id, search_words.words(each.text) if each.text is not None else ()))
+    if not analysed:
+        return 0
+    return _write(store, analysed)
+
+
+def _write(store: Store, analysed: Sequence[Indexed]) -> int:
+    try:
+        with store.write(lock_seconds=LOCK_SECONDS) as session:
+            return fulltext.write(session, analysed)
+    except Exception as error:
+        if not is_lock_timeout(error):
+            raise
+        log.info("the full text index is locked by another transaction; trying again later")
+        return 0
+
+
+def index_all(store: Store, tell: Callable[[int], None] = lambda _n: None) -> int:
+    """Index everything that waits; returns how many documents. `tell` is called after each batch with the number so
+    far. Ctrl-C is safe: what was written stays, the rest waits."""
+    n = 0
+    while did := index_some(store):
+        n += did
+        tell(n)
+    return n
