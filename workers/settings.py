@@ -60,6 +60,9 @@ class Settings(StoreSettings):
     #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     metrics_host: str = "127.0.0.1"
+    #: The server that `docmill.Client()` uses instead of the store, and the key that it sends there. Commands use the store.
+    server_url: str = ""
+    server_key: str = Field(default="", repr=False)
     #: How log lines are written: "text" for people, or "json", an object a line.
     log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".
