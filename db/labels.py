@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from db import corrections, erased
 from db.errors import NotFoundError
 from db.sql import one_of
+from db.streaming import streamed
 from db.tables import Collection, Document, GivenLabel
 
 #: The source of a label that was set by hand.
@@ -69,8 +70,10 @@ def of_documents(session: Session, document_ids: Sequence[int]) -> dict[int, tup
     return found
 
 
-def listing(session: Session, collection: str | None = None) -> Iterator[dict[str, Any]]:
-    """Every given label, by collection, key and rank."""
+def listing(
+    session: Session, collection: str | None = None, limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every given label, by collection, key and rank; at most `limit`."""
     query = (
         select(
             Collection.name.label("collection"), GivenLabel.document_key, GivenLabel.rank, GivenLabel.label,
@@ -78,11 +81,11 @@ def listing(session: Session, collection: str | None = None) -> Iterator[dict[st
         )
         .join(Collection, Collection.id == GivenLabel.collection_id)
         .order_by(Collection.name, GivenLabel.document_key, GivenLabel.rank)
+        .limit(limit)
     )  # fmt: skip
     if collection is not None:
         query = query.where(Collection.name == collection)
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+    yield from streamed(session, query)
 
 
 def collections_with(session: Session, key: str) -> list[str]:

@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, aliased
 from db import bulk, tallies
 from db.sql import each_id, insert_for, now, one_of
 from db.states import OutcomeState
+from db.streaming import streamed
 from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
@@ -200,14 +201,17 @@ def _latest(as_of: datetime | None) -> ColumnElement[bool]:
     return (Document.added_at <= as_of) & ~newer
 
 
-def rows_of(session: Session, job_id: int, table: str, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-    """A job's rows in one result table, each with its document's key, by document and rank. Fields of the document's
-    metadata (a.b for one of an object) come after the key, each as a column of its name."""
+def rows_of(
+    session: Session, job_id: int, table: str, meta: Sequence[str] = (), limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """A job's rows in one result table, each with its document's key, by document and rank; at most `limit`. Fields of
+    the document's metadata (a.b for one of an object) come after the key, each as a column of its name."""
     query, _ = query_of(job_id, table)
+    query = query.limit(limit)
     if meta:
         query = query.add_columns(Document.meta.label(_META))
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield _with_meta(dict(row), meta) if meta else dict(row)
+    for row in streamed(session, query):
+        yield _with_meta(row, meta) if meta else row
 
 
 def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
@@ -276,5 +280,4 @@ def errors_of(session: Session, job_id: int, limit: int | None = None) -> Iterat
         .order_by(Outcome.document_id)
         .limit(limit)
     )
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+    yield from streamed(session, query)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from itertools import islice
 from typing import Any
 
 from db import documents as stored
@@ -51,7 +50,7 @@ def labels(collection: str | None, limit: int | None) -> Rows[dict[str, Any]]:
 
     def on_store(stores: Stores) -> Generator[dict[str, Any]]:
         with stores.there().read() as session:
-            yield from islice(given.listing(session, collection), limit)
+            yield from given.listing(session, collection, limit)
 
     return Rows(on_store, lambda: calls.labels(collection, limit))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from itertools import islice
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -104,7 +103,7 @@ def results(job_id: int, table: str | None, meta: Sequence[str], limit: int | No
 
     def on_store(stores: Stores) -> Generator[dict[str, Any]]:
         with stores.there().read() as session:
-            yield from islice(job_rows(session, progress.of(session, job_id), table, meta), limit)
+            yield from job_rows(session, progress.of(session, job_id), table, meta, limit)
 
     return Rows(on_store, lambda: calls.results(job_id, table, meta, limit))
 
