@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import corrections, erased
@@ -86,6 +86,36 @@ def listing(
     if collection is not None:
         query = query.where(Collection.name == collection)
     yield from streamed(session, query)
+
+
+def page(
+    session: Session, collection: int | None, after: Sequence[Any] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Given labels of one collection or all, by the collection's number, key and rank, after the last ones of a page:
+    (number, key, rank)."""
+    key = (GivenLabel.collection_id, GivenLabel.document_key, GivenLabel.rank)
+    query = (
+        select(
+            GivenLabel.collection_id.label("number"), Collection.name.label("collection"), GivenLabel.document_key,
+            GivenLabel.rank, GivenLabel.label, GivenLabel.source, GivenLabel.given_at,
+        )
+        .join(Collection, Collection.id == GivenLabel.collection_id)
+        .order_by(*key)
+        .limit(limit)
+    )  # fmt: skip
+    if collection is not None:
+        query = query.where(GivenLabel.collection_id == collection)
+    if after is not None:
+        begin = (literal(value, column.type) for value, column in zip(after, key, strict=True))
+        query = query.where(tuple_(*key) > tuple_(*begin))
+    return [dict(row) for row in session.execute(query).mappings()]
+
+
+def of_key(session: Session, collection: int, key: str) -> list[str]:
+    """The labels that one document was given."""
+    mine = (GivenLabel.collection_id == collection, GivenLabel.document_key == key)
+    found = session.scalars(select(GivenLabel.label).where(*mine).order_by(GivenLabel.rank))
+    return [label for label in found if label is not None]
 
 
 def collections_with(session: Session, key: str) -> list[str]:

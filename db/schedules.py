@@ -122,6 +122,12 @@ def active(session: Session) -> list[Schedule]:
     )
 
 
+def page(session: Session, after: str | None, limit: int) -> list[Schedule]:
+    """Schedules that were not removed, by name, from the one after a name on."""
+    query = select(Schedule).where(Schedule.removed_at.is_(None)).order_by(Schedule.name).limit(limit)
+    return list(session.scalars(query if after is None else query.where(Schedule.name > after)))
+
+
 def lock(session: Session, schedule_id: int) -> Schedule:
     """The schedule as it is now. Until the end of the transaction no other scheduler fires it, nor starts or ends
     one of its runs."""

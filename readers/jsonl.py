@@ -31,6 +31,13 @@ def read_jsonl(
     if not _is_in_lines(stream.head()):
         yield from json_values.read(stream, file, options, admission)
         return
+    yield from read_lines(stream, file, options, admission)
+
+
+def read_lines(
+    stream: Stream, file: DocumentFile, options: ReadOptions, admission: Admits[T]
+) -> Iterator[T | BadRecord]:
+    """A document or a report for every line that is not blank, whatever the first lines look like."""
     objects = Objects(file, options)
     n_lines = 0
     for line in lines(stream.buffer, options.max_line_bytes):

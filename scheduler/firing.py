@@ -97,12 +97,17 @@ def find_late(store: Store, stopping: threading.Event | None = None) -> bool:
 def run_now(store: Store, name: str) -> list[Submitted]:
     """Start a run by hand, whatever else runs; jobs that have nothing to do are left out."""
     with store.write() as session:
-        row = schedules.lock(session, schedules.by_name(session, name).id)
-        run_id = runs.add(session, row.id, clock(session), cause=RunCause.HAND)
-        runs.start(session, run_id)
-        submitted = starting.start(session, row.requests, run_id)
-        _end_if_over(session, row, run_id)
-        return submitted
+        return run_in(session, name)
+
+
+def run_in(session: Session, name: str) -> list[Submitted]:
+    """The same in a transaction of the caller."""
+    row = schedules.lock(session, schedules.by_name(session, name).id)
+    run_id = runs.add(session, row.id, clock(session), cause=RunCause.HAND)
+    runs.start(session, run_id)
+    submitted = starting.start(session, row.requests, run_id)
+    _end_if_over(session, row, run_id)
+    return submitted
 
 
 # --- the times of a schedule -------------------------------------------------------------------------------------

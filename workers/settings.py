@@ -63,6 +63,12 @@ class Settings(StoreSettings):
     #: The server that `docmill.Client()` uses instead of the store, and the key that it sends there. Commands use the store.
     server_url: str = ""
     server_key: str = Field(default="", repr=False)
+    #: Of the REST interface: requests a minute for each key (0: any number), megabytes of a stream of documents and
+    #: of one of its lines, and how long a client may send nothing.
+    api_requests_per_minute: int = Field(default=6_000, ge=0)
+    api_body_mb: int = Field(default=1_024, gt=0)
+    api_line_mb: int = Field(default=32, gt=0)
+    api_idle_seconds: float = Field(default=30, gt=0)
     #: How log lines are written: "text" for people, or "json", an object a line.
     log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".

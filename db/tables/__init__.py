@@ -5,6 +5,7 @@ from db.tables.base import Base
 from db.tables.device import BatchSize, DeviceFault
 from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
+from db.tables.idempotency import IdempotentRequest
 from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
 from db.tables.limit import JobLimit
@@ -70,6 +71,7 @@ __all__ = [
     "ExtractionText",
     "ExtractionWarning",
     "GivenLabel",
+    "IdempotentRequest",
     "Job",
     "JobLimit",
     "Keyword",

@@ -54,9 +54,10 @@ def add(
     from db import notifications, schedules
     from db.sql import clock
     from scheduler import cron as cron_times
+    from scheduler import schedule_checks
     from scheduler.store import store
 
-    _check_name(name)
+    schedule_checks.check_name(name)
     requests = [parse_job(text) for text in job]
     cron_times.check(cron, tz)
     policies = options.policies(
@@ -70,7 +71,7 @@ def add(
     )
     rules = options.rules(notify, to)
     with store().write() as session:
-        _check(session, requests)
+        schedule_checks.check_requests(session, requests)
         next_at = cron_times.next_after(cron, tz, clock(session))
         as_json = [request.as_json() for request in requests]
         schedules.add(session, name, cron, tz, as_json, next_at, policies)
@@ -106,6 +107,7 @@ def edit(
     from db import notifications, schedules
     from db.sql import clock
     from scheduler import cron as cron_times
+    from scheduler import schedule_checks
     from scheduler.store import store
 
     requests = [parse_job(text) for text in job or []]
@@ -138,7 +140,7 @@ def edit(
         owner = schedules.owner(name)
         rules = _edited_rules(notifications.rules_of(session, owner), notify, to)
         if requests:
-            _check(session, requests)
+            schedule_checks.check_requests(session, requests)
             row.requests = [request.as_json() for request in requests]
         if cron is not None or tz is not None:
             row.cron, row.time_zone = cron or row.cron, tz or row.time_zone
@@ -369,25 +371,6 @@ def as_words(request: dict[str, Any]) -> str:
     words += ["--where", request["where"]] if request.get("where") else []
     words += [] if request.get("corrections", True) else ["--no-corrections"]
     return shlex.join(words)
-
-
-def _check(session: Any, requests: list[JobRequest]) -> None:
-    """Refuse now what would fail when the schedule fires."""
-    from db import documents, where
-    from workers import kinds
-
-    for request in requests:
-        if request.where is not None:
-            where.parse(request.where)
-        kinds.parse_parameters(kinds.find(request.kind), request.parameters)
-        for name in (request.collection, *request.also):
-            documents.collection_id(session, name)
-
-
-def _check_name(name: str) -> None:
-    """Refuse a name that no line of a table and no mail header can hold."""
-    if not name.strip() or name != name.strip() or not name.isprintable() or len(name) > 100:
-        raise ValueError(f"{name!r} is no name for a schedule: use letters, digits, - and _")
 
 
 def _edited_rules(before: list[Any], notify: str | None, to: list[str] | None) -> list[Any]:

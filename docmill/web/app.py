@@ -21,8 +21,13 @@ from db.database_errors import is_infrastructure_error, words
 from db.errors import NotFoundError, StoreError
 from db.store import Store
 from docmill.web.access import Throttle
+from docmill.web.api import problems
+from docmill.web.api.idempotency import Forgetting
+from docmill.web.api.rate import Buckets
+from docmill.web.api.routes import routes as api_routes
 from docmill.web.rendering import page
 from docmill.web.views.events import Progress
+from workers.settings import settings
 
 log = logging.getLogger("docmill.web")
 
@@ -51,7 +56,7 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
         route for name in VIEWS for route in import_module(f"docmill.web.views.{name}").ROUTES
     ]
     app = Starlette(
-        routes=[*routes, Mount("/static", StaticFiles(directory=STATIC), name="static")],
+        routes=[*routes, *api_routes(), Mount("/static", StaticFiles(directory=STATIC), name="static")],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(_SafeHeaders),
@@ -67,6 +72,8 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     app.state.login_token = login_token
     app.state.throttle = Throttle()
     app.state.progress = Progress(store)
+    app.state.buckets = Buckets(settings().api_requests_per_minute)
+    app.state.forgetting = Forgetting()
     return app
 
 
@@ -95,6 +102,8 @@ class _SafeHeaders:
 
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if problems.is_of_api(request):
+        return problems.answer(problems.of_error(error))
     return page(request, "error.html", status=error.status_code, title=error.detail, detail=None)
 
 

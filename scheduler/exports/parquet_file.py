@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from db.reading import Column, Row, Type
 from scheduler.exports.writers import Notes, Options, Write, library
@@ -16,7 +16,9 @@ GROUP_ROWS, GROUP_CHARS = 50_000, 32_000_000
 
 
 @contextmanager
-def opened(path: Path, columns: Sequence[Column], options: Options, notes: Notes) -> Iterator[Write]:
+def opened(
+    path: Path | BinaryIO, columns: Sequence[Column], options: Options, notes: Notes
+) -> Iterator[Write]:
     """A file with these columns. Decimals are doubles, since their number of digits is not known."""
     del options
     pa, pq = library("pyarrow", "Parquet"), library("pyarrow.parquet", "Parquet")

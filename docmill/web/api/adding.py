@@ -1,0 +1,177 @@
+"""Documents as a stream of JSON Lines: stored batch by batch while they arrive, never held as a whole."""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+from starlette.responses import Response, StreamingResponse
+
+from db.access import Role
+from docmill.web.api import problems
+from docmill.web.api.bodies import Arriving, media_type
+from docmill.web.api.operation import JSON, JSONL, Call, Query, operation
+from docmill.web.api.problems import Problem
+from readers import BadRecord, Notice, ReadOptions, Record
+from readers.admission import Admission
+from readers.files import DocumentFile
+from readers.jsonl import read_lines
+from readers.options import MIB
+from readers.streams import Stream
+from scheduler import adding
+from workers.settings import settings
+
+#: Documents of one request: their keys are remembered to find one that comes twice.
+MOST_DOCUMENTS = 1_000_000
+MEDIA = (JSONL, "application/jsonl", "application/jsonlines", "application/json-lines", "text/plain")
+#: What sources and reports call the body.
+NAME = "request"
+#: Reports of bad lines up to here are kept in memory, and on disk beyond.
+_SPOOL_BYTES = MIB
+_BUFFER_BYTES = 256 * 1024
+
+
+class HowToRead(Query):
+    """Which fields are what."""
+
+    key_field: Annotated[
+        str, Field(min_length=1, max_length=200, description="the key, unique in the collection")
+    ] = "id"
+    text_field: Annotated[str, Field(min_length=1, max_length=200)] = "text"
+    label_field: Annotated[str, Field(min_length=1, max_length=200)] = "label"
+    meta: Annotated[
+        Literal["all", "none"], Field(description="whether the other fields are kept as metadata")
+    ] = "all"
+    markup: Annotated[
+        Literal["auto", "html", "text"],
+        Field(description="whether a text with tags is turned into its visible text"),
+    ] = "auto"
+
+
+class BadLine(BaseModel):
+    """A line that could not be stored. The others are."""
+
+    line: Annotated[int | None, Field(description="from 1")]
+    key: str | None
+    code: str
+    detail: str
+
+
+class AddedDocuments(BaseModel):
+    """What became of the lines."""
+
+    collection: str
+    n_new: int
+    n_changed: Annotated[int, Field(description="known keys with another text or label")]
+    n_unchanged: int
+    n_meta_changed: Annotated[int, Field(description="only their metadata changed: their results stand")]
+    n_bad: int
+    notices: list[str]
+    bad: Annotated[list[BadLine], Field(description="every line that was not stored")]
+
+
+@operation(
+    "POST", "/collections/{collection}/documents", role=Role.SUBMIT, tag="documents", query=HowToRead,
+    body_media=MEDIA, answers=AddedDocuments, problems=(400, 408, 413, 415),
+)  # fmt: skip
+def add_documents(call: Call) -> Response:
+    """Add documents to a collection, which is made if it does not exist.
+
+    The body is a stream of JSON Lines: one object a line, with an `id`, a `text`, perhaps a `label`, and metadata. It
+    is stored batch by batch while it arrives. A bad line is reported with its number in `bad`, and nothing else is
+    lost. Unchanged documents are skipped, and changed ones become a new version: after an interruption, send the same
+    stream again. A stream that is too long, too slow or cut off is answered by a problem with the same counts: what
+    they count is stored."""
+    if media_type(call.request) not in MEDIA:
+        raise Problem(415, "unsupported-media-type", f"send one JSON object a line, as {JSONL}")
+    name = call.path["collection"]
+    adding.check_collection_name(name)
+    limits = settings()
+    body = Arriving(call.request, limits.api_body_mb * MIB, limits.api_idle_seconds)
+    bad = _Spooled()
+    notices: list[Notice] = []
+    lines = _Lines(body, call.query(HowToRead), limits.api_line_mb * MIB, notices)
+    report = adding.store_records(lambda: call.store, lines, name, notices, None, bad)
+    counts = {
+        "collection": name,
+        "n_new": report.n_new,
+        "n_changed": report.n_changed,
+        "n_unchanged": report.n_unchanged,
+        "n_meta_changed": report.n_meta_changed,
+        "n_bad": len(bad),
+        "notices": [notice.detail for notice in notices],
+    }
+    if (fault := lines.fault or body.fault) is None:
+        return StreamingResponse(bad.after(counts), media_type=JSON)
+    fault.more = counts
+    fault.detail += f"; {report.n_good:,} documents of it are stored, so that sending it again continues"
+    return StreamingResponse(bad.after(fault.as_json()), fault.status, fault.headers, problems.MEDIA_TYPE)
+
+
+class _Lines:
+    """The documents in the body, and its bad lines."""
+
+    def __init__(self, body: Arriving, how: HowToRead, max_line_bytes: int, notices: list[Notice]) -> None:
+        self.fault: Problem | None = None
+        self._stream = Stream(io.BufferedReader(body, _BUFFER_BYTES), "utf-8", sure=True)
+        self._options = ReadOptions(
+            key_field=how.key_field,
+            text_field=how.text_field,
+            label_field=how.label_field,
+            max_line_bytes=max_line_bytes,
+            markup=how.markup,
+            needs_key=True,
+            meta=how.meta == "all",
+        )
+        self._admission = Admission(self._options)
+        self._notices = notices
+
+    def __iter__(self) -> Iterator[Record | BadRecord]:
+        file = DocumentFile(Path(NAME), Path(), NAME, NAME, "jsonl", is_gzip=False)
+        found = read_lines(self._stream, file, self._options, self._admission)
+        for n_records, record in enumerate(found):
+            if n_records == MOST_DOCUMENTS:
+                detail = (
+                    f"one request takes at most {MOST_DOCUMENTS:,} documents: send the rest in another one"
+                )
+                self.fault = Problem(413, "too-many-documents", detail)
+                return
+            yield record
+        self._notices.extend(self._admission.notices())
+
+
+class _Spooled(list[BadRecord]):
+    """Reports of any number of bad lines: counted in memory, kept in a file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 (closed by `after`)
+        self._n = 0
+
+    def append(self, record: BadRecord) -> None:
+        told = asdict(record)
+        del told["source"]
+        line = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
+        self._file.write(b",\n" + line if self._n else line)
+        self._n += 1
+
+    def __len__(self) -> int:
+        return self._n
+
+    def after(self, members: dict[str, Any]) -> Iterable[bytes]:
+        """A JSON object with these members, and the reports as its last one."""
+        yield json.dumps(members, ensure_ascii=False).removesuffix("}").encode() + b', "bad": ['
+        with self._file as file:
+            file.seek(0)
+            while block := file.read(_BUFFER_BYTES):
+                yield block
+        yield b"]}"
+
+
+OPERATIONS = (add_documents,)
