@@ -203,12 +203,94 @@ def metrics(_: str) -> str:
     )
 
 
+# --- the REST interface -----------------------------------------------------------------------------------------
+
+
+def operations(_: str) -> str:
+    """Every operation of /v1 with its parameters, its body and its answer."""
+    from docmill.web.api.openapi import document
+
+    told = document()
+    schemas = told["components"]["schemas"]
+    by_tag: dict[str, list[str]] = {}
+    for path, methods in told["paths"].items():
+        for method, one in methods.items():
+            lines = by_tag.setdefault(one["tags"][0], [])
+            lines.append(_endpoint(method.upper(), path, one, schemas))
+    return "\n\n".join(f"## {tag.capitalize()}\n\n" + "\n\n".join(lines) for tag, lines in by_tag.items())
+
+
+def _endpoint(method: str, path: str, one: dict[str, Any], schemas: dict[str, Any]) -> str:
+    parts = [
+        f"### {method} {path}",
+        one["summary"],
+        one["description"].replace("\n", " ").replace("  ", "\n\n"),
+    ]
+    query = [each for each in one["parameters"] if each["in"] == "query"]
+    if query:
+        rows = [
+            f"| `{each['name']}` | {_json_type(each['schema'], schemas)} | {_words(each)} |" for each in query
+        ]
+        parts.append("\n".join(["| in the query | type | what it is |", "|---|---|---|", *rows]))
+    sent = one.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if sent is not None:
+        parts.append(_fields("in the body", sent, schemas))
+    status = next(each for each in one["responses"] if each.startswith("2"))
+    content = one["responses"][status]["content"]
+    answer = content.get("application/json", {}).get("schema")
+    if answer:
+        parts.append(_fields(f"in the answer ({status})", answer, schemas))
+    return "\n\n".join(parts)
+
+
+def _fields(title: str, schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    found = _resolved(schema, schemas)
+    needed = found.get("required", ()) if "body" in title else ()
+    rows = [
+        f"| `{name}` | {_json_type(each, schemas)}{', needed' if name in needed else ''} | {_words(each)} |"
+        for name, each in found.get("properties", {}).items()
+    ]
+    return "\n".join([f"| {title} | type | what it is |", "|---|---|---|", *rows])
+
+
+def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return schemas[name] if name else schema
+
+
+def _json_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """ "integer or null", "list of {id, kind}" """
+    if "$ref" in schema:
+        return f"{{{', '.join(_resolved(schema, schemas).get('properties', {}))}}}"
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(_json_type(each, schemas) for each in schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(f"`{each}`" for each in schema["enum"] if each != "")
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    if schema.get("type") == "array":
+        return f"list of {_json_type(schema['items'], schemas)}"
+    return "time" if schema.get("format") == "date-time" else str(schema.get("type", "any"))
+
+
+def _words(schema: dict[str, Any]) -> str:
+    """What it is, its range and its default."""
+    inner = schema.get("schema", schema)
+    low, high = inner.get("minimum"), inner.get("maximum")
+    allowed = f"{low:,} to {high:,}" if low is not None and high is not None and high < 10**9 else ""
+    default = inner.get("default")
+    shown = f"default `{str(default).lower() if isinstance(default, bool) else default}`"
+    parts = (schema.get("description", ""), allowed, "" if default in (None, "", [], {}) else shown)
+    return "; ".join(filter(None, parts)).replace("|", "\\|")
+
+
 PARTS: dict[str, Callable[[str], str]] = {
     "commands": commands,
     "parameters": parameters,
     "views": views,
     "tables": tables,
     "metrics": metrics,
+    "operations": operations,
 }
 
 

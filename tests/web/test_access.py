@@ -26,6 +26,7 @@ def _pages(browser: Browser) -> list[str]:
         if "{" not in route.path
         and "GET" in (getattr(route, "methods", None) or ())
         and route.path != "/login"
+        and not route.path.startswith("/v1/")
     ]
 
 
