@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select, tuple_
+from sqlalchemy import delete, exists, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import corrections, erased
@@ -70,10 +70,8 @@ def of_documents(session: Session, document_ids: Sequence[int]) -> dict[int, tup
     return found
 
 
-def listing(
-    session: Session, collection: str | None = None, limit: int | None = None
-) -> Iterator[dict[str, Any]]:
-    """Every given label, by collection, key and rank; at most `limit`."""
+def listing(session: Session, collection: str | None = None) -> Iterator[dict[str, Any]]:
+    """Every given label, by collection, key and rank."""
     query = (
         select(
             Collection.name.label("collection"), GivenLabel.document_key, GivenLabel.rank, GivenLabel.label,
@@ -81,7 +79,6 @@ def listing(
         )
         .join(Collection, Collection.id == GivenLabel.collection_id)
         .order_by(Collection.name, GivenLabel.document_key, GivenLabel.rank)
-        .limit(limit)
     )  # fmt: skip
     if collection is not None:
         query = query.where(Collection.name == collection)
@@ -111,6 +108,20 @@ def page(
     return [dict(row) for row in session.execute(query).mappings()]
 
 
+def every(session: Session, collection: int | None, limit: int | None) -> Iterator[dict[str, Any]]:
+    """The same rows, at most `limit`, read page by page."""
+    after: tuple[Any, ...] | None = None
+    left = limit
+    while left is None or left > 0:
+        at_once = BATCH if left is None else min(BATCH, left)
+        rows = page(session, collection, after, at_once)
+        yield from rows
+        if len(rows) < at_once:
+            return
+        after = (rows[-1]["number"], rows[-1]["document_key"], rows[-1]["rank"])
+        left = None if left is None else left - len(rows)
+
+
 def of_key(session: Session, collection: int, key: str) -> list[str]:
     """The labels that one document was given."""
     mine = (GivenLabel.collection_id == collection, GivenLabel.document_key == key)
@@ -120,10 +131,13 @@ def of_key(session: Session, collection: int, key: str) -> list[str]:
 
 def collections_with(session: Session, key: str) -> list[str]:
     """The names of the collections that have a document of this key."""
+    # By the index of each collection: there are few collections, and many documents.
+    is_there = exists().where(
+        Document.collection_id == Collection.id, Document.key == key, Document.is_latest
+    )
     query = (
         select(Collection.name)
-        .join(Document, Document.collection_id == Collection.id)
-        .where(Document.key == key, Document.is_latest)
+        .where(Collection.files_of_id.is_(None), Collection.removed_at.is_(None), is_there)
         .order_by(Collection.name)
     )
     return list(session.scalars(query))

@@ -36,11 +36,30 @@ def key_types(table: str) -> tuple[type, ...]:
     return tuple(_python(column) for column in _key_columns(table))
 
 
-def of_results(session: Session, job_id: int, table: str, after: Sequence[Any] | None, limit: int) -> Rows:
-    """The rows of a result table after a key, in the order of documents and ranks."""
+def of_results(
+    session: Session,
+    job_id: int,
+    table: str,
+    after: Sequence[Any] | None,
+    limit: int,
+    meta: Sequence[str] = (),
+) -> Rows:
+    """The rows of a result table after a key, in the order of documents and ranks. Fields of the documents' metadata
+    come after the key, each as a column of its name."""
     query, _ = results.query_of(job_id, table)
     columns = tuple((column.name, _python(column)) for column in query.selected_columns)
-    return _page(session, query, _key_columns(table), columns, after, limit)
+    if meta:
+        query = results.with_meta(query)
+    found = _page(session, query, _key_columns(table), columns, after, limit)
+    return results_with_meta(found, meta) if meta else found
+
+
+def results_with_meta(found: Rows, meta: Sequence[str]) -> Rows:
+    """The rows with these fields of the metadata, of which a value is a text, a number or yes or no."""
+    rows = [results.beside(row, meta) for row in found.rows]
+    names = {name for name, _ in found.columns}
+    own = tuple((name if name not in names else f"meta.{name}", str) for name in meta)
+    return Rows((*found.columns[:1], *own, *found.columns[1:]), rows, found.last)
 
 
 def of_errors(

@@ -209,9 +209,9 @@ def rows_of(
     query, _ = query_of(job_id, table)
     query = query.limit(limit)
     if meta:
-        query = query.add_columns(Document.meta.label(_META))
+        query = with_meta(query)
     for row in streamed(session, query):
-        yield _with_meta(row, meta) if meta else row
+        yield beside(row, meta) if meta else row
 
 
 def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
@@ -235,10 +235,16 @@ def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
 _META = "document.meta"
 
 
-def _with_meta(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def with_meta(query: Select[Any]) -> Select[Any]:
+    """The query with what `beside` needs."""
+    return query.add_columns(Document.meta.label(_META))
+
+
+def beside(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A row with these fields of its document's metadata after the key."""
     found = row.pop(_META)
-    beside = {name if name not in row else f"meta.{name}": _field(found, name) for name in names}
-    return {"document_key": row.pop("document_key"), **beside, **row}
+    fields = {name if name not in row else f"meta.{name}": _field(found, name) for name in names}
+    return {"document_key": row.pop("document_key"), **fields, **row}
 
 
 def _field(meta: Any, name: str) -> Any:

@@ -142,6 +142,8 @@ def test_labels_are_set_listed_and_removed(client: Client) -> None:
     assert list(rows[0]) == ["collection", "document_key", "rank", "label", "source", "given_at"]
     assert isinstance(rows[0]["given_at"], datetime)
     assert list(client.labels("other")) == []
+    with pytest.raises(NotFoundError, match="no collection 'none'"):
+        list(client.labels("none"))
     assert len(list(client.labels(limit=1))) == 1
     client.remove_label("k1")
     with pytest.raises(NotFoundError, match="was given no label"):
@@ -159,7 +161,7 @@ def test_documents_are_listed_and_shown(way: Way, client: Client) -> None:
 
     rows = list(client.documents("inbox", where="company = 'X'"))
     assert {row["document_key"] for row in rows} == {"k1", "k2"}
-    assert list(rows[0]) == ["document_key", "version", "body_chars", "label", "source", "added_at"]
+    assert list(rows[0]) == ["document_key", "version", "body_chars", "label", "source", "added_at", "meta"]
     assert isinstance(rows[0]["added_at"], datetime)
     assert len(list(client.documents("inbox", limit=1))) == 1
     one = client.document("k1", collection="inbox")
@@ -167,7 +169,12 @@ def test_documents_are_listed_and_shown(way: Way, client: Client) -> None:
     assert [(each["job"], each["outcome"]) for each in one["outcomes"]] == [(job.id, "ok")]
     assert isinstance(one["outcomes"][0]["written_at"], datetime)
     assert client.document("k1") == one
-    assert client.collections() == [{"collection": "inbox", "documents": 3}]
+    assert rows[0]["meta"] == {"company": "X"}
+    assert one["meta"] == {"company": "X"}
+    assert [row["collection"] for row in client.collections()] == ["inbox"]
+    assert client.collection("inbox") == client.collections()[0] | {"n_documents": 3}
+    with pytest.raises(NotFoundError, match="no collection 'none'"):
+        client.collection("none")
 
 
 def test_collections_and_documents_are_removed_and_renamed(client: Client) -> None:
@@ -179,7 +186,8 @@ def test_collections_and_documents_are_removed_and_renamed(client: Client) -> No
     assert (removed.done, removed.found.n_documents) == (True, 1)
     assert client.remove(where="company = 'Y'", collection="inbox", dry_run=False).found.n_documents == 1
     client.rename_collection("inbox", "outbox")
-    assert client.collections() == [{"collection": "outbox", "documents": 1}]
+    assert [row["collection"] for row in client.collections()] == ["outbox"]
+    assert client.collection("outbox")["n_documents"] == 1
     assert client.remove_collection("outbox", dry_run=False).found.n_documents == 1
     assert client.collections() == []
 
@@ -191,13 +199,13 @@ def test_models_are_listed_promoted_and_rolled_back(way: Way, client: Client) ->
         collection="inbox",
     )  # fmt: skip
     for _ in range(2):
-        job = client.submit("train-classify", collection="inbox", model="topic", parameters={"gate": 0})
+        job = client.submit("train-classify", collection="inbox", model="topic", parameters={"gate": "none"})
         way.work(job.id)
     listed = client.models("topic")
     assert [(row["model"], row["version"]) for row in listed] == [("topic", 2), ("topic", 1)]
     assert listed == client.models()
     assert isinstance(listed[0]["created_at"], datetime)
-    assert "champion" in [row for row in listed if row["version"] == 2][0]["aliases"]
+    assert "champion" in listed[0]["aliases"]
     assert client.promote("topic@1") == "topic@1"
     assert client.rollback("topic") == "topic@2"
     with pytest.raises(NotFoundError, match="no model 'nothing'"):
@@ -273,12 +281,12 @@ def test_what_is_not_possible_over_http_names_the_way(way: Way, client: Client, 
     client.add(TEXTS, collection="inbox")
     if way.name == STORE:
         assert client.sql("SELECT count(*) AS n FROM document") == [{"n": 3}]
-        assert client.export("v_document", to=tmp_path / "a.jsonl").n_rows == 3
+        assert client.export("v_documents", to=tmp_path / "a.jsonl").n_rows == 3
         return
     with pytest.raises(UnsupportedError, match="postgresql://"):
         client.sql("SELECT 1")
     with pytest.raises(UnsupportedError, match="docmill export"):
-        client.export("v_document", to=tmp_path / "a.jsonl")
+        client.export("v_documents", to=tmp_path / "a.jsonl")
 
 
 def test_metadata_of_the_documents_stands_beside_the_results(way: Way, client: Client) -> None:
@@ -300,7 +308,7 @@ def test_bad_records_are_reported_with_their_place(client: Client, tmp_path: Pat
     report = client.add(file, collection="inbox")
     assert (report.n_new, [(bad.line, bad.code) for bad in report.bad]) == (
         1,
-        [(2, "BAD_JSON"), (3, "MISSING_TEXT"), (4, "DUPLICATE_KEY")],
+        [(2, "NOT_JSON"), (3, "MISSING_TEXT"), (4, "DUPLICATE_KEY")],
     )
     records = [{"id": "x", "text": "fine"}, {"id": "y", "text": 7}, "none", {"id": "x", "text": "again"}]
     bad = client.add(records, collection="inbox").bad

@@ -81,6 +81,10 @@ class AsyncDocumentMethods:
         """`Client.collections`."""
         return await self._run(documents.collections())
 
+    async def collection(self, name: str) -> Row:
+        """`Client.collection`."""
+        return await self._run(documents.collection(name))
+
     def documents(
         self, collection: str, *, where: str | None = None, limit: int | None = None
     ) -> AsyncIterator[Row]:

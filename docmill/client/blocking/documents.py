@@ -87,7 +87,7 @@ class DocumentMethods:
 
     def labels(self, collection: str | None = None, limit: int | None = None) -> Iterator[Row]:
         """The labels that people gave, of one collection or all: `collection`, `document_key`, `rank`, `label`,
-        `source`, `given_at`. A label of None says that none applies."""
+        `source`, `given_at`. A label of None says that none applies. NotFoundError if there is no such collection."""
         return self._connect().rows(documents.labels(collection, limit))
 
     def set_label(self, key: str, label: str, *, collection: str | None = None) -> None:
@@ -100,20 +100,24 @@ class DocumentMethods:
         self._run(documents.remove_label(key, collection))
 
     def collections(self) -> list[Row]:
-        """Every collection, by name, with its number of `documents`."""
+        """Every collection, by name: `collection`, `created_at`."""
         return self._run(documents.collections())
+
+    def collection(self, name: str) -> Row:
+        """A collection: `collection`, `created_at`, `n_documents`. NotFoundError if there is none of this name."""
+        return self._run(documents.collection(name))
 
     def documents(
         self, collection: str, *, where: str | None = None, limit: int | None = None
     ) -> Iterator[Row]:
         """The documents of a collection in their latest versions, without their texts: `document_key`, `version`,
-        `body_chars`, `label`, `source`, `added_at`. With `where`, those whose metadata it selects."""
+        `body_chars`, `label`, `source`, `added_at`, `meta`. With `where`, those whose metadata it selects."""
         return self._connect().rows(documents.listing(collection, where, limit))
 
     def document(self, key: str, *, collection: str | None = None) -> Row:
-        """One document in its latest version, with its `text`, the labels that it was given (`given_labels`), and its
-        `outcomes`, newest job first. NotFoundError if there is none, or if several collections have this key and
-        `collection` is None."""
+        """One document in its latest version, with its `text`, `meta`, the labels that it was given (`given_labels`),
+        and its `outcomes`, newest job first. NotFoundError if there is none, or if several collections have this key
+        and `collection` is None."""
         return self._run(documents.facts(key, collection))
 
     def remove(

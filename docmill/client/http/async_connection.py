@@ -31,7 +31,15 @@ class AsyncHttpConnection:
 
     async def run(self, operation: Operation[T]) -> T:
         """Carry out an operation."""
-        return await self.send(operation.over_http())
+        steps = operation.over_http()
+        answer: Any = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            answer = await self.send(call)
 
     async def rows(self, rows: Rows[T]) -> AsyncIterator[T]:
         """The rows, page by page as they are asked for."""

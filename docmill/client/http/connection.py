@@ -31,7 +31,15 @@ class HttpConnection:
 
     def run(self, operation: Operation[T]) -> T:
         """Carry out an operation."""
-        return self.send(operation.over_http())
+        steps = operation.over_http()
+        answer: Any = None
+        while True:
+            try:
+                call = steps.send(answer)
+            except StopIteration as done:
+                result: T = done.value
+                return result
+            answer = self.send(call)
 
     def rows(self, rows: Rows[T]) -> Iterator[T]:
         """The rows, page by page as they are asked for."""

@@ -18,7 +18,11 @@ def words(call: Call[Any]) -> dict[str, Any]:
     headers = {"accept": call.accept}
     content: bytes | None = None
     if call.body is not None:
-        content = call.body if isinstance(call.body, bytes) else json.dumps(call.body).encode()
+        content = (
+            call.body
+            if isinstance(call.body, bytes)
+            else json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace")
+        )
         headers["content-type"] = call.content_type
     if call.idempotency_key is not None:
         headers["idempotency-key"] = call.idempotency_key

@@ -13,7 +13,7 @@ from db.jobs import Submitted
 from db.progress import JobProgress
 from db.states import JobState
 from docmill.client.http import paging
-from docmill.client.operations.description import Answer, Call, Page
+from docmill.client.operations.description import Answer, Call, Page, Steps, one
 from scheduler.requests import JobRequest
 
 Row = dict[str, Any]
@@ -23,35 +23,49 @@ _TIMES = ("created_at", "started_at", "finished_at")
 _OTHER_NAMES = {"job_id": "id", "where_clause": "where", "after_job_id": "after"}
 
 
-def submit(request: JobRequest) -> Call[Submitted]:
+def submit(request: JobRequest) -> Steps[Submitted]:
     """POST /v1/jobs"""
-    return Call("POST", "/v1/jobs", _submitted, body=asdict(request), idempotency_key=uuid4().hex)
+    return one(Call("POST", "/v1/jobs", _submitted, body=asdict(request), idempotency_key=uuid4().hex))
 
 
-def progress_of(job_id: int) -> Call[JobProgress]:
+def progress_of(job_id: int) -> Steps[JobProgress]:
     """GET /v1/jobs/JOB"""
-    return Call("GET", f"/v1/jobs/{job_id}", lambda answer: progress(answer.json()))
+    return one(Call("GET", f"/v1/jobs/{job_id}", lambda answer: progress(answer.json())))
 
 
-def newest(chosen: JobFilter, before: int | None, limit: int) -> Call[list[JobProgress]]:
+def newest(chosen: JobFilter, before: int | None, limit: int) -> Steps[list[JobProgress]]:
     """GET /v1/jobs"""
-    raise NotImplementedError
+    query: dict[str, str | int] = {"details": "true"}
+    query |= {name: value for name, value in asdict(chosen).items() if value}
+    if before is not None:
+        query["before"] = before
+    found: list[JobProgress] = []
+    call: Call[Page[Row]] | None = paging.first("/v1/jobs", query, limit, most=100)
+    while call is not None:
+        page = yield call
+        found += [progress(row) for row in page.rows]
+        call = page.next
+    return found
 
 
-def retry(job_id: int, where: str | None) -> Call[Submitted]:
+def retry(job_id: int, where: str | None) -> Steps[Submitted]:
     """POST /v1/jobs/JOB/retry"""
     body = {"where": where}
-    return Call("POST", f"/v1/jobs/{job_id}/retry", _submitted, body=body, idempotency_key=uuid4().hex)
+    path = f"/v1/jobs/{job_id}/retry"
+    return one(Call("POST", path, _submitted, body=body, idempotency_key=uuid4().hex))
 
 
-def action(job_id: int, name: str) -> Call[None]:
+def action(job_id: int, name: str) -> Steps[None]:
     """POST /v1/jobs/JOB/cancel, pause or resume"""
-    return Call("POST", f"/v1/jobs/{job_id}/{name}", lambda _: None, idempotency_key=uuid4().hex)
+    path = f"/v1/jobs/{job_id}/{name}"
+    return one(Call("POST", path, lambda _: None, idempotency_key=uuid4().hex))
 
 
 def results(job_id: int, table: str | None, meta: Sequence[str], limit: int | None) -> Call[Page[Row]]:
     """GET /v1/jobs/JOB/results"""
-    query = {} if table is None else {"table": table}
+    query: dict[str, str | Sequence[str]] = {} if table is None else {"table": table}
+    if meta:
+        query["meta"] = list(meta)
     return paging.first(f"/v1/jobs/{job_id}/results", query, limit)
 
 

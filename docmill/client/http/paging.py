@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,15 +16,16 @@ PAGE_ROWS = 1_000
 
 def first(
     path: str,
-    query: Mapping[str, str | int],
-    limit: int | None,
+    query: Mapping[str, str | int | Sequence[str]],
+    limit: int | None = None,
     row: Callable[[Row], Row] = lambda row: row,
+    most: int = PAGE_ROWS,
 ) -> Call[Page[Row]]:
-    """The request for the first page; each page makes that for the next one. At most `limit` rows in all, which `row`
-    turns into those of the store."""
+    """The request for the first page; each page makes that for the next one. At most `limit` rows in all and `most` of
+    a page, which `row` turns into those of the store."""
 
     def page(after: Mapping[str, str], left: int | None) -> Call[Page[Row]]:
-        n_rows = PAGE_ROWS if left is None else min(PAGE_ROWS, left)
+        n_rows = most if left is None else max(1, min(most, left))
 
         def read(answer: Answer) -> Page[Row]:
             found = answer.json()
@@ -34,7 +35,7 @@ def first(
             is_last = cursor is None or remaining == 0
             return Page(rows, None if is_last else page({"after": cursor}, remaining))
 
-        return Call("GET", path, read, {**query, "limit": max(1, n_rows), **after})
+        return Call("GET", path, read, {**query, "limit": n_rows, **after})
 
     return page({}, limit)
 
@@ -43,7 +44,6 @@ def with_times(*names: str) -> Callable[[Row], Row]:
     """Turns texts back into the times that they are."""
 
     def turned(row: Row) -> Row:
-        times = {name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}
-        return row | times
+        return row | {name: datetime.fromisoformat(row[name]) for name in names if row[name] is not None}
 
     return turned

@@ -6,6 +6,7 @@ connection carries it out, at once or asynchronously.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -35,8 +36,6 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON."""
-        import json
-
         return json.loads(self.body)
 
 
@@ -48,7 +47,7 @@ class Call(Generic[T]):
     #: Below the server's address, beginning with /v1/.
     path: str
     read: Callable[[Answer], T]
-    query: Mapping[str, str | int] = field(default_factory=dict)
+    query: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     #: What is sent: JSON, or bytes of `content_type`.
     body: Any = None
     content_type: str = "application/json"
@@ -56,6 +55,16 @@ class Call(Generic[T]):
     accept: str = "application/json"
     #: Sent with what changes something: the server carries it out once, however often it arrives.
     idempotency_key: str | None = None
+
+
+#: Requests, one after the other: each yields a call, is sent what its answer means, and returns the result.
+Steps = Generator[Call[Any], Any, T]
+
+
+def one(call: Call[T]) -> Steps[T]:
+    """A single request."""
+    found: T = yield call
+    return found
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ class Operation(Generic[T]):
     """One thing to do, with one result."""
 
     on_store: Callable[[Stores], T]
-    #: Makes the request. UnsupportedError where a server cannot do it.
-    over_http: Callable[[], Call[T]]
+    #: Makes the requests. UnsupportedError where a server cannot do it.
+    over_http: Callable[[], Steps[T]]
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from db import document_pages, removal
 from db import documents as stored
 from db import labels as given
-from db import removal
 from docmill.client.http import document_calls as calls
 from docmill.client.operations.description import Operation, Rows, Stores
 from scheduler import adding, labelling, removing
@@ -15,13 +16,27 @@ from scheduler.removing import Removed, Tell
 
 
 def collections() -> Operation[list[dict[str, Any]]]:
-    """Every collection with its number of documents."""
+    """Every collection, by name."""
 
     def on_store(stores: Stores) -> list[dict[str, Any]]:
         with stores.there().read() as session:
-            return [{"collection": name, "documents": n} for name, n in stored.collections(session)]
+            found = document_pages.collections(session, None, None)
+        return [{"collection": name, "created_at": created_at} for name, created_at in found]
 
     return Operation(on_store, calls.collections)
+
+
+def collection(name: str) -> Operation[dict[str, Any]]:
+    """A collection with its number of documents."""
+
+    def on_store(stores: Stores) -> dict[str, Any]:
+        with stores.there().read() as session:
+            number = stored.collection_id(session, name)
+            created_at = document_pages.created_at(session, number)
+            counted = stored.count(session, number)
+        return {"collection": name, "created_at": created_at, "n_documents": counted}
+
+    return Operation(on_store, lambda: calls.collection(name))
 
 
 def listing(collection: str, where: str | None, limit: int | None) -> Rows[dict[str, Any]]:
@@ -30,7 +45,10 @@ def listing(collection: str, where: str | None, limit: int | None) -> Rows[dict[
     def on_store(stores: Stores) -> Generator[dict[str, Any]]:
         with stores.there().read() as session:
             number = stored.collection_id(session, collection)
-            yield from stored.listing(session, number, where, limit=limit)
+            for line in document_pages.every(session, number, where, limit):
+                row = asdict(line)
+                del row["id"]
+                yield row
 
     return Rows(on_store, lambda: calls.listing(collection, where, limit))
 
@@ -40,7 +58,9 @@ def facts(key: str, collection: str | None) -> Operation[dict[str, Any]]:
 
     def on_store(stores: Stores) -> dict[str, Any]:
         with stores.there().read() as session:
-            return stored.facts(session, key, collection)
+            found = stored.facts(session, key, collection)
+            number = stored.collection_id(session, found["collection"])
+            return found | {"meta": document_pages.meta_of(session, number, key)}
 
     return Operation(on_store, lambda: calls.facts(key, collection))
 
@@ -50,7 +70,9 @@ def labels(collection: str | None, limit: int | None) -> Rows[dict[str, Any]]:
 
     def on_store(stores: Stores) -> Generator[dict[str, Any]]:
         with stores.there().read() as session:
-            yield from given.listing(session, collection, limit)
+            number = None if collection is None else stored.collection_id(session, collection)
+            for row in given.every(session, number, limit):
+                yield {name: value for name, value in row.items() if name != "number"}
 
     return Rows(on_store, lambda: calls.labels(collection, limit))
 
@@ -82,14 +104,14 @@ def remove(
             chosen = removing.chosen(session, collection, keys, where)
         return (removing.plan if dry_run else removing.remove)(store, chosen, tell)
 
-    return Operation(on_store, lambda: calls.remove(keys, collection, where, dry_run=dry_run))
+    return Operation(on_store, lambda: calls.remove(keys, collection, where, tell, dry_run=dry_run))
 
 
 def remove_collection(name: str, tell: Tell | None, *, dry_run: bool) -> Operation[Removed]:
     """A collection is removed with all its documents, or it is said what would be."""
     return Operation(
         lambda stores: removing.remove_collection(stores.there(), name, tell, really=not dry_run),
-        lambda: calls.remove_collection(name, dry_run=dry_run),
+        lambda: calls.remove_collection(name, tell, dry_run=dry_run),
     )
 
 

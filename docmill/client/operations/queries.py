@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from docmill.client.operations.description import Call, Operation, Stores
+from docmill.client.operations.description import Operation, Steps, Stores
 from docmill.errors import UnsupportedError
 from scheduler import queries
 from scheduler.exports import making
@@ -20,7 +20,7 @@ def sql(query: str, limit: int | None) -> Operation[list[dict[str, Any]]]:
         found = queries.run(stores.there(), query, limit)
         return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
 
-    def over_http() -> Call[list[dict[str, Any]]]:
+    def over_http() -> Steps[list[dict[str, Any]]]:
         raise UnsupportedError(
             "SQL is not sent over HTTP: use Client('postgresql://reader@host/docmill') or `docmill sql`; "
             "job.results(), documents() and jobs() read what they show over HTTP"
@@ -32,7 +32,7 @@ def sql(query: str, limit: int | None) -> Operation[list[dict[str, Any]]]:
 def export(request: ExportRequest, tell: Callable[[int, int | None], None] | None) -> Operation[Manifest]:
     """A view, the results of a job, or a SELECT in a file or a table."""
 
-    def over_http() -> Call[Manifest]:
+    def over_http() -> Steps[Manifest]:
         raise UnsupportedError(
             "exports are made where the store is: use `docmill export` there, or Client('postgresql://...'); "
             "over HTTP, job.results(as_='arrow') has the same rows"
