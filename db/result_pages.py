@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db import results
 from db.states import OutcomeState
+from db.streaming import streamed
 from db.tables import Base, Document, Outcome
 
 #: Characters of texts after which a page ends early.
@@ -100,10 +101,9 @@ def _page(
     rows: list[dict[str, Any]] = []
     last: tuple[Any, ...] = ()
     n_chars = 0
-    for found in session.execute(query.limit(limit + 1).execution_options(yield_per=500)).mappings():
+    for row in streamed(session, query.limit(limit + 1)):
         if len(rows) == limit or n_chars > MOST_CHARS:
             return Rows(columns, rows, last)
-        row = dict(found)
         last = tuple(row.pop(f"{_KEY}{place}") for place in range(len(key)))
         n_chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
         rows.append(row)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import uvicorn
@@ -28,11 +29,11 @@ def url_of(store: Store) -> str:
 
 
 @contextmanager
-def served(store: Store) -> Iterator[str]:
-    """The application on a real socket, in a thread; its address."""
+def served(store: Store, before: Callable[[Any], Any] = lambda app: app) -> Iterator[str]:
+    """The application on a real socket, in a thread, perhaps with something before it; its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(
-            create_app(store), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+            before(create_app(store)), log_level="critical", lifespan="off", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

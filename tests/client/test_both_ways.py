@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from db import model_versions
 from db.progress import JobProgress
 from db.states import JobState
 from docmill import Client, Job
@@ -35,8 +36,8 @@ def test_from_records_to_results(way_on_both: Way) -> None:
     with way_on_both.client() as client:
         assert client.add(TEXTS, collection="in/box 1").n_new == 3
         assert client.add(TEXTS, collection="in/box 1").n_unchanged == 3
-        job = client.submit("summarize", collection="in/box 1", parameters={"sentences": 1}, key="once")
-        again = client.submit("summarize", collection="in/box 1", parameters={"sentences": 1}, key="once")
+        job = client.submit("oracle", collection="in/box 1", parameters={"batch": 2}, key="once")
+        again = client.submit("oracle", collection="in/box 1", parameters={"batch": 2}, key="once")
         assert (again, again.created) == (job, False)
         with pytest.raises(WaitTimeoutError, match=f"job {job.id} is running after 0 s: 0 of 3 documents"):
             job.wait(timeout_seconds=0, poll_seconds=0)
@@ -48,8 +49,8 @@ def test_from_records_to_results(way_on_both: Way) -> None:
         assert done.created_at.tzinfo is not None
         rows = list(job.results())
         assert [row["document_key"] for row in rows] == ["k0", "k1", "k2"]
-        assert list(rows[0]) == ["document_key", "summary", "method", "n_sentences"]
-        assert len(list(job.results("summary_sentence"))) == 3
+        assert list(rows[0]) == ["document_key", "rank", "label", "score", "reason"]
+        assert list(job.results("classification")) == rows
         assert len(list(job.results(limit=2))) == 2
         assert list(job.results(limit=0)) == []
         assert list(job.errors()) == []
@@ -193,14 +194,13 @@ def test_collections_and_documents_are_removed_and_renamed(client: Client) -> No
 
 
 def test_models_are_listed_promoted_and_rolled_back(way: Way, client: Client) -> None:
-    client.add(
-        [{"id": f"d{i}", "text": f"{'late parcel' if i % 2 else 'wrong bill'} {i}", "label": f"l{i % 2}"}
-         for i in range(40)],
-        collection="inbox",
-    )  # fmt: skip
-    for _ in range(2):
-        job = client.submit("train-classify", collection="inbox", model="topic", parameters={"gate": "none"})
-        way.work(job.id)
+    labelled = [{"id": f"d{i}", "text": f"a text {i}", "label": f"l{i % 2}"} for i in range(20)]
+    client.add(labelled, collection="inbox")
+    for version in (1, 2):
+        job = client.submit("train-classify", collection="inbox", model="topic", priority=version)
+        with way.shell.store.write() as session:
+            model_versions.register(session, job.id, f"topic/{version}", "0" * 64, {"macro_f1": 0.5})
+        job.cancel()
     listed = client.models("topic")
     assert [(row["model"], row["version"]) for row in listed] == [("topic", 2), ("topic", 1)]
     assert listed == client.models()
@@ -291,7 +291,7 @@ def test_what_is_not_possible_over_http_names_the_way(way: Way, client: Client, 
 
 def test_metadata_of_the_documents_stands_beside_the_results(way: Way, client: Client) -> None:
     client.add(TEXTS, collection="inbox")
-    job = client.submit("summarize", collection="inbox", parameters={"sentences": 1})
+    job = client.submit("oracle", collection="inbox")
     way.work(job.id)
 
     rows = list(job.results(meta=["company"]))

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from db.documents import Added
 from docmill.client.addition import Addition
@@ -23,6 +24,7 @@ from scheduler.adding import Report, check_collection_name
 
 #: Of one request.
 MOST_DOCUMENTS, MOST_BYTES = 1_000, 2 * 1024 * 1024
+_FIELDS = ("id", "text", "label", "source")
 
 _TO_BE_PARSED = (
     "over HTTP only texts, tables and JSON are added: a file that has to be parsed is read by the workers, from a place"
@@ -114,7 +116,7 @@ class Sending:
     def _call(self, batch: list[_Line]) -> Call[Mapping[str, Any]]:
         names = _names(batch)
         body = b"".join(_json(line, names) for line in batch)
-        query = {"key_field": names[0], "text_field": names[1], "label_field": names[2], "markup": "text"}
+        query = dict(zip(("key_field", "text_field", "label_field", "source_field"), names, strict=True))
 
         def read(answer: Answer) -> Mapping[str, Any]:
             found: Mapping[str, Any] = answer.json()
@@ -125,23 +127,24 @@ class Sending:
             "POST",
             f"/v1/collections/{part(self._addition.collection)}/documents",
             read,
-            query | {"meta": "none" if batch[0].meta is None else "all"},
+            query | {"markup": "text", "meta": "none" if batch[0].meta is None else "all"},
             body,
             content_type="application/x-ndjson",
+            idempotency_key=uuid4().hex,
         )
 
 
-def _names(batch: list[_Line]) -> tuple[str, str, str]:
-    """The fields for key, text and label: names that no field of the metadata has."""
+def _names(batch: list[_Line]) -> tuple[str, ...]:
+    """The fields for key, text, label and source: names that no field of the metadata has."""
     taken = {name for line in batch for name in line.meta or ()}
     prefix = ""
-    while taken & {f"{prefix}id", f"{prefix}text", f"{prefix}label"}:
+    while any(f"{prefix}{name}" in taken for name in _FIELDS):
         prefix += "_"
-    return f"{prefix}id", f"{prefix}text", f"{prefix}label"
+    return tuple(f"{prefix}{name}" for name in _FIELDS)
 
 
-def _json(line: _Line, names: tuple[str, str, str]) -> bytes:
-    own = dict(zip(names, (line.key, line.text, line.label), strict=True))
+def _json(line: _Line, names: tuple[str, ...]) -> bytes:
+    own = dict(zip(names, (line.key, line.text, line.label, line.source), strict=True))
     return json.dumps(own | dict(line.meta or {}), ensure_ascii=False).encode() + b"\n"
 
 

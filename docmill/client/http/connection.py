@@ -64,7 +64,7 @@ class HttpConnection:
         while True:
             try:
                 found = self._http().request(**words)
-            except self._library.TransportError as error:
+            except self._library.RequestError as error:
                 pause = attempts.pause_after_error(error)
             else:
                 after = attempts.pause_after_answer(found.status_code, found.headers.get("retry-after"))

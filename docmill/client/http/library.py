@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from docmill.errors import InvalidRequestError, MissingPackageError
 
@@ -24,8 +24,10 @@ def library() -> Any:
 def options(url: str, key: str | None, timeout_seconds: float) -> dict[str, Any]:
     """What its clients are made with. InvalidRequestError for a URL that names no server, and for a key in it."""
     parts = urlsplit(url)
-    if not parts.hostname:
-        raise InvalidRequestError("the server's URL names no host: write http://host:8484")
+    if not parts.hostname or not _has_port(parts):
+        raise InvalidRequestError(
+            "the server's URL has no host, or a port that is none: write http://host:8484"
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InvalidRequestError(
             "the server's URL is scheme, host, port and perhaps a path: write Client('http://host:8484', key=...)"
@@ -42,3 +44,10 @@ def options(url: str, key: str | None, timeout_seconds: float) -> dict[str, Any]
         # A redirect would send the key to another place.
         "follow_redirects": False,
     }
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
