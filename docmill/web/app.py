@@ -25,6 +25,7 @@ from docmill.web.api import problems
 from docmill.web.api.idempotency import Forgetting
 from docmill.web.api.rate import Buckets
 from docmill.web.api.routes import routes as api_routes
+from docmill.web.api.streams import Streams
 from docmill.web.rendering import page
 from docmill.web.views.events import Progress
 from workers.settings import settings
@@ -74,6 +75,7 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     app.state.progress = Progress(store)
     app.state.buckets = Buckets(settings().api_requests_per_minute)
     app.state.forgetting = Forgetting()
+    app.state.streams = Streams()
     return app
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from db.access import Role
 from docmill.web.api import idempotency, keyed_adding, problems
+from docmill.web.api.advice import in_http
 from docmill.web.api.bodies import Arriving, media_type
 from docmill.web.api.operation import JSON, JSONL, Call, Query, operation
 from docmill.web.api.problems import Problem
@@ -26,6 +28,7 @@ from readers.options import MIB
 from readers.records import shown
 from readers.streams import Stream
 from scheduler import adding
+from scheduler.adding import Report
 from workers.settings import settings
 
 #: Documents of one request: their keys are remembered to find one that comes twice.
@@ -116,29 +119,55 @@ def add_documents(call: Call) -> Response:
         )
     body = Arriving(call.request, limits.api_body_mb * MIB, limits.api_idle_seconds)
     bad = _Spooled()
-    notices: list[Notice] = []
-    lines = _Lines(io.BufferedReader(body, _BUFFER_BYTES), how, limits.api_line_mb * MIB, notices)
-    report = adding.store_records(lambda: call.store, lines, name, notices, None, bad)
+    try:
+        notices: list[Notice] = []
+        lines = _Lines(io.BufferedReader(body, _BUFFER_BYTES), how, limits.api_line_mb * MIB, notices)
+        report = adding.store_records(lambda: call.store, lines, name, notices, None, bad)
+        return _answer(name, report, lines.fault or body.fault, bad)
+    except BaseException:
+        bad.close()
+        raise
+
+
+def _answer(collection: str, report: Report, fault: Problem | None, bad: _Spooled) -> Response:
     counts = {
-        "collection": name,
+        "collection": collection,
         "n_new": report.n_new,
         "n_changed": report.n_changed,
         "n_unchanged": report.n_unchanged,
         "n_meta_changed": report.n_meta_changed,
         "n_bad": len(bad),
-        "notices": [notice.detail for notice in notices],
+        "notices": [notice.detail for notice in report.notices],
     }
-    if (fault := lines.fault or body.fault) is None:
-        return StreamingResponse(bad.after(counts), media_type=JSON)
+    if fault is None:
+        return _Told(bad, counts, 200, {}, JSON)
     fault.more = counts
     fault.detail += f"; {report.n_good:,} documents of it are stored, so that sending it again continues"
-    return StreamingResponse(bad.after(fault.as_json()), fault.status, fault.headers, problems.MEDIA_TYPE)
+    return _Told(bad, fault.as_json(), fault.status, fault.headers, problems.MEDIA_TYPE)
+
+
+class _Told(StreamingResponse):
+    """The answer, with the reports as its last member. Their file is closed at the end, whatever happens."""
+
+    def __init__(
+        self, bad: _Spooled, members: dict[str, Any], status: int, headers: Mapping[str, str], media_type: str
+    ) -> None:
+        super().__init__(bad.after(members), status, headers, media_type)
+        self._bad = bad
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._bad.close()
 
 
 class _Lines:
     """The documents in the body, and its bad lines."""
 
-    def __init__(self, body: io.BufferedReader, how: HowToRead, max_line_bytes: int, notices: list[Notice]) -> None:
+    def __init__(
+        self, body: io.BufferedReader, how: HowToRead, max_line_bytes: int, notices: list[Notice]
+    ) -> None:
         self.fault: Problem | None = None
         self._stream = Stream(body, "utf-8", sure=True)
         self._options = ReadOptions(
@@ -188,11 +217,11 @@ class _Spooled(list[BadRecord]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 (closed by `after`)
+        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115 (closed by `close`)
         self._n = 0
 
     def append(self, record: BadRecord) -> None:
-        told = asdict(record)
+        told = asdict(record) | {"detail": in_http(record.detail)}
         del told["source"]
         line = json.dumps(told, ensure_ascii=False).encode("utf-8", "replace")
         self._file.write(b",\n" + line if self._n else line)
@@ -201,14 +230,17 @@ class _Spooled(list[BadRecord]):
     def __len__(self) -> int:
         return self._n
 
-    def after(self, members: dict[str, Any]) -> Iterable[bytes]:
+    def after(self, members: dict[str, Any]) -> Iterator[bytes]:
         """A JSON object with these members, and the reports as its last one."""
         yield json.dumps(members, ensure_ascii=False).removesuffix("}").encode() + b', "bad": ['
-        with self._file as file:
-            file.seek(0)
-            while block := file.read(_BUFFER_BYTES):
-                yield block
+        self._file.seek(0)
+        while block := self._file.read(_BUFFER_BYTES):
+            yield block
         yield b"]}"
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
 
 
 OPERATIONS = (add_documents,)

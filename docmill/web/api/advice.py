@@ -29,6 +29,8 @@ _INSTEAD = (
 
 def in_http(detail: str) -> str:
     """The message with the advice of commands replaced."""
+    if "--" not in detail and "docmill" not in detail and "-p " not in detail:
+        return detail
     for pattern, instead in _INSTEAD:
         detail = re.sub(pattern, instead, detail)
     return detail

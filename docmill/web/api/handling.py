@@ -37,7 +37,8 @@ async def handle(operation: Operation, request: Request) -> Response:
         access, verdict = await run_in_threadpool(_who, request)
         _check(operation, request, access)
         raw = await read_json(request, settings().api_idle_seconds) if operation.body is not None else b""
-        found = await run_in_threadpool(_run, operation, request, access, raw)
+        run = request.app.state.streams.run if operation.body_media else run_in_threadpool
+        found = await run(_run, operation, request, access, raw)
     except Exception as error:
         found = problems.answer(problems.of_error(error))
     for name, value in (verdict.headers() if verdict is not None else {}).items():

@@ -6,13 +6,13 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from docmill.web.api import idempotency
+from docmill.web.api.advice import in_http
 from docmill.web.api.bodies import Arriving
 from docmill.web.api.idempotency import Asked
 from docmill.web.api.operation import JSON, Call
@@ -38,8 +38,13 @@ def add(call: Call, key: str, collection: str, lines: Lines) -> Response:
 
     def run(session: Session) -> Response:
         notices: list[Notice] = []
-        report = adding.store_in(session, lines(io.BufferedReader(io.BytesIO(raw)), notices), collection, notices)
-        bad = [{name: value for name, value in asdict(one).items() if name != "source"} for one in report.bad]
+        report = adding.store_in(
+            session, lines(io.BufferedReader(io.BytesIO(raw)), notices), collection, notices
+        )
+        bad = [
+            {"line": one.line, "key": one.key, "code": one.code, "detail": in_http(one.detail)}
+            for one in report.bad
+        ]
         counts = {
             "collection": collection,
             "n_new": report.n_new,

@@ -33,6 +33,8 @@ log = logging.getLogger("docmill.web.api")
 MEDIA_TYPE = "application/problem+json"
 #: Before the code in the member `type`.
 TYPE = "urn:docmill:problem:"
+#: As RFC 9110 has them; Python's own depend on its version.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
 #: Seconds after which a client may ask a store again that was away.
 STORE_RETRY_SECONDS = 5
 
@@ -68,7 +70,7 @@ class Problem(Exception):  # noqa: N818 (the RFC's word)
         """The members of RFC 9457, and those beyond it."""
         return {
             "type": TYPE + self.code,
-            "title": HTTPStatus(self.status).phrase,
+            "title": _TITLES.get(self.status) or HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
             **({"errors": [fault.as_json() for fault in self.faults]} if self.faults else {}),
