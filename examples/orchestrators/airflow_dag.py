@@ -1,8 +1,8 @@
 """A DAG of Airflow: add the day's documents, submit the night's jobs, wait for each, and fail if too many documents
 failed.
 
-Copy this file and night_jobs.py into Airflow's folder of DAGs. The steps run in a virtual environment of their own on each
-of Airflow's workers, so that the dependencies of Airflow and of docmill need not agree:
+Copy this file and night_jobs.py into Airflow's folder of DAGs. The steps run in a virtual environment of their own
+on each of Airflow's workers, so that the dependencies of Airflow and of docmill need not agree:
 
     python -m venv /opt/docmill && /opt/docmill/bin/pip install 'docmill[http]'
     export NIGHT_PYTHON=/opt/docmill/bin/python
