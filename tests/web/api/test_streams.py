@@ -112,7 +112,8 @@ def test_streams_keep_no_thread_of_the_pages(served: Served, store: Store) -> No
             client = stack.enter_context(_sending(served.port, key, "Content-Length: 100"))
             client.sendall(b"{")
         headers = {"authorization": f"Bearer {key}", "content-type": "application/x-ndjson"}
-        _until(lambda: _posted(served.port, headers) == 503)
+        _until(lambda: served.n_streams == MOST)
+        assert _posted(served.port, headers) == 503
         with urllib.request.urlopen(_request(served.port, "/v1/jobs", headers), timeout=20) as answer:
             assert answer.status == 200
     _until(lambda: _posted(served.port, headers) == 200)
