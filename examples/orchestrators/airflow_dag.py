@@ -38,10 +38,11 @@ def docmill_night() -> None:
     there = task.external_python(python=PYTHON, expect_airflow=False)
     added = there(night_jobs.add)(PATHS, COLLECTION)
     for kind in ("summarize", "keywords"):
-        submit = there(task_id=f"submit_{kind}")(night_jobs.submit)
+        submit = there(night_jobs.submit).override(task_id=f"submit_{kind}")
+        finish = there(night_jobs.finish).override(task_id=f"finish_{kind}", retries=0)
         number = submit(kind, COLLECTION, "night {{ run_id }}")
         added >> number
-        there(task_id=f"finish_{kind}", retries=0)(night_jobs.finish)(number)
+        finish(number)
 
 
 night = docmill_night()
