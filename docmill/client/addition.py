@@ -30,13 +30,28 @@ class Addition:
     extract_again: bool = False
 
 
-def of(what: tuple[Any, ...], collection: str, **options: Any) -> Addition:
+def of(
+    what: tuple[Any, ...],
+    collection: str,
+    options: ReadOptions | None,
+    tell: Tell | None,
+    extract: Mapping[str, Any] | None,
+    *,
+    extract_again: bool,
+) -> Addition:
     """Paths, or one object that holds records. InvalidRequestError for both, and for nothing."""
     if not what:
         raise InvalidRequestError("say what to add: paths, or one DataFrame or iterable of dictionaries")
     if all(isinstance(each, _PATHS) for each in what):
         with only_docmill_errors():
-            return Addition(collection, source=Source(what), **options)
+            return Addition(
+                collection,
+                source=Source(what),
+                options=options,
+                tell=tell,
+                extract=extract,
+                extract_again=extract_again,
+            )
     if len(what) > 1:
         raise InvalidRequestError(
             "add takes paths, or one object that holds records: add further objects in calls of their own"
@@ -44,9 +59,9 @@ def of(what: tuple[Any, ...], collection: str, **options: Any) -> Addition:
     [records] = what
     if isinstance(records, list | tuple) and records and isinstance(records[0], _PATHS):
         raise InvalidRequestError("this is a list of paths: write add(*paths, collection=...)")
-    if options.get("extract") or options.get("extract_again"):
-        raise InvalidRequestError("extract belongs to files, not to records")
-    return Addition(collection, records=records, **options)
+    if extract or extract_again:
+        raise InvalidRequestError("extract= and extract_again= belong to files, not to records")
+    return Addition(collection, records=records, options=options, tell=tell)
 
 
 def of_records(records: Records, collection: str, options: ReadOptions | None, tell: Tell | None) -> Addition:

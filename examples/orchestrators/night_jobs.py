@@ -28,7 +28,11 @@ def submit(kind: str, collection: str, key: str, parameters: dict[str, object] |
     with Client() as client:
         try:
             job = client.submit(
-                kind, collection=collection, parameters=parameters, key=f"{key} {kind}", only_new=True
+                kind,
+                collection=collection,
+                parameters=parameters,
+                key=f"{key} {kind} {collection}",
+                only_new=True,
             )
         except NothingToDoError as nothing:
             print(nothing)

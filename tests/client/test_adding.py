@@ -54,7 +54,7 @@ def test_what_is_neither_paths_nor_records_is_said(client: Client, tmp_path: Pat
     ):
         with pytest.raises(InvalidRequestError, match=said):
             client.add(*what, collection="inbox")  # type: ignore[misc]
-    with pytest.raises(InvalidRequestError, match="extract belongs to files"):
+    with pytest.raises(InvalidRequestError, match="belong to files"):
         client.add(RECORDS, collection="inbox", extract={"pages": "1"})
 
 

@@ -36,9 +36,7 @@ class AsyncDocumentMethods:
     ) -> Report:
         """`Client.add`."""
         return await self._connection.add(
-            addition.of(
-                what, collection, options=options, tell=tell, extract=extract, extract_again=extract_again
-            )
+            addition.of(what, collection, options, tell, extract, extract_again=extract_again)
         )
 
     async def add_records(

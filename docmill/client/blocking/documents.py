@@ -54,9 +54,7 @@ class DocumentMethods:
         rest. The store is created if there is none.
         """
         return self._connect().add(
-            addition.of(
-                what, collection, options=options, tell=tell, extract=extract, extract_again=extract_again
-            )
+            addition.of(what, collection, options, tell, extract, extract_again=extract_again)
         )
 
     def add_records(
