@@ -60,7 +60,7 @@ def of(
     if isinstance(records, list | tuple) and records and isinstance(records[0], _PATHS):
         raise InvalidRequestError("this is a list of paths: write add(*paths, collection=...)")
     if extract or extract_again:
-        raise InvalidRequestError("extract= and extract_again= belong to files, not to records")
+        raise InvalidRequestError("options of parsing belong to files, not to records")
     return Addition(collection, records=records, options=options, tell=tell)
 
 
