@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Float, Select, String, literal, select, tuple_
+from sqlalchemy import Boolean, ColumnElement, Float, Select, String, literal, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from db import results
@@ -20,6 +20,8 @@ from db.tables import Base, Document, Outcome
 #: Characters of texts after which a page ends early.
 MOST_CHARS = 8_000_000
 _KEY = "page key "
+#: As the index ix_outcome_failed has it: SQLite uses it for this very condition alone.
+_IS_ERROR = text(f"outcome.state = '{OutcomeState.ERROR}'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def of_errors(
     query: Select[Any] = (
         select(*wanted)
         .join(Document, Document.id == Outcome.document_id)
-        .where(Outcome.job_id == job_id, Outcome.state == OutcomeState.ERROR)
+        .where(Outcome.job_id == job_id, _IS_ERROR)
         .order_by(Outcome.document_id)
     )
     if code is not None:

@@ -211,6 +211,14 @@ class Outcome(Base):
             sqlite_where=text(f"state = '{OutcomeState.ERROR}'"),
             postgresql_where=text(f"state = '{OutcomeState.ERROR}'"),
         ),
+        # The failures of a job page by page, among any number of results.
+        Index(
+            "ix_outcome_failed",
+            "job_id",
+            "document_id",
+            sqlite_where=text(f"state = '{OutcomeState.ERROR}'"),
+            postgresql_where=text(f"state = '{OutcomeState.ERROR}'"),
+        ),
     )
 
     job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), primary_key=True)

@@ -1,4 +1,4 @@
-"""Requests with an idempotency key, and their answers."""
+"""Requests with an idempotency key, and their answers; an index for the failures of a job page by page."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ OLDER_CODE_MAY_GO_ON = True
 
 
 def upgrade() -> None:
-    """One new table."""
+    """One new table, one new index."""
     op.create_table(
         "idempotent_request",
         sa.Column("owner", sa.Text(), primary_key=True),
@@ -26,3 +26,11 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
     )
     op.create_index("ix_idempotent_request_created_at", "idempotent_request", ["created_at"])
+    is_error = sa.text("state = 'error'")
+    op.create_index(
+        "ix_outcome_failed",
+        "outcome",
+        ["job_id", "document_id"],
+        sqlite_where=is_error,
+        postgresql_where=is_error,
+    )

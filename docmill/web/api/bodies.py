@@ -31,6 +31,11 @@ def media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def has_body(request: Request) -> bool:
+    """Whether the request says that it has one."""
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
 async def read_json(request: Request, seconds: float) -> bytes:
     """A body of JSON whole: a client has `seconds` to send it."""
     if media_type(request) != JSON:

@@ -18,7 +18,7 @@ from db.access import Access
 from db.store import Store
 from docmill.web.access import of_request
 from docmill.web.api import idempotency, problems
-from docmill.web.api.bodies import of_faults, read_json, validated
+from docmill.web.api.bodies import has_body, of_faults, read_json, validated
 from docmill.web.api.operation import JSON, Call, Operation, Query
 from docmill.web.api.problems import Problem
 from docmill.web.api.rate import Buckets, Verdict
@@ -36,7 +36,7 @@ async def handle(operation: Operation, request: Request) -> Response:
     try:
         access, verdict = await run_in_threadpool(_who, request)
         _check(operation, request, access)
-        raw = await read_json(request, settings().api_idle_seconds) if operation.body is not None else b""
+        raw = await _body(operation, request)
         run = request.app.state.streams.run if operation.body_media else run_in_threadpool
         found = await run(_run, operation, request, access, raw)
     except Exception as error:
@@ -45,6 +45,14 @@ async def handle(operation: Operation, request: Request) -> Response:
         found.headers[name] = value
     found.headers.setdefault("cache-control", "no-store")
     return found
+
+
+async def _body(operation: Operation, request: Request) -> bytes:
+    if operation.body is None:
+        return b""
+    if not operation.needs_body and not has_body(request):
+        return b"{}"
+    return await read_json(request, settings().api_idle_seconds)
 
 
 def _who(request: Request) -> tuple[Access, Verdict]:

@@ -124,7 +124,8 @@ def _operation(one: Operation) -> dict[str, Any]:
         },
     }
     if one.body is not None:
-        found["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(one.body, "validation")}}}
+        content = {JSON: {"schema": _ref(one.body, "validation")}}
+        found["requestBody"] = {"required": one.needs_body, "content": content}
     if one.body_media:
         content = {
             media: {"schema": {**_TEXT, "description": "one JSON object a line"}} for media in one.body_media

@@ -105,6 +105,11 @@ class Operation:
         return " ".join(first.split()), rest
 
     @property
+    def needs_body(self) -> bool:
+        """False if every field of the body has a default: nothing at all may be sent, too."""
+        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
+
+    @property
     def takes_idempotency_key(self) -> bool:
         return (self.writes or self.keyed) and self.method == "POST"
 

@@ -30,4 +30,5 @@ class Streams:
         if self._limiter.available_tokens < 1:
             detail = f"{MOST} streams are arriving already: try again in {RETRY_SECONDS} s"
             raise Problem(503, "too-busy", detail, headers={"retry-after": str(RETRY_SECONDS)})
-        return await anyio.to_thread.run_sync(function, *args, limiter=self._limiter)
+        # Abandoned when the server is told to stop: a client that sends nothing must not hold it up.
+        return await anyio.to_thread.run_sync(function, *args, limiter=self._limiter, abandon_on_cancel=True)

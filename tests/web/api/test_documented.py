@@ -15,7 +15,7 @@ from db import access
 from db.access import Role
 from db.store import Store
 from docmill.web.api import bodies, idempotency, problems
-from tests.web.api.conftest import Program, Served, with_key
+from tests.web.api.conftest import Program, Served
 
 PAGE = (Path(__file__).parents[3] / "docs" / "rest.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^```sh run\n(.*?)^```(?:\n+```json\n(.*?)^```)?", PAGE, flags=re.M | re.S)
