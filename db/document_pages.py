@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from db import where as selections
 from db.tables import Collection, Document
+
+#: Documents of a page of `every`.
+_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,19 @@ def of_collection(
     return [Line(*row) for row in session.execute(query)]
 
 
-def collections(session: Session, after: str | None, limit: int) -> Sequence[tuple[str, datetime]]:
+def every(session: Session, collection: int, where: str | None, limit: int | None) -> Iterator[Line]:
+    """The latest documents of a collection, at most `limit`, read page by page."""
+    after_id, left = 0, limit
+    while left is None or left > 0:
+        at_once = _AT_ONCE if left is None else min(_AT_ONCE, left)
+        page = of_collection(session, collection, where, after_id, at_once)
+        yield from page
+        if len(page) < at_once:
+            return
+        after_id, left = page[-1].id, None if left is None else left - len(page)
+
+
+def collections(session: Session, after: str | None, limit: int | None) -> Sequence[tuple[str, datetime]]:
     """Names of collections and when they were made, by name."""
     query = (
         select(Collection.name, Collection.created_at)

@@ -17,6 +17,7 @@ from db import bulk, erased
 from db.compare_and_set import n_changed as n_rows_changed
 from db.errors import NotFoundError
 from db.sql import clock, insert_for, one_of
+from db.streaming import streamed
 from db.tables import Collection, Document, GivenLabel, Job, Outcome
 
 _DOCUMENT: Any = Document.__table__.c
@@ -340,8 +341,7 @@ def listing(
         .order_by(Document.id)
         .limit(limit)
     )  # fmt: skip
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+    yield from streamed(session, query)
 
 
 def facts(session: Session, key: str, collection: str | None = None) -> dict[str, Any]:

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, insert, literal, select, tuple_
+from sqlalchemy import delete, exists, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from db import corrections, erased
 from db.errors import NotFoundError
 from db.sql import one_of
+from db.streaming import streamed
 from db.tables import Collection, Document, GivenLabel
 
 #: The source of a label that was set by hand.
@@ -81,8 +82,7 @@ def listing(session: Session, collection: str | None = None) -> Iterator[dict[st
     )  # fmt: skip
     if collection is not None:
         query = query.where(Collection.name == collection)
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+    yield from streamed(session, query)
 
 
 def page(
@@ -108,6 +108,20 @@ def page(
     return [dict(row) for row in session.execute(query).mappings()]
 
 
+def every(session: Session, collection: int | None, limit: int | None) -> Iterator[dict[str, Any]]:
+    """The same rows, at most `limit`, read page by page."""
+    after: tuple[Any, ...] | None = None
+    left = limit
+    while left is None or left > 0:
+        at_once = BATCH if left is None else min(BATCH, left)
+        rows = page(session, collection, after, at_once)
+        yield from rows
+        if len(rows) < at_once:
+            return
+        after = (rows[-1]["number"], rows[-1]["document_key"], rows[-1]["rank"])
+        left = None if left is None else left - len(rows)
+
+
 def of_key(session: Session, collection: int, key: str) -> list[str]:
     """The labels that one document was given."""
     mine = (GivenLabel.collection_id == collection, GivenLabel.document_key == key)
@@ -117,10 +131,13 @@ def of_key(session: Session, collection: int, key: str) -> list[str]:
 
 def collections_with(session: Session, key: str) -> list[str]:
     """The names of the collections that have a document of this key."""
+    # By the index of each collection: there are few collections, and many documents.
+    is_there = exists().where(
+        Document.collection_id == Collection.id, Document.key == key, Document.is_latest
+    )
     query = (
         select(Collection.name)
-        .join(Document, Document.collection_id == Collection.id)
-        .where(Document.key == key, Document.is_latest)
+        .where(Collection.files_of_id.is_(None), Collection.removed_at.is_(None), is_there)
         .order_by(Collection.name)
     )
     return list(session.scalars(query))

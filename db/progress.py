@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,8 @@ from db.states import ENDED, JobState
 _TOLD = re.compile(r"(\d+) %: ")
 #: The beginning of the note of a job that has ended without a single result; the first document's error follows.
 FAILED = "failed: "
+#: Jobs of one query.
+_AT_ONCE = 1_000
 
 
 def note_of(done: int, total: int, words: str) -> str:
@@ -122,6 +125,18 @@ def of(session: Session, job_id: int) -> JobProgress:
 def newest(session: Session, limit: int = 20) -> list[JobProgress]:
     """The last jobs, newest first."""
     return _select(session, "ORDER BY job_id DESC LIMIT :limit", {"limit": limit})
+
+
+def of_these(session: Session, job_ids: Sequence[int]) -> list[JobProgress]:
+    """Those of these jobs that exist, newest first."""
+    found: list[JobProgress] = []
+    newest_first = sorted(job_ids, reverse=True)
+    for start in range(0, len(newest_first), _AT_ONCE):
+        batch = newest_first[start : start + _AT_ONCE]
+        named = {f"job_{place}": job_id for place, job_id in enumerate(batch)}
+        those = ", ".join(f":{name}" for name in named)
+        found += _select(session, f"WHERE job_id IN ({those}) ORDER BY job_id DESC", named)
+    return found
 
 
 def unfinished(session: Session, limit: int = 20) -> list[JobProgress]:

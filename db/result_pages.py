@@ -6,7 +6,6 @@ The rows are read by their primary key, so that a page costs the same however ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from db import results
 from db.states import OutcomeState
+from db.streaming import streamed
 from db.tables import Base, Document, Outcome
 
 #: Characters of texts after which a page ends early.
@@ -39,11 +39,30 @@ def key_types(table: str) -> tuple[type, ...]:
     return tuple(_python(column) for column in _key_columns(table))
 
 
-def of_results(session: Session, job_id: int, table: str, after: Sequence[Any] | None, limit: int) -> Rows:
-    """The rows of a result table after a key, in the order of documents and ranks."""
+def of_results(
+    session: Session,
+    job_id: int,
+    table: str,
+    after: Sequence[Any] | None,
+    limit: int,
+    meta: Sequence[str] = (),
+) -> Rows:
+    """The rows of a result table after a key, in the order of documents and ranks. Fields of the documents' metadata
+    come after the key, each as a column of its name."""
     query, _ = results.query_of(job_id, table)
     columns = tuple((column.name, _python(column)) for column in query.selected_columns)
-    return _page(session, query, _key_columns(table), columns, after, limit)
+    if meta:
+        query = results.with_meta(query)
+    found = _page(session, query, _key_columns(table), columns, after, limit)
+    return results_with_meta(found, meta) if meta else found
+
+
+def results_with_meta(found: Rows, meta: Sequence[str]) -> Rows:
+    """The rows with these fields of the metadata, of which a value is a text, a number or yes or no."""
+    rows = [results.beside(row, meta) for row in found.rows]
+    names = {name for name, _ in found.columns}
+    own = tuple((name if name not in names else f"meta.{name}", str) for name in meta)
+    return Rows((*found.columns[:1], *own, *found.columns[1:]), rows, found.last)
 
 
 def of_errors(
@@ -84,15 +103,12 @@ def _page(
     rows: list[dict[str, Any]] = []
     last: tuple[Any, ...] = ()
     n_chars = 0
-    # Closed here: the page may end before its last row.
-    with closing(session.execute(query.limit(limit + 1).execution_options(yield_per=500))) as result:
-        for found in result.mappings():
-            if len(rows) == limit or n_chars > MOST_CHARS:
-                return Rows(columns, rows, last)
-            row = dict(found)
-            last = tuple(row.pop(f"{_KEY}{place}") for place in range(len(key)))
-            n_chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
-            rows.append(row)
+    for row in streamed(session, query.limit(limit + 1)):
+        if len(rows) == limit or n_chars > MOST_CHARS:
+            return Rows(columns, rows, last)
+        last = tuple(row.pop(f"{_KEY}{place}") for place in range(len(key)))
+        n_chars += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+        rows.append(row)
     return Rows(columns, rows, None)
 
 

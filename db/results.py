@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, aliased
 from db import bulk, tallies
 from db.sql import each_id, insert_for, now, one_of
 from db.states import OutcomeState
+from db.streaming import streamed
 from db.tables import Base, Chunk, Document, DocumentVector, Outcome
 from db.tables.result import by_job as by_job
 from db.tables.result import by_model_version as by_model_version
@@ -201,14 +202,17 @@ def _latest(as_of: datetime | None) -> ColumnElement[bool]:
     return (Document.added_at <= as_of) & ~newer
 
 
-def rows_of(session: Session, job_id: int, table: str, meta: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-    """A job's rows in one result table, each with its document's key, by document and rank. Fields of the document's
-    metadata (a.b for one of an object) come after the key, each as a column of its name."""
+def rows_of(
+    session: Session, job_id: int, table: str, meta: Sequence[str] = (), limit: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """A job's rows in one result table, each with its document's key, by document and rank; at most `limit`. Fields of
+    the document's metadata (a.b for one of an object) come after the key, each as a column of its name."""
     query, _ = query_of(job_id, table)
+    query = query.limit(limit)
     if meta:
-        query = query.add_columns(Document.meta.label(_META))
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield _with_meta(dict(row), meta) if meta else dict(row)
+        query = with_meta(query)
+    for row in streamed(session, query):
+        yield beside(row, meta) if meta else row
 
 
 def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
@@ -232,10 +236,16 @@ def query_of(job_id: int, table: str) -> tuple[Select[Any], tuple[str, ...]]:
 _META = "document.meta"
 
 
-def _with_meta(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def with_meta(query: Select[Any]) -> Select[Any]:
+    """The query with what `beside` needs."""
+    return query.add_columns(Document.meta.label(_META))
+
+
+def beside(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A row with these fields of its document's metadata after the key."""
     found = row.pop(_META)
-    beside = {name if name not in row else f"meta.{name}": _field(found, name) for name in names}
-    return {"document_key": row.pop("document_key"), **beside, **row}
+    fields = {name if name not in row else f"meta.{name}": _field(found, name) for name in names}
+    return {"document_key": row.pop("document_key"), **fields, **row}
 
 
 def _field(meta: Any, name: str) -> Any:
@@ -277,5 +287,4 @@ def errors_of(session: Session, job_id: int, limit: int | None = None) -> Iterat
         .order_by(Outcome.document_id)
         .limit(limit)
     )
-    for row in session.execute(query.execution_options(yield_per=2_000)).mappings():
-        yield dict(row)
+    yield from streamed(session, query)

@@ -8,7 +8,8 @@ job.wait()
 for row in job.results():
     print(row["document_key"], row["summary"])
 
-`Client` does the same for a store of your choice. `docmill.errors` has the errors.
+`Client` does the same for a store or a server of your choice, `AsyncClient` in coroutines. The errors are in
+`docmill.errors`.
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ def _add_steps() -> None:
 _add_steps()
 
 if TYPE_CHECKING:
-    from docmill.client import Client, Job, add, job, submit
+    from docmill.client import AsyncClient, AsyncJob, Client, Job, add, job, submit
     from docmill.errors import DocmillError
     from readers import ReadOptions
     from scheduler.adding import Report
 
-__all__ = ["Client", "DocmillError", "Job", "ReadOptions", "Report", "add", "job", "submit"]
+__all__ = [
+    "AsyncClient", "AsyncJob", "Client", "DocmillError", "Job", "ReadOptions", "Report", "add", "job", "submit",
+]  # fmt: skip
 
 _MODULES = {"DocmillError": "docmill.errors", "ReadOptions": "readers", "Report": "scheduler.adding"}
 

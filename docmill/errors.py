@@ -3,6 +3,9 @@
     DocmillError
     ├── InvalidRequestError      also a ValueError: an unknown kind or parameter, a value out of range, a bad query
     ├── WaitTimeoutError         also a TimeoutError: a job has not ended in the time that `Job.wait` was given
+    ├── MissingPackageError      also an ImportError: a package is not installed; the message has the command for it
+    ├── UnsupportedError         also a NotImplementedError: not possible over HTTP; the message names the way
+    ├── AccessError              also a PermissionError: the server does not know the key, or its role is too low
     └── StoreError               the store refuses a request, or cannot be used
         ├── NotFoundError        a collection, model or job does not exist
         │   └── NoStoreError     there is no store yet: add documents first
@@ -11,9 +14,11 @@
         ├── UnsafeStoreError     the database could lose committed rows in a power cut
         ├── OldSchemaError       the tables are of another version: run `docmill db upgrade`
         │   └── NewerSchemaError the tables are of a newer version: install that version here
-        └── UnreachableStoreError  the database does not answer
+        └── UnreachableStoreError  the database or the server does not answer
+            └── BusyServerError  the server refuses further requests for now: too many arrived
 
-What cannot be read in a file or record raises nothing: it is a `BadRecord` in the `Report`.
+The same request raises the same error with the store and over HTTP. What cannot be read in a file or record raises
+nothing: it is a `BadRecord` in the `Report`.
 """
 
 from __future__ import annotations
@@ -36,10 +41,13 @@ from db.errors import (
 from readers import BadRecord
 
 __all__ = [
+    "AccessError",
     "BadRecord",
+    "BusyServerError",
     "ConflictError",
     "DocmillError",
     "InvalidRequestError",
+    "MissingPackageError",
     "NewerSchemaError",
     "NoStoreError",
     "NotFoundError",
@@ -48,6 +56,7 @@ __all__ = [
     "StoreError",
     "UnreachableStoreError",
     "UnsafeStoreError",
+    "UnsupportedError",
     "WaitTimeoutError",
 ]
 
@@ -60,8 +69,24 @@ class WaitTimeoutError(DocmillError, TimeoutError):
     """A job has not ended within the time given. It continues."""
 
 
+class MissingPackageError(DocmillError, ImportError):
+    """A package that this needs is not installed. The message has the command that installs it."""
+
+
+class UnsupportedError(DocmillError, NotImplementedError):
+    """This is not possible over HTTP. The message names the way that is."""
+
+
+class AccessError(DocmillError, PermissionError):
+    """The server does not know the key, or the key's role does not allow this."""
+
+
 class UnreachableStoreError(StoreError):
-    """The database does not answer, or closed the connection. Try again later."""
+    """The database or the server does not answer, or closed the connection. Try again later."""
+
+
+class BusyServerError(UnreachableStoreError):
+    """The server refuses further requests for now, and did so until the client gave up."""
 
 
 @contextmanager

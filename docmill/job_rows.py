@@ -13,15 +13,19 @@ from workers import kinds
 
 
 def job_rows(
-    session: Session, job: JobProgress, table: str | None = None, meta: Sequence[str] = ()
+    session: Session,
+    job: JobProgress,
+    table: str | None = None,
+    meta: Sequence[str] = (),
+    limit: int | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences). Fields
-    of the documents' metadata are further columns. ValueError if no document of the job's collection has such a field,
-    or if the kind has no such table, or makes a model."""
+    """The rows of one table; of the first that the kind names if none is given (a summary, not its sentences); at most
+    `limit`. Fields of the documents' metadata are further columns. ValueError if no document of the job's collection
+    has such a field, or if the kind has no such table, or makes a model."""
     found = kinds.result_table(job.kind, table, job.model)
     if meta:
         where.check_fields(session, meta, jobs.by_id(session, job.job_id).collection_id)
-    return results.rows_of(session, job.job_id, found, meta)
+    return results.rows_of(session, job.job_id, found, meta, limit)
 
 
 def headings(kind: str) -> Mapping[str, str]:

@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from db import documents
 from db.documents import Added, NewDocument
@@ -134,6 +135,22 @@ def store_records(
         added += _store(store, collection_id, batch)
         if tell is not None:
             tell(added, len(bad))
+    return Report(
+        added.n_new, added.n_changed, added.n_unchanged, bad, notices, n_meta_changed=added.n_meta_changed
+    )
+
+
+def store_in(
+    session: Session, found: Iterable[Record | BadRecord], collection: str, notices: list[Notice]
+) -> Report:
+    """The same in the transaction of a session, all or nothing: for a few documents."""
+    check_collection_name(collection)
+    added, bad = Added(), list[BadRecord]()
+    collection_id: int | None = None
+    for batch in documents.batches(_good(found, bad, MarkupNotices(notices.append))):
+        if collection_id is None:
+            collection_id = documents.collection_id(session, collection, create=True)
+        added += documents.add(session, collection_id, batch)
     return Report(
         added.n_new, added.n_changed, added.n_unchanged, bad, notices, n_meta_changed=added.n_meta_changed
     )

@@ -60,6 +60,10 @@ class Settings(StoreSettings):
     #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
     metrics_port: int = Field(default=0, ge=0, le=65_535)
     metrics_host: str = "127.0.0.1"
+    #: The server that `docmill.Client()` uses instead of the store, and the key that it sends there. Commands use the
+    #: store.
+    server_url: str = ""
+    server_key: str = Field(default="", repr=False)
     #: Of the REST interface: requests a minute for each key (0: any number), megabytes of a stream of documents and
     #: of one of its lines, and how long a client may send nothing.
     api_requests_per_minute: int = Field(default=6_000, ge=0)

@@ -161,7 +161,7 @@ def test_a_database_that_goes_away_is_an_error_of_ours(empty_postgres_store: Sto
 
     client = Client(url(empty_postgres_store))
     client.jobs()
-    with client._store().read() as session:
+    with client._connection.there().read() as session:  # type: ignore[attr-defined]
         pid = session.scalar(text("SELECT pg_backend_pid()"))
         with empty_postgres_store.write() as other:
             other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})

@@ -169,6 +169,8 @@ def test_every_tunable_setting_reaches_the_containers_with_its_default() -> None
     # Not for people to tune, or fixed by the image and the compose file.
     fixed = {"home", "database_url", "redis_url", "models_dir", "device", "worker", "instance"}
     fixed |= {"metrics_host", "metrics_port", "device_model", "device_share"}
+    # Of clients, which run elsewhere.
+    fixed |= {"server_url", "server_key"}
     wanted = {
         name: f"${{DOCMILL_{name.upper()}:-{field.default}}}"
         for name, field in Settings.model_fields.items()

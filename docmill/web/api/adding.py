@@ -6,7 +6,7 @@ import io
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from db.access import Role
-from docmill.web.api import problems
+from docmill.web.api import idempotency, keyed_adding, problems
 from docmill.web.api.advice import in_http
 from docmill.web.api.bodies import Arriving, media_type
 from docmill.web.api.operation import JSON, JSONL, Call, Query, operation
@@ -25,6 +25,7 @@ from readers.admission import Admission
 from readers.files import DocumentFile
 from readers.jsonl import read_lines
 from readers.options import MIB
+from readers.records import shown
 from readers.streams import Stream
 from scheduler import adding
 from scheduler.adding import Report
@@ -38,6 +39,7 @@ NAME = "request"
 #: Reports of bad lines up to here are kept in memory, and on disk beyond.
 _SPOOL_BYTES = MIB
 _BUFFER_BYTES = 256 * 1024
+MAX_SOURCE_CHARS = 1_000
 
 
 class HowToRead(Query):
@@ -48,6 +50,10 @@ class HowToRead(Query):
     ] = "id"
     text_field: Annotated[str, Field(min_length=1, max_length=200)] = "text"
     label_field: Annotated[str, Field(min_length=1, max_length=200)] = "label"
+    source_field: Annotated[
+        str | None,
+        Field(min_length=1, max_length=200, description="where the document comes from, as lists show it"),
+    ] = None
     meta: Annotated[
         Literal["all", "none"], Field(description="whether the other fields are kept as metadata")
     ] = "all"
@@ -55,6 +61,13 @@ class HowToRead(Query):
         Literal["auto", "html", "text"],
         Field(description="whether a text with tags is turned into its visible text"),
     ] = "auto"
+
+    @property
+    def kept(self) -> bool | tuple[str, ...]:
+        """The fields beside key, text and label that are read."""
+        if self.meta == "all" or self.source_field is None:
+            return self.meta == "all"
+        return (self.source_field,)
 
 
 class BadLine(BaseModel):
@@ -81,7 +94,7 @@ class AddedDocuments(BaseModel):
 
 @operation(
     "POST", "/collections/{collection}/documents", role=Role.SUBMIT, tag="documents", query=HowToRead,
-    body_media=MEDIA, answers=AddedDocuments, problems=(400, 408, 413, 415),
+    body_media=MEDIA, answers=AddedDocuments, keyed=True, problems=(400, 408, 413, 415),
 )  # fmt: skip
 def add_documents(call: Call) -> Response:
     """Add documents to a collection, which is made if it does not exist.
@@ -90,17 +103,25 @@ def add_documents(call: Call) -> Response:
     is stored batch by batch while it arrives. A bad line is reported with its number in `bad`, and nothing else is
     lost. Unchanged documents are skipped, and changed ones become a new version: after an interruption, send the same
     stream again. A stream that is too long, too slow or cut off is answered by a problem with the same counts: what
-    they count is stored."""
+    they count is stored.
+
+    With `Idempotency-Key`, a stream of at most 8 MiB is stored in one transaction, and sent again it is answered with
+    the counts of the first time."""
     if media_type(call.request) not in MEDIA:
         raise Problem(415, "unsupported-media-type", f"send one JSON object a line, as {JSONL}")
     name = call.path["collection"]
     adding.check_collection_name(name)
     limits = settings()
+    how = call.query(HowToRead)
+    if (key := idempotency.key_of(add_documents, call.request)) is not None:
+        return keyed_adding.add(
+            call, key, name, lambda body, notices: _Lines(body, how, limits.api_line_mb * MIB, notices)
+        )
     body = Arriving(call.request, limits.api_body_mb * MIB, limits.api_idle_seconds)
     bad = _Spooled()
     try:
         notices: list[Notice] = []
-        lines = _Lines(body, call.query(HowToRead), limits.api_line_mb * MIB, notices)
+        lines = _Lines(io.BufferedReader(body, _BUFFER_BYTES), how, limits.api_line_mb * MIB, notices)
         report = adding.store_records(lambda: call.store, lines, name, notices, None, bad)
         return _answer(name, report, lines.fault or body.fault, bad)
     except BaseException:
@@ -144,9 +165,11 @@ class _Told(StreamingResponse):
 class _Lines:
     """The documents in the body, and its bad lines."""
 
-    def __init__(self, body: Arriving, how: HowToRead, max_line_bytes: int, notices: list[Notice]) -> None:
+    def __init__(
+        self, body: io.BufferedReader, how: HowToRead, max_line_bytes: int, notices: list[Notice]
+    ) -> None:
         self.fault: Problem | None = None
-        self._stream = Stream(io.BufferedReader(body, _BUFFER_BYTES), "utf-8", sure=True)
+        self._stream = Stream(body, "utf-8", sure=True)
         self._options = ReadOptions(
             key_field=how.key_field,
             text_field=how.text_field,
@@ -154,9 +177,9 @@ class _Lines:
             max_line_bytes=max_line_bytes,
             markup=how.markup,
             needs_key=True,
-            meta=how.meta == "all",
+            meta=how.kept,
         )
-        self._admission = Admission(self._options)
+        self._admission = _Admission(self._options, how)
         self._notices = notices
 
     def __iter__(self) -> Iterator[Record | BadRecord]:
@@ -171,6 +194,22 @@ class _Lines:
                 return
             yield record
         self._notices.extend(self._admission.notices())
+
+
+class _Admission(Admission):
+    """Takes the source of a document from the field that names it."""
+
+    def __init__(self, options: ReadOptions, how: HowToRead) -> None:
+        super().__init__(options)
+        self._how = how
+
+    def record(
+        self, key: object, text: object, label: object, source: str, meta: Mapping[str, Any] | None = None
+    ) -> Record:
+        name, given = self._how.source_field, dict(meta or {})
+        own = None if name is None else given.pop(name, None)
+        record = super().record(key, text, label, source, given if self._how.meta == "all" else None)
+        return replace(record, source=shown(own, MAX_SOURCE_CHARS)) if isinstance(own, str) else record
 
 
 class _Spooled(list[BadRecord]):

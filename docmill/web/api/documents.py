@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from db import document_pages
+from db import document_pages, labels
 from db import documents as stored
 from db.access import Role
 from docmill.web.api.collections import DryRun, RemovedDocuments, removed_documents
-from docmill.web.api.operation import Call, operation
+from docmill.web.api.operation import Call, Query, operation
 from docmill.web.api.paging import Page, Paged, decode, page_of
 from docmill.web.api.problems import Problem
 from scheduler import removing
@@ -60,6 +60,32 @@ class Document(DocumentLine):
     text: str
     given_labels: Annotated[list[str], Field(description="labels that people gave it")]
     outcomes: Annotated[list[Outcome], Field(description="newest job first")]
+
+
+class WithKey(Query):
+    """Which key."""
+
+    key: Annotated[str, Field(min_length=1, max_length=600)]
+
+
+class Place(BaseModel):
+    """Where a document is."""
+
+    collection: str
+
+
+class Places(BaseModel):
+    """All of them."""
+
+    data: list[Place]
+
+
+@operation("GET", "/documents", tag="documents", query=WithKey, answers=Places)
+def find_documents(call: Call) -> Places:
+    """The collections that have a document of this key."""
+    with call.store.read() as session:
+        names = labels.collections_with(session, call.query(WithKey).key)
+    return Places(data=[Place(collection=name) for name in names])
 
 
 @operation(
@@ -116,4 +142,4 @@ def _line(line: document_pages.Line) -> DocumentLine:
     return DocumentLine(**{name: getattr(line, name) for name in DocumentLine.model_fields})
 
 
-OPERATIONS = (list_documents, get_document, remove_document)
+OPERATIONS = (find_documents, list_documents, get_document, remove_document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -70,10 +70,18 @@ def _parquet(found: Rows) -> bytes:
     columns = [Column(name, _TYPES.get(type_, Type.TEXT)) for name, type_ in found.columns]
     try:
         with parquet_file.opened(file, columns, Options(ZoneInfo("UTC")), Notes()) as write:
-            write([tuple(row.values()) for row in found.rows])
+            write([_of_types(row, columns) for row in found.rows])
     except ValueError as error:
         raise invalid("format", str(error)) from None
     return file.getvalue()
+
+
+def _of_types(row: Mapping[str, Any], columns: Sequence[Column]) -> tuple[Any, ...]:
+    """A value of the metadata may be a number where another document has a text."""
+    return tuple(
+        _json(value) if column.type is Type.TEXT and not isinstance(value, str | None) else value
+        for value, column in zip(row.values(), columns, strict=True)
+    )
 
 
 def _json(value: Any) -> str:

@@ -14,11 +14,12 @@ from db import job_lists, jobs, progress
 from db.access import Role
 from db.job_lists import JobFilter
 from db.jobs import Submitted
+from db.progress import JobProgress
 from docmill.doctor.obstacles import obstacles
 from docmill.web.api.idempotency import HEADER
 from docmill.web.api.numbers import job_number
 from docmill.web.api.operation import Call, Model, operation
-from docmill.web.api.paging import Page, Paged, decode, page_of
+from docmill.web.api.paging import Flag, Page, Paged, Whole, decode, page_of
 from docmill.web.api.problems import invalid
 from scheduler import requests
 from scheduler.requests import JobRequest
@@ -27,6 +28,10 @@ from workers import kinds
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Priority = Annotated[int, Field(ge=0, le=9, description="0 (lowest) to 9 (highest)")]
 State = Literal["waiting", "running", "paused", "cancelling", "finished", "cancelled"]
+
+
+#: Jobs of a page with details.
+MOST_DETAILS = 100
 
 
 class SubmitJob(Model):
@@ -108,8 +113,8 @@ class JobLine(BaseModel):
     finished_at: datetime | None
 
 
-class WholeJob(JobLine):
-    """A job whole."""
+class JobDetails(JobLine):
+    """A job in a list with details."""
 
     n_cancelled: Annotated[int, Field(description="of n_error, those that were not tried")]
     n_chunks: int
@@ -118,12 +123,17 @@ class WholeJob(JobLine):
     priority: int
     model: str | None
     model_version: int | None
-    parameters: dict[str, Any]
     where: str | None
     submitter: str | None
     after: Annotated[int | None, Field(description="the job that has to finish first")]
     run_id: Annotated[int | None, Field(description="the run of the schedule that submitted it")]
     fault: Annotated[str | None, Field(description="why a chunk waits that no worker could finish")]
+
+
+class WholeJob(JobDetails):
+    """A job whole."""
+
+    parameters: dict[str, Any]
     obstacle: Annotated[str | None, Field(description="why the job makes no progress now")]
 
 
@@ -136,6 +146,12 @@ class Jobs(Paged):
         Field(description="`open`: has not ended; `failing`: finished, with documents that failed"),
     ] = ""
     collection: Annotated[str, Field(max_length=200)] = ""
+    before: Annotated[Whole | None, Field(ge=1, lt=2**53, description="only jobs with smaller numbers")] = (
+        None
+    )
+    details: Annotated[
+        Flag, Field(description=f"each job with all its counts; at most {MOST_DETAILS} a page then")
+    ] = False
 
 
 class Retry(Model):
@@ -169,16 +185,20 @@ def submit_job(call: Call, session: Session) -> SubmittedJob:
     return _submitted(requests.submit(session, body.request(key, call.access.name)))
 
 
-@operation("GET", "/jobs", tag="jobs", query=Jobs, answers=Page[JobLine])
-def list_jobs(call: Call) -> Page[JobLine]:
+@operation("GET", "/jobs", tag="jobs", query=Jobs, answers=Page[JobDetails | JobLine])
+def list_jobs(call: Call) -> Page[JobDetails | JobLine]:
     """The jobs that match, newest first."""
     query = call.query(Jobs)
     chosen = JobFilter(query.kind, query.state, query.collection)
     after = decode(query.after, (int,))
-    before = None if after is None else after[0]
+    limit = min(query.limit, MOST_DETAILS) if query.details else query.limit
     with call.store.read() as session:
-        found = job_lists.page(session, chosen, before=before, limit=query.limit + 1)
-    return page_of(call.request, [_line(one) for one in found], query.limit, lambda line: (line.id,))
+        before = query.before if after is None else after[0]
+        found = job_lists.page(session, chosen, before=before, limit=limit + 1)
+        lines: list[JobDetails | JobLine] = [_line(one) for one in found]
+        if query.details:
+            lines = [_details(one) for one in progress.of_these(session, [line.id for line in lines])]
+    return page_of(call.request, lines, limit, lambda line: (line.id,))
 
 
 @operation("GET", "/jobs/{job_id}", tag="jobs", answers=WholeJob, problems=(404,))
@@ -278,17 +298,23 @@ def _line(found: job_lists.JobLine) -> JobLine:
     return JobLine(**plain, id=found.job_id, failed=found.shown_state == "failed")
 
 
-def _whole(session: Session, job_id: int) -> WholeJob:
-    found = progress.of(session, job_id)
+def _details(found: JobProgress) -> JobDetails:
     known = asdict(found)
-    return WholeJob(
-        **{name: known[name] for name in WholeJob.model_fields if name in known},
-        id=job_id,
+    return JobDetails(
+        **{name: known[name] for name in JobDetails.model_fields if name in known},
+        id=found.job_id,
         share=found.share,
         failed=found.failed,
-        parameters=jobs.by_id(session, job_id).parameters,
         where=found.where_clause,
         after=found.after_job_id,
+    )
+
+
+def _whole(session: Session, job_id: int) -> WholeJob:
+    found = progress.of(session, job_id)
+    return WholeJob(
+        **_details(found).model_dump(),
+        parameters=jobs.by_id(session, job_id).parameters,
         obstacle=obstacles(session, [found]).get(job_id) if not found.ended else None,
     )
 

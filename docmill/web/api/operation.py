@@ -89,6 +89,8 @@ class Operation:
     problems: tuple[int, ...] = ()
     #: It is one transaction: its function gets the session, and Idempotency-Key is possible.
     writes: bool = False
+    #: It looks after Idempotency-Key itself.
+    keyed: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -109,7 +111,7 @@ class Operation:
 
     @property
     def takes_idempotency_key(self) -> bool:
-        return self.writes and self.method == "POST"
+        return (self.writes or self.keyed) and self.method == "POST"
 
 
 def operation(

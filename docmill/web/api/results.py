@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from db import progress, result_pages
+from db import jobs, progress, result_pages, where
 from docmill.web.api import formats
 from docmill.web.api.numbers import job_number
 from docmill.web.api.operation import CSV, JSONL, PARQUET, Call, operation
@@ -23,6 +23,14 @@ class Results(formats.Formatted):
         str | None,
         Field(max_length=200, description="another of the kind's tables; `GET /v1/kinds` names them"),
     ] = None
+    meta: Annotated[
+        list[str],
+        Field(
+            default_factory=list,
+            max_length=100,
+            description="fields of the documents' metadata to add; a.b is one of an object",
+        ),
+    ]
 
 
 class Errors(formats.Formatted):
@@ -58,8 +66,10 @@ def list_results(call: Call) -> Response:
             table = kinds.result_table(job.kind, query.table, job.model)
         except ValueError as error:
             raise invalid("table", str(error)) from None
+        if query.meta:
+            where.check_fields(session, query.meta, jobs.by_id(session, job_id).collection_id)
         after = decode(query.after, result_pages.key_types(table))
-        found = result_pages.of_results(session, job_id, table, after, query.limit)
+        found = result_pages.of_results(session, job_id, table, after, query.limit, query.meta)
     return formats.answer(call, found, str(job.state))
 
 

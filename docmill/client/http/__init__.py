@@ -1,0 +1,1 @@
+"""Over HTTP, to `docmill serve`. Only the connections import an HTTP library."""

@@ -1,0 +1,1 @@
+"""What a client can do, each thing once for the store and once for a server."""
