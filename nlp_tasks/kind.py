@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
+from nlp_tasks.endpoint import Endpoint
 from readers.remote.policy import NOTHING, Policy
 
 if TYPE_CHECKING:
@@ -321,6 +322,8 @@ class Kind:
     rounds: bool = False
     #: Its documents are the files of a collection; the text of each says where the file is.
     over_files: bool = False
+    #: How programs ask for it in the form of OpenAI's API; None for not at all.
+    endpoint: Endpoint | None = None
     #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

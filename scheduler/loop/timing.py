@@ -30,6 +30,7 @@ STEPS = {
     "nights": ("nights",),
     "notifications": ("notifications",),
     "retention": ("retention",),
+    "batches": ("batches",),
 }
 
 
