@@ -78,6 +78,14 @@ def unfinished(session: Session, public_id: str) -> ApiFile:
     return found
 
 
+def needed(session: Session, public_id: str) -> ApiFile:
+    """The file of this id, also after its time, for the batch that needs it; NotFoundError if it was deleted."""
+    found = session.scalar(select(ApiFile).where(ApiFile.public_id == public_id, ApiFile.is_whole.is_(True)))
+    if found is None:
+        raise NotFoundError(f"there is no file {public_id!r} any more")
+    return found
+
+
 def find(session: Session, public_id: str, *, lock: bool = False) -> ApiFile:
     """The file of this id, held until the transaction ends if it is to be; NotFoundError."""
     query = select(ApiFile).where(ApiFile.public_id == public_id, *_is_seen())
@@ -104,10 +112,12 @@ def page(
     )
 
 
-def read(session: Session, file_id: int, seq: int, limit: int) -> list[bytes]:
-    """Some blocks, from number `seq`."""
-    query = select(ApiFileBlock.data).where(ApiFileBlock.file_id == file_id, ApiFileBlock.seq >= seq)
-    return list(session.scalars(query.order_by(ApiFileBlock.seq).limit(limit)))
+def read(session: Session, file_id: int, seq: int, limit: int) -> list[tuple[int, bytes]]:
+    """Some blocks with their numbers, from number `seq`. What a batch writes has gaps between the numbers."""
+    query = select(ApiFileBlock.seq, ApiFileBlock.data).where(
+        ApiFileBlock.file_id == file_id, ApiFileBlock.seq >= seq
+    )
+    return [(row.seq, row.data) for row in session.execute(query.order_by(ApiFileBlock.seq).limit(limit))]
 
 
 def content(store: Store, file_id: int, at_once: int = 4) -> Iterator[bytes]:
@@ -116,10 +126,10 @@ def content(store: Store, file_id: int, at_once: int = 4) -> Iterator[bytes]:
     while True:
         with store.read() as session:
             blocks = read(session, file_id, seq, at_once)
-        yield from blocks
+        yield from (data for _, data in blocks)
         if len(blocks) < at_once:
             return
-        seq += len(blocks)
+        seq = blocks[-1][0] + 1
 
 
 def delete_file(session: Session, public_id: str) -> None:

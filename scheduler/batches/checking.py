@@ -88,6 +88,8 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 def request_of(line: Line, endpoint: str) -> Request:
     """The request in a line; LineError."""
+    if len(line.data) > MOST_LINE_BYTES:
+        raise too_long(line.number)
     try:
         fields = loads(line.data.decode("utf-8"))
     except UnicodeDecodeError:
@@ -112,6 +114,12 @@ def request_of(line: Line, endpoint: str) -> Request:
         raise LineError(
             line.number, "invalid_custom_id", f"custom_id: {refused.detail}", "custom_id"
         ) from None
+
+
+def too_long(line: int) -> LineError:
+    """The error of a line that is too long."""
+    message = f"the line has more than {MOST_LINE_BYTES:,} bytes: split its text"
+    return LineError(line, "line_too_long", message)
 
 
 def _text(line: Line, fields: dict[str, Any], name: str) -> str:

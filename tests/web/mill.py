@@ -38,12 +38,19 @@ class Mill:
         while self.batches.move() == Did.WORKED or self.jobs.move_jobs() == Did.WORKED:
             pass
 
-    def work(self) -> None:
-        """Every chunk that is ready."""
+    def work(self, limit: int = 1_000) -> None:
+        """Chunks that are ready."""
         with self.store.read() as session:
-            ready = session.scalars(select(Chunk.id).where(Chunk.state == ChunkState.READY)).all()
+            query = select(Chunk.id).where(Chunk.state == ChunkState.READY).order_by(Chunk.id).limit(limit)
+            ready = session.scalars(query).all()
         for chunk_id in ready:
             chunk_run.run(self._process, chunk_id)
+
+    def run_jobs(self) -> None:
+        """Every job, and no step of a batch."""
+        self.work()
+        while self.jobs.move_jobs() == Did.WORKED:
+            self.work()
 
     def run(self) -> None:
         """Until nothing is left to do."""

@@ -20,7 +20,11 @@ from db.store import Store
 from docmill.web.openai_api.errors import ApiError
 from docmill.web.openai_api.inference_process import BYTES
 
-MODULE = "docmill.web.openai_api.inference_process"
+#: With the import path of this process, in which no folder of a script comes first.
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from docmill.web.openai_api.inference_process import main; main()"
+)
 #: For a request, with the start of the process and the loading of a model; and for waiting for its turn.
 ANSWER_SECONDS, TURN_SECONDS = 60.0, 30.0
 #: Requests that run or wait.
@@ -63,13 +67,13 @@ class Inference:
             process.stdin.write(json.dumps(asked).encode() + b"\n")
             process.stdin.flush()
             line = _line(process, time.monotonic() + ANSWER_SECONDS)
-        except (OSError, EOFError):
-            self._end()
-            raise ApiError(500, "the process that runs models died over this request") from None
         except TimeoutError:
             self._end()
             message = f"the request took longer than {ANSWER_SECONDS:.0f} s: send it in a batch"
             raise ApiError(504, message) from None
+        except (OSError, EOFError):
+            self._end()
+            raise ApiError(500, "the process that runs models died over this request") from None
         except BaseException:
             # Its answer would be taken for that of the next request.
             self._end()
@@ -83,7 +87,7 @@ class Inference:
         if self._process is None:
             url = self._store.url.render_as_string(hide_password=False)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE],
+                [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"DOCMILL_DATABASE_URL": url},
