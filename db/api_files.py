@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.compare_and_set import changed, n_changed
@@ -141,6 +141,29 @@ def delete_file(session: Session, public_id: str) -> None:
             f"batch {batch} still reads file {public_id}: cancel it, or wait until it has ended"
         )
     _hide(session, [found.id])
+
+
+def forget(session: Session, public_ids: Sequence[str]) -> None:
+    """Nobody sees these files from now on, unless a batch still reads one; the scheduler deletes them."""
+    needed_now = exists().where(RequestBatch.input_file == ApiFile.public_id, _is_open())
+    ids = session.scalars(select(ApiFile.id).where(one_of(ApiFile.public_id, public_ids), ~needed_now)).all()
+    _hide(session, ids)
+
+
+def old(session: Session, after: int, seconds: float, limit: int) -> list[ApiFile]:
+    """Files that are older than some seconds, and that no batch in the store has read or written."""
+    mine = or_(
+        RequestBatch.input_file == ApiFile.public_id,
+        RequestBatch.output_file == ApiFile.public_id,
+        RequestBatch.error_file == ApiFile.public_id,
+    )
+    query = select(ApiFile).where(
+        ApiFile.id > after,
+        ApiFile.created_at < now(-seconds),
+        ApiFile.is_whole.is_(True),
+        ~exists().where(mine),
+    )
+    return list(session.scalars(query.order_by(ApiFile.id).limit(limit)))
 
 
 def sweep(session: Session) -> int:

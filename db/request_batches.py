@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    delete,
     exists,
     func,
     or_,
@@ -31,9 +32,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from db import bulk, jobs
+from db import api_files, bulk, jobs
 from db.api_files import is_public_id
-from db.compare_and_set import changed
+from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
 from db.sql import now, one_of
 from db.states import ENDED, BatchPhase, ErrorCode, OutcomeState, RequestState
@@ -217,6 +218,46 @@ def open_jobs(session: Session, batch: RequestBatch) -> int:
     """How many of its jobs have not ended."""
     query = select(func.count()).select_from(RequestGroup).join(Job, Job.id == RequestGroup.job_id)
     return session.scalar(query.where(RequestGroup.batch_id == batch.id, Job.state.not_in(ENDED))) or 0
+
+
+def old(session: Session, after: int, seconds: float, *, lock: bool) -> RequestBatch | None:
+    """The next batch that ended so long ago, locked if it is to be."""
+    query = select(RequestBatch).where(
+        RequestBatch.id > after,
+        RequestBatch.phase == BatchPhase.DONE,
+        RequestBatch.ended_at < now(-seconds),
+    )
+    first = query.order_by(RequestBatch.id).limit(1)
+    return session.scalar(first.with_for_update(skip_locked=True) if lock else first)
+
+
+def insist_on_end(batch: RequestBatch) -> None:
+    """ConflictError if a batch has not ended."""
+    if batch.phase != BatchPhase.DONE:
+        raise ConflictError(
+            f"batch {batch.public_id} is {batch.state}: cancel it, or wait until it has ended"
+        )
+
+
+def remove_some(session: Session, batch: RequestBatch, limit: int) -> int | None:
+    """Remove some lines of a batch that has ended, and with the last of them the batch and its files. None when it is
+    gone, else the number of lines. Its documents and jobs stay. ConflictError if it has not ended."""
+    insist_on_end(batch)
+    some = select(RequestLine.line).where(RequestLine.batch_id == batch.id).order_by(RequestLine.line)
+    numbers = list(session.scalars(some.limit(limit)))
+    mine = RequestLine.batch_id == batch.id
+    if numbers:
+        n_changed(session, delete(RequestLine).where(mine, RequestLine.line <= numbers[-1]))
+    if len(numbers) == limit:
+        return len(numbers)
+    n_changed(session, delete(RequestGroup).where(RequestGroup.batch_id == batch.id))
+    n_changed(session, delete(RequestBatch).where(RequestBatch.id == batch.id))
+    named: tuple[str | None, ...] = (batch.output_file, batch.error_file)
+    still_read = select(RequestBatch.id).where(RequestBatch.input_file == batch.input_file).limit(1)
+    if session.scalar(still_read) is None:
+        named = (*named, batch.input_file)
+    api_files.forget(session, [name for name in named if name is not None])
+    return None
 
 
 # --- lines and groups -----------------------------------------------------------------------------------------------
