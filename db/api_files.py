@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import ColumnElement, Select, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -118,6 +118,27 @@ def read(session: Session, file_id: int, seq: int, limit: int) -> list[tuple[int
         ApiFileBlock.file_id == file_id, ApiFileBlock.seq >= seq
     )
     return [(row.seq, row.data) for row in session.execute(query.order_by(ApiFileBlock.seq).limit(limit))]
+
+
+def copy_to(store: Store, public_id: str, target: IO[bytes]) -> None:
+    """Write the content of a file to another one. LookupError if it was deleted."""
+    with store.read() as session:
+        query = select(ApiFile.id, ApiFile.n_bytes).where(
+            ApiFile.public_id == public_id, ApiFile.is_whole.is_(True)
+        )
+        found = session.execute(query).one_or_none()
+    if found is None:
+        raise LookupError(public_id)
+    n_bytes = sum(target.write(block) for block in content(store, found.id))
+    if n_bytes != found.n_bytes:
+        raise LookupError(public_id)
+
+
+def by_ids(session: Session, public_ids: Sequence[str]) -> dict[str, ApiFile]:
+    """Those of these files that there are, by id."""
+    known = [public_id for public_id in public_ids if is_public_id(public_id)]
+    query = select(ApiFile).where(one_of(ApiFile.public_id, known), *_is_seen())
+    return {file.public_id: file for file in session.scalars(query)}
 
 
 def content(store: Store, file_id: int, at_once: int = 4) -> Iterator[bytes]:

@@ -52,6 +52,16 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that a program has uploaded, and that is in the store (`Setup.uploads`)."""
+
+    id: str
+    filename: str
+    n_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """A path, and what its requests and answers look like."""
 
@@ -61,6 +71,10 @@ class Endpoint:
     request: Callable[[Mapping[str, Any]], Asked]
     #: Raises BadRequestError for a form that does not fit the results.
     answer: Callable[[Results], dict[str, Any]]
+    #: For a kind over files: the text of the document that stands for an uploaded file ...
+    file_text: Callable[[Upload], str] | None = None
+    #: ... and the keys of the texts that were made of one, from its rows.
+    made: Callable[[Rows], Sequence[str]] | None = None
 
 
 #: Fields that say something about the request itself, and no parameter.

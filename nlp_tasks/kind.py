@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from nlp_tasks.endpoint import Endpoint
 from readers.remote.policy import NOTHING, Policy
@@ -140,6 +140,8 @@ class Setup:
     #: The heartbeat: call it about every second during long work inside one batch. It keeps the lease; calling it often
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
+    #: Writes the content of an uploaded file, by its id, to a file; LookupError if it was deleted.
+    uploads: Callable[[str, IO[bytes]], None] | None = None
     #: Which URLs this worker may read.
     remote: Policy = NOTHING
 

@@ -3,6 +3,7 @@
     endpoints    which kind stands for which path
     checking     the lines of a file, and whether they are requests
     reading      phase 1: check every line; one bad line fails the batch before anything is run
+    inputs       what a request asks for, and its inputs as documents
     adding       phase 2: the texts of the lines become documents, and lines with equal parameters a group
     submitting   phase 3: a job for each group
     writing      last phase: an answer for each line, in the output file or in the error file

@@ -5,25 +5,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from db import documents, request_batches
+from db import documents, files, request_batches
 from db.documents import NewDocument
 from db.request_batches import Settled
 from db.sql import one_of
 from db.states import BatchPhase
 from db.store import Store
 from db.tables import Document, RequestBatch, RequestGroup, RequestLine
-from nlp_tasks.endpoint import Asked, BadRequestError
+from nlp_tasks.endpoint import BadRequestError
 from nlp_tasks.kind import Kind
-from readers.admission import Admission, check_key
-from readers.options import ReadOptions
-from readers.records import RefusedError, shown
+from readers.admission import check_key
+from readers.records import RefusedError
+from scheduler.batches import inputs
 from scheduler.batches.checking import Part, Request, request_of
+from scheduler.batches.inputs import Make, as_error, asked_of
 from scheduler.batches.parts import next_part
 from workers import kinds
 
@@ -31,8 +32,6 @@ from workers import kinds
 MOST_GROUPS = 100
 #: Documents of one batch.
 MOST_DOCUMENTS = 50_000
-#: A text is stored as it is, but in NFC.
-_AS_IT_IS = ReadOptions(markup="text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,60 +90,16 @@ def add_part(store: Store, batch: RequestBatch) -> None:
     _write(store, batch, part, groups, chosen, settled)
 
 
-def as_error(error: Exception, status: int = 400, code: str | None = None) -> dict[str, Any]:
-    """What the store keeps of an error that a request has."""
-    return {
-        "status": status,
-        "code": getattr(error, "code", None) or code,
-        "message": str(error),
-        "param": getattr(error, "param", None),
-    }
-
-
-def asked_of(kind: Kind, body: Mapping[str, Any]) -> tuple[Asked, dict[str, Any]]:
-    """What a request asks for, and all of its parameters. BadRequestError."""
-    assert kind.endpoint is not None
-    asked = kind.endpoint.request(body)
-    _check_storable([asked.model, dict(asked.parameters), dict(asked.form)])
-    try:
-        parameters = asdict(kinds.parse_parameters(kind, dict(asked.parameters)))
-    except ValueError as error:
-        raise BadRequestError(str(error), code="invalid_parameter") from None
-    return asked, parameters
-
-
-def _check_storable(value: Any) -> None:
-    """No database takes a NUL or half of a surrogate pair in a text."""
-    if isinstance(value, str) and any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value):
-        raise BadRequestError(
-            f"{shown(value, 40)!r} has a NUL or half of a surrogate pair, which cannot be stored"
-        )
-    if isinstance(value, dict):
-        value = [*value, *value.values()]
-    if isinstance(value, list):
-        for each in value:
-            _check_storable(each)
-
-
-def text_of(admission: Admission, key: str, text: str, source: str) -> NewDocument:
-    """A text as a document. BadRequestError if it cannot be stored."""
-    try:
-        record = admission.record(key, text, None, source)
-    except RefusedError as refused:
-        raise BadRequestError(f"input: {refused.detail}", param="input", code=refused.code.lower()) from None
-    return NewDocument(record.key, record.text, None, source)
-
-
 def _wanted(session: Session, batch: RequestBatch, part: Part) -> tuple[list[Wanted], list[Settled]]:
     """The lines of a part that can be run, and the errors of the others."""
     kind = kinds.find(batch.kind)
     requests = [request_of(line, batch.endpoint) for line in part.lines]
-    admission = Admission(_AS_IT_IS)
+    make = inputs.maker(session, kind, requests)
     found: list[Wanted] = []
     settled: list[Settled] = []
     for request in requests:
         try:
-            found.append(_line(admission, kind, batch, request))
+            found.append(_line(make, kind, batch, request))
         except BadRequestError as error:
             settled.append(Settled(request.line, error=as_error(error)))
     taken = _keys_of_other_lines(session, batch, found)
@@ -156,11 +111,11 @@ def _wanted(session: Session, batch: RequestBatch, part: Part) -> tuple[list[Wan
     return [each for each in found if each.line not in wrong], settled
 
 
-def _line(admission: Admission, kind: Kind, batch: RequestBatch, request: Request) -> Wanted:
+def _line(make: Make, kind: Kind, batch: RequestBatch, request: Request) -> Wanted:
     asked, parameters = asked_of(kind, request.body)
     source = f"{batch.input_file}:{request.line}"
     keys = _keys(request.key, len(asked.inputs))
-    texts = [text_of(admission, key, text, source) for key, text in zip(keys, asked.inputs, strict=True)]
+    texts = [make(key, text, source) for key, text in zip(keys, asked.inputs, strict=True)]
     return Wanted(request.line, texts, asked.model, parameters, asked.form)
 
 
@@ -240,8 +195,12 @@ def _store(session: Session, batch: RequestBatch, new: Sequence[NewDocument]) ->
     another version in between."""
     ids: dict[str, int] = {}
     collection = documents.collection_id(session, batch.collection, create=True)
+    over_files = kinds.find(batch.kind).over_files
+    if over_files:
+        collection = files.collection_of(session, collection, create=True) or collection
     for some in documents.batches(new):
-        documents.add(session, collection, some)
+        # The same bytes under the same key may be another upload, and the one before may be deleted.
+        documents.add(session, collection, some, anew=[each.key for each in some] if over_files else ())
         query = select(Document.key, Document.id).where(
             Document.collection_id == collection,
             Document.is_latest,

@@ -15,7 +15,7 @@ from db.states import BatchPhase
 from db.store import Store
 from db.tables import Document, RequestBatch, RequestGroup
 from scheduler import requests
-from scheduler.batches.adding import as_error
+from scheduler.batches.inputs import as_error
 from scheduler.requests import JobRequest
 
 

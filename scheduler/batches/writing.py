@@ -9,14 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import api_files, request_batches, results
-from db.sql import now
+from db.sql import now, one_of
 from db.states import BatchPhase, RequestState
 from db.store import Store
-from db.tables import Job, Model, ModelVersion, RequestBatch, RequestGroup, RequestLine
+from db.tables import Collection, Document, Job, Model, ModelVersion, RequestBatch, RequestGroup, RequestLine
 from nlp_tasks.endpoint import BadRequestError, Results, Rows
 from nlp_tasks.kind import Kind
 from scheduler.batches import answers
-from scheduler.batches.adding import as_error
+from scheduler.batches.inputs import as_error
 from workers import kinds
 
 #: Lines of one step, and about the bytes of their answers after which it ends.
@@ -100,7 +100,7 @@ class _Found:
         self._kind = kinds.find(batch.kind)
         groups = {each.number: each for each in request_batches.groups(session, batch.id)}
         self._groups = {
-            number: _Group(session, self._kind, groups[number], _documents(lines, number))
+            number: _Group(session, self._kind, batch.collection, groups[number], _documents(lines, number))
             for number in {line.group_number for line in lines if line.group_number is not None}
         }
 
@@ -123,8 +123,12 @@ class _Found:
 class _Group:
     """The outcomes and results of a group's documents."""
 
-    def __init__(self, session: Session, kind: Kind, group: RequestGroup, ids: Sequence[int]) -> None:
+    def __init__(
+        self, session: Session, kind: Kind, collection: str, group: RequestGroup, ids: Sequence[int]
+    ) -> None:
+        self._session = session
         self._kind = kind
+        self._collection = collection
         self._form = group.form
         self.error = group.error
         self._has_job = group.job_id is not None
@@ -162,7 +166,8 @@ class _Group:
         ids = line.document_ids or []
         rows: list[Rows] = [{table: found.get(id_, []) for table, found in self._rows.items()} for id_ in ids]
         try:
-            body = self._kind.endpoint.answer(Results(rows, self._model, self._form))
+            made = [self._made(each) for each in rows]
+            body = self._kind.endpoint.answer(Results(rows, self._model, self._form, made))
         except BadRequestError as error:
             written.add(answers.refused(request_id, line.custom_id, as_error(error)), is_ok=False)
         except (LookupError, ValueError):
@@ -170,6 +175,19 @@ class _Group:
             written.add(answers.refused(request_id, line.custom_id, _GONE), is_ok=False)
         else:
             written.add(answers.answered(request_id, line.custom_id, body), is_ok=True)
+
+    def _made(self, rows: Rows) -> list[tuple[str, str]]:
+        """The texts that were made of a file, by key."""
+        assert self._kind.endpoint is not None
+        if self._kind.endpoint.made is None:
+            return []
+        keys = list(self._kind.endpoint.made(rows))
+        query = (
+            select(Document.key, Document.text)
+            .join(Collection, Collection.id == Document.collection_id)
+            .where(Collection.name == self._collection, Document.is_latest, one_of(Document.key, keys))
+        )
+        return [(row.key, row.text) for row in self._session.execute(query)]
 
 
 def _documents(lines: Sequence[RequestLine], group: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from db import api_files, request_batches
 from db.request_batches import MovedOnError
@@ -15,6 +16,8 @@ log = logging.getLogger("docmill.scheduler")
 
 #: Batches that are looked at in one turn.
 TURN_BATCHES = 100
+#: A batch whose step raised an unexpected error is tried again after this time.
+AGAIN_SECONDS = 60.0
 
 
 class BatchMover:
@@ -24,12 +27,15 @@ class BatchMover:
         self._turns = turns
         #: The last batch that was looked at: the next turn begins with the one after it.
         self._last = 0
+        #: Batches that could not be moved, and when they are tried again.
+        self._later: dict[int, float] = {}
 
     def move(self) -> Did:
         """One turn."""
         turn = self._turns.begin()
         with self._turns.store.look() as session:
             found = request_batches.next_open(session, self._last, TURN_BATCHES)
+        found = [batch for batch in found if time.monotonic() >= self._later.get(batch.id, 0)]
         for batch in found:
             self._move(batch)
             self._last = batch.id
@@ -49,7 +55,8 @@ class BatchMover:
                 raise
             else:
                 # One batch that cannot be moved must not hold up the others.
-                log.exception("%s cannot be moved on", batch.public_id)
+                log.exception("%s cannot be moved on; trying again in a minute", batch.public_id)
+                self._later[batch.id] = time.monotonic() + AGAIN_SECONDS
 
     def _sweep(self) -> bool:
         with self._turns.store.look() as session:

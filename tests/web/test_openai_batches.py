@@ -449,3 +449,36 @@ def test_files_expire_and_are_deleted_with_their_blocks(client: Any, works: Mill
     works.schedule()
     assert [each.id for each in client.files.list()] == [kept.id]
     assert sql(works.store, "SELECT count(*) FROM api_file_block") == [(1,)]
+
+
+def test_uploaded_files_are_extracted(client: Any, works: Mill) -> None:
+    page = "<html><title>Rates</title><body><h1>Rates</h1><p>한국은행이 금리를 올렸다. It rose.</p></body></html>"
+    good = client.files.create(file=("page.html", page.encode()), purpose="user_data")
+    broken = client.files.create(file=("broken.pdf", b"%PDF-1.7 nothing"), purpose="user_data")
+    gone = client.files.create(file=("gone.html", page.encode() + b" "), purpose="user_data")
+    bodies: dict[str, Any] = {
+        "good": {"file": good.id, "html": "whole"},
+        "again": {"file": good.id, "html": "whole"},
+        "broken": {"file": broken.id},
+        "gone": {"file": gone.id},
+        "unknown": {"file": "file-00"},
+        "text": {"input": "a"},
+    }
+    batch = create(client, [request(key, body, "/v1/extract") for key, body in bodies.items()], "/v1/extract")
+    works.schedule()
+    client.files.delete(gone.id)
+    works.run()
+    batch = client.batches.retrieve(batch.id)
+    output = {each["custom_id"]: each["response"]["body"] for each in output_of(client, batch)}
+    assert sorted(output) == ["again", "good"]
+    [text_found] = output["good"]["texts"]
+    assert "한국은행이 금리를 올렸다." in text_found["text"]
+    assert output["good"]["media_type"] == "text/html"
+    assert output["again"]["texts"][0]["text"] == text_found["text"]
+    failed = {each["custom_id"]: each["response"] for each in errors_of(client, batch)}
+    assert {key: each["status_code"] for key, each in failed.items()} == {
+        "broken": 422, "gone": 422, "unknown": 400, "text": 400,
+    }  # fmt: skip
+    assert failed["gone"]["body"]["error"]["code"] == "FILE_MISSING"
+    with pytest.raises(openai.BadRequestError, match="in batches only"):
+        client.post("/extract", body={"file": good.id}, cast_to=object)

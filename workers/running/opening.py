@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db import earlier, evaluations, model_versions, results
+from db import api_files, earlier, evaluations, model_versions, results
 from db.store import Store
 from db.tables import Job
 from nlp_tasks import heartbeat, model_files, precision
@@ -58,6 +58,7 @@ def setup_for(
         earlier=_earlier(store, stage, job_id),
         judged=_judged(store, kind, parameters),
         beat=beat,
+        uploads=partial(api_files.copy_to, store),
         remote=settings.remote,
     )
 

@@ -22,9 +22,8 @@ from docmill.web.openai_api.inference import Inference
 from nlp_tasks.endpoint import Results
 from nlp_tasks.kind import Kind
 from readers.admission import Admission
-from readers.options import ReadOptions
 from scheduler.batches import answers, endpoints
-from scheduler.batches.adding import asked_of, text_of
+from scheduler.batches.inputs import AS_IT_IS, asked_of, text_of
 from workers import kinds
 
 #: Texts of one request, and their characters together.
@@ -52,7 +51,7 @@ def answered(request: Request, kind: Kind, body: Mapping[str, Any]) -> dict[str,
             400, f"{kind.endpoint.path} is answered in batches only: POST /v1/batches", code="batch_only"
         )
     asked, parameters = asked_of(kind, body)
-    admission = Admission(ReadOptions(markup="text"))
+    admission = Admission(AS_IT_IS)
     texts = [text_of(admission, str(n), text, "request").text for n, text in enumerate(asked.inputs)]
     if len(texts) > MOST_TEXTS or sum(map(len, texts)) > MOST_CHARS:
         raise ApiError(
