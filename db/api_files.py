@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.compare_and_set import changed, n_changed
@@ -22,6 +22,8 @@ from db.tables import ApiFile, ApiFileBlock, RequestBatch
 
 #: Bytes of each block of an uploaded file but the last.
 BLOCK_BYTES = 256 * 1024
+#: The purpose of what a batch writes.
+OUTPUT = "batch_output"
 #: An upload that takes longer is given up.
 UPLOAD_SECONDS = 3_600.0
 #: Files that one step deletes, and blocks of one file.
@@ -172,17 +174,14 @@ def forget(session: Session, public_ids: Sequence[str]) -> None:
 
 
 def old(session: Session, after: int, seconds: float, limit: int) -> list[ApiFile]:
-    """Files that are older than some seconds, and that no batch in the store has read or written."""
-    mine = or_(
-        RequestBatch.input_file == ApiFile.public_id,
-        RequestBatch.output_file == ApiFile.public_id,
-        RequestBatch.error_file == ApiFile.public_id,
-    )
+    """Uploaded files that are older than some seconds, and that no batch in the store has read. What a batch wrote goes
+    with the batch."""
     query = select(ApiFile).where(
         ApiFile.id > after,
         ApiFile.created_at < now(-seconds),
         ApiFile.is_whole.is_(True),
-        ~exists().where(mine),
+        ApiFile.purpose != OUTPUT,
+        ~exists().where(RequestBatch.input_file == ApiFile.public_id),
     )
     return list(session.scalars(query.order_by(ApiFile.id).limit(limit)))
 

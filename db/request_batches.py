@@ -13,16 +13,14 @@ time is made once, and `MovedOnError` rolls the other one back.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Table,
     and_,
-    bindparam,
     delete,
     exists,
     func,
@@ -32,13 +30,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from db import api_files, bulk, jobs
+from db import api_files, jobs
 from db.api_files import is_public_id
 from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
-from db.sql import now, one_of
-from db.states import ENDED, BatchPhase, ErrorCode, OutcomeState, RequestState
-from db.tables import Chunk, Job, Outcome, RequestBatch, RequestGroup, RequestLine
+from db.sql import now
+from db.states import ENDED, BatchPhase, ErrorCode, RequestState
+from db.tables import Chunk, Job, RequestBatch, RequestGroup, RequestLine
 
 #: A batch in one of these states never changes again.
 BATCH_ENDED = (RequestState.FAILED, RequestState.COMPLETED, RequestState.EXPIRED, RequestState.CANCELLED)
@@ -258,82 +256,3 @@ def remove_some(session: Session, batch: RequestBatch, limit: int) -> int | None
         named = (*named, batch.input_file)
     api_files.forget(session, [name for name in named if name is not None])
     return None
-
-
-# --- lines and groups -----------------------------------------------------------------------------------------------
-
-
-def add_lines(session: Session, batch_id: int, lines: Sequence[tuple[int, str, str]]) -> None:
-    """(number, custom_id, key) of some lines. No key may be there yet."""
-    rows = [
-        {"batch_id": batch_id, "line": line, "custom_id": custom_id, "key": key}
-        for line, custom_id, key in lines
-    ]
-    if rows:
-        bulk.insert_rows(session, RequestLine.__table__, rows)  # type: ignore[arg-type]
-
-
-def groups(session: Session, batch_id: int) -> list[RequestGroup]:
-    """Its groups, by number."""
-    query = select(RequestGroup).where(RequestGroup.batch_id == batch_id)
-    return list(session.scalars(query.order_by(RequestGroup.number)))
-
-
-def lines(session: Session, batch_id: int, after: int, limit: int) -> list[RequestLine]:
-    """Some lines, after one."""
-    query = select(RequestLine).where(RequestLine.batch_id == batch_id, RequestLine.line > after)
-    return list(session.scalars(query.order_by(RequestLine.line).limit(limit)))
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of a line: the documents of a group, or an error."""
-
-    line: int
-    group: int | None = None
-    document_ids: Sequence[int] | None = None
-    error: Mapping[str, Any] | None = None
-
-
-def settle(session: Session, batch_id: int, settled: Sequence[Settled]) -> None:
-    """Note what became of some lines."""
-    table: Table = RequestLine.__table__  # type: ignore[assignment]
-    statement = (
-        update(table)
-        .where(table.c.batch_id == batch_id, table.c.line == bindparam("b_line"))
-        .values(
-            group_number=bindparam("b_group"),
-            document_ids=bindparam("b_documents"),
-            error=bindparam("b_error"),
-        )
-    )
-    rows = [
-        {
-            "b_line": each.line,
-            "b_group": each.group,
-            "b_documents": None if each.document_ids is None else list(each.document_ids),
-            "b_error": None if each.error is None else dict(each.error),
-        }
-        for each in settled
-    ]
-    if rows:
-        session.execute(statement, rows)
-
-
-def documents_of(session: Session, batch_id: int, group: int) -> list[int]:
-    """The documents of a group's lines."""
-    query = select(RequestLine.document_ids).where(
-        RequestLine.batch_id == batch_id, RequestLine.group_number == group
-    )
-    return [id_ for ids in session.scalars(query.order_by(RequestLine.line)) for id_ in ids or ()]
-
-
-def outcomes(session: Session, job_id: int, document_ids: Sequence[int]) -> dict[int, tuple[str, str] | None]:
-    """For each of these documents that has an outcome in the job: None, or the code and detail of its error."""
-    query = select(Outcome.document_id, Outcome.state, Outcome.error_code, Outcome.error_detail).where(
-        Outcome.job_id == job_id, one_of(Outcome.document_id, document_ids)
-    )
-    return {
-        id_: None if state == OutcomeState.OK else (str(code), detail or "")
-        for id_, state, code, detail in session.execute(query)
-    }

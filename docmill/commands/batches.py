@@ -32,14 +32,14 @@ def list_(limit: Most = 50, json: Json = False) -> None:
 
     Example: docmill batches list
     """
-    from db import request_batches
+    from db import request_batches, request_lines
     from scheduler.store import store
 
     rows = []
     with store().read() as session:
         for batch in request_batches.page(session, after=None, limit=limit):
             counts = request_batches.counts(session, batch)
-            numbers = [group.job_id for group in request_batches.groups(session, batch.id) if group.job_id]
+            numbers = [group.job_id for group in request_lines.groups(session, batch.id) if group.job_id]
             facts = (
                 batch.public_id, str(batch.state), batch.endpoint, batch.collection, counts.total, counts.completed,
                 counts.failed, batch.owner, batch.created_at, batch.ended_at, ", ".join(map(str, numbers)),

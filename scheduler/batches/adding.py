@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from db import documents, files, request_batches
+from db import documents, files, request_batches, request_lines
 from db.documents import NewDocument
-from db.request_batches import Settled
+from db.request_lines import Settled
 from db.sql import one_of
 from db.states import BatchPhase
 from db.store import Store
@@ -139,7 +139,7 @@ def _keys_of_other_lines(session: Session, batch: RequestBatch, found: Sequence[
 
 
 def _groups(session: Session, batch: RequestBatch) -> Groups:
-    known = request_batches.groups(session, batch.id)
+    known = request_lines.groups(session, batch.id)
     return Groups({_group(each.model, each.parameters, each.form): each.number for each in known})
 
 
@@ -172,7 +172,7 @@ def _write(
             Settled(wanted.line, number, [ids[document.key] for document in wanted.documents])
             for wanted, number in chosen
         ]
-        request_batches.settle(session, batch.id, [*taken, *settled])
+        request_lines.settle(session, batch.id, [*taken, *settled])
 
 
 def _add_groups(session: Session, batch: RequestBatch, groups: Groups) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import request_batches
+from db import request_batches, request_lines
 from db.errors import NotFoundError
 from db.sql import now, one_of
 from db.states import BatchPhase, RequestState
@@ -111,7 +111,7 @@ def _go_on(store: Store, batch: RequestBatch, requests: Sequence[Request]) -> No
 
 def _add(session: Session, batch: RequestBatch, requests: Sequence[Request]) -> None:
     lines = [(request.line, request.custom_id, request.key) for request in requests]
-    request_batches.add_lines(session, batch.id, lines)
+    request_lines.add_lines(session, batch.id, lines)
 
 
 def _fail(store: Store, batch: RequestBatch, errors: Sequence[Any]) -> None:

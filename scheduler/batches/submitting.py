@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from db import jobs, request_batches
+from db import jobs, request_batches, request_lines
 from db.errors import NotFoundError, StoreError
 from db.sql import one_of
 from db.states import BatchPhase
@@ -25,7 +25,7 @@ def submit_next(store: Store, batch: RequestBatch) -> None:
     with store.read() as session:
         waiting = [
             group
-            for group in request_batches.groups(session, batch.id)
+            for group in request_lines.groups(session, batch.id)
             if group.job_id is None and group.error is None
         ]
     if not waiting:
@@ -53,7 +53,7 @@ def _submit(session: Session, batch: RequestBatch, group: RequestGroup) -> int:
         submitter=batch.owner,
     )
     new = requests.prepare(session, request)
-    ids = request_batches.documents_of(session, batch.id, group.number)
+    ids = request_lines.documents_of(session, batch.id, group.number)
     chosen = select(Document.id, Document.body_chars).where(one_of(Document.id, ids)).order_by(Document.id)
     return jobs.submit(session, replace(new, documents=chosen)).job_id
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from db import api_files, request_batches, results
+from db import api_files, request_batches, request_lines, results
 from db.sql import now, one_of
 from db.states import BatchPhase, RequestState
 from db.store import Store
@@ -44,7 +44,7 @@ def write_part(store: Store, batch: RequestBatch) -> None:
     written = Written()
     last = batch.line
     with store.read() as session:
-        lines = request_batches.lines(session, batch.id, batch.line, STEP_LINES)
+        lines = request_lines.lines(session, batch.id, batch.line, STEP_LINES)
         found = _Found(session, batch, lines)
         for line in lines:
             found.answer(line, written)
@@ -84,7 +84,7 @@ def _append(
     if not lines:
         return name
     if name is None:
-        made = api_files.begin(session, f"{batch.public_id}_{what}.jsonl", "batch_output", batch.owner)
+        made = api_files.begin(session, f"{batch.public_id}_{what}.jsonl", api_files.OUTPUT, batch.owner)
         file_id, name = made.id, made.public_id
     else:
         file_id = api_files.unfinished(session, name).id
@@ -98,7 +98,7 @@ class _Found:
     def __init__(self, session: Session, batch: RequestBatch, lines: Sequence[RequestLine]) -> None:
         self._batch = batch
         self._kind = kinds.find(batch.kind)
-        groups = {each.number: each for each in request_batches.groups(session, batch.id)}
+        groups = {each.number: each for each in request_lines.groups(session, batch.id)}
         self._groups = {
             number: _Group(session, self._kind, batch.collection, groups[number], _documents(lines, number))
             for number in {line.group_number for line in lines if line.group_number is not None}
@@ -136,7 +136,7 @@ class _Group:
         if group.job_id is None:
             return
         self._model = _model_of(session, group.job_id) or group.model
-        self._outcomes = request_batches.outcomes(session, group.job_id, ids)
+        self._outcomes = request_lines.outcomes(session, group.job_id, ids)
         owner = ("job_id", group.job_id)
         self._rows = {
             row.table: results.rows_of_documents(session, row.table, owner, ids) for row in kind.rows

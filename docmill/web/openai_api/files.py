@@ -56,8 +56,10 @@ def _list(request: Request) -> Response:
     if order not in ("asc", "desc"):
         raise ApiError(400, "order must be asc or desc", param="order")
     purpose = request.query_params.get("purpose")
-    if purpose is not None and purpose not in (*PURPOSES, "batch_output"):
-        raise ApiError(400, f"purpose must be one of {', '.join(PURPOSES)}, batch_output", param="purpose")
+    if purpose is not None and purpose not in (*PURPOSES, api_files.OUTPUT):
+        raise ApiError(
+            400, f"purpose must be one of {', '.join(PURPOSES)}, {api_files.OUTPUT}", param="purpose"
+        )
     with _store(request).read() as session:
         found = api_files.page(
             session,
