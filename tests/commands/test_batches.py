@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-from db import api_files, request_batches
-from db.request_batches import NewBatch
+from db import api_files
 from scheduler import retention
 from tests.commands.conftest import Shell
-from tests.db.builders import sql
+from tests.db.builders import create_batch, sql
 from tests.web.mill import jsonl, request
 
 
 def created(shell: Shell, *texts: str, collection: str | None = None) -> str:
     """A batch as the web server makes it; its id."""
     content = jsonl([request(f"r{n}", {"input": each}) for n, each in enumerate(texts)])
-    with shell.store.write() as session:
-        file = api_files.begin(session, "a.jsonl", "batch", "programs")
-        api_files.append(session, file.id, [(0, content)])
-        api_files.complete(session, file.id, None, None)
-        new = NewBatch(file.public_id, "/v1/oracle", "oracle", "24h", 86_400, {}, collection, "programs")
-        return request_batches.create(session, new).public_id
+    return create_batch(shell.store, content, collection=collection)
 
 
 def finish(shell: Shell) -> None:

@@ -115,6 +115,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", "line", name=op.f("pk_request_line")),
         sa.UniqueConstraint("batch_id", "key", name=op.f("uq_request_line_batch_id_key")),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        # As other changes that give a scheduler something to do (0044).
+        op.execute(
+            "CREATE TRIGGER request_batch_notifies AFTER INSERT OR UPDATE OF state, phase ON request_batch "
+            "FOR EACH STATEMENT EXECUTE FUNCTION docmill_notify()"
+        )
     create_result_table(
         op,
         "embedding",
