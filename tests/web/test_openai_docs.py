@@ -47,7 +47,7 @@ def test_the_example_of_the_page_runs(
                 works.run()
                 return program.poll() is not None
 
-            until(ended, "the end of the program")
+            until(ended, "the end of the program", 240)
             assert program.stdout is not None
             said = program.stdout.read().splitlines()
     finally:
