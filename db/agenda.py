@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from db import runs
+from db import api_files, request_batches, runs
 from db.jobs.conditions import can_start, is_underway
 from db.sql import now
 from db.states import NIGHT_ENDED, ChunkState, NotificationState
@@ -32,13 +32,29 @@ class Agenda:
     retention: float | None
     #: Documents wait for the full text index.
     search: float | None
+    #: A batch of requests has a next step, its window is over, or a file expires.
+    batches: float | None
 
 
 def look(session: Session) -> Agenda:
     """What there is to do. It reads indexes of what is open, whose size does not grow with the store."""
     row = session.execute(_query()).one()
-    moment, has_jobs, lease, has_runs, fires, deadline, has_nights, notification, retention, waits = row
+    (
+        moment,
+        has_jobs,
+        lease,
+        has_runs,
+        fires,
+        deadline,
+        has_nights,
+        notification,
+        retention,
+        waits,
+        *of_batches,
+    ) = row
     until = [_seconds(moment, then) for then in (lease, fires, deadline, notification, retention)]
+    has_batches, *batches = of_batches
+    windows = [0.0 if has_batches else None, *(_seconds(moment, then) for then in batches)]
     schedules = [0.0 if has_runs else None, until[1], until[2]]
     return Agenda(
         jobs=0.0 if has_jobs else None,
@@ -48,6 +64,7 @@ def look(session: Session) -> Agenda:
         notifications=until[3],
         retention=until[4],
         search=0.0 if waits else None,
+        batches=min((seconds for seconds in windows if seconds is not None), default=None),
     )
 
 
@@ -68,6 +85,9 @@ def _query() -> Select[*tuple[Any, ...]]:
         ),
         _first(_later(RetentionPolicy.next_at, RetentionPolicy.busy_until)),
         exists().where(SearchWaiting.id > 0),
+        request_batches.has_next(),
+        request_batches.expires().scalar_subquery(),
+        api_files.expires().scalar_subquery(),
     )
 
 

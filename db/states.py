@@ -1,5 +1,5 @@
-"""The states of jobs, chunks, outcomes, runs and notifications, and the error codes that docmill compares. The tables
-store their text.
+"""The states of jobs, chunks, outcomes, runs, notifications and batches of requests, and the error codes that docmill
+compares. The tables store their text.
 
 How a job moves from state to state is in db.jobs, how a chunk does is in db.chunks.
 """
@@ -182,6 +182,39 @@ class Event(StrEnum):
     ERRORS = "errors"
     #: Somebody tests the destination.
     TEST = "test"
+
+
+class RequestState(StrEnum):
+    """Where a batch of requests stands, as programs are told (OpenAI's names)."""
+
+    #: Its lines are being checked.
+    VALIDATING = "validating"
+    #: Lines are not as they should be: nothing was run.
+    FAILED = "failed"
+    IN_PROGRESS = "in_progress"
+    #: Its output files are being written.
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    #: Its completion window was over first. What was done until then is in the output file.
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+class BatchPhase(StrEnum):
+    """What the scheduler does next for a batch of requests."""
+
+    #: Check the lines of the input file.
+    READING = "reading"
+    #: Store their documents.
+    ADDING = "adding"
+    #: Submit the jobs.
+    SUBMITTING = "submitting"
+    #: Wait for the jobs.
+    RUNNING = "running"
+    #: Write the output files.
+    WRITING = "writing"
+    DONE = "done"
 
 
 class ErrorCode(StrEnum):

@@ -1,9 +1,9 @@
 """Waiting until the store changes, at next to no cost while it does not.
 
-SQLite: `PRAGMA data_version`, on a connection of its own, says whether another one has committed. PostgreSQL: triggers
-notify the channel `docmill` when a job, run, night, schedule, notification or policy changes; behind a pooler that
-gives a server's session to each transaction, as pgbouncer does, nobody can listen. A watcher may miss changes, so
-whoever waits for one looks by itself from time to time.
+SQLite: `PRAGMA data_version`, on a connection of its own, says whether another one has committed. PostgreSQL:
+triggers notify the channel `docmill` when a job, run, night, schedule, notification, policy or batch of requests
+changes; behind a pooler that gives a server's session to each transaction, as pgbouncer does, nobody can listen. A
+watcher may miss changes, so whoever waits for one looks by itself from time to time.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from docmill.commands import (
     about,
     alive,
     backing_up,
+    batches,
     checking,
     collections,
     devices,
@@ -101,7 +102,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
     ),
     "Running docmill": (
         processes.up, processes.worker, processes.scheduler, serving.serve, processes.flower, metrics.metrics,
-        processes.demo, ("keys", keys.app), ("workers", workers.app), ("db", store.app), searching.index,
+        processes.demo, ("keys", keys.app), ("batches", batches.app), ("workers", workers.app), ("db", store.app),
+        searching.index,
         backing_up.backup, backing_up.restore,
     ),
 }  # fmt: skip

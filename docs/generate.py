@@ -100,8 +100,11 @@ def parameters(kind: str) -> str:
     from nlp_tasks.parameters import describe
     from nlp_tasks.registry import KINDS
 
+    declared = describe(KINDS[kind].parameters)
+    if not declared:
+        return "It has no parameters."
     lines = ["| parameter | what it is | allowed | default |", "|---|---|---|---|"]
-    for one in describe(KINDS[kind].parameters):
+    for one in declared:
         allowed = (
             one.type
             if one.type.startswith("one of")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
+from nlp_tasks.endpoint import Endpoint
 from readers.remote.policy import NOTHING, Policy
 
 if TYPE_CHECKING:
@@ -149,6 +150,8 @@ class Setup:
     #: The heartbeat: call it about every second during long work inside one batch. It keeps the lease; calling it often
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
+    #: Writes the content of an uploaded file, by its id, to a file; LookupError if it was deleted.
+    uploads: Callable[[str, IO[bytes]], None] | None = None
     #: Which URLs this worker may read.
     remote: Policy = NOTHING
 
@@ -331,6 +334,8 @@ class Kind:
     rounds: bool = False
     #: Its documents are the files of a collection; the text of each says where the file is.
     over_files: bool = False
+    #: How programs ask for it in the form of OpenAI's API; None for not at all.
+    endpoint: Endpoint | None = None
     #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000

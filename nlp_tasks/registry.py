@@ -16,6 +16,7 @@ MODULES = (
     "nlp_tasks.classification",
     "nlp_tasks.classification.shadow",
     "nlp_tasks.similarity",
+    "nlp_tasks.similarity.embedding",
 )
 
 #: Every kind by name.

@@ -17,7 +17,18 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from db.retention import chunks, exports, models, nights, notifications, outcomes, passes, runs, texts
+from db.retention import (
+    batches,
+    chunks,
+    exports,
+    models,
+    nights,
+    notifications,
+    outcomes,
+    passes,
+    runs,
+    texts,
+)
 from db.retention.passes import Stored
 from db.retention.policy import Policy
 from db.retention.policy import parse as parse
@@ -168,6 +179,9 @@ def _sorts(policy: Policy) -> Iterator[Sort]:
         yield _of(notifications.step, policy.notifications)
     if policy.exports is not None:
         yield _of(exports.step, policy.exports)
+    if policy.batches is not None:
+        yield _of(batches.step, policy.batches)
+        yield _of(batches.files_step, policy.batches)
     if policy.runs is not None:
         yield _of(runs.step, policy.runs)
 

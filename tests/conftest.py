@@ -42,6 +42,7 @@ LONG = (
     "test_lists_that_name_what_goes_are_made_again[postgresql-doc2vec-True]",
     "test_in_the_middle_of_cancelling_a_large_job[postgresql]",
     "test_make_demo_runs_there_to_its_end",
+    "test_a_file_of_many_parts_has_every_line_once[postgresql]",
     "test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",
     "test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load",
 )

@@ -30,8 +30,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from nlp_tasks.endpoint import Endpoint, Results, one_text
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import (
     Candidate,
@@ -159,12 +160,18 @@ class Nothing:
         return [()] * len(documents)
 
 
+def _oracle_answer(results: Results) -> dict[str, Any]:
+    [rows] = results.rows
+    return {"object": "oracle", "label": rows["classification"][0]["label"], "model": results.model}
+
+
 ORACLE = Kind(
     name="oracle",
     summary="Answers with a hash of the text.",
     parameters=OracleParameters,
     rows=(OracleRow,),
     stages=(Stage("hash", Oracle),),
+    endpoint=Endpoint("/v1/oracle", one_text, _oracle_answer),
     chunk_documents=50,
 )
 NOTHING = Kind(
@@ -230,6 +237,7 @@ WEIGH = Kind(
     parameters=NoParameters,
     rows=(OracleRow,),
     stages=(Stage("weigh", Weigher),),
+    endpoint=Endpoint("/v1/weigh", one_text, _oracle_answer),
     model_from="train-gated",
     chunk_documents=50,
 )

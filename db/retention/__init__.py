@@ -8,6 +8,7 @@
     nights      nights and their plans
     notifications  those that were sent or given up
     exports     what exports of changed rows remember
+    batches     batches of requests, and uploaded files
     runs        runs of schedules
     passes      whose turn it is, and what each pass pruned
 

@@ -92,6 +92,7 @@ class Policy(BaseModel):
     nights: OfNights | None = None
     notifications: OfAge | None = None
     exports: OfAge | None = None
+    batches: OfAge | None = None
 
 
 def parse(text: str, where: str) -> Policy:

@@ -23,9 +23,11 @@ from db.tables.night import Night, NightPlan, NightPlanPart, NightPlanStep, Nigh
 from db.tables.notification import Notification, NotificationRule
 from db.tables.quarantine import Release
 from db.tables.removal import Removal
+from db.tables.request import ApiFile, ApiFileBlock, RequestBatch, RequestGroup, RequestLine
 from db.tables.result import (
     Classification,
     DocumentVector,
+    Embedding,
     Extraction,
     ExtractionPage,
     ExtractionSection,
@@ -53,6 +55,8 @@ from db.tables.worker import Drain, LostClaim, Worker
 
 __all__ = [
     "AccessKey",
+    "ApiFile",
+    "ApiFileBlock",
     "Base",
     "BatchSize",
     "Chunk",
@@ -62,6 +66,7 @@ __all__ = [
     "Document",
     "DocumentVector",
     "Drain",
+    "Embedding",
     "Export",
     "ExportRow",
     "Extraction",
@@ -99,6 +104,9 @@ __all__ = [
     "Pruned",
     "Release",
     "Removal",
+    "RequestBatch",
+    "RequestGroup",
+    "RequestLine",
     "RetentionPass",
     "RetentionPolicy",
     "Run",

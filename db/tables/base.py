@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 from db.sql import Meta as Meta
 from db.sql import StateText, UtcDateTime, now
 from db.states import (
+    BatchPhase,
     Catchup,
     ChunkState,
     DrainLevel,
@@ -21,6 +22,7 @@ from db.states import (
     NotificationState,
     OutcomeState,
     Overlap,
+    RequestState,
     RunCause,
     RunState,
     StepState,
@@ -68,6 +70,8 @@ class Base(DeclarativeBase):
         Event: StateText(Event),
         WorkerPhase: StateText(WorkerPhase),
         DrainLevel: StateText(DrainLevel),
+        RequestState: StateText(RequestState),
+        BatchPhase: StateText(BatchPhase),
     }
 
 

@@ -332,6 +332,17 @@ class NeighbourTerm(JobDetail):
     weight: Mapped[float]
 
 
+class Embedding(JobResult):
+    """A document's vector, as programs compare it: of length 1, so that a scalar product is a score of similarity."""
+
+    __tablename__ = "embedding"
+
+    #: float32, little-endian.
+    vector: Mapped[bytes]
+    #: Tokens of the document.
+    n_tokens: Mapped[int]
+
+
 class DocumentVector(VersionResult):
     """A document's vector under one model version, kept so that no document is inferred twice."""
 

@@ -30,8 +30,9 @@ def plan(file: File = None, json: Json = False) -> None:
     A policy says, for each sort of things, how old they have to be: `[outcomes]` of ended jobs with their results,
     `[chunks]` (lists of document numbers) of ended jobs, `[documents]` (texts of old versions), `[vectors]` and
     `[models]` that are not in use, `[runs]` of schedules, `[nights]` with their plans, `[notifications]` that were
-    sent, `[exports]` (what exports of changed rows remember). What a view shows of a document is never pruned, nor is a
-    model that an alias stands for. docs/retention.md describes the file.
+    sent, `[exports]` (what exports of changed rows remember), `[batches]` (requests of programs, with their
+    files). What a view shows of a document is never pruned, nor is a model that an alias stands for.
+    docs/retention.md describes the file.
 
     Example: docmill retention plan retention.toml
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -20,12 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from db.database_errors import is_infrastructure_error, words
 from db.errors import NotFoundError, StoreError
 from db.store import Store
+from docmill.web import openai_api
 from docmill.web.access import Throttle
 from docmill.web.api import problems
 from docmill.web.api.idempotency import Forgetting
 from docmill.web.api.rate import Buckets
 from docmill.web.api.routes import routes as api_routes
 from docmill.web.api.streams import Streams
+from docmill.web.openai_api.inference import Inference
 from docmill.web.rendering import page
 from docmill.web.views.events import Progress
 from workers.settings import settings
@@ -68,7 +72,13 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
         route for name in VIEWS for route in import_module(f"docmill.web.views.{name}").ROUTES
     ]
     app = Starlette(
-        routes=[*routes, *api_routes(), Mount("/static", StaticFiles(directory=STATIC), name="static")],
+        routes=[
+            *routes,
+            *api_routes(),
+            *openai_api.routes(),
+            Mount("/static", StaticFiles(directory=STATIC), name="static"),
+        ],
+        lifespan=_lifespan,
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False),
             Middleware(_SafeHeaders),
@@ -87,7 +97,14 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     app.state.buckets = Buckets(settings().api_requests_per_minute)
     app.state.forgetting = Forgetting()
     app.state.streams = Streams()
+    app.state.inference = Inference(store)
     return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    yield
+    app.state.inference.close()
 
 
 class _SafeHeaders:

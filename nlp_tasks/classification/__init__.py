@@ -23,11 +23,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from nlp_tasks.classification import figures
+from nlp_tasks.endpoint import Endpoint, Results, one_text
 from nlp_tasks.kind import (
     Candidate,
     Documents,
@@ -212,6 +213,21 @@ def _inputs(parameters: TrainParameters) -> Sequence[Input]:
     return ()
 
 
+def _answer(results: Results) -> dict[str, Any]:
+    """The labels, the best first; an empty list with the reason if the model abstains."""
+    [rows] = results.rows
+    found = rows["classification"]
+    labels = [{"label": row["label"], "score": row["score"]} for row in found if row["label"] is not None]
+    return {
+        "object": "classification",
+        "model": results.model,
+        "label": labels[0]["label"] if labels else None,
+        "labels": labels,
+        "reason": next((row["reason"] for row in found if row["label"] is None), None),
+        "evidence": [{"term": row["term"], "weight": row["weight"]} for row in rows["label_term"]],
+    }
+
+
 CLASSIFY = Kind(
     name="classify",
     summary="Give each document a label, with a calibrated probability",
@@ -220,6 +236,7 @@ CLASSIFY = Kind(
     stages=(Stage("predict", _open),),
     model_from="train-classify",
     rounds=True,
+    endpoint=Endpoint("/v1/classify", one_text, _answer),
     chunk_documents=32_768,
     chunk_chars=2_000_000,
 )

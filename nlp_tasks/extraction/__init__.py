@@ -6,11 +6,13 @@ Light: the work is in `runner`, and in `readers.extraction`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_tasks.endpoint import Asked, BadRequestError, Endpoint, Results, Rows, Upload, without
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
 from nlp_tasks.parameters import CHANGES_NO_RESULT, parameters
 from readers.extraction import EXTRACTOR_VERSION
@@ -244,6 +246,54 @@ class ExtractionTableLineRow:
     cells: str
 
 
+def _request(body: Mapping[str, Any]) -> Asked:
+    """A request names an uploaded file in `file`."""
+    file = body.get("file")
+    if not isinstance(file, str) or not file:
+        message = 'file must be the id of an uploaded file with the purpose user_data: {"file": "file-..."}'
+        raise BadRequestError(message, param="file")
+    if body.get("model") is not None:
+        raise BadRequestError("extract uses no model: leave model out", param="model")
+    return Asked((file,), without(body, ("file", "model", "user", "metadata")))
+
+
+def _answer(results: Results) -> dict[str, Any]:
+    """The texts, each with what is known of it, and figures that show what was lost."""
+    [rows], [made] = results.rows, results.made
+    [found] = rows[ExtractionRow.table]
+    texts = dict(made)
+    about = ("title", "language", "media_type", "n_pages", "n_chars")
+    return {
+        "object": "extraction",
+        **{
+            name: found[name]
+            for name in ("title", "language", "media_type", "n_pages", "n_chars", "n_replaced")
+        },
+        "texts": [
+            {
+                "key": row["text_key"],
+                **{name: row[name] for name in about},
+                "text": texts.get(row["text_key"]),
+            }
+            for row in rows[ExtractionTextRow.table]
+        ],
+        "warnings": [
+            {"member": row["member"], "code": row["code"], "message": row["detail"]}
+            for row in rows[ExtractionWarningRow.table]
+        ],
+    }
+
+
+def _file_text(upload: Upload) -> str:
+    from nlp_tasks.extraction.stored_file import StoredFile
+
+    return StoredFile.of_upload(upload).as_text()
+
+
+def _made(rows: Rows) -> Sequence[str]:
+    return [row["text_key"] for row in rows[ExtractionTextRow.table]]
+
+
 def _open(setup: Setup) -> Runner:
     from nlp_tasks.extraction.runner import Extractor
 
@@ -266,6 +316,7 @@ EXTRACT = Kind(
     stages=(Stage("extract", _open),),
     epoch=EXTRACTOR_VERSION,
     over_files=True,
+    endpoint=Endpoint("/v1/extract", _request, _answer, _file_text, _made),
     chunk_documents=64,
     chunk_chars=64_000_000,
 )

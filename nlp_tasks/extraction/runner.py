@@ -44,6 +44,7 @@ class Extractor:
         self._html = asked.html
         self._records: ReadOptions = asked.records_as
         self._remote = setup.remote
+        self._uploads = setup.uploads
         self._recent = Recent()
         self._tables_inside = asked.tables == "inside"
         self._parser = Parser(asked.memory * _MIB)
@@ -66,7 +67,7 @@ class Extractor:
     def _one(self, document: Document) -> Result:
         try:
             file = StoredFile.from_text(document.text)
-            with file.opened(self._beat, self._remote, self._bounds) as path:
+            with file.opened(self._beat, self._remote, self._bounds, self._uploads) as path:
                 found = self._recent.get(file) or self._extracted(path, document.key)
         except DocumentError as error:
             return error

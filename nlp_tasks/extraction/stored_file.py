@@ -14,8 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from nlp_tasks.endpoint import Upload
 from nlp_tasks.errors import DocumentError, StorageError
-from nlp_tasks.extraction import remote_file
+from nlp_tasks.extraction import remote_file, uploaded_file
+from nlp_tasks.extraction.uploaded_file import IN_STORE, Uploads
 from readers.remote.policy import Policy
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ Mark: TypeAlias = tuple[int, int, int]
 class StoredFile:
     """Where a file is, and what it was when it was registered."""
 
-    #: A path, or the URL of an object.
+    #: A path, the URL of an object, or IN_STORE with the id of an upload and its name.
     path: str
     #: The folder that was added, or the file's own: where it is missing too, the file is not to blame.
     root: str
@@ -68,10 +70,21 @@ class StoredFile:
         except (ValueError, TypeError):
             raise DocumentError("NOT_A_FILE", "this document describes no file: add the file again") from None
 
+    @classmethod
+    def of_upload(cls, upload: Upload) -> StoredFile:
+        """A file that is in the store."""
+        return cls(f"{IN_STORE}{upload.id}/{upload.filename}", "", upload.n_bytes, upload.sha256, "")
+
     @contextmanager
-    def opened(self, beat: Callable[[], None], policy: Policy, bounds: Bounds) -> Iterator[Path]:
+    def opened(
+        self, beat: Callable[[], None], policy: Policy, bounds: Bounds, uploads: Uploads | None = None
+    ) -> Iterator[Path]:
         """A path at which the registered content can be read; DocumentError FILE_CHANGED on entry or on exit if it is
-        another one by now. For an object, that of a temporary copy. Other errors are those of `check`."""
+        another one by now. For an object or upload, that of a temporary copy. Other errors are those of `check`."""
+        if self.path.startswith(IN_STORE):
+            with uploaded_file.copied(self, uploads, beat) as path:
+                yield path
+            return
         if self.is_remote:
             with remote_file.fetched(self, beat, policy, bounds) as path:
                 yield path

@@ -10,6 +10,7 @@ clients import it to check parameters.
     inference.py            inference for PV-DBOW in batches; integrators.py, noise_sample.py: its numerics
     gensim_descent.py       training and inference by gensim's own descent
     search_runner.py        the stage `search`: vectors to neighbours
+    embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
     exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
     shared_terms.py         tf-idf, and the words that two documents share

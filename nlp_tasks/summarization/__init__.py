@@ -7,10 +7,11 @@ This module imports no torch, because clients import it to check parameters. The
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from nlp_tasks.endpoint import Endpoint, Results, one_text
 from nlp_tasks.kind import Kind, Runner, Setup, Stage
 from nlp_tasks.parameters import LOCAL_FOLDER, OneOf, Seed, parameters
 
@@ -165,6 +166,23 @@ def _needs_model(parameters: SummarizeParameters) -> bool:
     return parameters.method == ABSTRACTIVE and not parameters.pretrained
 
 
+def _answer(results: Results) -> dict[str, Any]:
+    """The summary; places of sentences count the characters of the text in NFC."""
+    [rows] = results.rows
+    [found] = rows["summary"]
+    return {
+        "object": "summary",
+        "model": results.model,
+        "summary": found["summary"],
+        "method": found["method"],
+        "n_sentences": found["n_sentences"],
+        "sentences": [
+            {"start": row["start_char"], "end": row["end_char"], "score": row["score"]}
+            for row in rows["summary_sentence"]
+        ],
+    }
+
+
 SUMMARIZE = Kind(
     name="summarize",
     summary="Write a summary of each document: its most important sentences, or new ones",
@@ -174,6 +192,7 @@ SUMMARIZE = Kind(
     rounds=True,
     model_from="train-summarizer",
     needs_model=_needs_model,
+    endpoint=Endpoint("/v1/summarize", one_text, _answer),
     chunk_documents=512,
     chunk_chars=2_000_000,
 )

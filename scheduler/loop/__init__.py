@@ -5,6 +5,7 @@
     moving     move jobs on: start, open the next stage, close after a stop, finish
     schedules  (scheduler.firing) fire the schedules that are due; start and end their runs, and find late ones
     notifications  (scheduler.notifying) deliver what people are told
+    batches    give batches of requests their next step (scheduler.batches), and delete files that have expired
     retention  (scheduler.retention) apply the retention policy of the store, if it has one and it is due
     search     (scheduler.search) bring the full text index up to date
 

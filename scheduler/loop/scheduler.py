@@ -12,6 +12,7 @@ from db.database_errors import words
 from db.store import Store, is_infrastructure_error
 from scheduler import firing
 from scheduler.broker import Broker
+from scheduler.loop.batches import BatchMover
 from scheduler.loop.feeding import Feeder
 from scheduler.loop.moving import JobMover
 from scheduler.loop.reaping import Reaper
@@ -56,6 +57,7 @@ class Scheduler:
         self.retention = RetentionTurn(store, settings.models_path, self.stopping)
         self.nights = NightMover(store, settings.instance, self.stopping, settings.lease_seconds / 2)
         self.indexer = Indexer(store, self.stopping)
+        self.batches = BatchMover(self.turns)
         self.timer = StepTimer(store, self.stopping)
         self._failing: set[str] = set()
         self._running: threading.Thread | None = None
@@ -127,6 +129,7 @@ class Scheduler:
             ("redis", self.feeder.feed),
             ("retention", self.retention.turn),
             ("search", self.indexer.turn),
+            ("batches", self.batches.move),
         )
 
     def _repeat(self, name: str, step: Callable[[], int], least: float) -> None:

@@ -31,6 +31,7 @@ STEPS = {
     "notifications": ("notifications",),
     "retention": ("retention",),
     "search": ("search",),
+    "batches": ("batches",),
 }
 
 

@@ -37,7 +37,7 @@ READING = {
     "notifications list": "", "retention plan": "", "retention show": "",
     "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
     "metrics": "--once",
-    "serve": "", "keys list": "", "search": "word",
+    "serve": "", "keys list": "", "search": "word", "batches list": "", "batches files": "",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -50,6 +50,7 @@ CHANGING = {
     "retention off": "", "retention run": "", "schedule disable": "n", "schedule edit": "n --cron @daily",
     "schedule enable": "n", "workers drain": "h", "workers undrain": "h", "limits set": "--weight 2",
     "limits remove": "", "keys create": "n", "keys revoke": "n", "index": "",
+    "batches cancel": "batch_00", "batches remove": "batch_00",
 }  # fmt: skip
 #: What makes a store, stays up, or is a world of its own.
 OTHERS = {

@@ -9,10 +9,11 @@ from typing import Any
 
 from sqlalchemy import select, text, update
 
-from db import chunks, documents, jobs
+from db import api_files, chunks, documents, jobs, request_batches
 from db.chunks import ChunkSize, Claim, Holder, Written
 from db.documents import NewDocument
 from db.jobs import Count, NewJob, Submitted
+from db.request_batches import NewBatch
 from db.sql import now
 from db.store import SCHEMA, Store
 from db.tables import Chunk, Document, Job, Outcome
@@ -176,6 +177,19 @@ def upgraded_to(store: Store, version: str) -> Iterator[None]:
         yield
     finally:
         sql(store, statement, version=SCHEMA)
+
+
+def create_batch(
+    store: Store, content: bytes, *, collection: str | None = None, seconds: float = 86_400
+) -> str:
+    """A batch of requests for the oracle, over a file with this content, as the web server makes it; its id."""
+    with store.write() as session:
+        file = api_files.begin(session, "a.jsonl", "batch", "programs")
+        if content:
+            api_files.append(session, file.id, [(0, content)])
+        api_files.complete(session, file.id, None, None)
+        new = NewBatch(file.public_id, "/v1/oracle", "oracle", "24h", seconds, {}, collection, "programs")
+        return request_batches.create(session, new).public_id
 
 
 def sql(store: Store, statement: str, **values: Any) -> list[Any]:

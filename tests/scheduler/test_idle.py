@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from db import agenda, jobs, notifications, schedules, store_changes
+from db import agenda, api_files, jobs, notifications, schedules, store_changes
 from db.agenda import Agenda
 from db.notifications import Rule
 from db.retention import passes
@@ -23,7 +23,16 @@ from db.store import Store
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler, timing
 from scheduler.search.indexing import index_all
-from tests.db.builders import a_job, held, job_of, let_leases_expire, sql, the_chunk, write_ok
+from tests.db.builders import (
+    a_job,
+    create_batch,
+    held,
+    job_of,
+    let_leases_expire,
+    sql,
+    the_chunk,
+    write_ok,
+)
 from tests.servers import until
 from workers.app import make_app
 from workers.processes.heartbeat import Heartbeat, member
@@ -150,7 +159,15 @@ def _sets_a_policy(store: Store) -> Callable[[], bool]:
     return lambda: sql(store, "SELECT count(*) FROM retention_pass") == [(1,)]
 
 
-@pytest.mark.parametrize("act", [_submits, _cancels, _adds_a_schedule, _is_to_tell, _sets_a_policy])
+def _creates_a_batch(store: Store) -> Callable[[], bool]:
+    create_batch(store, b"")
+    return lambda: sql(store, "SELECT state FROM request_batch") == [("failed",)]
+
+
+ACTS = [_submits, _cancels, _adds_a_schedule, _is_to_tell, _sets_a_policy, _creates_a_batch]
+
+
+@pytest.mark.parametrize("act", ACTS)
 def test_a_change_wakes_an_idle_scheduler(
     store: Store, redis_url: str, no_slow_looks: None, act: Callable[[Store], Callable[[], bool]]
 ) -> None:
@@ -209,6 +226,13 @@ def test_the_agenda_says_when_each_step_is_due(store: Store) -> None:
     found = _agenda(store)
     assert 40 < (found.notifications or 0) <= 50
     assert 50 < (found.retention or 0) <= 60
+    create_batch(store, b"", seconds=100)
+    assert _agenda(store).batches == 0
+    sql(store, "UPDATE request_batch SET phase = 'done' RETURNING 1")
+    assert _agenda(store).batches is None
+    with store.write() as session:
+        api_files.begin(session, "a", "batch", "programs", seconds=50)
+    assert 40 < (_agenda(store).batches or 0) <= 50
 
 
 def _agenda(store: Store) -> Agenda:

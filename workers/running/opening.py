@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from db import evaluations, model_versions, results
+from db import api_files, evaluations, model_versions, results
 from db.store import Store
 from nlp_tasks import heartbeat, model_files, precision
 from nlp_tasks.errors import ModelFileError
@@ -58,6 +58,7 @@ def setup_for(
         earlier=_earlier(store, stage, job_id),
         judged=_judged(store, kind, parameters),
         beat=beat,
+        uploads=partial(api_files.copy_to, store),
         remote=settings.remote,
     )
 
