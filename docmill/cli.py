@@ -13,6 +13,7 @@ from docmill.commands import (
     backing_up,
     checking,
     collections,
+    copying_pages,
     devices,
     digest,
     documents,
@@ -87,7 +88,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         kinds.kinds, submitting.submit, jobs.status, following.watch, jobs.cancel, jobs.pause, jobs.resume,
         submitting.retry, ("limits", limits.app),
     ),
-    "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, evaluating.evaluate),
+    "Results": (jobs.results, similar.similar, sql.sql, exporting.export, digest.digest, copying_pages.pages,
+        evaluating.evaluate),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),
     "Every night": (
         ("night", nights.app), ("schedule", schedules.app), ("notifications", notifications.app),

@@ -206,7 +206,8 @@ def demo(
     keep: Annotated[
         bool,
         typer.Option(
-            "--keep", help="Keep running until Ctrl-C, with the pages and Flower; else until Enter, at a terminal."
+            "--keep",
+            help="Keep running until Ctrl-C, with the pages and Flower; else until Enter, at a terminal.",
         ),
     ] = False,
     devices: Devices = "auto",

@@ -23,7 +23,9 @@ def findings(now_settings: Settings) -> Iterator[Finding]:
             yield Finding(name, True, url)
         else:
             log = now_settings.home_path / "logs" / f"{name}.log"
-            yield Finding(name, False, f"{url} does not answer: {why}", f"see {log}; `docmill up` restarts it")
+            yield Finding(
+                name, False, f"{url} does not answer: {why}", f"see {log}; `docmill up` restarts it"
+            )
 
 
 def _why_not(url: str) -> str | None:

@@ -8,7 +8,6 @@ import fcntl
 import logging
 import os
 import shutil
-import socket
 import stat
 import sys
 import threading
@@ -19,7 +18,7 @@ from typing import IO
 
 from db.errors import StoreError
 from docmill.local import addresses
-from docmill.local.addresses import FlowerAccess, PagesAccess, free_port
+from docmill.local.addresses import free_port
 from scheduler.store import open_for_work
 from workers.processes import redis_version
 from workers.processes.child_output import Overheard

@@ -37,7 +37,7 @@ READING = {
     "notifications list": "", "retention plan": "", "retention show": "",
     "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
     "metrics": "--once",
-    "serve": "", "keys list": "",
+    "serve": "", "keys list": "", "pages": "--to copy",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {

@@ -317,7 +317,10 @@ def test_what_a_policy_lets_in_is_a_port_of_the_pods_that_it_selects(everything:
         for port in rule["ports"]
     }
 
-    assert let_in == {"http": {"flower", "pages"}, "metrics": {"metrics", "scheduler", "worker-cpu", "worker-gpu"}}
+    assert let_in == {
+        "http": {"flower", "pages"},
+        "metrics": {"metrics", "scheduler", "worker-cpu", "worker-gpu"},
+    }
 
 
 def test_prometheus_finds_every_pod_with_metrics(smallest: Objects, everything: Objects) -> None:

@@ -57,15 +57,19 @@ def up() -> Iterator[Up]:
     root = psutil.Process(process.pid)
 
     def complete() -> list[psutil.Process]:
-        """Redis, the scheduler, the launcher, its Celery worker, that one's child, Flower and the pages on their ports."""
+        """Redis, the scheduler, the launcher, its Celery worker, that one's child, Flower and the pages."""
         assert process.poll() is None, (home / "up.out").read_text()
         with suppress(psutil.Error):
             family = [root, *root.children(recursive=True)]
             listening = listeners([p.pid for p in family])
-            if any("spawn_main" in word for p in family for word in p.cmdline()) and {
-                f"127.0.0.1:{port}",
-                f"127.0.0.1:{pages_port}",
-            } <= listening:
+            if (
+                any("spawn_main" in word for p in family for word in p.cmdline())
+                and {
+                    f"127.0.0.1:{port}",
+                    f"127.0.0.1:{pages_port}",
+                }
+                <= listening
+            ):
                 return family
         return []
 
