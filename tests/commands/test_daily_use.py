@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import termios
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from sqlalchemy import text
 
 from db.store import Store
@@ -350,21 +352,13 @@ def at_a_terminal(columns: int, *words: object) -> str:
         [*DOCMILL, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
     )
     os.close(theirs)
-    said = b""
-    try:
-        while piece := os.read(ours, 65536):
-            said += piece
-    except OSError:
-        pass  # The other end is closed.
-    os.close(ours)
+    said = _all_of(ours)
     assert child.wait(timeout=60) == 0
-    return said.decode().replace("\r\n", "\n")
+    return said.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("columns", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (60, 80, 200))])
 def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -> None:
-    from rich.cells import cell_len
-
     for words in ("status", "results 1", "schedule list", "kinds"):
         said = at_a_terminal(columns, *words.split())
         assert max(map(cell_len, said.splitlines())) <= columns, said
@@ -435,6 +429,61 @@ def test_an_interrupted_add_says_what_is_stored_and_how_to_go_on(shell: Shell, t
     assert "documents of these files are in inbox" in said
     assert "run the same command again to continue" in said
     assert "Traceback" not in said
+
+
+def test_add_shows_the_file_its_share_and_the_rate_in_60_columns(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / ("a-long-name-of-many-words-" * 4 + "리뷰.jsonl")
+    path.write_text("".join(f'{{"id": "k{n}", "text": "text {n}"}}\n' for n in range(8_000)))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    cleared = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    adding = subprocess.Popen(
+        [*DOCMILL, "add", str(path), "--collection", "inbox"],
+        stdout=subprocess.PIPE, stderr=theirs, env=cleared | {"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    said = _all_of(ours)
+    out, _ = adding.communicate(timeout=60)
+    assert out == b"inbox: 8,000 new, 0 changed, 0 unchanged\n"
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", said)]
+    assert any(re.search(r"리뷰\.jsonl \d+ %: [1-9][\d,]* documents, [\d,]+/s", line) for line in lines), (
+        lines
+    )
+    assert max(map(cell_len, lines)) <= 60
+
+
+def test_the_rate_is_that_of_the_last_seconds_and_a_share_of_bytes(tmp_path: Path) -> None:
+    from db.documents import Added
+    from docmill.commands.adding_progress import AddingProgress
+
+    known = AddingProgress(lambda: None)
+    assert known.line() == "0 documents"
+    known.watch.begin("a\x1b[31m.jsonl")
+    known.tell(Added(n_new=1_000), 2)
+    (began, _), (ended, _) = known._batches
+    known._batches = [(ended - 2, 0), (ended, 1_000)]
+    assert known.line() == r"a\x1b[31m.jsonl: 1,000 documents, 2 bad, 500/s"
+    assert began <= ended
+    path = tmp_path / "b"
+    path.write_bytes(b"x" * 200)
+    with path.open("rb", buffering=0) as raw:
+        known.watch.begin("b")
+        known.watch.opened(raw, 200)
+        raw.read(50)
+        assert known.watch.share == 0.25
+    assert known.watch.share == 1.0
+    assert known.line().startswith("b 100 % (file 2): ")
+
+
+def _all_of(ours: int) -> str:
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:
+        pass  # The other end is closed.
+    os.close(ours)
+    return said.decode()
 
 
 def _count(store: Store) -> int:
