@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,9 +69,12 @@ def status(
     print_table(
         rows,
         columns,
-        "no jobs yet: docmill submit KIND --collection NAME",
+        f"no jobs yet in {store().name}: docmill submit KIND --collection NAME",
         spare=("submitter", "created", "where"),
     )
+    if rows and sys.stdout.isatty():
+        # Programs that read a table get its rows alone.
+        say(f"store: {store().name}")
     for finding in out:
         warn(f"{finding.what}: {finding.detail}")
 

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -341,7 +342,7 @@ def test_a_name_that_is_no_text_is_survived(tmp_path: Path, shell: Shell) -> Non
     assert "Traceback" not in said.stderr
 
 
-def at_a_terminal(columns: int, *words: object) -> str:
+def at_a_terminal(columns: int, *words: object, command: Sequence[str] = DOCMILL) -> str:
     """What a command prints on a terminal of this many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -349,7 +350,7 @@ def at_a_terminal(columns: int, *words: object) -> str:
         name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
     }
     child = subprocess.Popen(
-        [*DOCMILL, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
+        [*command, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
     )
     os.close(theirs)
     said = _all_of(ours)
@@ -368,6 +369,51 @@ def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -
     together = "".join(at_a_terminal(columns, "results", 1).split())
     (row,) = json.loads(run("results", 1, "--json").stdout)
     assert max((part for part in row["summary"].split()), key=len) in together
+
+
+#: One process for all of them: starting one takes longest.
+SEVERAL = """
+import json, sys
+from docmill.cli import app
+for words in json.loads(sys.argv[1]):
+    print("###", *words, flush=True)
+    try:
+        app(words)
+    except SystemExit as end:
+        assert not end.code or words[0] == "doctor", (words, end.code)
+"""
+#: Commands that print tables or lists.
+LISTS = (
+    "status", "status 1", "results 1", "results 2 --errors", "kinds", "kinds summarize", "collections",
+    "documents list --collection inbox", "documents show k0", "schedule list", "schedule show 밤마다",
+    "schedule history 밤마다", "models list", "label list",
+    "quarantine list", "night list", "notifications list", "retention show", "workers", "limits list", "keys list",
+    "doctor", "db show", "devices",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [60, pytest.param(40, marks=pytest.mark.long)])
+def test_every_list_fits_the_terminal(filled: Shell, columns: int) -> None:
+    filled.done("oracle", "--collection", "inbox")
+    filled("keys", "create", "a-name-that-is-rather-long-for-a-column")
+    filled("limits", "set", "--collection", "inbox", "--weight", "2")
+    asked = json.dumps([words.split() for words in LISTS])
+    said = at_a_terminal(columns, asked, command=[sys.executable, "-c", SEVERAL])
+    assert f"store: {filled.store.name}" in "".join(said.split("### status 1")[0].splitlines())
+    too_wide = [line for line in said.splitlines() if cell_len(line) > columns and line[:3] != "###"]
+    assert too_wide == []
+
+
+def test_no_list_is_cut_or_coloured_in_a_pipe(filled: Shell) -> None:
+    filled.done("oracle", "--collection", "inbox")
+    asked = json.dumps([words.split() for words in LISTS])
+    said = subprocess.run(
+        [sys.executable, "-c", SEVERAL, asked], capture_output=True, text=True, env=os.environ | {"COLUMNS": "40"}
+    ).stdout  # fmt: skip
+    assert "\x1b" not in said
+    assert "…" not in said
+    assert KOREAN.split(". ")[0] in said.split("### results 1")[1].split("###")[0]
+    assert "store: " not in said.split("### status 1")[0]
 
 
 def test_a_pipe_gets_a_whole_row_on_a_line(shell: Shell) -> None:
