@@ -30,17 +30,9 @@ log = logging.getLogger("docmill.web")
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
 VIEWS = (
-    "login",
-    "overview",
-    "jobs",
-    "documents",
-    "models",
-    "nights",
-    "workers",
-    "quarantine",
-    "events",
+    "login", "overview", "jobs", "job_results", "documents", "models", "nights", "workers", "quarantine", "events",
     "health",
-)
+)  # fmt: skip
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
 POLICY = (

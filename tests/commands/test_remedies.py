@@ -250,7 +250,6 @@ CASES = [
         PAIRS.replace("summarizer", "classify"),
         then=PAIRS,
     ),
-    Case("only a classifier has a page", {}, "models show near --html page.html", then="models show near"),
 ]  # fmt: skip
 
 #: Refusals that only a race with the reader brings about: tests/readers/test_files.py has them.

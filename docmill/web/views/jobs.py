@@ -25,6 +25,7 @@ from docmill.doctor.obstacles import obstacles
 from docmill.pages.night.remedies import remedy
 from docmill.web.access import view
 from docmill.web.rendering import page
+from docmill.web.views import job_results
 from scheduler import requests
 
 #: Jobs of a page.
@@ -122,13 +123,16 @@ def job(request: Request) -> Response:
     with store.read() as session:
         found = progress.of(session, job_id)
         failures = [
-            dict(row) | {"remedy": remedy({**row, "job_id": job_id, "collection": found.collection}, "en")}
+            dict(row)
+            | {"remedy": remedy({**row, "job_id": job_id, "collection": found.collection}, "en")}
+            | {"url": job_results.document_url(request, found, row["document_key"])}
             for row in session.execute(text(_FAILURES), {"job_id": job_id, "most": CAUSES}).mappings()
         ]
         parameters = session.get_one(Job, job_id).parameters
         obstacle = obstacles(session, [found]).get(job_id)
+        rows = job_results.first(request, session, found)
     return page(
-        request, "job.html", job=found, failures=failures, parameters=parameters, obstacle=obstacle,
+        request, "job.html", job=found, found=rows, failures=failures, parameters=parameters, obstacle=obstacle,
         seconds=_seconds(found), actions=_allowed(request, _possible(found)),
     )  # fmt: skip
 
