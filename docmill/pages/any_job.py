@@ -73,9 +73,8 @@ def _failures(session: Session, job: JobProgress) -> Markup:
     from db import results
 
     rows = list(results.errors_of(session, job.job_id, MOST_ERRORS))
-    told = f"{job.n_failed:,} documents failed" + (
-        f"; the first {MOST_ERRORS}:" if job.n_failed > MOST_ERRORS else ""
-    )
+    told = f"{job.n_failed:,} {'document' if job.n_failed == 1 else 'documents'} failed"
+    told += f"; the first {MOST_ERRORS}:" if job.n_failed > MOST_ERRORS else ""
     return section(
         "What failed",
         element("p", told, class_="facts"),

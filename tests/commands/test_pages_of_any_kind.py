@@ -26,7 +26,7 @@ def test_rows_are_shown_by_document_and_failures_with_their_cause(shell_on_both:
     page = shell("results", shell.done("keywords", "--collection", "inbox"), "--html", "-").out
     assert "<h2>k0</h2>" in page
     assert "mill</td>" in page
-    assert "1 documents failed" in page
+    assert "1 document failed" in page
     assert "<td>k1</td><td>" in page
     assert "<script" not in page
 

@@ -95,8 +95,13 @@ class _Rewriter(HTMLParser):
             self._write(self.get_starttag_text() or "")
         if tag == "head" and self._style is not None:
             self._write(f"\n  {self._style.policy}")
-        if tag == "main" and self._style is not None:
-            self._write(f'\n<p class="soft">{escape(self._about)}</p>')
+        if tag == ("main" if self._style is not None else "body"):
+            self._write(f'\n<p class="soft">{self._back()}{escape(self._about)}</p>')
+
+    def _back(self) -> str:
+        """A page of one file has no menu."""
+        first = self._link("/") if self._style is None else None
+        return f'<a href="{escape(first)}">docmill</a> · ' if first else ""
 
     def _stylesheet(self, attrs: dict[str, str | None]) -> None:
         if attrs.get("rel") == "stylesheet" and self._style is not None:

@@ -36,7 +36,8 @@ CAUSES = 20
 _FAILURES = """
 SELECT f.error_code, f.n, d.key AS document_key, d.source, o.error_detail
 FROM (SELECT error_code, COUNT(*) AS n, MIN(document_id) AS document_id FROM outcome
-      WHERE job_id = :job_id AND state = 'error' GROUP BY error_code) f
+      WHERE job_id = :job_id AND state = 'error' AND error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
+      GROUP BY error_code) f
 JOIN outcome o ON o.job_id = :job_id AND o.document_id = f.document_id
 JOIN document d ON d.id = f.document_id ORDER BY f.n DESC, f.error_code LIMIT :most
 """
