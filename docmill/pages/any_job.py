@@ -48,18 +48,28 @@ def _parts(session: Session, job: JobProgress, limit: int) -> Iterator[str]:
 
 
 def _results(session: Session, job: JobProgress, limit: int) -> Iterator[Markup]:
-    from docmill.job_rows import has_rows, headings, job_rows
+    from docmill.job_rows import has_rows, headings
 
     if not has_rows(job.kind):
         yield section("Results", element("p", f"{job.n_ok:,} documents are done; {job.kind} writes no rows"))
         return
-    found = groupby(job_rows(session, job), key=lambda row: row["document_key"])
+    found = groupby(_rows(session, job, limit), key=lambda row: row["document_key"])
     n = 0
     for key, rows in islice(found, limit):
         n += 1
         yield _of_document(key, list(islice(rows, MOST_ROWS + 1)), headings(job.kind))
     if not n:
         yield section("Results", element("p", "There are none yet." if not job.ended else "There are none."))
+
+
+def _rows(session: Session, job: JobProgress, limit: int) -> Iterator[dict[str, Any]]:
+    """The rows of the first documents: of a large job, the rest is not even sorted."""
+    from db import results
+    from workers import kinds
+
+    query, _ = results.query_of(job.job_id, kinds.result_table(job.kind))
+    few = query.limit(limit * (MOST_ROWS + 1)).execution_options(yield_per=2_000)
+    yield from map(dict, session.execute(few).mappings())
 
 
 def _of_document(key: str, rows: Sequence[dict[str, Any]], names: Mapping[str, str]) -> Markup:
