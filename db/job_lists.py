@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from db.states import ENDED, JobState
-from db.tables import Chunk, Collection, Job
+from db.states import ENDED, ErrorCode, JobState, OutcomeState
+from db.tables import Chunk, Collection, Job, Outcome
 
 #: Jobs that one action may change.
 MOST = 1_000
@@ -53,6 +53,9 @@ class JobLine:
     state: JobState
     n_documents: int
     n_ok: int
+    #: Documents that were tried and failed.
+    n_failed: int
+    #: Documents without a result: also those of a cancelled job that were not tried.
     n_error: int
     note: str | None
     created_at: datetime
@@ -65,11 +68,6 @@ class JobLine:
         if self.state in ENDED:
             return 1.0
         return (self.n_ok + self.n_error) / self.n_documents if self.n_documents else 0.0
-
-    @property
-    def n_failed(self) -> int:
-        """Documents without a result; of a cancelled job nothing is said, since most were not tried."""
-        return 0 if self.state in (JobState.CANCELLED, JobState.CANCELLING) else self.n_error
 
     @property
     def shown_state(self) -> str:
@@ -116,16 +114,39 @@ def _joined(query: Select[Any]) -> Select[Any]:
     )
 
 
+def n_failed() -> ColumnElement[int]:
+    """Of the job of a row, how many documents were tried and failed. A cancelled job counts those that were not tried
+    in `n_error`, too: of it, the other errors are counted, which the index of errors by code finds at once."""
+    in_between = (
+        Outcome.error_code < ErrorCode.CANCELLED,
+        (Outcome.error_code > ErrorCode.CANCELLED) & (Outcome.error_code < ErrorCode.CARRIED_OVER),
+        Outcome.error_code > ErrorCode.CARRIED_OVER,
+    )
+    n_others = sum(
+        (
+            select(func.count())
+            .where(Outcome.job_id == Job.id, Outcome.state == OutcomeState.ERROR, codes)
+            .correlate(Job)
+            .scalar_subquery()
+            for codes in in_between
+        ),
+        literal(0),
+    )
+    stopped = Job.state.in_((JobState.CANCELLED, JobState.CANCELLING))
+    return case((stopped, n_others), else_=_counted(Job.n_error, Chunk.n_error))
+
+
+def _counted(column: Any, of_chunk: Any) -> Any:
+    """The job's own count, or while it runs, the sum of its chunks'."""
+    of_chunks = select(func.sum(of_chunk)).where(Chunk.job_id == Job.id).correlate(Job).scalar_subquery()
+    # PostgreSQL's sum of integers is a numeric.
+    return cast(func.coalesce(case((column.is_(None), of_chunks), else_=column), 0), BigInteger)
+
+
 def _lines() -> Select[Any]:
-    def of_chunks(column: Any) -> Any:
-        return select(func.sum(column)).where(Chunk.job_id == Job.id).correlate(Job).scalar_subquery()
-
-    def counted(column: Any, of_chunk: Any) -> Any:
-        return func.coalesce(case((column.is_(None), of_chunks(of_chunk)), else_=column), 0)
-
     return _joined(
         select(
-            Job.id, Job.kind, _collection(), Job.state, Job.n_documents, counted(Job.n_ok, Chunk.n_ok),
-            counted(Job.n_error, Chunk.n_error), Job.note, Job.created_at, Job.started_at, Job.finished_at,
+            Job.id, Job.kind, _collection(), Job.state, Job.n_documents, _counted(Job.n_ok, Chunk.n_ok),
+            n_failed(), _counted(Job.n_error, Chunk.n_error), Job.note, Job.created_at, Job.started_at, Job.finished_at,
         ).select_from(Job)
     )  # fmt: skip

@@ -112,6 +112,15 @@ def job_of(session: Session, version_id: int) -> int:
     return session.scalars(select(ModelVersion.job_id).where(ModelVersion.id == version_id)).one()
 
 
+def with_that_of(session: Session, job_id: int) -> list[dict[str, Any]]:
+    """The version that a job trained and then the others of its model, as `listing` has them; empty if it made none."""
+    made = session.execute(_versions().where(ModelVersion.job_id == job_id)).one_or_none()
+    if made is None:
+        return []
+    of_job = Version(*made)
+    return sorted(listing(session, of_job.model), key=lambda one: one["id"] != of_job.id)
+
+
 def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
     """Versions, newest first, each with its aliases and metrics."""
     query = _versions().order_by(Model.name, ModelVersion.version.desc())

@@ -14,6 +14,7 @@ from docmill.commands import (
     batches,
     checking,
     collections,
+    copying_pages,
     devices,
     digest,
     documents,
@@ -90,7 +91,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         submitting.retry, ("limits", limits.app),
     ),
     "Results": (
-        searching.search, similar.similar, jobs.results, sql.sql, exporting.export, digest.digest, evaluating.evaluate,
+        searching.search, similar.similar, jobs.results, sql.sql, exporting.export, digest.digest, copying_pages.pages,
+        evaluating.evaluate,
     ),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),
     "Every night": (

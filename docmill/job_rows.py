@@ -28,6 +28,15 @@ def job_rows(
     return results.rows_of(session, job.job_id, found, meta, limit)
 
 
+def has_rows(kind: str) -> bool:
+    """Whether a kind writes result rows."""
+    try:
+        kinds.result_table(kind)
+    except ValueError:
+        return False
+    return True
+
+
 def headings(kind: str) -> Mapping[str, str]:
     """What tables for people call some columns of a kind's rows."""
     known = kinds.all_kinds().get(kind)

@@ -14,6 +14,7 @@ standard library only. Memory is bounded by `ReadOptions.max_line_bytes`, whatev
     admission.py            which keys, texts and labels may be stored
     normalization.py        Unicode NFC
     label_files.py, label_text.py   labels in files, and a label as text
+    watch.py                which file is being read, for whoever shows it
     markup.py, markup_notices.py    HTML and XML in texts
 
 `extraction` reads office files, PDF, HTML, mail and archives; docs/extraction.md says what it finds.

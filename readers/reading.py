@@ -27,6 +27,7 @@ from readers.options import ReadOptions
 from readers.places import Reach, find_at
 from readers.records import BadRecord, Notice, Record, RefusedError, shown
 from readers.streams import of_bytes, opened
+from readers.watch import Watch
 
 
 def read(
@@ -35,17 +36,18 @@ def read(
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
     reach: Reach | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[Record | BadRecord]:
     """Documents, and reports of invalid records, in the order of the paths, file names and lines.
 
     Never raises because of the content of a file. No two documents have the same key: a later one is reported. `notice`
     is called with how a file was read, if that is not obvious from its name. `takes` is
     asked about each file that has none of the formats here, whatever its name. A path may be a pattern; `reach` says
-    what else may be read: stdin, URLs.
+    what else may be read: stdin, URLs. `watch` is told which file is being read.
     """
     options = options or ReadOptions()
     admission = Admission(options)
-    yield from records(paths, options, admission, notice, takes, reach)
+    yield from records(paths, options, admission, notice, takes, reach, watch)
     for left_out in admission.notices():
         if notice is not None:
             notice(left_out)
@@ -58,10 +60,14 @@ def records(
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
     reach: Reach | None = None,
+    watch: Watch | None = None,
 ) -> Iterator[T | BadRecord]:
     """The results of `admission` for the records in the files. Every command that takes files reads them here."""
 
+    watch = watch or Watch()
+
     def takes_with_facts(file: OtherFile) -> bool:
+        watch.begin(file.shown)
         return takes(replace(file, facts=folder_facts(file.name, options.folders)))
 
     for path in paths:
@@ -70,7 +76,8 @@ def records(
                 yield found
                 continue
             facts = folder_facts(found.name, options.folders)
-            for item in _read_file(found, options, admission, takes_with_facts):
+            watch.begin(found.shown)
+            for item in _read_file(found, options, admission, takes_with_facts, watch):
                 if isinstance(item, Record) and facts:
                     yield replace(item, meta={**(item.meta or {}), **facts})
                 elif not isinstance(item, Notice):
@@ -97,20 +104,20 @@ def records_in(
 
 
 def _read_file(
-    file: DocumentFile, options: ReadOptions, admission: Admits[T], takes: Takes
+    file: DocumentFile, options: ReadOptions, admission: Admits[T], takes: Takes, watch: Watch
 ) -> Iterator[T | BadRecord | Notice]:
     try:
         if file.format in BINARY_READERS:
             yield from _reader(file.format)(file, options, admission)
             return
-        with opened(file, options.encoding) as stream:
+        with opened(file, options.encoding, watch) as stream:
             yield from _reader(file.format)(stream, file, options, admission)
     except RefusedError as refused:
         other = OtherFile(file.path, file.root, file.name, file.shown, file.remote)
         if refused.code != "WRONG_FORMAT":
             yield refused.at(file.shown)
         elif (known := format_of(file.path)) and known != file.format:
-            yield from _read_file(replace(file, format=known), options, admission, takes)
+            yield from _read_file(replace(file, format=known), options, admission, takes, watch)
         elif not takes(other):
             yield refused.at(file.shown)
     except OSError as error:

@@ -21,6 +21,7 @@ from readers import encodings
 from readers.files import DocumentFile
 from readers.options import MIB
 from readers.records import RefusedError
+from readers.watch import Watch
 
 _BUFFER_BYTES = 256 * 1024
 _HEAD_BYTES = 16 * 1024
@@ -63,8 +64,8 @@ class Stream:
 
 
 @contextmanager
-def opened(file: DocumentFile, encoding: str | None) -> Iterator[Stream]:
-    """Open a regular file, limited to its current size. If no encoding is given, it is detected.
+def opened(file: DocumentFile, encoding: str | None, watch: Watch | None = None) -> Iterator[Stream]:
+    """Open a regular file, limited to its current size. If no encoding is given, it is detected. `watch` is told.
 
     Raises RefusedError CHANGED_WHILE_READ on exit if the file was changed: what was read may be half old, half new.
     """
@@ -74,6 +75,8 @@ def opened(file: DocumentFile, encoding: str | None) -> Iterator[Stream]:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise RefusedError("NOT_A_FILE", "it is not a regular file")
+        if watch is not None:
+            watch.opened(raw, before.st_size)
 
         def from_start() -> io.BufferedReader:
             raw.seek(0)

@@ -18,6 +18,7 @@ from readers.files import nobody
 from readers.frames import Records
 from readers.mappings import read_mappings
 from readers.markup_notices import MarkupNotices
+from readers.watch import Watch
 from scheduler import sources
 from scheduler.files import KIND, FileRegister, FilesReport, choice_inside, of_records
 from scheduler.sources import Source, as_document
@@ -61,6 +62,7 @@ def add(
     extract: Mapping[str, Any] | None = None,
     extract_again: bool = False,
     only_records: bool = False,
+    watch: Watch | None = None,
 ) -> Report:
     """Add the documents in files and folders, or those of a source, to a collection, which is created if it does not
     exist.
@@ -72,7 +74,8 @@ def add(
     files are refused.
 
     Unchanged documents are skipped; changed ones become a new version. Each batch is a transaction: an interrupted
-    add loses nothing that it counted, and running it again continues. `make` opens the store, creating it if needed;
+    add loses nothing that it counted, and running it again continues. `tell` is called after each batch, and `watch` is
+    told which file is being read. `make` opens the store, creating it if needed;
     it is called with the first document. ValueError for an invalid collection name.
     """
     notices: list[Notice] = []
@@ -90,7 +93,7 @@ def add(
     )
     kinds.parse_parameters(kinds.find(KIND), others.parameters)
     takes = nobody if only_records else others.takes
-    found = sources.read(source, options, notices.append, takes)
+    found = sources.read(source, options, notices.append, takes, watch)
     report = store_records(make, found, collection, notices, tell, bad)
     return replace(report, files=others.submit())
 

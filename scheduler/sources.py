@@ -20,6 +20,7 @@ from readers.places import Reach
 from readers.reading import read as read_files
 from readers.records import RefusedError
 from readers.stdin import FORMATS
+from readers.watch import Watch
 from scheduler import source_rows
 from scheduler.files import file_document
 from workers.settings import settings
@@ -68,15 +69,16 @@ def read(
     options: ReadOptions | None = None,
     notice: Callable[[Notice], None] | None = None,
     takes: Takes = nobody,
+    watch: Watch | None = None,
 ) -> Iterator[Record | BadRecord]:
     """The records of a source, and reports of those that cannot be read. `takes` is asked about each file that has to
-    be extracted. ValueError for a query that the database refuses."""
+    be extracted, and `watch` is told which file is being read. ValueError for a query that the database refuses."""
     options = options or ReadOptions()
     if source.sql is not None:
         rows = source_rows.rows(source.database or "", source.sql, source.values)
         return read_mappings(rows, options, notice, source_rows.PLACE)
     reach = Reach(source.stdin, source.format, settings().remote, source.accepts)
-    return read_files(source.files, options, notice, takes, reach)
+    return read_files(source.files, options, notice, takes, reach, watch)
 
 
 def as_document(record: Record) -> NewDocument:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from docmill.commands.output import say
+from docmill.commands.options import Json
+from docmill.commands.output import print_json, say
 from docmill.commands.shell import FAILED
 
 
@@ -20,6 +21,7 @@ class Part(StrEnum):
 
 def alive(
     part: Annotated[Part, typer.Argument(metavar="PART", help="scheduler or worker.")],
+    json: Json = False,
 ) -> None:
     """Check whether the scheduler or worker here is alive.
 
@@ -33,7 +35,12 @@ def alive(
     from workers.settings import settings
 
     age = age_seconds(settings(), part)
-    if age is None:
+    if json:
+        is_alive = age is not None and age <= MAX_AGE_SECONDS
+        print_json(
+            {"part": part, "alive": is_alive, "heartbeat_seconds_ago": age, "home": str(settings().home_path)}
+        )
+    elif age is None:
         say(f"{part}: none has run in {settings().home_path}")
     else:
         say(f"{part}: {'alive' if age <= MAX_AGE_SECONDS else 'NOT ALIVE'}, last heartbeat {age:.0f} s ago")

@@ -34,7 +34,7 @@ def collections(ctx: typer.Context, json: Json = False) -> None:
     if json:
         print_json(rows)
     else:
-        empty = "no collections yet: docmill add PATHS --collection NAME"
+        empty = f"no collections yet in {store().name}: docmill add PATHS --collection NAME"
         print_table(rows, ("collection", "n_documents"), empty)
 
 

@@ -27,7 +27,7 @@ from docmill.commands.file_options import (
     say_notices,
 )
 from docmill.commands.options import parse
-from docmill.commands.output import console, print_json, say, warn
+from docmill.commands.output import print_json, say, warn
 from docmill.commands.shell import FAILED, INTERRUPTED, SOME_BAD
 
 if TYPE_CHECKING:
@@ -172,31 +172,20 @@ def add_showing_progress(
     source: Source, collection: str, options: ReadOptions, *, quiet: bool = False, **how: Any
 ) -> Report:
     """Add the documents of a source. Ctrl-C ends it with a message that says what is stored and how to continue."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from db.documents import Added
+    from docmill.commands import adding_progress
     from scheduler import adding
     from scheduler.store import make_store
 
-    stored = Added()
-
-    def tell(so_far: Added, n_bad: int) -> None:
-        nonlocal stored
-        stored = so_far
-        progress.update(bar, description=f"{stored.n_good:,} documents, {n_bad:,} bad")
-
-    out = console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=out, transient=True, disable=quiet or not out.is_terminal) as progress:
-        bar = progress.add_task("reading", total=None)
+    with adding_progress.shown(quiet=quiet) as progress:
         try:
             with telling_of_a_new_store():
                 return adding.add(
-                    make_store, collection=collection, source=source, options=options, tell=tell, **how
-                )
+                    make_store, collection=collection, source=source, options=options,
+                    tell=progress.tell, watch=progress.watch, **how,
+                )  # fmt: skip
         except KeyboardInterrupt:
-            progress.stop()
-            warn(_interrupted(collection, stored))
+            progress.hide()
+            warn(_interrupted(collection, progress.stored))
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,9 +69,12 @@ def status(
     print_table(
         rows,
         columns,
-        "no jobs yet: docmill submit KIND --collection NAME",
+        f"no jobs yet in {store().name}: docmill submit KIND --collection NAME",
         spare=("submitter", "created", "where"),
     )
+    if rows and sys.stdout.isatty():
+        # Programs that read a table get its rows alone.
+        say(f"store: {store().name}")
     for finding in out:
         warn(f"{finding.what}: {finding.detail}")
 
@@ -93,15 +97,16 @@ def results(
     limit: Limit = None,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write an HTML page instead, if the kind has one; - for stdout."),
+        typer.Option(metavar="FILE", help="Write an HTML page instead; - for stdout."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all rows as one JSON array.")] = False,
 ) -> None:
     """Print the result rows of a job.
 
     For a running job, the rows so far are printed. With --html, a page of the first 100 documents (or --limit) is
-    written instead: one file that loads nothing else. `summarize` has such a page, with the chosen sentences marked,
-    and `classify` one with labels and what spoke for them. Both show the metadata.
+    written instead: one file that loads nothing else. That of `summarize` marks the chosen sentences, that of
+    `classify` shows what spoke for each label, and both show the metadata; that of a training shows the model; every
+    other kind's shows its rows by document.
 
     Example: docmill results 42 --format csv > summaries.csv
     """
@@ -199,15 +204,16 @@ def print_rows(
 def _write_page(session: Session, job: JobProgress, path: Path, limit: int) -> None:
     from docmill.pages.registry import job_page
 
-    pieces = job_page(job).write(session, job, limit)
+    page = job_page(job)
+    pieces = page.write(session, job, limit)
     if str(path) == "-":
         for piece in pieces:
             say(piece.rstrip("\n"))
     else:
         with users_umask(), path.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(pieces)
-        say(f"{path}: {min(limit, job.n_ok):,} documents")
-    if limit < job.n_ok:
+        say(f"{path}: {min(limit, job.n_ok):,} documents" if page.has_documents else str(path))
+    if page.has_documents and limit < job.n_ok:
         warn(f"there are more: --limit {job.n_ok} for all of job {job.job_id}")
 
 

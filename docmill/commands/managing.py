@@ -16,6 +16,7 @@ from docmill.commands.output import (
     console,
     print_csv,
     print_json,
+    print_json_array,
     print_jsonl,
     say,
     shown,
@@ -43,6 +44,7 @@ def list_(
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
     limit: Limit = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all of them as one JSON array.")] = False,
 ) -> None:
     """List the documents of a collection in their latest versions, as they were added.
 
@@ -53,9 +55,11 @@ def list_(
 
     with store().read() as session:
         number = documents.collection_id(session, collection)
-        most = 50 if limit is None and format == Format.TABLE else limit
+        most = 50 if limit is None and format == Format.TABLE and not json else limit
         rows = documents.listing(session, number, where, limit=most)
-        if format == Format.CSV:
+        if json:
+            print_json_array(rows)
+        elif format == Format.CSV:
             print_csv(rows)
         elif format == Format.JSONL:
             print_jsonl(rows)

@@ -47,7 +47,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME[@VERSION]", help="The model's name.")],
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write a page with charts, if the kind has one; - for stdout."),
+        typer.Option(metavar="FILE", help="Write a page, with charts for classifiers; - for stdout."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -24,7 +24,7 @@ NightId = Annotated[int, typer.Argument(metavar="NIGHT", help="The night's numbe
 
 
 @app.command()
-def check(file: File) -> None:
+def check(file: File, json: Json = False) -> None:
     """Check a night's file; print its steps and what each waits for.
 
     It says, too, if a schedule of this name has another copy of the file. The exit status is 2 if the file cannot be
@@ -41,10 +41,23 @@ def check(file: File) -> None:
         for problem in error.problems:
             warn(f"{file}, line {problem.line}: {problem.words}")
         raise typer.Exit(2) from None
+    about = list(_about_schedule(found, file))
+    names = {step.number: step.name for step in found.steps}
+    if json:
+        steps = [
+            {
+                "step": step.number,
+                "name": step.name,
+                "waits_for": [names[number] for number in step.waits_for],
+            }
+            for step in found.steps
+        ]
+        night = {"name": found.definition.name, "collection": found.definition.collection}
+        print_json(night | {"steps": steps, "notes": about})
+        return
     say(
         f"{found.definition.name}: {len(found.steps)} steps over the collection {found.definition.collection}"
     )
-    names = {step.number: step.name for step in found.steps}
     rows = [
         {
             "step": step.number,
@@ -54,7 +67,7 @@ def check(file: File) -> None:
         for step in found.steps
     ]
     print_table(rows, ("step", "name", "waits_for"), "no steps")
-    for line in _about_schedule(found, file):
+    for line in about:
         say(line)
 
 
@@ -211,7 +224,7 @@ def list_(
 
 
 @app.command()
-def diff(file: File) -> None:
+def diff(file: File, json: Json = False) -> None:
     """Show what a file means that the copy which the schedule runs does not, or else the last night's.
 
     What means the same (a comment, another order of keys) is no difference. The exit status is 0 in any case.
@@ -222,13 +235,21 @@ def diff(file: File) -> None:
 
     night = _read(file)
     other, where = _other_copy(night)
-    if other is None:
+    lines = [] if other is None else comparing.differences(other, night)
+    if json:
+        print_json(
+            {
+                "name": night.definition.name,
+                "beside": where if other is not None else None,
+                "differences": lines,
+            }
+        )
+    elif other is None:
         say(f"there is nothing to compare with: no schedule and no night of {night.definition.name}")
-        return
-    lines = comparing.differences(other, night)
-    say(f"{file} means the same as {where}" if not lines else f"{file}, beside {where}:")
-    for line in lines:
-        say(f"  {line}")
+    else:
+        say(f"{file} means the same as {where}" if not lines else f"{file}, beside {where}:")
+        for line in lines:
+            say(f"  {line}")
 
 
 @app.command()

@@ -155,11 +155,18 @@ def up(
             metavar="PORT", min=0, max=65535, help="Flower's port; another free one if it is in use."
         ),
     ] = 5555,
+    pages_port: Annotated[
+        int,
+        typer.Option(
+            metavar="PORT", min=0, max=65535, help="The pages' port; another free one if it is in use."
+        ),
+    ] = 8484,
+    no_pages: Annotated[bool, typer.Option("--no-pages", help="Do not serve the pages.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C.
 
-    Everything is Redis, a scheduler, workers and Flower. The store, models and logs are in DOCMILL_HOME
-    (./.docmill if not set).
+    Everything is Redis, a scheduler, workers, the pages (`docmill serve`) and Flower. The store, models and logs are in
+    DOCMILL_HOME (./.docmill if not set).
 
     Example: docmill up
     """
@@ -172,12 +179,14 @@ def up(
     all_kinds()
     stopping = threading.Event()
     on_stop(stopping.set)
-    stack = Stack(settings(), devices, flower_port)
+    stack = Stack(settings(), devices, flower_port, None if no_pages else pages_port)
     try:
         with telling_of_a_new_store():
             stack.start()
         say(f"docmill is up in {stack.home}")
         say(f"devices: {decision}")
+        if stack.pages is not None:
+            say(f"pages:  {stack.pages.url_that_signs_in}{_instead_of(pages_port, stack.pages.port)}")
         if stack.flower is not None:
             say(f"Flower: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
         say(f"logs:   {stack.logs}")
@@ -189,11 +198,16 @@ def up(
         stack.stop()
 
 
+def _instead_of(wanted: int, found: int) -> str:
+    return "" if wanted in (0, found) else f" (port {wanted} is in use)"
+
+
 def demo(
     keep: Annotated[
         bool,
         typer.Option(
-            "--keep", help="Keep running until Ctrl-C, with Flower; else until Enter, at a terminal."
+            "--keep",
+            help="Keep running until Ctrl-C, with the pages and Flower; else until Enter, at a terminal.",
         ),
     ] = False,
     devices: Devices = "auto",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,23 +28,37 @@ def serve(
         list[str],
         typer.Option(metavar="NAME", help="A name by which browsers reach this server; may be repeated."),
     ] = [],  # noqa: B006
+    keys_only: Annotated[
+        bool,
+        typer.Option(
+            "--keys-only", help="Print no address that signs in: people sign in with a key (docmill keys)."
+        ),
+    ] = False,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take the token that signs in from this file, and do not print it; else it is new at each start.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the pages until stopped: jobs, documents, models and nights in a browser.
 
+    `docmill up` serves them too. Where nobody may run a server, `docmill pages` writes a copy of them into a folder.
+
     Example: docmill serve
     """
-    import secrets
-
     import uvicorn
 
     from docmill.commands.output import say
     from docmill.web.app import LOOPBACK, create_app
     from scheduler.store import store
 
-    token = secrets.token_urlsafe(24) if address in LOOPBACK else None
+    token = None if keys_only else _token(token_file, is_local=address in LOOPBACK)
     app = create_app(store(), (*LOOPBACK, *host), token)
     with _listening(address, port) as listener:
-        say(f"docmill: http://{address}:{port}/" + (f"login?token={token}" if token else ""))
+        printed = token if token_file is None else None
+        say(f"docmill: http://{address}:{port}/" + (f"login?token={printed}" if printed else ""))
         # Pages that are open listen for progress for as long as they are open: nobody waits for them at the end.
         config = uvicorn.Config(
             app, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_SECONDS
@@ -52,10 +67,20 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
 
 
+def _token(file: Path | None, *, is_local: bool) -> str | None:
+    """What the address that signs in ends with. Other machines get none: they would send it unencrypted."""
+    import secrets
+
+    if file is not None:
+        return file.read_text(encoding="ascii").strip() or None
+    return secrets.token_urlsafe(24) if is_local else None
+
+
 def _listening(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port))
     except OSError as error:
         raise ValueError(
-            f"cannot listen on {address}:{port} ({error.strerror}): choose another port with --port"
+            f"cannot listen on {address}:{port} ({error.strerror}): choose another port with --port, "
+            "or use the pages that `docmill up` serves there"
         ) from None

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from docmill.commands.options import Format
-from docmill.commands.output import print_csv, print_jsonl, warn
+from docmill.commands.output import print_csv, print_json_array, print_jsonl, warn
 from docmill.commands.tables import print_table
 
 
@@ -17,6 +17,7 @@ def sql(
         Format, typer.Option(help="table, csv (safe for spreadsheets) or jsonl.")
     ] = Format.TABLE,
     limit: Annotated[int, typer.Option(metavar="N", min=0, help="At most N rows; 0 for all.")] = 10_000,
+    json: Annotated[bool, typer.Option("--json", help="Print the rows as one JSON array.")] = False,
 ) -> None:
     """Run a query on the store, on SQLite or PostgreSQL.
 
@@ -29,7 +30,9 @@ def sql(
 
     found = queries.run(store(), query, limit or None)
     rows = (dict(zip(found.columns, row, strict=True)) for row in found.rows)
-    if format is Format.CSV:
+    if json:
+        print_json_array(rows)
+    elif format is Format.CSV:
         print_csv(rows)
     elif format is Format.JSONL:
         print_jsonl(rows)

@@ -200,7 +200,8 @@ class _Watcher:
                     continue
                 failed = list(islice(results.errors_of(session, job), _LISTED))
             self._jobs.discard(job)
-            _tell(f"job {job} is {now.state}: {now.n_ok:,} extracted, {now.n_error:,} failed")
+            cancelled = f", {now.n_cancelled:,} cancelled" if now.n_cancelled else ""
+            _tell(f"job {job} is {now.state}: {now.n_ok:,} extracted, {now.n_failed:,} failed{cancelled}")
             for row in failed:
                 warn(f"  {row['document_key']}: {row['error_code']}: {row['error_detail']}")
             if now.n_error > len(failed):

@@ -42,9 +42,11 @@ def run(*, devices: str, keep: bool) -> None:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    stack = Stack(settings(), devices)
+    stays = keep or _at_a_terminal()
+    # Pages that end with the demo, before anybody could open them, are of no use.
+    stack = Stack(settings(), devices, pages_port=8484 if stays else None)
     try:
-        say(f"Starting Redis, a scheduler, workers and Flower in {_relative(home)} ...")
+        say(f"Starting Redis, a scheduler and workers in {_relative(home)} ...")
         stack.start()
         added = _add_everything(store())
         extraction = _add_files(store)
@@ -57,7 +59,6 @@ def run(*, devices: str, keep: bool) -> None:
         _watch(store(), jobs, stack, stopping)
         if stopping.is_set():
             raise KeyboardInterrupt
-        stays = keep or _at_a_terminal()
         _show(store(), jobs)
         _next_steps(stack, jobs, stays=stays)
         if stays:
@@ -247,16 +248,20 @@ def _next_steps(stack: Stack, jobs: dict[str, int], *, stays: bool) -> None:
     say('  docmill sql "SELECT document_key, error_code FROM v_failures"')
     say(f"  docmill results {jobs['labels']} --limit 5")
     say("  docmill models show tickets --html tickets.html  # the model's quality")
+    if not stays:
+        say("  docmill serve                                    # all of it in a browser")
     say("\nNEXT: your own documents (README.md continues from here)")
     say("  unset DOCMILL_HOME")
     say("  docmill up                                       # in one terminal")
     say("  docmill add FILES --collection inbox             # in another")
     say("  docmill submit summarize --collection inbox --wait")
     if not stays:
-        say("\nEverything is stopped. To keep it running, with Flower: docmill demo --keep")
+        say("\nEverything is stopped. To keep it running, with the pages and Flower: docmill demo --keep")
 
 
-def _say_flower(stack: Stack) -> None:
+def _say_addresses(stack: Stack) -> None:
+    if stack.pages is not None:
+        say(f"In a browser: {stack.pages.url_that_signs_in}")
     if stack.flower is not None:
         say(f"Flower is up: {stack.flower.url} (user {stack.flower.user}, password {stack.flower.password})")
 
@@ -264,7 +269,7 @@ def _say_flower(stack: Stack) -> None:
 def _stay(stack: Stack, stopping: threading.Event, *, keep: bool) -> None:
     """Keep everything running: with --keep until Ctrl-C, else until Enter is pressed at the terminal."""
     say("")
-    _say_flower(stack)
+    _say_addresses(stack)
     if not keep:
         threading.Thread(target=_stop_at_enter, args=(stopping,), daemon=True).start()
     say("Ctrl-C stops everything." if keep else "Press Enter to stop everything; the results stay.")

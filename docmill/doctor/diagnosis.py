@@ -20,7 +20,7 @@ from db.sql import now
 from db.states import RunState
 from db.store import Store
 from db.tables import Chunk, Job, Schedule
-from docmill.doctor import brokers, connections, members
+from docmill.doctor import brokers, connections, local_servers, members
 from docmill.doctor.findings import Finding, start_with
 from scheduler.retention import STORED
 from workers.settings import Settings, settings
@@ -51,6 +51,7 @@ def run() -> list[Finding]:
         store.close()
         return [*found, *redis, *_there(workers)]
     found += [_disk(now_settings), *_models_folder(store, now_settings), *redis, *_there(workers)]
+    found += local_servers.findings(now_settings)
     with store.read() as session:
         found += connections.findings(store, session)
         found += members.findings(session, answering)

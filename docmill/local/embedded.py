@@ -1,4 +1,5 @@
-"""All of docmill on one machine without configuration: Redis, a scheduler, workers and Flower as child processes."""
+"""All of docmill on one machine without configuration: Redis, a scheduler, workers, the pages and Flower as child
+processes."""
 
 from __future__ import annotations
 
@@ -6,19 +7,18 @@ import contextlib
 import fcntl
 import logging
 import os
-import secrets
 import shutil
-import socket
 import stat
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
 from db.errors import StoreError
+from docmill.local import addresses
+from docmill.local.addresses import free_port
 from scheduler.store import open_for_work
 from workers.processes import redis_version
 from workers.processes.child_output import Overheard
@@ -32,26 +32,24 @@ log = logging.getLogger("docmill.up")
 REDIS_START_SECONDS = 20.0
 
 
-@dataclass(frozen=True)
-class FlowerAccess:
-    """Flower's address, and the user and password."""
-
-    url: str
-    user: str
-    password: str
-
-
 class Stack:
     """The children. `start` returns when Redis answers; call `keep_up` now and then, `stop` at the end."""
 
-    def __init__(self, settings: Settings, devices: str = "auto", flower_port: int | None = 5555) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        devices: str = "auto",
+        flower_port: int | None = 5555,
+        pages_port: int | None = None,
+    ) -> None:
         self.settings = settings
         self.home = settings.home_path
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.redis = None if settings.redis_url else self._redis()
         self._lock = self._only_one()
         self._worker_log = Overheard(self._log("worker"))
-        self.flower = None if flower_port is None else _flower_access(self.home, free_port(flower_port))
+        self.flower = None if flower_port is None else addresses.of_flower(self.home, free_port(flower_port))
+        self.pages = None if pages_port is None else addresses.of_pages(self.home, free_port(pages_port))
         port = settings.metrics_port
         self.services = [
             self._docmill("scheduler", "scheduler", "--metrics-port", str(port)),
@@ -60,6 +58,9 @@ class Stack:
         if self.flower is not None:
             flower_at = self.flower.url.rpartition(":")[2]
             self.services.append(self._docmill("flower", "flower", "--port", flower_at))
+        if self.pages is not None:
+            more = ("--port", str(self.pages.port), "--token-file", str(self.pages.token_file))
+            self.services.append(self._docmill("pages", "serve", *more))
 
     @property
     def logs(self) -> Path:
@@ -75,6 +76,7 @@ class Stack:
             _await_redis(self.redis, self.settings.embedded_socket, self.logs / "redis.log")
         for service in self.services:
             service.keep_up()
+        addresses.write(self.home, self.flower, self.pages)
 
     def keep_up(self) -> None:
         """Restart children that have died, and log their last line; also that of the worker service's processes."""
@@ -93,6 +95,7 @@ class Stack:
         stop_all(self.services, self.settings.grace_seconds + 5)
         if self.redis is not None:
             stop_all([self.redis], 10)
+        addresses.forget(self.home)
         self._lock.close()
 
     def _redis(self) -> Child:
@@ -151,27 +154,6 @@ def find_redis_server() -> str:
         if bundled.is_file():
             return str(bundled)
     raise StoreError("redis-server was not found: apt-get install redis-server, or set DOCMILL_REDIS_URL")
-
-
-def free_port(wanted: int) -> int:
-    """`wanted`, or another free port if it is in use."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _flower_access(home: Path, port: int) -> FlowerAccess:
-    """The password is made once and kept in a file that only its owner can read."""
-    path = home / "flower-password"
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(9))
-    return FlowerAccess(f"http://127.0.0.1:{port}", "docmill", path.read_text().strip())
 
 
 def _private_folder(folder: Path) -> None:

@@ -101,7 +101,7 @@ def tables(version: dict[str, Any]) -> Iterator[Table]:
         )
 
 
-PAGE = VersionPage("train-classify", "a classifier", page, tables)
+PAGE = VersionPage("train-classify", page, tables)
 
 
 def _tiles(metrics: dict[str, float]) -> list[Markup]:

@@ -30,14 +30,15 @@ mark:target { outline: 2px solid currentColor; }
 """
 #: Of the metadata of a document, at most this many fields are shown, with values of at most this many characters.
 _META_FIELDS, _META_CHARS = 12, 120
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+#: Nothing is loaded or run, whatever a document holds.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def page(title: str, facts: str, articles: Iterable[str], style: str) -> Iterator[str]:
     """The page, piece by piece; articles are HTML."""
     yield (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n"
         f'<h1>{escape(title)}</h1>\n<p class="facts">{escape(facts)}</p>\n'

@@ -50,7 +50,7 @@ def of_job(session: Session, job: JobProgress, limit: int) -> Iterator[str]:
     return documents.page(f"Labels of job {job.job_id}", facts, map(_article, found), _STYLE)
 
 
-PAGE = JobPage("classify", "labels", of_job)
+PAGE = JobPage("classify", of_job)
 
 
 def _article(document: Labelled) -> str:

@@ -1,4 +1,5 @@
-"""Which kinds have a page. Each module named here has `PAGE` and says there which kind it shows."""
+"""Which kinds have a page of their own: each module named here has `PAGE`, and says there which kind it shows. Every
+other kind has the page for any kind."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ class JobPage:
 
     #: The kind of the jobs.
     kind: str
-    #: What it shows, in the plural: "summaries".
-    shows: str
     #: From the job and the number of documents at most: the page in pieces.
     write: Callable[[Session, JobProgress, int], Iterator[str]]
+    #: Whether it shows document after document, so that there may be more.
+    has_documents: bool = True
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,6 @@ class VersionPage:
 
     #: The kind that trains the models.
     kind: str
-    #: Such a model, with its article: "a classifier".
-    shows: str
     #: From the version and all versions of its model: the page.
     write: Callable[[dict[str, Any], Sequence[dict[str, Any]]], str]
     #: The same in short, for a terminal.
@@ -52,25 +51,14 @@ class VersionPage:
 
 
 def job_page(job: JobProgress) -> JobPage:
-    """The page for a job; ValueError says which jobs and models have one."""
-    pages = [page for page in _pages() if isinstance(page, JobPage)]
-    found = next((page for page in pages if page.kind == job.kind), None)
-    if found is None:
-        shown = " and ".join(page.shows for page in pages)
-        raise ValueError(f"job {job.job_id} is of the kind {job.kind}: --html shows {shown}; {_models(job)}")
-    return found
+    """The page for a job: that of its kind, else the one for any kind."""
+    pages = (page for page in _pages() if isinstance(page, JobPage))
+    return next((page for page in pages if page.kind == job.kind), None) or _any_job(job.kind)
 
 
 def version_page(version: dict[str, Any]) -> VersionPage:
-    """The page for a model version; ValueError says which models have one."""
-    found = _version_page(version["kind"])
-    if found is None:
-        shown = " or ".join(page.shows for page in _version_pages())
-        raise ValueError(
-            f"{version['model']}@{version['version']} was made by {version['kind']}, and only {shown} has a page; "
-            f"`docmill models show {version['model']}` prints all its figures"
-        )
-    return found
+    """The page for a model version: that of its kind, else the one for any kind."""
+    return _version_page(version["kind"]) or _any_model(version["kind"])
 
 
 def version_tables(version: dict[str, Any]) -> Iterator[Table]:
@@ -80,25 +68,22 @@ def version_tables(version: dict[str, Any]) -> Iterator[Table]:
         yield from page.tables(version)
 
 
-def _models(job: JobProgress) -> str:
-    """Which models have a page; the job's own, if it trained or used one of them."""
-    from workers.kinds import all_kinds
+def _any_job(kind: str) -> JobPage:
+    from docmill.job_rows import has_rows
+    from docmill.pages import any_job
 
-    kind = all_kinds().get(job.kind)
-    trained_by = kind and (kind.name if kind.train else kind.model_from)
-    name = "NAME"
-    if job.model and trained_by and _version_page(trained_by):
-        name = job.model.partition("@")[0] + (f"@{job.model_version}" if job.model_version else "")
-    shown = " or ".join(page.shows for page in _version_pages())
-    return f"{shown} has a page by `docmill models show {name} --html FILE`"
+    return JobPage(kind, any_job.of_job, has_documents=has_rows(kind))
+
+
+def _any_model(kind: str) -> VersionPage:
+    from docmill.pages import any_model
+
+    return VersionPage(kind, any_model.of_version, lambda _: iter(()))
 
 
 def _version_page(kind: str) -> VersionPage | None:
-    return next((page for page in _version_pages() if page.kind == kind), None)
-
-
-def _version_pages() -> list[VersionPage]:
-    return [page for page in _pages() if isinstance(page, VersionPage)]
+    pages = (page for page in _pages() if isinstance(page, VersionPage))
+    return next((page for page in pages if page.kind == kind), None)
 
 
 @cache

@@ -59,7 +59,7 @@ def of_job(session: Session, job: JobProgress, limit: int) -> Iterator[str]:
     return documents.page(f"Summaries of job {job.job_id}", facts, map(_article, found), _STYLE)
 
 
-PAGE = JobPage("summarize", "summaries", of_job)
+PAGE = JobPage("summarize", of_job)
 
 
 def _article(document: Summarized) -> str:

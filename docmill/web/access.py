@@ -54,6 +54,9 @@ def view(role: Role = Role.READ) -> Callable[[View], Callable[[Request], Awaitab
 
 def of_request(request: Request) -> Access | None:
     """Whose request this is: by its key, or by its session. None for nobody."""
+    everybody: Access | None = request.app.state.everybody
+    if everybody is not None:
+        return everybody
     store: Store = request.app.state.store
     if key := _key(request):
         with store.read() as session:

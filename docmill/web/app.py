@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from db.access import Access
 from db.database_errors import is_infrastructure_error, words
 from db.errors import NotFoundError, StoreError
 from db.store import Store
@@ -39,17 +40,9 @@ log = logging.getLogger("docmill.web")
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
 VIEWS = (
-    "login",
-    "overview",
-    "jobs",
-    "documents",
-    "search",
-    "models",
-    "nights",
-    "workers",
-    "quarantine",
-    "events",
-)
+    "login", "overview", "jobs", "job_results", "documents", "search", "models", "nights", "workers", "quarantine",
+    "events", "health",
+)  # fmt: skip
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
 POLICY = (
@@ -64,10 +57,15 @@ _HEADERS = {
 }
 
 
-def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str | None = None) -> Starlette:
+def create_app(
+    store: Store,
+    hosts: tuple[str, ...] = LOOPBACK,
+    login_token: str | None = None,
+    everybody: Access | None = None,
+) -> Starlette:
     """The pages of a store. Requests for other hosts than these are refused: a page elsewhere could otherwise read
     these pages through a name of its own that means this machine. Who knows the `login_token` may sign in with it
-    instead of a key."""
+    instead of a key. `everybody` is who every request is from; only for an app that no network reaches."""
     routes: list[BaseRoute] = [
         route for name in VIEWS for route in import_module(f"docmill.web.views.{name}").ROUTES
     ]
@@ -92,6 +90,7 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     )
     app.state.store = store
     app.state.login_token = login_token
+    app.state.everybody = everybody
     app.state.throttle = Throttle()
     app.state.progress = Progress(store)
     app.state.buckets = Buckets(settings().api_requests_per_minute)

@@ -140,7 +140,7 @@ class JobMover:
             is_finished = jobs.finish(session, job_id, count)
         if is_finished:
             self._trace_end(job_id, count)
-            log.info("job %d has ended: %d ok, %d failed", job_id, count.n_ok, count.n_error)
+            log.info("job %d has ended: %d ok, %d without a result", job_id, count.n_ok, count.n_error)
 
     def _trace_end(self, job_id: int, count: Count) -> None:
         """The last span of a job that was submitted in a trace."""

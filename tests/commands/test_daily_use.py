@@ -6,14 +6,17 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from sqlalchemy import text
 
 from db.store import Store
@@ -37,7 +40,7 @@ READING = {
     "notifications list": "", "retention plan": "", "retention show": "",
     "workers": "", "workers show": "w", "schedule history": "n", "schedule show": "n", "limits list": "",
     "metrics": "--once",
-    "serve": "", "keys list": "", "search": "word", "batches list": "", "batches files": "",
+    "serve": "", "keys list": "", "search": "word", "batches list": "", "batches files": "", "pages": "--to copy",
 }  # fmt: skip
 #: What changes something that is there, and has nothing to put into a new store.
 CHANGING = {
@@ -340,7 +343,7 @@ def test_a_name_that_is_no_text_is_survived(tmp_path: Path, shell: Shell) -> Non
     assert "Traceback" not in said.stderr
 
 
-def at_a_terminal(columns: int, *words: object) -> str:
+def at_a_terminal(columns: int, *words: object, command: Sequence[str] = DOCMILL) -> str:
     """What a command prints on a terminal of this many columns."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
@@ -348,24 +351,16 @@ def at_a_terminal(columns: int, *words: object) -> str:
         name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")
     }
     child = subprocess.Popen(
-        [*DOCMILL, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
+        [*command, *map(str, words)], stdout=theirs, stdin=theirs, env=cleared | {"TERM": "dumb"}
     )
     os.close(theirs)
-    said = b""
-    try:
-        while piece := os.read(ours, 65536):
-            said += piece
-    except OSError:
-        pass  # The other end is closed.
-    os.close(ours)
+    said = _all_of(ours)
     assert child.wait(timeout=60) == 0
-    return said.decode().replace("\r\n", "\n")
+    return said.replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("columns", [40, *(pytest.param(n, marks=pytest.mark.long) for n in (60, 80, 200))])
 def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -> None:
-    from rich.cells import cell_len
-
     for words in ("status", "results 1", "schedule list", "kinds"):
         said = at_a_terminal(columns, *words.split())
         assert max(map(cell_len, said.splitlines())) <= columns, said
@@ -375,6 +370,53 @@ def test_tables_fit_the_terminal_and_lose_nothing(filled: Shell, columns: int) -
     together = "".join(at_a_terminal(columns, "results", 1).split())
     (row,) = json.loads(run("results", 1, "--json").stdout)
     assert max((part for part in row["summary"].split()), key=len) in together
+
+
+#: One process for all of them: starting one takes longest.
+SEVERAL = """
+import json, sys
+from docmill.cli import app
+for words in json.loads(sys.argv[1]):
+    print("###", *words, flush=True)
+    try:
+        app(words)
+    except SystemExit as end:
+        assert not end.code, (words, end.code)
+"""
+#: Commands that print tables.
+LISTS = (
+    "status", "status 1", "results 1", "results 2 --errors", "kinds", "kinds summarize", "collections",
+    "documents list --collection inbox", "schedule list", "schedule history 밤마다", "models list", "label list",
+    "quarantine list", "night list", "notifications list", "workers", "limits list", "keys list",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", [60, pytest.param(40, marks=pytest.mark.long)])
+def test_every_list_fits_the_terminal(filled: Shell, columns: int) -> None:
+    filled.done("oracle", "--collection", "inbox")
+    filled("keys", "create", "a-name-that-is-rather-long-for-a-column")
+    filled("limits", "set", "--collection", "inbox", "--weight", "2")
+    asked = json.dumps([words.split() for words in LISTS])
+    said = at_a_terminal(columns, asked, command=[sys.executable, "-c", SEVERAL])
+    assert f"store: {filled.store.name}" in said.split("### status 1")[0].splitlines()
+    too_wide = [
+        line
+        for line in said.splitlines()
+        if cell_len(line) > columns and not line.startswith(("###", "store: "))
+    ]
+    assert too_wide == []
+
+
+def test_no_list_is_cut_or_coloured_in_a_pipe(filled: Shell) -> None:
+    filled.done("oracle", "--collection", "inbox")
+    asked = json.dumps([words.split() for words in LISTS])
+    said = subprocess.run(
+        [sys.executable, "-c", SEVERAL, asked], capture_output=True, text=True, env=os.environ | {"COLUMNS": "40"}
+    ).stdout  # fmt: skip
+    assert "\x1b" not in said
+    assert "…" not in said
+    assert KOREAN.split(". ")[0] in said.split("### results 1")[1].split("###")[0]
+    assert "store: " not in said.split("### status 1")[0]
 
 
 def test_a_pipe_gets_a_whole_row_on_a_line(shell: Shell) -> None:
@@ -436,6 +478,61 @@ def test_an_interrupted_add_says_what_is_stored_and_how_to_go_on(shell: Shell, t
     assert "documents of these files are in inbox" in said
     assert "run the same command again to continue" in said
     assert "Traceback" not in said
+
+
+def test_add_shows_the_file_its_share_and_the_rate_in_60_columns(shell: Shell, tmp_path: Path) -> None:
+    path = tmp_path / ("a-long-name-of-many-words-" * 4 + "리뷰.jsonl")
+    path.write_text("".join(f'{{"id": "k{n}", "text": "text {n}"}}\n' for n in range(8_000)))
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+    cleared = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    adding = subprocess.Popen(
+        [*DOCMILL, "add", str(path), "--collection", "inbox"],
+        stdout=subprocess.PIPE, stderr=theirs, env=cleared | {"TERM": "xterm"},
+    )  # fmt: skip
+    os.close(theirs)
+    said = _all_of(ours)
+    out, _ = adding.communicate(timeout=60)
+    assert out == b"inbox: 8,000 new, 0 changed, 0 unchanged\n"
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line) for line in re.split(r"[\r\n]+", said)]
+    assert any(re.search(r"리뷰\.jsonl \d+ %: [1-9][\d,]* documents, [\d,]+/s", line) for line in lines), (
+        lines
+    )
+    assert max(map(cell_len, lines)) <= 60
+
+
+def test_the_rate_is_that_of_the_last_seconds_and_a_share_of_bytes(tmp_path: Path) -> None:
+    from db.documents import Added
+    from docmill.commands.adding_progress import AddingProgress
+
+    known = AddingProgress(lambda: None)
+    assert known.line() == "0 documents"
+    known.watch.begin("a\x1b[31m.jsonl")
+    known.tell(Added(n_new=1_000), 2)
+    (began, _), (ended, _) = known._batches
+    known._batches = [(ended - 2, 0), (ended, 1_000)]
+    assert known.line() == r"a\x1b[31m.jsonl: 1,000 documents, 2 bad, 500/s"
+    assert began <= ended
+    path = tmp_path / "b"
+    path.write_bytes(b"x" * 200)
+    with path.open("rb", buffering=0) as raw:
+        known.watch.begin("b")
+        known.watch.opened(raw, 200)
+        raw.read(50)
+        assert known.watch.share == 0.25
+    assert known.watch.share == 1.0
+    assert known.line().startswith("b 100 % (file 2): ")
+
+
+def _all_of(ours: int) -> str:
+    said = b""
+    try:
+        while piece := os.read(ours, 65536):
+            said += piece
+    except OSError:
+        pass  # The other end is closed.
+    os.close(ours)
+    return said.decode()
 
 
 def _count(store: Store) -> int:

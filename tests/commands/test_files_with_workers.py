@@ -41,7 +41,7 @@ def up(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     log = tmp_path / "up.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [*DOCMILL, "up", "--devices", "cpu:1", "--flower-port", "0"],
+            [*DOCMILL, "up", "--devices", "cpu:1", "--flower-port", "0", "--no-pages"],
             cwd=ROOT, stdout=output, stderr=output, text=True,
         )  # fmt: skip
     until(lambda: "docmill is up" in log.read_text() or process.poll() is not None, "docmill up")

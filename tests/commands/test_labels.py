@@ -208,16 +208,3 @@ def test_the_page_of_a_job_shows_labels_terms_and_metadata(shell: Shell, tmp_pat
     assert "year: 2026" in page
     assert page.count("<meter") >= 3
     assert f"--limit {len(rows)}" in said.err
-
-
-def test_only_a_classifier_has_a_page(shell: Shell, tmp_path: Path) -> None:
-    from db import model_versions
-    from tests.db.builders import a_job
-
-    job_id = a_job(shell.store, 1, kind="train-similarity", model_ref="near")
-    with shell.store.write() as session:
-        model_versions.register(session, job_id, "near/1", "ab" * 32, {})
-    assert (
-        "only a classifier has a page"
-        in shell("models", "show", "near", "--html", tmp_path / "p", status=2).err
-    )

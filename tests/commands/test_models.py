@@ -89,19 +89,14 @@ def test_show_has_each_figure_of_the_gate_on_a_line_and_fits_a_terminal(shell: S
     assert "unknown_share" not in listed
 
 
-def test_what_has_no_page_says_what_has_one(shell: Shell, tmp_path: Path) -> None:
+def test_every_model_has_a_page_and_a_training_has_that_of_its_model(shell: Shell, tmp_path: Path) -> None:
     made(shell, "near", "train-similarity", self_rank=0.5)
     classifier(shell, 100)
     near, topics = (row["job_id"] for row in reversed(shell("status", "--json").json))
-    file = tmp_path / "page.html"
-
-    said = shell("models", "show", "near", "--html", file, status=2).err
-    assert "near@1 was made by train-similarity" in said
-    assert "only a classifier has a page" in said
-    assert "a classifier has a page by `docmill models show NAME --html FILE`" in (
-        shell("results", near, "--html", file, status=2).err
-    )
-    assert "by `docmill models show topics@1 --html FILE`" in (
-        shell("results", topics, "--html", file, status=2).err
-    )
-    assert not file.exists()
+    for job, name in ((near, "near"), (topics, "topics")):
+        of_model, of_job = tmp_path / f"{name}.html", tmp_path / f"job-{job}.html"
+        shell("models", "show", name, "--html", of_model)
+        assert shell("results", job, "--html", of_job).out == f"{of_job}\n"
+        assert of_model.read_text() == of_job.read_text()
+        assert f"{name}@1" in of_model.read_text()
+    assert "self_rank" in (tmp_path / "near.html").read_text()

@@ -250,7 +250,6 @@ CASES = [
         PAIRS.replace("summarizer", "classify"),
         then=PAIRS,
     ),
-    Case("only a classifier has a page", {}, "models show near --html page.html", then="models show near"),
 ]  # fmt: skip
 
 #: Refusals that only a race with the reader brings about: tests/readers/test_files.py has them.
@@ -348,7 +347,7 @@ def test_every_message_has_a_case(prepared: Shell, monkeypatch: pytest.MonkeyPat
         init(self, code, detail)
 
     monkeypatch.setattr(RefusedError, "__init__", noted)
-    told = "no collections yet: docmill add PATHS --collection NAME"  # the last test's
+    told = "no collections yet in sqlite:///x: docmill add PATHS --collection NAME"  # the last test's
     for case in CASES:
         said = bad(prepared, case)
         told += said.err + said.out
@@ -426,6 +425,6 @@ def test_a_store_without_a_collection_says_how_to_make_one(shell: Shell, tmp_pat
     monkeypatch.chdir(tmp_path)
     Path("a.txt").write_text("x")
     said = shell("collections").out
-    assert "no collections yet: docmill add PATHS --collection NAME" in said
+    assert f"no collections yet in {shell.store.name}: docmill add PATHS --collection NAME" in said
     shell(*said.partition("docmill ")[2].replace("PATHS", "a.txt").split())
     assert "NAME" in shell("collections").out

@@ -78,11 +78,3 @@ def test_a_limit_is_kept_and_said(shell: Shell, tmp_path: Path) -> None:
     assert text.count("<article") == 2
     assert "the first 2 of 3 documents" in text
     assert "--limit 3" in said.err
-
-
-def test_other_kinds_have_no_page(shell: Shell, tmp_path: Path) -> None:
-    shell.texts("One.")
-    job = shell.done("keywords", "--collection", "inbox")
-
-    assert "--html shows summaries" in shell("results", job, "--html", tmp_path / "x.html", status=2).err
-    assert not (tmp_path / "x.html").exists()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,7 +46,8 @@ def up(tmp_path: Path, taken_port: int) -> Iterator[subprocess.Popen[str]]:
     if missing := missing_redis():
         pytest.skip(missing)
     log = tmp_path / "up.log"
-    command = [*DOCMILL, "up", "--devices", "cpu:1", "--flower-port", str(taken_port)]
+    ports = ("--flower-port", str(taken_port), "--pages-port", str(taken_port))
+    command = [*DOCMILL, "up", "--devices", "cpu:1", *ports]
     with log.open("w") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output, text=True)
     until(lambda: "docmill is up" in log.read_text() or process.poll() is not None, "docmill up")
@@ -58,6 +62,8 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
 ) -> None:
     said = (tmp_path / "up.log").read_text()
     assert f"127.0.0.1:{taken_port}" not in said, "somebody else has that port"
+    assert f"(port {taken_port} is in use)" in said
+    _the_printed_address_signs_in(said)
     assert "docmill is already up" in _docmill("up", status=1)
 
     # A script submits, waits and reads, twice: the second time it finds the same job.
@@ -68,7 +74,9 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
     again = subprocess.run(example, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
     assert (again.stdout, again.stderr) == (first.stdout, first.stderr)
 
-    assert "BAD" not in _docmill("doctor")
+    checked = _docmill("doctor")
+    assert "BAD" not in checked
+    assert "ok   pages: http://127.0.0.1:" in checked
     assert "0 differ" in _docmill("verify", "1", "--sample", "3")
     _ctrl_c_leaves_the_job_alone()
 
@@ -79,6 +87,7 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
         for part in (
             "redis-server",
             "docmill.cli scheduler",
+            "docmill.cli serve",
             "workers.processes.celery_command worker",
             "flower",
         )
@@ -86,6 +95,22 @@ def test_up_runs_jobs_and_stops_with_everything_it_started(
     up.send_signal(signal.SIGTERM)
     assert up.wait(60) == 0
     assert psutil.wait_procs(family, timeout=5)[1] == []
+
+
+def _the_printed_address_signs_in(said: str) -> None:
+    [address] = re.findall(r"^pages:  (\S+)", said, re.M)
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def overview() -> bytes:
+        try:
+            with opener.open(address, timeout=20) as answer:
+                found: bytes = answer.read()
+                return found
+        except urllib.error.URLError:
+            # Not yet.
+            return b""
+
+    assert b"Overview" in until(overview, "the pages answering")
 
 
 def _ctrl_c_leaves_the_job_alone() -> None:

@@ -73,7 +73,7 @@ def folder(tmp_path: Path) -> Path:
 def up(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """`docmill up` there, and the file that stands for its terminal."""
     terminal = folder.parent / "terminal"
-    command = [DOCMILL, "up", "--devices", "cpu:1", "--flower-port", "0"]
+    command = [DOCMILL, "up", "--devices", "cpu:1", "--flower-port", "0", "--no-pages"]
     with terminal.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output

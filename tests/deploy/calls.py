@@ -44,6 +44,7 @@ def page(
 
 
 FLOWER = "http://127.0.0.1:5555"
+PAGES = "http://127.0.0.1:8484"
 CALLS = (
     Call("the scheduler is alive", "scheduler", ("docmill", "alive", "scheduler"), r"scheduler: alive"),
     Call("the worker is alive", "worker-cpu", ("docmill", "alive", "worker"), r"worker: alive"),
@@ -62,6 +63,9 @@ CALLS = (
     page("Flower lets its user in", "flower", f"{FLOWER}/workers", r"^200[\s\S]*docmill", who="known"),
     page("Flower counts tasks for Prometheus", "flower", f"{FLOWER}/metrics", r"^200[\s\S]*flower_"),
     page("Flower stops no worker", "flower", f"{FLOWER}/api/worker/shutdown/x", r"^40[35]", method="POST", who="known"),
+    page("the pages are healthy", "pages", f"{PAGES}/health", r"^200 ok"),
+    page("the pages ask who is there", "pages", PAGES, r"^200[\s\S]*Sign in"),
+    page("the pages take no key that nobody made", "pages", f"{PAGES}/login", r"^4\d\d", method="POST"),
     Call("the user is a plain one", "worker-cpu", ("id", "-u"), r"^10001$"),
     Call("the program cannot be changed", "worker-cpu", ("touch", "/opt/docmill/x"), r"", fails=True),
     Call("the image lists its contents", "scheduler", ("cat", "/opt/docmill/sbom.json"), r'"bomFormat": "CycloneDX"'),

@@ -38,11 +38,13 @@ EVERYTHING: dict[str, Any] = REQUIRED | {
             "runtimeClassName": "nvidia", "nodeSelector": {"gpu": "h100"},
         },
     },
+    "pages": {"hosts": ["docmill.example.com"]},
     "metrics": {"podMonitor": True},
     "networkPolicy": {
         "storeAt": [{"ipBlock": {"cidr": "10.1.0.0/24"}}],
         "redisAt": [{"ipBlock": {"cidr": "10.1.0.0/24"}}],
         "flowerFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}],
+        "pagesFrom": [{"podSelector": {"matchLabels": {"app": "proxy"}}}],
         "extraEgress": [{"ports": [{"port": 443, "protocol": "TCP"}]}],
     },
     "podAnnotations": {"example.com/owner": "night"},

@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.deploy import calls
 from tests.deploy.lab import Lab, before_migration, checkout, missing
 
-KILLED = ("worker-cpu", "redis", "scheduler", "postgres", "flower")
+KILLED = ("worker-cpu", "redis", "scheduler", "postgres", "flower", "pages")
 #: Of python:3.11-slim, which cannot be measured where a stand-in is used: what Docker says, rounded up.
 BASE_MEGABYTES = 135
 MOST_MEGABYTES = 1200
@@ -63,6 +63,7 @@ def write_settings(folder: Path, documents: Path) -> None:
         "DOCMILL_LEASE_SECONDS": "15",
         "CPU_WORKERS": "2",
         "FLOWER_PORT": "15555",
+        "PAGES_PORT": "18484",
     }
     (folder / ".env").write_text(text + "".join(f"{name}={value}\n" for name, value in quick.items()))
     (folder / ".env").chmod(0o600)

@@ -264,7 +264,7 @@ def test_two_schedulers_run_by_default(smallest: Objects) -> None:
 
     assert replicas == {
         "night-docmill-scheduler": 2, "night-docmill-worker-cpu": 2,
-        "night-docmill-flower": 1, "night-docmill-metrics": 1,
+        "night-docmill-flower": 1, "night-docmill-pages": 1, "night-docmill-metrics": 1,
     }  # fmt: skip
 
 
@@ -283,7 +283,7 @@ def test_every_selector_selects_the_pods_of_one_part(objects: Objects) -> None:
         assert selected(selector.get("matchLabels", selector)) == {part}
     for each in chart.of_kind(objects, "NetworkPolicy"):
         part = each["metadata"]["labels"]["app.kubernetes.io/component"]
-        expected = {part} if part == "flower" else set(labels)
+        expected = {part} if part in ("flower", "pages") else set(labels)
         assert selected(each["spec"]["podSelector"]["matchLabels"]) == expected
 
 
@@ -317,7 +317,10 @@ def test_what_a_policy_lets_in_is_a_port_of_the_pods_that_it_selects(everything:
         for port in rule["ports"]
     }
 
-    assert let_in == {"http": {"flower"}, "metrics": {"metrics", "scheduler", "worker-cpu", "worker-gpu"}}
+    assert let_in == {
+        "http": {"flower", "pages"},
+        "metrics": {"metrics", "scheduler", "worker-cpu", "worker-gpu"},
+    }
 
 
 def test_prometheus_finds_every_pod_with_metrics(smallest: Objects, everything: Objects) -> None:

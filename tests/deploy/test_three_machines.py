@@ -139,7 +139,7 @@ def test_the_installer_is_a_valid_script_and_names_files_that_exist(machines: Pa
     paths = re.findall(r"\bdeploy/[\w./-]+", script)
     assert [path for path in paths if not (ROOT / path).exists()] == []
     units = set(re.findall(r"docmill-[a-z]+", " ".join(re.findall(r"^\s+services (.*)$", script, re.M))))
-    assert units == {"docmill-scheduler", "docmill-flower", "docmill-worker"}
+    assert units == {"docmill-scheduler", "docmill-flower", "docmill-pages", "docmill-worker"}
 
 
 def test_the_installer_says_how_to_call_it() -> None:

@@ -20,7 +20,7 @@ WATCHING = {"metrics", "prometheus", "grafana"}
 
 def test_all_parts_are_there() -> None:
     assert set(SERVICES) == {
-        "redis", "postgres", "migrate", "scheduler", "worker-cpu", "worker-gpu", "flower",
+        "redis", "postgres", "migrate", "scheduler", "worker-cpu", "worker-gpu", "flower", "pages",
         "metrics", "prometheus", "grafana",
     }  # fmt: skip
     assert SERVICES["worker-cpu"]["profiles"] == ["cpu"]
@@ -79,6 +79,7 @@ def test_a_health_check_looks_at_its_own_service_alone() -> None:
     assert checks["scheduler"] == ["CMD", "docmill", "alive", "scheduler"]
     assert checks["worker-cpu"] == checks["worker-gpu"] == ["CMD", "docmill", "alive", "worker"]
     assert "127.0.0.1:5555" in " ".join(checks["flower"])
+    assert "127.0.0.1:8484/health" in " ".join(checks["pages"])
     assert SERVICES["migrate"]["healthcheck"] == {"disable": True}
     assert not [name for name, words in checks.items() if "doctor" in " ".join(words)]
     # The image itself has none: which one is right depends on the command.
@@ -88,7 +89,7 @@ def test_a_health_check_looks_at_its_own_service_alone() -> None:
 def test_only_pages_are_published_and_on_loopback_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert set(published) == {"flower", "prometheus", "grafana"}
+    assert set(published) == {"flower", "pages", "prometheus", "grafana"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
     for name in published:
         assert set(SERVICES[name]["networks"]) == {"inside", "outside"}
@@ -143,6 +144,15 @@ def test_prometheus_asks_services_that_exist_at_ports_that_they_listen_on() -> N
     )
     assert static == {f"metrics:{port}", "flower:5555"}
     assert str(port) in SERVICES["metrics"]["command"]
+
+
+def test_the_pages_let_in_nobody_without_a_key_and_wait_for_no_redis() -> None:
+    from tests.deploy import commands
+
+    pages = SERVICES["pages"]
+    assert "--keys-only" in pages["command"]
+    assert commands.unknown(pages["command"][1:]) == []
+    assert "redis" not in pages["depends_on"]
 
 
 def test_every_file_that_is_mounted_exists() -> None:

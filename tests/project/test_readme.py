@@ -34,7 +34,7 @@ def environment(home: Path) -> dict[str, str]:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """docmill up, in a folder of its own."""
     folder = tmp_path_factory.mktemp("readme")
-    command = [BIN / "docmill", "up", "--devices", "cpu:1", "--flower-port", "0"]
+    command = [BIN / "docmill", "up", "--devices", "cpu:1", "--flower-port", "0", "--pages-port", "0"]
     up = subprocess.Popen(command, env=environment(folder), stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert up.stdout is not None
     assert any("docmill is up" in line for line in iter(up.stdout.readline, ""))

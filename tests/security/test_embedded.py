@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 class Up:
     home: Path
     flower_port: int
+    pages_port: int
     processes: list[psutil.Process]
 
 
@@ -39,7 +40,7 @@ def up() -> Iterator[Up]:
     """`docmill up` in a folder that was there before, open to everybody, once all of it runs."""
     if missing := missing_redis():
         pytest.skip(missing)
-    home, port = short_folder("dm-up-"), free_port()
+    home, port, pages_port = short_folder("dm-up-"), free_port(), free_port()
     home.chmod(0o755)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DOCMILL_")}
     environment = clean | {
@@ -47,7 +48,8 @@ def up() -> Iterator[Up]:
         "DOCMILL_KIND_MODULES": "tests.kinds",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "docmill.cli", "up", "--devices", "cpu:1", "--flower-port", str(port)]
+    ports = ("--flower-port", str(port), "--pages-port", str(pages_port))
+    command = [sys.executable, "-m", "docmill.cli", "up", "--devices", "cpu:1", *ports]
     with (home / "up.out").open("wb") as out:
         process = subprocess.Popen(
             command, env=environment, cwd=ROOT, stdout=out, stderr=out, start_new_session=True, umask=0o022
@@ -55,18 +57,24 @@ def up() -> Iterator[Up]:
     root = psutil.Process(process.pid)
 
     def complete() -> list[psutil.Process]:
-        """Redis, the scheduler, the launcher, its Celery worker, that one's child, Flower on its port."""
+        """Redis, the scheduler, the launcher, its Celery worker, that one's child, Flower and the pages."""
         assert process.poll() is None, (home / "up.out").read_text()
         with suppress(psutil.Error):
             family = [root, *root.children(recursive=True)]
-            if any(
-                "spawn_main" in word for p in family for word in p.cmdline()
-            ) and f"127.0.0.1:{port}" in listeners([p.pid for p in family]):
+            listening = listeners([p.pid for p in family])
+            if (
+                any("spawn_main" in word for p in family for word in p.cmdline())
+                and {
+                    f"127.0.0.1:{port}",
+                    f"127.0.0.1:{pages_port}",
+                }
+                <= listening
+            ):
                 return family
         return []
 
     try:
-        yield Up(home, port, until(complete, "all of docmill running"))
+        yield Up(home, port, pages_port, until(complete, "all of docmill running"))
     finally:
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
@@ -79,9 +87,12 @@ def up() -> Iterator[Up]:
         shutil.rmtree(home)
 
 
-def test_nothing_but_flower_on_loopback_listens(up: Up) -> None:
-    assert len(up.processes) >= 6
-    assert listeners([process.pid for process in up.processes]) == {f"127.0.0.1:{up.flower_port}"}
+def test_nothing_but_flower_and_the_pages_on_loopback_listens(up: Up) -> None:
+    assert len(up.processes) >= 7
+    assert listeners([process.pid for process in up.processes]) == {
+        f"127.0.0.1:{up.flower_port}",
+        f"127.0.0.1:{up.pages_port}",
+    }
 
 
 def test_the_socket_of_redis_is_in_a_folder_of_its_owner(up: Up) -> None:
@@ -97,10 +108,13 @@ def test_others_can_read_nothing_of_the_home(up: Up) -> None:
     assert sorted(open_to_others(up.home)) == []
 
 
-def test_the_password_of_flower_is_on_no_command_line(up: Up) -> None:
-    password = (up.home / "flower-password").read_text()
+@pytest.mark.parametrize("file", ["flower-password", "pages-token"])
+def test_what_signs_in_is_on_no_command_line_and_in_no_environment(up: Up, file: str) -> None:
+    secret = (up.home / file).read_text()
 
-    assert not [p for p in up.processes if any(password in word for word in p.cmdline())]
+    assert not [p for p in up.processes if any(secret in word for word in p.cmdline())]
+    if file == "pages-token":
+        assert not [p for p in up.processes if secret in p.environ().values()]
 
 
 def open_to_others(folder: Path) -> Iterator[str]:

@@ -33,6 +33,9 @@ def _pages(browser: Browser) -> list[str]:
 def test_without_a_key_every_page_leads_to_the_login_and_back(anonymous: Browser) -> None:
     paths = _pages(anonymous)
     assert "/" in paths
+    # Health checks have no key, and learn nothing.
+    paths.remove("/health")
+    assert anonymous.see("/health") == "ok\n"
     for path in paths:
         answer = anonymous.get(f"{path}?a=1", follow_redirects=False)
         assert answer.status_code == 303, path

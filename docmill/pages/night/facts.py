@@ -145,8 +145,10 @@ def _nights(session: Session, where: str, **values: Any) -> list[Row]:
 def _usual(nights: Sequence[Row], n_changes: Mapping[int, Mapping[str, int]]) -> dict[str, float]:
     if not nights:
         return {}
-    names = ("n_new", "n_changed", "n_error", "seconds", "n_outcomes")
+    names = ("n_new", "n_changed", "seconds", "n_outcomes")
     found = {name: float(median([one[name] or 0 for one in nights])) for name in names}
+    # As the page shows tonight's: without what was cancelled.
+    found["n_error"] = float(median([(one["n_error"] or 0) - (one["n_cancelled"] or 0) for one in nights]))
     for change in ("label", "neighbour", "failed", "recovered"):
         found[change] = float(median([n_changes[one["run_id"]].get(change, 0) for one in nights]))
     return found
@@ -176,7 +178,8 @@ def _n_changes(session: Session, runs: Sequence[int], close_from: float | None) 
 
 _EXTRACTION = """
 SELECT COUNT(*) AS n_files, SUM(CASE WHEN o.state = 'ok' THEN 1 ELSE 0 END) AS n_ok,
-       SUM(CASE WHEN o.state = 'error' THEN 1 ELSE 0 END) AS n_error, SUM(r.n_documents) AS n_documents,
+       SUM(CASE WHEN o.error_code NOT IN ('CANCELLED', 'CARRIED_OVER') THEN 1 ELSE 0 END) AS n_error,
+       SUM(r.n_documents) AS n_documents,
        SUM(r.n_pages) AS n_pages, SUM(r.n_chars) AS n_chars, SUM(r.n_tables_left_out) AS n_tables_left_out,
        SUM(r.n_chars_left_out) AS n_chars_left_out, SUM(r.n_replaced) AS n_replaced,
        SUM(CASE WHEN r.n_warnings > 0 THEN 1 ELSE 0 END) AS n_warned

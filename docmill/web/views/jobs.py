@@ -25,6 +25,7 @@ from docmill.doctor.obstacles import obstacles
 from docmill.pages.night.remedies import remedy
 from docmill.web.access import view
 from docmill.web.rendering import page
+from docmill.web.views import job_results
 from scheduler import requests
 
 #: Jobs of a page.
@@ -35,7 +36,8 @@ CAUSES = 20
 _FAILURES = """
 SELECT f.error_code, f.n, d.key AS document_key, d.source, o.error_detail
 FROM (SELECT error_code, COUNT(*) AS n, MIN(document_id) AS document_id FROM outcome
-      WHERE job_id = :job_id AND state = 'error' GROUP BY error_code) f
+      WHERE job_id = :job_id AND state = 'error' AND error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
+      GROUP BY error_code) f
 JOIN outcome o ON o.job_id = :job_id AND o.document_id = f.document_id
 JOIN document d ON d.id = f.document_id ORDER BY f.n DESC, f.error_code LIMIT :most
 """
@@ -122,13 +124,16 @@ def job(request: Request) -> Response:
     with store.read() as session:
         found = progress.of(session, job_id)
         failures = [
-            dict(row) | {"remedy": remedy({**row, "job_id": job_id, "collection": found.collection}, "en")}
+            dict(row)
+            | {"remedy": remedy({**row, "job_id": job_id, "collection": found.collection}, "en")}
+            | {"url": job_results.document_url(request, found, row["document_key"])}
             for row in session.execute(text(_FAILURES), {"job_id": job_id, "most": CAUSES}).mappings()
         ]
         parameters = session.get_one(Job, job_id).parameters
         obstacle = obstacles(session, [found]).get(job_id)
+        rows = job_results.first(request, session, found)
     return page(
-        request, "job.html", job=found, failures=failures, parameters=parameters, obstacle=obstacle,
+        request, "job.html", job=found, found=rows, failures=failures, parameters=parameters, obstacle=obstacle,
         seconds=_seconds(found), actions=_allowed(request, _possible(found)),
     )  # fmt: skip
 

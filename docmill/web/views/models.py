@@ -33,7 +33,6 @@ def models(request: Request) -> Response:
         shown = version | {
             "figures": model_figures.in_short(version),
             "told": model_figures.gate_in_short(version["gate"]),
-            "has_page": _has_page(version),
         }
         by_model.setdefault(version["model"], []).append(shown)
     return page(request, "models.html", models=by_model)
@@ -50,8 +49,6 @@ def figures(request: Request) -> Response:
         if chosen is None:
             raise NotFoundError(f"{name} has no version {number}")
         whole = chosen | model_versions.figures(session, chosen["id"])
-    if not _has_page(chosen):
-        raise NotFoundError(f"models of the kind {chosen['kind']} have no page")
     text = version_page(whole).write(whole, every)
     # One file that carries its own style.
     return HTMLResponse(text, headers={"content-security-policy": ONE_FILE})
@@ -71,14 +68,6 @@ def move(request: Request) -> Response:
         else:
             raise HTTPException(400, "Choose a version to promote, or roll back.")
     return RedirectResponse(str(request.app.url_path_for("models")), 303)
-
-
-def _has_page(version: Version) -> bool:
-    try:
-        version_page(version)
-    except ValueError:
-        return False
-    return True
 
 
 ROUTES = [

@@ -74,7 +74,7 @@ def _failures(session: Session) -> list[Row]:
 
 def _nights(session: Session) -> list[Row]:
     """The last nights, oldest first, with their length and failures."""
-    failed = func.coalesce(func.sum(Job.n_error), 0)
+    failed = func.coalesce(func.sum(job_lists.n_failed()), 0)
     counted = (
         select(
             Run.id, Schedule.name, Run.due_at, Run.started_at, Run.ended_at, Run.state, Run.is_late,
