@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.states import ENDED, JobState
@@ -15,6 +15,8 @@ from db.tables import Chunk, Collection, Job
 
 #: Jobs that one action may change.
 MOST = 1_000
+#: Words are looked for in this number of jobs, the newest.
+SEARCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class JobFilter:
     #: A state, "open" for every job that has not ended, or "failing" for those with documents that failed.
     state: str = ""
     collection: str = ""
+    #: Submitted at or after this moment, and before that one.
+    since: datetime | None = None
+    until: datetime | None = None
+    #: A part of its key, note, selection, model or submitter, in any case.
+    words: str = ""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """For a query over Job joined with Collection."""
@@ -32,7 +39,13 @@ class JobFilter:
         if self.kind:
             found.append(Job.kind == self.kind)
         if self.collection:
-            found.append(_collection() == self.collection)
+            found.append(Job.collection_id.in_(_collections(self.collection)))
+        if self.since is not None:
+            found.append(Job.created_at >= self.since)
+        if self.until is not None:
+            found.append(Job.created_at < self.until)
+        if self.words:
+            found += [Job.id > _first_searched(), _has(self.words)]
         if self.state == "open":
             found.append(Job.state.not_in(ENDED))
         elif self.state == "failing":
@@ -105,6 +118,22 @@ def kinds_and_collections(session: Session) -> tuple[Sequence[str], Sequence[str
 _FilesOf = aliased(Collection)
 
 
+def _collections(name: str) -> Select[int]:
+    """The number of a collection, and that of its files."""
+    named = select(Collection.id).where(Collection.name == name).scalar_subquery()
+    return select(Collection.id).where(or_(Collection.name == name, Collection.files_of_id == named))
+
+
+def _first_searched() -> ColumnElement[int]:
+    newest = aliased(Job)
+    return func.coalesce(select(func.max(newest.id) - SEARCHED).scalar_subquery(), 0)
+
+
+def _has(words: str) -> ColumnElement[bool]:
+    columns = (Job.key, Job.note, Job.where_clause, Job.model_ref, Job.submitter)
+    return or_(*(column.icontains(words, autoescape=True) for column in columns))
+
+
 def _collection() -> ColumnElement[str]:
     """The name of a job's collection; of files, the one that their texts go to."""
     return func.coalesce(_FilesOf.name, Collection.name)
@@ -121,7 +150,8 @@ def _lines() -> Select[Any]:
         return select(func.sum(column)).where(Chunk.job_id == Job.id).correlate(Job).scalar_subquery()
 
     def counted(column: Any, of_chunk: Any) -> Any:
-        return func.coalesce(case((column.is_(None), of_chunks(of_chunk)), else_=column), 0)
+        # PostgreSQL's sums are decimal numbers.
+        return cast(func.coalesce(case((column.is_(None), of_chunks(of_chunk)), else_=column), 0), BigInteger)
 
     return _joined(
         select(

@@ -11,7 +11,7 @@
 
     cutting   cut, add_stage              chunks are made, as blocked or ready
     opening   open_some                   blocked -> ready
-    feeding   take_for_sending, unsend, unsend_jobs
+    feeding   take_for_sending, unsend, unsend_jobs, set_priority
                                           which ready chunks the broker is told about (the state stays)
     claims    claim                       ready -> leased
               renew, suspect              the lease is extended (the state stays)
@@ -60,6 +60,7 @@ from db.chunks.deaths import lost as lost
 from db.chunks.deaths import reap as reap
 from db.chunks.feeding import Message as Message
 from db.chunks.feeding import Waiting as Waiting
+from db.chunks.feeding import set_priority as set_priority
 from db.chunks.feeding import take_for_sending as take_for_sending
 from db.chunks.feeding import unsend as unsend
 from db.chunks.feeding import unsend_jobs as unsend_jobs

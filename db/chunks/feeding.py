@@ -120,6 +120,13 @@ def unsend_jobs(session: Session, job_ids: Sequence[int]) -> None:
     session.execute(unsent.values(sent_at=None), execution_options={"synchronize_session": False})
 
 
+def set_priority(session: Session, job_id: int, priority: int) -> None:
+    """The priority of a job's chunks that are not closed; they may be sent again at once, with the new one."""
+    still_open = update(Chunk).where(Chunk.job_id == job_id, Chunk.state != ChunkState.CLOSED)
+    values = {"priority": priority, "sent_at": None}
+    session.execute(still_open.values(values), execution_options={"synchronize_session": False})
+
+
 def _first_size() -> Any:
     first = (Chunk.job_id == Job.id, Chunk.stage == 0, Chunk.seq == 1)
     return select(Chunk.n_documents).where(*first).correlate(Job).scalar_subquery()

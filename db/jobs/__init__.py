@@ -28,6 +28,7 @@ from db.jobs.changing import forget_runs as forget_runs
 from db.jobs.changing import open_waiting as open_waiting
 from db.jobs.changing import pause as pause
 from db.jobs.changing import resume as resume
+from db.jobs.changing import set_priority as set_priority
 from db.jobs.changing import stop as stop
 from db.jobs.finding import by_id as by_id
 from db.jobs.finding import state_of as state_of

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from db import chunks
 from db.compare_and_set import changed
 from db.errors import ConflictError
 from db.jobs.finding import state_of
@@ -55,6 +56,16 @@ def stop(session: Session, job_id: int, code: str, detail: str) -> None:
         state = state_of(session, job_id)
         if state != JobState.CANCELLING:
             raise ConflictError(f"job {job_id} is {state}: there is nothing left to cancel")
+
+
+def set_priority(session: Session, job_id: int, priority: int) -> None:
+    """Change the priority of a job that has not ended, with that of its chunks that nobody holds. Messages that were
+    sent with the old one are hints like any other: their chunks are sent again under the new one at once."""
+    open_job = update(Job).where(Job.id == job_id, Job.state.in_(UNFINISHED))
+    if not changed(session, open_job.values(priority=priority)):
+        state = state_of(session, job_id)
+        raise ConflictError(f"job {job_id} is {state}: its priority means nothing any more")
+    chunks.set_priority(session, job_id, priority)
 
 
 def _move(session: Session, job_id: int, before: JobState, after: JobState) -> bool:

@@ -52,6 +52,15 @@ class Job(Base):
             sqlite_where=text("run_id IS NOT NULL"),
             postgresql_where=text("run_id IS NOT NULL"),
         ),
+        Index(
+            "ix_job_finished_at",
+            "finished_at",
+            sqlite_where=text("finished_at IS NOT NULL"),
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
+        # Lists of jobs of one kind or collection, newest first.
+        Index("ix_job_kind", "kind", "id"),
+        Index("ix_job_collection_id", "collection_id", "id"),
     )
 
     id: Mapped[Id]

@@ -21,14 +21,20 @@ from db.database_errors import is_infrastructure_error, words
 from db.errors import NotFoundError, StoreError
 from db.store import Store
 from docmill.web.access import Throttle
+from docmill.web.counting import DocumentCounts
+from docmill.web.recent_failures import RecentFailures
 from docmill.web.rendering import page
+from docmill.web.store_size import StoreSize
 from docmill.web.views.events import Progress
 
 log = logging.getLogger("docmill.web")
 
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
-VIEWS = ("login", "overview", "jobs", "documents", "models", "nights", "workers", "quarantine", "events")
+VIEWS = (
+    "login", "overview", "jobs", "job", "retrying", "documents", "models", "nights", "schedules", "workers",
+    "quarantine", "events",
+)  # fmt: skip
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
 POLICY = (
@@ -67,6 +73,9 @@ def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str
     app.state.login_token = login_token
     app.state.throttle = Throttle()
     app.state.progress = Progress(store)
+    app.state.recent_failures = RecentFailures()
+    app.state.document_counts = DocumentCounts(store)
+    app.state.store_size = StoreSize(store)
     return app
 
 

@@ -24,7 +24,7 @@ MENU = (
     ("quarantine", "Quarantine"),
 )
 #: What stands in a path: numbers, and names of our own files.
-_IN_PATH = {"job_id", "run_id", "path"}
+_IN_PATH = {"job_id", "run_id", "plan_id", "path"}
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -56,7 +56,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "moment": moment, "duration": duration, "share": share}
+    made.filters |= {"number": number, "moment": moment, "duration": duration, "share": share, "bytes": size}
     return made
 
 
@@ -70,6 +70,15 @@ def number(value: float | None) -> str:
 def share(part: float, whole: float) -> str:
     """ "62 %"."""
     return f"{100 * part / whole:.0f} %" if whole else "-"
+
+
+def size(n: float) -> str:
+    """ "1.2 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1_000 or unit == "GB":
+            break
+        n /= 1_000
+    return f"{n:,.0f} {unit}" if unit in ("B", "kB") or n >= 100 else f"{n:,.1f} {unit}"
 
 
 def duration(seconds: float | None) -> str:

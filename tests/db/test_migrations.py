@@ -76,7 +76,10 @@ def test_models_equal_migrations(store: Store) -> None:
 
 
 def _is_compared(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
-    """All but the references of rows about documents: on PostgreSQL triggers check them."""
+    """All but the references of rows about documents: on PostgreSQL triggers check them. And but an index that only
+    PostgreSQL needs, and that Alembic cannot compare."""
+    if name == "ix_document_key_bytewise":
+        return False
     return kind != "foreign_key_constraint" or thing.table.name not in ABOUT_DOCUMENTS
 
 

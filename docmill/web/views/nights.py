@@ -13,7 +13,7 @@ from db.tables import Run, Schedule
 from docmill.pages.night import digest
 from docmill.pages.night.page import POLICY as ONE_FILE
 from docmill.web.access import view
-from docmill.web.rendering import page
+from docmill.web.rendering import address, page
 
 #: Nights of a page.
 MOST = 50
@@ -36,8 +36,11 @@ def nights(request: Request) -> Response:
             {
                 "name": one.name, "cron": one.cron, "time_zone": one.time_zone, "next_at": one.next_at,
                 "state": "paused" if one.paused_at else "on", "why": one.paused_why if one.paused_at else None,
+                "name_url": address(request, "schedule", name=one.name),
             }
-            for one in session.scalars(select(Schedule).order_by(Schedule.name).limit(1_000))
+            for one in session.scalars(
+                select(Schedule).where(Schedule.removed_at.is_(None)).order_by(Schedule.name).limit(1_000)
+            )
         ]  # fmt: skip
     for row in found:
         row["why"] = row["fault"] or row["note"]
