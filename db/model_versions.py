@@ -114,8 +114,8 @@ def job_of(session: Session, version_id: int) -> int:
 
 
 def listing(session: Session, name: str | None = None, newest: int | None = None) -> list[dict[str, Any]]:
-    """Versions, newest first, each with its aliases and metrics; with `newest`, of each model at most so many, and those
-    that have an alias."""
+    """Versions, newest first, each with its aliases and metrics; with `newest`, of each model at most so many, and
+    those that have an alias."""
     query = _versions().order_by(Model.name, ModelVersion.version.desc())
     if name is not None:
         query = query.where(Model.name == name)

@@ -100,10 +100,8 @@ def measure(
                          1000 * slowest[1]])  # fmt: skip
             slow += [(name, *query) for query in sorted(ran, key=lambda q: -q[1])[:3]]
             figures[name] = {
-                "median_ms": 1000 * median,
-                "first_ms": 1000 * first,
-                "slowest_query_ms": 1000 * slowest[1],
-            }
+                "median_ms": 1000 * median, "first_ms": 1000 * first, "slowest_query_ms": 1000 * slowest[1],
+            }  # fmt: skip
             bars[f"{name}: seconds of the server, median"] = {"value": median, "at_most": PAGE_SECONDS}
             bars[f"{name}: seconds of the slowest query"] = {"value": slowest[1], "at_most": QUERY_SECONDS}
         every = [path for paths in pages(store, size, app).values() for path in paths[:3]]
@@ -139,12 +137,19 @@ def pages(store: Store, size: Size, app: Any) -> dict[str, list[str]]:
     """Addresses of each page, of different things."""
     with store.read() as session:
         ids = ", ".join(str(1 + n * size.large // 30) for n in range(30))
-        query = f"SELECT c.name, d.key FROM document d JOIN collection c ON c.id = d.collection_id WHERE d.id IN ({ids})"
-        documents = [tuple(row) for row in session.execute(text(query))]
+        query = (
+            "SELECT c.name, d.key FROM document d JOIN collection c ON c.id = d.collection_id WHERE d.id IN "
+        )
+        documents = [tuple(row) for row in session.execute(text(f"{query} ({ids})"))]
     last = size.last_job
     found = {
         "overview": ["/"],
-        "jobs": ["/jobs", "/jobs?state=finished", "/jobs?kind=classify", "/jobs?collection=news&state=failing"],
+        "jobs": [
+            "/jobs",
+            "/jobs?state=finished",
+            "/jobs?kind=classify",
+            "/jobs?collection=news&state=failing",
+        ],
         "jobs, rare filter": ["/jobs?kind=train-nothing", "/jobs?collection=inbox", "/jobs?state=cancelled"],
         "jobs, far back": [f"/jobs?before={last // 2}"],
         "job that failed": [f"/jobs/{last}"],
@@ -152,15 +157,19 @@ def pages(store: Store, size: Size, app: Any) -> dict[str, list[str]]:
         "job that runs": [f"/jobs/{last + 1}"],
         "job": [f"/jobs/{last - 2 - n}" for n in range(20)],
         "collections": ["/collections"],
-        "documents": ["/documents?collection=news", f"/documents?collection=news&after={quote(documents[0][1])}"],
-        "documents by key": ["/documents?collection=news&key=folder/ab", f"/documents?collection=news&key={documents[1][1]}",
-                             "/documents?collection=news&key=nothing"],  # fmt: skip
+        "documents": [
+            "/documents?collection=news",
+            f"/documents?collection=news&after={quote(documents[0][1])}",
+        ],
+        "documents by key": [
+            f"/documents?collection=news&key={key}" for key in ("folder/ab", documents[1][1], "none")
+        ],
         "document": [f"/document?collection={quote(name)}&key={quote(key)}" for name, key in documents],
         "models": ["/models"],
         "nights": ["/nights", "/nights?before=200"],
         "workers": ["/workers"],
         "quarantine": ["/quarantine"],
-    }  # fmt: skip
+    }
     if any(getattr(route, "name", "") == "search" for route in app.routes):
         found["search"] = ["/search?q=sentence", "/search?q=문장", "/search?q=word+nothing"]
     return found

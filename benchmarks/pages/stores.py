@@ -27,7 +27,8 @@ _COLLECTIONS = """
 INSERT INTO collection (id, name, created_at) VALUES (1, 'news', now()), (2, 'inbox', now()), (3, '편지', now())
 """
 _DOCUMENTS = """
-INSERT INTO document (id, collection_id, key, version, is_latest, text, content_hash, body_chars, label, source, added_at)
+INSERT INTO document (id, collection_id, key, version, is_latest, text, content_hash, body_chars, label, source,
+                      added_at)
 SELECT n, CASE WHEN n <= {documents} * 0.8 THEN 1 WHEN n <= {documents} * 0.95 THEN 2 ELSE 3 END,
        'folder/' || md5(n::text), CASE WHEN n % 10 = 0 THEN 2 ELSE 1 END, true,
        '첫 문장입니다. ' || repeat(md5(n::text) || ' word. ', 8), sha256(n::text::bytea), 310,

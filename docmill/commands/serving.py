@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from typing import Annotated
 
 import typer
-
-#: Seconds for answers that are under way when the server is told to stop.
-STOP_SECONDS = 2
 
 
 def serve(
@@ -27,6 +23,14 @@ def serve(
         list[str],
         typer.Option(metavar="NAME", help="A name by which browsers reach this server; may be repeated."),
     ] = [],  # noqa: B006
+    proxy: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ADDRESS",
+            help="A proxy that is believed who its client is and that it speaks TLS (X-Forwarded-For and -Proto); "
+            "may be repeated, and may be a network such as 10.0.0.0/8.",
+        ),
+    ] = [],  # noqa: B006
 ) -> None:
     """Serve the pages until stopped: jobs, documents, models and nights in a browser.
 
@@ -34,9 +38,8 @@ def serve(
     """
     import secrets
 
-    import uvicorn
-
     from docmill.commands.output import say
+    from docmill.web import server
     from docmill.web.app import LOOPBACK, create_app
     from scheduler.store import store
 
@@ -44,12 +47,7 @@ def serve(
     app = create_app(store(), (*LOOPBACK, *host), token)
     with _listening(address, port) as listener:
         say(f"docmill: http://{address}:{port}/" + (f"login?token={token}" if token else ""))
-        # Pages that are open listen for progress for as long as they are open: nobody waits for them at the end.
-        config = uvicorn.Config(
-            app, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_SECONDS
-        )
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+        server.run(app, listener, proxy)
 
 
 def _listening(address: str, port: int) -> socket.socket:

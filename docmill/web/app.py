@@ -46,7 +46,11 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    # Browsers and proxies between keep no copy of a text.
+    "cache-control": "no-store",
 }
+#: For files that came with docmill.
+_STATIC_HEADERS = _HEADERS | {"cache-control": "max-age=300"}
 
 
 def create_app(store: Store, hosts: tuple[str, ...] = LOOPBACK, login_token: str | None = None) -> Starlette:
@@ -89,11 +93,12 @@ class _SafeHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
+                every = _STATIC_HEADERS if scope["path"].startswith("/static/") else _HEADERS
                 message["headers"] = [
                     *message["headers"],
                     *(
                         (name.encode(), value.encode())
-                        for name, value in _HEADERS.items()
+                        for name, value in every.items()
                         if name.encode() not in there
                     ),
                 ]

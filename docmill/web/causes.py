@@ -32,7 +32,7 @@ SELECT COUNT(*) FROM (SELECT 1 FROM outcome WHERE job_id = :job AND state = 'err
                       LIMIT :most) some
 """
 _EXAMPLE = """
-SELECT o.document_id, o.error_detail, d.key AS document_key, d.source, d.is_latest, c.files_of_id IS NOT NULL AS is_file,
+SELECT o.document_id, o.error_detail, d.key AS document_key, d.source, c.files_of_id IS NOT NULL AS is_file,
        COALESCE(t.name, c.name) AS collection, SUBSTR(d.text, 1, :chars) AS excerpt
 FROM (SELECT document_id, error_detail FROM outcome
       WHERE job_id = :job AND state = 'error' AND error_code = :code LIMIT 1) o

@@ -87,7 +87,7 @@ def throughput(session: Session, found: progress.JobProgress) -> Throughput | No
         .order_by(Chunk.stage.desc(), Chunk.seq.desc())
         .limit(CHUNKS)
     )
-    points = [(moment.timestamp(), n) for moment, n in session.execute(closed) if n]
+    points = [(moment.timestamp(), n) for moment, n in session.execute(closed) if n and moment]
     if len(points) < 2 or found.started_at is None:
         return None
     began = min(found.started_at.timestamp(), min(moment for moment, _ in points))

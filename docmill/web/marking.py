@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
+from itertools import pairwise
 
 #: (first character, the one after the last, what it is).
 Span = tuple[int, int, str]
@@ -28,7 +29,7 @@ def pieces(body: str, spans: Iterable[Span]) -> list[tuple[str, str]]:
     places = sorted(edges)
     open_: dict[str, int] = {}
     found: list[tuple[str, str]] = []
-    for place, following in zip(places, places[1:], strict=False):
+    for place, following in pairwise(places):
         for name, change in edges[place]:
             open_[name] = open_.get(name, 0) + change
         found.append((body[place:following], " ".join(sorted(name for name, n in open_.items() if n))))
@@ -56,7 +57,7 @@ def places(body: str, words: Sequence[str], name: str) -> list[Span]:
 
 def changes(before: str, after: str) -> list[tuple[str, str]]:
     """(a part of one of the texts, "" for what is in both, "del" or "ins"), by sentences and lines."""
-    old, new = (_PART.findall(text[:MOST_COMPARED]) for text in (before, after))
+    old, new = (list(filter(None, _PART.findall(text[:MOST_COMPARED]))) for text in (before, after))
     found: list[tuple[str, str]] = []
     for what, i, j, k, m in SequenceMatcher(None, old, new).get_opcodes():
         if what == "equal":

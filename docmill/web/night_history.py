@@ -113,7 +113,7 @@ def _runs(session: Session, schedule_id: int) -> list[OneRun]:
         .where(Job.run_id.in_([run.id for run in runs]))
         .group_by(Job.run_id)
     )
-    by_run = {row[0]: (row[1], int(row[2]), int(row[3])) for row in session.execute(sums)}
+    by_run = {row[0]: (row[1], int(row[2] or 0), int(row[3] or 0)) for row in session.execute(sums)}
     return [
         OneRun(
             run.id, run.due_at, run.started_at, run.ended_at, run.deadline_at, str(run.state), bool(run.is_late),

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from docmill.commands import output
+from docmill.pages.night.page import POLICY
 
 #: Names of routes, with what the menu calls them.
 MENU = (
@@ -23,6 +24,8 @@ MENU = (
     ("workers", "Workers"),
     ("quarantine", "Quarantine"),
 )
+#: The policy of pages that are one file with a style of their own.
+ONE_FILE = f"{POLICY}; frame-ancestors 'none'"
 #: What stands in a path: numbers, and names of our own files.
 _IN_PATH = {"job_id", "run_id", "plan_id", "path"}
 
@@ -31,7 +34,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     """A page of docmill/web/templates. An unknown name in a template is an error."""
     found = environment().get_template(template)
 
-    def url(name: str, **values: Any) -> str:
+    def url(name: str, /, **values: Any) -> str:
         return address(request, name, **values)
 
     who = getattr(request.state, "access", None)
@@ -39,7 +42,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(body, status_code=status)
 
 
-def address(request: Request, name: str, **values: Any) -> str:
+def address(request: Request, name: str, /, **values: Any) -> str:
     """The address of a route. Names that people chose are in its query: they may hold any character."""
     in_path = {key: value for key, value in values.items() if key in _IN_PATH}
     query = urlencode({key: value for key, value in values.items() if key not in _IN_PATH})

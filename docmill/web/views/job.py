@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -29,7 +31,7 @@ def job(request: Request) -> Response:
     with store.read() as session:
         found = progress.of(session, job_id)
         row = session.get_one(Job, job_id)
-        facts = {
+        facts: dict[str, Any] = {
             "failures": job_facts.failures(session, found),
             "parameters": job_facts.parameters(row),
             "origin": job_facts.origin(session, row),

@@ -14,11 +14,10 @@ from db.access import Role
 from db.errors import NotFoundError
 from db.store import Store
 from docmill.commands import model_figures
-from docmill.pages.night.page import POLICY as ONE_FILE
 from docmill.pages.registry import version_page
 from docmill.web import svg
 from docmill.web.access import view
-from docmill.web.rendering import page
+from docmill.web.rendering import ONE_FILE, page
 
 Version = dict[str, Any]
 Row = dict[str, Any]

@@ -11,9 +11,8 @@ from starlette.routing import Route
 from db.store import Store
 from db.tables import Run, Schedule
 from docmill.pages.night import digest
-from docmill.pages.night.page import POLICY as ONE_FILE
 from docmill.web.access import view
-from docmill.web.rendering import address, page
+from docmill.web.rendering import ONE_FILE, address, page
 
 #: Nights of a page.
 MOST = 50

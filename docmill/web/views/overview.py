@@ -41,7 +41,7 @@ def overview(request: Request) -> Response:
     size: StoreSize = request.app.state.store_size
     with store.read() as session:
         running = progress.unfinished(session, RUNNING)
-        found = {
+        found: dict[str, Any] = {
             "running": running,
             "n_open": _open_jobs(session),
             "failures": failures.of(session),
@@ -55,7 +55,7 @@ def overview(request: Request) -> Response:
             "size": size.of(session),
         }
     late = [history for history, _ in found["histories"] if history.is_overdue]
-    n_needs = sum(len(found[name]) for name in ("failures", "stuck", "refused", "lost"))
+    n_needs: int = sum(len(found[name]) for name in ("failures", "stuck", "refused", "lost"))
     return page(
         request, "overview.html", days=DAYS, most_counted=MOST_COUNTED, late=late,
         n_needs=n_needs + len(late) + (1 if found["n_quarantined"] else 0), **found,
