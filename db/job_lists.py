@@ -24,7 +24,8 @@ class JobFilter:
     """Which jobs; what is None or empty leaves none out."""
 
     kind: str = ""
-    #: A state, "open" for every job that has not ended, or "failing" for those with documents that failed.
+    #: A state, "open" for every job that has not ended, "ended" for the others, or "failing" for those with documents
+    #: that failed.
     state: str = ""
     collection: str = ""
     #: Submitted at or after this moment, and before that one.
@@ -48,6 +49,8 @@ class JobFilter:
             found += [Job.id > _first_searched(), _has(self.words)]
         if self.state == "open":
             found.append(Job.state.not_in(ENDED))
+        elif self.state == "ended":
+            found.append(Job.state.in_(ENDED))
         elif self.state == "failing":
             # Exact for finished jobs; the chunks of a running one are not counted here.
             found += [Job.n_error > 0, Job.state == JobState.FINISHED]

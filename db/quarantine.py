@@ -86,7 +86,7 @@ def entries(
         .join(Collection, Collection.id == Document.collection_id)
         .outerjoin(target, target.id == Collection.files_of_id)
         .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
-        .order_by(Outcome.job_id.desc(), Outcome.document_id)
+        .order_by(Outcome.job_id.desc(), Outcome.document_id.desc())
         .limit(limit)
     )  # fmt: skip
     if job_id is not None:

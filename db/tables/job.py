@@ -206,7 +206,16 @@ class Outcome(Base):
     __table_args__ = (
         CheckConstraint(f"(state = '{OutcomeState.OK}') = (error_code IS NULL)", name="error_has_code"),
         CheckConstraint(_is_in("state", OutcomeState), name="state"),
-        Index("ix_outcome_document_id", "document_id"),
+        # With the job: the newest outcomes of a document are read without the others.
+        Index("ix_outcome_document_id", "document_id", "job_id"),
+        # Documents in quarantine, newest job first.
+        Index(
+            "ix_outcome_harmful_job",
+            "job_id",
+            "document_id",
+            sqlite_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+            postgresql_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+        ),
         Index(
             "ix_outcome_harmful",
             "document_id",

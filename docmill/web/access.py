@@ -23,6 +23,8 @@ COOKIE = "docmill_session"
 FORM_TOKEN = "form_token"  # noqa: S105 (the name of a field)
 #: Bytes of a form.
 MAX_FORM_BYTES = 1024 * 1024
+#: Of what the store numbers.
+MAX_NUMBER = 2**63 - 1
 #: Fields of a form.
 MAX_FIELDS = 5_000
 #: After this number of wrong keys within these seconds, a client has to wait.
@@ -46,6 +48,8 @@ def view(role: Role = Role.READ) -> Callable[[View], Callable[[Request], Awaitab
             request.state.access = found
             for value in request.query_params.values():
                 _check_text(value)
+            if any(isinstance(value, int) and value > MAX_NUMBER for value in request.path_params.values()):
+                raise HTTPException(404, "There is no such thing")
             if request.method == "POST":
                 request.state.form = await form_of(request)
                 check_form_token(request, found)
@@ -111,6 +115,12 @@ async def form_of(request: Request) -> dict[str, list[str]]:
         _check_text(value)
         found.setdefault(name, []).append(value)
     return found
+
+
+def number(text: str | None) -> int | None:
+    """A number of something in the store, as an address or a form has it; None if it is none."""
+    is_one = text is not None and text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if is_one and text is not None else None
 
 
 def _check_text(value: str) -> None:

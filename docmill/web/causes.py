@@ -29,7 +29,7 @@ SELECT code FROM cause WHERE code IS NOT NULL LIMIT :most
 """
 _COUNT = """
 SELECT COUNT(*) FROM (SELECT 1 FROM outcome WHERE job_id = :job AND state = 'error' AND error_code = :code
-                      LIMIT :most) some
+                      LIMIT :most) counted
 """
 _EXAMPLE = """
 SELECT o.document_id, o.error_detail, d.key AS document_key, d.source, c.files_of_id IS NOT NULL AS is_file,

@@ -19,7 +19,7 @@ MOST = 50
 _VERSIONS = """
 SELECT d.id, d.version, d.body_chars, d.added_at, d.source, d.is_latest, d.erased_at FROM document d
 JOIN collection c ON c.id = d.collection_id WHERE c.name = :collection AND d.key = :key AND d.version > 0
-ORDER BY d.version DESC
+ORDER BY d.version DESC LIMIT 100
 """
 #: Of each table, the rows of the newest job that wrote about a version of the document.
 _NEWEST = """
@@ -55,8 +55,7 @@ class Facts:
 
 def of(session: Session, collection: str, key: str, most_chars: int) -> Facts:
     """NotFoundError if there is no such document. Of the text, at most `most_chars` characters."""
-    document = documents.facts(session, key, collection)
-    document["outcomes"] = document["outcomes"][:MOST]
+    document = documents.facts(session, key, collection, MOST)
     versions = _rows(session, _VERSIONS, collection=collection, key=key)
     ids = ", ".join(str(int(version["id"])) for version in versions)
     latest = versions[0]["id"] if versions else None

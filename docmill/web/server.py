@@ -12,7 +12,8 @@ from typing import Any
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 #: Seconds for answers that are under way when the server is told to stop.
@@ -39,9 +40,10 @@ def config(app: ASGIApp, proxies: Sequence[str] = (), limits: Limits | None = No
     X-Forwarded-Proto say; without any, nobody is, whatever FORWARDED_ALLOW_IPS says."""
     chosen = limits or Limits()
     return uvicorn.Config(
-        app,
+        _LimitedHeads(app, chosen.head_bytes),
         http=partial(_TimedProtocol, limits=chosen),  # type: ignore[arg-type]
         ws="none",
+        lifespan="off",
         log_level="warning",
         server_header=False,
         proxy_headers=bool(proxies),
@@ -57,6 +59,23 @@ def run(app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = ()) -> N
     """Serve until stopped."""
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config(app, proxies)).run(sockets=[listener])
+
+
+class _LimitedHeads:
+    """Refuses requests with a large head. h11 limits only heads that arrive in pieces."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self._app = app
+        self._most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            n = len(scope["raw_path"]) + len(scope["query_string"])
+            if n + sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > self._most:
+                refusal = PlainTextResponse("The address and the headers are too long.\n", 431)
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 class _TimedProtocol(H11Protocol):

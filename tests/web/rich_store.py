@@ -168,15 +168,18 @@ def _models(store: Store, told: Words, collection: int) -> None:
         job_id = submit(
             store, collection, kind="train-classify", per_chunk=1_000, model_ref=told.model
         ).job_id
-        claim = held(store, the_chunk(store, job_id).id)
-        judgement = Judgement(
-            None, [Judged("macro_f1_margin", accuracy - 0.88, -0.005, None, accuracy != 0.871)]
-        )
-        metrics = {"accuracy": accuracy, "macro_f1": accuracy - 0.01, "n_held_out": 400.0, "n_train": 1600.0}
-        with store.write() as session:
-            model_versions.register(session, job_id, f"{told.model}/{accuracy}", "0" * 64, metrics, judgement)
-            chunks.write(session, claim, Written(claim.document_ids, note=told.note), 60, close=True)
-        assert finish(store, job_id)
+        train(store, job_id, accuracy, told.model, told.note)
+
+
+def train(store: Store, job_id: int, accuracy: float, model: str = "topics", note: str | None = None) -> None:
+    """What a worker does for a training."""
+    claim = held(store, the_chunk(store, job_id).id)
+    judgement = Judgement(None, [Judged("macro_f1_margin", accuracy - 0.88, -0.005, None, accuracy != 0.871)])
+    metrics = {"accuracy": accuracy, "macro_f1": accuracy - 0.01, "n_held_out": 400.0, "n_train": 1600.0}
+    with store.write() as session:
+        model_versions.register(session, job_id, f"{model}/{accuracy}", "0" * 64, metrics, judgement)
+        chunks.write(session, claim, Written(claim.document_ids, note=note), 60, close=True)
+    assert finish(store, job_id)
 
 
 def _plan(store: Store, told: Words, run_id: int) -> None:

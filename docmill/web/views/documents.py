@@ -102,6 +102,8 @@ def document(request: Request) -> Response:
     collection, key = _asked(request, "collection"), _asked(request, "key")
     with store.read() as session:
         found = facts_of_documents.of(session, collection, key, TEXT_CHARS)
+    for row in found.document["outcomes"]:
+        row["job_url"] = str(request.app.url_path_for("job", job_id=row["job"]))
     marks = {name for _, names in found.pieces for name in names.split()}
     return page(
         request, "document.html", collection=collection, key=key, facts=found, text_chars=TEXT_CHARS,

@@ -20,13 +20,13 @@ from db.errors import StoreError
 from db.job_lists import JobFilter
 from db.states import JobState
 from db.store import Store
-from docmill.web.access import view
+from docmill.web.access import number, view
 from docmill.web.rendering import page
 from scheduler import requests
 
 #: Jobs of a page.
 MOST = 50
-STATES = ("open", "failing", *JobState)
+STATES = ("open", "ended", "failing", *JobState)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def listing(request: Request) -> Response:
     """The newest jobs that match the filter, which is in the address."""
     store: Store = request.app.state.store
     chosen = _filter(request.query_params)
-    before = _number(request.query_params.get("before"))
+    before = number(request.query_params.get("before"))
     with store.read() as session:
         found = job_lists.page(session, chosen, before=before, limit=MOST + 1)
         kinds, collections = job_lists.kinds_and_collections(session)
@@ -115,7 +115,7 @@ def act(request: Request) -> Response:
         if form.get("all"):
             ids = job_lists.chosen_ids(session, chosen)
         else:
-            ids = [number for value in form.get("job", []) if (number := _number(value)) is not None]
+            ids = [one for value in form.get("job", []) if (one := number(value)) is not None]
     ids = ids[: job_lists.MOST]
     if not ids:
         raise HTTPException(400, "Tick at least one job.")
@@ -194,12 +194,6 @@ def _words(chosen: JobFilter) -> dict[str, str]:
              "since": f"{chosen.since:%Y-%m-%d}" if chosen.since else "",
              "until": f"{until:%Y-%m-%d}" if until else ""}  # fmt: skip
     return {name: value for name, value in found.items() if value}
-
-
-def _number(value: str | None) -> int | None:
-    return (
-        int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 18 else None
-    )
 
 
 ROUTES = [

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from db.store import Store
 from db.tables import Run, Schedule
 from docmill.pages.night import digest
-from docmill.web.access import view
+from docmill.web.access import number, view
 from docmill.web.rendering import ONE_FILE, address, page
 
 #: Nights of a page.
@@ -27,8 +27,8 @@ def nights(request: Request) -> Response:
         Run.id, Schedule.name, Run.due_at, Run.state, Run.cause, Run.started_at, Run.ended_at, Run.is_late,
         Run.fault, Run.note,
     ).join(Schedule, Schedule.id == Run.schedule_id).order_by(Run.id.desc()).limit(MOST + 1)  # fmt: skip
-    if before.isdecimal() and len(before) < 18:
-        runs = runs.where(Run.id < int(before))
+    if (number_before := number(before)) is not None:
+        runs = runs.where(Run.id < number_before)
     with store.read() as session:
         found = [dict(row) for row in session.execute(runs).mappings()]
         schedules = [

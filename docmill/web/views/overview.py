@@ -55,7 +55,8 @@ def overview(request: Request) -> Response:
             "size": size.of(session),
         }
     late = [history for history, _ in found["histories"] if history.is_overdue]
-    n_needs: int = sum(len(found[name]) for name in ("failures", "stuck", "refused", "lost"))
+    n_needs: int = sum(len(found[name]) for name in ("failures", "stuck", "refused"))
+    n_needs += sum(1 for one in found["lost"] if one.n_held)
     return page(
         request, "overview.html", days=DAYS, most_counted=MOST_COUNTED, late=late,
         n_needs=n_needs + len(late) + (1 if found["n_quarantined"] else 0), **found,
@@ -63,8 +64,7 @@ def overview(request: Request) -> Response:
 
 
 def _ended(session: Session) -> list[job_lists.JobLine]:
-    found = job_lists.page(session, JobFilter(), limit=ENDED_LAST + RUNNING)
-    return [job for job in found if job.state in ENDED][:ENDED_LAST]
+    return job_lists.page(session, JobFilter(state="ended"), limit=ENDED_LAST)
 
 
 def _open_jobs(session: Session) -> int:

@@ -15,7 +15,7 @@ from db.access import Role
 from db.errors import StoreError
 from db.store import Store
 from db.tables import Job
-from docmill.web.access import view
+from docmill.web.access import number, view
 from docmill.web.recent_failures import RecentFailures
 from docmill.web.rendering import page
 from scheduler import requests
@@ -52,7 +52,7 @@ def retry_cause(request: Request) -> Response:
     failures: RecentFailures = request.app.state.recent_failures
     form: dict[str, list[str]] = request.state.form
     code = form.get("code", [""])[0]
-    asked = [int(one) for one in form.get("job", []) if one.isascii() and one.isdigit() and len(one) < 18]
+    asked = [job for value in form.get("job", []) if (job := number(value)) is not None]
     with store.read() as session:
         found = [one for job in asked or failures.job_ids(session, code) if (one := _of(session, job, code))]
     if not found:
