@@ -167,6 +167,8 @@ def count(session: Session, most: int) -> int:
         .join(Job, Job.id == Outcome.job_id)
         .join(Document, Document.id == Outcome.document_id)
         .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
+        # As `entries` has them, so that the same index gives the first ones.
+        .order_by(Outcome.job_id.desc(), Outcome.document_id.desc())
         .limit(most)
     )
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0

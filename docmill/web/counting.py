@@ -16,7 +16,7 @@ from db.tables import Document
 log = logging.getLogger("docmill.web")
 
 #: Documents that one query counts.
-SLICE = 10_000
+SLICE = 5_000
 #: A count older than this is made anew when somebody asks.
 SECONDS = 30.0
 #: A page waits this long for a first count, and this long for a newer one.
@@ -52,11 +52,12 @@ class DocumentCounts:
             is_new = not set(collections) <= set(self._counts)
             is_old = is_new or newest != self._newest or time.monotonic() - self._counted_at > SECONDS
             self._newest = newest
-            if is_old and (self._thread is None or not self._thread.is_alive()):
+            is_begun = is_old and (self._thread is None or not self._thread.is_alive())
+            if is_begun:
                 self._done.clear()
                 self._thread = threading.Thread(target=self._count, args=(collections,), daemon=True)
                 self._thread.start()
-        if is_old:
+        if is_begun:
             self._done.wait(WAIT_SECONDS if is_new else WAIT_FOR_NEWER_SECONDS)
         with self._lock:
             return {one: self._counts.get(one, Count(0, is_more=True)) for one in collections}

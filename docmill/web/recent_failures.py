@@ -60,28 +60,33 @@ class RecentFailures:
         return next((row["job_ids"] for row in self.of(session) if row["error_code"] == code), [])
 
     def _read(self, session: Session, failing: tuple[_Failing, ...]) -> list[Row]:
+        causes_of = self._of_jobs(session, failing)
+        found = [
+            (job, cause)
+            for job in failing
+            for cause in causes_of.get(job.id, [])
+            if cause.code not in NOT_TRIED
+        ]
+        n_still = causes.still_failing(session, [(cause, job.kind) for job, cause in found])
         by_code: dict[str, list[tuple[_Failing, Cause]]] = {}
-        for job in failing:
-            for cause in self._of_job(session, job):
-                if cause.code in NOT_TRIED:
-                    continue
-                if n := causes.still_failing(session, cause, job.kind):
-                    by_code.setdefault(cause.code, []).append((job, replace(cause, n=n)))
-        found = sorted(
+        for (job, cause), n in zip(found, n_still, strict=True):
+            if n:
+                by_code.setdefault(cause.code, []).append((job, replace(cause, n=n)))
+        groups = sorted(
             by_code.values(), key=lambda group: (-sum(cause.n for _, cause in group), group[0][1].code)
         )
-        return [_row(session, group) for group in found[:MOST]]
+        return [_row(session, group) for group in groups[:MOST]]
 
-    def _of_job(self, session: Session, job: _Failing) -> list[Cause]:
+    def _of_jobs(self, session: Session, failing: tuple[_Failing, ...]) -> dict[int, list[Cause]]:
+        """Of a job that has ended, they do not change."""
         with self._lock:
-            known = self._causes.get(job.id)
-        if known is None:
-            known = causes.of_job(session, job.id, job.n_error)
-            with self._lock:
-                if len(self._causes) > 10 * JOBS:
-                    self._causes.clear()
-                self._causes[job.id] = known
-        return known
+            known = dict(self._causes)
+        new = causes.of_jobs(session, {job.id: job.n_error for job in failing if job.id not in known})
+        with self._lock:
+            if len(self._causes) > 10 * JOBS:
+                self._causes.clear()
+            self._causes |= new
+        return known | new
 
 
 def _failing(session: Session) -> tuple[_Failing, ...]:

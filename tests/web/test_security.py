@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import urlencode
 
 import pytest
@@ -27,6 +28,14 @@ ATTACKS = (
 REFUSALS = (401, 403)
 
 
+@pytest.fixture
+def sqlite_browser(sqlite_store: Store) -> Iterator[Browser]:
+    """For what does not depend on the database."""
+    with Browser(create_app(sqlite_store, login_token=LOGIN_TOKEN), base_url="http://localhost") as browser:
+        browser.see(f"/login?token={LOGIN_TOKEN}")
+        yield browser
+
+
 def _token(browser: Browser) -> str:
     found = re.search(r'name="form_token" value="([^"]+)"', browser.see("/"))
     assert found is not None
@@ -48,11 +57,11 @@ def test_nobody_sees_or_does_anything_without_a_valid_key(store: Store, anonymou
                 assert answer.status_code == 401, call
 
 
-def test_who_may_only_read_changes_nothing(store: Store) -> None:
-    rich_store.fill(store)
-    with store.write() as session:
+def test_who_may_only_read_changes_nothing(sqlite_store: Store) -> None:
+    rich_store.fill(sqlite_store)
+    with sqlite_store.write() as session:
         key = access.create_key(session, "a reader", Role.READ)
-    reader = signed_in(store, Role.READ)
+    reader = signed_in(sqlite_store, Role.READ)
     token = _token(reader)
     for call in calls(reader.app):  # type: ignore[arg-type]
         if call.method == "GET" or call.path == "/logout":
@@ -67,13 +76,16 @@ def test_who_may_only_read_changes_nothing(store: Store) -> None:
         assert answer.status_code == 403, f"{call}: {answer.status_code}"
 
 
-def test_every_change_needs_the_token_of_its_own_session(store: Store) -> None:
-    rich_store.fill(store)
-    mine, other = signed_in(store, Role.OPERATE), Browser(create_app(store), base_url="http://localhost")
-    with store.write() as session:
+def test_every_change_needs_the_token_of_its_own_session(sqlite_store: Store) -> None:
+    rich_store.fill(sqlite_store)
+    mine, other = (
+        signed_in(sqlite_store, Role.OPERATE),
+        Browser(create_app(sqlite_store), base_url="http://localhost"),
+    )
+    with sqlite_store.write() as session:
         key = access.create_key(session, "another", Role.OPERATE)
     assert other.post("/login", data={"key": key}).status_code == 200
-    before = sql(store, "SELECT count(*) AS n FROM job")[0].n
+    before = sql(sqlite_store, "SELECT count(*) AS n FROM job")[0].n
     for call in calls(mine.app):  # type: ignore[arg-type]
         if call.method == "GET":
             continue
@@ -86,19 +98,19 @@ def test_every_change_needs_the_token_of_its_own_session(store: Store) -> None:
     token = {"form_token": _token(mine)}
     answer = mine.post("/jobs/act", data=token, headers={"sec-fetch-site": "cross-site"})
     assert answer.status_code == 403
-    assert sql(store, "SELECT count(*) AS n FROM job")[0].n == before
+    assert sql(sqlite_store, "SELECT count(*) AS n FROM job")[0].n == before
 
 
 # --- injection ----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_that_people_or_documents_say_is_markup(store: Store, browser: Browser) -> None:
+def test_nothing_that_people_or_documents_say_is_markup(sqlite_store: Store, sqlite_browser: Browser) -> None:
     words = Words(
         key=EVIL, body=EVIL, label=EVIL, detail=EVIL, collection=EVIL, model="m", schedule=EVIL, note=EVIL, worker=EVIL,
         submitter=EVIL,
     )  # fmt: skip
-    rich_store.fill(store, words)
-    found = crawl(browser)
+    rich_store.fill(sqlite_store, words)
+    found = crawl(sqlite_browser)
     assert len(found) > 20
     for address, (text, page) in found.items():
         assert "<script>alert" not in text, address
@@ -170,15 +182,17 @@ def test_no_form_is_a_way_into_the_database(store: Store, browser: Browser) -> N
     assert sql(store, "SELECT count(*) AS n FROM document")[0].n == n_documents
 
 
-def test_no_header_is_made_of_what_somebody_sent(store: Store, browser: Browser) -> None:
+def test_no_header_is_made_of_what_somebody_sent(sqlite_store: Store, sqlite_browser: Browser) -> None:
     key = "a\r\nset-cookie: planted=1"
-    answer = browser.get("/login", params={"token": LOGIN_TOKEN, "next": f"/{key}"}, follow_redirects=False)
+    answer = sqlite_browser.get(
+        "/login", params={"token": LOGIN_TOKEN, "next": f"/{key}"}, follow_redirects=False
+    )
     assert answer.headers["location"] == "/"
     assert "planted" not in str(answer.headers)
-    rich_store.fill(store, Words(collection="inbox", key=key))
+    rich_store.fill(sqlite_store, Words(collection="inbox", key=key))
     address = f"/document/label?{urlencode({'collection': 'inbox', 'key': f'{key}0'})}"
-    answer = browser.post(
-        address, data={"form_token": _token(browser), "label": "right"}, follow_redirects=False
+    answer = sqlite_browser.post(
+        address, data={"form_token": _token(sqlite_browser), "label": "right"}, follow_redirects=False
     )
     assert answer.status_code == 303
     assert "planted" not in answer.headers.get("set-cookie", "")
@@ -200,10 +214,10 @@ def test_no_file_is_served_but_those_of_the_pages(browser: Browser, path: str) -
 # --- what browsers are told ----------------------------------------------------------------------------------------
 
 
-def test_no_page_is_framed_sniffed_or_kept(store: Store, browser: Browser) -> None:
-    rich_store.fill(store)
+def test_no_page_is_framed_sniffed_or_kept(sqlite_store: Store, sqlite_browser: Browser) -> None:
+    rich_store.fill(sqlite_store)
     addresses = [
-        *crawl(browser),
+        *crawl(sqlite_browser),
         "/nothing",
         "/jobs/999999",
         "/document?collection=x",
@@ -211,7 +225,7 @@ def test_no_page_is_framed_sniffed_or_kept(store: Store, browser: Browser) -> No
         "/static/style.css",
     ]
     for address in addresses:
-        headers = browser.get(address).headers
+        headers = sqlite_browser.get(address).headers
         policy = headers["content-security-policy"]
         for needed in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action"):
             assert needed in policy, (address, needed)
@@ -225,15 +239,17 @@ def test_no_page_is_framed_sniffed_or_kept(store: Store, browser: Browser) -> No
 # --- sessions, proxies ---------------------------------------------------------------------------------------------
 
 
-def test_signing_in_makes_a_new_session_and_ends_the_one_before(store: Store) -> None:
-    browser = signed_in(store, Role.READ)
+def test_signing_in_makes_a_new_session_and_ends_the_one_before(sqlite_store: Store) -> None:
+    browser = signed_in(sqlite_store, Role.READ)
     before, token = browser.cookies["docmill_session"], _token(browser)
-    with store.write() as session:
+    with sqlite_store.write() as session:
         key = access.create_key(session, "second", Role.OPERATE)
     assert browser.post("/login", data={"key": key}).status_code == 200
     assert browser.cookies["docmill_session"] != before
     assert _token(browser) != token
-    thief = Browser(create_app(store), base_url="http://localhost", cookies={"docmill_session": before})
+    thief = Browser(
+        create_app(sqlite_store), base_url="http://localhost", cookies={"docmill_session": before}
+    )
     assert thief.get("/", follow_redirects=False).status_code == 303
     assert browser.post("/login", data={"key": "wrong"}).status_code == 403
     browser.see("/")

@@ -67,7 +67,7 @@ class Progress:
             await asyncio.sleep(self._seconds)
 
     def _read(self) -> str:
-        with self._store.read() as session:
+        with self._store.look() as session:
             jobs = page(session, JobFilter(state="open"), limit=MOST)
         return json.dumps(
             [{"job": job.job_id, "share": round(job.share, 4), "state": job.shown_state} for job in jobs]

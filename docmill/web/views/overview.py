@@ -30,7 +30,7 @@ Row = dict[str, Any]
 #: Running jobs that are shown, and jobs that ended last.
 RUNNING, ENDED_LAST = 20, 10
 #: Documents in quarantine and open jobs are counted up to this number.
-MOST_COUNTED = 100
+MOST_COUNTED = 20
 
 
 @view()
