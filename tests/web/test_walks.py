@@ -5,9 +5,11 @@ They need `pip install --group browser` (make test-pages does that) and chromium
 from __future__ import annotations
 
 import importlib.util
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +26,15 @@ from tests.browser import CHROMIUM
 from tests.db.builders import add, chunks_of, finish, held, sql, write_ok
 from tests.servers import until
 from tests.web import rich_store
+from tests.web.conftest import signed_in
+from tests.web.crawling import crawl
 from tests.web.rich_store import Words
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+#: axe.min.js of the package axe-core, where it is installed.
+AXE = os.environ.get("AXE_CORE", "")
 
 pytestmark = [
     pytest.mark.long,
@@ -149,6 +156,33 @@ def test_rows_are_reached_by_keys_and_marks_are_switched_without_a_script(desk: 
     yellow = _background(marked)
     page.get_by_label("sentences of the summary").uncheck()
     assert _background(marked) != yellow
+
+
+WIDER_THAN_THE_SCREEN = """() => [...document.querySelectorAll("main *")].filter(one =>
+    one.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(one).position !== "absolute"
+    && !one.closest(".wide, svg")).map(one => one.outerHTML.slice(0, 80))"""
+
+
+def test_every_page_fits_a_desk_and_a_phone_and_axe_finds_no_fault(desk: Desk) -> None:
+    rich_store.fill(desk.store)
+    page = desk.page
+    reader = signed_in(desk.store, access.Role.OPERATE)
+    addresses = [
+        address for address in crawl(reader) if not address.startswith(("/nights/", "/models/figures"))
+    ]
+    assert len(addresses) > 15
+    for width, scheme in ((1280, "light"), (390, "dark"), (1280, "dark"), (390, "light")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        for address in addresses:
+            desk.go(address)
+            assert page.evaluate(WIDER_THAN_THE_SCREEN) == [], (address, width)
+            if AXE:
+                page.evaluate(Path(AXE).read_text(encoding="utf-8") + "; 0")
+                found = page.evaluate(
+                    "() => axe.run().then(found => found.violations.map(v => [v.impact, v.id, v.nodes[0].html]))"
+                )
+                assert found == [], (address, width, scheme)
 
 
 def _background(found: Any) -> str:
