@@ -87,6 +87,15 @@ test: system venv helm check ## run all checks, and all tests but the few that t
 test-long: system venv ## run the tests that make test leaves out
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15 -m long
 
+.PHONY: test-pages
+test-pages: $(VENV)/.browser ## walk through the pages in a browser (needs chromium)
+	$(BIN)/pytest --quiet tests/web/test_walks.py
+
+$(VENV)/.browser: $(VENV)/.installed
+	@deploy/system-packages chromium
+	@$(PROGRESS) "installing what drives the browser" $(PIP_INSTALL) --progress-bar raw --group browser
+	@touch $@
+
 .PHONY: faults
 faults: venv system ## inject every fault and check all results (half an hour)
 	@$(BIN)/python -m tests.faults.matrix
@@ -107,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -116,6 +125,8 @@ bench-fairness: venv system ## small jobs behind a giant one, limits, and an idl
 	@$(BIN)/python -m benchmarks.fairness
 bench-metrics: venv system ## measure a scrape of docmill metrics over 1,000,000 outcomes
 	@$(BIN)/python -m benchmarks.metrics
+bench-pages: venv system ## measure the pages over 1,000,000 documents and 10,000,000 outcomes on PostgreSQL (15 minutes)
+	@$(BIN)/python -m benchmarks.pages
 bench-end-to-end: venv system ## compare a job of 150,000 reviews with a bare loop
 	@$(BIN)/python -m benchmarks.end_to_end --data "$(SHARED_DATA)"
 bench-search: $(VENV)/.bench ## compare search with bm25s, and measure it over 1,000,000 documents (DOCUMENTS=...)

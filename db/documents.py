@@ -27,6 +27,10 @@ BATCH = 2_000
 _KEYS_LOOKED_AT, _KEY_CHARS = 2_000, 200
 
 
+#: Versions of a document of which outcomes are listed where their number is limited.
+MOST_VERSIONS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class NewDocument:
     """A text as it was read, checked and normalised."""
@@ -344,10 +348,12 @@ def listing(
     yield from streamed(session, query)
 
 
-def facts(session: Session, key: str, collection: str | None = None) -> dict[str, Any]:
+def facts(
+    session: Session, key: str, collection: str | None = None, most_outcomes: int | None = None
+) -> dict[str, Any]:
     """All about one document, with its text, the numbers of its versions, the labels that people gave it, and its
-    outcomes, newest job first. NotFoundError if there is none of this key, or if several collections have one and none
-    is named."""
+    outcomes, newest job first, all or at most so many. NotFoundError if there is none of this key, or if several
+    collections have one and none is named."""
     number = collection_of_key(session, key, collection)
     row = (
         session.execute(
@@ -364,25 +370,41 @@ def facts(session: Session, key: str, collection: str | None = None) -> dict[str
     given = select(GivenLabel.label).where(
         GivenLabel.collection_id == number, GivenLabel.document_key == key, GivenLabel.label.is_not(None)
     )
-    outcomes = (
-        select(
-            Outcome.job_id.label("job"), Job.kind, Document.version.label("document_version"),
-            func.coalesce(Outcome.error_code, "ok").label("outcome"), Outcome.error_detail.label("detail"),
-            Outcome.written_at,
-        )
-        .join(Job, Job.id == Outcome.job_id)
-        .join(Document, Document.id == Outcome.document_id)
-        .where(Document.collection_id == number, Document.key == key)
-        .order_by(Outcome.job_id.desc())
-    )  # fmt: skip
+    versions = select(Document.id, Document.version).where(
+        Document.collection_id == number, Document.key == key
+    )
+    if most_outcomes is not None:
+        # Those of the newest jobs are of the newest versions.
+        versions = versions.order_by(Document.version.desc()).limit(MOST_VERSIONS)
+    outcomes = [
+        one
+        for id_, version in session.execute(versions)
+        for one in _outcomes(session, id_, version, most_outcomes)
+    ]
     found = dict(row)
     text = found.pop("text")
     return {
         **found,
         "given_labels": list(session.scalars(given.order_by(GivenLabel.rank))),
-        "outcomes": [dict(each) for each in session.execute(outcomes).mappings()],
+        "outcomes": sorted(outcomes, key=lambda one: -int(one["job"]))[:most_outcomes],
         "text": text,
     }
+
+
+def _outcomes(session: Session, document_id: int, version: int, most: int | None) -> list[dict[str, Any]]:
+    """Of one version of a document, newest job first."""
+    query = (
+        select(
+            Outcome.job_id.label("job"), Job.kind, literal(version).label("document_version"),
+            func.coalesce(Outcome.error_code, "ok").label("outcome"), Outcome.error_detail.label("detail"),
+            Outcome.written_at,
+        )
+        .join(Job, Job.id == Outcome.job_id)
+        .where(Outcome.document_id == document_id)
+        .order_by(Outcome.job_id.desc())
+        .limit(most)
+    )  # fmt: skip
+    return [dict(each) for each in session.execute(query).mappings()]
 
 
 def collection_of_key(session: Session, key: str, collection: str | None) -> int:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from db.sql import one_of
 from db.tables import ModelGate
 
 
@@ -53,9 +54,19 @@ def write(session: Session, version_id: int, judgement: Judgement) -> None:
 
 def of(session: Session, version_id: int) -> Judgement | None:
     """The judgement of a version; None if it was not judged, because its kind has no gate."""
-    query = select(ModelGate).where(ModelGate.model_version_id == version_id).order_by(ModelGate.name)
-    rows = session.scalars(query).all()
-    if not rows:
-        return None
-    figures = [Judged(row.name, row.value, row.at_least, row.at_most, row.passed) for row in rows]
-    return Judgement(rows[0].champion_version_id, figures)
+    return of_many(session, [version_id]).get(version_id)
+
+
+def of_many(session: Session, version_ids: Sequence[int]) -> dict[int, Judgement]:
+    """The judgements of those of these versions that were judged."""
+    query = select(ModelGate).where(one_of(ModelGate.model_version_id, version_ids)).order_by(ModelGate.name)
+    rows: dict[int, list[ModelGate]] = {}
+    for row in session.scalars(query):
+        rows.setdefault(row.model_version_id, []).append(row)
+    return {
+        version_id: Judgement(
+            judged[0].champion_version_id,
+            [Judged(row.name, row.value, row.at_least, row.at_most, row.passed) for row in judged],
+        )
+        for version_id, judged in rows.items()
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.states import ENDED, ErrorCode, JobState, OutcomeState
@@ -15,6 +15,8 @@ from db.tables import Chunk, Collection, Job, Outcome
 
 #: Jobs that one action may change.
 MOST = 1_000
+#: Words are looked for in this number of jobs, the newest.
+SEARCHED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,15 @@ class JobFilter:
     """Which jobs; what is None or empty leaves none out."""
 
     kind: str = ""
-    #: A state, "open" for every job that has not ended, or "failing" for those with documents that failed.
+    #: A state, "open" for every job that has not ended, "ended" for the others, or "failing" for those with documents
+    #: that failed.
     state: str = ""
     collection: str = ""
+    #: Submitted at or after this moment, and before that one.
+    since: datetime | None = None
+    until: datetime | None = None
+    #: A part of its key, note, selection, model or submitter, in any case.
+    words: str = ""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """For a query over Job joined with Collection."""
@@ -32,9 +40,17 @@ class JobFilter:
         if self.kind:
             found.append(Job.kind == self.kind)
         if self.collection:
-            found.append(_collection() == self.collection)
+            found.append(Job.collection_id.in_(_collections(self.collection)))
+        if self.since is not None:
+            found.append(Job.created_at >= self.since)
+        if self.until is not None:
+            found.append(Job.created_at < self.until)
+        if self.words:
+            found += [Job.id > _first_searched(), _has(self.words)]
         if self.state == "open":
             found.append(Job.state.not_in(ENDED))
+        elif self.state == "ended":
+            found.append(Job.state.in_(ENDED))
         elif self.state == "failing":
             # Exact for finished jobs; the chunks of a running one are not counted here.
             found += [Job.n_error > 0, Job.state == JobState.FINISHED]
@@ -101,6 +117,22 @@ def kinds_and_collections(session: Session) -> tuple[Sequence[str], Sequence[str
 
 
 _FilesOf = aliased(Collection)
+
+
+def _collections(name: str) -> Select[int]:
+    """The number of a collection, and that of its files."""
+    named = select(Collection.id).where(Collection.name == name).scalar_subquery()
+    return select(Collection.id).where(or_(Collection.name == name, Collection.files_of_id == named))
+
+
+def _first_searched() -> ColumnElement[int]:
+    newest = aliased(Job)
+    return func.coalesce(select(func.max(newest.id) - SEARCHED).scalar_subquery(), 0)
+
+
+def _has(words: str) -> ColumnElement[bool]:
+    columns = (Job.key, Job.note, Job.where_clause, Job.model_ref, Job.submitter)
+    return or_(*(column.icontains(words, autoescape=True) for column in columns))
 
 
 def _collection() -> ColumnElement[str]:

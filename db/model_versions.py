@@ -13,6 +13,7 @@ from db import bulk, gates, held_out, run_messages
 from db.errors import ConflictError, NotFoundError
 from db.gates import Judgement
 from db.results import Rows
+from db.sql import one_of
 from db.tables import (
     Base,
     Job,
@@ -121,27 +122,43 @@ def with_that_of(session: Session, job_id: int) -> list[dict[str, Any]]:
     return sorted(listing(session, of_job.model), key=lambda one: one["id"] != of_job.id)
 
 
-def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
-    """Versions, newest first, each with its aliases and metrics."""
+def listing(session: Session, name: str | None = None, newest: int | None = None) -> list[dict[str, Any]]:
+    """Versions, newest first, each with its aliases and metrics; with `newest`, of each model at most so many, and
+    those that have an alias."""
     query = _versions().order_by(Model.name, ModelVersion.version.desc())
     if name is not None:
         query = query.where(Model.name == name)
+    if newest is not None:
+        query = query.where(ModelVersion.id.in_(_newest_and_named(newest)))
     found = [Version(*row) for row in session.execute(query)]
     if name is not None and not found:
         raise NotFoundError(f"there is no model {name!r}: `docmill models list` shows them")
-    aliases = session.execute(select(ModelAlias.model_version_id, ModelAlias.alias)).all()
-    metrics = session.execute(select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)).all()
-    gone = select(ModelVersion.id, ModelVersion.pruned_at).where(ModelVersion.pruned_at.is_not(None))
+    ids = [version.id for version in found]
+    aliases: dict[int, list[str]] = {}
+    of_found = select(ModelAlias.model_version_id, ModelAlias.alias)
+    for id_, alias in session.execute(of_found.where(one_of(ModelAlias.model_version_id, ids))):
+        aliases.setdefault(id_, []).append(alias)
+    metrics: dict[int, dict[str, float]] = {}
+    figures = select(ModelMetric.model_version_id, ModelMetric.name, ModelMetric.value)
+    for id_, metric, value in session.execute(figures.where(one_of(ModelMetric.model_version_id, ids))):
+        metrics.setdefault(id_, {})[metric] = value
+    gone = select(ModelVersion.id, ModelVersion.pruned_at).where(
+        ModelVersion.pruned_at.is_not(None), one_of(ModelVersion.id, ids)
+    )
     pruned = {row.id: row.pruned_at for row in session.execute(gone)}
+    judged = gates.of_many(session, ids)
+    beside = [one.champion_version_id for one in judged.values() if one.champion_version_id is not None]
+    numbers_of = select(ModelVersion.id, ModelVersion.version).where(one_of(ModelVersion.id, beside))
+    numbers = {row.id: row.version for row in session.execute(numbers_of)}
     return [
         {
             "id": version.id,
             "model": version.model,
             "version": version.version,
             "kind": version.kind,
-            "aliases": sorted(alias for id_, alias in aliases if id_ == version.id),
-            "metrics": {metric: value for id_, metric, value in metrics if id_ == version.id},
-            "gate": _gate(session, version.id),
+            "aliases": sorted(aliases.get(version.id, ())),
+            "metrics": metrics.get(version.id, {}),
+            "gate": _gate(judged.get(version.id), numbers),
             "parameters": version.parameters,
             "created_at": version.created_at,
             "path": version.path,
@@ -149,6 +166,13 @@ def listing(session: Session, name: str | None = None) -> list[dict[str, Any]]:
         }
         for version in found
     ]
+
+
+def _newest_and_named(newest: int) -> Select[int]:
+    place = func.row_number().over(partition_by=ModelVersion.model_id, order_by=ModelVersion.version.desc())
+    numbered = select(ModelVersion.id, place.label("place")).subquery()
+    named = select(ModelAlias.model_version_id)
+    return select(numbered.c.id).where((numbered.c.place <= newest) | numbered.c.id.in_(named))
 
 
 def figure_tables() -> set[str]:
@@ -289,15 +313,14 @@ def check_name(session: Session, name: str, kind: str) -> None:
         raise ConflictError(f"model {name!r} was made by {kind_before}: choose another name")
 
 
-def _gate(session: Session, version_id: int) -> dict[str, Any] | None:
-    """A judgement as plain values."""
-    judgement = gates.of(session, version_id)
+def _gate(judgement: Judgement | None, versions: dict[int, int]) -> dict[str, Any] | None:
+    """A judgement as plain values; `versions` are the numbers of the versions that it may be beside."""
     if judgement is None:
         return None
     beside = judgement.champion_version_id
     return {
         "passed": judgement.passed,
-        "beside_version": by_id(session, beside).version if beside is not None else None,
+        "beside_version": versions[beside] if beside is not None else None,
         "figures": [asdict(figure) for figure in judgement.figures],
         "words": str(judgement),
     }

@@ -86,7 +86,7 @@ def entries(
         .join(Collection, Collection.id == Document.collection_id)
         .outerjoin(target, target.id == Collection.files_of_id)
         .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
-        .order_by(Outcome.job_id.desc(), Outcome.document_id)
+        .order_by(Outcome.job_id.desc(), Outcome.document_id.desc())
         .limit(limit)
     )  # fmt: skip
     if job_id is not None:
@@ -167,6 +167,8 @@ def count(session: Session, most: int) -> int:
         .join(Job, Job.id == Outcome.job_id)
         .join(Document, Document.id == Outcome.document_id)
         .where(_is_harmful(Outcome), Document.is_latest, *_not_over(Outcome, Job))
+        # As `entries` has them, so that the same index gives the first ones.
+        .order_by(Outcome.job_id.desc(), Outcome.document_id.desc())
         .limit(most)
     )
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0

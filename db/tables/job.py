@@ -52,6 +52,15 @@ class Job(Base):
             sqlite_where=text("run_id IS NOT NULL"),
             postgresql_where=text("run_id IS NOT NULL"),
         ),
+        Index(
+            "ix_job_finished_at",
+            "finished_at",
+            sqlite_where=text("finished_at IS NOT NULL"),
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
+        # Lists of jobs of one kind or collection, newest first.
+        Index("ix_job_kind", "kind", "id"),
+        Index("ix_job_collection_id", "collection_id", "id"),
     )
 
     id: Mapped[Id]
@@ -197,7 +206,16 @@ class Outcome(Base):
     __table_args__ = (
         CheckConstraint(f"(state = '{OutcomeState.OK}') = (error_code IS NULL)", name="error_has_code"),
         CheckConstraint(_is_in("state", OutcomeState), name="state"),
-        Index("ix_outcome_document_id", "document_id"),
+        # With the job: the newest outcomes of a document are read without the others.
+        Index("ix_outcome_document_id", "document_id", "job_id"),
+        # Documents in quarantine, newest job first.
+        Index(
+            "ix_outcome_harmful_job",
+            "job_id",
+            "document_id",
+            sqlite_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+            postgresql_where=text(f"error_code IN ({_quoted(HARMFUL)})"),
+        ),
         Index(
             "ix_outcome_harmful",
             "document_id",

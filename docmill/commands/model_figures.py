@@ -24,6 +24,12 @@ def in_short(version: dict[str, Any]) -> str:
     return f"{told}; {metrics['n_held_out']:,.0f} held out{few}"
 
 
+def first_of(version: dict[str, Any]) -> str | None:
+    """The name of its most important figure; None if it has none."""
+    names = (*_headline(version["kind"]), *sorted(version["metrics"]))
+    return next((name for name in names if name in version["metrics"]), None)
+
+
 def _headline(kind: str) -> Mapping[str, str]:
     """Empty for a kind whose module is no longer configured."""
     from workers.kinds import all_kinds

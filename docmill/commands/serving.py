@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-#: Seconds for answers that are under way when the server is told to stop.
-STOP_SECONDS = 2
 
 
 def serve(
@@ -41,6 +37,14 @@ def serve(
             help="Take the token that signs in from this file, and do not print it; else it is new at each start.",
         ),
     ] = None,
+    proxy: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ADDRESS",
+            help="A proxy that is believed who its client is and that it speaks TLS (X-Forwarded-For and -Proto); "
+            "may be repeated, and may be a network such as 10.0.0.0/8.",
+        ),
+    ] = [],  # noqa: B006
 ) -> None:
     """Serve the pages until stopped: jobs, documents, models and nights in a browser.
 
@@ -48,9 +52,9 @@ def serve(
 
     Example: docmill serve
     """
-    import uvicorn
 
     from docmill.commands.output import say
+    from docmill.web import server
     from docmill.web.app import LOOPBACK, create_app
     from scheduler.store import store
 
@@ -59,12 +63,7 @@ def serve(
     with _listening(address, port) as listener:
         printed = token if token_file is None else None
         say(f"docmill: http://{address}:{port}/" + (f"login?token={printed}" if printed else ""))
-        # Pages that are open listen for progress for as long as they are open: nobody waits for them at the end.
-        config = uvicorn.Config(
-            app, log_level="warning", server_header=False, timeout_graceful_shutdown=STOP_SECONDS
-        )
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+        server.run(app, listener, proxy)
 
 
 def _token(file: Path | None, *, is_local: bool) -> str | None:

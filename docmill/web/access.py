@@ -23,6 +23,10 @@ COOKIE = "docmill_session"
 FORM_TOKEN = "form_token"  # noqa: S105 (the name of a field)
 #: Bytes of a form.
 MAX_FORM_BYTES = 1024 * 1024
+#: Of what the store numbers.
+MAX_NUMBER = 2**63 - 1
+#: Fields of a form.
+MAX_FIELDS = 5_000
 #: After this number of wrong keys within these seconds, a client has to wait.
 FAILURES, FAILURE_SECONDS = 5, 60.0
 
@@ -42,6 +46,10 @@ def view(role: Role = Role.READ) -> Callable[[View], Callable[[Request], Awaitab
             if not found.role.allows(role):
                 raise HTTPException(403, f"This needs the role {role}; you have {found.role}.")
             request.state.access = found
+            for value in request.query_params.values():
+                _check_text(value)
+            if any(isinstance(value, int) and value > MAX_NUMBER for value in request.path_params.values()):
+                raise HTTPException(404, "There is no such thing")
             if request.method == "POST":
                 request.state.form = await form_of(request)
                 check_form_token(request, found)
@@ -90,6 +98,8 @@ def own_path(wanted: str | None) -> str:
 
 async def form_of(request: Request) -> dict[str, list[str]]:
     """The fields of a form, at most MAX_FORM_BYTES."""
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise HTTPException(403, "This form is not from a page that you opened here: open the page again.")
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise HTTPException(415, "This takes a form.")
     body = bytearray()
@@ -98,9 +108,28 @@ async def form_of(request: Request) -> dict[str, list[str]]:
         if len(body) > MAX_FORM_BYTES:
             raise HTTPException(413, f"A form has at most {MAX_FORM_BYTES:,} bytes.")
     found: dict[str, list[str]] = {}
-    for name, value in parse_qsl(bytes(body).decode("utf-8", "replace"), keep_blank_values=True):
+    try:
+        fields = parse_qsl(
+            bytes(body).decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
+        )
+    except ValueError:
+        raise HTTPException(413, f"A form has at most {MAX_FIELDS:,} fields.") from None
+    for name, value in fields:
+        _check_text(value)
         found.setdefault(name, []).append(value)
     return found
+
+
+def number(text: str | None) -> int | None:
+    """A number of something in the store, as an address or a form has it; None if it is none."""
+    is_one = text is not None and text.isascii() and text.isdigit() and len(text) < 19
+    return int(text) if is_one and text is not None else None
+
+
+def _check_text(value: str) -> None:
+    """Refuse what no store takes as a text."""
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise HTTPException(400, "The address or form has a character that no text has.")
 
 
 def check_form_token(request: Request, found: Access) -> None:

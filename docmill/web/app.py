@@ -30,8 +30,11 @@ from docmill.web.api.idempotency import Forgetting
 from docmill.web.api.rate import Buckets
 from docmill.web.api.routes import routes as api_routes
 from docmill.web.api.streams import Streams
+from docmill.web.counting import DocumentCounts
 from docmill.web.openai_api.inference import Inference
+from docmill.web.recent_failures import RecentFailures
 from docmill.web.rendering import page
+from docmill.web.store_size import StoreSize
 from docmill.web.views.events import Progress
 from workers.settings import settings
 
@@ -40,8 +43,8 @@ log = logging.getLogger("docmill.web")
 STATIC = Path(__file__).parent / "static"
 #: Modules of docmill.web.views with `ROUTES`, in the order in which paths are tried.
 VIEWS = (
-    "login", "overview", "jobs", "job_results", "documents", "search", "models", "nights", "workers", "quarantine",
-    "events", "health",
+    "login", "overview", "jobs", "job", "job_results", "retrying", "documents", "search", "models", "nights",
+    "schedules", "workers", "quarantine", "events", "health",
 )  # fmt: skip
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 #: Nothing is loaded from elsewhere, nothing inline runs, and no other site may show or receive a form of these pages.
@@ -54,7 +57,11 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    # Browsers and proxies between keep no copy of a text.
+    "cache-control": "no-store",
 }
+#: For files that came with docmill.
+_STATIC_HEADERS = _HEADERS | {"cache-control": "max-age=300"}
 
 
 def create_app(
@@ -97,6 +104,9 @@ def create_app(
     app.state.forgetting = Forgetting()
     app.state.streams = Streams()
     app.state.inference = Inference(store)
+    app.state.recent_failures = RecentFailures()
+    app.state.document_counts = DocumentCounts(store)
+    app.state.store_size = StoreSize(store)
     return app
 
 
@@ -116,11 +126,12 @@ class _SafeHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 there = {name for name, _ in message["headers"]}
+                every = _STATIC_HEADERS if scope["path"].startswith("/static/") else _HEADERS
                 message["headers"] = [
                     *message["headers"],
                     *(
                         (name.encode(), value.encode())
-                        for name, value in _HEADERS.items()
+                        for name, value in every.items()
                         if name.encode() not in there
                     ),
                 ]

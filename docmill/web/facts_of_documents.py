@@ -9,15 +9,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db import documents
+from db.errors import NotFoundError
+from docmill.web import marking
 
 Row = dict[str, Any]
 
 #: Outcomes, neighbours and terms that are shown.
 MOST = 50
 _VERSIONS = """
-SELECT d.id, d.version, d.body_chars, d.added_at, d.source, d.is_latest FROM document d
+SELECT d.id, d.version, d.body_chars, d.added_at, d.source, d.is_latest, d.erased_at FROM document d
 JOIN collection c ON c.id = d.collection_id WHERE c.name = :collection AND d.key = :key AND d.version > 0
-ORDER BY d.version DESC
+ORDER BY d.version DESC LIMIT 100
 """
 #: Of each table, the rows of the newest job that wrote about a version of the document.
 _NEWEST = """
@@ -25,6 +27,10 @@ SELECT {columns}, r.job_id, r.document_id FROM {table} r {joins}
 WHERE (r.document_id, r.job_id) = (SELECT n.document_id, n.job_id FROM {table} n WHERE n.document_id IN ({ids})
                                    ORDER BY n.document_id DESC, n.job_id DESC LIMIT 1)
 ORDER BY {order} LIMIT {most}
+"""
+_TEXT = """
+SELECT d.text, d.erased_at FROM document d JOIN collection c ON c.id = d.collection_id
+WHERE c.name = :collection AND d.key = :key AND d.version = :version AND d.version > 0
 """
 _SENTENCES = (
     "SELECT start_char, end_char FROM summary_sentence WHERE job_id = :job AND document_id = :document"
@@ -38,8 +44,8 @@ class Facts:
 
     document: Row
     versions: list[Row]
-    #: The text in pieces: (characters, whether they are a sentence of the summary).
-    pieces: list[tuple[str, bool]]
+    #: The text in pieces: (characters, what they are marked as: see docmill.web.marking).
+    pieces: list[tuple[str, str]]
     summary: Row | None
     labels: list[Row]
     label_terms: list[Row]
@@ -49,43 +55,44 @@ class Facts:
 
 def of(session: Session, collection: str, key: str, most_chars: int) -> Facts:
     """NotFoundError if there is no such document. Of the text, at most `most_chars` characters."""
-    document = documents.facts(session, key, collection)
-    document["outcomes"] = document["outcomes"][:MOST]
+    document = documents.facts(session, key, collection, MOST)
     versions = _rows(session, _VERSIONS, collection=collection, key=key)
     ids = ", ".join(str(int(version["id"])) for version in versions)
     latest = versions[0]["id"] if versions else None
     summaries = _newest(session, ids, "summary", "r.summary, r.method, r.n_sentences", "r.job_id")
     summary = summaries[0] if summaries else None
-    spans: list[tuple[int, int]] = []
+    label_terms = _newest(session, ids, "label_term", "r.term, r.weight, r.label", "r.rank")
+    keywords = _newest(session, ids, "keyword", "r.term, r.score", "r.rank")
+    body = document["text"][:most_chars]
+    spans = marking.places(body, [row["term"] for row in label_terms], "evidence")
+    spans += marking.places(body, [row["term"] for row in keywords], "keywords")
     if summary is not None and summary["document_id"] == latest:
         about = {"job": summary["job_id"], "document": summary["document_id"]}
-        spans = sorted((row["start_char"], row["end_char"]) for row in _rows(session, _SENTENCES, **about))
+        sentences = _rows(session, _SENTENCES, **about)
+        spans += [(row["start_char"], row["end_char"], "summary") for row in sentences]
     return Facts(
         document=document,
         versions=versions,
-        pieces=marked(document["text"][:most_chars], spans),
+        pieces=marking.pieces(body, spans),
         summary=summary,
         labels=_newest(session, ids, "classification", "r.rank, r.label, r.score, r.reason", "r.rank"),
-        label_terms=_newest(session, ids, "label_term", "r.term, r.weight, r.label", "r.rank"),
-        keywords=_newest(session, ids, "keyword", "r.term, r.score", "r.rank"),
+        label_terms=label_terms,
+        keywords=keywords,
         neighbours=_neighbours(session, ids),
     )
 
 
-def marked(body: str, spans: list[tuple[int, int]]) -> list[tuple[str, bool]]:
-    """The text in pieces; those inside the spans are marked. Spans are in order, and may touch but not overlap."""
-    pieces: list[tuple[str, bool]] = []
-    at = 0
-    for start, end in spans:
-        start, end = max(at, min(start, len(body))), min(end, len(body))
-        if start > at:
-            pieces.append((body[at:start], False))
-        if end > start:
-            pieces.append((body[start:end], True))
-        at = max(at, end)
-    if at < len(body):
-        pieces.append((body[at:], False))
-    return pieces
+def version_text(session: Session, collection: str, key: str, version: int) -> str:
+    """NotFoundError if there is no such version, or its text was erased."""
+    values = {"collection": collection, "key": key, "version": version}
+    row = session.execute(text(_TEXT), values).first()
+    if row is None:
+        raise NotFoundError(f"document {key!r} of collection {collection!r} has no version {version}")
+    if row.erased_at is not None:
+        raise NotFoundError(
+            f"the text of version {version} of document {key!r} was erased, as the retention says"
+        )
+    return str(row.text)
 
 
 def _neighbours(session: Session, ids: str) -> list[Row]:

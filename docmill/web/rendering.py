@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from docmill.commands import output
+from docmill.pages.night.page import POLICY
 
 #: Names of routes, with what the menu calls them.
 MENU = (
@@ -23,15 +24,17 @@ MENU = (
     ("workers", "Workers"),
     ("quarantine", "Quarantine"),
 )
+#: The policy of pages that are one file with a style of their own.
+ONE_FILE = f"{POLICY}; frame-ancestors 'none'"
 #: What stands in a path: numbers, and names of our own files.
-_IN_PATH = {"job_id", "run_id", "path"}
+_IN_PATH = {"job_id", "run_id", "plan_id", "path"}
 
 
 def page(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of docmill/web/templates. An unknown name in a template is an error."""
     found = environment().get_template(template)
 
-    def url(name: str, **values: Any) -> str:
+    def url(name: str, /, **values: Any) -> str:
         return address(request, name, **values)
 
     who = getattr(request.state, "access", None)
@@ -39,7 +42,7 @@ def page(request: Request, template: str, *, status: int = 200, **values: Any) -
     return HTMLResponse(body, status_code=status)
 
 
-def address(request: Request, name: str, **values: Any) -> str:
+def address(request: Request, name: str, /, **values: Any) -> str:
     """The address of a route. Names that people chose are in its query: they may hold any character."""
     in_path = {key: value for key, value in values.items() if key in _IN_PATH}
     query = urlencode({key: value for key, value in values.items() if key not in _IN_PATH})
@@ -56,7 +59,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "moment": moment, "duration": duration, "share": share}
+    made.filters |= {"number": number, "moment": moment, "duration": duration, "share": share, "bytes": size}
     return made
 
 
@@ -70,6 +73,15 @@ def number(value: float | None) -> str:
 def share(part: float, whole: float) -> str:
     """ "62 %"."""
     return f"{100 * part / whole:.0f} %" if whole else "-"
+
+
+def size(n: float) -> str:
+    """ "1.2 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1_000 or unit == "GB":
+            break
+        n /= 1_000
+    return f"{n:,.0f} {unit}" if unit in ("B", "kB") or n >= 100 else f"{n:,.1f} {unit}"
 
 
 def duration(seconds: float | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from html import unescape
 
-import pytest
 from sqlalchemy import text
 
 from db import registry
@@ -13,7 +12,6 @@ from db.access import Role
 from db.documents import NewDocument
 from db.states import JobState
 from db.store import Store
-from docmill.web.facts_of_documents import marked
 from tests.db.builders import (
     a_job,
     add,
@@ -148,7 +146,7 @@ def test_a_document_shows_everything_and_takes_a_correction(store: Store, browse
     listed = browser.see("/documents?collection=inbox")
     link = unescape(re.findall(r'href="(/document\?[^"]+)"', listed)[0])
     seen = browser.see(link)
-    assert "First sentence. <mark>Second one.</mark>" in seen
+    assert 'First sentence. <mark class="summary">Second one.</mark>' in seen
     assert "good" in seen
     assert key in seen
     browser.fill_in(link.replace("/document?", "/document/label?"), {"label": "bad"})
@@ -208,21 +206,6 @@ def test_quarantine_shows_and_releases(store: Store, browser: Browser) -> None:
     assert "a key" in browser.see("/quarantine")
     browser.fill_in("/quarantine/release", {"job": str(job_id), "key": "a key"})
     assert "Nothing is in quarantine" in browser.see("/quarantine")
-
-
-@pytest.mark.parametrize(
-    ("spans", "pieces"),
-    [
-        ([], [("abcdef", False)]),
-        ([(0, 2), (2, 4)], [("ab", True), ("cd", True), ("ef", False)]),
-        ([(1, 3), (2, 9)], [("a", False), ("bc", True), ("def", True)]),
-        ([(8, 9)], [("abcdef", False)]),
-    ],
-)
-def test_spans_are_marked_and_no_character_is_lost(
-    spans: list[tuple[int, int]], pieces: list[tuple[str, bool]]
-) -> None:
-    assert marked("abcdef", spans) == pieces
 
 
 def test_workers_are_shown_and_a_host_is_drained(store: Store, browser: Browser) -> None:

@@ -7,7 +7,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId
 
 revision = "0051"
-down_revision = "0049"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

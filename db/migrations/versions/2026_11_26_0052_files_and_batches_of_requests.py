@@ -8,7 +8,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId, Json
 
 revision = "0052"
-down_revision = "0049"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 

@@ -28,15 +28,30 @@ if (bars.length > 0 && window.EventSource) {
   };
 }
 
-// The key / goes to the search line, unless somebody is typing.
+// Keys: / goes to the search or filter, j and k go through the rows, Enter opens one, ? tells these.
+const rows = [...document.querySelectorAll("table.cards tbody tr, main .card")].filter((row) => row.querySelector("a[href]"));
+let chosen = -1;
+function choose(place) {
+  if (rows.length === 0) return;
+  if (chosen >= 0) rows[chosen].classList.remove("chosen");
+  chosen = Math.max(0, Math.min(place, rows.length - 1));
+  rows[chosen].classList.add("chosen");
+  rows[chosen].querySelector("a[href]").focus();
+  rows[chosen].scrollIntoView({ block: "nearest" });
+}
+const help = document.getElementById("keys");
 document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
-  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    const line = document.querySelector("main input[type=search]") || document.querySelector("input[type=search]");
-    if (line) {
-      event.preventDefault();
-      line.focus();
-      line.select();
-    }
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  if (event.key === "j") choose(chosen + 1);
+  else if (event.key === "k") choose(chosen - 1);
+  else if (event.key === "?" && help) help.showModal();
+  else if (event.key === "/") {
+    const field =
+      document.querySelector("main input[type=search]") ||
+      document.querySelector("input[type=search], form[role=search] input:not([type=hidden])");
+    if (!field) return;
+    event.preventDefault();
+    field.focus();
+    field.select();
   }
 });

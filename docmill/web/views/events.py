@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,6 +16,8 @@ from starlette.routing import Route
 from db.job_lists import JobFilter, page
 from db.store import Store
 from docmill.web.access import of_request, sign_in_first
+
+log = logging.getLogger("docmill.web")
 
 #: Open jobs that are told about.
 MOST = 100
@@ -51,8 +54,11 @@ class Progress:
         while self._listeners:
             try:
                 told = await run_in_threadpool(self._read)
-            except SQLAlchemyError:
-                # The store is away: the listeners hear what was known last, and the pages say what is wrong.
+            except Exception as error:
+                # Listeners of a task that has ended would wait for ever. They hear what was known last; if the store
+                # is away, the pages say so.
+                if not isinstance(error, SQLAlchemyError):
+                    log.exception("the progress of the jobs could not be told")
                 told = self._newest or "[]"
             async with self._changed:
                 self._newest = told
@@ -61,7 +67,7 @@ class Progress:
             await asyncio.sleep(self._seconds)
 
     def _read(self) -> str:
-        with self._store.read() as session:
+        with self._store.look() as session:
             jobs = page(session, JobFilter(state="open"), limit=MOST)
         return json.dumps(
             [{"job": job.job_id, "share": round(job.share, 4), "state": job.shown_state} for job in jobs]

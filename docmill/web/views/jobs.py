@@ -1,13 +1,13 @@
-"""The list of jobs with its filter, actions on several, and the page of a job."""
+"""The list of jobs with its filter, and actions on several."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlencode
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,27 +20,13 @@ from db.errors import StoreError
 from db.job_lists import JobFilter
 from db.states import JobState
 from db.store import Store
-from db.tables import Job
-from docmill.doctor.obstacles import obstacles
-from docmill.pages.night.remedies import remedy
-from docmill.web.access import view
+from docmill.web.access import number, view
 from docmill.web.rendering import page
-from docmill.web.views import job_results
 from scheduler import requests
 
 #: Jobs of a page.
 MOST = 50
-STATES = ("open", "failing", *JobState)
-#: Causes of a job's failures that are shown.
-CAUSES = 20
-_FAILURES = """
-SELECT f.error_code, f.n, d.key AS document_key, d.source, o.error_detail
-FROM (SELECT error_code, COUNT(*) AS n, MIN(document_id) AS document_id FROM outcome
-      WHERE job_id = :job_id AND state = 'error' AND error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
-      GROUP BY error_code) f
-JOIN outcome o ON o.job_id = :job_id AND o.document_id = f.document_id
-JOIN document d ON d.id = f.document_id ORDER BY f.n DESC, f.error_code LIMIT :most
-"""
+STATES = ("open", "ended", "failing", *JobState)
 
 
 @dataclass(frozen=True)
@@ -52,6 +38,8 @@ class Action:
     told: str
     run: Callable[[Session, int], object]
     role: Role = Role.OPERATE
+    #: The action that undoes it.
+    undo: str | None = None
 
 
 def _cancel(session: Session, job_id: int) -> None:
@@ -65,12 +53,33 @@ ACTIONS = {
         requests.retry,
         Role.SUBMIT,
     ),
-    "pause": Action("Pause", "workers finish what they hold and take nothing more of them", jobs.pause),
-    "resume": Action("Resume", "workers go on with them", jobs.resume),
+    "pause": Action(
+        "Pause", "workers finish what they hold and take nothing more of them", jobs.pause, undo="resume"
+    ),
+    "resume": Action("Resume", "workers go on with them", jobs.resume, undo="pause"),
     "cancel": Action(
         "Cancel", "results that are there stay; the other documents get the outcome CANCELLED", _cancel
     ),
+    "first": Action(
+        "Put first",
+        "their priority becomes 9, the highest: workers take their documents before those of others",
+        partial(jobs.set_priority, priority=9),
+        undo="usual",
+    ),
+    "usual": Action(
+        "Usual priority", "their priority becomes 5", partial(jobs.set_priority, priority=5), undo="first"
+    ),
+    "last": Action(
+        "Put last",
+        "their priority becomes 0: workers take their documents when there is nothing else",
+        partial(jobs.set_priority, priority=0),
+        undo="usual",
+    ),
 }
+
+
+#: The action that gives a priority.
+_PRIORITIES = {"first": 9, "usual": 5, "last": 0}
 
 
 @view()
@@ -78,7 +87,7 @@ def listing(request: Request) -> Response:
     """The newest jobs that match the filter, which is in the address."""
     store: Store = request.app.state.store
     chosen = _filter(request.query_params)
-    before = _number(request.query_params.get("before"))
+    before = number(request.query_params.get("before"))
     with store.read() as session:
         found = job_lists.page(session, chosen, before=before, limit=MOST + 1)
         kinds, collections = job_lists.kinds_and_collections(session)
@@ -87,7 +96,7 @@ def listing(request: Request) -> Response:
         older = urlencode({**_words(chosen), "before": found[MOST - 1].job_id})
     return page(
         request, "jobs.html", jobs=found[:MOST], chosen=chosen, kinds=kinds, collections=collections,
-        states=STATES, actions=_allowed(request, ACTIONS), older=older, words=_words(chosen),
+        states=STATES, actions=allowed(request, ACTIONS), older=older, words=_words(chosen),
     )  # fmt: skip
 
 
@@ -99,60 +108,43 @@ def act(request: Request) -> Response:
     name = form.get("action", [""])[0]
     if name not in ACTIONS:
         raise HTTPException(400, "Choose what to do.")
-    if name not in _allowed(request, ACTIONS):
+    if name not in allowed(request, ACTIONS):
         raise HTTPException(403, f"This needs the role {ACTIONS[name].role}.")
     chosen = _filter({key: values[0] for key, values in form.items()})
     with store.read() as session:
         if form.get("all"):
             ids = job_lists.chosen_ids(session, chosen)
         else:
-            ids = [number for value in form.get("job", []) if (number := _number(value)) is not None]
+            ids = [one for value in form.get("job", []) if (one := number(value)) is not None]
     ids = ids[: job_lists.MOST]
     if not ids:
         raise HTTPException(400, "Tick at least one job.")
     if not form.get("confirmed"):
         return page(request, "confirm.html", action=name, what=ACTIONS[name], ids=ids, words=_words(chosen))
     done, refused = _each(store, ACTIONS[name], ids)
-    return page(request, "acted.html", what=ACTIONS[name], done=done, refused=refused, words=_words(chosen))
-
-
-@view()
-def job(request: Request) -> Response:
-    """One job: how far it is and how fast, what failed and what to do about it, what it was asked."""
-    store: Store = request.app.state.store
-    job_id = int(request.path_params["job_id"])
-    with store.read() as session:
-        found = progress.of(session, job_id)
-        failures = [
-            dict(row)
-            | {"remedy": remedy({**row, "job_id": job_id, "collection": found.collection}, "en")}
-            | {"url": job_results.document_url(request, found, row["document_key"])}
-            for row in session.execute(text(_FAILURES), {"job_id": job_id, "most": CAUSES}).mappings()
-        ]
-        parameters = session.get_one(Job, job_id).parameters
-        obstacle = obstacles(session, [found]).get(job_id)
-        rows = job_results.first(request, session, found)
+    undo = ACTIONS[name].undo
     return page(
-        request, "job.html", job=found, found=rows, failures=failures, parameters=parameters, obstacle=obstacle,
-        seconds=_seconds(found), actions=_allowed(request, _possible(found)),
+        request, "acted.html", what=ACTIONS[name], done=done, refused=refused, words=_words(chosen), undo=undo,
+        undo_verb=ACTIONS[undo].verb if undo else None,
     )  # fmt: skip
 
 
-def _allowed(request: Request, actions: Mapping[str, Action]) -> dict[str, Action]:
+def allowed(request: Request, actions: Mapping[str, Action]) -> dict[str, Action]:
     """Those that whoever asks may do."""
     role: Role = request.state.access.role
     return {name: action for name, action in actions.items() if role.allows(action.role)}
 
 
-def _possible(found: progress.JobProgress) -> dict[str, Action]:
+def possible(found: progress.JobProgress) -> dict[str, Action]:
     """The actions that this job allows."""
     names: Iterable[str]
     if found.ended:
-        names = ["retry"] if found.n_error else []
-    elif found.state == JobState.PAUSED:
-        names = ["resume", "cancel"]
+        names = ["retry"] if found.n_failed else []
+    elif found.state == JobState.CANCELLING:
+        names = []
     else:
-        names = ["cancel"] if found.state == JobState.CANCELLING else ["pause", "cancel"]
+        names = ["resume" if found.state == JobState.PAUSED else "pause", "cancel"]
+        names += [name for name, priority in _PRIORITIES.items() if priority != found.priority]
     return {name: ACTIONS[name] for name in names}
 
 
@@ -170,31 +162,41 @@ def _each(store: Store, action: Action, ids: list[int]) -> tuple[list[int], list
     return done, refused
 
 
-def _seconds(found: progress.JobProgress) -> float | None:
-    if found.started_at is None:
+def _filter(words: Mapping[str, str]) -> JobFilter:
+    state = words.get("state") or ""
+    return JobFilter(
+        words.get("kind") or "",
+        state if state in STATES else "",
+        words.get("collection") or "",
+        _day(words.get("since")),
+        _day(words.get("until"), plus=1),
+        (words.get("words") or "").strip()[:200],
+    )
+
+
+def _day(text: str | None, plus: int = 0) -> datetime | None:
+    """The beginning of a day in UTC, or of the day after it; None if there is none."""
+    try:
+        found = datetime.fromisoformat(text) if text else None
+        return (
+            None
+            if found is None
+            else datetime.combine(found, datetime.min.time(), UTC) + timedelta(days=plus)
+        )
+    except (ValueError, OverflowError):
         return None
-    ended = found.finished_at.timestamp() if found.finished_at is not None else time.time()
-    return max(0.0, ended - found.started_at.timestamp())
-
-
-def _filter(words: object) -> JobFilter:
-    get = words.get  # type: ignore[attr-defined]
-    state = get("state") or ""
-    return JobFilter(get("kind") or "", state if state in STATES else "", get("collection") or "")
 
 
 def _words(chosen: JobFilter) -> dict[str, str]:
-    return {name: value for name, value in asdict(chosen).items() if value}
-
-
-def _number(value: str | None) -> int | None:
-    return (
-        int(value) if value is not None and value.isascii() and value.isdigit() and len(value) < 18 else None
-    )
+    """As in the address."""
+    until = chosen.until - timedelta(days=1) if chosen.until else None
+    found = {"kind": chosen.kind, "state": chosen.state, "collection": chosen.collection, "words": chosen.words,
+             "since": f"{chosen.since:%Y-%m-%d}" if chosen.since else "",
+             "until": f"{until:%Y-%m-%d}" if until else ""}  # fmt: skip
+    return {name: value for name, value in found.items() if value}
 
 
 ROUTES = [
     Route("/jobs", listing, name="jobs"),
     Route("/jobs/act", act, name="act_on_jobs", methods=["POST"]),
-    Route("/jobs/{job_id:int}", job, name="job"),
 ]

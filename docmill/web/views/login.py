@@ -58,6 +58,7 @@ def _with_printed_address(request: Request, token: str) -> Response:
     store: Store = request.app.state.store
     with store.write() as session:
         cookie = access.begin_session(session, None, Role.OPERATE)
+        access.end_session(session, request.cookies.get(COOKIE, ""))
     assert cookie is not None
     return _signed_in(request, cookie, request.query_params.get("next"))
 
@@ -65,7 +66,11 @@ def _with_printed_address(request: Request, token: str) -> Response:
 def _begin(request: Request, key: str) -> str | None:
     store: Store = request.app.state.store
     with store.write() as session:
-        return access.begin_session(session, key)
+        begun = access.begin_session(session, key)
+        if begun is not None:
+            # Whoever else has the cookie of before is signed out.
+            access.end_session(session, request.cookies.get(COOKIE, ""))
+        return begun
 
 
 def _signed_in(request: Request, cookie: str, to: str | None) -> Response:

@@ -11,9 +11,8 @@ from starlette.routing import Route
 from db.store import Store
 from db.tables import Run, Schedule
 from docmill.pages.night import digest
-from docmill.pages.night.page import POLICY as ONE_FILE
-from docmill.web.access import view
-from docmill.web.rendering import page
+from docmill.web.access import number, view
+from docmill.web.rendering import ONE_FILE, address, page
 
 #: Nights of a page.
 MOST = 50
@@ -28,16 +27,19 @@ def nights(request: Request) -> Response:
         Run.id, Schedule.name, Run.due_at, Run.state, Run.cause, Run.started_at, Run.ended_at, Run.is_late,
         Run.fault, Run.note,
     ).join(Schedule, Schedule.id == Run.schedule_id).order_by(Run.id.desc()).limit(MOST + 1)  # fmt: skip
-    if before.isdecimal() and len(before) < 18:
-        runs = runs.where(Run.id < int(before))
+    if (number_before := number(before)) is not None:
+        runs = runs.where(Run.id < number_before)
     with store.read() as session:
         found = [dict(row) for row in session.execute(runs).mappings()]
         schedules = [
             {
                 "name": one.name, "cron": one.cron, "time_zone": one.time_zone, "next_at": one.next_at,
                 "state": "paused" if one.paused_at else "on", "why": one.paused_why if one.paused_at else None,
+                "name_url": address(request, "schedule", name=one.name),
             }
-            for one in session.scalars(select(Schedule).order_by(Schedule.name).limit(1_000))
+            for one in session.scalars(
+                select(Schedule).where(Schedule.removed_at.is_(None)).order_by(Schedule.name).limit(1_000)
+            )
         ]  # fmt: skip
     for row in found:
         row["why"] = row["fault"] or row["note"]

@@ -4,95 +4,134 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import func, select, text
+from markupsafe import Markup
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from db import job_lists, progress, quarantine
+from db import job_lists, progress, quarantine, registry
 from db.job_lists import JobFilter
 from db.sql import now
 from db.states import ENDED
 from db.store import Store
-from db.tables import Job, Run, Schedule
+from db.tables import Job, Model, ModelGate, ModelVersion
 from docmill.doctor.obstacles import obstacles
-from docmill.pages.night.remedies import remedy
+from docmill.web import night_history, svg
 from docmill.web.access import view
-from docmill.web.rendering import page
+from docmill.web.night_history import History, OneRun
+from docmill.web.recent_failures import DAYS, RecentFailures
+from docmill.web.rendering import duration, number, page, share
+from docmill.web.store_size import StoreSize
 
 Row = dict[str, Any]
 
 #: Running jobs that are shown, and jobs that ended last.
 RUNNING, ENDED_LAST = 20, 10
-#: What failed is counted over the jobs that ended in this time, at most so many.
-DAYS, JOBS = 7, 200
-NIGHTS = 14
-_FAILURES = """
-SELECT f.error_code, f.n, f.n_jobs, f.job_id, d.key AS document_key, d.source, o.error_detail, j.kind,
-       COALESCE(t.name, c.name) AS collection, t.id IS NOT NULL AS is_file
-FROM (SELECT error_code, COUNT(*) AS n, COUNT(DISTINCT job_id) AS n_jobs, MAX(job_id) AS job_id,
-             MAX(document_id) AS document_id
-      FROM outcome WHERE job_id IN ({jobs}) AND state = 'error' AND error_code NOT IN ('CANCELLED', 'CARRIED_OVER')
-      GROUP BY error_code) f
-JOIN job j ON j.id = f.job_id JOIN document d ON d.id = f.document_id
-JOIN collection c ON c.id = d.collection_id LEFT JOIN collection t ON t.id = c.files_of_id
-LEFT JOIN outcome o ON o.job_id = f.job_id AND o.document_id = f.document_id
-ORDER BY f.n DESC, f.error_code LIMIT 10
-"""
+#: Documents in quarantine and open jobs are counted up to this number.
+MOST_COUNTED = 20
 
 
 @view()
 def overview(request: Request) -> Response:
-    """What needs somebody, what runs, the last nights."""
+    """What needs somebody, what runs, the last nights, workers and the store."""
     store: Store = request.app.state.store
+    failures: RecentFailures = request.app.state.recent_failures
+    size: StoreSize = request.app.state.store_size
     with store.read() as session:
         running = progress.unfinished(session, RUNNING)
-        failures = _failures(session)
-        stuck = obstacles(session, running)
-        n_quarantined = len(quarantine.entries(session, limit=100))
-        nights = _nights(session)
-        ended = job_lists.page(session, JobFilter(), limit=ENDED_LAST + RUNNING)
-    ended = [job for job in ended if job.state in ENDED][:ENDED_LAST]
+        found: dict[str, Any] = {
+            "running": running,
+            "n_open": _open_jobs(session),
+            "failures": failures.of(session),
+            "stuck": obstacles(session, running),
+            "refused": _refused(session),
+            "n_quarantined": quarantine.count(session, MOST_COUNTED),
+            "histories": [(one, _charts(one)) for one in night_history.of(session)],
+            "ended": _ended(session),
+            "hosts": _hosts(registry.alive(session, "worker")),
+            "lost": registry.lost(session, 10),
+            "size": size.of(session),
+        }
+    late = [history for history, _ in found["histories"] if history.is_overdue]
+    n_needs: int = sum(len(found[name]) for name in ("failures", "stuck", "refused"))
+    n_needs += sum(1 for one in found["lost"] if one.n_held)
     return page(
-        request, "overview.html", running=running, stuck=stuck, failures=failures, nights=nights, ended=ended,
-        n_quarantined=n_quarantined, days=DAYS,
-        longest=max((night["seconds"] or 0 for night in nights), default=0),
+        request, "overview.html", days=DAYS, most_counted=MOST_COUNTED, late=late,
+        n_needs=n_needs + len(late) + (1 if found["n_quarantined"] else 0), **found,
     )  # fmt: skip
 
 
-def _failures(session: Session) -> list[Row]:
-    """Causes of the last days that no later retry has to be read for: counted over the jobs that ended then."""
-    recent = select(Job.id).where(Job.finished_at > now(-DAYS * 86_400), Job.n_error > 0)
-    jobs = session.scalars(recent.order_by(Job.id.desc()).limit(JOBS)).all()
-    if not jobs:
-        return []
-    query = _FAILURES.format(jobs=", ".join(map(str, jobs)))
-    rows = [dict(row) for row in session.execute(text(query)).mappings()]
-    return [row | {"remedy": remedy(row, "en")} for row in rows]
+def _ended(session: Session) -> list[job_lists.JobLine]:
+    return job_lists.page(session, JobFilter(state="ended"), limit=ENDED_LAST)
 
 
-def _nights(session: Session) -> list[Row]:
-    """The last nights, oldest first, with their length and failures."""
-    failed = func.coalesce(func.sum(job_lists.n_failed()), 0)
-    counted = (
-        select(
-            Run.id, Schedule.name, Run.due_at, Run.started_at, Run.ended_at, Run.state, Run.is_late,
-            func.count(Job.id).label("n_jobs"), func.coalesce(func.sum(Job.n_documents), 0).label("n_documents"),
-            failed.label("n_failed"),
-        )
-        .join(Schedule, Schedule.id == Run.schedule_id)
-        .outerjoin(Job, Job.run_id == Run.id)
-        .group_by(Run.id, Schedule.name, Run.due_at, Run.started_at, Run.ended_at, Run.state, Run.is_late)
-        .order_by(Run.id.desc())
-        .limit(NIGHTS)
-    )  # fmt: skip
-    rows = [dict(row) for row in session.execute(counted).mappings()]
-    for row in rows:
-        both = row["started_at"] is not None and row["ended_at"] is not None
-        row["seconds"] = (row["ended_at"] - row["started_at"]).total_seconds() if both else None
-        row["n_documents"], row["n_failed"] = int(row["n_documents"]), int(row["n_failed"])
-    return rows[::-1]
+def _open_jobs(session: Session) -> int:
+    some = select(Job.id).where(Job.state.not_in(ENDED)).limit(MOST_COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _refused(session: Session) -> list[Row]:
+    """Models of the last days that their gate kept out, the newest of each name."""
+    missed = (
+        select(ModelGate.model_version_id, func.count().label("n_missed"))
+        .where(ModelGate.passed.is_(False))
+        .group_by(ModelGate.model_version_id)
+        .subquery()
+    )
+    newest = select(func.max(ModelVersion.id)).group_by(ModelVersion.model_id)
+    query = (
+        select(Model.name, ModelVersion.version, ModelVersion.id, missed.c.n_missed)
+        .join(ModelVersion, ModelVersion.model_id == Model.id)
+        .join(missed, missed.c.model_version_id == ModelVersion.id)
+        .where(ModelVersion.id.in_(newest), ModelVersion.created_at > now(-DAYS * 86_400))
+        .order_by(Model.name)
+        .limit(10)
+    )
+    return [dict(row) | {"gate": _bars(session, row["id"])} for row in session.execute(query).mappings()]
+
+
+def _bars(session: Session, version_id: int) -> list[Row]:
+    """The bars that it missed."""
+    query = select(ModelGate.name, ModelGate.value, ModelGate.at_least, ModelGate.at_most).where(
+        ModelGate.model_version_id == version_id, ModelGate.passed.is_(False)
+    )
+    return [dict(row) for row in session.execute(query.order_by(ModelGate.name)).mappings()]
+
+
+def _hosts(alive: list[Any]) -> dict[str, int]:
+    """Host -> its workers that are alive."""
+    found: dict[str, int] = {}
+    for one in alive:
+        found[one.host] = found.get(one.host, 0) + 1
+    return found
+
+
+def _charts(history: History) -> list[tuple[str, str, str, Markup]]:
+    """(what, the last night's, the usual one, a bar for each night), on the same nights."""
+
+    def chart(what: str, told: list[str], values: list[float], usual: str) -> tuple[str, str, str, Markup]:
+        days = [f"{run.due_at:%Y-%m-%d}: {words}" for run, words in zip(history.runs, told, strict=True)]
+        return what, told[-1], usual, svg.bars(values, days, f"{what}, the last {len(values)} nights")
+
+    def each(words: Any) -> list[str]:
+        return [words(run) for run in history.runs]
+
+    def failed(run: OneRun) -> str:
+        return f"{number(run.n_failed)} ({share(run.n_failed, run.n_documents)})"
+
+    return [
+        chart("Documents", each(lambda run: number(run.n_documents)),
+              [float(run.n_documents) for run in history.runs], _usual(history.usual_documents)),
+        chart("Failed", each(failed), [float(run.n_failed) for run in history.runs], _usual(history.usual_failed)),
+        chart("Time", each(lambda run: duration(run.seconds)), [run.minutes for run in history.runs],
+              duration(history.usual_seconds)),
+    ]  # fmt: skip
+
+
+def _usual(value: float | None) -> str:
+    return "-" if value is None else number(round(value))
 
 
 ROUTES = [Route("/", overview, name="overview")]

@@ -11,11 +11,11 @@ from starlette.routing import Route
 from db import quarantine
 from db.access import Role
 from db.store import Store
-from docmill.web.access import view
+from docmill.web.access import number, view
 from docmill.web.rendering import page
 
 #: Documents of the page.
-MOST = 200
+MOST = 100
 
 
 @view()
@@ -34,7 +34,7 @@ def release(request: Request) -> Response:
     form = request.state.form
     job, key = form.get("job", [""])[0], form.get("key", [""])[0]
     with store.write() as session:
-        found = quarantine.of_job(session, int(job) if job.isdecimal() else 0, [key])
+        found = quarantine.of_job(session, number(job) or 0, [key])
         quarantine.release(session, found)
     return RedirectResponse(str(request.app.url_path_for("quarantine")), 303)
 
