@@ -31,6 +31,8 @@ class Document:
     label: str | None = None
     #: (start, end) of headings and rows of tables in the text, in its order, where its source said so.
     not_prose: tuple[tuple[int, int], ...] = ()
+    #: The other fields of its record, for trainings with `Kind.reads_meta`.
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Row(Protocol):
@@ -308,6 +310,8 @@ class Kind:
     labelled_only: bool = False
     #: Whether labels that people give where its models are used are labels to learn from.
     takes_corrections: bool = False
+    #: Its training reads the metadata of the documents.
+    reads_meta: bool = False
     #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
     #: empty if a model of this kind is not trained on such pairs.
     pairs_field: str = ""
