@@ -297,7 +297,7 @@ def stream(
         found = texts(session, some)
         if with_meta:
             rows = session.execute(select(Document.id, Document.meta).where(one_of(Document.id, some)))
-            metas = {id_: meta for id_, meta in rows}
+            metas = {row.id: row.meta for row in rows}
             found = [replace(text, meta=metas.get(text.id) or {}) for text in found]
         yield from found
 

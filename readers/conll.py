@@ -1,4 +1,4 @@
-"""Texts with marked entities as CoNLL files have them: a token and its tag on each line, a blank line between sentences.
+"""Texts with marked entities as CoNLL files have them: a token and its tag on each line, a blank line after a sentence.
 
 The first column is the token, the last one the tag (O, B-X, I-X; also I-X alone, as in IOB1). Each sentence is a
 document: tokens are joined by a space, or as the file says (`## id<TAB>text`, as KLUE writes it, where each character

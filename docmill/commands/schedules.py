@@ -379,7 +379,7 @@ def _check(session: Any, requests: list[JobRequest]) -> None:
     for request in requests:
         if request.where is not None:
             where.parse(request.where)
-        kinds.parse_parameters(kinds.find(request.kind), request.parameters)
+        kinds.parameters_of(kinds.find(request.kind), request.parameters, request.model)
         for name in (request.collection, *request.also):
             documents.collection_id(session, name)
 

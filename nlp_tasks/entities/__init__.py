@@ -171,6 +171,7 @@ ENTITIES = Kind(
     stages=(Stage("entities", _open),),
     model_from="train-entities",
     needs_model=_needs_model,
+    with_model={"method": "model"},
     chunk_documents=512,
     chunk_chars=1_000_000,
 )

@@ -174,6 +174,7 @@ SUMMARIZE = Kind(
     rounds=True,
     model_from="train-summarizer",
     needs_model=_needs_model,
+    with_model={"method": "abstractive"},
     chunk_documents=512,
     chunk_chars=2_000_000,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 
 from nlp_tasks.entities.rules import numbers
 from nlp_tasks.entities.rules.match import Match
@@ -26,7 +27,7 @@ _BY_ENGLISH_WORD = {
 #: What may follow a currency without a space: particles and suffixes, not the rest of another word (원칙, 엔진, 동네).
 _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
-    r"규모|상당|안팎|가량|수준|등|및|인|여)(?:[^가-힣]|[가-힣]))"
+    r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
 _UNCERTAIN_BEFORE = r"(?<![\d.,수몇여십백천만억조경])"
 
@@ -78,5 +79,5 @@ def percent(text: str) -> Iterator[Match]:
         yield Match(*found.span(), "PERCENT", numbers.written(value))
 
 
-def _money(found: re.Match[str], value: numbers.Decimal, currency: str) -> Match:
+def _money(found: re.Match[str], value: Decimal, currency: str) -> Match:
     return Match(*found.span(), "MONEY", f"{numbers.written(value)} {currency}")

@@ -9,26 +9,27 @@ from nlp_tasks.entities.rules.match import Match
 
 # The parts are at most as long as the standards allow, which keeps the time linear.
 _email = re.compile(
-    r"(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9_.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
+    r"(?<![A-Za-z0-9_.+-])[A-Za-z0-9][A-Za-z0-9_.+%-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
 )
 _url = re.compile(
-    r"(?<![\w@])(?:https?://|ftp://|www\.)[^\s<>\"'“”‘’(){}「」『』《》|가-힣ㄱ-ㆎ]{1,2000}(?:\([^\s<>()]{0,200}\)[^\s<>\"'“”‘’(){}가-힣]{0,2000})?"
+    r"(?<![A-Za-z0-9_@])(?:https?://|ftp://|www\.)[^\s<>\"'“”‘’(){}「」『』《》|가-힣ㄱ-ㆎ]{1,2000}(?:\([^\s<>()]{0,200}\)[^\s<>\"'“”‘’(){}가-힣]{0,2000})?"
 )
 _TRAILING = ".,;:!?…"
 _BY = r"[-. ]"
 _phones = (
     # Korea: mobile, area codes, internet, free and virtual numbers; abroad without the first 0
     re.compile(
-        rf"(?<![\w.+-])(?:\+82{_BY}?\(?0?\)?|\(?0)(?P<area>1[016789]|2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50\d)"
-        rf"\)?{_BY}{{0,2}}(?P<middle>\d{{3,4}}){_BY}(?P<last>\d{{4}})(?![\w-])"
+        rf"(?<![A-Za-z0-9_.+-])(?:\+82{_BY}?\(?0?\)?|\(?0)(?P<area>1[016789]|2|3[1-3]|4[1-4]|5[1-5]|6[1-4]|70|80|50\d)"
+        rf"\)?{_BY}{{0,2}}(?P<middle>\d{{3,4}}){_BY}(?P<last>\d{{4}})(?![A-Za-z0-9_-])"
     ),
-    re.compile(r"(?<![\w.+-])0(?P<area>1[016789])(?P<middle>\d{4})(?P<last>\d{4})(?![\w-])"),
+    re.compile(r"(?<![A-Za-z0-9_.+-])0(?P<area>1[016789])(?P<middle>\d{4})(?P<last>\d{4})(?![A-Za-z0-9_-])"),
 )
-_representative = re.compile(r"(?<![\w.+-])1[568]\d\d-\d{4}(?![\w-])")
+_representative = re.compile(r"(?<![A-Za-z0-9_.+-])1[568]\d\d-\d{4}(?![A-Za-z0-9_-])")
 _american = re.compile(
-    r"(?<![\w.+-])(?:\+?1[-. ])?(?:\((?P<area>[2-9]\d\d)\) ?|(?P<plain>[2-9]\d\d)[-.])(?P<middle>[2-9]\d\d)[-. ](?P<last>\d{4})(?![\w-])"
+    r"(?<![A-Za-z0-9_.+-])(?:\+?1[-. ])?(?:\((?P<area>[2-9]\d\d)\) ?|(?P<plain>[2-9]\d\d)[-.])"
+    r"(?P<middle>[2-9]\d\d)[-. ](?P<last>\d{4})(?![A-Za-z0-9_-])"
 )
-_abroad = re.compile(r"(?<![\w+])\+(?!82|0)\d{1,3}(?:[-. ]\(?\d{1,4}\)?){2,5}(?![\w-])")
+_abroad = re.compile(r"(?<![A-Za-z0-9_+])\+(?!82|0)\d{1,3}(?:[-. ]\(?\d{1,4}\)?){2,5}(?![A-Za-z0-9_-])")
 
 
 def emails(text: str) -> Iterator[Match]:

@@ -29,15 +29,17 @@ _YEAR = r"(?P<year>(?:1[5-9]|20)\d\d)"
 _DAY = r"(?P<day>[0-3]?\d)"
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 #: Not part of a longer number, version or code.
-_FREE, _END = r"(?<![\w./-])", r"(?![\w/-]|\.\d)"
+_FREE, _END = r"(?<![A-Za-z0-9_./-])", r"(?![A-Za-z0-9_/-]|\.\d)"
 _korean = re.compile(
-    rf"(?<!\d){_YEAR}년(?: ?(?P<month>[01]?\d)월(?: ?{_DAY}일(?![가-힣]?간|차))?|(?! ?(?:대|간|차|만에|동안|째|여))(?P<alone>))"
+    rf"(?<!\d){_YEAR}년(?: ?(?P<month>[01]?\d)월(?: ?{_DAY}일(?![가-힣]?간|차))?"
+    r"|(?! ?(?:대|간|차|만에|동안|째|여)))"
 )
 _korean_day = re.compile(rf"(?<![\d년])(?<!년 )(?P<month>[01]?\d)월 ?{_DAY}일(?!간|차)")
 _korean_quarter = re.compile(rf"(?<!\d){_YEAR}년 ?(?:제 ?)?(?P<quarter>[1-4])(?: ?/ ?4)? ?분기")
 _korean_half = re.compile(rf"(?<!\d){_YEAR}년 ?(?P<half>상|하)반기")
 _numeric = re.compile(
-    rf"{_FREE}(?P<year>(?:19|20)\d\d)(?P<by>[-./]) ?(?P<month>[01]?\d)(?P=by) ?{_DAY}(?:\.(?!\d)|(?=T\d)|{_END})"
+    rf"{_FREE}(?P<year>(?:19|20)\d\d)(?P<by>[-./]) ?(?P<month>[01]?\d)(?P=by) ?{_DAY}"
+    rf"(?:(?:(?<=[. ]\d)|(?<=[. ]\d\d))\.(?!\d)|(?=T\d)|{_END})"
 )
 _month_first = re.compile(rf"\b{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? {_YEAR}\b)?(?![\d.,]*\d)")
 _day_first = re.compile(rf"(?<![\w.,]){_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? {_YEAR}\b)?")

@@ -11,17 +11,19 @@ from nlp_tasks.entities.rules.match import Match
 
 #: Characters before a number in which a word may say what it is.
 _CONTEXT = 30
-_BY = r"[- ]"
 _card = re.compile(
-    r"(?<![\w.-])(?:\d{4}(?P<by>[- ]?)\d{4}(?P=by)\d{4}(?P=by)\d{4}|3[47]\d\d(?P<amex>[- ]?)\d{6}(?P=amex)\d{5})(?![\w-])"
+    r"(?<![A-Za-z0-9_.-])(?:\d{4}(?P<by>[- ]?)\d{4}(?P=by)\d{4}(?P=by)\d{4}"
+    r"|3[47]\d\d(?P<amex>[- ]?)\d{6}(?P=amex)\d{5})(?![A-Za-z0-9_-])"
 )
 _thirteen = re.compile(
-    r"(?<![\w.-])(?P<first>\d{6}) ?- ?(?P<second>\d{7})(?![\w-])|(?<![\w.-])(?P<all>\d{13})(?![\w-])"
+    r"(?<![A-Za-z0-9_.-])(?:(?P<first>\d{6}) ?- ?(?P<second>\d{7})|(?P<all>\d{13}))(?![A-Za-z0-9_-])"
 )
-_business = re.compile(r"(?<![\w.-])(?P<number>\d{3}-\d{2}-\d{5}|\d{10})(?![\w-])")
-_ssn = re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
+_business = re.compile(r"(?<![A-Za-z0-9_.-])(?P<number>\d{3}-\d{2}-\d{5}|\d{10})(?![A-Za-z0-9_-])")
+_ssn = re.compile(r"(?<![A-Za-z0-9_.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![A-Za-z0-9_-])")
 _passport = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]\d{8}|[A-Z]\d{3}[A-Z]\d{4}|\d{9})(?![A-Za-z0-9])")
-_account = re.compile(r"(?<![\w.-])\d{2,6}(?:-\d{1,8}){1,4}(?![\w-])|(?<![\w.-])\d{10,14}(?![\w-])")
+_account = re.compile(
+    r"(?<![A-Za-z0-9_.-])\d{2,6}(?:-\d{1,8}){1,4}(?![A-Za-z0-9_-])|(?<![A-Za-z0-9_.-])\d{10,14}(?![A-Za-z0-9_-])"
+)
 _iban = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _says_passport = re.compile(r"여권|passport", re.IGNORECASE)
 _says_business = re.compile(r"사업자|business (?:registration|number)", re.IGNORECASE)
@@ -142,8 +144,11 @@ def resident_checksum(digits: str) -> bool:
 
 def birth_date(digits: str) -> date | None:
     """The date in a resident registration number; None if there is no such date."""
-    century = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000,
-               "9": 1800, "0": 1800}[digits[6]]  # fmt: skip
+    century = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}.get(
+        digits[6]
+    )
+    if century is None:  # 9 and 0: born before 1900
+        return None
     try:
         return date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
     except ValueError:

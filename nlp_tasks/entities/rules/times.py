@@ -9,16 +9,16 @@ from nlp_tasks.entities.rules.match import Match
 
 _korean = re.compile(
     r"(?<!\d)(?:(?P<part>오전|오후|새벽|아침|낮|저녁|밤) ?)?(?P<hour>[0-2]?\d)시"
-    r"(?: ?(?P<minute>[0-5]?\d)분| ?(?P<half>반)(?![가-힣]))?"
+    r"(?: ?(?P<minute>[0-5]?\d)분| ?(?P<half>반)(?![가-힣](?<!에)(?<!부)(?<!까)(?<!쯤)(?<!경)(?<!의)))?"
     r"(?:(?![가-힣])|(?=(?:에|부터|까지|쯤|경|께|정각|이후|이전|의|를|가|는|은|도|로|와|이|엔|께)))"
 )
 _digital = re.compile(
-    r"(?<![\w.:/-])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?:\.\d{1,6})?"
+    r"(?<![A-Za-z0-9_.:/-])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?:\.\d{1,6})?"
     r"(?: ?(?P<half>[aApP])\.?[mM]\b\.?)?(?![\d:]|\.\d)"
 )
 #: The time of a timestamp: 2026-11-26T08:30:00Z.
 _stamp = re.compile(r"(?<=\dT)(?P<hour>[0-2]\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?P<half>)")
-_english = re.compile(r"(?<![\w.:$])(?P<hour>1[0-2]|0?[1-9]) ?(?P<half>[aApP])\.?[mM]\b\.?")
+_english = re.compile(r"(?<![A-Za-z0-9_.:$])(?P<hour>1[0-2]|0?[1-9]) ?(?P<half>[aApP])\.?[mM]\b\.?")
 _NIGHT_FROM = 5
 
 
