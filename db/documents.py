@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, cast
 
@@ -245,6 +245,7 @@ class Text:
     text: str
     label: str | None
     not_prose: tuple[tuple[int, int], ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 def texts(session: Session, ids: Sequence[int], *, with_text: bool = True) -> list[Text]:
@@ -291,11 +292,19 @@ def _range(ids: Sequence[int]) -> tuple[int, int] | None:
     return (low, high) if high - low + 1 == len(set(ids)) else None
 
 
-def stream(session: Session, ids: Sequence[int], batch: int = 500) -> Iterator[Text]:
-    """The same for any number of ids, loaded batch by batch."""
+def stream(
+    session: Session, ids: Sequence[int], batch: int = 500, *, with_meta: bool = False
+) -> Iterator[Text]:
+    """The same for any number of ids, loaded batch by batch, with their metadata if it is wanted."""
     ordered = sorted(ids)
     for start in range(0, len(ordered), batch):
-        yield from texts(session, ordered[start : start + batch])
+        some = ordered[start : start + batch]
+        found = texts(session, some)
+        if with_meta:
+            rows = session.execute(select(Document.id, Document.meta).where(one_of(Document.id, some)))
+            metas = {row.id: row.meta for row in rows}
+            found = [replace(text, meta=metas.get(text.id) or {}) for text in found]
+        yield from found
 
 
 def existing(session: Session, ids: Sequence[int]) -> list[int]:

@@ -11,6 +11,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "v_latest_summary": _DOCUMENT,
     "v_evaluation": ("job_id", "summary_job_id"),
     "v_keywords": (*_DOCUMENT, "rank"),
+    "v_entities": (*_DOCUMENT, "rank"),
+    "v_redacted": _DOCUMENT,
     "v_latest_label": _DOCUMENT,
     "v_given_labels": (*_DOCUMENT, "rank"),
     "v_model_metrics": (*_VERSION, "metric"),

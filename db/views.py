@@ -75,6 +75,26 @@ FROM (SELECT c.name AS collection, d.key AS document_key, r.rank, r.term, r.scor
 WHERE place = 1
 """  # noqa: S608
 
+_ENTITIES = f"""
+SELECT collection, document_key, rank, label, text, normal, start_char, end_char, score, source, model, model_version,
+       job_id, document_id, document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.rank, r.label, r.text, r.normal, r.start_char, r.end_char,
+             r.score, r.source, m.name AS model, v.version AS model_version, r.job_id, r.document_id,
+             d.version AS document_version, d.is_latest AS is_current, RANK() OVER ({_NEWEST}) AS place
+      FROM entity r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id
+      JOIN job j ON j.id = r.job_id LEFT JOIN model_version v ON v.id = j.model_version_id
+      LEFT JOIN model m ON m.id = v.model_id) newest
+WHERE place = 1
+"""  # noqa: S608
+
+_REDACTED = f"""
+SELECT collection, document_key, text, n_redacted, job_id, document_id, document_version, is_current
+FROM (SELECT c.name AS collection, d.key AS document_key, r.text, r.n_redacted, r.job_id, r.document_id,
+             d.version AS document_version, d.is_latest AS is_current, ROW_NUMBER() OVER ({_NEWEST}) AS place
+      FROM redacted_text r JOIN document d ON d.id = r.document_id JOIN collection c ON c.id = d.collection_id) newest
+WHERE place = 1
+"""  # noqa: S608
+
 #: A label given by a person takes precedence over the newest label of a model, and needs none of a model.
 #: `score` and `probability` are the same number; the first name is older.
 _LATEST_LABEL = f"""
@@ -270,6 +290,37 @@ VIEWS: Mapping[str, View] = {
             **_CURRENT,
         },
     ),
+    "v_entities": View(
+        about="The entities of each document, from the newest `entities` job.",
+        query=_ENTITIES,
+        columns={
+            **DOCUMENT,
+            "rank": "1 for the first one in the text",
+            "label": "what it is: a label of the model, or of a rule (`DATE`, `MONEY`, `PHONE`, ...)",
+            "text": "as the document has it, from `start_char` to `end_char`",
+            "normal": "the value in one form for all ways to write it; NULL if there is none",
+            "start_char": "offset in characters, from 0",
+            "end_char": "offset of the first character after it",
+            "score": "probability by the model; for a rule 1, or less if only its form decided",
+            "source": "`model` or `rule`",
+            **_MODEL,
+            **_ORIGIN,
+            **_VERSION,
+            **_CURRENT,
+        },
+    ),
+    "v_redacted": View(
+        about="The text of each document without what it must not say, from the newest `entities` job with `redact`.",
+        query=_REDACTED,
+        columns={
+            **DOCUMENT,
+            "text": "the text; each place is replaced by its label in brackets",
+            "n_redacted": "number of places that were replaced",
+            **_ORIGIN,
+            **_VERSION,
+            **_CURRENT,
+        },
+    ),
     "v_latest_label": View(
         about="The label of each document: the one that a person gave, otherwise the newest one from a model.",
         query=_LATEST_LABEL,
@@ -441,4 +492,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc")
+DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98")

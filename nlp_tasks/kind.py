@@ -32,6 +32,8 @@ class Document:
     label: str | None = None
     #: (start, end) of headings and rows of tables in the text, in its order, where its source said so.
     not_prose: tuple[tuple[int, int], ...] = ()
+    #: The other fields of its record, for trainings with `Kind.reads_meta`.
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Row(Protocol):
@@ -311,6 +313,8 @@ class Kind:
     model_from: str | None = None
     #: Whether a job with these parameters needs that model; if not, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
+    #: The parameters that a request with `--model` has unless it says otherwise: {"method": "model"}.
+    with_model: Mapping[str, Any] = field(default_factory=dict)
     #: From the parameters, how a document's result depends on other documents of the collection; None for not at all.
     others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.
@@ -321,6 +325,8 @@ class Kind:
     labelled_only: bool = False
     #: Whether labels that people give where its models are used are labels to learn from.
     takes_corrections: bool = False
+    #: Its training reads the metadata of the documents.
+    reads_meta: bool = False
     #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
     #: empty if a model of this kind is not trained on such pairs.
     pairs_field: str = ""

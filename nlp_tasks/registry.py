@@ -12,6 +12,7 @@ MODULES = (
     "nlp_tasks.summarization",
     "nlp_tasks.summarization.abstractive",
     "nlp_tasks.keywords",
+    "nlp_tasks.entities",
     "nlp_tasks.evaluation",
     "nlp_tasks.classification",
     "nlp_tasks.classification.shadow",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from nlp_tasks import heartbeat
 from readers.markup import plain
@@ -88,16 +88,33 @@ def language(text: str) -> Language:
     return "ko" if n_letters and n_hangul / n_letters >= KOREAN_SHARE else "en"
 
 
-def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
-    """(start, end, part of speech) of each morpheme of a Korean text. Parts of speech are the tags of mecab-ko-dic; of
-    an inflected form, the first one. `text[start:end]` is the morpheme as written."""
+class Morpheme(NamedTuple):
+    """A morpheme of a text as it is written: `text[start:end]`."""
+
+    start: int
+    end: int
+    #: The part of speech of mecab-ko-dic; of an inflected form, the first one.
+    tag: str
+    #: What its dictionary says of a proper noun: "인명" for a person, "지명" for a place; "*" for nothing.
+    meaning: str
+
+
+def analysed(text: str) -> Iterator[Morpheme]:
+    """Each morpheme of a Korean text."""
     text = _unsafe.sub(" ", text)
     for match in heartbeat.beating(_piece.finditer(text)):
         position = match.start()
         for surface, feature in _morphemes(match.group()):
             position = text.index(surface, position)
-            yield position, position + len(surface), feature.partition(",")[0].partition("+")[0]
+            tag, _, rest = feature.partition(",")
+            yield Morpheme(position, position + len(surface), tag.partition("+")[0], rest.partition(",")[0])
             position += len(surface)
+
+
+def morphemes(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, part of speech) of each morpheme of a Korean text."""
+    for found in analysed(text):
+        yield found.start, found.end, found.tag
 
 
 def has_hangul(text: str) -> bool:

@@ -24,6 +24,10 @@ FORMATS = {
     ".json": "jsonl",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
@@ -33,7 +37,8 @@ READERS = {
     "txt": "readers.txt:read_txt",
     "jsonl": "readers.jsonl:read_jsonl",
     "csv": "readers.tables:read_table",
-    "tsv": "readers.tables:read_table",
+    "tsv": "readers.conll:read_tsv",
+    "conll": "readers.conll:read_conll",
 }
 #: The same for formats that are no text: their readers open the file themselves.
 BINARY_READERS = {

@@ -88,7 +88,7 @@ def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, correction
     kind = kinds.find(request.kind)
     if not 0 <= request.priority <= 9:
         raise ValueError(f"priority {request.priority} is out of range: 0 (lowest) to 9 (highest)")
-    parameters = kinds.parse_parameters(kind, request.parameters)
+    parameters = kinds.parameters_of(kind, request.parameters, request.model)
     _check_tables(session, kind)
     if request.after is not None:
         jobs.state_of(session, request.after)
@@ -276,7 +276,10 @@ def _model(
         return None, None
     if not kind.needs_model(parameters):
         if request.model is not None:
-            raise ValueError(f"{kind.name} uses no model with these parameters: omit --model")
+            fix = " ".join(f"-p {name}={value}" for name, value in kind.with_model.items())
+            raise ValueError(
+                f"{kind.name} uses no model with these parameters: omit --model{f', or write {fix}' if fix else ''}"
+            )
         return None, None
     if request.after is not None and _a_training_comes_first(session, request.after, kind.model_from):
         return request.model, None

@@ -22,6 +22,6 @@ def check_requests(session: Session, requests: Sequence[JobRequest]) -> None:
     for request in requests:
         if request.where is not None:
             where.parse(request.where)
-        kinds.parse_parameters(kinds.find(request.kind), request.parameters)
+        kinds.parameters_of(kinds.find(request.kind), request.parameters, request.model)
         for name in (request.collection, *request.also):
             documents.collection_id(session, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoints, entry_points
 from pathlib import Path
@@ -140,6 +140,12 @@ def work_of(job: Job) -> Work:
         parameters.defaults(kind.parameters),
         parameters.without_effect(kind.parameters),
     )
+
+
+def parameters_of(kind: Kind, given: Mapping[str, Any], model: str | None) -> Any:
+    """The parameters of a request, which may name a model (`Kind.with_model`). ValueError as `parse_parameters`."""
+    implied = {} if model is None or kind.train is not None else kind.with_model
+    return parse_parameters(kind, {**implied, **given})
 
 
 def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:

@@ -49,7 +49,7 @@ def failures(session: Session, found: progress.JobProgress) -> list[Row]:
     return [
         row | {"remedy": remedy(row, "en")}
         for cause in causes.of_job(session, found.job_id, found.n_error)
-        if cause.error_code not in causes.NOT_TRIED
+        if cause.code not in causes.NOT_TRIED
         and (row := causes.example(session, cause) | _plain(cause)).get("document_key") is not None
     ]
 

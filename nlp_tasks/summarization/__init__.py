@@ -193,6 +193,7 @@ SUMMARIZE = Kind(
     model_from="train-summarizer",
     needs_model=_needs_model,
     endpoint=Endpoint("/v1/summarize", one_text, _answer),
+    with_model={"method": "abstractive"},
     chunk_documents=512,
     chunk_chars=2_000_000,
 )

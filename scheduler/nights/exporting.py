@@ -33,6 +33,7 @@ VIEWS: Mapping[str, str] = {
     "classify": "v_latest_label",
     "summarize": "v_latest_summary",
     "keywords": "v_keywords",
+    "entities": "v_entities",
     "similarity": "v_similar",
 }
 

@@ -27,7 +27,6 @@ from scheduler.nights.reading import NightFile
 from scheduler.nights.steps import ADD, Step
 from scheduler.requests import JobRequest
 from workers import kinds
-from workers.kinds import parse_parameters
 
 
 def make(session: Session, night: NightFile, coming: Coming) -> Plan:
@@ -322,7 +321,7 @@ def parameters_of(step: Step) -> dict[str, Any]:
     """A step's parameters, with every default."""
     from dataclasses import asdict
 
-    return asdict(parse_parameters(_kind(step), step.table.parameters))
+    return asdict(kinds.parameters_of(_kind(step), step.table.parameters, step.table.model))
 
 
 def retry_of(table: StepTable) -> Retry:

@@ -232,7 +232,7 @@ def _check_step(step: StepTable) -> None:
                 f"there is no parameter {parameter!r}{_near(parameter, known)}", "parameters", parameter
             )
     try:
-        kinds.parse_parameters(kind, step.parameters)
+        kinds.parameters_of(kind, step.parameters, step.model)
     except ValueError as error:
         wrong = next((one for one in step.parameters if f" {one} " in f"{error}"), None)
         told = str(error).removeprefix(f"{name}: ")
@@ -256,7 +256,10 @@ def _without_effect(kind: Kind, step: StepTable) -> Iterable[tuple[str, str]]:
     """Keys that a step of this kind would ignore."""
     if kind.train is not None:
         yield from ((key, "a training takes all its documents") for key in ("value", "retry"))
-    elif any(isinstance(one, JobInput) for one in kind.inputs(kinds.parse_parameters(kind, step.parameters))):
+    elif any(
+        isinstance(one, JobInput)
+        for one in kind.inputs(kinds.parameters_of(kind, step.parameters, step.model))
+    ):
         yield from ((key, "it takes what the step before did") for key in ("where", "value", "retry"))
 
 

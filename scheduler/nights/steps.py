@@ -73,7 +73,7 @@ class Step:
         kind = self.kind
         if kind is None:
             return None
-        inputs = kind.inputs(kinds.parse_parameters(kind, self.table.parameters))
+        inputs = kind.inputs(kinds.parameters_of(kind, self.table.parameters, self.table.model))
         return next((one for one in inputs if isinstance(one, JobInput)), None)
 
     @property
@@ -81,7 +81,9 @@ class Step:
         """What it does, however it is written."""
         told = self.table.model_dump(mode="json") | {"name": self.name, "waits_for": list(self.waits_for)}
         if self.kind is not None:
-            told["parameters"] = asdict(kinds.parse_parameters(self.kind, self.table.parameters))
+            told["parameters"] = asdict(
+                kinds.parameters_of(self.kind, self.table.parameters, self.table.model)
+            )
         return told
 
 

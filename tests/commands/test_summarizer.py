@@ -45,10 +45,14 @@ def test_pairs_are_added_trained_on_and_the_model_writes(shell: Shell, pairs: Pa
 def test_a_model_is_asked_for_only_by_the_method_that_has_one(shell: Shell) -> None:
     shell.texts("One sentence.")
 
-    refused = shell("submit", "summarize", "--collection", "inbox", "--model", "x", status=2)
+    refused = shell(
+        "submit", "summarize", "--collection", "inbox", "--model", "x", "-p", "method=lead", status=2
+    )
+    unknown = shell("submit", "summarize", "--collection", "inbox", "--model", "x", status=1)
     missing = shell("submit", "summarize", "--collection", "inbox", "-p", "method=abstractive", status=1)
 
-    assert "omit --model" in refused.err
+    assert "omit --model, or write -p method=abstractive" in refused.err
+    assert "there is no model 'x'" in unknown.err
     assert "train-summarizer" in missing.err or "train summarizer" in missing.err
     shell.done("summarize", "--collection", "inbox")
 

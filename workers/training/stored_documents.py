@@ -19,6 +19,7 @@ class StoredDocuments:
 
     store: Store
     ids: Sequence[int]
+    with_meta: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -26,10 +27,10 @@ class StoredDocuments:
     def __iter__(self) -> Iterator[Document]:
         with self.store.read() as session:
             given = labels.of_documents(session, self.ids)
-            for row in documents.stream(session, self.ids):
+            for row in documents.stream(session, self.ids, with_meta=self.with_meta):
                 label = _text_of(given[row.id]) if row.id in given else row.label
                 heartbeat.beat()
-                yield Document(row.id, row.key, row.text, label)
+                yield Document(row.id, row.key, row.text, label, meta=row.meta)
 
 
 def _text_of(given: tuple[str, ...]) -> str:

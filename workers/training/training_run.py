@@ -85,7 +85,7 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     if kind.labelled_only:
         stored = without_equal_texts(process.store, ids, claim.collection_id)
     else:
-        stored = StoredDocuments(process.store, ids)
+        stored = StoredDocuments(process.store, ids, with_meta=kind.reads_meta)
     progress = _progress(process, lease)
     parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
     precision.choose(process.settings.precision)

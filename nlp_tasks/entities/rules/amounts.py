@@ -1,0 +1,83 @@
+"""Money, as an amount and a currency of ISO 4217, and percentages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from nlp_tasks.entities.rules import numbers
+from nlp_tasks.entities.rules.match import Match
+from nlp_tasks.entities.rules.numbers import DIGITS, ENGLISH_UNIT, KOREAN
+
+_BY_SYMBOL = {
+    "US$": "USD", "HK$": "HKD", "A$": "AUD", "C$": "CAD", "S$": "SGD", "NT$": "TWD", "$": "USD", "＄": "USD",
+    "€": "EUR", "£": "GBP", "¥": "JPY", "￥": "JPY", "₩": "KRW", "￦": "KRW",
+}  # fmt: skip
+_CODES = "USD|EUR|KRW|JPY|CNY|GBP|HKD|AUD|CAD|SGD|CHF|TWD|INR|VND"
+_BY_KOREAN_WORD = {
+    "원": "KRW", "달러": "USD", "불": "USD", "미국 달러": "USD", "미국달러": "USD", "미달러": "USD", "홍콩달러": "HKD",
+    "홍콩 달러": "HKD", "캐나다 달러": "CAD", "호주 달러": "AUD", "엔": "JPY", "위안": "CNY", "유로": "EUR",
+    "파운드": "GBP", "루피": "INR", "동": "VND",
+}  # fmt: skip
+_BY_ENGLISH_WORD = {
+    "dollar": "USD", "dollars": "USD", "euro": "EUR", "euros": "EUR", "won": "KRW", "yen": "JPY", "yuan": "CNY",
+    "pound": "GBP", "pounds": "GBP", "pounds sterling": "GBP", "u.s. dollars": "USD", "us dollars": "USD",
+}  # fmt: skip
+#: What may follow a currency without a space: particles and suffixes, not the rest of another word (원칙, 엔진, 동네).
+_AFTER = (
+    r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
+    r"규모|상당|안팎|가량|수준|등|및|인|여))"
+)
+_UNCERTAIN_BEFORE = r"(?<![\d.,수몇여십백천만억조경])"
+
+
+def _alternatives(words: dict[str, str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+_korean = re.compile(
+    rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?: ?여)? ?(?P<currency>{_alternatives(_BY_KOREAN_WORD)})(?:{_AFTER})"
+)
+_symbol = re.compile(
+    rf"(?<![\w$])(?P<sign>[-−]?)(?P<symbol>{_alternatives(_BY_SYMBOL)}|(?:{_CODES})) ?"
+    rf"(?:(?P<korean>{DIGITS} ?[천백]?[만억조]+)|(?P<number>{DIGITS})(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))?)(?![\d])"
+)
+_word = re.compile(
+    rf"(?<![\w.,$])(?P<number>{DIGITS})(?P<unit>{ENGLISH_UNIT})?[ -]?"
+    rf"(?P<currency>{_CODES}|{_alternatives(_BY_ENGLISH_WORD)})(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_percent = re.compile(
+    rf"(?<![\w.,])(?P<number>[-−+]?{DIGITS}) ?"
+    r"(?:[%％](?:p\b|포인트)?|퍼센트(?:포인트)?|percentage points?|percent|per cent|pct\b)"
+)
+
+
+def money(text: str) -> Iterator[Match]:
+    """Amounts of money: "1200000000000 KRW"."""
+    for found in _korean.finditer(text):
+        value = numbers.korean(found["number"])
+        yield _money(found, value, _BY_KOREAN_WORD[found["currency"]])
+    for found in _symbol.finditer(text):
+        if found["korean"]:
+            value = numbers.korean(found["korean"].replace(" ", ""))
+        else:
+            value = numbers.english(found["number"], found["unit"])
+        value = -value if found["sign"] else value
+        yield _money(found, value, _BY_SYMBOL.get(found["symbol"], found["symbol"]))
+    for found in _word.finditer(text):
+        currency = found["currency"]
+        code = _BY_ENGLISH_WORD.get(currency.lower(), currency.upper())
+        yield _money(found, numbers.english(found["number"], found["unit"]), code)
+
+
+def percent(text: str) -> Iterator[Match]:
+    """Percentages and percentage points: "3.5"."""
+    for found in _percent.finditer(text):
+        value = numbers.digits(found["number"].replace("−", "-"))
+        yield Match(*found.span(), "PERCENT", numbers.written(value))
+
+
+def _money(found: re.Match[str], value: Decimal, currency: str) -> Match:
+    return Match(*found.span(), "MONEY", f"{numbers.written(value)} {currency}")

@@ -1,0 +1,102 @@
+"""Dates, as ISO 8601: 2026-11-26, 2026-11, 2026, --11-26 without a year, 2026-Q3 for a quarter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+
+from nlp_tasks.entities.rules.match import Match
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("january", "jan"), ("february", "feb"), ("march", "mar"), ("april", "apr"), ("may",), ("june", "jun"),
+            ("july", "jul"), ("august", "aug"), ("september", "sept", "sep"), ("october", "oct"),
+            ("november", "nov"), ("december", "dec"),
+        ),
+        start=1,
+    )
+    for name in names
+}  # fmt: skip
+_MONTH = (
+    "(?P<month>"
+    + "|".join(sorted((name.capitalize() for name in _MONTHS), key=len, reverse=True))
+    + r")\b\.?"
+)
+_YEAR = r"(?P<year>(?:1[5-9]|20)\d\d)"
+_DAY = r"(?P<day>[0-3]?\d)"
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+#: Not part of a longer number, version or code.
+_FREE, _END = r"(?<![A-Za-z0-9_./-])", r"(?![A-Za-z0-9_/-]|\.\d)"
+_korean = re.compile(
+    rf"(?<!\d){_YEAR}년(?: ?(?P<month>[01]?\d)월(?: ?{_DAY}일(?![가-힣]?간|차))?"
+    r"|(?! ?(?:대|간|차|만에|동안|째|여)))"
+)
+_korean_day = re.compile(rf"(?<![\d년])(?<!년 )(?P<month>[01]?\d)월 ?{_DAY}일(?!간|차)")
+_korean_quarter = re.compile(rf"(?<!\d){_YEAR}년 ?(?:제 ?)?(?P<quarter>[1-4])(?: ?/ ?4)? ?분기")
+_korean_half = re.compile(rf"(?<!\d){_YEAR}년 ?(?P<half>상|하)반기")
+_numeric = re.compile(
+    rf"{_FREE}(?P<year>(?:19|20)\d\d)(?P<by>[-./]) ?(?P<month>[01]?\d)(?P=by) ?{_DAY}"
+    rf"(?:(?:(?<=[. ]\d)|(?<=[. ]\d\d))\.(?!\d)|(?=T\d)|{_END})"
+)
+_month_first = re.compile(rf"\b{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? {_YEAR}\b)?(?![\d.,]*\d)")
+_day_first = re.compile(rf"(?<![\w.,]){_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? {_YEAR}\b)?")
+_month_of_year = re.compile(rf"\b{_MONTH},? (?:of )?{_YEAR}\b")
+_american = re.compile(rf"{_FREE}(?P<first>[0-3]?\d)/(?P<second>[0-3]?\d)/(?P<year>(?:19|20)\d\d){_END}")
+_quarter = re.compile(
+    rf"\bQ(?P<number>[1-4])(?: of)?[ -]?{_YEAR}\b|\b{_YEAR.replace('year', 'before')}[ -]?Q(?P<after>[1-4])\b"
+    rf"|\b(?P<word>first|second|third|fourth|1st|2nd|3rd|4th) quarter (?:of |in )?{_YEAR.replace('year', 'of')}\b",
+    re.IGNORECASE,
+)
+
+
+def dates(text: str) -> Iterator[Match]:
+    """Dates that exist. One that may be read in two ways (3/4/2026) has no normal form."""
+    for found in _korean_quarter.finditer(text):
+        yield Match(*found.span(), "DATE", f"{found['year']}-Q{found['quarter']}")
+    for found in _korean_half.finditer(text):
+        yield Match(*found.span(), "DATE", f"{found['year']}-H{'1' if found['half'] == '상' else '2'}")
+    for found in _quarter.finditer(text):
+        year = found["year"] or found["before"] or found["of"]
+        quarter = found["number"] or found["after"] or _ORDINALS[found["word"].lower()]
+        yield Match(*found.span(), "DATE", f"{year}-Q{quarter}")
+    for pattern in (_korean, _numeric, _korean_day):
+        yield from _checked(pattern, text)
+    for pattern in (_month_first, _day_first, _month_of_year):
+        yield from _checked(pattern, text, in_words=True)
+    yield from _slashes(text)
+
+
+def _checked(pattern: re.Pattern[str], text: str, *, in_words: bool = False) -> Iterator[Match]:
+    for found in pattern.finditer(text):
+        parts = found.groupdict()
+        given = parts.get("month")
+        month = None if given is None else _MONTHS[given.lower()] if in_words else int(given)
+        day = None if parts.get("day") is None else int(parts["day"])
+        year = None if parts.get("year") is None else int(parts["year"])
+        if (normal := iso(year, month, day)) is not None:
+            yield Match(*found.span(), "DATE", normal)
+
+
+def _slashes(text: str) -> Iterator[Match]:
+    """11/26/2026 and 26/11/2026: the number above 12 is the day."""
+    for found in _american.finditer(text):
+        first, second, year = int(found["first"]), int(found["second"]), int(found["year"])
+        readings = {iso(year, first, second), iso(year, second, first)} - {None}
+        if readings:
+            yield Match(*found.span(), "DATE", readings.pop() if len(readings) == 1 else None)
+
+
+def iso(year: int | None, month: int | None, day: int | None) -> str | None:
+    """The parts of a date that are known, as ISO 8601; None if there is no such date."""
+    try:
+        # 2000 was a leap year.
+        date(year or 2000, month or 1, day or 1)
+    except ValueError:
+        return None
+    if month is None:
+        return f"{year:04}" if year is not None else None
+    start = "-" if year is None else f"{year:04}"
+    return f"{start}-{month:02}" + ("" if day is None else f"-{day:02}")
