@@ -19,8 +19,9 @@ from db.documents import NewDocument
 from db.errors import StoreError
 from db.store import Store
 from docmill.cli import app
+from docmill.web.app import create_app
 from docmill.web.static_copy import making
-from docmill.web.static_copy.limits import Limits
+from docmill.web.static_copy.limits import Limits, Pages
 from tests import browser
 from tests.db.builders import add, submit
 from tests.web.test_pages import EVIL, _failed_job, crash_each
@@ -69,6 +70,19 @@ def test_every_link_leads_to_a_file_and_no_file_needs_a_server(filled: Store, tm
     assert all(str(file).isascii() for file in written)
     for file in written:
         _needs_no_server(file.read_text())
+
+
+def test_a_link_elsewhere_stays_and_one_that_runs_something_does_not(sqlite_store: Store) -> None:
+    pages = Pages(create_app(sqlite_store), FEW)
+    pages.begin()
+    assert pages.link("https://example.com/x?y#z", on="/") == "https://example.com/x?y#z"
+    assert pages.link("javascript:alert(1)", on="/") is None
+    assert pages.link("/login", on="/") is None
+    assert pages.link("/jobs?state=failing", on="/") is None
+    assert pages.link("/jobs", on="/") == "jobs.html"
+    assert pages.link("/jobs/7/results#d1", on="/jobs") == "jobs/7/results.html#d1"
+    assert pages.link("/", on="/jobs/7/results") == "../../index.html"
+    assert pages.link("#content", on="/jobs") == "#content"
 
 
 def _needs_no_server(page: str) -> None:

@@ -95,11 +95,11 @@ class Pages:
         return heapq.heappop(self._to_read)[2] if self._to_read else None
 
     def link(self, href: str, on: str) -> str | None:
-        """What a link of the page `on` becomes: the file, relative to that page's; None if it is not copied. Links to
-        other sites stay as they are."""
+        """What a link of the page `on` becomes: the file, relative to that page's; None if it is not copied, or
+        nothing that a browser opens. Links to other sites stay as they are."""
         found = urlsplit(urljoin(_ORIGIN + on, href))
         if f"{found.scheme}://{found.netloc}" != _ORIGIN:
-            return href
+            return href if found.scheme in ("http", "https") else None
         if href.startswith("#"):
             return href
         query = sorted(parse_qsl(found.query))
