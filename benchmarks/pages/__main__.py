@@ -27,7 +27,7 @@ from starlette.testclient import TestClient
 from benchmarks import report, servers
 from benchmarks.pages import stores
 from benchmarks.pages.stores import Size
-from benchmarks.pages.watching import Queries, Timed
+from benchmarks.pages.watching import Queries, Timed, processor_seconds
 from db import access
 from db.migrations import upgrade
 from db.store import Store
@@ -86,26 +86,29 @@ def measure(
     with TestClient(timed, base_url="http://localhost", cookies={"docmill_session": cookie}) as client:
         for name, paths in pages(store, size, app).items():
             timed.seconds.clear()
+            used = processor_seconds(store)
             seen = len(queries.ran)
             for turn in range(n_requests):
                 answer = client.get(paths[turn % len(paths)])
                 assert answer.status_code == 200, (name, paths[turn % len(paths)], answer.text)
             ran = queries.since(seen)
+            used = (processor_seconds(store) - used) / n_requests
             median, first, slowest = (
                 statistics.median(timed.seconds),
                 timed.seconds[0],
                 max(ran, key=lambda q: q[1]),
             )
             times = [1000 * seconds for seconds in (median, min(timed.seconds), first, max(timed.seconds))]
-            rows.append([name, *times, len(ran) / n_requests, 1000 * slowest[1]])
+            rows.append([name, *times, 1000 * used, len(ran) / n_requests, 1000 * slowest[1]])
             slow += [(name, *query) for query in sorted(ran, key=lambda q: -q[1])[:3]]
             figures[name] = {
+                "processor_ms": 1000 * used,
                 "median_ms": 1000 * median, "first_ms": 1000 * first, "slowest_query_ms": 1000 * slowest[1],
             }  # fmt: skip
             bars[f"{name}: seconds of the server, median"] = {"value": median, "at_most": PAGE_SECONDS}
             bars[f"{name}: seconds of the slowest query"] = {"value": slowest[1], "at_most": QUERY_SECONDS}
         every = [path for paths in pages(store, size, app).values() for path in paths[:3]]
-    columns = ["page", "median ms", "best ms", "first ms", "most ms", "queries", "slowest query ms"]
+    columns = ["page", "median ms", "best ms", "first ms", "most ms", "CPU ms", "queries", "slowest query ms"]
     report.table(f"{size.documents:,} documents, {size.outcomes:,} outcomes", columns, rows)
     if show:
         for name, query, seconds in sorted(slow, key=lambda one: -one[2])[:12]:

@@ -15,7 +15,7 @@ from docmill.web.access import number, view
 from docmill.web.rendering import page
 
 #: Documents of the page.
-MOST = 100
+MOST = 50
 
 
 @view()
