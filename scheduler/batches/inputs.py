@@ -43,7 +43,7 @@ def asked_of(kind: Kind, body: Mapping[str, Any]) -> tuple[Asked, dict[str, Any]
     asked = kind.endpoint.request(body)
     _check_storable([asked.model, dict(asked.parameters), dict(asked.form)])
     try:
-        parameters = asdict(kinds.parse_parameters(kind, dict(asked.parameters)))
+        parameters = asdict(kinds.parameters_of(kind, asked.parameters, asked.model))
     except ValueError as error:
         raise BadRequestError(str(error), code="invalid_parameter") from None
     return asked, parameters

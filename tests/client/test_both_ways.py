@@ -23,6 +23,7 @@ from docmill.errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
+from scheduler.search.indexing import index_all
 from tests.client.conftest import STORE, Way
 
 TEXTS = [
@@ -332,3 +333,20 @@ def test_metadata_and_labels_arrive_as_they_are(client: Client) -> None:
     assert (row["document_key"], json.loads(row["label"])) == ("k", ["a", "b"])
     assert client.document("k")["text"] == "A text."
     assert client.add([record], collection="inbox", options=options).n_unchanged == 1
+
+
+def test_a_search_finds_the_same(way_on_both: Way) -> None:
+    with way_on_both.client() as client:
+        client.add([*TEXTS, {"id": "ko", "text": "금리를 인상했다."}], collection="inbox")
+        index_all(way_on_both.shell.store)
+
+        (found,) = client.search("인상")
+        assert (found["document_key"], found["rank"], found["collection"]) == ("ko", 1, "inbox")
+        (start, end) = found["marks"][0]
+        assert found["excerpt"][start:end].startswith("인상")
+        assert isinstance(found["added_at"], datetime)
+        assert len(client.search("second", collection="inbox", where="company = 'X'", limit=1)) == 1
+        with pytest.raises(NotFoundError):
+            client.search("x", collection="nowhere")
+        with pytest.raises(InvalidRequestError):
+            client.search('"open')

@@ -15,6 +15,7 @@ from readers.frames import Records
 from scheduler.adding import Report, Tell
 from scheduler.removing import Removed
 from scheduler.removing import Tell as TellRemoved
+from scheduler.search import SearchRequest
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -92,6 +93,20 @@ class AsyncDocumentMethods:
     async def document(self, key: str, *, collection: str | None = None) -> Row:
         """`Client.document`."""
         return await self._run(documents.facts(key, collection))
+
+    async def search(
+        self,
+        query: str,
+        *,
+        collection: str | None = None,
+        where: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        hybrid: bool = False,
+    ) -> list[Row]:
+        """`Client.search`."""
+        request = SearchRequest(query, collection, where, limit, offset, hybrid)
+        return await self._run(documents.search(request))
 
     async def remove(
         self,

@@ -15,6 +15,7 @@ from readers.frames import Records
 from scheduler.adding import Report, Tell
 from scheduler.removing import Removed
 from scheduler.removing import Tell as TellRemoved
+from scheduler.search import SearchRequest
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -117,6 +118,23 @@ class DocumentMethods:
         and its `outcomes`, newest job first. NotFoundError if there is none, or if several collections have this key
         and `collection` is None."""
         return self._run(documents.facts(key, collection))
+
+    def search(
+        self,
+        query: str,
+        *,
+        collection: str | None = None,
+        where: str | None = None,
+        limit: int = 10,
+        offset: int = 0,
+        hybrid: bool = False,
+    ) -> list[Row]:
+        """The latest documents that answer a query of words, the best first: `rank`, `document_key`, `collection`,
+        `score`, `label`, `body_chars`, `added_at`, `excerpt`, and `marks`, the (start, end) of the query's words in the
+        excerpt. `hybrid` combines the words with the vectors of the newest similarity job. The language of the query
+        is in docs/search.md. InvalidRequestError for one that cannot be read."""
+        request = SearchRequest(query, collection, where, limit, offset, hybrid)
+        return self._run(documents.search(request))
 
     def remove(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from db.removal import Found
@@ -13,6 +14,7 @@ from docmill.client.operations.description import Answer, Call, Page, Steps, one
 from docmill.errors import ConflictError, NotFoundError
 from readers.label_text import several
 from scheduler.removing import OpenJob, Removed, Tell
+from scheduler.search import SearchRequest
 
 Row = dict[str, Any]
 
@@ -50,6 +52,14 @@ def facts(key: str, name: str | None) -> Steps[Row]:
     if len(names) > 1:
         raise NotFoundError(f"{', '.join(names)} each have a document {key!r}: choose one with collection=")
     return (yield from one(Call("GET", _document(names[0], key), _facts)))
+
+
+def search(request: SearchRequest) -> Steps[list[Row]]:
+    """GET /v1/search"""
+    given: dict[str, Any] = asdict(request)
+    query = {name: value for name, value in given.items() if value is not None}
+    query["hybrid"] = str(request.hybrid).lower()
+    return one(Call("GET", "/v1/search", _hits, query))
 
 
 def labels(name: str | None, limit: int | None) -> Call[Page[Row]]:
@@ -133,6 +143,11 @@ def _document(name: str, key: str) -> str:
 
 def _names(answer: Answer) -> list[str]:
     return [found["collection"] for found in answer.json()["data"]]
+
+
+def _hits(answer: Answer) -> list[Row]:
+    turned = paging.with_times("added_at")
+    return [turned(row) for row in answer.json()["data"]]
 
 
 def _facts(answer: Answer) -> Row:

@@ -12,7 +12,9 @@ from db import labels as given
 from docmill.client.http import document_calls as calls
 from docmill.client.operations.description import Operation, Rows, Stores
 from scheduler import adding, labelling, removing
+from scheduler import search as searching
 from scheduler.removing import Removed, Tell
+from scheduler.search import SearchRequest
 
 
 def collections() -> Operation[list[dict[str, Any]]]:
@@ -63,6 +65,15 @@ def facts(key: str, collection: str | None) -> Operation[dict[str, Any]]:
             return found | {"meta": document_pages.meta_of(session, number, key)}
 
     return Operation(on_store, lambda: calls.facts(key, collection))
+
+
+def search(request: SearchRequest) -> Operation[list[dict[str, Any]]]:
+    """The documents that answer a query."""
+
+    def on_store(stores: Stores) -> list[dict[str, Any]]:
+        return [hit.as_row() for hit in searching.search(stores.there(), request).hits]
+
+    return Operation(on_store, lambda: calls.search(request))
 
 
 def labels(collection: str | None, limit: int | None) -> Rows[dict[str, Any]]:

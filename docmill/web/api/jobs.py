@@ -279,7 +279,7 @@ def _check_kind(body: SubmitJob) -> None:
     except ValueError as error:
         raise invalid("/kind", str(error)) from None
     try:
-        kinds.parse_parameters(kind, body.parameters)
+        kinds.parameters_of(kind, body.parameters, body.model)
     except ValueError as error:
         raise invalid("/parameters", str(error)) from None
 

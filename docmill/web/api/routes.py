@@ -14,7 +14,7 @@ from starlette.types import Scope
 from docmill.web.api.handling import handle
 from docmill.web.api.operation import Operation
 
-#: Modules of docmill.web.api with `OPERATIONS`, in the order of the documentation. A search goes before `events`.
+#: Modules of docmill.web.api with `OPERATIONS`, in the order of the documentation.
 MODULES = (
     "collections",
     "documents",
@@ -25,6 +25,7 @@ MODULES = (
     "models",
     "labels",
     "schedules",
+    "search",
     "events",
     "description",
 )

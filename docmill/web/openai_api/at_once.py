@@ -82,7 +82,7 @@ def answered(request: Request, kind: Kind, body: Mapping[str, Any]) -> dict[str,
 
 def _version(store: Store, kind: Kind, model: str | None, parameters: Mapping[str, Any]) -> Version | None:
     """The model version that a request needs."""
-    if kind.model_from is None or not kind.needs_model(kinds.parse_parameters(kind, dict(parameters))):
+    if kind.model_from is None or not kind.needs_model(kinds.parameters_of(kind, parameters, model)):
         if model is not None:
             raise ApiError(
                 400, f"{kind.name} uses no model with these parameters: leave model out", param="model"
