@@ -300,7 +300,8 @@ def _short_lists(known: Statistics, words: Sequence[str], most: int) -> str:
 
 def _heaviest(known: Statistics, word: str, room: float) -> tuple[list[str], float]:
     """The marks of the documents in which a word weighs most, as many as there is room for, and how many those are."""
-    chosen, n = [], 0.0
+    chosen: list[str] = []
+    n = 0.0
     for mark in reversed([mark for mark in _marks(word) if known.counts.get(mark)]):
         if chosen and n + known.expected(mark) > room:
             break
