@@ -27,9 +27,9 @@ from db.tables import Document, SearchDocument, SearchTerm, SearchTotal
 #: BM25: how soon more occurrences of a word stop to count, and how much the length of a text does. FTS5 has the same.
 K1, B = 1.2, 0.75
 #: A word weighs this much or more in a document (it is 1 if it occurs once in a text of mean length, at most 2.2).
-TIERS = (1.2, 1.4, 1.6, 1.75, 1.88, 1.97)
+TIERS = (1.2, 1.4, 1.6, 1.75, 1.88, 1.97, 2.04, 2.1)
 #: Documents that are ranked; and those among which other conditions choose.
-CANDIDATES, CHOSEN_FROM = 2_000, 6_000
+CANDIDATES, CHOSEN_FROM = 3_000, 3_000
 #: Limits of PostgreSQL: the last place of a word, places of one word, bytes of a vector (with some room).
 _LAST_PLACE, _MOST_PLACES, _MOST_BYTES = 16_383, 255, 900_000
 #: Of a word that occurs n times, ts_rank is the sum of 1 / i^2 for i up to n, divided by this.
@@ -281,26 +281,46 @@ def _match(
 
 def _short_lists(known: Statistics, words: Sequence[str], most: int) -> str:
     """Of rare words all documents, of frequent ones those in which they weigh most; and those in which two frequent
-    words weigh more than usual. The rarest are first."""
-    parts, left, frequent = [], float(most), []
-    for i, word in enumerate(words):
-        room = left / (len(words) - i)
+    words weigh much. The rarest word is first: it counts most, so each may take half of the room that is left."""
+    parts, left, frequent = [], 0.8 * most, []
+    for word in words:
+        room = left / 2 if word != words[-1] else left
         if known.expected(word) <= room:
             parts.append(quoted(word))
             left -= known.expected(word)
             continue
         frequent.append(word)
-        for mark in reversed(_marks(word)):
-            n = known.expected(mark)
-            if n > room:
-                break
-            room, left = room - n, left - n
-            if n:
-                parts.append(quoted(mark))
-    heavy = ["(" + " | ".join(map(quoted, _marks(word))) + ")" for word in frequent[:2]]
-    if len(heavy) == 2:
-        parts.append(f"({' & '.join(heavy)})")
-    return " | ".join(parts) if parts else quoted(words[0])
+        marks, n = _heaviest(known, word, room)
+        parts += map(quoted, marks)
+        left -= n
+    if len(frequent) > 1:
+        parts.append(_both(known, frequent[0], frequent[1], 0.2 * most))
+    return " | ".join(parts)
+
+
+def _heaviest(known: Statistics, word: str, room: float) -> tuple[list[str], float]:
+    """The marks of the documents in which a word weighs most, as many as there is room for, and how many those are."""
+    chosen: list[str] = []
+    n = 0.0
+    for mark in reversed([mark for mark in _marks(word) if known.counts.get(mark)]):
+        if chosen and n + known.expected(mark) > room:
+            break
+        n += known.expected(mark)
+        chosen.append(mark)
+    return chosen or [word], min(n, room)
+
+
+def _both(known: Statistics, one: str, other: str, room: float) -> str:
+    """The documents in which two words weigh much: as many as there is room for if they are independent."""
+    n_all = max(1.0, known.n_documents * known.share)
+    marks = list(zip(_marks(one), _marks(other), strict=True))
+    while len(marks) > 1:
+        first, second = (sum(known.expected(each) for each in side) for side in zip(*marks, strict=True))
+        if first * second / n_all <= room:
+            break
+        marks = marks[1:]
+    sides = (" | ".join(map(quoted, side)) for side in zip(*marks, strict=True))
+    return " & ".join(f"({side})" for side in sides)
 
 
 def _marks(word: str) -> list[str]:

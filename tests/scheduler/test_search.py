@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from db import documents, fulltext, migrations
 from db.documents import NewDocument
-from db.fulltext import Indexed
+from db.fulltext import Indexed, postgres
 from db.store import Store
 from db.tables import Collection, Document, GivenLabel
 from nlp_tasks import search_words
@@ -365,3 +365,23 @@ def test_documents_of_an_older_store_wait_after_its_upgrade(fresh: Store) -> Non
     migrations.upgrade(fresh)
     assert index_all(fresh) == 1
     assert keys(fresh, "words") == ["k"]
+
+
+def test_of_a_frequent_word_the_documents_in_which_it_weighs_most_are_found(
+    empty_postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = empty_postgres_store
+    texts = {f"k{i:02}": "common " * (1 + i % 10) + "other " * 9 + f"w{i} rare{i % 25}" for i in range(100)}
+    filled(store, texts)
+    exact = {
+        query: ask(store, query, limit=5)
+        for query in ("common", "common other", "common rare3", "rare3 rare4")
+    }
+    monkeypatch.setattr(postgres, "CANDIDATES", 24)
+    for query, wanted in exact.items():
+        found = ask(store, query, limit=5)
+        if "rare" in query or query == "common":
+            assert found.hits[0].score == wanted.hits[0].score, query
+        assert len(found.hits) == 5
+        assert found.is_whole == query.startswith("rare")
+        assert wanted.is_whole
