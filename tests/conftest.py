@@ -43,6 +43,12 @@ LONG = (
     "test_in_the_middle_of_cancelling_a_large_job[postgresql]",
     "test_make_demo_runs_there_to_its_end",
     "test_a_file_of_many_parts_has_every_line_once[postgresql]",
+    "test_a_line_that_is_too_long_and_a_file_with_too_many[postgresql]",
+    "test_an_upload_that_is_too_large_leaves_nothing[postgresql]",
+    "test_a_cancelled_batch_answers_what_is_done_and_names_the_rest[postgresql-added]",
+    "test_a_cancelled_batch_answers_what_is_done_and_names_the_rest[postgresql-at once]",
+    "test_an_expired_batch_answers_what_is_done_and_names_the_rest[postgresql-at once]",
+    "test_the_process_does_not_outlive_a_server_that_is_killed_in_a_request",
     "test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",
     "test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load",
 )

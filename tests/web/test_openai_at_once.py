@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from db.access import Role
@@ -137,3 +140,24 @@ def test_a_process_that_dies_or_hangs_is_replaced(client: Any, monkeypatch: pyte
         with pytest.raises(openai.InternalServerError, match="longer than"):
             client.post("/oracle", body={"input": "!hang"}, cast_to=object)
     assert client.post("/oracle", body={"input": "b"}, cast_to=object)["object"] == "oracle"
+
+
+SERVER = """
+import sys
+from db.store import Store
+from docmill.web.openai_api.inference import Inference
+asked = {"kind": "oracle", "parameters": {}, "model_version_id": None, "texts": ["a"]}
+process = Inference(Store(sys.argv[1]))
+process.run(asked)
+print(process._process.pid, flush=True)
+process.run(asked | {"texts": ["!hang"]})
+"""
+
+
+def test_the_process_does_not_outlive_a_server_that_is_killed_in_a_request(works: Mill) -> None:
+    url = works.store.url.render_as_string(hide_password=False)
+    with subprocess.Popen([sys.executable, "-c", SERVER, url], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        child = psutil.Process(int(server.stdout.readline()))
+        server.kill()
+    child.wait(60)

@@ -22,8 +22,8 @@ from docmill.web.openai_api.inference_process import BYTES
 
 #: With the import path of this process, in which no folder of a script comes first.
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from docmill.web.openai_api.inference_process import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
+    "from docmill.web.openai_api.inference_process import main; main(int(sys.argv[1]))"
 )
 #: For a request, with the start of the process and the loading of a model; and for waiting for its turn.
 ANSWER_SECONDS, TURN_SECONDS = 60.0, 30.0
@@ -87,7 +87,7 @@ class Inference:
         if self._process is None:
             url = self._store.url.render_as_string(hide_password=False)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, json.dumps(sys.path)],
+                [sys.executable, "-P", "-c", _START, str(os.getpid()), json.dumps(sys.path)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"DOCMILL_DATABASE_URL": url},

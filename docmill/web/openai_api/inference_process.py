@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import sys
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -98,12 +101,18 @@ def answer_all(incoming: IO[str], outgoing: IO[str], runners: Runners) -> None:
         outgoing.flush()
 
 
-def main() -> None:
-    """Answer on standard output; what libraries print goes to standard error."""
+def main(parent: int) -> None:
+    """Answer on standard output until the server, process `parent`, closes the pipe or is gone; what libraries print
+    goes to standard error."""
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     outgoing, sys.stdout = sys.stdout, sys.stderr
     store = Store(settings().database_url)
     answer_all(sys.stdin, outgoing, Runners(store))
 
 
-if __name__ == "__main__":
-    main()
+def _leave_with(parent: int) -> None:
+    """A request that hangs must not outlive the server. PR_SET_PDEATHSIG would not do: it looks at the thread that
+    started this process, which ends sooner."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
