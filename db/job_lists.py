@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.states import ENDED, JobState
@@ -118,7 +118,13 @@ def _joined(query: Select[Any]) -> Select[Any]:
 
 def _lines() -> Select[Any]:
     def of_chunks(column: Any) -> Any:
-        return select(func.sum(column)).where(Chunk.job_id == Job.id).correlate(Job).scalar_subquery()
+        # PostgreSQL's sum of whole numbers is a decimal number.
+        return (
+            select(cast(func.sum(column), BigInteger))
+            .where(Chunk.job_id == Job.id)
+            .correlate(Job)
+            .scalar_subquery()
+        )
 
     def counted(column: Any, of_chunk: Any) -> Any:
         return func.coalesce(case((column.is_(None), of_chunks(of_chunk)), else_=column), 0)

@@ -17,6 +17,7 @@
     changing    open_waiting            waiting -> running
                 pause, resume           running -> paused, paused -> running
                 stop                    waiting, running or paused -> cancelling
+                set_priority            the priority of a job that has not ended
     stopping    stop_some               closes the chunks of a cancelling job, step by step (the state stays)
     finishing   finish                  running -> finished, cancelling -> cancelled, once every chunk is closed
 

@@ -19,7 +19,7 @@ from docmill.web.api.validation import faults_of
 B = TypeVar("B", bound=Model)
 
 #: Bytes of a JSON body.
-MAX_JSON_BYTES = 1024 * 1024
+MAX_JSON_BYTES = 4 * 1024 * 1024
 #: Below this, on average, a client is too slow: it would keep a thread for hours.
 LEAST_BYTES_A_SECOND = 1_000
 #: The character U+0000 as JSON escapes it: PostgreSQL cannot store it.

@@ -130,7 +130,7 @@ class JobDetails(JobLine):
     fault: Annotated[str | None, Field(description="why a chunk waits that no worker could finish")]
 
 
-class Job(JobDetails):
+class WholeJob(JobDetails):
     """A job whole."""
 
     parameters: dict[str, Any]
@@ -201,18 +201,18 @@ def list_jobs(call: Call) -> Page[JobDetails | JobLine]:
     return page_of(call.request, lines, limit, lambda line: (line.id,))
 
 
-@operation("GET", "/jobs/{job_id}", tag="jobs", answers=Job, problems=(404,))
-def get_job(call: Call) -> Job:
+@operation("GET", "/jobs/{job_id}", tag="jobs", answers=WholeJob, problems=(404,))
+def get_job(call: Call) -> WholeJob:
     """A job: how far it is, and what it was asked."""
     with call.store.read() as session:
         return _whole(session, job_number(call))
 
 
 @operation(
-    "PATCH", "/jobs/{job_id}", role=Role.OPERATE, tag="jobs", body=ChangeJob, answers=Job, writes=True,
+    "PATCH", "/jobs/{job_id}", role=Role.OPERATE, tag="jobs", body=ChangeJob, answers=WholeJob, writes=True,
     problems=(404, 409),
 )  # fmt: skip
-def change_job(call: Call, session: Session) -> Job:
+def change_job(call: Call, session: Session) -> WholeJob:
     """Change the priority of a job that has not ended. Chunks that workers hold are not affected."""
     jobs.set_priority(session, job_number(call), call.body(ChangeJob).priority)
     return _whole(session, job_number(call))
@@ -223,11 +223,11 @@ def change_job(call: Call, session: Session) -> Job:
     "/jobs/{job_id}/cancel",
     role=Role.OPERATE,
     tag="jobs",
-    answers=Job,
+    answers=WholeJob,
     writes=True,
     problems=(404, 409),
 )
-def cancel_job(call: Call, session: Session) -> Job:
+def cancel_job(call: Call, session: Session) -> WholeJob:
     """End a job early. Results that are there stay; the other documents get the outcome CANCELLED."""
     return _changed(
         call, session, lambda session, job: jobs.stop(session, job, "CANCELLED", "the job was cancelled")
@@ -239,11 +239,11 @@ def cancel_job(call: Call, session: Session) -> Job:
     "/jobs/{job_id}/pause",
     role=Role.OPERATE,
     tag="jobs",
-    answers=Job,
+    answers=WholeJob,
     writes=True,
     problems=(404, 409),
 )
-def pause_job(call: Call, session: Session) -> Job:
+def pause_job(call: Call, session: Session) -> WholeJob:
     """Workers finish what they hold of it, and take nothing more."""
     return _changed(call, session, jobs.pause)
 
@@ -253,11 +253,11 @@ def pause_job(call: Call, session: Session) -> Job:
     "/jobs/{job_id}/resume",
     role=Role.OPERATE,
     tag="jobs",
-    answers=Job,
+    answers=WholeJob,
     writes=True,
     problems=(404, 409),
 )
-def resume_job(call: Call, session: Session) -> Job:
+def resume_job(call: Call, session: Session) -> WholeJob:
     """Workers go on with a job that was paused."""
     return _changed(call, session, jobs.resume)
 
@@ -284,7 +284,7 @@ def _check_kind(body: SubmitJob) -> None:
         raise invalid("/parameters", str(error)) from None
 
 
-def _changed(call: Call, session: Session, change: Callable[[Session, int], object]) -> Job:
+def _changed(call: Call, session: Session, change: Callable[[Session, int], object]) -> WholeJob:
     change(session, job_number(call))
     return _whole(session, job_number(call))
 
@@ -310,9 +310,9 @@ def _details(found: JobProgress) -> JobDetails:
     )
 
 
-def _whole(session: Session, job_id: int) -> Job:
+def _whole(session: Session, job_id: int) -> WholeJob:
     found = progress.of(session, job_id)
-    return Job(
+    return WholeJob(
         **_details(found).model_dump(),
         parameters=jobs.by_id(session, job_id).parameters,
         obstacle=obstacles(session, [found]).get(job_id) if not found.ended else None,

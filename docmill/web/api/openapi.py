@@ -20,9 +20,9 @@ from docmill.web.api.routes import PREFIX, operations
 _REF = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
 #: Statuses of problems that every operation may have.
-_ALWAYS = (401, 403, 422, 429, 500, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 500, 503)
 _WHY = {
-    400: "The body is no JSON, or was cut off.",
+    400: "The body is no JSON, or was cut off; or the request is no HTTP, or for another host (as plain text).",
     401: "No key, or one that is not valid.",
     403: "The key's role is too low; or a session without its token.",
     404: "There is no such thing.",
@@ -175,10 +175,13 @@ def _answer(one: Operation) -> dict[str, Any]:
 
 
 def _statuses(one: Operation) -> list[int]:
-    of_body = (400, 408, 413, 415) if one.body is not None else ()
+    of_body = (408, 413, 415) if one.body is not None else ()
     return sorted({*_ALWAYS, *one.problems, *of_body})
 
 
 def _problem(status: int) -> dict[str, Any]:
-    content = {problems.MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    content: dict[str, Any] = {problems.MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}}
+    if status == 400:
+        # The server refuses what is no HTTP before any operation sees it.
+        content["text/plain"] = {"schema": _TEXT}
     return {"description": _WHY[status], "content": content}

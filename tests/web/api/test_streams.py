@@ -194,3 +194,14 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < last
         time.sleep(0.05)
+
+
+def test_events_tell_how_far_open_jobs_are(served: Served, store: Store) -> None:
+    program = with_key(store)
+    program.add("inbox", lines(4))
+    job = program.tell("/jobs", {"kind": "oracle", "collection": "inbox"}, 201)["id"]
+    headers = {"authorization": program.headers["authorization"]}
+    with urllib.request.urlopen(_request(served.port, "/v1/events", headers), timeout=20) as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        told = events.readline()
+    assert json.loads(told.removeprefix(b"data: ")) == [{"job": job, "share": 0.0, "state": "running"}]
