@@ -84,7 +84,7 @@ def measure(
     rows, slow = [], []
     timed = Timed(app)
     with TestClient(timed, base_url="http://localhost", cookies={"docmill_session": cookie}) as client:
-        for name, paths in pages(store, size, app).items():
+        for name, paths in pages(store, size).items():
             timed.seconds.clear()
             used = processor_seconds(store)
             seen = len(queries.ran)
@@ -107,7 +107,7 @@ def measure(
             }  # fmt: skip
             bars[f"{name}: seconds of the server, median"] = {"value": median, "at_most": PAGE_SECONDS}
             bars[f"{name}: seconds of the slowest query"] = {"value": slowest[1], "at_most": QUERY_SECONDS}
-        every = [path for paths in pages(store, size, app).values() for path in paths[:3]]
+        every = [path for paths in pages(store, size).values() for path in paths[:3]]
     columns = ["page", "median ms", "best ms", "first ms", "most ms", "CPU ms", "queries", "slowest query ms"]
     report.table(f"{size.documents:,} documents, {size.outcomes:,} outcomes", columns, rows)
     if show:
@@ -138,7 +138,7 @@ def measure(
     return figures, bars
 
 
-def pages(store: Store, size: Size, app: Any) -> dict[str, list[str]]:
+def pages(store: Store, size: Size) -> dict[str, list[str]]:
     """Addresses of each page, of different things."""
     with store.read() as session:
         ids = ", ".join(str(1 + n * size.large // 30) for n in range(30))
@@ -147,7 +147,7 @@ def pages(store: Store, size: Size, app: Any) -> dict[str, list[str]]:
         )
         documents = [tuple(row) for row in session.execute(text(f"{query} ({ids})"))]
     last = size.last_job
-    found = {
+    return {
         "overview": ["/"],
         "jobs": [
             "/jobs",
@@ -175,9 +175,6 @@ def pages(store: Store, size: Size, app: Any) -> dict[str, list[str]]:
         "workers": ["/workers"],
         "quarantine": ["/quarantine"],
     }
-    if any(getattr(route, "name", "") == "search" for route in app.routes):
-        found["search"] = ["/search?q=sentence", "/search?q=문장", "/search?q=word+nothing"]
-    return found
 
 
 @contextmanager

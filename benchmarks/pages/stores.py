@@ -1,7 +1,8 @@
 """A store with many documents and outcomes, written by PostgreSQL itself.
 
 Triggers and foreign keys are off while it is written, and secondary indexes are made afterwards: only what pages read
-matters here. The last night is a bad one: one job failed as a whole, another in part and for several causes.
+matters here. The full text index stays empty: searches are measured elsewhere. The last night is a bad one: one job
+failed as a whole, another in part and for several causes.
 """
 
 from __future__ import annotations
