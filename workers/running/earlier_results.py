@@ -11,6 +11,9 @@ from nlp_tasks import heartbeat
 from nlp_tasks.kind import Earlier, RankedRow
 from workers.kinds import work_of
 
+#: Rows that are read between two heartbeats.
+ROWS = 500
+
 
 def earlier_results(store: Store, job_id: int, row: type[RankedRow]) -> Earlier:
     """The newest results of one row class from the jobs like this one. ConflictError while one of them has not ended,
@@ -28,7 +31,7 @@ def earlier_results(store: Store, job_id: int, row: type[RankedRow]) -> Earlier:
         for before in earlier.jobs_like(session, job, its_work):
             jobs.append(before)
             begins.append(len(found))
-            found += heartbeat.beating(earlier.results_of(session, before, row.table))
+            found += heartbeat.beating(earlier.results_of(session, before, row.table), every=ROWS)
             done = earlier.done_by(session, before)
             # A result without rows: an older one of the same document no longer counts.
             found += [(id_, 0, np.inf) for id_ in done]

@@ -15,7 +15,7 @@ from nlp_tasks import heartbeat, model_files, precision
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
-from workers.running.earlier_results import earlier_results
+from workers.running.earlier_results import ROWS, earlier_results
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def stored_vectors(
     terms: list[bytes] = []
     with store.read() as session:
         found = results.vectors(session, version_id, collection_id, as_of, with_terms=with_terms)
-        for id_, key, vector, words in heartbeat.beating(found):
+        for id_, key, vector, words in heartbeat.beating(found, every=ROWS):
             ids.append(id_)
             keys.append(key)
             blocks.append(vector)
