@@ -82,7 +82,7 @@ METRICS = (
         "the store has metrics",
         "scheduler",
         ("docmill", "metrics", "--once"),
-        r"docmill_queue_oldest_seconds",
+        r"docmill_documents_total\{",
     ),
 )
 
