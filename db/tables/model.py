@@ -83,6 +83,24 @@ class ModelLabelMetric(ModelFigure):
     threshold: Mapped[float | None]
 
 
+class ModelEntityMetric(ModelFigure):
+    """How well a model version finds the entities of one label, in documents that training did not see."""
+
+    __tablename__ = "model_entity_metric"
+
+    #: The label.
+    label: Mapped[str] = mapped_column(primary_key=True)
+    #: Share of the found entities that are marked, with the same place and label.
+    precision: Mapped[float]
+    #: Share of the marked entities that were found.
+    recall: Mapped[float]
+    #: Harmonic mean of precision and recall.
+    f1: Mapped[float]
+    #: Marked entities, and found ones.
+    support: Mapped[int]
+    n_predicted: Mapped[int]
+
+
 class ModelConfusion(ModelFigure):
     """How many documents of one label were given another label, or the same. Pairs without a document have no row."""
 

@@ -269,6 +269,37 @@ class Keyword(JobResult):
     score: Mapped[float]
 
 
+class Entity(JobResult):
+    """An entity of a document: `text` is what the document has from `start_char` to `end_char`."""
+
+    __tablename__ = "entity"
+
+    #: 1 for the first in the text.
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    #: Offsets in characters (Unicode code points) of the stored text; the end is exclusive.
+    start_char: Mapped[int]
+    end_char: Mapped[int]
+    #: A label of the model, or of a rule (DATE, MONEY, ...).
+    label: Mapped[str]
+    text: Mapped[str]
+    #: The model's probability; of a rule 1, or less if only its form decided.
+    score: Mapped[float]
+    #: "model" or "rule".
+    source: Mapped[str]
+    #: The value in one form for all ways to write it; NULL if there is none.
+    normal: Mapped[str | None]
+
+
+class RedactedText(JobResult):
+    """The text of a document with what it must not say replaced by labels."""
+
+    __tablename__ = "redacted_text"
+
+    text: Mapped[str]
+    #: Places that were replaced.
+    n_redacted: Mapped[int]
+
+
 class Classification(JobResult):
     """A label of a document; rank 1 is the best. A NULL label is an abstention, with its reason."""
 

@@ -27,7 +27,13 @@ PARTICULAR = {
     # A night extracts what its sources hold, and exports the view of each kind.
     "scheduler/nights/exporting.py",
     "scheduler/nights/steps.py",
+    # A search filters by labels, and uses the vectors of one kind.
+    "docmill/commands/searching.py",
+    "docmill/web/api/search.py",
+    "scheduler/search/finding.py",
+    "scheduler/search/nearest.py",
     # The page of a document shows what each kind found.
+    "docmill/web/views/documents.py",
     "docmill/web/facts_of_documents.py",
 }
 GENERIC = [
@@ -52,6 +58,8 @@ PLAIN = {
 }  # fmt: skip
 #: Examples in help texts and error messages.
 ALLOWED = {
+    # An element of HTML.
+    ("docmill/web/static_copy/rewriting.py", "embed"),
     ("docmill/commands/submitting.py", "summarizer"),
     ("scheduler/nights/definition.py", "summarize"),
 }

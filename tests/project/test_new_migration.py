@@ -21,7 +21,9 @@ from db.store import Store
 from db.tables import Base
 
 about_documents = lambda thing: "job_id" in thing.table.c and "document_id" in thing.table.c
-included = lambda thing, name, kind, *_: kind != "foreign_key_constraint" or not about_documents(thing)
+included = lambda thing, name, kind, *more: migrations.is_compared(thing, name, kind, *more) and (
+    kind != "foreign_key_constraint" or not about_documents(thing)
+)
 store = Store(sys.argv[1])
 migrations.upgrade(store)
 with store.engine.connect() as connection:

@@ -117,7 +117,7 @@ def test_a_wrong_request_is_refused_at_once(works: Mill, client: Any) -> None:
         ({"input": "a", "sentences": 0}, "from 1 to 10,000"),
         ({"input": "a\0b"}, "NUL"),
         ({"input": "a", "query": "b\0"}, "NUL"),
-        ({"input": "a", "model": "x"}, "leave model out"),
+        ({"input": "a", "model": "x", "method": "lead"}, "leave model out"),
         ({"text": "a"}, "input must be a string"),
     ):
         with pytest.raises(openai.BadRequestError, match=said):

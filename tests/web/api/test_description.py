@@ -48,7 +48,7 @@ def test_every_operation_is_described() -> None:
 #: What `make test` tries: building what to send takes longest.
 FEW = {"submit_job", "list_results", "set_label", "remove_documents", "get_document"}
 #: Operations that name something in their query or body.
-KNOW_NAMES = {"submit_job", "add_schedule", "list_models", "list_labels"}
+KNOW_NAMES = {"submit_job", "add_schedule", "list_models", "list_labels", "search"}
 
 
 def test_whatever_the_description_allows_is_answered_as_it_declares(sqlite_store: Store) -> None:
