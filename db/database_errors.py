@@ -81,6 +81,10 @@ def leave_a_standby(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
+#: The class of PostgreSQL's errors about a statement or value that is too large for it.
+_LIMIT = "54"
+
+
 def is_infrastructure_error(error: BaseException) -> bool:
     """Whether the database (not the request) is at fault: gone, restarting, full, locked, only reading. Worth trying
     again."""
@@ -89,6 +93,8 @@ def is_infrastructure_error(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         return True
     if isinstance(error, OperationalError):
+        if (getattr(error.orig, "sqlstate", None) or "").startswith(_LIMIT):
+            return False
         # SQLite says the same of a table that is not there, which no waiting brings.
         return getattr(error.orig, "sqlite_errorname", None) != "SQLITE_ERROR"
     return isinstance(error, DBAPIError) and error.connection_invalidated

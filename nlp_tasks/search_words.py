@@ -48,7 +48,8 @@ def normal(word: str) -> str:
     word = _dropped.sub("", word)[:WORD_CHARS]
     if _latin_with_marks.search(word):
         parts = unicodedata.normalize("NFKD", word)
-        word = "".join(char for char in parts if not unicodedata.combining(char))
+        # Some characters stand for many.
+        word = "".join(char for char in parts if not unicodedata.combining(char))[:WORD_CHARS]
     return stem(word) if word.isascii() and word.isalpha() else word
 
 

@@ -93,17 +93,23 @@ class _Sentence:
             if tab:
                 self.key, self.text, self.line = key.strip(), said, number
             return
-        if text.startswith(("# ", _NO_SENTENCE)) and not self.tokens:
+        if text.startswith(_NO_SENTENCE) and not self.tokens:
+            return
+        if text.startswith("# ") and not self.tokens and not _is_tag(_columns(text, spelled=False)[1]):
             return
         token, tag = _columns(text, spelled=self.is_spelled)
         if not tag:
             detail = f"the line {shown(text, 60)} has no tag: write a token, a tab and O, B-X or I-X"
             self.refused = self.refused or (RefusedError("NO_TAG", detail), number)
-        elif tag != "O" and (tag[:2] not in ("B-", "I-") or not tag[2:]):
+        elif not _is_tag(tag):
             detail = f"{shown(tag, 40)} is no tag: write O, B-X or I-X"
             self.refused = self.refused or (RefusedError("BAD_TAG", detail), number)
         self.tokens.append(token)
         self.tags.append(tag)
+
+
+def _is_tag(tag: str) -> bool:
+    return tag == "O" or (tag[:2] in ("B-", "I-") and bool(tag[2:]))
 
 
 def _columns(text: str, *, spelled: bool) -> tuple[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from db.fulltext import writing
+from db.sql import insert_for
 from db.tables import Collection, Document, SearchWaiting
 
 #: Documents are counted up to this number: beyond it nobody needs to know.
@@ -59,5 +60,6 @@ def start_again(session: Session) -> int:
     session.execute(delete(SearchWaiting))
     of_people = exists().where(Collection.id == Document.collection_id, Collection.files_of_id.is_(None))
     every = select(Document.id).where(Document.is_latest, of_people)
-    session.execute(insert(SearchWaiting).from_select(["id"], every))
+    # A document that is added or changed at the same time waits already.
+    session.execute(insert_for(session, SearchWaiting).from_select(["id"], every).on_conflict_do_nothing())
     return session.scalar(select(func.count()).select_from(SearchWaiting)) or 0

@@ -50,6 +50,7 @@ class Facts:
     labels: list[Row]
     label_terms: list[Row]
     keywords: list[Row]
+    entities: list[Row]
     neighbours: list[Row]
 
 
@@ -63,9 +64,14 @@ def of(session: Session, collection: str, key: str, most_chars: int) -> Facts:
     summary = summaries[0] if summaries else None
     label_terms = _newest(session, ids, "label_term", "r.term, r.weight, r.label", "r.rank")
     keywords = _newest(session, ids, "keyword", "r.term, r.score", "r.rank")
+    entities = _newest(
+        session, ids, "entity", "r.label, r.text, r.normal, r.score, r.start_char, r.end_char", "r.rank"
+    )
     body = document["text"][:most_chars]
     spans = marking.places(body, [row["term"] for row in label_terms], "evidence")
     spans += marking.places(body, [row["term"] for row in keywords], "keywords")
+    if entities and entities[0]["document_id"] == latest:
+        spans += [(row["start_char"], row["end_char"], "entities") for row in entities]
     if summary is not None and summary["document_id"] == latest:
         about = {"job": summary["job_id"], "document": summary["document_id"]}
         sentences = _rows(session, _SENTENCES, **about)
@@ -78,6 +84,7 @@ def of(session: Session, collection: str, key: str, most_chars: int) -> Facts:
         labels=_newest(session, ids, "classification", "r.rank, r.label, r.score, r.reason", "r.rank"),
         label_terms=label_terms,
         keywords=keywords,
+        entities=entities,
         neighbours=_neighbours(session, ids),
     )
 

@@ -36,7 +36,7 @@ def _listed(value: Any, field: str) -> Sequence[Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise AnnotationError(f"the field {field} is no JSON: {error}") from error
     if not isinstance(value, list):
         raise AnnotationError(f"the field {field} is no list of start, end and label")
@@ -51,12 +51,7 @@ def _entity(text: str, value: Any) -> Entity:
         (start, end, label), said = value, None
     else:
         raise AnnotationError(f"{_shown(value)} is no start, end and label")
-    if (
-        not isinstance(start, int)
-        or not isinstance(end, int)
-        or not isinstance(label, str)
-        or not label.strip()
-    ):
+    if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label.strip():
         raise AnnotationError(f"{_shown(value)} has no whole numbers start and end, and a label")
     if not 0 <= start < end <= len(text):
         raise AnnotationError(f"{_shown(value)} lies outside of the text, which has {len(text)} characters")

@@ -6,6 +6,7 @@ The model is one file of its own format. It is read only after its sha256 was co
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,10 +74,17 @@ def fit(
     )
     for text, found in zip(texts, marked, strict=True):
         for start, units, features in _sentences(text):
-            inside = [Entity(e.start - start, e.end - start, e.label) for e in found if e.end > start]
+            inside = _moved(found, start, start + units[-1][1])
             trainer.append(features, tags(units, inside))
         tell(0)
     trainer.train(str(path))
+
+
+def _moved(found: Sequence[Entity], start: int, end: int) -> list[Entity]:
+    """The entities of a sentence, with offsets from its start. All are in the order of the text, without overlaps."""
+    first = bisect_right(found, start, key=lambda each: each.end)
+    last = bisect_left(found, end, key=lambda each: each.start)
+    return [Entity(each.start - start, each.end - start, each.label) for each in found[first:last]]
 
 
 class Tagger:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from nlp_tasks import model_files
@@ -62,18 +63,20 @@ def _merged(text: str, learned: Sequence[crf.Found], matches: Sequence[Match]) -
     """What the model found, and what rules found elsewhere. A match inside an entity of the model gives it its normal
     form instead of a row of its own."""
     rows: list[EntityRow] = []
-    left = list(matches)
+    # Neither overlap among themselves, and both are in the order of the text.
+    starts, ends = [match.start for match in matches], [match.end for match in matches]
+    used: set[int] = set()
     for one in learned:
         place = one.entity
-        within = [m for m in left if m.start < place.end and m.end > place.start]
-        inside = [m for m in within if m.start >= place.start and m.end <= place.end]
-        if len(inside) < len(within):
+        within = range(bisect_right(ends, place.start), bisect_left(starts, place.end))
+        if any(starts[n] < place.start or ends[n] > place.end for n in within):
             # A rule that reaches further knows the whole of it.
             continue
-        normal = inside[0].normal if len(inside) == 1 else None
-        left = [m for m in left if m not in inside]
+        normal = matches[within[0]].normal if len(within) == 1 else None
+        used.update(within)
         said = text[place.start : place.end]
         rows.append(EntityRow(0, place.start, place.end, place.label, said, one.score, MODEL, normal))
+    left = (match for n, match in enumerate(matches) if n not in used)
     rows += [
         EntityRow(0, m.start, m.end, m.label, text[m.start : m.end], m.score, RULE, m.normal) for m in left
     ]

@@ -1,8 +1,9 @@
 """Lists of neighbours that are brought up to date from what earlier jobs stored, without another search.
 
 A new document enters a full list if its cosine is at least that of the last neighbour, and a list that is not full if
-its cosine is at least `min_score`. Nothing else can enter a list while all of its neighbours stay: it is merged with
-the new documents. Where a neighbour has gone, one of those that were not on the list may move up. They rank after
+its cosine is at least `min_score`. Nothing else can enter a full list while all of its neighbours stay: it is merged
+with the new documents. A list that is not full is searched again: it may be short because a document was removed.
+Where a neighbour has gone, one of those that were not on the list may move up. They rank after
 everything that was on it, so the merged list is right as far as the last neighbour that stayed, or the old last score.
 If that is not far enough, the list is searched again.
 """
@@ -110,12 +111,13 @@ class Increment:
 
     def _merge(self, old: _List, entered: Near | None) -> Near | None:
         """The new list, in the order that a search gives; None if only a search can tell."""
-        if entered is None:
+        # Of a list that is not full, rows of removed documents may be gone.
+        if entered is None or not old.is_full:
             return None
         new = zip(entered[1].tolist(), entered[0].tolist(), strict=True)
         # A document whose vector came too early is on the list although it is new.
         merged = sorted({*old.kept, *new}, key=lambda one: (-one[0], self._keys[one[1]]))[: self._k]
-        if old.n_gone and old.is_full:
+        if old.n_gone:
             kept = set(old.kept)
             if sum(one in kept or one[0] > old.limit for one in merged) < self._k:
                 return None

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from db import fulltext
+from db.database_errors import is_infrastructure_error, words
 from db.fulltext import Indexed
 from db.store import Store, is_lock_timeout
 
@@ -77,10 +78,18 @@ def _write(store: Store, analysed: Sequence[Indexed]) -> int:
         with store.write(lock_seconds=LOCK_SECONDS) as session:
             return fulltext.write(session, analysed)
     except Exception as error:
-        if not is_lock_timeout(error):
+        if is_lock_timeout(error):
+            log.info("the full text index is locked by another transaction; trying again later")
+            return 0
+        if is_infrastructure_error(error):
             raise
-        log.info("the full text index is locked by another transaction; trying again later")
-        return 0
+        if len(analysed) > 1:
+            return sum(_write(store, [each]) for each in analysed)
+        (one,) = analysed
+        if not one.words:
+            raise
+        log.warning("document %d cannot be indexed and is not found by words: %s", one.id, words(error))
+        return _write(store, [Indexed(one.id, ())])
 
 
 def index_all(store: Store, tell: Callable[[int], None] = lambda _n: None) -> int:

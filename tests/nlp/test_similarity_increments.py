@@ -195,3 +195,18 @@ def test_a_list_that_many_new_documents_enter_is_searched(n_new: int) -> None:
 
     assert (0 in searched) == (n_new == 400)
     assert after == full(documents, wanted)
+
+
+def test_a_list_whose_rows_of_a_removed_document_are_gone_is_searched() -> None:
+    """A removal deletes the rows that name the document: nothing on the list tells that one is missing."""
+    documents = _spread(100, np.random.default_rng(3))
+    wanted = SimilarityParameters(k=3)
+    lists = full(documents, wanted)
+    del documents.vectors[7], documents.keys[7], lists[7]
+    swept = {id_: [row for row in rows if row[0] != 7] for id_, rows in lists.items()}
+    assert swept != lists
+    documents.vectors[100], documents.keys[100] = -documents.vectors[0], "0100"
+
+    found, _ = increment(documents, swept, wanted)
+
+    assert found == full(documents, wanted)

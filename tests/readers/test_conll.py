@@ -22,6 +22,10 @@ Busan\tNNP\tB-LOC
 is\tVBZ\tO
 Kim B-PER
 Lee B-PER
+
+# a comment
+# O
+1 B-RANK
 """
 SPELLED = "김민수는 <서울> 간다."
 TAGS = ["B-PS", "I-PS", "I-PS", "O", "O", "O", "B-LC", "I-LC", "O", "O", "O", "O", "O"]
@@ -49,13 +53,15 @@ def marks(record: Record | BadRecord) -> list[tuple[str, str]]:
 def test_each_sentence_is_a_document_with_its_entities(tmp_path: Path, name: str) -> None:
     data = gzip.compress(CONLL.encode()) if name.endswith(".gz") else CONLL.encode()
 
-    first, second = found_in(tmp_path, name, data)
+    first, second, third = found_in(tmp_path, name, data)
 
     assert isinstance(first, Record)
     assert first.text == "Kim lives in New York ."
     assert first.key == f"{name}#1"
     assert marks(first) == [("Kim", "PER"), ("New York", "LOC")]
     assert marks(second) == [("Busan", "LOC"), ("Kim", "PER"), ("Lee", "PER")]
+    assert isinstance(third, Record)
+    assert (third.text, marks(third)) == ("# 1", [("1", "RANK")])
 
 
 def test_characters_of_klue_keep_the_text(tmp_path: Path) -> None:

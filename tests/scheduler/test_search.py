@@ -385,3 +385,12 @@ def test_of_a_frequent_word_the_documents_in_which_it_weighs_most_are_found(
         assert len(found.hits) == 5
         assert found.is_whole == query.startswith("rare")
         assert wanted.is_whole
+
+
+def test_a_text_of_the_longest_words_is_indexed_and_holds_up_nobody(store: Store) -> None:
+    """One character may stand for many, and PostgreSQL refuses words that are too long."""
+    texts = {"long": "á" + "\ufdfa" * 99, "other": "a price"}
+    add(store, [NewDocument(key, body, None, "f") for key, body in texts.items()])
+
+    assert index_all(store) == 2
+    assert keys(store, "price") == ["other"]

@@ -140,6 +140,10 @@ def _similar(store: Store, collection: int, told: Words) -> None:
             [(d, r, told.label, term, 0.5) for d in ids for r, term in ((1, "금리"), (2, "rate"))],
         ),
         "keyword": Rows(("document_id", "rank", "term", "score"), [(d, 1, "물가", 0.9) for d in ids]),
+        "entity": Rows(
+            ("document_id", "rank", "start_char", "end_char", "label", "text", "score", "source", "normal"),
+            [(d, 1, 0, 4, told.label, told.body[:4], 0.8, "model", told.label) for d in ids],
+        ),
         "neighbour": Rows(
             ("document_id", "rank", "neighbour_id", "score"),
             [(d, 1, other, 0.5) for d, other in zip(ids, [*ids[1:], ids[0]], strict=True)],

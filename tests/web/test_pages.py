@@ -140,13 +140,18 @@ def test_a_document_shows_everything_and_takes_a_correction(store: Store, browse
         "classification": Rows(
             ("document_id", "rank", "label", "score", "reason"), [(document, 1, "good", 0.9, None)]
         ),
+        "entity": Rows(
+            ("document_id", "rank", "start_char", "end_char", "label", "text", "score", "source", "normal"),
+            [(document, 1, 0, 5, "ORDINAL", "First", 1.0, "rule", "1")],
+        ),
     }
     with store.write() as session:
         chunks.write(session, one, Written([document], rows=rows), 60, close=True)
     listed = browser.see("/documents?collection=inbox")
     link = unescape(re.findall(r'href="(/document\?[^"]+)"', listed)[0])
     seen = browser.see(link)
-    assert 'First sentence. <mark class="summary">Second one.</mark>' in seen
+    assert '<mark class="entities">First</mark> sentence. <mark class="summary">Second one.</mark>' in seen
+    assert "ORDINAL: 1" in seen
     assert "good" in seen
     assert key in seen
     browser.fill_in(link.replace("/document?", "/document/label?"), {"label": "bad"})

@@ -27,6 +27,7 @@ MARKS = {
     "summary": "sentences of the summary",
     "evidence": "words that speak for its label",
     "keywords": "keywords",
+    "entities": "entities",
 }
 MAX_CODE_POINT = 0x10FFFF
 #: In the order of the bytes of their keys, so that those with one beginning are next to each other.

@@ -18,7 +18,7 @@ _CODES = "USD|EUR|KRW|JPY|CNY|GBP|HKD|AUD|CAD|SGD|CHF|TWD|INR|VND"
 _BY_KOREAN_WORD = {
     "원": "KRW", "달러": "USD", "불": "USD", "미국 달러": "USD", "미국달러": "USD", "미달러": "USD", "홍콩달러": "HKD",
     "홍콩 달러": "HKD", "캐나다 달러": "CAD", "호주 달러": "AUD", "엔": "JPY", "위안": "CNY", "유로": "EUR",
-    "파운드": "GBP", "루피": "INR", "동": "VND",
+    "파운드": "GBP", "루피": "INR", "베트남 동": "VND",
 }  # fmt: skip
 _BY_ENGLISH_WORD = {
     "dollar": "USD", "dollars": "USD", "euro": "EUR", "euros": "EUR", "won": "KRW", "yen": "JPY", "yuan": "CNY",
@@ -41,13 +41,20 @@ _korean = re.compile(
 )
 _symbol = re.compile(
     rf"(?<![\w$])(?P<sign>[-−]?)(?P<symbol>{_alternatives(_BY_SYMBOL)}|(?:{_CODES})) ?"
-    rf"(?:(?P<korean>{DIGITS} ?[천백]?[만억조]+)|(?P<number>{DIGITS})(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))?)(?![\d])"
+    rf"(?:(?P<korean>{DIGITS} ?[천백]?[만억조]+)"
+    rf"|(?P<number>{DIGITS}(?!\d|[.,]\d))(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))?)(?!\d|,\d)"
 )
 _word = re.compile(
     rf"(?<![\w.,$])(?P<number>{DIGITS})(?P<unit>{ENGLISH_UNIT})?[ -]?"
     rf"(?P<currency>{_CODES}|{_alternatives(_BY_ENGLISH_WORD)})(?![A-Za-z])",
-    re.IGNORECASE,
+    # In Unicode, other letters are equal to s and k when case is ignored.
+    re.IGNORECASE | re.ASCII,
 )
+#: Words that mean money only where the number looks like it: "3 won", "180 pounds".
+_AMBIGUOUS = {"won", "pound", "pounds"}
+_LARGE_DIGITS = 5
+#: What the second amount of a range says of the first: $10-15 million, $10 to $15 million.
+_range = re.compile(rf"(?: ?[-–~] ?| to )[$€£¥]?{DIGITS}(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))")
 _percent = re.compile(
     rf"(?<![\w.,])(?P<number>[-−+]?{DIGITS}) ?"
     r"(?:[%％](?:p\b|포인트)?|퍼센트(?:포인트)?|percentage points?|percent|per cent|pct\b)"
@@ -63,11 +70,14 @@ def money(text: str) -> Iterator[Match]:
         if found["korean"]:
             value = numbers.korean(found["korean"].replace(" ", ""))
         else:
-            value = numbers.english(found["number"], found["unit"])
+            after = _range.match(text, found.end()) if found["unit"] is None else None
+            value = numbers.english(found["number"], after["unit"] if after else found["unit"])
         value = -value if found["sign"] else value
         yield _money(found, value, _BY_SYMBOL.get(found["symbol"], found["symbol"]))
     for found in _word.finditer(text):
         currency = found["currency"]
+        if currency.lower() in _AMBIGUOUS and not _looks_like_money(found):
+            continue
         code = _BY_ENGLISH_WORD.get(currency.lower(), currency.upper())
         yield _money(found, numbers.english(found["number"], found["unit"]), code)
 
@@ -77,6 +87,11 @@ def percent(text: str) -> Iterator[Match]:
     for found in _percent.finditer(text):
         value = numbers.digits(found["number"].replace("−", "-"))
         yield Match(*found.span(), "PERCENT", numbers.written(value))
+
+
+def _looks_like_money(found: re.Match[str]) -> bool:
+    number = found["number"]
+    return bool(found["unit"]) or "," in number or len(number.partition(".")[0]) >= _LARGE_DIGITS
 
 
 def _money(found: re.Match[str], value: Decimal, currency: str) -> Match:

@@ -48,7 +48,7 @@ _american = re.compile(rf"{_FREE}(?P<first>[0-3]?\d)/(?P<second>[0-3]?\d)/(?P<ye
 _quarter = re.compile(
     rf"\bQ(?P<number>[1-4])(?: of)?[ -]?{_YEAR}\b|\b{_YEAR.replace('year', 'before')}[ -]?Q(?P<after>[1-4])\b"
     rf"|\b(?P<word>first|second|third|fourth|1st|2nd|3rd|4th) quarter (?:of |in )?{_YEAR.replace('year', 'of')}\b",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 

@@ -22,8 +22,9 @@ _business = re.compile(r"(?<![A-Za-z0-9_.-])(?P<number>\d{3}-\d{2}-\d{5}|\d{10})
 _ssn = re.compile(r"(?<![A-Za-z0-9_.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![A-Za-z0-9_-])")
 _passport = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]\d{8}|[A-Z]\d{3}[A-Z]\d{4}|\d{9})(?![A-Za-z0-9])")
 _account = re.compile(
-    r"(?<![A-Za-z0-9_.-])\d{2,6}(?:-\d{1,8}){1,4}(?![A-Za-z0-9_-])|(?<![A-Za-z0-9_.-])\d{10,14}(?![A-Za-z0-9_-])"
+    r"(?<![A-Za-z0-9_.-])(?:\d{2,6}(?:-\d{1,8}){1,4}|\d{10,14})(?![A-Za-z0-9_-])(?! ?(?:원|달러|엔|유로|won|USD|KRW))"
 )
+_begins_with_date = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:-|\Z)")
 _iban = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
 _says_passport = re.compile(r"여권|passport", re.IGNORECASE)
 _says_business = re.compile(r"사업자|business (?:registration|number)", re.IGNORECASE)
@@ -32,9 +33,10 @@ _says_corporate = re.compile(r"법인|corporate", re.IGNORECASE)
 _says_account = re.compile(
     r"계좌|은행|농협|수협|신협|새마을금고|우체국|뱅크|입금|송금|이체|account|acct|a/c", re.IGNORECASE
 )
-#: From this birth date on, numbers of residents are issued without a checksum.
-_WITHOUT_CHECKSUM = date(2020, 10, 1)
+#: Numbers that were issued from October 2020 on have no checksum.
 _UNSURE = 0.5
+#: Nobody with a number was born later.
+_LAST_YEAR = 2040
 
 
 def cards(text: str) -> Iterator[Match]:
@@ -54,9 +56,12 @@ def residents(text: str) -> Iterator[Match]:
         if birth is None:
             continue
         is_named = _says(_says_resident, text, found.start())
-        if resident_checksum(digits) or birth >= _WITHOUT_CHECKSUM or is_named:
+        # Barcodes and order numbers have 13 digits, too.
+        if found["all"] and not is_named:
+            continue
+        if resident_checksum(digits) or is_named:
             score = 1.0
-        elif found["all"] or corporate_checksum(digits) or _says(_says_corporate, text, found.start()):
+        elif corporate_checksum(digits) or _says(_says_corporate, text, found.start()):
             continue
         else:
             score = _UNSURE
@@ -109,7 +114,11 @@ def accounts(text: str) -> Iterator[Match]:
             yield Match(*found.span(), "ACCOUNT", compact)
     for found in _account.finditer(text):
         digits = re.sub(r"\D", "", found[0])
-        if 10 <= len(digits) <= 16 and _says(_says_account, text, found.start()):
+        if (
+            10 <= len(digits) <= 16
+            and not _begins_with_date.match(found[0])
+            and _says(_says_account, text, found.start())
+        ):
             yield Match(*found.span(), "ACCOUNT", digits)
 
 
@@ -143,16 +152,18 @@ def resident_checksum(digits: str) -> bool:
 
 
 def birth_date(digits: str) -> date | None:
-    """The date in a resident registration number; None if there is no such date."""
+    """The date in a resident registration number; None if there is no such date, or if it lies far ahead. The same in
+    every year: results must not depend on when they are made."""
     century = {"1": 1900, "2": 1900, "5": 1900, "6": 1900, "3": 2000, "4": 2000, "7": 2000, "8": 2000}.get(
         digits[6]
     )
     if century is None:  # 9 and 0: born before 1900
         return None
     try:
-        return date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+        found = date(century + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
     except ValueError:
         return None
+    return found if found.year <= _LAST_YEAR else None
 
 
 def iban_checksum(compact: str) -> bool:
