@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pyarrow
 import pytest
 
 from docmill import Client, ReadOptions
+from docmill.client.addition import Addition
 from docmill.client.http import adding as sending
+from docmill.client.http.adding import Sending
 from docmill.errors import InvalidRequestError, UnsupportedError
+from docmill.web.api import keyed_adding
+from readers.options import MIB
 from tests.client.conftest import STORE, Way, key_of, served
 from tests.commands.conftest import Shell
 
@@ -148,6 +153,50 @@ def test_a_batch_is_limited_by_its_size_too(client: Client, monkeypatch: pytest.
 
     assert client.add(records, collection="inbox").n_new == 5
     assert client.document("3")["body_chars"] == len(records[0]["text"].strip()) + 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param({"text": "A text.", "note": "x" * 12_000}, id="metadata"),
+        pytest.param({"text": "A text.", "note": "가" * 4_000}, id="metadata of 3 bytes a character"),
+        pytest.param({"text": "\n" * 6_000 + "A text." + "가" * 3_000}, id="text"),
+    ],
+)
+def test_no_body_is_larger_than_a_batch_may_be(record: dict[str, str]) -> None:
+    records = [{"id": str(n)} | record for n in range(1_000)]
+
+    bodies = [call.body for call in Sending(Addition(records=records, collection="inbox")).calls()]
+
+    assert max(map(len, bodies)) <= sending.MOST_BYTES
+    assert sum(body.count(b"\n") for body in bodies) == 1_000
+    # They are filled, too: two in a row do not fit into one.
+    assert all(len(one) + len(other) > sending.MOST_BYTES for one, other in pairwise(bodies))
+
+
+def test_much_metadata_is_added(client: Client) -> None:
+    records = [{"id": str(n), "text": "A text.", "note": "x" * 12_000} for n in range(1_000)]
+
+    assert client.add(records, collection="inbox").n_new == 1_000
+    assert client.document("999")["meta"] == {"note": "x" * 12_000}
+
+
+def test_a_text_that_is_too_long_for_a_keyed_request_is_added(client: Client) -> None:
+    long = "long " * ((9 * MIB) // 5)
+    records = [{"id": "a", "text": "One."}, {"id": "b", "text": long}, {"id": "c", "text": "Three."}]
+
+    assert client.add(records, collection="inbox").n_new == 3
+    assert client.add(records, collection="inbox").n_unchanged == 3
+
+
+def test_only_what_the_server_takes_with_a_key_has_one() -> None:
+    assert sending.MOST_KEYED_BYTES == keyed_adding.MOST_BYTES
+    records = [{"id": str(n), "text": "x" * (n * MIB)} for n in (1, 3, 7, 8, 9)]
+
+    calls = list(Sending(Addition(records=records, collection="inbox")).calls())
+
+    assert [call.body.count(b"\n") for call in calls] == [1] * 5
+    assert [call.idempotency_key is not None for call in calls] == [True, True, True, False, False]
 
 
 def test_what_was_counted_before_ctrl_c_is_stored_and_the_same_call_adds_the_rest(client: Client) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from db.access import Role
 from docmill import AsyncClient, Client
-from docmill.client.http.attempts import seconds_of
+from docmill.client.http.attempts import Attempts, seconds_of
 from docmill.errors import (
     AccessError,
     BusyServerError,
@@ -250,6 +250,25 @@ def test_retry_after_may_be_seconds_or_a_time() -> None:
     assert seconds_of("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert seconds_of("soon") is None
     assert seconds_of(None) is None
+
+
+@pytest.mark.parametrize("retry_after", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_server_that_asks_for_no_pause_is_not_asked_without_one(retry_after: str) -> None:
+    attempts = Attempts("http://host", retry_seconds=60)
+
+    pauses = [attempts.pause_after_answer(503, retry_after) or 0 for _ in range(5)]
+
+    assert min(pauses) >= 0.1
+    assert max(pauses) >= 1.6
+
+
+def test_a_longer_pause_than_the_server_asks_for_stands() -> None:
+    attempts = Attempts("http://host", retry_seconds=600)
+
+    pauses = [attempts.pause_after_answer(503, "1") or 0 for _ in range(6)]
+
+    assert pauses[:2] == [1, 1]
+    assert pauses[5] >= 3.2
 
 
 def test_a_key_of_a_low_role_reads_only(shell: Shell) -> None:

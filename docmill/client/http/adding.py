@@ -22,9 +22,12 @@ from readers.markup_notices import MarkupNotices
 from scheduler import sources
 from scheduler.adding import Report, check_collection_name
 
-#: Of one request.
+#: Of one request. A single document may be larger.
 MOST_DOCUMENTS, MOST_BYTES = 1_000, 2 * 1024 * 1024
+#: What a server takes with an Idempotency-Key. A larger document is sent without one: adding it twice changes nothing.
+MOST_KEYED_BYTES = 8 * 1024 * 1024
 _FIELDS = ("id", "text", "label", "source")
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 _TO_BE_PARSED = (
     "over HTTP only texts, tables and JSON are added: a file that has to be parsed is read by the workers, from a place"
@@ -34,14 +37,28 @@ _TO_BE_PARSED = (
 
 @dataclass(frozen=True)
 class _Line:
-    """A document of a batch."""
+    """A document of a batch, encoded once: a batch is measured by what is sent."""
 
     #: Of the record, for reports.
     source: str
-    key: str
-    text: str
-    label: str | None
-    meta: Mapping[str, Any] | None
+    #: Key, text, label and source as JSON.
+    own: tuple[bytes, ...]
+    #: The names in the metadata; None if it was not read.
+    taken: frozenset[str] | None
+    #: The members of the metadata as JSON, without the braces.
+    meta: bytes
+
+    @classmethod
+    def of(cls, record: Record) -> _Line:
+        own = tuple(map(_json, (record.key, record.text, record.label, record.source)))
+        if record.meta is None:
+            return cls(record.source, own, None, b"")
+        return cls(record.source, own, frozenset(record.meta), _json(dict(record.meta))[1:-1])
+
+    def encoded(self, names: tuple[str, ...]) -> bytes:
+        """The line, with these fields for key, text, label and source."""
+        members = [b'"%b": %b' % (name.encode(), own) for name, own in zip(names, self.own, strict=True)]
+        return b"{" + b", ".join([*members, self.meta] if self.meta else members) + b"}\n"
 
 
 class Sending:
@@ -61,8 +78,8 @@ class Sending:
         batch: list[_Line] = []
         n_bytes = 0
         for record in self._records():
-            line = _Line(record.source, record.key, record.text, record.label, record.meta)
-            size = 2 * len(line.text)
+            line = _Line.of(record)
+            size = len(line.encoded(_FIELDS))
             if batch and (len(batch) == MOST_DOCUMENTS or n_bytes + size > MOST_BYTES):
                 yield self._call(batch)
                 batch, n_bytes = [], 0
@@ -115,7 +132,7 @@ class Sending:
 
     def _call(self, batch: list[_Line]) -> Call[Mapping[str, Any]]:
         names = _names(batch)
-        body = b"".join(_json(line, names) for line in batch)
+        body = b"".join(line.encoded(names) for line in batch)
         query = dict(zip(("key_field", "text_field", "label_field", "source_field"), names, strict=True))
 
         def read(answer: Answer) -> Mapping[str, Any]:
@@ -127,25 +144,24 @@ class Sending:
             "POST",
             f"/v1/collections/{part(self._addition.collection)}/documents",
             read,
-            query | {"markup": "text", "meta": "none" if batch[0].meta is None else "all"},
+            query | {"markup": "text", "meta": "none" if batch[0].taken is None else "all"},
             body,
             content_type="application/x-ndjson",
-            idempotency_key=uuid4().hex,
+            idempotency_key=uuid4().hex if len(body) <= MOST_KEYED_BYTES else None,
         )
 
 
 def _names(batch: list[_Line]) -> tuple[str, ...]:
     """The fields for key, text, label and source: names that no field of the metadata has."""
-    taken = {name for line in batch for name in line.meta or ()}
+    taken = {name for line in batch for name in line.taken or ()}
     prefix = ""
     while any(f"{prefix}{name}" in taken for name in _FIELDS):
         prefix += "_"
     return tuple(f"{prefix}{name}" for name in _FIELDS)
 
 
-def _json(line: _Line, names: tuple[str, ...]) -> bytes:
-    own = dict(zip(names, (line.key, line.text, line.label, line.source), strict=True))
-    return json.dumps(own | dict(line.meta or {}), ensure_ascii=False).encode() + b"\n"
+def _json(value: Any) -> bytes:
+    return _ENCODER.encode(value).encode()
 
 
 def _in_its_place(bad: Mapping[str, Any], batch: list[_Line]) -> BadRecord:

@@ -27,11 +27,10 @@ class Attempts:
         self._n = 0
 
     def pause_after_answer(self, status: int, retry_after: str | None) -> float | None:
-        """Seconds until the next attempt; None if this answer stands."""
+        """Seconds until the next attempt, at least as many as the server asks for; None if this answer stands."""
         if status not in FOR_NOW:
             return None
-        asked = seconds_of(retry_after)
-        pause = self._pause() if asked is None else asked
+        pause = max(self._pause(), seconds_of(retry_after) or 0.0)
         return pause if time.monotonic() + pause <= self._until else None
 
     def pause_after_error(self, error: Exception) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,10 +13,12 @@ from sqlalchemy import text
 from db.access import Role
 from db.store import Store
 from docmill.web.api.idempotency import Forgetting
+from docmill.web.api.routes import operations
 from tests.db.builders import sql
 from tests.web.api.conftest import Program, lines, with_key
 
 JOB = {"kind": "oracle", "collection": "inbox"}
+SCHEDULE = {"name": "nightly", "cron": "@daily", "jobs": [JOB]}
 
 
 def _post(program: Program, path: str, body: Any, key: str) -> Any:
@@ -41,6 +44,34 @@ def test_the_same_key_and_request_gets_the_same_answer(program: Program, store: 
     assert _post(program, "/jobs/1/cancel", {}, "a").status_code == 422, "another path"
     assert _post(with_key(store, Role.SUBMIT), "/jobs", JOB, "a").json()["id"] != first.json()["id"]
     assert _jobs(store) == 2
+
+
+def test_a_replayed_answer_has_the_headers_of_the_first(program: Program) -> None:
+    for path, body, more in (
+        ("/collections/inbox/documents", lines(3), {"content-type": "application/x-ndjson"}),
+        ("/jobs", json.dumps(JOB), {"content-type": "application/json"}),
+        ("/schedules", json.dumps(SCHEDULE), {"content-type": "application/json"}),
+    ):
+        first, again = (
+            program.post(f"/v1{path}", content=body, headers=more | {"idempotency-key": path})
+            for _ in range(2)
+        )
+        assert (first.status_code, first.text) == (again.status_code, again.text)
+        told = dict(again.headers)
+        assert told.pop("idempotent-replayed") == "true"
+        assert _without_rate(told) == _without_rate(dict(first.headers))
+
+
+def test_all_that_is_replayed_is_json() -> None:
+    """Only status and body are kept: an operation with another media type would be replayed as JSON."""
+    keyed = [one for one in operations() if one.takes_idempotency_key]
+    assert len(keyed) > 5
+    assert [one.name for one in keyed if one.media or one.answers is None or one.headers] == []
+
+
+def _without_rate(headers: dict[str, str]) -> dict[str, str]:
+    """What is left of the minute changes with each request."""
+    return {name: value for name, value in headers.items() if name != "ratelimit"}
 
 
 def test_a_refused_request_leaves_its_key_free(program: Program, store: Store) -> None:
