@@ -206,6 +206,18 @@ def test_the_models_are_where_the_image_looks_for_them(objects: Objects) -> None
             assert {"claimName": claim["metadata"]["name"]} in claims
 
 
+def test_the_pages_read_the_models_and_have_memory_for_one(objects: Objects) -> None:
+    [folder] = re.findall(r"DOCMILL_MODELS_DIR=(\S+)", (chart.ROOT / "Dockerfile").read_text())
+    [claim] = chart.of_kind(objects, "PersistentVolumeClaim")
+    spec = chart.pods(objects)["pages"]["spec"]
+    [container] = spec["containers"]
+
+    assert {"name": "models", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    claims = [volume.get("persistentVolumeClaim", {}) for volume in spec["volumes"]]
+    assert {"claimName": claim["metadata"]["name"]} in claims
+    assert container["resources"]["limits"]["memory"] == "4Gi"
+
+
 def test_no_password_is_in_the_objects(everything: Objects) -> None:
     assert not chart.of_kind(everything, "Secret")
     for _, container in chart.containers(everything):

@@ -155,6 +155,16 @@ def test_the_pages_let_in_nobody_without_a_key_and_wait_for_no_redis() -> None:
     assert "redis" not in pages["depends_on"]
 
 
+def test_the_pages_may_run_a_model() -> None:
+    pages, [models] = SERVICES["pages"], SERVICES["pages"]["volumes"]
+
+    # `docmill serve` runs models for OpenAI's interface, and takes files into /tmp, which is memory.
+    assert pages["mem_limit"] == "${PAGES_MEMORY:-4g}"
+    assert "# PAGES_MEMORY=4g" in (ROOT / ".env.example").read_text().splitlines()
+    assert pages["pids_limit"] == SERVICES["worker-cpu"]["pids_limit"]
+    assert models == f"{SERVICES['worker-cpu']['volumes'][0]}:ro"
+
+
 def test_every_file_that_is_mounted_exists() -> None:
     volumes = [volume for service in SERVICES.values() for volume in service.get("volumes", ())]
     paths = {volume.split(":")[0] for volume in volumes if volume.startswith("./")}

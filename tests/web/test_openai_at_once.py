@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -15,8 +17,10 @@ from db.access import Role
 from db.documents import NewDocument
 from db.store import Store
 from docmill.web.openai_api import inference
+from docmill.web.openai_api.errors import ApiError
 from scheduler.requests import JobRequest, submit
 from tests.db.builders import add
+from tests.servers import until
 from tests.web.mill import Mill, mill, request
 from tests.web.test_openai_batches import client_of, create, errors_of, output_of
 
@@ -140,6 +144,27 @@ def test_a_process_that_dies_or_hangs_is_replaced(client: Any, monkeypatch: pyte
         with pytest.raises(openai.InternalServerError, match="longer than"):
             client.post("/oracle", body={"input": "!hang"}, cast_to=object)
     assert client.post("/oracle", body={"input": "b"}, cast_to=object)["object"] == "oracle"
+
+
+def test_the_end_of_the_server_waits_for_no_request(works: Mill) -> None:
+    asked: dict[str, Any] = {"kind": "oracle", "parameters": {}, "model_version_id": None, "texts": ["a"]}
+    runs = inference.Inference(works.store)
+    runs.run(asked)
+    child = runs._process
+    assert child is not None
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(runs.run, asked | {"texts": ["!hang"]}) for _ in range(2)]
+        until(lambda: runs._places._value == inference.MOST_WAITING - 2, "two requests")
+        began = time.monotonic()
+        runs.close()
+        assert time.monotonic() - began < 10
+        for each in both:
+            with pytest.raises(ApiError, match="the server is stopping"):
+                each.result(30)
+    assert child.poll() is not None
+    with pytest.raises(ApiError, match="the server is stopping"):
+        runs.run(asked)
+    assert runs._process is None
 
 
 SERVER = """

@@ -17,6 +17,7 @@ from docmill.web import server
 from docmill.web.app import create_app
 from docmill.web.server import Limits
 from tests.servers import until
+from workers.settings import settings
 
 #: Short ones, so that the tests are; only that they hold is tested.
 LIMITS = Limits(head_seconds=1.0, body_seconds=0.8, body_bytes=512, head_bytes=8 * 1024, connections=40)
@@ -93,6 +94,29 @@ def test_a_body_that_does_not_arrive_is_not_waited_for(port: int) -> None:
             b"content-length: 100000\r\n\r\nkey="
         )
         assert b"200 OK" not in _drip(slow, b"a")
+
+
+def test_a_body_gets_its_whole_time_whenever_the_request_comes(sqlite_store: Store) -> None:
+    with _served(sqlite_store, Limits(body_seconds=1.5, body_bytes=512)) as port, _connect(port) as client:
+        # The server looks every 1.5 s after the connection: between the head and the body.
+        time.sleep(1.2)
+        client.sendall(
+            b"POST /login HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+            b"content-length: 5\r\n\r\n"
+        )
+        time.sleep(0.6)
+        client.sendall(b"key=a")
+        assert client.recv(65_536).startswith(b"HTTP/1.1 ")
+
+
+@pytest.mark.parametrize(("idle", "least"), [("1", 15), ("30", 35), ("300", 305)])
+def test_a_stream_may_pause_for_as_long_as_the_interface_promises(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch, idle: str, least: float
+) -> None:
+    monkeypatch.setenv("DOCMILL_API_IDLE_SECONDS", idle)
+    settings.cache_clear()
+    limits = server.config(create_app(sqlite_store)).http.keywords["limits"]  # type: ignore[union-attr]
+    assert limits.body_seconds >= least
 
 
 def test_others_are_served_while_slow_clients_hold_their_connections(port: int) -> None:

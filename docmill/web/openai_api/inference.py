@@ -27,8 +27,11 @@ _START = (
 )
 #: For a request, with the start of the process and the loading of a model; and for waiting for its turn.
 ANSWER_SECONDS, TURN_SECONDS = 60.0, 30.0
+#: For a request to notice that its process was killed.
+CLOSE_SECONDS = 1.0
 #: Requests that run or wait.
 MOST_WAITING = 16
+_STOPPING = "the server is stopping: try again"
 _BUSY = "docmill is busy with other requests: try again, or send a batch"
 
 
@@ -40,6 +43,9 @@ class Inference:
         self._turn = threading.Lock()
         self._places = threading.BoundedSemaphore(MOST_WAITING)
         self._process: subprocess.Popen[bytes] | None = None
+        #: Held while a process starts, so that `close` misses none.
+        self._starts = threading.Lock()
+        self._is_closed = False
 
     def run(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The answer of the process. ApiError if it cannot give one."""
@@ -56,9 +62,18 @@ class Inference:
             self._places.release()
 
     def close(self) -> None:
-        """End the process."""
-        with self._turn:
-            self._end()
+        """End the process, for good. A request that runs fails; it is not waited for."""
+        with self._starts:
+            self._is_closed = True
+            process = self._process
+        if process is not None:
+            process.kill()
+        # A request that runs clears up itself, once it reads the end of the output.
+        if self._turn.acquire(timeout=CLOSE_SECONDS):
+            try:
+                self._end()
+            finally:
+                self._turn.release()
 
     def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         process = self._started()
@@ -73,6 +88,8 @@ class Inference:
             raise ApiError(504, message) from None
         except (OSError, EOFError):
             self._end()
+            if self._is_closed:
+                raise ApiError(503, _STOPPING) from None
             raise ApiError(500, "the process that runs models died over this request") from None
         except BaseException:
             # Its answer would be taken for that of the next request.
@@ -84,15 +101,21 @@ class Inference:
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
             self._end()
-        if self._process is None:
-            url = self._store.url.render_as_string(hide_password=False)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START, str(os.getpid()), json.dumps(sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env=os.environ | {"DOCMILL_DATABASE_URL": url},
-            )
-        return self._process
+        with self._starts:
+            if self._is_closed:
+                raise ApiError(503, _STOPPING)
+            if self._process is None:
+                self._process = self._new()
+            return self._process
+
+    def _new(self) -> subprocess.Popen[bytes]:
+        url = self._store.url.render_as_string(hide_password=False)
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", _START, str(os.getpid()), json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"DOCMILL_DATABASE_URL": url},
+        )
 
     def _end(self) -> None:
         process, self._process = self._process, None

@@ -154,10 +154,14 @@ restarted worker can requeue what it held. */}}
 {{- end }}
 {{- end }}
 
-{{- define "docmill.sharedVolumes" -}}
+{{- define "docmill.modelsVolume" -}}
 - name: models
   persistentVolumeClaim:
     claimName: {{ .Values.models.existingClaim | default (printf "%s-models" (include "docmill.name" .)) }}
+{{- end }}
+
+{{- define "docmill.sharedVolumes" -}}
+{{ include "docmill.modelsVolume" . }}
 {{- if .Values.documents.existingClaim }}
 - name: documents
   persistentVolumeClaim: { claimName: {{ .Values.documents.existingClaim }}, readOnly: true }
