@@ -27,7 +27,10 @@ EVERY = [
 ]
 TYPES = {"integer": int, "number": (int, float), "string": str, "boolean": bool}
 #: What people can read is no pattern that all of JSON Schema's dialects know.
-IN_NO_SCHEMA = (("evaluate", "references"), ("extract", "delimiter"))
+IN_NO_SCHEMA = (
+    ("evaluate", "references"), ("extract", "delimiter"), ("extract", "text_field"), ("extract", "key_field"),
+    ("extract", "label_field"), ("entities", "rules"), ("entities", "redact"),
+)  # fmt: skip
 #: What a JSON Schema may say that restricts nothing.
 SAID = {"title", "description", "default", "unit", "folder", "type", "enum", "const", "changes_results"}
 

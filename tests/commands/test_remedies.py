@@ -118,6 +118,11 @@ CASES = [
     # while the store has none of it
     Case("no label was set yet", {}, "label list", then="label set k0 x"),
     Case("no models yet", {}, "models list", then="train classify --collection inbox"),
+    # tokens and tags
+    add("NO_TAG", "a.conll", b"Kim B-PER\nleft\n", b"Kim B-PER\nleft O\n"),
+    add("BAD_TAG", "a.conll", b"Kim PER\n", b"Kim B-PER\n"),
+    add("TOKEN_NOT_IN_TEXT", "a.conll", b"## k\tKim\nX\tB-PS\n", b"## k\tKim\nK\tB-PS\n"),
+    add("EMPTY_FILE", "a.conll", b"\n", b"Kim B-PER\n"),
     # encodings
     line("INVALID_ENCODING", b'{"id": "k", "text": "\xbe\xc8\xb3\xe7"}'),
     add("INVALID_ENCODING", "a.txt", "café au lait".encode("latin-1")),

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 from sqlalchemy.exc import IntegrityError
 
-from db import results
+from db import migrations, results
 from db.migrations import upgrade
 from db.results import Rows
 from db.store import Store
@@ -154,6 +154,8 @@ def test_the_tables_have_the_key_the_index_and_the_columns_of_their_rows(made: S
 def test_alembic_finds_no_difference(made: Store) -> None:
     def compared(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
         """All but the references of rows about documents: on PostgreSQL triggers check them."""
+        if not migrations.is_compared(thing, name, kind, reflected, other):
+            return False
         return kind != "foreign_key_constraint" or "job_id" not in thing.table.c
 
     with made.engine.connect() as connection:

@@ -79,7 +79,9 @@ def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Stor
         )
     begin, *rest = sent
     assert "pg_advisory_xact_lock_shared" in begin
-    assert len(rest) == 4, rest
+    # What is counted for metrics is one statement, or two if other work is counted with it.
+    n_counted = sum("INTO tally" in one for one in rest)
+    assert (len(rest) - n_counted, 1 <= n_counted <= 2) == (3, True), rest
     assert len(outcomes(store, chunk.job_id)) == 10
 
 

@@ -28,6 +28,7 @@ from nlp_tasks.classification import (
     ClassifyParameters,
     TrainParameters,
 )
+from nlp_tasks.entities import ENTITIES, TRAIN_ENTITIES, EntitiesParameters, TrainEntitiesParameters
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EVALUATE, EvaluateParameters
 from nlp_tasks.extraction import EXTRACT
@@ -36,6 +37,7 @@ from nlp_tasks.keywords import KEYWORDS
 from nlp_tasks.kind import Candidate, Document, Kind, Setup, Vectors
 from nlp_tasks.registry import KINDS
 from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParameters, TrainSimilarityParameters
+from nlp_tasks.similarity.embedding import EMBED
 from nlp_tasks.summarization import SUMMARIZE
 from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
 from tests.nlp import test_classification_pretrained
@@ -210,7 +212,7 @@ def test_every_kind_is_tried_here() -> None:
     """Shadow runs are classify's."""
     tried = {
         "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
-        "summarize", "keywords", "evaluate", "extract",
+        "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "embed",
     }  # fmt: skip
     assert tried == set(KINDS)
 
@@ -253,6 +255,7 @@ def test_similarity_from_training_to_search_is_never_silent(tmp_path: Path) -> N
         np.arange(len(documents)), [d.key for d in documents], matrix, [rows[0].terms for rows in found]
     )
     run(SIMILARITY, 1, parameters, documents, model_dir=tmp_path, corpus=lambda: vectors)
+    run(EMBED, 0, EMBED.parameters(), documents, model_dir=tmp_path)
     judged(TRAIN_SIMILARITY, documents, tmp_path, metrics)
 
 
@@ -263,6 +266,19 @@ def test_a_training_of_a_summarizer_is_never_silent(tmp_path: Path) -> None:
         TRAIN_SUMMARIZER.train(
             pairs, TrainSummarizerParameters(epochs=1, width=32), "cpu", tmp_path, listener.beat
         )
+
+
+def test_a_training_of_entities_and_what_it_finds_are_never_silent(tmp_path: Path) -> None:
+    documents = made(400, 60)
+    marked = Listed([replace(each, meta={"entities": [[0, 3, "X"]]}) for each in documents])
+    assert TRAIN_ENTITIES.train is not None
+    with lively() as listener:
+        chosen = TrainEntitiesParameters(iterations=5)
+        metrics = TRAIN_ENTITIES.train(marked, chosen, "cpu", tmp_path, listener.beat)
+    for n, n_words in ((100, 60), (1, 10_000)):
+        parameters = EntitiesParameters(method="model", redact="pii")
+        run(ENTITIES, 0, parameters, made(n, n_words), model_dir=tmp_path)
+    judged(TRAIN_ENTITIES, marked, tmp_path, metrics)
 
 
 @pytest.mark.parametrize("kind", [SUMMARIZE, KEYWORDS], ids=lambda kind: kind.name)

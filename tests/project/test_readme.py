@@ -47,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.mark.stack
 def test_ones_own_documents_in_the_shell_and_from_a_script(home: Path, tmp_path: Path) -> None:
     shell = [block for block in blocks("sh") if block.startswith(("source", "docmill"))]
-    assert len(shell) == 5
+    assert len(shell) == 6
     # Exports and digests are written into the current folder, and those of a night beside its file.
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     for block in shell:

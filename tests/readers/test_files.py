@@ -16,7 +16,10 @@ from readers.files import DocumentFile, find
 from readers.records import RefusedError
 from readers.streams import opened
 
-READABLE = ".txt, .jsonl, .ndjson, .json, .csv, .tsv, each also with .gz; .parquet, .arrow, .feather"
+READABLE = (
+    ".txt, .jsonl, .ndjson, .json, .csv, .tsv, .conll, .bio, .iob, .iob2, each also with .gz; "
+    ".parquet, .arrow, .feather"
+)
 
 
 def test_reading_needs_nothing_but_the_standard_library():

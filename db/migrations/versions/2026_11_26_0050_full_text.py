@@ -10,7 +10,6 @@ revision = "0050"
 down_revision = "0049"
 branch_labels = None
 depends_on = None
-OLDER_CODE_MAY_GO_ON = True
 
 #: Files of which documents are made are no documents that people look for.
 _OF_PEOPLE = "EXISTS (SELECT 1 FROM collection c WHERE c.id = {row}.collection_id AND c.files_of_id IS NULL)"
