@@ -54,8 +54,8 @@ def fill(store: Store, words: Words | None = None) -> int:
     add(store, [_document(told, n, "New: " + told.body + told.body) for n in range(3)], told.collection)
     schedule_id, runs = _nights(store, told)
     _models(store, told, collection)
-    for run_id in runs[:-1]:
-        _summaries(store, told, collection, run_id, failing=1 if run_id % 5 == 0 else 0)
+    for n, run_id in enumerate(runs[:-1], start=1):
+        _summaries(store, told, collection, run_id, failing=1 if n % 5 == 0 else 0)
     last = _summaries(store, told, collection, runs[-1], failing=5)
     _similar(store, collection, told)
     _all_failed(store, told, collection, runs[-1])
