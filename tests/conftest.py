@@ -51,6 +51,17 @@ LONG = (
     "test_the_process_does_not_outlive_a_server_that_is_killed_in_a_request",
     "test_a_single_call_at_a_tenth_of_a_core_keeps_the_lease",
     "test_modules_in_the_current_folder_replace_none_of_ours_and_kinds_there_load",
+    # The other trials of two workers and of deadlines, and trainings that resume without processes.
+    "[two workers of one name, one comes and goes-sqlite]",
+    "[deadlines while schedulers are killed-sqlite]",
+    "test_a_training_whose_worker_is_killed_twice_ends_with_the_same_model",
+    # The README's own commands add a folder, and the tests of drains and of nights are quick.
+    "test_adding_a_folder_is_one_step",
+    "test_a_host_is_drained_while_redis_is_away_and_nothing_is_lost",
+    "test_an_example_runs[nightly_schedule.sh]",
+    "test_a_kind_of_a_package_has_its_table_and_its_rows[sqlite]",
+    "test_a_job_goes_through_redis_6_2",
+    "test_a_million_tiny_documents_are_read_in_less_than_a_minute",
 )
 
 
