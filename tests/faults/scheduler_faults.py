@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from db.jobs import NewJob
 from scheduler.requests import JobRequest
 from tests.faults.stack import COLLECTION, Stack
 from tests.faults.trial import ON_POSTGRES, Fault
+from tests.load import at_this_load
 from tests.servers import until
 
 #: Large beside the job that goes on: hundreds of chunks.
@@ -130,8 +130,7 @@ def _term(stack: Stack) -> int:
         # One that had not begun to work yet ends by the signal itself.
         assert scheduler.wait(60) in (0, -signal.SIGTERM)
     took = time.monotonic() - began
-    # Where several processes wait for each processor, everything takes as many times as long.
-    allowed = STOP_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    allowed = at_this_load(STOP_SECONDS)
     assert took < allowed, (
         f"the scheduler ended {took:.1f} s after SIGTERM; {allowed:.1f} s are allowed at this load"
     )
