@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 LOCK = 0x646F636D
 
 
-def is_compared(_thing: Any, name: str | None, kind: str, _reflected: bool, _other: Any) -> bool:
+def is_compared(_thing: Any, name: str | None, _kind: str, _reflected: bool, _other: Any) -> bool:
     """Whether Alembic is to compare something: not the full text index, which each database has in its own way, with
     tables of its own on SQLite, and no index by an expression, which it cannot compare."""
-    if kind == "table":
-        return not str(name).startswith("search_text")
     return not str(name).startswith("search_text") and name not in (
         "ix_search_document_words",
         "ix_document_key_bytewise",

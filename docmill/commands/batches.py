@@ -14,7 +14,10 @@ from docmill.commands.tables import print_table
 app = Commands(help="Batches of requests and their files, as programs sent them to `docmill serve`.")
 
 Most = Annotated[
-    int, typer.Option("--limit", metavar="N", min=1, max=10_000, help="At most so many, the newest.")
+    int,
+    typer.Option(
+        "--limit", metavar="N", min=1, max=10_000, help="Maximum number of batches, the newest first."
+    ),
 ]
 
 _COLUMNS = (

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import heartbeat, model_files
+from nlp_tasks import heartbeat, held_out_split, model_files
 from nlp_tasks.checkpoint import FOLDER, Checkpoint
 from nlp_tasks.classification import (
     ONE_LABEL_ONLY,
@@ -28,7 +28,6 @@ from nlp_tasks.classification import (
     architecture,
     calibration,
     metrics,
-    split,
 )
 from nlp_tasks.classification.architecture import Classifier, Examples, Training
 from nlp_tasks.classification.figures import EVALUATION
@@ -128,7 +127,7 @@ def _part(
     documents: Sequence[Document], share: float, salt: str, stratum: Callable[[Document], str]
 ) -> tuple[list[Document], list[Document]]:
     keys = [document.key for document in documents]
-    chosen = split.held_out(keys, [stratum(document) for document in documents], share, salt)
+    chosen = held_out_split.held_out(keys, [stratum(document) for document in documents], share, salt)
     pairs = list(zip(documents, chosen, strict=True))
     return [d for d, out in pairs if not out], [d for d, out in pairs if out]
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nlp_tasks import heartbeat, model_files
-from nlp_tasks.classification import split
+from nlp_tasks import heartbeat, held_out_split, model_files
 from nlp_tasks.entities import TrainEntitiesParameters, crf
 from nlp_tasks.entities.annotations import AnnotationError, marked
 from nlp_tasks.entities.figures import EVALUATION
@@ -83,7 +82,9 @@ def divide(documents: Documents, field: str, share: float) -> tuple[list[Example
         raise TrainingError(
             "one document with marks is too few to learn from one and measure on another: mark more"
         )
-    chosen = split.held_out([each.key for each in examples], [_stratum(each) for each in examples], share)
+    chosen = held_out_split.held_out(
+        [each.key for each in examples], [_stratum(each) for each in examples], share
+    )
     pairs = list(zip(examples, chosen, strict=True))
     fit, held_out = [e for e, out in pairs if not out], [e for e, out in pairs if out]
     if not held_out:

@@ -90,7 +90,7 @@ _reading = threading.Lock()
 
 def nearest(store: Store, request: NearRequest) -> Near:
     """The documents nearest to a text. NotFoundError without a similarity job, a model or a collection of that name;
-    ValueError if the model knows no word of the text."""
+    ValueError if the model has none of the words."""
     with store.read() as session:
         number = documents.collection_id(session, request.collection) if request.collection else None
         version = _version(session, request.model, number, request.collection)
@@ -116,7 +116,7 @@ def fused(
     only_found: bool,
 ) -> list[tuple[int, float]]:
     """The ranking by words and that by vectors, fused by reciprocal ranks; the one by words if there are no vectors, or
-    the model knows no word of the text. With `only_found`, no document comes in by its vector."""
+    the model has none of the words. With `only_found`, no document comes in by its vector."""
     with store.read() as session:
         try:
             version = _version(session, None, collection, None)
@@ -191,7 +191,9 @@ def _infer(store: Store, version: Version, text: str) -> tuple[Model, NDArray[np
     model, infer = _opened(model_folder(store, settings(), version.id))
     words = [word for word in search_words.as_written(text) if word in model.numbers]
     if not words:
-        raise ValueError(f"the model {version.ref} knows no word of the text: write more, or other words")
+        raise ValueError(
+            f"none of the words of the text is in the vocabulary of {version.ref}: use more words, or other ones"
+        )
     return model, _unit(infer([words]) - model.mean)[0]
 
 

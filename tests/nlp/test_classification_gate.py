@@ -67,8 +67,8 @@ def test_an_equal_candidate_passes_unless_it_has_to_be_better(good: Path, tmp_pa
 def test_where_no_document_has_a_label_nothing_was_found() -> None:
     none = np.zeros((3, 2), np.bool_)
     some = np.array([[True, False]] * 3)
-    assert gate.macro_f1(none, none, np.ones((1, 3))).tolist() == [0.0]
-    assert gate.macro_f1(some, some, np.ones((1, 3))).tolist() == [1.0]
+    assert gate.counts(none, none).macro_f1(np.ones((1, 3))).tolist() == [0.0]
+    assert gate.counts(some, some).macro_f1(np.ones((1, 3))).tolist() == [1.0]
 
 
 def test_a_better_candidate_passes(good: Path, bad: Path) -> None:
@@ -86,5 +86,5 @@ def test_nothing_is_compared_without_a_champion_or_without_a_gate(
 def test_macro_f1_is_that_of_the_definition() -> None:
     truth = np.array([[1, 0], [1, 0], [0, 1]], bool)
     given = np.array([[1, 0], [0, 1], [0, 1]], bool)
-    assert gate.macro_f1(truth, given, np.ones((1, 3)))[0] == pytest.approx((2 / 3 + 2 / 3) / 2)
-    assert gate.macro_f1(truth, given, np.array([[1.0, 0.0, 2.0]]))[0] == 1.0
+    assert gate.counts(truth, given).macro_f1(np.ones((1, 3)))[0] == pytest.approx((2 / 3 + 2 / 3) / 2)
+    assert gate.counts(truth, given).macro_f1(np.array([[1.0, 0.0, 2.0]]))[0] == 1.0

@@ -61,7 +61,8 @@ class AddSchedule(Model):
     ] = "skip"
     deadline: Annotated[str | None, Field(max_length=5, description="local time, as in 07:00")] = None
     pause_on_failure: Annotated[
-        int | None, Field(ge=1, lt=2**31, description="after so many failed runs")
+        int | None,
+        Field(ge=1, lt=2**31, description="number of failed runs in a row after which it is paused"),
     ] = None
     max_error_share: Annotated[float | None, Field(ge=0, lt=1)] = None
 
