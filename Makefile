@@ -147,6 +147,10 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 
+.PHONY: bench-all
+bench-all: $(VENV)/.bench ## run every benchmark and compare its figures with the last release's (hours; ONLY=words, SAVE=1 for a release)
+	@$(BIN)/python -m benchmarks.release $(if $(ONLY),--only $(ONLY)) $(if $(SAVE),--save)
+
 .PHONY: simulate soak-memory
 simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL
 	@$(BIN)/python -m benchmarks.simulate --workers $(or $(WORKERS),10 100 1000)
