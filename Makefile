@@ -147,7 +147,9 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
 
-.PHONY: bench-all
+.PHONY: bench-all bench-gpu
+bench-gpu: venv ## measure each kind of model on a GPU and compare it with what the device can do (under 10 minutes; DEVICE=cuda:0)
+	@$(BIN)/python -m benchmarks.gpu --device $(or $(DEVICE),cuda:0)
 bench-all: $(VENV)/.bench ## run every benchmark and compare its figures with the last release's (hours; ONLY=words, SAVE=1 for a release)
 	@$(BIN)/python -m benchmarks.release $(if $(ONLY),--only $(ONLY)) $(if $(SAVE),--save)
 

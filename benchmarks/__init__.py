@@ -6,5 +6,7 @@ classification*.py      classifiers compared with fastText, scikit-learn and tra
 similarity*.py          similarity compared with gensim, faiss, tf-idf and LSA
 summaries*.py           summaries compared with sumy, textrankr and transformers
 odd_tokens.py, wrapped_lines.py        the effect of cleaning and of wrapped lines
+gpu.py                  each kind of model on a GPU, beside what the device can do
+release.py              runs all, and compares the figures with those of the last release (release.json)
 report.py, servers.py   tables and thresholds; Redis and PostgreSQL
 """
