@@ -109,8 +109,8 @@ soak: venv system ## inject random faults for MINUTES=10, from a printed seed
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
 
 .PHONY: compose-test
-compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=COMMIT (half an hour)
-	@$(BIN)/python -m tests.deploy.compose_run $(if $(PREVIOUS),--previous "$(PREVIOUS)")
+compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=COMMIT (half an hour; ONLY=kills or ONLY=upgrade)
+	@$(BIN)/python -m tests.deploy.compose_run $(if $(PREVIOUS),--previous "$(PREVIOUS)") $(if $(ONLY),--only "$(ONLY)")
 
 .PHONY: mutants
 mutants: venv system ## break the code in named ways and check that a test notices each
