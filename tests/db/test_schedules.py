@@ -171,6 +171,18 @@ def test_many_schedulers_fire_once(store: Store) -> None:
     assert sql(store, "SELECT count(*) FROM job") == [(5,)]
 
 
+def test_a_scheduler_that_found_a_schedule_due_before_another_one_fired_it_fires_nothing(
+    store: Store,
+) -> None:
+    _schedule(store, due_in_seconds=-1)
+    with store.read() as session:
+        [found] = schedules.due(session)
+    firing.fire_due(store)
+    firing._fire(store, found)
+    assert sql(store, "SELECT count(*) FROM run") == [(1,)]
+    assert sql(store, "SELECT count(*) FROM job") == [(1,)]
+
+
 def test_a_scheduler_that_dies_while_firing_leaves_the_firing_to_others(store: Store) -> None:
     _schedule(store, due_in_seconds=-1)
     with store.read() as session:
