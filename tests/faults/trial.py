@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from tests.faults.checkers import Expected, Findings, check
 from tests.faults.stack import COLLECTION, LEASE_SECONDS, START_SECONDS, TICK_SECONDS, Database, Stack
+from tests.load import at_this_load
 from tests.servers import until
 
 N_DOCUMENTS = 2_000
 #: design.md: work goes on within lease + tick + model load after the fault ends.
 RECOVERY_SECONDS = LEASE_SECONDS + TICK_SECONDS + START_SECONDS
 #: A job ends in this time after its fault, however slow the machine.
-END_SECONDS = 150.0
+END_SECONDS = 150.0  # on a machine with nothing else to do
 
 BOTH: tuple[Database, ...] = ("sqlite", "postgresql")
 ON_SQLITE: tuple[Database, ...] = ("sqlite",)
@@ -82,13 +83,17 @@ def run(stack: Stack, fault: Fault) -> Row:
         fault.prepare(stack)
     stack.heal()
     job_id = stack.submit(collection_of(fault))
-    until(lambda: stack.n_done(job_id) >= len(texts) // 10, "the first tenth of the job", END_SECONDS)
+    until(
+        lambda: stack.n_done(job_id) >= len(texts) // 10,
+        "the first tenth of the job",
+        at_this_load(END_SECONDS),
+    )
     n_faults = fault.inject(stack, job_id)
     recovery_seconds = _recovery(stack, job_id)
     until(
         lambda: stack.state(job_id) in ("finished", "cancelled"),
         f"the end of the job after {fault.name!r}",
-        END_SECONDS,
+        at_this_load(END_SECONDS),
     )
     findings = check(stack, Expected(job_id, texts, fault.codes, cancelled=fault.cancels))
     return Row(
@@ -108,7 +113,7 @@ def _recovery(stack: Stack, job_id: int) -> float:
     until(
         lambda: stack.n_done(job_id) > before or stack.state(job_id) in ("finished", "cancelled"),
         "the next outcome after the fault",
-        END_SECONDS,
+        at_this_load(END_SECONDS),
     )
     return time.monotonic() - ended_at
 
@@ -130,7 +135,9 @@ def spread(stack: Stack, job_id: int, times: int) -> Iterator[int]:
     start = stack.n_done(job_id)
     for i in range(times):
         goal = start + (total * 0.9 - start) * i / times
-        until(lambda goal=goal: stack.n_done(job_id) >= goal, f"{goal:.0f} documents", END_SECONDS)  # type: ignore[misc]
+        until(
+            lambda goal=goal: stack.n_done(job_id) >= goal, f"{goal:.0f} documents", at_this_load(END_SECONDS)
+        )  # type: ignore[misc]
         if stack.n_done(job_id) >= total:
             return
         yield i
