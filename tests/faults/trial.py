@@ -14,8 +14,8 @@ from tests.servers import until
 N_DOCUMENTS = 2_000
 #: design.md: work goes on within lease + tick + model load after the fault ends.
 RECOVERY_SECONDS = LEASE_SECONDS + TICK_SECONDS + START_SECONDS
-#: A job ends in this time after its fault, however slow the machine.
-END_SECONDS = 150.0  # on a machine with nothing else to do
+#: A job ends in this time after its fault, on a machine with nothing else to do.
+END_SECONDS = 150.0
 
 BOTH: tuple[Database, ...] = ("sqlite", "postgresql")
 ON_SQLITE: tuple[Database, ...] = ("sqlite",)
