@@ -66,8 +66,43 @@ def test_a_claim_without_limits_is_one_committed_statement_on_postgresql(postgre
     assert claim(store, chunk.id, "w2") is None
 
 
-def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Store) -> None:
-    store = postgres_store
+LIMITS: dict[str, dict[str, int]] = {
+    "chunks at once": {"chunks_at_once": 2},
+    "documents a minute": {"documents_per_minute": 6_000},
+    "device seconds": {"device_seconds_per_night": 1_000},
+    "all": {"chunks_at_once": 2, "documents_per_minute": 6_000, "device_seconds_per_night": 1_000},
+}
+
+
+@pytest.mark.parametrize("values", LIMITS.values(), ids=LIMITS)
+def test_a_limit_adds_no_message_to_a_chunk_on_postgresql(
+    empty_postgres_store: Store, values: dict[str, int]
+) -> None:
+    """Neither to one that is admitted, nor to one that is refused."""
+    store = empty_postgres_store
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 40))]
+
+    def n_sent(chunk_id: int) -> tuple[int, int]:
+        with counted(store) as claiming:
+            taken = held(store, chunk_id)
+        with counted(store) as writing:
+            write_ok(store, taken)
+        return len(claiming), len(writing)
+
+    free = n_sent(ids[0])
+    limit(store, Scope(), **values)
+    limit(store, Scope(kind="oracle"), **values)
+    assert n_sent(ids[1]) == free
+    held(store, ids[2])
+    used_up = "chunks_at_once = chunks_at_once - 1, next_at = now() + interval '1 hour', seconds_used = 2000"
+    sql(store, f"UPDATE job_limit SET {used_up} RETURNING 1")
+    with counted(store) as sent:
+        assert claim(store, ids[3], "w2") is None
+    assert len(sent) == free[0] == 1, sent
+
+
+def test_a_result_is_written_in_five_messages_on_postgresql(empty_postgres_store: Store) -> None:
+    store = empty_postgres_store
     [chunk] = chunks_of(store, a_job(store, 10))
     taken = held(store, chunk.id)
     rows = Rows(
