@@ -2,8 +2,8 @@
 
     python -m benchmarks.chunk_cost [--documents 10 100] [--rounds 20] [--chunks 50]
 
-One client claims, loads and writes chunk after chunk through the functions of a real worker, in turns under each limit, so
-that other work on the machine changes all figures alike. They are processor time: of the client, and of PostgreSQL.
+One client claims, loads and writes chunk after chunk through the functions of a real worker, in turns under each limit,
+so that other work on the machine changes all figures alike. They are processor time: of the client, and of PostgreSQL.
 """
 
 from __future__ import annotations
