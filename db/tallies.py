@@ -93,9 +93,8 @@ def _upsert(n_rows: int, function: str | None) -> TextClause:
     # As text: SQLAlchemy would compile an INSERT of many rows again each time.
     called = f"{function}(:number, CAST(:document AS jsonb))"
     rows = ", ".join(f"(:name{i}, :kind{i}, :label{i}, :shard, :n{i})" for i in range(n_rows))
-    source = (
-        f"VALUES {rows}" if function is None else f"SELECT added.* FROM {called}, (VALUES {rows}) AS added"
-    )  # noqa: S608
+    of_call = f"SELECT added.* FROM {called}, (VALUES {rows}) AS added"  # noqa: S608 (names of ours)
+    source = f"VALUES {rows}" if function is None else of_call
     into = "INSERT INTO tally (name, kind, label, shard, n)"
     ending = "ON CONFLICT (name, kind, label, shard) DO UPDATE SET n = tally.n + excluded.n"
     statement = text(f"{into} {source} {ending}" if n_rows else f"SELECT {called}")

@@ -116,8 +116,8 @@ def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float)
 
 
 def claim_at_once(store: Store, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
-    """`claim`, committed. On PostgreSQL, it is one statement outside any transaction: one message to the database instead
-    of three."""
+    """`claim`, committed. On PostgreSQL, it is one statement outside any transaction: one message to the database
+    instead of three."""
     with store.write() if store.is_sqlite else store.look() as session:
         return claim(session, chunk_id, holder, lease_seconds)
 

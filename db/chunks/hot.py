@@ -46,10 +46,10 @@ _OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id
 
 @cache
 def claim(*, with_job: bool) -> Update:
-    """ready -> leased, with b_chunk, b_seconds, who claims (b_host, b_worker, b_launched, b_instance), and b_epochs: the
-    epochs of the kinds that it knows, as JSON. RETURNS what a claim is made of; SQLite cannot return columns of another
-    table, so the job's are left out unless `with_job`. With it, limits have been asked too: `admission` is NULL if they
-    have refused the chunk, which is ready again."""
+    """ready -> leased, with b_chunk, b_seconds, who claims (b_host, b_worker, b_launched, b_instance), and b_epochs:
+    the epochs of the kinds that it knows, as JSON. RETURNS what a claim is made of; SQLite cannot return columns of
+    another table, so the job's are left out unless `with_job`. With it, limits have been asked too: `admission` is NULL
+    if they have refused the chunk, which is ready again."""
     chunk, job = _CHUNK.c, _JOB.c
     may_run = (*is_of_running(chunk, job), job.epoch <= _known_epoch(job))
     statement = update(_CHUNK).where(

@@ -13,9 +13,9 @@ _HOLDS = """l.kind IN ('', j.kind) AND (l.submitter = '' OR l.submitter = j.subm
                    SELECT COALESCE(known.name, own.name) FROM collection own
                    LEFT JOIN collection known ON known.id = own.files_of_id WHERE own.id = j.collection_id))"""
 
-#: Called by the statement that claims a chunk. It sees what that statement has changed: the chunk counts among those that
-#: are held. It asks what `db.limits.claiming.admit` asks on SQLite. It locks the limits in the order of their keys, and
-#: each query after that sees what others have committed meanwhile. It returns what the chunk's time counts for, as
+#: Called by the statement that claims a chunk. It sees what that statement has changed: the chunk counts among those
+#: that are held. It asks what `db.limits.claiming.admit` asks on SQLite. It locks the limits in the order of their keys,
+#: and each query after that sees what others have committed meanwhile. It returns what the chunk's time counts for, as
 #: [[collection, kind, submitter, night], ...], or NULL: then the chunk is ready again. A later version that needs
 #: something else makes a function of another name, since older code goes on calling this one.
 ADMIT = """
@@ -80,8 +80,8 @@ BEGIN
 END $$
 """.replace("{holds}", _HOLDS)
 
-#: Adds the time since a chunk was claimed to the nights that it counts for, in the order of the limits' keys. A night that
-#: is over no longer counts. The meters are what `docmill_admit` has returned.
+#: Adds the time since a chunk was claimed to the nights that it counts for, in the order of the limits' keys. A night
+#: that is over no longer counts. The meters are what `docmill_admit` has returned.
 COUNT_TIME = """
 CREATE FUNCTION docmill_count_time(the_chunk bigint, meters jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
