@@ -14,10 +14,10 @@ _HOLDS = """l.kind IN ('', j.kind) AND (l.submitter = '' OR l.submitter = j.subm
                    LEFT JOIN collection known ON known.id = own.files_of_id WHERE own.id = j.collection_id))"""
 
 #: Called by the statement that claims a chunk. It sees what that statement has changed: the chunk counts among those
-#: that are held. It asks what `db.limits.claiming.admit` asks on SQLite. It locks the limits in the order of their keys,
-#: and each query after that sees what others have committed meanwhile. It returns what the chunk's time counts for, as
-#: [[collection, kind, submitter, night], ...], or NULL: then the chunk is ready again. A later version that needs
-#: something else makes a function of another name, since older code goes on calling this one.
+#: that are held. It asks what `db.limits.claiming.admit` asks on SQLite. It locks the limits in the order of their
+#: keys, and each query after that sees what others have committed meanwhile. It returns what the chunk's time counts
+#: for, as [[collection, kind, submitter, night], ...], or NULL: then the chunk is ready again. A later version that
+#: needs something else makes a function of another name, since older code goes on calling this one.
 ADMIT = """
 CREATE FUNCTION docmill_admit(the_chunk bigint, the_job bigint, new_documents bigint) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET lock_timeout = '30s' AS $$
