@@ -57,7 +57,12 @@ def add(session: Session, counted: Counted, kind: str, label: str, n: int = 1) -
     if n > 0:
         added: Counter[tuple[str, str, str]] = session.info.setdefault(_ADDED, Counter())
         # Plain strings: the driver asks the database for the type of an enumeration.
-        added[counted.value, str(kind), str(label) if _LABEL.fullmatch(label) else OTHER] += n
+        added[counted.value, str(kind), label_of(label)] += n
+
+
+def label_of(label: str) -> str:
+    """As it is counted."""
+    return str(label) if _LABEL.fullmatch(label) else OTHER
 
 
 def first_call(session: Session, function: str, number: int, document: str) -> None:

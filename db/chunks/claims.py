@@ -14,7 +14,7 @@ from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
 from db import drains, erased, files, limits, results, tallies
-from db.chunks import hot
+from db.chunks import hot, one_message
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
@@ -173,7 +173,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     results.write_ok(session, held.job_id, held.kind, written.ok_ids)
     results.write_errors(session, held.job_id, held.kind, written.errors)
     for table, rows in written.rows.items():
-        kept = table in results.by_model_version()
+        kept = results.is_by_model_version(table)
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
         tallies.add(session, Counted.ROWS, held.kind, table, len(rows.values))
     for table, rows in written.about_others.items():
@@ -182,6 +182,17 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
         files.add_made(session, held.collection_id, written.made)
     _write_note(session, held, written.note)
     return written
+
+
+def write_at_once(
+    store: Store, held: Claim, written: Written, lease_seconds: float, *, close: bool
+) -> Written:
+    """`write`, committed; on PostgreSQL in one message, if it may be (`one_message`)."""
+    is_one = not store.is_sqlite and one_message.fits(written)
+    if is_one and one_message.write(store, held, written, lease_seconds, close=close):
+        return written
+    with store.write_results() as session:
+        return write(session, held, written, lease_seconds, close=close)
 
 
 def put_back(session: Session, held: Claim, fault: str) -> None:

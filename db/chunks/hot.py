@@ -104,8 +104,14 @@ def job_of_chunk() -> Any:
 
 @cache
 def written(*, close: bool) -> Update:
+    """`counted`, which RETURNS whether the store has erased documents."""
+    any_erased = exists().where(_DOCUMENT.c.erased_at.is_not(None)).label("any_erased")
+    return counted(close=close).returning(any_erased).execution_options(docmill_prepare=True)
+
+
+def counted(*, close: bool) -> Update:
     """Counts what is written about a chunk's documents, if b_chunk is held with b_fence by b_instance; with `close`,
-    leased -> closed, else the lease is extended by b_seconds. RETURNS whether the store has erased documents."""
+    leased -> closed, else the lease is extended by b_seconds."""
     chunk = _CHUNK.c
     values: dict[str, Any] = {
         "n_ok": chunk.n_ok + bindparam("b_ok"),
@@ -115,9 +121,7 @@ def written(*, close: bool) -> Update:
         "n_suspect_lost": 0,
     }
     values |= as_closed() if close else {"lease_until": _SECONDS}
-    any_erased = exists().where(_DOCUMENT.c.erased_at.is_not(None)).label("any_erased")
-    statement = update(_CHUNK).where(*is_held(chunk)).values(values)
-    return statement.returning(any_erased).execution_options(docmill_prepare=True)
+    return update(_CHUNK).where(*is_held(chunk)).values(values)
 
 
 def is_held(chunk: Any) -> tuple[ColumnElement[bool], ...]:

@@ -16,6 +16,7 @@ that its job has, in the order of their keys. Jobs without limits lock nothing.
 from db.limits.claiming import Meter as Meter
 from db.limits.claiming import admission as admission
 from db.limits.claiming import admit as admit
+from db.limits.claiming import as_json as as_json
 from db.limits.claiming import count as count
 from db.limits.claiming import count_at_end as count_at_end
 from db.limits.claiming import count_held as count_held

@@ -73,6 +73,11 @@ def meters_of(admission: Sequence[Any]) -> tuple[Meter, ...]:
     return tuple(Meter((c, k, s), datetime.fromisoformat(night)) for c, k, s, night in admission)
 
 
+def as_json(meters: tuple[Meter, ...]) -> list[list[str]]:
+    """The meters as `docmill_count_time` takes them."""
+    return [[*meter.key, meter.night_from.isoformat()] for meter in meters]
+
+
 def admit(session: Session, job_id: int, n_documents: int) -> Admission:
     """On SQLite: whether the limits of a job allow the chunk that was just claimed, which counts among those that are
     held. What it takes is noted."""
@@ -88,8 +93,7 @@ def count_at_end(session: Session, chunk_id: int, meters: tuple[Meter, ...]) -> 
     """As `count`. On PostgreSQL it is done with the last statement of the transaction of `Store.write`, which spares a
     message, and others who claim under these limits wait for the commit alone."""
     if meters and session.get_bind().dialect.name == "postgresql":
-        found = [[*meter.key, meter.night_from.isoformat()] for meter in meters]
-        tallies.first_call(session, "docmill_count_time", chunk_id, json.dumps(found))
+        tallies.first_call(session, "docmill_count_time", chunk_id, json.dumps(as_json(meters)))
     else:
         count(session, chunk_id, meters)
 

@@ -271,19 +271,18 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
 ) -> None:
     monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
     job_id = _job(process.store, "a", "b", "!raise", parameters={"seconds": 0.0, "batch": 1})
-    original = chunks.write
+    original = chunks.write_at_once
     lost: list[bool] = []
 
-    def write(session: Any, *arguments: Any, **values: Any) -> Written:
-        written = original(session, *arguments, **values)
+    def write(*arguments: Any, **values: Any) -> Written:
+        written = original(*arguments, **values)
         if not lost:
             # The commit comes through, and then the connection breaks before the answer.
             lost.append(True)
-            session.commit()
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
         return written
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     _run(process, job_id)
     assert lost
@@ -296,14 +295,13 @@ def test_a_closing_commit_whose_answer_was_lost_leaves_the_job_complete(
 ) -> None:
     monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
     job_id = _job(process.store, "a", "b")
-    original = chunks.write
+    original = chunks.write_at_once
 
-    def write(session: Any, *arguments: Any, **values: Any) -> None:
-        original(session, *arguments, **values)
-        session.commit()
+    def write(*arguments: Any, **values: Any) -> None:
+        original(*arguments, **values)
         raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     assert _run(process, job_id).startswith("dropped")
     assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok"}
     assert finish(process.store, job_id)
@@ -315,13 +313,13 @@ def test_results_are_written_while_a_long_chunk_runs(
     monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     job_id = _job(process.store, "a", "b", parameters={"seconds": 0.0, "batch": 1})
     seen: list[int] = []
-    original = chunks.write
+    original = chunks.write_at_once
 
-    def write(session: Any, *arguments: Any, **values: Any) -> Written:
+    def write(*arguments: Any, **values: Any) -> Written:
         seen.append(values["close"])
-        return original(session, *arguments, **values)
+        return original(*arguments, **values)
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     _run(process, job_id)
     assert seen == [False, False, True]
 
@@ -531,7 +529,7 @@ def test_a_write_that_newer_tables_refuse_is_blamed_on_no_document(
         raise ProgrammingError("INSERT", {}, Exception("there is no such column"))
 
     with upgraded_to(process.store, SCHEMA), monkeypatch.context() as patch:
-        patch.setattr(chunks, "write", refused)
+        patch.setattr(chunks, "write_at_once", refused)
 
         def upgrade() -> None:
             sql(process.store, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")

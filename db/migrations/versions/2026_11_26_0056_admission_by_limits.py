@@ -1,4 +1,4 @@
-"""On PostgreSQL, functions that ask the limits of a job whether a chunk may be run, and add its time to them."""
+"""On PostgreSQL, functions for the statements that claim and write a chunk."""
 
 from alembic import op
 
@@ -97,8 +97,21 @@ BEGIN
 END $$
 """
 
+#: Holds the lock of those who write results (`db.erased`) until the transaction ends, and returns whether one of the
+#: documents was erased: what it sees was committed before it had the lock, and nobody erases while it has it.
+ANY_ERASED = """
+CREATE FUNCTION docmill_any_erased(ids bigint[]) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET lock_timeout = '30s' AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(x'646f6572'::bigint);
+    RETURN EXISTS (SELECT FROM document WHERE erased_at IS NOT NULL)
+           AND EXISTS (SELECT FROM document WHERE id = ANY(ids) AND erased_at IS NOT NULL);
+END $$
+"""
+
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(ADMIT)
         op.execute(COUNT_TIME)
+        op.execute(ANY_ERASED)
