@@ -7,6 +7,9 @@ down_revision = "0054"
 branch_labels = None
 depends_on = None
 
+#: Of each function. Its plans are made once in a session and kept: also while a table is small, or was never analysed.
+_SETTINGS = "SET lock_timeout = '30s' SET enable_seqscan = off SET plan_cache_mode = force_generic_plan"
+
 #: That a limit l holds for a job j. A job over files has the collection of their documents.
 _HOLDS = """l.kind IN ('', j.kind) AND (l.submitter = '' OR l.submitter = j.submitter)
               AND (l.collection = '' OR l.collection = (
@@ -20,7 +23,7 @@ _HOLDS = """l.kind IN ('', j.kind) AND (l.submitter = '' OR l.submitter = j.subm
 #: needs something else makes a function of another name, since older code goes on calling this one.
 ADMIT = """
 CREATE FUNCTION docmill_admit(the_chunk bigint, the_job bigint, new_documents bigint) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SET lock_timeout = '30s' AS $$
+LANGUAGE plpgsql VOLATILE {settings} AS $$
 DECLARE
     lim job_limit;
     changed job_limit[] := '{}';
@@ -83,7 +86,8 @@ END $$
 #: Adds the time since a chunk was claimed to the nights that it counts for, in the order of the limits' keys. A night
 #: that is over no longer counts. The meters are what `docmill_admit` has returned.
 COUNT_TIME = """
-CREATE FUNCTION docmill_count_time(the_chunk bigint, meters jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+CREATE FUNCTION docmill_count_time(the_chunk bigint, meters jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE {settings} AS $$
 DECLARE
     meter jsonb;
     seconds double precision;
@@ -101,7 +105,7 @@ END $$
 #: documents was erased: what it sees was committed before it had the lock, and nobody erases while it has it.
 ANY_ERASED = """
 CREATE FUNCTION docmill_any_erased(ids bigint[]) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET lock_timeout = '30s' AS $$
+LANGUAGE plpgsql VOLATILE {settings} AS $$
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(x'646f6572'::bigint);
     RETURN EXISTS (SELECT FROM document WHERE erased_at IS NOT NULL)
@@ -112,6 +116,5 @@ END $$
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        op.execute(ADMIT)
-        op.execute(COUNT_TIME)
-        op.execute(ANY_ERASED)
+        for function in (ADMIT, COUNT_TIME, ANY_ERASED):
+            op.execute(function.replace("{settings}", _SETTINGS))
