@@ -1,10 +1,10 @@
 """The overhead of docmill: 150,000 short reviews classified by a bare loop, and through docmill.
 
-    python -m benchmarks.end_to_end --data ../shared/data [--method naive-bayes]
+    python -m benchmarks.end_to_end --data ../shared/data [--arch naive-bayes]
 
 The bare loop feeds the same batches to the same runner in one process. docmill reads the documents from SQL in chunks,
 through Redis and one worker on the same processors, and writes every label durably. In both cases the model is already
-loaded. The time of docmill is from submission to the end of the job. With `--method naive-bayes`, the model takes so
+loaded. The time of docmill is from submission to the end of the job. With `--arch naive-bayes`, the model takes so
 little time that nearly all of the difference is what docmill itself costs.
 """
 
@@ -39,7 +39,7 @@ def reviews(data: Path, limit: int) -> list[dict[str, str]]:
 
 
 def measure(
-    url: str, home: Path, socket: str, rows: list[dict[str, str]], rounds: int, method: str | None
+    url: str, home: Path, socket: str, rows: list[dict[str, str]], rounds: int, arch: str | None
 ) -> dict[str, Any]:
     """Train once, then classify everything in turn: bare loop, docmill, bare loop, docmill, ..."""
     os.environ |= {
@@ -61,7 +61,7 @@ def measure(
         background("scheduler", [*me, "scheduler"], {}, home),
         background("worker", [*me, "worker", "--devices", "cpu:1"], {}, home),
     ):
-        _run(store, "train-classify", WARM_UP, {"method": method} if method else {})
+        _run(store, "train-classify", WARM_UP, {"arch": arch} if arch else {})
         _run(store, "classify", WARM_UP)
         folder = _model_folder(store)
         for _ in range(rounds):
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--documents", type=int, default=150_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--method", help="how the model classifies; the default if left out")
+    parser.add_argument("--arch", help="the architecture of the model; the default if left out")
     parser.add_argument("--store", choices=("SQLite", "PostgreSQL"), help="only this database")
     options = parser.parse_args()
     rows = reviews(options.data, options.documents)
@@ -145,7 +145,7 @@ def main() -> None:
         names = [options.store] if options.store else list(urls)
         for name in names:
             (home / name).mkdir()
-            figures[name] = measure(urls[name], home / name, socket, rows, options.rounds, options.method)
+            figures[name] = measure(urls[name], home / name, socket, rows, options.rounds, options.arch)
     columns = ["classify", "bare loop, s", "docmill, s", "bare / docmill", "documents/s"]
     table = [[name, *figures[name].values()] for name in names]
     report.table(f"{len(rows):,} short reviews, one worker, on {figures['machine']}", columns, table)
