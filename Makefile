@@ -116,9 +116,13 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
+bench-chunk: venv system ## measure what a chunk and its limits cost a client and PostgreSQL
+	@$(BIN)/python -m benchmarks.chunk_cost
+bench-write-path: venv system ## compare writing results with SQLAlchemy's add_all and a bare COPY
+	@$(BIN)/python -m benchmarks.write_path
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
 	@$(BIN)/python -m benchmarks.cancel
 bench-fairness: venv system ## small jobs behind a giant one, limits, and an idle scheduler

@@ -2,6 +2,7 @@
 scheduler cost.
 
     python -m benchmarks.fairness [--documents 1000000] [--small 500] [--only SQLite]
+    python -m benchmarks.fairness --cost [--rounds 10] [--only PostgreSQL]
 
 With two workers on each database. The small jobs come while the giant one runs, each when the one before has ended, and
 their time is compared with the same on the idle system. A document takes 2 ms, without using the processor, so a chunk
@@ -15,7 +16,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -232,12 +233,13 @@ LIMITS: dict[str, dict[str, int]] = {
 }
 
 
-def cost(here: System) -> dict[str, Any]:
+def cost(here: System, rounds: int = TIMES) -> dict[str, Any]:
     """A kind that does nothing, without limits and with each that holds nobody back, in turns: the medians of documents
     a second and of processor time a chunk. What a limit costs of the throughput is told by the processor time: such a
-    job needs nothing else, and other work on the machine changes it less."""
+    job needs nothing else, and other work on the machine changes it less. By the clock, it is told too: the median over
+    the rounds of each round's share."""
     runs: dict[str, list[tuple[float, float]]] = {name: [] for name in LIMITS}
-    for _ in range(TIMES):
+    for _ in range(rounds):
         for name, values in LIMITS.items():
             if values:
                 here.limit(**values)
@@ -251,9 +253,27 @@ def cost(here: System) -> dict[str, Any]:
         name: {"documents_per_second": statistics.median(rates), "cpu_ms_a_chunk": statistics.median(used)}
         for name, (rates, used) in ((name, tuple(zip(*some, strict=True))) for name, some in runs.items())
     }
-    free = found["free"]["cpu_ms_a_chunk"]
-    lost = {name: 1 - free / each["cpu_ms_a_chunk"] for name, each in found.items()}
-    return found | {"lost": max(lost.values()), "lost_by": lost}
+    lost = {name: _lost(zip(runs["free"], some, strict=True)) for name, some in runs.items()}
+    slower = {
+        name: statistics.median(
+            1 - rate / free for (free, _), (rate, _) in zip(runs["free"], some, strict=True)
+        )
+        for name, some in runs.items()
+    }
+    return found | {"lost": max(lost.values()), "lost_by": lost, "slower_by": slower}
+
+
+def _lost(rounds: Iterable[tuple[tuple[float, float], tuple[float, float]]]) -> float:
+    """The share of the throughput that a limit costs, of pairs of runs: (documents a second, processor time)."""
+    return statistics.median(1 - free / used for (_, free), (_, used) in rounds)
+
+
+def measure_cost(url: str, home: Path, socket: str, rounds: int) -> dict[str, Any]:
+    """Only that."""
+    with system(url, home, socket) as here:
+        _add(here.store, "middle", MIDDLE)
+        here.timed(KIND, "middle")
+        return cost(here, rounds)
 
 
 def main() -> None:
@@ -261,9 +281,12 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=1_000_000, help="documents of the giant job")
     parser.add_argument("--small", type=int, default=500, help="documents of each small job")
     parser.add_argument("--only", choices=["SQLite", "PostgreSQL"], help="one database")
+    parser.add_argument("--cost", action="store_true", help="only what a limit costs that holds nobody back")
+    parser.add_argument("--rounds", type=int, default=TIMES, help="of --cost")
     options = parser.parse_args()
     figures: dict[str, Any] = {"machine": report.machine(), "documents": options.documents}
-    print(f"A job of {options.documents:,} documents and small ones on {figures['machine']}", flush=True)
+    what = "Limits" if options.cost else f"A job of {options.documents:,} documents and small ones"
+    print(f"{what} on {figures['machine']}", flush=True)
     with (
         servers.folder() as home,
         servers.redis(home / "r") as (socket, _),
@@ -272,9 +295,31 @@ def main() -> None:
         (home / "s").mkdir()
         for name, database in (("SQLite", f"sqlite:///{home}/s/docmill.db"), ("PostgreSQL", url)):
             if options.only in (None, name):
-                figures[name] = measure(database, home / "s", socket, options.documents, options.small)
+                figures[name] = (
+                    measure_cost(database, home / "s", socket, options.rounds)
+                    if options.cost
+                    else measure(database, home / "s", socket, options.documents, options.small)
+                )
                 redis_client.Redis(unix_socket_path=socket).flushall()
-    _show(figures)
+    if options.cost:
+        _show_cost(figures)
+    else:
+        _show(figures)
+
+
+def _show_cost(figures: dict[str, Any]) -> None:
+    bars, rows = {}, []
+    for database in ("SQLite", "PostgreSQL"):
+        found = figures.get(database, {"lost_by": {}})
+        for name, lost in found["lost_by"].items():
+            each = found[name]
+            rows.append([f"{database}, {name}", each["documents_per_second"], each["cpu_ms_a_chunk"], lost,
+                         found["slower_by"][name]])  # fmt: skip
+            if name != "free":
+                bars[f"throughput lost by {name}, {database}"] = {"value": lost, "at_most": 0.05}
+    columns = ["", "documents/s", "CPU ms a chunk", "lost, by CPU", "lost, by the clock"]
+    report.table(f"{MIDDLE:,} documents that do nothing", columns, rows)
+    report.end(figures, bars)
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def insert_tuples(
     names, value = (owner[0], *columns), owner[1]
     if not _is_postgres(session):
         _insert_together(session, table, names, value, rows, skip_existing=skip_existing)
-    elif (skip_existing or len(rows) < COPY_FROM_ROWS) and _fit_arrays(table, columns, rows):
+    elif (skip_existing or len(rows) < COPY_FROM_ROWS) and fit_arrays(table, columns, rows):
         _insert_from_arrays(session, table, names, value, rows, skip_existing=skip_existing)
     elif skip_existing or len(rows) < COPY_FROM_ROWS:
         statement = _insert(table, names, f"({', '.join(['%s'] * len(names))})", skip_existing=skip_existing)
@@ -59,7 +59,7 @@ def insert_tuples(
         _copy(session, table, names, ((value, *row) for row in rows))
 
 
-def _fit_arrays(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
+def fit_arrays(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
     """Whether each column's values make an array: they are of one type, and not bytes, for which that is slow."""
     if any(isinstance(table.c[name].type, LargeBinary) for name in columns):
         return False

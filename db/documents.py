@@ -271,7 +271,8 @@ def _texts(*, with_text: bool) -> Select[int, str, str, str, str]:
 @cache
 def _texts_of_a_range(*, with_text: bool) -> Select[int, str, str, str, str]:
     """The same with ids from b_low to b_high: built once, since every chunk runs it."""
-    return _texts(with_text=with_text).where(_DOCUMENT.id.between(bindparam("b_low"), bindparam("b_high")))
+    ranged = _texts(with_text=with_text).where(_DOCUMENT.id.between(bindparam("b_low"), bindparam("b_high")))
+    return ranged.execution_options(docmill_prepare=True)
 
 
 def _spans(stored: str | None) -> tuple[tuple[int, int], ...]:

@@ -181,6 +181,26 @@ def each_id(ids: Any) -> tuple[TableValuedAlias, ColumnElement[int]]:
     return table, cast(table.c.value, BigInteger)
 
 
+class member_of(FunctionElement[str]):  # noqa: N801
+    """The value of a member of a JSON object, which is a text, by its name; NULL if there is none. The name must hold
+    no quotation mark."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(member_of, "sqlite")
+def _member_of_sqlite(element: member_of, compiler: SQLCompiler, **kw: Any) -> str:
+    found, name = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"json_extract({found}, '$.\"' || {name} || '\"')"
+
+
+@compiles(member_of, "postgresql")
+def _member_of_postgresql(element: member_of, compiler: SQLCompiler, **kw: Any) -> str:
+    found, name = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(CAST({found} AS JSONB) ->> {name})"
+
+
 class one_of(FunctionElement[bool]):  # noqa: N801
     """Whether a text or number is one of many. All of them are one parameter, where IN (...) would have one each."""
 

@@ -111,6 +111,12 @@ class Store:
             yield session
 
     @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A connection for one statement outside any transaction: it is committed with its only message."""
+        with self._looker.connect() as connection:
+            yield connection
+
+    @contextmanager
     def write(self, *, lock_seconds: float | None = None) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back on any exception. With `lock_seconds`,
         PostgreSQL waits no longer for a row that another transaction has changed (`is_lock_timeout`); in SQLite

@@ -31,11 +31,19 @@ class View:
     columns: Mapping[str, str]
     #: What else there is to know.
     notes: str = ""
+    #: The query on PostgreSQL, where it can be written better than for both.
+    on_postgresql: str | None = None
+
+    @property
+    def queries(self) -> tuple[str, ...]:
+        """What the view is made of on any database."""
+        return (self.query,) if self.on_postgresql is None else (self.query, self.on_postgresql)
 
     def query_for(self, dialect: str) -> str:
         """The query as this database writes it."""
         clock, launched = _OTHERS[dialect]
-        query = _LAUNCHED.sub(launched, self.query.replace("CLOCK[]", clock))
+        own = self.on_postgresql if dialect == "postgresql" else None
+        query = _LAUNCHED.sub(launched, (own or self.query).replace("CLOCK[]", clock))
         return _SECONDS.sub(_WRITTEN[dialect], query)
 
 

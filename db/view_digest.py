@@ -22,7 +22,7 @@ def digest() -> str:
 
 def queries_hash() -> str:
     """A hash of the queries of all views, which `views.DIGESTS` ends with."""
-    queries = sorted((name, view.query) for name, view in VIEWS.items())
+    queries = sorted((name, *view.queries) for name, view in VIEWS.items())
     return hashlib.sha256(repr(queries).encode()).hexdigest()[:16]
 
 

@@ -27,27 +27,41 @@ FROM chunk k WHERE k.job_id = j.id AND k.state = 'ready' AND k.fault IS NOT NULL
 ORDER BY k.n_put_back + k.n_crashes + k.n_lost DESC, k.id LIMIT 1
 """  # noqa: S608
 
-#: n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job was
-#: cancelled or the time of its night was over. An index holds the errors by job and code, so that the count reads no
-#: other outcome.
-_JOB_PROGRESS = f"""
+#: What is summed up over a job's chunks. PostgreSQL reads them once, for all sums together; SQLite cannot join what
+#: depends on the row before it, so it reads them by their index for each.
+_CHUNK_SUMS = {
+    "n_ok": "CAST(SUM(k.n_ok) AS BIGINT)",
+    "n_error": "CAST(SUM(k.n_error) AS BIGINT)",
+    "n_chunks": "COUNT(*)",
+    "n_chunks_closed": "COUNT(CASE WHEN k.state = 'closed' THEN 1 END)",
+    "n_chunks_leased": "COUNT(CASE WHEN k.state = 'leased' THEN 1 END)",
+}
+_OF_JOB = "FROM chunk k WHERE k.job_id = j.id"
+_SUMS_ONE_BY_ONE = {name: f"(SELECT {what} {_OF_JOB})" for name, what in _CHUNK_SUMS.items()}
+_SUMS_TOGETHER = f"SELECT {', '.join(f'{what} AS {name}' for name, what in _CHUNK_SUMS.items())} {_OF_JOB}"
+
+
+def _job_progress(sums: Mapping[str, str], joined: str) -> str:
+    """n_error counts every document without a result; n_cancelled says how many of those nobody tried, because the job
+    was cancelled or the time of its night was over. An index holds the errors by job and code, so that the count reads
+    no other outcome."""
+    return f"""
 SELECT j.id AS job_id, j.kind, COALESCE(f.name, c.name) AS collection, j.state, j.n_documents,
-       COALESCE(j.n_ok, (SELECT CAST(SUM(k.n_ok) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_ok,
-       COALESCE(j.n_error, (SELECT CAST(SUM(k.n_error) AS BIGINT) FROM chunk k WHERE k.job_id = j.id), 0) AS n_error,
+       COALESCE(j.n_ok, {sums["n_ok"]}, 0) AS n_ok, COALESCE(j.n_error, {sums["n_error"]}, 0) AS n_error,
        CASE WHEN j.state IN ('cancelling', 'cancelled')
             THEN (SELECT COUNT(*) FROM outcome o
                   WHERE o.job_id = j.id AND o.state = 'error' AND o.error_code IN ('CANCELLED', 'CARRIED_OVER'))
             ELSE 0 END AS n_cancelled,
-       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id) AS n_chunks,
-       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'closed') AS n_chunks_closed,
-       (SELECT COUNT(*) FROM chunk k WHERE k.job_id = j.id AND k.state = 'leased') AS n_chunks_leased,
+       {sums["n_chunks"]} AS n_chunks, {sums["n_chunks_closed"]} AS n_chunks_closed,
+       {sums["n_chunks_leased"]} AS n_chunks_leased,
        j.priority, j.model_ref AS model, v.version AS model_version, j.note, j.key AS job_key,
        j.run_id, j.after_job_id, j.created_at, j.started_at, j.finished_at, ({_FAULT}) AS fault, j.where_clause,
        j.submitter, j.is_exclusive,
        COALESCE((SELECT CAST(SUM(p.n_ok + p.n_error) AS BIGINT) FROM pruned p WHERE p.job_id = j.id), 0) AS n_pruned
 FROM job j JOIN collection c ON c.id = j.collection_id LEFT JOIN model_version v ON v.id = j.model_version_id
-LEFT JOIN collection f ON f.id = c.files_of_id
+LEFT JOIN collection f ON f.id = c.files_of_id{joined}
 """  # noqa: S608
+
 
 _LATEST_SUMMARY = f"""
 SELECT collection, document_key, summary, method, n_sentences, job_id, document_id, document_version, is_current,
@@ -439,7 +453,10 @@ VIEWS: Mapping[str, View] = {
     ),
     "v_job_progress": View(
         about="Every job and how far it is.",
-        query=_JOB_PROGRESS,
+        query=_job_progress(_SUMS_ONE_BY_ONE, ""),
+        on_postgresql=_job_progress(
+            {name: f"sums.{name}" for name in _CHUNK_SUMS}, f" CROSS JOIN LATERAL ({_SUMS_TOGETHER}) sums"
+        ),
         columns={
             "job_id": "number of the job",
             "kind": "kind of the job",
@@ -492,4 +509,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98")
+DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "e308860d51b1390f")

@@ -853,8 +853,8 @@ MUTANTS = (
     ),
     Mutant(
         "limits: a claim locks nothing, so that two see the same room",
-        "db/limits/claiming.py",
-        "        .with_for_update(of=_LIMIT)\n",
+        "db/migrations/versions/2026_11_26_0056_admission_by_limits.py",
+        " FOR UPDATE OF l",
         "",
         ("db/test_limits.py::test_no_more_chunks_run_at_once_however_many_workers_claim",),
         on_postgres=True,
@@ -883,9 +883,9 @@ MUTANTS = (
     ),
     Mutant(
         "a claim in one statement overlooks limits",
-        "db/chunks/hot.py",
-        "*((_n_limits(of_job=True) == 0,) if if_unlimited else ()),",
-        "",
+        "db/limits/claiming.py",
+        "case((n_limits > 0, asked)",
+        "case((n_limits < 0, asked)",
         ("db/test_statements_of_a_chunk.py",),
         on_postgres=True,
     ),
@@ -898,11 +898,19 @@ MUTANTS = (
         on_postgres=True,
     ),
     Mutant(
-        "a chunk for newer code is kept",
-        "workers/running/chunk_run.py",
-        "chunks.give_back(session, claim.instance)",
-        "pass",
-        RUN,
+        "older code claims of a job that asks for newer code",
+        "db/chunks/hot.py",
+        "job.epoch <= _known_epoch(job)",
+        "job.epoch > 0",
+        ("workers/test_chunk_run.py::test_what_this_code_may_not_claim_uses_up_no_limit",),
+    ),
+    Mutant(
+        "the time of a chunk that is closed does not count for the night on PostgreSQL",
+        "db/tallies.py",
+        'called = f"{function}(:number, CAST(:document AS jsonb))"',
+        'called = "(SELECT :number, :document) AS nothing"',
+        ("db/test_limits.py::test_device_seconds_of_a_night_are_used_up",),
+        on_postgres=True,
     ),
 )
 

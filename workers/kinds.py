@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -37,6 +38,11 @@ def all_kinds() -> dict[str, Kind]:
     for kind in kinds.values():
         _make_tables(kind)
     return kinds
+
+
+def epochs() -> str:
+    """The epoch that the code of each kind has, as JSON."""
+    return json.dumps({name: kind.epoch for name, kind in all_kinds().items()})
 
 
 def _make_tables(kind: Kind) -> None:

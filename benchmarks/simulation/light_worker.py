@@ -120,8 +120,7 @@ def write(store: Store, claim: Claim, found: list[Document]) -> None:
 
     done = [(document, [SimulatedRow(1, "label", 0.5)]) for document in found]
     written = as_written(done, with_outcomes=True)
-    with store.write_results() as session:
-        chunks.write(session, claim, written, LEASE_SECONDS, close=True)
+    chunks.write_at_once(store, claim, written, LEASE_SECONDS, close=True)
 
 
 def _add(moments: list[float], n_documents: int) -> None:

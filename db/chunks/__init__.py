@@ -15,7 +15,7 @@
                                           which ready chunks the broker is told about (the state stays)
     claims    claim, claim_at_once        ready -> leased
               renew, suspect              the lease is extended (the state stays)
-              write                       outcomes and rows are stored; with close=True leased -> closed
+              write, write_at_once        outcomes and rows are stored; with close=True leased -> closed
               put_back, give_back         leased -> ready: requeued, and no document is blamed
     deaths    crashed, lost, reap         leased -> ready: requeued, and the death or loss is counted;
                                           a chunk of training is closed after the last death it may have
@@ -44,6 +44,7 @@ from db.chunks.claims import put_back as put_back
 from db.chunks.claims import renew as renew
 from db.chunks.claims import suspect as suspect
 from db.chunks.claims import write as write
+from db.chunks.claims import write_at_once as write_at_once
 from db.chunks.closing import close_many_with_error as close_many_with_error
 from db.chunks.closing import close_part_with_error as close_part_with_error
 from db.chunks.closing import close_with_error as close_with_error

@@ -5,21 +5,21 @@ Every step after the claim raises FencedError, and changes nothing, when the chu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import Row, case, select, update
 from sqlalchemy.orm import Session
 
 from db import drains, erased, files, limits, results, tallies
-from db.chunks import hot
+from db.chunks import hot, one_message
 from db.chunks.conditions import back_to_ready, backoff_seconds, held_by
 from db.chunks.without_removed import without_removed
 from db.compare_and_set import changed, n_changed
 from db.documents import NewDocument
-from db.errors import DrainedError, FencedError, NewerSchemaError
+from db.errors import DrainedError, FencedError, NewerCodeError, NewerSchemaError
 from db.sql import now, one_of
 from db.states import ChunkState
 from db.store import Store, newer_schema
@@ -29,9 +29,6 @@ from db.tallies import Counted, Requeue
 #: A chunk that was lost is run whole again, then in halved batches, then in quarters. After this many losses its
 #: documents are run one by one.
 MAX_LOST_TOGETHER = 3
-
-#: Whether the last claim from a store met limits: the next one then begins a transaction at once.
-_met_limits: WeakKeyDictionary[Store, bool] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,8 @@ class Holder:
     instance: str
     #: The machine, as drains name it.
     host: str = ""
+    #: The epoch of each kind that its code has, as JSON. It claims nothing of a job that asks for a newer one.
+    epochs: str = "{}"
 
     @property
     def launched(self) -> str:
@@ -100,48 +99,39 @@ class Written:
 
 def claim(session: Session, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
     """ready -> leased. None if another process has it, it is closed, its job is paused or has ended, or a limit has no
-    room for it. Raises NewerSchemaError when the store was upgraded beyond this code, and DrainedError when this worker
-    is drained. Both are part of the claim itself: what commits before it holds."""
-    return _claim(session, chunk_id, holder, lease_seconds)[0]
-
-
-def claim_at_once(store: Store, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
-    """`claim`, committed. On PostgreSQL, a job without limits is claimed from in one statement outside any transaction:
-    one message to the database instead of three."""
-    if not store.is_sqlite and not _met_limits.get(store, False):
-        with store.look() as session:
-            statement = hot.claim(with_job=True, if_unlimited=True)
-            values = _values(chunk_id, holder, lease_seconds)
-            row = session.connection().execute(statement, values).one_or_none()
-            if row is not None:
-                return _claim_of(chunk_id, holder, row, row)
-            if not limits.are_any(session):
-                _insist_that_it_may(session, holder)
-                return None
-    with store.write() as session:
-        found, _met_limits[store] = _claim(session, chunk_id, holder, lease_seconds)
-    return found
-
-
-def _claim(
-    session: Session, chunk_id: int, holder: Holder, lease_seconds: float
-) -> tuple[Claim | None, bool]:
-    """The claim, and whether there were limits to ask."""
+    room for it. Raises NewerSchemaError when the store was upgraded beyond this code, NewerCodeError when the job asks
+    for newer code of its kind, and DrainedError when this worker is drained. All of them are part of the claim itself:
+    what commits before it holds, and a claim that is refused uses up nothing of a limit."""
     connection = session.connection()
     with_job = connection.dialect.name == "postgresql"
     values = _values(chunk_id, holder, lease_seconds)
     row = connection.execute(hot.claim(with_job=with_job), values).one_or_none()
     if row is None:
-        _insist_that_it_may(session, holder)
-        return None, limits.are_any(session)
+        _insist_that_it_may(session, chunk_id, holder)
+        return None
+    if with_job:
+        # Refused, it is ready again.
+        return None if row.admission is None else _claim_of(chunk_id, holder, row, row)
+    return _admitted(session, chunk_id, holder, row)
+
+
+def claim_at_once(store: Store, chunk_id: int, holder: Holder, lease_seconds: float) -> Claim | None:
+    """`claim`, committed. On PostgreSQL, it is one statement outside any transaction: one message to the database
+    instead of three."""
+    with store.write() if store.is_sqlite else store.look() as session:
+        return claim(session, chunk_id, holder, lease_seconds)
+
+
+def _admitted(session: Session, chunk_id: int, holder: Holder, row: Row[Any]) -> Claim | None:
+    """On SQLite, the claim if the limits of its job allow it; else the chunk is ready again."""
     admission = limits.admit(session, row.job_id, row.n_documents) if row.n_limits else None
     if admission is not None and not admission.is_admitted:
         # It is sent again as soon as there is room.
         n_changed(session, update(Chunk).where(Chunk.id == chunk_id).values(back_to_ready(0)))
-        return None, True
-    job = row if with_job else connection.execute(hot.job_of_claim(), {"b_job": row.job_id}).one()
+        return None
+    job = session.connection().execute(hot.job_of_claim(), {"b_job": row.job_id}).one()
     claim = _claim_of(chunk_id, holder, row, job)
-    return (claim, False) if admission is None else (replace(claim, meters=admission.meters), True)
+    return claim if admission is None else replace(claim, meters=admission.meters)
 
 
 def renew(session: Session, held: Claim, lease_seconds: float, note: str | None = None) -> None:
@@ -179,11 +169,11 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
             corrected = {"n_ok": Chunk.n_ok - fewer, "n_error": Chunk.n_error + more}
             session.execute(update(Chunk).where(Chunk.id == held.chunk_id).values(corrected))
     if close:
-        limits.count(session, held.chunk_id, held.meters)
+        limits.count_at_end(session, held.chunk_id, held.meters)
     results.write_ok(session, held.job_id, held.kind, written.ok_ids)
     results.write_errors(session, held.job_id, held.kind, written.errors)
     for table, rows in written.rows.items():
-        kept = table in results.by_model_version()
+        kept = results.is_by_model_version(table)
         results.write_rows(session, table, held.model_version_id if kept else held.job_id, rows)
         tallies.add(session, Counted.ROWS, held.kind, table, len(rows.values))
     for table, rows in written.about_others.items():
@@ -192,6 +182,17 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
         files.add_made(session, held.collection_id, written.made)
     _write_note(session, held, written.note)
     return written
+
+
+def write_at_once(
+    store: Store, held: Claim, written: Written, lease_seconds: float, *, close: bool
+) -> Written:
+    """`write`, committed; on PostgreSQL in one message, if it may be (`one_message`)."""
+    is_one = not store.is_sqlite and one_message.fits(written)
+    if is_one and one_message.write(store, held, written, lease_seconds, close=close):
+        return written
+    with store.write_results() as session:
+        return write(session, held, written, lease_seconds, close=close)
 
 
 def put_back(session: Session, held: Claim, fault: str) -> None:
@@ -225,15 +226,23 @@ def _values(chunk_id: int, holder: Holder, lease_seconds: float) -> dict[str, An
         "b_worker": holder.name,
         "b_launched": holder.launched,
         "b_instance": holder.instance,
+        "b_epochs": holder.epochs,
     }
 
 
-def _insist_that_it_may(session: Session, holder: Holder) -> None:
-    """Say why this worker claims nothing, if it may not."""
+def _insist_that_it_may(session: Session, chunk_id: int, holder: Holder) -> None:
+    """Say why this worker may not claim the chunk, if so."""
     if problem := newer_schema(session):
         raise NewerSchemaError(problem)
     if found := drains.of(session, holder.host, holder.name, holder.launched):
         raise DrainedError(f"{drains.target_of(found)} is drained: `docmill workers undrain` ends that")
+    job = session.connection().execute(hot.job_of_chunk(), {"b_chunk": chunk_id}).one_or_none()
+    known = None if job is None else json.loads(holder.epochs).get(job.kind)
+    if job is not None and known is not None and job.epoch > known:
+        raise NewerCodeError(
+            f"job {job.id} asks for {job.kind} of epoch {job.epoch}, and this docmill has {known}: "
+            "install the version that submitted it here too"
+        )
 
 
 def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Claim:
@@ -253,6 +262,7 @@ def _claim_of(chunk_id: int, holder: Holder, row: Row[Any], job: Row[Any]) -> Cl
         n_put_back=row.n_put_back,
         n_halvings=max(0, row.n_lost - 1),
         epoch=job.epoch,
+        meters=limits.meters_of(row.admission) if "admission" in row._fields else (),
         traceparent=job.traceparent,
     )
 

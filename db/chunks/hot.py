@@ -11,12 +11,15 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Float,
     ScalarSelect,
+    Text,
     Update,
     and_,
     bindparam,
+    cast,
     exists,
     func,
     select,
@@ -25,7 +28,7 @@ from sqlalchemy import (
 
 from db import compatibility, drains, limits
 from db.chunks.conditions import as_closed, is_of_running, is_ready
-from db.sql import now
+from db.sql import member_of, now
 from db.states import ChunkState
 from db.store import SCHEMA
 from db.tables import Chunk, Document, Job, JobLimit
@@ -42,19 +45,20 @@ _OF_JOB = ("kind", "parameters", "collection_id", "model_ref", "model_version_id
 
 
 @cache
-def claim(*, with_job: bool, if_unlimited: bool = False) -> Update:
-    """ready -> leased, with b_chunk, b_seconds, and who claims: b_host, b_worker, b_launched, b_instance. RETURNS what
-    a claim is made of; SQLite cannot return columns of another table, so the job's are left out unless `with_job`. With
-    `if_unlimited`, nothing of a job that has limits is claimed."""
+def claim(*, with_job: bool) -> Update:
+    """ready -> leased, with b_chunk, b_seconds, who claims (b_host, b_worker, b_launched, b_instance), and b_epochs:
+    the epochs of the kinds that it knows, as JSON. RETURNS what a claim is made of; SQLite cannot return columns of
+    another table, so the job's are left out unless `with_job`. With it, limits have been asked too: `admission` is NULL
+    if they have refused the chunk, which is ready again."""
     chunk, job = _CHUNK.c, _JOB.c
+    may_run = (*is_of_running(chunk, job), job.epoch <= _known_epoch(job))
     statement = update(_CHUNK).where(
         chunk.id == bindparam("b_chunk"),
         *is_ready(chunk),
-        and_(*is_of_running(chunk, job)) if with_job else exists().where(*is_of_running(chunk, job)),
+        and_(*may_run) if with_job else exists().where(*may_run),
         # Part of the claim itself: a worker that runs through an upgrade or a drain claims nothing after it.
         compatibility.is_known_to(SCHEMA),
         drains.admits(bindparam("b_host"), bindparam("b_worker"), bindparam("b_launched")),
-        *((_n_limits(of_job=True) == 0,) if if_unlimited else ()),
     )
     values = {
         "state": ChunkState.LEASED,
@@ -64,11 +68,19 @@ def claim(*, with_job: bool, if_unlimited: bool = False) -> Update:
         "instance": bindparam("b_instance"),
         "claimed_at": now(),
     }
-    of_job = [job[name] for name in _OF_JOB] if with_job else []
-    # Asked here, a job without limits needs no further statement.
-    n_limits = _n_limits(of_job=with_job).label("n_limits")
-    returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), n_limits, *of_job)
+    # Asked here, limits need no further statement, or a job without limits needs none.
+    n_limits = _n_limits(of_job=with_job)
+    more = [n_limits.label("n_limits")]
+    if with_job:
+        more = [limits.admission(n_limits, chunk), *(job[name] for name in _OF_JOB)]
+    returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), *more)
     return returned.execution_options(docmill_prepare=True)
+
+
+def _known_epoch(job: Any) -> ColumnElement[int]:
+    """In SQL: the newest epoch of the job's kind that the claimer may run; any of a kind that it does not name."""
+    known = member_of(bindparam("b_epochs", type_=Text()), job.kind)
+    return func.coalesce(cast(known, BigInteger), job.epoch)
 
 
 def _n_limits(*, of_job: bool) -> ScalarSelect[int]:
@@ -84,9 +96,22 @@ def job_of_claim() -> Any:
 
 
 @cache
+def job_of_chunk() -> Any:
+    """The job of b_chunk, if there is one: its id, kind and epoch."""
+    job = select(_JOB.c.id, _JOB.c.kind, _JOB.c.epoch).join(_CHUNK, _CHUNK.c.job_id == _JOB.c.id)
+    return job.where(_CHUNK.c.id == bindparam("b_chunk"))
+
+
+@cache
 def written(*, close: bool) -> Update:
+    """`counted`, which RETURNS whether the store has erased documents."""
+    any_erased = exists().where(_DOCUMENT.c.erased_at.is_not(None)).label("any_erased")
+    return counted(close=close).returning(any_erased).execution_options(docmill_prepare=True)
+
+
+def counted(*, close: bool) -> Update:
     """Counts what is written about a chunk's documents, if b_chunk is held with b_fence by b_instance; with `close`,
-    leased -> closed, else the lease is extended by b_seconds. RETURNS whether the store has erased documents."""
+    leased -> closed, else the lease is extended by b_seconds."""
     chunk = _CHUNK.c
     values: dict[str, Any] = {
         "n_ok": chunk.n_ok + bindparam("b_ok"),
@@ -96,9 +121,7 @@ def written(*, close: bool) -> Update:
         "n_suspect_lost": 0,
     }
     values |= as_closed() if close else {"lease_until": _SECONDS}
-    any_erased = exists().where(_DOCUMENT.c.erased_at.is_not(None)).label("any_erased")
-    statement = update(_CHUNK).where(*is_held(chunk)).values(values)
-    return statement.returning(any_erased).execution_options(docmill_prepare=True)
+    return update(_CHUNK).where(*is_held(chunk)).values(values)
 
 
 def is_held(chunk: Any) -> tuple[ColumnElement[bool], ...]:

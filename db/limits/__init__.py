@@ -5,7 +5,7 @@
     setting   put, remove, of, all_
                                    for people; forget_collection, rename_collection
     states    states, State        how far each limit is used, for feeding and for people
-    claiming  are_any, admit, count, count_held
+    claiming  admission, meters_of, admit, count, count_at_end, count_held
                                    what a claim may take, and what it took: the one place where limits hold exactly
 
 Feeding sends no more messages than the limits have room for, so that workers do not meet messages which they cannot
@@ -14,10 +14,13 @@ that its job has, in the order of their keys. Jobs without limits lock nothing.
 """
 
 from db.limits.claiming import Meter as Meter
+from db.limits.claiming import admission as admission
 from db.limits.claiming import admit as admit
-from db.limits.claiming import are_any as are_any
+from db.limits.claiming import as_json as as_json
 from db.limits.claiming import count as count
+from db.limits.claiming import count_at_end as count_at_end
 from db.limits.claiming import count_held as count_held
+from db.limits.claiming import meters_of as meters_of
 from db.limits.scopes import Limit as Limit
 from db.limits.scopes import Scope as Scope
 from db.limits.scopes import holds_for as holds_for

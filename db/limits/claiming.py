@@ -1,16 +1,34 @@
-"""What a claim may take of the limits, and what it took. Each claim of a job with limits comes here: the statements are
-made once, and PostgreSQL keeps them prepared (`db.store`)."""
+"""What a claim may take of the limits, and what it took.
+
+On PostgreSQL, the statement that claims a chunk asks them too, by the function `docmill_admit` of migration 0056 (see
+there): under limits, a chunk sends as many messages as without. On SQLite, where a message costs nothing, `admit` asks.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, Update, bindparam, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
+from db import tallies
 from db.limits.scopes import holds_for, is_limiting, night_from
 from db.limits.states import CATCH_UP_SECONDS
 from db.sql import UtcDateTime, now, one_of, seconds_between
@@ -43,20 +61,41 @@ class Admission:
     meters: tuple[Meter, ...] = ()
 
 
-def are_any(session: Session) -> bool:
-    """Whether the store has limits."""
-    return bool(session.connection().execute(_are_any()).scalar_one())
+def admission(n_limits: ColumnElement[int], chunk: Any) -> ColumnElement[Any]:
+    """On PostgreSQL, in the SQL that claims a chunk: what `admit` does, with the number of limits that may hold for its
+    job. NULL if a limit refuses the chunk, which is then ready again; else `meters_of` reads it."""
+    asked = func.docmill_admit(chunk.id, chunk.job_id, chunk.n_documents, type_=JSONB())
+    return case((n_limits > 0, asked), else_=literal([], JSONB())).label("admission")
+
+
+def meters_of(admission: Sequence[Any]) -> tuple[Meter, ...]:
+    """What the time of a chunk counts for."""
+    return tuple(Meter((c, k, s), datetime.fromisoformat(night)) for c, k, s, night in admission)
+
+
+def as_json(meters: tuple[Meter, ...]) -> list[list[str]]:
+    """The meters as `docmill_count_time` takes them."""
+    return [[*meter.key, meter.night_from.isoformat()] for meter in meters]
 
 
 def admit(session: Session, job_id: int, n_documents: int) -> Admission:
-    """Whether the limits of a job allow the chunk that was just claimed, which counts among those that are held. What
-    it takes is noted. Other claims under these limits wait until this transaction ends."""
+    """On SQLite: whether the limits of a job allow the chunk that was just claimed, which counts among those that are
+    held. What it takes is noted."""
     rows = _locked(session, job_id)
     if not all(_allows(session, row) for row in rows):
         return Admission(is_admitted=False)
     for row in rows:
         _note(session, row, n_documents)
     return Admission(True, tuple(_meter(row) for row in rows if row.device_seconds_per_night is not None))
+
+
+def count_at_end(session: Session, chunk_id: int, meters: tuple[Meter, ...]) -> None:
+    """As `count`. On PostgreSQL it is done with the last statement of the transaction of `Store.write`, which spares a
+    message, and others who claim under these limits wait for the commit alone."""
+    if meters and session.get_bind().dialect.name == "postgresql":
+        tallies.first_call(session, "docmill_count_time", chunk_id, json.dumps(as_json(meters)))
+    else:
+        count(session, chunk_id, meters)
 
 
 def count(session: Session, chunk_id: int, meters: tuple[Meter, ...]) -> None:
@@ -133,11 +172,6 @@ def _is_another_night(row: Row[Any]) -> bool:
 def _locked(session: Session, job_id: int) -> list[Row[Any]]:
     """The limits that hold for a job, locked in one order for all, as they are now."""
     return list(session.connection().execute(_lock(), {"of_job": job_id}))
-
-
-@cache
-def _are_any() -> Select[bool]:
-    return select(exists(select(_LIMIT.c.kind).where(is_limiting())))
 
 
 @cache

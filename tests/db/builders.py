@@ -101,8 +101,7 @@ def held(store: Store, chunk_id: int, worker: str = "w1", *, name: str | None = 
 def write_ok(store: Store, claim: Claim, ids: Sequence[int] | None = None, *, close: bool = True) -> None:
     """Outcomes `ok` for these documents, or all of the chunk."""
     written = Written(ok_ids=claim.document_ids if ids is None else ids)
-    with store.write_results() as session:
-        chunks.write(session, claim, written, LEASE, close=close)
+    chunks.write_at_once(store, claim, written, LEASE, close=close)
 
 
 def let_leases_expire(store: Store) -> None:

@@ -231,6 +231,14 @@ def test_what_runs_all_the_time_reads_no_large_table_as_a_whole(large: Store, na
     assert plans.bad == []
 
 
+def test_the_progress_of_a_job_reads_its_chunks_once(large: Store) -> None:
+    with large.read() as session:
+        query = f"EXPLAIN (FORMAT JSON) SELECT * FROM v_job_progress WHERE job_id = {N_JOBS + 1}"
+        [plan] = session.scalars(text(query)).one()
+    # Beside the sums: the chunk with a fault, and the number of its siblings.
+    assert json.dumps(plan).count('"Relation Name": "chunk"') <= 3
+
+
 def test_a_sequential_scan_would_be_seen(large: Store) -> None:
     with large.read() as session, explaining(large) as plans:
         session.execute(text("SELECT count(*) FROM outcome WHERE written_at < now()")).scalar_one()

@@ -15,7 +15,7 @@ from db.chunks import Claim, Written
 from db.errors import NotFoundError
 from db.limits import Limit, Scope
 from db.limits.scopes import night_from
-from db.sql import now
+from db.sql import clock, now
 from db.store import Store
 from db.tables import Chunk, JobLimit
 from tests.db.builders import (
@@ -232,6 +232,20 @@ def test_a_night_begins_at_noon_in_its_time_zone() -> None:
     assert night_from(datetime(2026, 10, 25, 10, tzinfo=UTC), "Europe/Berlin") == datetime(
         2026, 10, 24, 10, tzinfo=UTC
     )
+
+
+@pytest.mark.parametrize(
+    "zone", ["UTC", "Asia/Seoul", "America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu"]
+)
+def test_the_night_of_a_claim_is_that_of_its_time_zone(store: Store, zone: str) -> None:
+    """PostgreSQL computes it by itself."""
+    put(store, device_seconds_per_night=100, time_zone=zone)
+    taken = held(store, the_chunk(store, a_job(store)).id)
+    with store.read() as session:
+        row = session.query(JobLimit).one()
+        begun = night_from(clock(session), zone)
+    assert [meter.night_from for meter in taken.meters] == [row.night_from] == [begun]
+    assert taken.meters[0].key == ("", "", "")
 
 
 def _claimed_ago(store: Store, seconds: float) -> None:

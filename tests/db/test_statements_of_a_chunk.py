@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
-from db import bulk, chunks, erased, limits, results
-from db.chunks import Holder, Written
-from db.errors import NotFoundError
+from db import bulk, chunks, erased, limits, results, tallies
+from db.chunks import Claim, Holder, Written, one_message
+from db.errors import FencedError, NotFoundError
 from db.limits import Limit, Scope
 from db.results import Rows
 from db.store import Store
-from tests.db.builders import LEASE, a_job, chunks_of, claim, held, outcomes, sql, write_ok
+from tests.db.builders import (
+    LEASE,
+    a_job,
+    chunks_of,
+    claim,
+    held,
+    let_backoffs_pass,
+    let_leases_expire,
+    outcomes,
+    reap,
+    sql,
+    write_ok,
+)
+from tests.servers import until
 
 #: (rank, label, score, reason)
 ROW = (1, "a", 0.5, None)
@@ -66,8 +81,43 @@ def test_a_claim_without_limits_is_one_committed_statement_on_postgresql(postgre
     assert claim(store, chunk.id, "w2") is None
 
 
-def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Store) -> None:
-    store = postgres_store
+LIMITS: dict[str, dict[str, int]] = {
+    "chunks at once": {"chunks_at_once": 2},
+    "documents a minute": {"documents_per_minute": 6_000},
+    "device seconds": {"device_seconds_per_night": 1_000},
+    "all": {"chunks_at_once": 2, "documents_per_minute": 6_000, "device_seconds_per_night": 1_000},
+}
+
+
+@pytest.mark.parametrize("values", LIMITS.values(), ids=LIMITS)
+def test_a_limit_adds_no_message_to_a_chunk_on_postgresql(
+    empty_postgres_store: Store, values: dict[str, int]
+) -> None:
+    """Neither to one that is admitted, nor to one that is refused."""
+    store = empty_postgres_store
+    ids = [chunk.id for chunk in chunks_of(store, a_job(store, 40))]
+
+    def n_sent(chunk_id: int) -> tuple[int, int]:
+        with counted(store) as claiming:
+            taken = held(store, chunk_id)
+        with counted(store) as writing:
+            write_ok(store, taken)
+        return len(claiming), len(writing)
+
+    free = n_sent(ids[0])
+    limit(store, Scope(), **values)
+    limit(store, Scope(kind="oracle"), **values)
+    assert n_sent(ids[1]) == free
+    held(store, ids[2])
+    used_up = "chunks_at_once = chunks_at_once - 1, next_at = now() + interval '1 hour', seconds_used = 2000"
+    sql(store, f"UPDATE job_limit SET {used_up} RETURNING 1")
+    with counted(store) as sent:
+        assert claim(store, ids[3], "w2") is None
+    assert len(sent) == free[0] == 1, sent
+
+
+def test_a_result_is_written_in_five_messages_on_postgresql(empty_postgres_store: Store) -> None:
+    store = empty_postgres_store
     [chunk] = chunks_of(store, a_job(store, 10))
     taken = held(store, chunk.id)
     rows = Rows(
@@ -85,6 +135,79 @@ def test_a_result_is_written_in_five_messages_on_postgresql(postgres_store: Stor
     rest = [one for one in rest if not one.startswith("SELECT document.id")]
     assert (len(rest) - n_counted, 1 <= n_counted <= 2) == (3, True), "\n".join(one[:120] for one in rest)
     assert len(outcomes(store, chunk.job_id)) == 10
+
+
+def test_results_are_written_in_one_message_on_postgresql(empty_postgres_store: Store) -> None:
+    """Unless a document has an error, or there are so many rows that COPY is faster."""
+    store = empty_postgres_store
+    job_id = a_job(store, 30)
+    for chunk in chunks_of(store, job_id)[:2]:
+        taken = held(store, chunk.id)
+        with counted(store) as sent:
+            chunks.write_at_once(store, taken, labelled(taken, taken.document_ids), LEASE, close=True)
+        assert len(sent) == 1, sent
+    last = held(store, chunks_of(store, job_id)[2].id)
+    first, *others = last.document_ids
+    assert one_message.write(store, last, labelled(last, [first]), LEASE, close=False)
+    written = replace(labelled(last, others[1:]), errors=[(others[0], "MEMORY", "no more")])
+    assert not one_message.fits(written)
+    chunks.write_at_once(store, last, written, LEASE, close=True)
+    assert sorted(outcomes(store, job_id).values()) == ["MEMORY", *["ok"] * 29]
+    assert sql(store, "SELECT count(*), count(DISTINCT document_id) FROM classification") == [(29, 29)]
+    with store.read() as session:
+        totals = tallies.totals(session)
+    assert totals["documents", "oracle", "ok"] == totals["rows", "oracle", "classification"] == 29
+    counts = [(chunk.state, chunk.n_ok, chunk.n_error) for chunk in chunks_of(store, job_id)]
+    assert counts == [("closed", 10, 0), ("closed", 10, 0), ("closed", 9, 1)]
+
+
+def test_one_message_of_a_claim_that_is_lost_writes_nothing(empty_postgres_store: Store) -> None:
+    store = empty_postgres_store
+    limit(store, Scope(), device_seconds_per_night=1_000)
+    [chunk] = chunks_of(store, a_job(store, 10))
+    lost = held(store, chunk.id)
+    let_leases_expire(store)
+    reap(store)
+    let_backoffs_pass(store)
+    taken = held(store, chunk.id, "w2")
+    n_done = "(SELECT SUM(chunks_done) FROM job_limit)"
+    counts = f"SELECT name, label, SUM(n), {n_done} FROM tally GROUP BY 1, 2 ORDER BY 1, 2"
+    before = sql(store, counts)
+    assert not one_message.write(store, lost, labelled(lost, lost.document_ids), LEASE, close=True)
+    with pytest.raises(FencedError):
+        chunks.write_at_once(store, lost, labelled(lost, lost.document_ids), LEASE, close=True)
+    assert sql(store, counts) == before
+    assert sql(store, "SELECT job_id FROM outcome UNION ALL SELECT job_id FROM classification") == []
+    write_ok(store, taken)
+
+
+def test_one_message_waits_for_those_who_erase_and_sees_what_they_have_erased(
+    empty_postgres_store: Store,
+) -> None:
+    store = empty_postgres_store
+    [chunk] = chunks_of(store, a_job(store, 3))
+    taken = held(store, chunk.id)
+    gone = taken.document_ids[1]
+    with ThreadPoolExecutor(1) as thread:
+        with store.write() as session:
+            erased.alone(session)
+            written = labelled(taken, taken.document_ids)
+            writing = thread.submit(chunks.write_at_once, store, taken, written, LEASE, close=True)
+            until(lambda: sql(store, "SELECT 1 FROM pg_locks WHERE NOT granted"), "a writer waiting")
+            session.execute(text("UPDATE document SET erased_at = now() WHERE id = :id"), {"id": gone})
+        assert [error[:2] for error in writing.result().errors] == [(gone, "REMOVED")]
+    assert outcomes(store, chunk.job_id) == {"k0": "ok", "k1": "REMOVED", "k2": "ok"}
+    assert sql(store, "SELECT count(*) FROM classification") == [(2,)]
+    other = held(store, chunks_of(store, a_job(store, 3))[0].id)
+    assert one_message.write(store, other, labelled(other, other.document_ids), LEASE, close=True), (
+        "no one of these"
+    )
+
+
+def labelled(taken: Claim, document_ids: Sequence[int]) -> Written:
+    """The outcome ok and a row for each of these documents."""
+    rows = Rows(("document_id", "rank", "label", "score", "reason"), [(id_, *ROW) for id_ in document_ids])
+    return Written(document_ids, rows={"classification": rows})
 
 
 def test_limits_that_come_and_go_hold_from_their_commit_on(store: Store) -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from db import chunks, jobs
+from db import chunks, jobs, limits
 from db.chunks import Written
 from db.documents import NewDocument
 from db.drains import Target
+from db.limits import Limit, Scope
 from db.states import DrainLevel
 from db.store import SCHEMA, Store
 from tests.db.builders import (
@@ -270,19 +271,18 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
 ) -> None:
     monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
     job_id = _job(process.store, "a", "b", "!raise", parameters={"seconds": 0.0, "batch": 1})
-    original = chunks.write
+    original = chunks.write_at_once
     lost: list[bool] = []
 
-    def write(session: Any, *arguments: Any, **values: Any) -> Written:
-        written = original(session, *arguments, **values)
+    def write(*arguments: Any, **values: Any) -> Written:
+        written = original(*arguments, **values)
         if not lost:
             # The commit comes through, and then the connection breaks before the answer.
             lost.append(True)
-            session.commit()
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
         return written
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     _run(process, job_id)
     assert lost
@@ -295,14 +295,13 @@ def test_a_closing_commit_whose_answer_was_lost_leaves_the_job_complete(
 ) -> None:
     monkeypatch.setattr(lease, "RETRY_SECONDS", 0.0)
     job_id = _job(process.store, "a", "b")
-    original = chunks.write
+    original = chunks.write_at_once
 
-    def write(session: Any, *arguments: Any, **values: Any) -> None:
-        original(session, *arguments, **values)
-        session.commit()
+    def write(*arguments: Any, **values: Any) -> None:
+        original(*arguments, **values)
         raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     assert _run(process, job_id).startswith("dropped")
     assert outcomes(process.store, job_id) == {"k0": "ok", "k1": "ok"}
     assert finish(process.store, job_id)
@@ -314,13 +313,13 @@ def test_results_are_written_while_a_long_chunk_runs(
     monkeypatch.setattr(write_behind, "FLUSH_SECONDS", -1.0)
     job_id = _job(process.store, "a", "b", parameters={"seconds": 0.0, "batch": 1})
     seen: list[int] = []
-    original = chunks.write
+    original = chunks.write_at_once
 
-    def write(session: Any, *arguments: Any, **values: Any) -> Written:
+    def write(*arguments: Any, **values: Any) -> Written:
         seen.append(values["close"])
-        return original(session, *arguments, **values)
+        return original(*arguments, **values)
 
-    monkeypatch.setattr(chunks, "write", write)
+    monkeypatch.setattr(chunks, "write_at_once", write)
     _run(process, job_id)
     assert seen == [False, False, True]
 
@@ -479,13 +478,36 @@ def test_a_job_of_newer_code_is_left_to_a_worker_that_has_it(process: Process) -
         said = _run(process, job_id)
         assert isinstance(said, Refused) != runs
         chunk = the_chunk(process.store, job_id)
-        # A claim that turns out to be for newer code is given back.
-        assert (chunk.state, chunk.fence) == (("closed", 2) if runs else ("ready", 1))
+        assert (chunk.state, chunk.fence) == (("closed", 1) if runs else ("ready", 0))
         assert (chunk.n_crashes, chunk.n_lost, chunk.n_put_back) == (0, 0, 0)
         if not runs:
             assert said.startswith(
                 f"not claimed: job {job_id} asks for oracle of epoch 2, and this docmill has 1"
             )
+
+
+def test_what_this_code_may_not_claim_uses_up_no_limit(process: Process) -> None:
+    limit = Limit(chunks_at_once=9, documents_per_minute=600, device_seconds_per_night=100)
+    with process.store.write() as session:
+        limits.put(session, Scope(), limit)
+    job_id = _job(process.store, "a", "b")
+
+    def used() -> list[Any]:
+        return sql(process.store, "SELECT next_at, night_from, seconds_used, chunks_done FROM job_limit")
+
+    before = used()
+    sql(process.store, "UPDATE job SET epoch = 2 RETURNING 1")
+    assert "of epoch 2" in _run(process, job_id)
+    sql(process.store, "UPDATE job SET epoch = 1 RETURNING 1")
+    with upgraded_to(process.store, "9999"):
+        assert "schema 9999" in _run(process, job_id)
+    target = Target(DrainLevel.NAME, process.name)
+    drain(process.store, target)
+    assert "is drained" in _run(process, job_id)
+    undrain(process.store, target)
+    assert used() == before
+    assert _run(process, job_id) == "2 documents: 2 ok, 0 errors"
+    assert used() != before
 
 
 def test_a_process_that_may_not_claim_pauses_until_it_is_told_to_stop(process: Process) -> None:
@@ -507,7 +529,7 @@ def test_a_write_that_newer_tables_refuse_is_blamed_on_no_document(
         raise ProgrammingError("INSERT", {}, Exception("there is no such column"))
 
     with upgraded_to(process.store, SCHEMA), monkeypatch.context() as patch:
-        patch.setattr(chunks, "write", refused)
+        patch.setattr(chunks, "write_at_once", refused)
 
         def upgrade() -> None:
             sql(process.store, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")

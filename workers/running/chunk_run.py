@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +37,8 @@ def run(process: Process, chunk_id: int) -> str:
     log_context.begin(chunk=chunk_id)
     began_ns = time.time_ns()
     try:
-        claim = _claim(process, chunk_id)
+        holder = replace(process.holder, epochs=kinds.epochs())
+        claim = chunks.claim_at_once(process.store, chunk_id, holder, process.settings.lease_seconds)
     except DrainedError as error:
         _hand_on(process, chunk_id)
         log.info("not claimed: %s", error)
@@ -120,29 +122,6 @@ def _see_through(process: Process, claim: Claim) -> str:
             device_trouble.end(lease, error, partial(_put_back, lease, in_public="the device failed"))
         log.error("chunk %d of job %d: %s", claim.chunk_id, claim.job_id, faults.where(error))
         return _put_back(lease, faults.in_words(error), in_public=faults.in_public(error))
-
-
-def _claim(process: Process, chunk_id: int) -> Claim | None:
-    """After NewerCodeError, the chunk is not held."""
-    claim = chunks.claim_at_once(process.store, chunk_id, process.holder, process.settings.lease_seconds)
-    if claim is not None:
-        try:
-            _insist_on_its_code(claim)
-        except NewerCodeError:
-            with process.store.write() as session:
-                chunks.give_back(session, claim.instance)
-            raise
-    return claim
-
-
-def _insist_on_its_code(claim: Claim) -> None:
-    """A newer docmill submitted the job, and its results are to be those of its own code."""
-    kind = kinds.all_kinds().get(claim.kind)
-    if kind is not None and claim.epoch > kind.epoch:
-        raise NewerCodeError(
-            f"job {claim.job_id} asks for {claim.kind} of epoch {claim.epoch}, and this docmill has {kind.epoch}: "
-            "install the version that submitted it here too"
-        )
 
 
 def _hand_on(process: Process, chunk_id: int) -> None:

@@ -76,12 +76,15 @@ class Storing:
         def step() -> Written:
             nonlocal tries, done
             tries += 1
-            with self._store.write_results() as session:
-                if tries > 1:
-                    pending = set(self._still_pending(session, [document.id for document, _ in done]))
-                    done = [pair for pair in done if pair[0].id in pending]
+            claim, seconds = self._lease.claim, self._lease.seconds
+            if tries == 1:
                 written = as_written(done, with_outcomes=self._with_outcomes)
-                return chunks.write(session, self._lease.claim, written, self._lease.seconds, close=close)
+                return chunks.write_at_once(self._store, claim, written, seconds, close=close)
+            with self._store.write_results() as session:
+                pending = set(self._still_pending(session, [document.id for document, _ in done]))
+                done = [pair for pair in done if pair[0].id in pending]
+                written = as_written(done, with_outcomes=self._with_outcomes)
+                return chunks.write(session, claim, written, seconds, close=close)
 
         try:
             written = self._lease.insist_on_writing(step)
