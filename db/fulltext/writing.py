@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from db import erased
-from db.fulltext import postgres
+from db.fulltext import best_lists, postgres
 from db.sql import one_of
 from db.tables import Collection, Document, SearchDocument, SearchTerm, SearchTotal, SearchWaiting
 
@@ -52,6 +52,14 @@ def forget(session: Session, ids: Sequence[int]) -> None:
         session.execute(delete(SearchDocument).where(one_of(SearchDocument.id, ids)))
 
 
+def maintain(session: Session) -> int:
+    """Bring some of the lists of frequent words up to date; returns how many, 0 if none is due. SQLite has none."""
+    if not _is_postgres(session) or not best_lists.is_any_due(session):
+        return 0
+    _alone(session)
+    return best_lists.maintain(session)
+
+
 def clean(session: Session) -> None:
     """Write the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks them.
     PostgreSQL needs nothing."""
@@ -65,6 +73,7 @@ def empty(session: Session) -> None:
     if not _is_postgres(session):
         session.execute(text("INSERT INTO search_text (search_text) VALUES ('delete-all')"))
         session.execute(text("DROP TRIGGER search_document_ad"))
+    best_lists.empty(session)
     for table in (SearchDocument, SearchTerm, SearchTotal):
         session.execute(delete(table))
     if not _is_postgres(session):

@@ -50,7 +50,14 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
-from db.tables.search import SearchDocument, SearchTerm, SearchTotal, SearchWaiting
+from db.tables.search import (
+    SearchDocument,
+    SearchList,
+    SearchPosting,
+    SearchTerm,
+    SearchTotal,
+    SearchWaiting,
+)
 from db.tables.tally import Tally
 from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
@@ -118,6 +125,8 @@ __all__ = [
     "Run",
     "Schedule",
     "SearchDocument",
+    "SearchList",
+    "SearchPosting",
     "SearchTerm",
     "SearchTotal",
     "SearchWaiting",

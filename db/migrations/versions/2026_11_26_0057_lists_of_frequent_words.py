@@ -1,0 +1,43 @@
+"""The documents in which frequent words weigh most. Those of an index that is there are built in the background."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.sql import UtcDateTime
+from db.tables.base import BigId, Json
+
+revision = "0057"
+down_revision = "0054"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "search_list",
+        sa.Column("term", sa.Text(), nullable=False),
+        sa.Column("best", sa.LargeBinary(), nullable=True),
+        sa.Column("floors", Json, nullable=False),
+        sa.Column("n_postings", BigId, nullable=False),
+        sa.Column("n_removed", BigId, nullable=False),
+        sa.Column("due_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("term", name=op.f("pk_search_list")),
+    )
+    op.create_index("ix_search_list_due_at", "search_list", ["due_at"])
+    op.create_table(
+        "search_posting",
+        sa.Column("term", sa.Text(), nullable=False),
+        sa.Column("document_id", BigId, nullable=False),
+        sa.Column("collection_id", BigId, nullable=False),
+        sa.Column("weight", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("term", "document_id", name=op.f("pk_search_posting")),
+    )
+    op.create_index("ix_search_posting_document_id", "search_posting", ["document_id"])
+    if op.get_bind().dialect.name == "postgresql":
+        # They do not shrink when compressed, and are read faster as they are.
+        op.execute("ALTER TABLE search_list ALTER COLUMN best SET STORAGE EXTERNAL")
+        # A mark (db.fulltext.postgres) has this character, and no word has.
+        op.execute(
+            "INSERT INTO search_list (term, floors, n_postings, n_removed, due_at) "
+            "SELECT term, '{}', 0, 0, now() FROM search_term WHERE n_documents >= 2000 AND term NOT LIKE '%^%'"
+        )
