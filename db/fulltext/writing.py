@@ -18,6 +18,11 @@ from db.tables import Collection, Document, SearchDocument, SearchTerm, SearchTo
 _LOCK = 0x646F7365
 
 
+#: Pages of SQLite's index that one step of `clean` writes, of about 4 kB each.
+CLEAN_PAGES = 500
+_CHANGES = text("SELECT total_changes()")
+
+
 @dataclass(frozen=True, slots=True)
 class Indexed:
     """A document that was analysed."""
@@ -60,11 +65,21 @@ def maintain(session: Session) -> int:
     return best_lists.maintain(session)
 
 
-def clean(session: Session) -> None:
-    """Write the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks them.
-    PostgreSQL needs nothing."""
-    if not _is_postgres(session):
-        session.execute(text("INSERT INTO search_text (search_text) VALUES ('optimize')"))
+def clean(session: Session, *, begin: bool) -> bool:
+    """Write a part of the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks
+    them. The first call has `begin`; the others go on. Returns whether there is more to do. PostgreSQL needs nothing."""
+    if _is_postgres(session) or (begin and _segments(session) < 2):
+        return False
+    before = session.scalar(_CHANGES) or 0
+    pages = -CLEAN_PAGES if begin else CLEAN_PAGES
+    session.execute(text("INSERT INTO search_text (search_text, rank) VALUES ('merge', :pages)"), {"pages": pages})
+    # FTS5 says so: with fewer changes there was nothing to merge.
+    return (session.scalar(_CHANGES) or 0) - before >= 2
+
+
+def _segments(session: Session) -> int:
+    """The parts that the index of SQLite has; a whole one has no marks of what was taken out."""
+    return session.scalar(text("SELECT count(DISTINCT segid) FROM search_text_idx")) or 0
 
 
 def empty(session: Session) -> None:
