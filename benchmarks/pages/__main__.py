@@ -83,7 +83,7 @@ def measure(
     bars: dict[str, dict[str, float]] = {}
     rows, slow = [], []
     timed = Timed(app)
-    with TestClient(timed, base_url="http://localhost", cookies={"docmill_session": cookie}) as client:
+    with TestClient(timed, base_url="http://localhost", cookies={"docmill_session_80": cookie}) as client:
         for name, paths in pages(store, size).items():
             timed.seconds.clear()
             used = processor_seconds(store)

@@ -67,12 +67,14 @@ def maintain(session: Session) -> int:
 
 def clean(session: Session, *, begin: bool) -> bool:
     """Write a part of the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks
-    them. The first call has `begin`; the others go on. Returns whether there is more to do. PostgreSQL needs nothing."""
+    them. The first call has `begin`; the others go on. Whether there is more to do; PostgreSQL needs nothing."""
     if _is_postgres(session) or (begin and _segments(session) < 2):
         return False
     before = session.scalar(_CHANGES) or 0
     pages = -CLEAN_PAGES if begin else CLEAN_PAGES
-    session.execute(text("INSERT INTO search_text (search_text, rank) VALUES ('merge', :pages)"), {"pages": pages})
+    session.execute(
+        text("INSERT INTO search_text (search_text, rank) VALUES ('merge', :pages)"), {"pages": pages}
+    )
     # FTS5 says so: with fewer changes there was nothing to merge.
     return (session.scalar(_CHANGES) or 0) - before >= 2
 

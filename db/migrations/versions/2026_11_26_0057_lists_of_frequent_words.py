@@ -1,4 +1,5 @@
-"""The documents in which frequent words weigh most. Those of an index that is there are built in the background."""
+"""The documents in which frequent words weigh most (those of an index that is there are built in the background), and
+which version of a document the text of a file became."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("extraction_text", sa.Column("text_version", BigId, nullable=True))
     op.create_table(
         "search_list",
         sa.Column("term", sa.Text(), nullable=False),
