@@ -1,9 +1,10 @@
 """The documents in which frequent words weigh most (those of an index that is there are built in the background), and
-which version of a document the text of a file became."""
+which version of a document the text of a file became; and the curves of trainings."""
 
 import sqlalchemy as sa
 from alembic import op
 
+from db.migrations.result_tables import OWNED_BY_VERSION, create_result_table
 from db.sql import UtcDateTime
 from db.tables.base import BigId, Json
 
@@ -14,6 +15,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    create_result_table(
+        op,
+        "model_curve",
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("epoch", BigId, nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
+        key=["series", "epoch"],
+        owner=OWNED_BY_VERSION,
+    )
     op.add_column("extraction_text", sa.Column("text_version", BigId, nullable=True))
     op.create_table(
         "search_list",
