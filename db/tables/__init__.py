@@ -5,6 +5,7 @@ from db.tables.base import Base
 from db.tables.device import BatchSize, DeviceFault
 from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
+from db.tables.growth import LabelMoves, RunGrowth
 from db.tables.idempotency import IdempotentRequest
 from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
@@ -93,6 +94,7 @@ __all__ = [
     "Job",
     "JobLimit",
     "Keyword",
+    "LabelMoves",
     "LabelTerm",
     "LostClaim",
     "Model",
@@ -125,6 +127,7 @@ __all__ = [
     "RetentionPass",
     "RetentionPolicy",
     "Run",
+    "RunGrowth",
     "Schedule",
     "SearchDocument",
     "SearchList",

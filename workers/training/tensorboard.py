@@ -32,7 +32,7 @@ def events(settings: Settings, model: str, job_id: int) -> Events | None:
     try:
         from torch.utils.tensorboard import SummaryWriter
 
-        return Events(SummaryWriter(str(folder)))  # type: ignore[no-untyped-call]
+        return Events(SummaryWriter(str(folder)))
     except (ImportError, OSError) as error:
         log.warning("no event file for TensorBoard in %s: %s", folder, error)
         return None

@@ -24,6 +24,27 @@ def upgrade() -> None:
         key=["series", "epoch"],
         owner=OWNED_BY_VERSION,
     )
+    uncounted = sa.text("counted_at IS NULL")
+    for table, columns in {
+        "run_growth": ("store_bytes", "newest_document_id", "n_added", "document_id"),
+        "label_moves": ("n_compared", "n_moved", "document_id"),
+    }.items():
+        owner = "run" if table == "run_growth" else "job"
+        op.create_table(
+            table,
+            sa.Column(f"{owner}_id", BigId, nullable=False, autoincrement=False),
+            *(sa.Column(name, BigId, nullable=name == "n_added") for name in columns),
+            sa.Column("counted_at", UtcDateTime(), nullable=True),
+            sa.ForeignKeyConstraint([f"{owner}_id"], [f"{owner}.id"], name=op.f(f"fk_{table}_{owner}_id")),
+            sa.PrimaryKeyConstraint(f"{owner}_id", name=op.f(f"pk_{table}")),
+        )
+        op.create_index(
+            f"ix_{table}_uncounted",
+            table,
+            [f"{owner}_id"],
+            sqlite_where=uncounted,
+            postgresql_where=uncounted,
+        )
     op.add_column("extraction_text", sa.Column("text_version", BigId, nullable=True))
     op.create_table(
         "search_list",
