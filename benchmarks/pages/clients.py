@@ -20,7 +20,8 @@ async def _get(host: str, port: int, path: str, cookie: str) -> int:
     """The status of one request."""
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(
-        f"GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: docmill_session_80={cookie}\r\nconnection: close\r\n\r\n".encode()
+        f"GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: docmill_session_80={cookie}\r\n"
+        "connection: close\r\n\r\n".encode()
     )
     answer = await reader.read()
     writer.close()

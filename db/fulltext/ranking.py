@@ -19,6 +19,8 @@ from db.tables import Document, SearchDocument
 #: Documents that are ranked; of these, the ones that lists of frequent words may bring; and those among which other
 #: conditions choose, a block at a time.
 CANDIDATES, FROM_LISTS, CHOSEN_FROM, BLOCK = 3_000, 1_500, 3_000, 750
+#: Beside those of the lists, so many documents of rarer words are ranked; and of so many, conditions choose.
+FOR_OTHERS, FOR_OTHERS_CHOSEN = 1_500, 1_000
 #: Fewer documents than this in the lists are too few: the marks are used, too.
 FEWEST_IN_LISTS = 200
 _SECONDS = 5
@@ -51,7 +53,8 @@ def rank(
     limit = _Limit(
         collection if collection is None or known.share < 0.5 else None, collection, without, phrases
     )
-    ids, match, is_whole = _candidates(session, known, words, phrases, limit)
+    room = FOR_OTHERS if not conditions else FOR_OTHERS_CHOSEN
+    ids, match, is_whole = _candidates(session, known, words, phrases, limit, room)
     rows: list[Any] = []
     if ids:
         ids = _chosen(session, ids, limit, conditions, n_hits)
@@ -98,9 +101,10 @@ def _candidates(
     words: Sequence[str],
     phrases: Sequence[Sequence[str]],
     limit: _Limit,
+    room: int,
 ) -> tuple[list[int], str | None, bool]:
-    """Documents from the lists of frequent words, the best first; the tsquery that finds the others; and whether
-    these are all that match."""
+    """Documents from the lists of frequent words, the best first; the tsquery that finds the others, of which there is
+    `room` for so many; and whether these are all that match."""
     from db.fulltext import packed_lists
 
     match, is_whole = short_lists.matching(known, words, phrases, CANDIDATES)
@@ -116,7 +120,6 @@ def _candidates(
     rest = sorted((w for w in words if known.counts.get(w) and w not in lists), key=known.counts.__getitem__)
     if not rest:
         return ids, None, False
-    room = CANDIDATES - FROM_LISTS
     if sum(map(known.expected, rest)) <= room:
         return ids, " | ".join(map(quoted, rest)), False
     return ids, short_lists.of_words(known, rest, room), False

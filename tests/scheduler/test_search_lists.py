@@ -39,6 +39,8 @@ def bound(patch: pytest.MonkeyPatch) -> None:
         ("FROM_LISTS", 60),
         ("CHOSEN_FROM", 100),
         ("FEWEST_IN_LISTS", 5),
+        ("FOR_OTHERS", 40),
+        ("FOR_OTHERS_CHOSEN", 40),
     ):
         patch.setattr(ranking, name, value)
 
