@@ -16,6 +16,7 @@ svg.curve .middle { text-anchor: middle } svg.curve .frame { stroke: light-dark(
 svg.curve .line { fill: none; stroke-width: 2 } svg.curve .first { stroke: light-dark(#2f6fc1, #5b9bea) }
 svg.curve .second { stroke: light-dark(#b8481a, #ef8350); stroke-dasharray: 5 3 }
 svg.curve circle { stroke: none; fill: light-dark(#2f6fc1, #5b9bea) }
+.points .wide { display: block; overflow-x: auto }
 svg.curve circle.second { fill: light-dark(#b8481a, #ef8350) }
 """
 #: Series that share an axis; any other has a chart of its own.
@@ -41,6 +42,7 @@ def charts(rows: Rows) -> Markup:
     series: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         series.setdefault(row["series"], []).append((row["epoch"], row["value"]))
+    series = {name: series[name] for name in sorted(series, key=lambda name: (name not in _TOGETHER, name))}
     groups = [[name for name in _TOGETHER if name in series]]
     groups += [[name] for name in series if name not in _TOGETHER]
     drawn = [_chart({name: series[name] for name in group}) for group in groups if group]
@@ -51,7 +53,7 @@ def charts(rows: Rows) -> Markup:
     columns = ("epoch", *map(name_of, series))
     return joined(
         element("div", *drawn, class_="curves"),
-        element("details", element("summary", "As a table"), table(as_table, columns)),
+        element("details", element("summary", "As a table"), table(as_table, columns), class_="points"),
     )
 
 
