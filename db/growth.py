@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, case, exists, func, literal, select, update
+from sqlalchemy import Select, case, delete, exists, func, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.disk_use import store_bytes
@@ -63,6 +63,11 @@ def note_job(session: Session, job_id: int) -> None:
     )
     columns = ["job_id", "n_compared", "n_moved", "document_id"]
     session.execute(insert_for(session, LabelMoves).from_select(columns, rows).on_conflict_do_nothing())
+
+
+def forget_runs(session: Session, run_ids: Sequence[int]) -> None:
+    """These runs are about to be deleted."""
+    session.execute(delete(RunGrowth).where(one_of(RunGrowth.run_id, list(run_ids))))
 
 
 def is_any_uncounted() -> Select[bool]:

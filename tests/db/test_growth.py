@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import insert, text
 
 from db import growth, runs
 from db.documents import NewDocument
+from db.retention.policy import parse
 from db.sql import clock
 from db.states import RunState
 from db.store import Store
 from db.tables import Classification, Run, Schedule
+from scheduler import retention
 from tests.db import builders
 from tests.db.builders import sql
 
@@ -110,6 +114,19 @@ def test_what_is_not_counted_yet_is_not_shown(store: Store) -> None:
     with store.read() as session:
         assert growth.moves_of_runs(session, [run]) == {run: growth.Moves(0, 0)}
         assert not session.scalar(growth.is_any_uncounted())
+
+
+def test_a_run_goes_with_its_growth(counted: tuple[Store, list[int]]) -> None:
+    store, nights = counted
+    sql(
+        store,
+        "UPDATE run SET due_at = '2020-01-01 00:00:00.000000' WHERE id = :run RETURNING 1",
+        run=nights[0],
+    )
+    policy = parse("[runs]\nolder_than = '90 d'\nkeep_last = 1", "test.toml")
+    assert retention.run(store, policy, Path("/nonexistent")) == {"runs": 1}
+    with store.read() as session:
+        assert list(growth.of_runs(session, nights)) == [nights[1]]
 
 
 def test_a_job_without_labels_is_not_counted(store: Store) -> None:
