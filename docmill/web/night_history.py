@@ -124,9 +124,8 @@ def _runs(session: Session, schedule_id: int) -> list[OneRun]:
         .where(Job.run_id.in_([run.id for run in runs]))
         .group_by(Job.run_id)
     )
-    moves, grown = (
-        find(session, [run.id for run in runs]) for find in (growth.moves_of_runs, growth.of_runs)
-    )
+    ids = [run.id for run in runs]
+    moves, grown = growth.moves_of_runs(session, ids), growth.of_runs(session, ids)
     by_run = {row[0]: (row[1], int(row[2] or 0), int(row[3] or 0)) for row in session.execute(sums)}
     return [
         OneRun(
