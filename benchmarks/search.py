@@ -13,7 +13,7 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from sqlalchemy.orm import Session
 
 from benchmarks import report, search_quality, servers
 from db import fulltext
-from db.fulltext import Indexed, Wanted, postgres
+from db.fulltext import Indexed, Wanted, best_lists, ranking, term_counts, vectors
 from db.migrations import upgrade
 from db.store import Store
 from db.tables import Document
+from scheduler.search.indexing import maintain_lists
 
 VOCABULARY = 200_000
 BATCH = 2_000
@@ -41,6 +42,13 @@ QUERIES: dict[str, tuple[int, ...]] = {
     "six words as in a sentence": (1, 4, 30, 300, 900, 5_000),
     "frequent and rare": (3, 50_000),
     "ten words": (2, 8, 15, 60, 110, 220, 450, 1_000, 4_000, 9_000),
+}
+
+#: Which documents meet the conditions of `large`, as `build` makes them.
+_MEETS: dict[str, Callable[[int], bool]] = {
+    "": lambda _: True,
+    ", in 5 % of the documents": lambda id_: id_ % 20 == 0,
+    ", with a label": lambda id_: id_ % 7 == 3,
 }
 
 
@@ -80,7 +88,7 @@ def build(store: Store, n: int) -> None:
                 for words in batch:
                     number += 1
                     collection = 2 if number % 20 == 0 else 1
-                    vector = postgres._vector(words, collection, mean)
+                    vector = vectors.vector(words, collection, mean)
                     rows.write_row((number, collection, len(words), vector.literal))
                     n_words += len(words)
     with store.write() as session:
@@ -92,9 +100,17 @@ def build(store: Store, n: int) -> None:
             "SELECT word, ndoc FROM ts_stat('SELECT words FROM search_document')"
         )
         run(f"INSERT INTO search_total (id, n_documents, n_words) VALUES (1, {n}, {n_words})")
+        run(
+            "INSERT INTO search_list (term, floors, n_postings, n_removed, due_at) SELECT term, '{}', 0, 0, now() "
+            f"FROM search_term WHERE n_documents >= {best_lists.FREQUENT_FROM} AND term NOT LIKE '%%^%%'"
+        )
     with store.engine.connect() as connection:
         connection.exec_driver_sql("COMMIT")
         connection.exec_driver_sql("VACUUM ANALYZE search_document, document, search_term")
+    began, n_lists = time.perf_counter(), 0
+    while did := maintain_lists(store):
+        n_lists += did
+    print(f"{n_lists:,} lists of frequent words built in {time.perf_counter() - began:,.0f} s")
 
 
 def _processor(session: Session) -> tuple[float, float]:
@@ -124,17 +140,21 @@ def timed(store: Store, wanted: Wanted, repeats: int = 20) -> tuple[float, float
     )
 
 
-def agreement(store: Store, words: Sequence[str], n: int) -> float:
-    """The share of the ten best documents by BM25 over all documents that are found, or have equals in score."""
+def exact(store: Store, words: Sequence[str], n: int) -> list[tuple[float, int]]:
+    """(score, document) by BM25 over all documents, the best first."""
     with store.read() as session:
-        found = fulltext.find(session, Wanted(words=words), 10).ranked
-        everything = postgres.statistics(session, words, None)
-        match = " | ".join(map(postgres.quoted, words))
-        rows = session.execute(postgres._query(match, words, None, (), n)).all()
+        everything = term_counts.statistics(session, words, None)
+        match = " | ".join(map(vectors.quoted, words))
+        rows = session.execute(ranking.query(match, words, None, (), n)).all()
     idf = [everything.idf(word) for word in words]
-    scores = sorted(
-        (postgres._bm25(row[1], row[2:], idf, everything.mean_length) for row in rows), reverse=True
-    )
+    scores = ((ranking.bm25(row[1], row[2:], idf, everything.mean_length), row[0]) for row in rows)
+    return sorted(scores, reverse=True)
+
+
+def agreement(store: Store, wanted: Wanted, scores: Sequence[float]) -> float:
+    """The share of the ten best documents that are found, or have equals in score."""
+    with store.read() as session:
+        found = fulltext.find(session, wanted, 10).ranked
     lowest = scores[min(10, len(scores)) - 1] - 1e-9
     return sum(score >= lowest for _, score in found) / min(10, len(scores))
 
@@ -160,7 +180,8 @@ def rate(store: Store) -> float:
 
 def large(n: int) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """Print the times over `n` documents on PostgreSQL."""
-    rows, worst, pages, found = [], 0.0, [], {}
+    rows: list[list[Any]] = []
+    worst, pages, found = 0.0, [], {}
     with servers.folder() as home, servers.postgres(home / "postgres") as url:
         store = Store(url)
         upgrade(store)
@@ -174,12 +195,14 @@ def large(n: int) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
                 ", in 5 % of the documents": Wanted(words=words, collection_id=2),
                 ", with a label": Wanted(words=words, conditions=(Document.label == "label3",)),
             }
+            best = exact(store, words, n)
             for more, wanted in ways.items():
                 server, mine, clock = timed(store, wanted)
                 worst = max(worst, server)
                 pages.append(server + mine)
-                rows.append([name + more, server, mine, clock, "" if more else agreement(store, words, n)])
-            found[name] = rows[-3][4]
+                of_way = [score for score, id_ in best if _MEETS[more](id_)]
+                rows.append([name + more, server, mine, clock, agreement(store, wanted, of_way)])
+            found[name] = [row[4] for row in rows[-3:]]
         with store.read() as session:
             size = session.scalar(text("SELECT pg_total_relation_size('search_document') / 1048576"))
         written = rate(store)
@@ -189,14 +212,14 @@ def large(n: int) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     figures = {
         "documents": n, "index MiB": size, "slowest server ms": round(worst, 1),
         "median page ms": round(statistics.median(pages), 1), "written a second": round(written),
-        "of the 10 best": {name: round(float(share), 2) for name, share in found.items()},
+        "of the 10 best, of all and in 5 % and with a label": found,
     }  # fmt: skip
     return figures, {
         "slowest query, ms of the server": {"value": worst, "at_most": 50},
         "median page, ms of server and client": {"value": statistics.median(pages), "at_most": 100},
         "share of the 10 best found, mean": {
-            "value": statistics.mean(float(share) for share in found.values()),
-            "at_least": 0.7,
+            "value": statistics.mean(share for shares in found.values() for share in shares),
+            "at_least": 0.9,
         },
     }
 

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from db import api_files, request_batches, runs
+from db import api_files, growth, request_batches, runs
 from db.jobs.conditions import can_start, is_underway
 from db.sql import now
 from db.states import NIGHT_ENDED, ChunkState, NotificationState
-from db.tables import Chunk, Night, Notification, RetentionPolicy, Run, Schedule, SearchWaiting
+from db.tables import Chunk, Night, Notification, RetentionPolicy, Run, Schedule, SearchList, SearchWaiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,12 @@ class Agenda:
     nights: float | None
     notifications: float | None
     retention: float | None
-    #: Documents wait for the full text index.
+    #: Documents wait for the full text index, or lists of frequent words are due.
     search: float | None
     #: A batch of requests has a next step, its window is over, or a file expires.
     batches: float | None
+    #: What nights and jobs changed is to be counted.
+    growth: float | None
 
 
 def look(session: Session) -> Agenda:
@@ -50,6 +52,7 @@ def look(session: Session) -> Agenda:
         notification,
         retention,
         waits,
+        is_uncounted,
         *of_batches,
     ) = row
     until = [_seconds(moment, then) for then in (lease, fires, deadline, notification, retention)]
@@ -65,6 +68,7 @@ def look(session: Session) -> Agenda:
         retention=until[4],
         search=0.0 if waits else None,
         batches=min((seconds for seconds in windows if seconds is not None), default=None),
+        growth=0.0 if is_uncounted else None,
     )
 
 
@@ -84,7 +88,8 @@ def _query() -> Select[*tuple[Any, ...]]:
             Notification.state == NotificationState.PENDING,
         ),
         _first(_later(RetentionPolicy.next_at, RetentionPolicy.busy_until)),
-        exists().where(SearchWaiting.id > 0),
+        or_(exists().where(SearchWaiting.id > 0), exists().where(SearchList.due_at.is_not(None))),
+        growth.is_any_uncounted().scalar_subquery(),
         request_batches.has_next(),
         request_batches.expires().scalar_subquery(),
         api_files.expires().scalar_subquery(),

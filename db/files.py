@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import exists, func, select, true
+from sqlalchemy import exists, func, select, true, update
 from sqlalchemy.orm import Session
 
 from db import documents
@@ -154,10 +154,12 @@ def planned(session: Session, files: int, kind: str) -> dict[int, int]:
     return {row.id: row.job_id for row in session.execute(query)}
 
 
-def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDocument]]) -> None:
+def add_made(
+    session: Session, collection: int, made: Sequence[tuple[int, NewDocument]], job_id: int | None = None
+) -> None:
     """Store documents that were made of a collection's documents, each given with its origin's id: those made of files
-    go to the collection whose files they are. What was made of an outdated version is left out: it would undo what
-    came of the latest one."""
+    go to the collection whose files they are, and the rows of the job say which version they became. What was made of
+    an outdated version is left out: it would undo what came of the latest one."""
     target = session.scalar(select(Collection.files_of_id).where(Collection.id == collection)) or collection
     for batch in _batches(made):
         # The lock comes first: no newer version can be registered from here on.
@@ -175,6 +177,28 @@ def add_made(session: Session, collection: int, made: Sequence[tuple[int, NewDoc
             if origin in current
         ]
         documents.add(session, target, made_now)
+        if job_id is not None:
+            _note_versions(session, job_id, sorted(current), target, [each.key for each in made_now])
+
+
+def _note_versions(
+    session: Session, job_id: int, origins: Sequence[int], target: int, keys: Sequence[str]
+) -> None:
+    """Which version of its document each text became. Under the lock that `documents.add` took."""
+    version = (
+        select(Document.version)
+        .where(Document.collection_id == target, Document.key == ExtractionText.text_key, Document.is_latest)
+        .scalar_subquery()
+    )
+    session.execute(
+        update(ExtractionText)
+        .where(
+            ExtractionText.job_id == job_id,
+            one_of(ExtractionText.document_id, origins),
+            one_of(ExtractionText.text_key, keys),
+        )
+        .values(text_version=version)
+    )
 
 
 def inherited(origin: Mapping[str, Any], own: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

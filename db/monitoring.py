@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from db import notifications, quarantine, registry, schedules
+from db.disk_use import store_bytes as store_bytes
 from db.sql import clock, now
 from db.states import ENDED, ChunkState, JobState, NightState, RunState
 from db.tables import Chunk, Job, Night, NightStep, Run, Worker
@@ -180,14 +181,6 @@ def _nights_of(session: Session, name: str) -> Repeated:
     began = session.scalar(select(func.min(NightStep.started_at)).where(NightStep.night_id == done.id))
     seconds = _between(began or done.created_at, done.finished_at)
     return Repeated(name, done.finished_at, seconds, is_running)
-
-
-def store_bytes(session: Session) -> int:
-    """What the store takes on its disk."""
-    if session.get_bind().dialect.name == "postgresql":
-        return int(session.scalar(text("SELECT pg_database_size(current_database())")) or 0)
-    pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
-    return int(session.scalar(text(pages)) or 0)
 
 
 def limit_time(session: Session, seconds: float) -> None:

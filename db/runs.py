@@ -18,7 +18,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, case, exists, null, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db import jobs
+from db import growth, jobs
 from db.compare_and_set import changed, n_changed
 from db.errors import ConflictError, NotFoundError
 from db.sql import clock, now
@@ -111,7 +111,10 @@ def end(
     """running -> succeeded, failed or cancelled."""
     running = update(Run).where(Run.id == run_id, Run.state == RunState.RUNNING)
     values = {"state": state, "ended_at": ended_at, "awaits_more": False, "note": note, "fault": fault}
-    return changed(session, running.values(values))
+    has_ended = changed(session, running.values(values))
+    if has_ended:
+        growth.note_run(session, run_id)
+    return has_ended
 
 
 def skip_queued(session: Session, schedule_id: int, note: str) -> int:

@@ -73,8 +73,8 @@ class Endpoint:
     answer: Callable[[Results], dict[str, Any]]
     #: For a kind over files: the text of the document that stands for an uploaded file ...
     file_text: Callable[[Upload], str] | None = None
-    #: ... and the keys of the texts that were made of one, from its rows.
-    made: Callable[[Rows], Sequence[str]] | None = None
+    #: ... and the texts that were made of one, from its rows: key and version of each; None for no version.
+    made: Callable[[Rows], Sequence[tuple[str, int | None]]] | None = None
 
 
 #: Fields that say something about the request itself, and no parameter.

@@ -126,11 +126,21 @@ def sweep(store: Store, *, at_least: bool = False, older_than: float = 0) -> Non
         with store.write() as session:
             removal.zero(session)
             place = removal.sweep_some(session, place)
+    _clean_index(store)
     with store.write() as session:
         removal.zero(session)
-        fulltext.clean(session)
         for removal_id in waiting:
             removal.end(session, removal_id)
+
+
+def _clean_index(store: Store) -> None:
+    """Nothing of what was removed stays in SQLite's index."""
+    begin, is_more = True, True
+    while is_more:
+        with store.write() as session:
+            removal.zero(session)
+            is_more = fulltext.clean(session, begin=begin)
+        begin = False
 
 
 class _Batches:

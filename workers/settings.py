@@ -70,6 +70,8 @@ class Settings(StoreSettings):
     api_body_mb: int = Field(default=1_024, gt=0)
     api_line_mb: int = Field(default=32, gt=0)
     api_idle_seconds: float = Field(default=30, gt=0)
+    #: Workers write event files of trainings into this folder, for TensorBoard; empty: they do not.
+    tensorboard_dir: str = ""
     #: How log lines are written: "text" for people, or "json", an object a line.
     log_format: Literal["text", "json"] = "text"
     #: Set by the launcher for each worker: "cpu", or "cuda:0".

@@ -83,7 +83,7 @@ def measure(
     bars: dict[str, dict[str, float]] = {}
     rows, slow = [], []
     timed = Timed(app)
-    with TestClient(timed, base_url="http://localhost", cookies={"docmill_session": cookie}) as client:
+    with TestClient(timed, base_url="http://localhost", cookies={"docmill_session_80": cookie}) as client:
         for name, paths in pages(store, size).items():
             timed.seconds.clear()
             used = processor_seconds(store)
@@ -170,6 +170,15 @@ def pages(store: Store, size: Size) -> dict[str, list[str]]:
             f"/documents?collection=news&key={key}" for key in ("folder/ab", documents[1][1], "none")
         ],
         "document": [f"/document?collection={quote(name)}&key={quote(key)}" for name, key in documents],
+        "search, one word": [f"/search?q={stores.word(n)}" for n in (0, 5, 100, 3_000)],
+        "search, several words": [
+            f"/search?q={'+'.join(map(stores.word, words))}"
+            for words in ((0, 1, 2), (3, 9, 40, 700), (20, 5_000))
+        ],
+        "search, with conditions": [
+            f"/search?q={stores.word(0)}+{stores.word(4)}+label:sport",
+            f"/search?q={stores.word(2)}+chars:>300&collection=inbox",
+        ],
         "models": ["/models"],
         "nights": ["/nights", "/nights?before=200"],
         "workers": ["/workers"],

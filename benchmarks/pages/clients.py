@@ -20,7 +20,8 @@ async def _get(host: str, port: int, path: str, cookie: str) -> int:
     """The status of one request."""
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(
-        f"GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: docmill_session={cookie}\r\nconnection: close\r\n\r\n".encode()
+        f"GET {path} HTTP/1.1\r\nhost: {host}\r\ncookie: docmill_session_80={cookie}\r\n"
+        "connection: close\r\n\r\n".encode()
     )
     answer = await reader.read()
     writer.close()
@@ -61,7 +62,7 @@ async def listen(url: str, cookie: str, listeners: int, seconds: float) -> dict[
     async def one() -> int:
         reader, writer = await asyncio.open_connection(found.hostname, found.port)
         writer.write(
-            f"GET /events HTTP/1.1\r\nhost: {found.hostname}\r\ncookie: docmill_session={cookie}\r\n\r\n".encode()
+            f"GET /events HTTP/1.1\r\nhost: {found.hostname}\r\ncookie: docmill_session_80={cookie}\r\n\r\n".encode()
         )
         heard = 0
         until = time.monotonic() + seconds

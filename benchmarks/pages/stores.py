@@ -1,7 +1,7 @@
 """A store with many documents and outcomes, written by PostgreSQL itself.
 
 Triggers and foreign keys are off while it is written, and secondary indexes are made afterwards: only what pages read
-matters here. The full text index stays empty: searches are measured elsewhere. The last night is a bad one: one job
+matters here. The full text index has 20 words of each document, drawn at random. The last night is a bad one: one job
 failed as a whole, another in part and for several causes.
 """
 
@@ -14,10 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from db.store import Store
+from scheduler.search.indexing import maintain_lists
 
 #: Tables that are filled, and their secondary indexes made after it.
 _LARGE = ("document", "outcome", "chunk", "summary", "summary_sentence", "classification", "keyword",
-          "neighbour", "neighbour_term")  # fmt: skip
+          "neighbour", "neighbour_term", "search_document")  # fmt: skip
 #: Of the outcomes, this share is of small jobs.
 _SMALL_SHARE = 0.05
 _SMALL = 100
@@ -129,6 +130,28 @@ _FOUND = (
 )  # fmt: skip
 
 
+#: Words that no analysis changes: a few are in most documents, most of them in few.
+_WORD = "'q' || translate(floor(20000 * power(random(), 6))::int::text, '0123456789', 'bcdfghjklm') || 'x'"
+_SEARCH = (
+    "INSERT INTO search_document (id, collection_id, n_words, words) SELECT d.id, d.collection_id, 20, "
+    f"array_to_tsvector(array_agg(DISTINCT {_WORD})) "
+    "FROM document d, generate_series(1, 20) WHERE d.is_latest GROUP BY d.id, d.collection_id",
+    "INSERT INTO search_term (term, n_documents) SELECT word, ndoc FROM ts_stat('SELECT words FROM search_document')",
+    "INSERT INTO search_term (term, n_documents) SELECT 'c^' || collection_id, count(*) FROM search_document "
+    "GROUP BY collection_id",
+    "INSERT INTO search_total (id, n_documents, n_words) SELECT 1, count(*), 20 * count(*) FROM search_document",
+    "INSERT INTO search_list (term, floors, n_postings, n_removed, due_at) SELECT term, '{{}}', 0, 0, now() "
+    "FROM search_term WHERE n_documents >= 2000 AND term NOT LIKE '%^%'",
+)
+#: What the last nights changed.
+_GROWTH = (
+    "INSERT INTO run_growth (run_id, store_bytes, newest_document_id, n_added, document_id, counted_at) "
+    "SELECT id, 8000000000 + id * 3000000, id * 100, 100, id * 100, ended_at FROM run",
+    "INSERT INTO label_moves (job_id, n_compared, n_moved, document_id, counted_at) "
+    "SELECT id, n_ok, n_ok / 50, 1, finished_at FROM job WHERE kind = 'classify' AND state = 'finished'",
+)
+
+
 @dataclass(frozen=True)
 class Size:
     """How much is written."""
@@ -165,7 +188,7 @@ class Size:
 def fill(store: Store, size: Size) -> None:
     """Write everything, in some minutes for ten million outcomes."""
     statements = (_COLLECTIONS, _DOCUMENTS, _OLD_VERSIONS, _SCHEDULE, _RUNS, _JOBS, _OUTCOMES_SMALL, _OUTCOMES_LARGE,
-                  _CHUNKS, _RUNNING, _RUNNING_CHUNKS, *_FOUND)  # fmt: skip
+                  _CHUNKS, _RUNNING, _RUNNING_CHUNKS, *_FOUND, *_SEARCH, *_GROWTH)  # fmt: skip
     with store.write() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("SET LOCAL maintenance_work_mem = '512MB'"))
@@ -182,6 +205,13 @@ def fill(store: Store, size: Size) -> None:
     url = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")
+    while maintain_lists(store):
+        pass
+
+
+def word(number: int) -> str:
+    """A word of the documents; the smaller its number, the more have it."""
+    return "q" + str(number).translate(str.maketrans("0123456789", "bcdfghjklm")) + "x"
 
 
 def _drop_indexes(session: Session) -> list[str]:

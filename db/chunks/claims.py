@@ -179,7 +179,7 @@ def write(session: Session, held: Claim, written: Written, lease_seconds: float,
     for table, rows in written.about_others.items():
         results.write_rows(session, table, held.job_id, rows)
     if written.made:
-        files.add_made(session, held.collection_id, written.made)
+        files.add_made(session, held.collection_id, written.made, held.job_id)
     _write_note(session, held, written.note)
     return written
 

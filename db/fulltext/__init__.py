@@ -1,10 +1,18 @@
 """The full text index over the latest versions of documents.
 
-    waiting    which documents the index does not know yet (triggers write it)
-    writing    documents are put into the index, and taken out of it
-    finding    the best documents for words, by BM25
-    postgres   a tsvector with a GIN index, counts of words, and short lists for frequent words
-    sqlite     FTS5
+    waiting       which documents the index does not know yet (triggers write it)
+    writing       documents are put into the index, and taken out of it
+    finding       the best documents for words, by BM25
+    sqlite        FTS5
+
+On PostgreSQL:
+
+    postgres      a tsvector with a GIN index, counts of words, and lists for frequent words
+    vectors       a document as a tsvector
+    term_counts   in how many documents words are
+    ranking       candidates and their order
+    short_lists   candidates by marks in the index
+    best_lists    the documents in which a frequent word weighs most; `heaviest` finds them, `packed_lists` packs them
 
 The store knows no language: words come from nlp_tasks.search_words, already reduced to the form under which they are
 found.
@@ -22,4 +30,5 @@ from db.fulltext.waiting import start_again as start_again
 from db.fulltext.writing import Indexed as Indexed
 from db.fulltext.writing import clean as clean
 from db.fulltext.writing import forget as forget
+from db.fulltext.writing import maintain as maintain
 from db.fulltext.writing import write as write

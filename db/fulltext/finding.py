@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from db.fulltext import postgres, sqlite
+from db.fulltext import ranking, sqlite
 from db.sql import one_of
 from db.tables import Collection, Document
 
@@ -62,9 +62,10 @@ def find(session: Session, wanted: Wanted, most: int) -> Found:
     if not wanted.words and not wanted.phrases:
         return Found([], is_whole=True)
     if session.get_bind().dialect.name == "postgresql":
-        found = postgres.rank(
-            session, wanted.words, wanted.phrases, wanted.without, wanted.collection_id, wanted.conditions
-        )
+        found = ranking.rank(
+            session, wanted.words, wanted.phrases, wanted.without, wanted.collection_id, wanted.conditions,
+            most,
+        )  # fmt: skip
         return Found(found.hits[:most], found.is_whole)
     conditions = wanted.conditions
     if wanted.collection_id is not None:

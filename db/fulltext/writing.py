@@ -10,12 +10,17 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from db import erased
-from db.fulltext import postgres
+from db.fulltext import best_lists, postgres
 from db.sql import one_of
 from db.tables import Collection, Document, SearchDocument, SearchTerm, SearchTotal, SearchWaiting
 
 #: PostgreSQL's number of the lock that whoever changes the counts of words holds.
 _LOCK = 0x646F7365
+
+
+#: Pages of SQLite's index that one step of `clean` writes, of about 4 kB each.
+CLEAN_PAGES = 500
+_CHANGES = text("SELECT total_changes()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +57,31 @@ def forget(session: Session, ids: Sequence[int]) -> None:
         session.execute(delete(SearchDocument).where(one_of(SearchDocument.id, ids)))
 
 
-def clean(session: Session) -> None:
-    """Write the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks them.
-    PostgreSQL needs nothing."""
-    if not _is_postgres(session):
-        session.execute(text("INSERT INTO search_text (search_text) VALUES ('optimize')"))
+def maintain(session: Session) -> int:
+    """Bring some of the lists of frequent words up to date; returns how many, 0 if none is due. SQLite has none."""
+    if not _is_postgres(session) or not best_lists.is_any_due(session):
+        return 0
+    _alone(session)
+    return best_lists.maintain(session)
+
+
+def clean(session: Session, *, begin: bool) -> bool:
+    """Write a part of the index of SQLite anew, without the words of documents that were taken out: FTS5 only marks
+    them. The first call has `begin`; the others go on. Whether there is more to do; PostgreSQL needs nothing."""
+    if _is_postgres(session) or (begin and _segments(session) < 2):
+        return False
+    before = session.scalar(_CHANGES) or 0
+    pages = -CLEAN_PAGES if begin else CLEAN_PAGES
+    session.execute(
+        text("INSERT INTO search_text (search_text, rank) VALUES ('merge', :pages)"), {"pages": pages}
+    )
+    # FTS5 says so: with fewer changes there was nothing to merge.
+    return (session.scalar(_CHANGES) or 0) - before >= 2
+
+
+def _segments(session: Session) -> int:
+    """The parts that the index of SQLite has; a whole one has no marks of what was taken out."""
+    return session.scalar(text("SELECT count(DISTINCT segid) FROM search_text_idx")) or 0
 
 
 def empty(session: Session) -> None:
@@ -65,6 +90,7 @@ def empty(session: Session) -> None:
     if not _is_postgres(session):
         session.execute(text("INSERT INTO search_text (search_text) VALUES ('delete-all')"))
         session.execute(text("DROP TRIGGER search_document_ad"))
+    best_lists.empty(session)
     for table in (SearchDocument, SearchTerm, SearchTotal):
         session.execute(delete(table))
     if not _is_postgres(session):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, exists, func, literal, select, update
 from sqlalchemy.orm import Session
 
-from db import progress, tallies
+from db import growth, progress, tallies
 from db.chunks.conditions import is_open
 from db.compare_and_set import changed
 from db.sql import now, one_of
@@ -77,6 +77,7 @@ def finish(session: Session, job_id: int, count: Count) -> bool:
     )
     if ended:
         _count_and_note(session, job_id)
+        growth.note_job(session, job_id)
     return ended
 
 

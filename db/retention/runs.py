@@ -7,7 +7,7 @@ from collections import Counter
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from db import jobs
+from db import growth, jobs
 from db.nights import running
 from db.retention.policy import OfRuns
 from db.retention.steps import Place, Step
@@ -41,5 +41,6 @@ def step(session: Session, rule: OfRuns, after: Place, limit: int, *, really: bo
     if really:
         jobs.forget_runs(session, ids)
         running.forget_runs(session, ids)
+        growth.forget_runs(session, ids)
         session.execute(delete(Run).where(one_of(Run.id, ids)))
     return Step(Counter(runs=len(ids)), Place(ids[-1]))

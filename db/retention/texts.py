@@ -20,7 +20,7 @@ def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really
     not ended stay: it may have to read them."""
     highest = session.scalar(select(func.max(Document.id))) or 0
     if after.first >= highest:
-        return Step()
+        return _clean(session, after) if really else Step()
     newer, following = aliased(Document), aliased(Document)
     same = (newer.collection_id == Document.collection_id, newer.key == Document.key)
     n_newer = select(func.count()).where(*same, newer.version > Document.version).scalar_subquery()
@@ -52,5 +52,11 @@ def step(session: Session, rule: OfVersions, after: Place, limit: int, *, really
         gone = {"text": "", "erased_at": now()}
         session.execute(update(Document).where(one_of(Document.id, ids)).values(gone))
         fulltext.forget(session, ids)
-        fulltext.clean(session)
     return Step(+counts, Place(after.first + limit))
+
+
+def _clean(session: Session, after: Place) -> Step:
+    """After the last document, the full text index is written anew once, a part in each step."""
+    erased.zero(session)
+    is_more = fulltext.clean(session, begin=after.second == 0)
+    return Step(next=Place(after.first, 1) if is_more else None)

@@ -5,6 +5,7 @@ from db.tables.base import Base
 from db.tables.device import BatchSize, DeviceFault
 from db.tables.document import Collection, Document
 from db.tables.export import Export, ExportRow
+from db.tables.growth import LabelMoves, RunGrowth
 from db.tables.idempotency import IdempotentRequest
 from db.tables.job import Chunk, Job, Outcome
 from db.tables.label import GivenLabel
@@ -13,6 +14,7 @@ from db.tables.model import (
     Model,
     ModelAlias,
     ModelConfusion,
+    ModelCurve,
     ModelEntityMetric,
     ModelGate,
     ModelLabelMetric,
@@ -50,7 +52,14 @@ from db.tables.result import (
 )
 from db.tables.retention import Pruned, RetentionPass, RetentionPolicy
 from db.tables.schedule import Run, Schedule
-from db.tables.search import SearchDocument, SearchTerm, SearchTotal, SearchWaiting
+from db.tables.search import (
+    SearchDocument,
+    SearchList,
+    SearchPosting,
+    SearchTerm,
+    SearchTotal,
+    SearchWaiting,
+)
 from db.tables.tally import Tally
 from db.tables.version import Tolerance
 from db.tables.view import ViewDigest
@@ -85,11 +94,13 @@ __all__ = [
     "Job",
     "JobLimit",
     "Keyword",
+    "LabelMoves",
     "LabelTerm",
     "LostClaim",
     "Model",
     "ModelAlias",
     "ModelConfusion",
+    "ModelCurve",
     "ModelEntityMetric",
     "ModelGate",
     "ModelLabelMetric",
@@ -116,8 +127,11 @@ __all__ = [
     "RetentionPass",
     "RetentionPolicy",
     "Run",
+    "RunGrowth",
     "Schedule",
     "SearchDocument",
+    "SearchList",
+    "SearchPosting",
     "SearchTerm",
     "SearchTotal",
     "SearchWaiting",

@@ -129,6 +129,18 @@ class ModelReliability(ModelFigure):
     share_right: Mapped[float]
 
 
+class ModelCurve(ModelFigure):
+    """A figure of a model version after an epoch of its training."""
+
+    __tablename__ = "model_curve"
+
+    #: Which figure: loss, validation_loss, validation_accuracy.
+    series: Mapped[str] = mapped_column(primary_key=True)
+    #: From 1.
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    value: Mapped[float]
+
+
 class ModelGate(Base):
     """One figure that the gate judged a model version by, when it was trained."""
 

@@ -127,6 +127,8 @@ class ExtractionText(JobResult):
 
     rank: Mapped[int] = mapped_column(primary_key=True)
     text_key: Mapped[str]
+    #: The version of that document; NULL if it became none, since the file was replaced before it was read.
+    text_version: Mapped[int | None]
     title: Mapped[str | None]
     language: Mapped[str | None]
     media_type: Mapped[str]

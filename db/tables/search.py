@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text
+from sqlalchemy import Index, Text
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -52,3 +53,33 @@ class SearchTotal(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     n_documents: Mapped[int]
     n_words: Mapped[int]
+
+
+class SearchList(Base):
+    """A word that is in many documents, and those in which it weighs most. Kept on PostgreSQL only."""
+
+    __tablename__ = "search_list"
+    __table_args__ = (Index("ix_search_list_due_at", "due_at"),)
+
+    term: Mapped[str] = mapped_column(primary_key=True)
+    #: (document, collection, weight) of each, packed (db.fulltext.best_lists); NULL until the list is built.
+    best: Mapped[bytes | None] = mapped_column(deferred=True)
+    #: By collection: a document in which the word weighs less is left out. "*" stands for the other collections.
+    floors: Mapped[dict[str, Any]]
+    #: Rows of `search_posting` that are to go into the list.
+    n_postings: Mapped[int]
+    #: Documents with the word that were taken out of the index since the list was built or cleaned.
+    n_removed: Mapped[int]
+    #: Since when the list is to be built, or to be written anew; NULL if it is up to date.
+    due_at: Mapped[datetime | None]
+
+
+class SearchPosting(Base):
+    """A document that came since the list of a frequent word was written, and belongs into it. On PostgreSQL only."""
+
+    __tablename__ = "search_posting"
+
+    term: Mapped[str] = mapped_column(primary_key=True)
+    document_id: Mapped[int] = mapped_column(primary_key=True, index=True)
+    collection_id: Mapped[int]
+    weight: Mapped[float]

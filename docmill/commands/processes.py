@@ -54,6 +54,7 @@ def worker(
     from workers.processes.devices import decide
     from workers.processes.launcher import Launcher
     from workers.settings import settings
+    from workers.training import tensorboard
 
     connections.name_this_process("worker")
     wanted = [find(name.strip()).name for name in kinds.split(",") if name.strip()] or list(all_kinds())
@@ -63,6 +64,7 @@ def worker(
         open_for_work().close()
     _warn_without_redis(settings())
     redis_version.check(settings())
+    tensorboard.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
     launcher = Launcher(_with_port(metrics_port), decision.devices, wanted)
     on_stop(launcher.stopping.set)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from docmill.pages import documents
+from docmill.pages import curves, documents
 from docmill.pages.markup import Markup, element, joined
 from docmill.pages.plain_tables import STYLE, section, table
 
@@ -14,7 +14,7 @@ from docmill.pages.plain_tables import STYLE, section, table
 MOST_ROWS = 200
 _NOT_FIGURES = frozenset(
     ["id", "model", "version", "kind", "aliases", "metrics", "gate", "parameters", "created_at", "path", "pruned_at",
-     "figures", "told"]
+     "figures", "told", "model_curve"]
 )  # fmt: skip
 
 
@@ -22,8 +22,15 @@ def of_version(version: dict[str, Any], every: Sequence[dict[str, Any]]) -> str:
     """The page, from a version and all versions of its model, as `docmill models show --json` has them."""
     aliases = f", {', '.join(version['aliases'])}" if version["aliases"] else ""
     facts = f"{version['kind']}, {version['created_at']:%Y-%m-%d %H:%M} UTC{aliases}"
-    parts = [_figures(version), *_tables(version), _others(every)]
-    return "".join(documents.page(f"{version['model']}@{version['version']}", facts, parts, STYLE))
+    parts = [_figures(version), _training(version), *_tables(version), _others(every)]
+    return "".join(
+        documents.page(f"{version['model']}@{version['version']}", facts, parts, STYLE + curves.STYLE)
+    )
+
+
+def _training(version: dict[str, Any]) -> Markup:
+    points = version.get("model_curve", [])
+    return section("Training", curves.charts(points)) if points else Markup("")
 
 
 def _figures(version: dict[str, Any]) -> Markup:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from db import held_out
-from docmill.pages import charts
+from docmill.pages import charts, curves
 from docmill.pages.markup import Markup, element, joined
 from docmill.pages.registry import Table, VersionPage
 
@@ -65,6 +65,7 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
         element("div", *_tiles(metrics), class_="tiles"),
         *_doubt(metrics),
         *_by_label(version["model_label_metric"]),
+        *_training(version["model_curve"]),
         *_confusion(version["model_confusion"]),
         *_reliability(version["model_reliability"]),
         *_gate(version["gate"]),
@@ -80,7 +81,7 @@ def page(version: dict[str, Any], versions: Sequence[dict[str, Any]]) -> str:
         Markup(
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>"
         ),
-        element("style", Markup(STYLE)),
+        element("style", Markup(STYLE + curves.STYLE)),
     )
     return (
         "<!DOCTYPE html>\n" + element("html", element("head", head), element("body", body), lang="en") + "\n"
@@ -115,6 +116,10 @@ def _tiles(metrics: dict[str, float]) -> list[Markup]:
 def _doubt(metrics: dict[str, float]) -> list[Markup]:
     words = held_out.doubt(metrics)
     return [element("p", f"{words[0].upper()}{words[1:]}.", class_="doubt")] if words else []
+
+
+def _training(rows: charts.Rows) -> list[Markup]:
+    return [element("h2", "Training"), curves.charts(rows)] if rows else []
 
 
 def _by_label(rows: charts.Rows) -> list[Markup]:

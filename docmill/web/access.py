@@ -19,6 +19,8 @@ from db import access
 from db.access import Access, Role
 from db.store import Store
 
+#: Before the port of the server's address: browsers send a cookie to all ports of a host, and two servers on one
+#: machine would otherwise sign each other's people out.
 COOKIE = "docmill_session"
 FORM_TOKEN = "form_token"  # noqa: S105 (the name of a field)
 #: Bytes of a form.
@@ -73,11 +75,17 @@ def of_request(request: Request) -> Access | None:
             with store.write() as session:
                 access.note_use(session, found.name)
         return found
-    token = request.cookies.get(COOKIE)
+    token = request.cookies.get(cookie_name(request))
     if not token:
         return None
     with store.read() as session:
         return access.by_session(session, token)
+
+
+def cookie_name(request: Request) -> str:
+    """The name of the cookie with the session, for the address under which the browser knows this server."""
+    port = request.url.port or (443 if request.url.scheme == "https" else 80)
+    return f"{COOKIE}_{port}"
 
 
 def sign_in_first(request: Request) -> Response:

@@ -9,7 +9,8 @@ from statistics import median
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db import job_lists
+from db import growth, job_lists
+from db.growth import Growth, Moves
 from db.sql import clock
 from db.tables import Job, Night, NightPlanStep, Run, Schedule
 
@@ -36,6 +37,10 @@ class OneRun:
     n_jobs: int
     n_documents: int
     n_failed: int
+    #: The labels that moved; None if no job gave labels, or they are not counted yet.
+    moves: Moves | None = None
+    #: How the store grew; None for a run of an older docmill.
+    growth: Growth | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -119,11 +124,13 @@ def _runs(session: Session, schedule_id: int) -> list[OneRun]:
         .where(Job.run_id.in_([run.id for run in runs]))
         .group_by(Job.run_id)
     )
+    ids = [run.id for run in runs]
+    moves, grown = growth.moves_of_runs(session, ids), growth.of_runs(session, ids)
     by_run = {row[0]: (row[1], int(row[2] or 0), int(row[3] or 0)) for row in session.execute(sums)}
     return [
         OneRun(
             run.id, run.due_at, run.started_at, run.ended_at, run.deadline_at, str(run.state), bool(run.is_late),
-            run.fault or run.note, *by_run.get(run.id, (0, 0, 0)),
+            run.fault or run.note, *by_run.get(run.id, (0, 0, 0)), moves.get(run.id), grown.get(run.id),
         )
         for run in reversed(runs)
     ]  # fmt: skip

@@ -162,6 +162,8 @@ class ExtractionTextRow:
     n_pages: int
     n_chars: int
     n_tables_left_out: int
+    #: The version of the document; the store fills it in.
+    text_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +292,8 @@ def _file_text(upload: Upload) -> str:
     return StoredFile.of_upload(upload).as_text()
 
 
-def _made(rows: Rows) -> Sequence[str]:
-    return [row["text_key"] for row in rows[ExtractionTextRow.table]]
+def _made(rows: Rows) -> Sequence[tuple[str, int | None]]:
+    return [(row["text_key"], row["text_version"]) for row in rows[ExtractionTextRow.table]]
 
 
 def _open(setup: Setup) -> Runner:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks import heartbeat
+from nlp_tasks import heartbeat, training_curve
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
 from nlp_tasks.similarity import TrainSimilarityParameters
@@ -23,6 +23,7 @@ from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.gensim_descent import Descent
 from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
+from nlp_tasks.similarity.sample_loss import SampleLoss
 
 #: The interval between two progress messages.
 REPORT_SECONDS = 1.0
@@ -66,12 +67,14 @@ def fit(
     gensim = models.untrained(parameters, corpus.words, corpus.counts)
     vectors = _first_vectors(len(corpus), parameters)
     descent = Descent(gensim, vectors, learn_model=True)
+    sample_loss = SampleLoss(corpus, parameters.window)
     n_steps = parameters.epochs * len(corpus)
     for epoch in range(parameters.epochs):
         for row, words in enumerate(corpus):
             done = (epoch * len(corpus) + row) / n_steps
             descent.step(row, words, parameters.alpha + (parameters.min_alpha - parameters.alpha) * done)
             progress(epoch, row + 1)
+        training_curve.record(epoch + 1, loss=sample_loss(gensim, vectors))
     word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
     typical = vectors[np.unique(np.linspace(0, len(vectors) - 1, TYPICAL_DOCUMENTS).astype(int))]
     model = Model(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from db import api_files, request_batches, request_lines, results
@@ -24,6 +24,15 @@ STEP_LINES, STEP_BYTES = 500, 2 * 1024 * 1024
 #: Where no retention tells otherwise, a result is there as long as its job.
 _GONE = {"status": 500, "code": "RESULT_REMOVED", "message": "the result was removed before it was written",
          "param": None}  # fmt: skip
+_REPLACED = {
+    "status": 409, "code": "REPLACED", "param": "custom_id",
+    "message": "another file with this custom_id came into the collection before this one was read: send it again "
+               "under another custom_id",
+}  # fmt: skip
+
+
+class _ReplacedError(Exception):
+    """The text of a file was not kept, since a newer version of the file was there already."""
 
 
 @dataclass
@@ -166,28 +175,47 @@ class _Group:
         ids = line.document_ids or []
         rows: list[Rows] = [{table: found.get(id_, []) for table, found in self._rows.items()} for id_ in ids]
         try:
-            made = [self._made(each) for each in rows]
+            made = [self._made(id_, each) for id_, each in zip(ids, rows, strict=True)]
             body = self._kind.endpoint.answer(Results(rows, self._model, self._form, made))
         except BadRequestError as error:
             written.add(answers.refused(request_id, line.custom_id, as_error(error)), is_ok=False)
+        except _ReplacedError:
+            written.add(answers.refused(request_id, line.custom_id, _REPLACED), is_ok=False)
         except (LookupError, ValueError):
             # Retention has pruned rows of this job.
             written.add(answers.refused(request_id, line.custom_id, _GONE), is_ok=False)
         else:
             written.add(answers.answered(request_id, line.custom_id, body), is_ok=True)
 
-    def _made(self, rows: Rows) -> list[tuple[str, str]]:
-        """The texts that were made of a file, by key."""
+    def _made(self, file_id: int, rows: Rows) -> list[tuple[str, str]]:
+        """The texts that were made of a file, by key: of each the version that this job made, whatever came since.
+        _ReplacedError if another version of the file came before this one was read."""
         assert self._kind.endpoint is not None
         if self._kind.endpoint.made is None:
             return []
-        keys = list(self._kind.endpoint.made(rows))
+        versions = dict(self._kind.endpoint.made(rows))
+        if None in versions.values() and not self._is_latest(file_id):
+            raise _ReplacedError
+        wanted = [version for version in versions.values() if version is not None]
         query = (
-            select(Document.key, Document.text)
+            select(Document.key, Document.version, Document.is_latest, Document.text)
             .join(Collection, Collection.id == Document.collection_id)
-            .where(Collection.name == self._collection, Document.is_latest, one_of(Document.key, keys))
+            .where(
+                Collection.name == self._collection,
+                Document.erased_at.is_(None),
+                one_of(Document.key, list(versions)),
+                or_(Document.is_latest, one_of(Document.version, wanted)),
+            )
         )
-        return [(row.key, row.text) for row in self._session.execute(query)]
+        return [
+            (row.key, row.text)
+            for row in self._session.execute(query)
+            # A job of an older docmill did not note the version.
+            if (row.is_latest if versions[row.key] is None else row.version == versions[row.key])
+        ]
+
+    def _is_latest(self, document_id: int) -> bool:
+        return bool(self._session.scalar(select(Document.is_latest).where(Document.id == document_id)))
 
 
 def _documents(lines: Sequence[RequestLine], group: int) -> list[int]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from db import store_changes
+from db import growth, store_changes
 from db.database_errors import words
 from db.store import Store, is_infrastructure_error
 from scheduler import firing
@@ -119,6 +119,15 @@ class Scheduler:
         """Deliver notifications that are due; whether there were any."""
         return delivering.deliver_some(self.store, self.stopping)
 
+    def count_growth(self) -> bool:
+        """Count what ended nights and jobs changed, a slice; whether there was something to count."""
+        with self.store.read() as session:
+            is_due = session.scalar(growth.is_any_uncounted())
+        if not is_due:
+            return False
+        with self.store.write() as session:
+            return growth.count_some(session)
+
     def _steps(self) -> tuple[tuple[str, Callable[[], int]], ...]:
         return (
             ("reap", self.reaper.reap),
@@ -130,6 +139,7 @@ class Scheduler:
             ("retention", self.retention.turn),
             ("search", self.indexer.turn),
             ("batches", self.batches.move),
+            ("growth", self.count_growth),
         )
 
     def _repeat(self, name: str, step: Callable[[], int], least: float) -> None:

@@ -32,6 +32,7 @@ STEPS = {
     "retention": ("retention",),
     "search": ("search",),
     "batches": ("batches",),
+    "growth": ("growth",),
 }
 
 

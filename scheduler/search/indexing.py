@@ -41,7 +41,7 @@ class Indexer:
         self._give_way()
         until, n = time.monotonic() + TURN_SECONDS, 0
         while not self._stopping.is_set() and time.monotonic() < until:
-            did = index_some(self._store, stopping=self._stopping)
+            did = index_some(self._store, stopping=self._stopping) + maintain_lists(self._store)
             if not did:
                 break
             n += did
@@ -92,11 +92,27 @@ def _write(store: Store, analysed: Sequence[Indexed]) -> int:
         return _write(store, [Indexed(one.id, ())])
 
 
+def maintain_lists(store: Store) -> int:
+    """Bring some of the lists of frequent words up to date; returns how many, 0 if none is due."""
+    if store.is_sqlite:
+        return 0
+    try:
+        with store.write(lock_seconds=LOCK_SECONDS) as session:
+            return fulltext.maintain(session)
+    except Exception as error:
+        if not is_lock_timeout(error):
+            raise
+        return 0
+
+
 def index_all(store: Store, tell: Callable[[int], None] = lambda _n: None) -> int:
     """Index everything that waits; returns how many documents. `tell` is called after each batch with the number so
     far. Ctrl-C is safe: what was written stays, the rest waits."""
     n = 0
     while did := index_some(store):
+        maintain_lists(store)
         n += did
         tell(n)
+    while maintain_lists(store):
+        pass
     return n

@@ -17,6 +17,7 @@ from db import chunks, documents, jobs, model_versions, removal
 from db.chunks import Written
 from db.documents import NewDocument
 from db.errors import NotFoundError
+from db.fulltext import writing
 from db.results import Rows
 from db.retention import passes
 from db.retention.policy import Policy, parse
@@ -35,6 +36,7 @@ from db.tables import (
     Schedule,
 )
 from scheduler import retention
+from scheduler.search.indexing import index_all
 from tests.db import builders
 from tests.db.builders import a_job, add_documents, chunks_of, held, sql, submit, the_chunk
 from tests.db.machines import OverAStore, run_on_postgres, run_on_sqlite
@@ -603,3 +605,39 @@ def test_no_order_of_nights_and_passes_changes_what_is_seen_on_sqlite(sqlite_tem
 
 def test_no_order_of_nights_and_passes_changes_what_is_seen_on_postgresql(postgres_store: Store) -> None:
     run_on_postgres(Retention, postgres_store, examples=4, steps=10)
+
+
+def test_the_index_is_written_anew_once_a_pass_in_small_steps(
+    sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not once in each step that erased something: that is the whole index each time."""
+    store = sqlite_store
+    for version in ("secretone", "secrettwo", "plain"):
+        words = [" ".join(f"{version}{i}n{j}" for j in range(80)) for i in range(60)]
+        builders.add(store, [NewDocument(f"k{i}", each, None, "f") for i, each in enumerate(words)])
+        index_all(store)
+    sql(store, "UPDATE document SET added_at = '2020-01-01 00:00:00.000000' RETURNING 1")
+    monkeypatch.setattr(writing, "CLEAN_PAGES", 2)
+    monkeypatch.setattr(retention, "_FIRST", 20)
+    monkeypatch.setattr(retention, "_LEAST", 20)
+    monkeypatch.setattr(retention, "_MOST", 20)
+    cleaned: list[str] = []
+
+    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO search_text (search_text"):
+            cleaned.append(statement)
+
+    event.listen(store.engine, "before_cursor_execute", count)
+    assert _run(store, f"[documents]\nolder_than = '{OLD}'") == {"texts of old versions": 120}
+    assert len(cleaned) > 3
+    assert not any("optimize" in each for each in cleaned)
+    [(segments,)] = sql(store, "SELECT count(DISTINCT segid) FROM search_text_idx")
+    assert segments == 1
+    cleaned.clear()
+    assert _run(store, f"[documents]\nolder_than = '{OLD}'") == {}
+    assert cleaned == []  # there is nothing to do
+    file = store.file
+    assert file is not None
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"secretone" not in file.read_bytes()

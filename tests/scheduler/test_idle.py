@@ -200,7 +200,7 @@ def test_a_scheduler_that_hears_nothing_looks_by_itself(
 
 
 def test_the_agenda_says_when_each_step_is_due(store: Store) -> None:
-    nothing = Agenda(None, None, None, None, None, None, None, None)
+    nothing = Agenda(None, None, None, None, None, None, None, None, None)
     assert _agenda(store) == nothing
     job_id = a_job(store)
     assert (_agenda(store).jobs, _agenda(store).search) == (0, 0)

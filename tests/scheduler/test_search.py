@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from db import documents, fulltext, migrations
 from db.documents import NewDocument
-from db.fulltext import Indexed, postgres
+from db.fulltext import Indexed, ranking
 from db.store import Store
 from db.tables import Collection, Document, GivenLabel
 from nlp_tasks import search_words
@@ -377,7 +377,7 @@ def test_of_a_frequent_word_the_documents_in_which_it_weighs_most_are_found(
         query: ask(store, query, limit=5)
         for query in ("common", "common other", "common rare3", "rare3 rare4")
     }
-    monkeypatch.setattr(postgres, "CANDIDATES", 24)
+    monkeypatch.setattr(ranking, "CANDIDATES", 24)
     for query, wanted in exact.items():
         found = ask(store, query, limit=5)
         if "rare" in query or query == "common":

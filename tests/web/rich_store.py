@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from db import chunks, model_versions, registry
 from db.chunks import Written
@@ -19,7 +19,19 @@ from db.documents import NewDocument
 from db.gates import Judged, Judgement
 from db.results import Rows
 from db.store import Store
-from db.tables import Job, Night, NightPlan, NightPlanPart, NightPlanStep, Run, Schedule, Worker
+from db.tables import (
+    Job,
+    LabelMoves,
+    ModelVersion,
+    Night,
+    NightPlan,
+    NightPlanPart,
+    NightPlanStep,
+    Run,
+    RunGrowth,
+    Schedule,
+    Worker,
+)
 from tests.db.builders import add, finish, held, submit, the_chunk
 from workers.processes.heartbeat import member
 
@@ -60,6 +72,7 @@ def fill(store: Store, words: Words | None = None) -> int:
     _similar(store, collection, told)
     _all_failed(store, told, collection, runs[-1])
     _plan(store, told, runs[-1])
+    _growth(store, runs)
     submit(store, collection, kind="summarize", per_chunk=4, where=None, submitter=told.submitter)
     with store.write() as session:
         session.execute(update(Job).values(submitter=told.submitter))
@@ -127,6 +140,28 @@ def _summaries(store: Store, told: Words, collection: int, run_id: int, failing:
     return job_id
 
 
+def _growth(store: Store, runs: list[int]) -> None:
+    """What each night changed, as it would have been counted."""
+    now = datetime.now(UTC)
+    with store.write() as session:
+        for n, run_id in enumerate(runs):
+            size = 41_000_000_000 + 300_000_000 * n - (900_000_000 if n > 9 else 0)
+            session.add(
+                RunGrowth(
+                    run_id=run_id, store_bytes=size, newest_document_id=n, n_added=37 + 11 * (n % 5) if n else None,
+                    document_id=n, counted_at=now,
+                )
+            )  # fmt: skip
+        version = session.scalar(select(func.max(ModelVersion.id)))
+        jobs = session.scalars(select(Job).where(Job.run_id.in_(runs)).order_by(Job.id)).all()
+        for n, job in enumerate(jobs):
+            moved = 3 + (40 if n == len(jobs) - 1 else n % 4)
+            session.add(
+                LabelMoves(job_id=job.id, n_compared=1_204, n_moved=moved, document_id=1, counted_at=now)
+            )
+            job.model_version_id = version
+
+
 def _similar(store: Store, collection: int, told: Words) -> None:
     job_id = submit(store, collection, kind="classify", per_chunk=100, model_ref=told.model).job_id
     claim = held(store, the_chunk(store, job_id).id)
@@ -181,9 +216,20 @@ def train(store: Store, job_id: int, accuracy: float, model: str = "topics", not
     judgement = Judgement(None, [Judged("macro_f1_margin", accuracy - 0.88, -0.005, None, accuracy != 0.871)])
     metrics = {"accuracy": accuracy, "macro_f1": accuracy - 0.01, "n_held_out": 400.0, "n_train": 1600.0}
     with store.write() as session:
-        model_versions.register(session, job_id, f"{model}/{accuracy}", "0" * 64, metrics, judgement)
+        figures = {"model_curve": Rows(("series", "epoch", "value"), _curve(accuracy))}
+        model_versions.register(session, job_id, f"{model}/{accuracy}", "0" * 64, metrics, judgement, figures)
         chunks.write(session, claim, Written(claim.document_ids, note=note), 60, close=True)
     assert finish(store, job_id)
+
+
+def _curve(accuracy: float) -> list[tuple[str, int, float]]:
+    """A training that overfits after its sixth epoch."""
+    rows: list[tuple[str, int, float]] = []
+    for epoch in range(1, 11):
+        rows.append(("loss", epoch, 1.1 * 0.75**epoch))
+        rows.append(("validation_loss", epoch, 0.35 + 0.9 * 0.6**epoch + 0.012 * max(0, epoch - 6)))
+        rows.append(("validation_accuracy", epoch, accuracy * (1 - 0.4 * 0.6**epoch)))
+    return rows
 
 
 def _plan(store: Store, told: Words, run_id: int) -> None:

@@ -72,9 +72,9 @@ def test_a_key_is_a_role_and_a_revoked_one_is_nothing(store: Store, anonymous: B
 
 
 def test_a_session_ends_by_signing_out_and_by_time(store: Store, browser: Browser) -> None:
-    cookie = browser.cookies["docmill_session"]
+    cookie = browser.cookies["docmill_session_80"]
     browser.fill_in("/logout", {})
-    browser.cookies.set("docmill_session", cookie)
+    browser.cookies.set("docmill_session_80", cookie)
     assert browser.get("/", follow_redirects=False).status_code == 303
     browser.cookies.clear()
     browser.see(f"/login?token={LOGIN_TOKEN}")
@@ -119,7 +119,7 @@ def test_signing_in_leads_to_no_other_site(anonymous: Browser, elsewhere: str) -
 
 
 def test_a_planted_session_is_worth_nothing(store: Store, anonymous: Browser) -> None:
-    anonymous.cookies.set("docmill_session", "planted")
+    anonymous.cookies.set("docmill_session_80", "planted")
     answer = anonymous.get(f"/login?token={LOGIN_TOKEN}", follow_redirects=False)
     assert "planted" not in answer.headers["set-cookie"]
     assert sql(store, "SELECT count(*) AS n FROM web_session")[0].n == 1

@@ -451,6 +451,34 @@ def test_files_expire_and_are_deleted_with_their_blocks(client: Any, works: Mill
     assert sql(works.store, "SELECT count(*) FROM api_file_block") == [(1,)]
 
 
+def test_a_batch_answers_with_the_texts_of_its_own_files(client: Any, works: Mill) -> None:
+    """Two batches have the same custom_id in one collection: each gets the text of the file that it sent."""
+
+    def sent(words: str) -> Any:
+        page = f"<html><body><h1>{words}</h1><p>The {words} file says so at length.</p></body></html>"
+        file = client.files.create(file=("page.html", page.encode()), purpose="user_data")
+        lines = [request("same", {"file": file.id, "html": "whole"}, "/v1/extract")]
+        return create(client, lines, "/v1/extract", metadata={"collection": "pages"})
+
+    first = sent("first")
+    works.schedule()
+    works.run_jobs()
+    # Its file is read, and its answer is not written yet.
+    second = sent("second")
+    works.run()
+    for batch, words in ((first, "first"), (second, "second")):
+        [answered] = output_of(client, client.batches.retrieve(batch.id))
+        [found] = answered["response"]["body"]["texts"]
+        assert f"The {words} file" in found["text"]
+    late, later = sent("late"), sent("later")
+    works.run()
+    [failed] = errors_of(client, client.batches.retrieve(late.id))
+    assert failed["response"]["status_code"] == 409
+    assert failed["response"]["body"]["error"]["code"] == "REPLACED"
+    [answered] = output_of(client, client.batches.retrieve(later.id))
+    assert "The later file" in answered["response"]["body"]["texts"][0]["text"]
+
+
 def test_uploaded_files_are_extracted(client: Any, works: Mill) -> None:
     page = "<html><title>Rates</title><body><h1>Rates</h1><p>한국은행이 금리를 올렸다. It rose.</p></body></html>"
     good = client.files.create(file=("page.html", page.encode()), purpose="user_data")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from db import access
 from db.access import Role
@@ -53,7 +56,7 @@ def _is_no_such_method(call: Call, status: int) -> bool:
 def test_nobody_sees_or_does_anything_without_a_valid_key(store: Store, anonymous: Browser) -> None:
     every = list(calls(anonymous.app))  # type: ignore[arg-type]
     assert len(every) > 20
-    for headers in ({}, {"authorization": "Bearer docmill_wrong"}, {"cookie": "docmill_session=planted"}):
+    for headers in ({}, {"authorization": "Bearer docmill_wrong"}, {"cookie": "docmill_session_80=planted"}):
         for call in every:
             answer = anonymous.request(call.method, call.path, headers=headers, follow_redirects=False)
             if _is_no_such_method(call, answer.status_code):
@@ -254,18 +257,47 @@ def test_no_page_is_framed_sniffed_or_kept(sqlite_store: Store, sqlite_browser: 
 
 def test_signing_in_makes_a_new_session_and_ends_the_one_before(sqlite_store: Store) -> None:
     browser = signed_in(sqlite_store, Role.READ)
-    before, token = browser.cookies["docmill_session"], _token(browser)
+    before, token = browser.cookies["docmill_session_80"], _token(browser)
     with sqlite_store.write() as session:
         key = access.create_key(session, "second", Role.OPERATE)
     assert browser.post("/login", data={"key": key}).status_code == 200
-    assert browser.cookies["docmill_session"] != before
+    assert browser.cookies["docmill_session_80"] != before
     assert _token(browser) != token
     thief = Browser(
-        create_app(sqlite_store), base_url="http://localhost", cookies={"docmill_session": before}
+        create_app(sqlite_store), base_url="http://localhost", cookies={"docmill_session_80": before}
     )
     assert thief.get("/", follow_redirects=False).status_code == 303
     assert browser.post("/login", data={"key": "wrong"}).status_code == 403
     browser.see("/")
+
+
+def test_two_servers_on_one_machine_do_not_sign_each_others_people_out(
+    sqlite_store: Store, tmp_path: Path, sqlite_template: Path
+) -> None:
+    """Browsers send the cookies of a host to all of its ports."""
+    other = tmp_path / "other.db"
+    shutil.copy(sqlite_template, other)
+    stores = {8001: sqlite_store, 8002: Store(f"sqlite:///{other}")}
+    apps = {port: create_app(store, login_token=LOGIN_TOKEN) for port, store in stores.items()}
+
+    async def by_port(scope: Scope, receive: Receive, send: Send) -> None:
+        port = int(dict(scope["headers"])[b"host"].partition(b":")[2])
+        await apps[port](scope, receive, send)
+
+    person = Browser(by_port, base_url="http://localhost:8001")
+    for port in apps:
+        assert person.get(f"http://localhost:{port}/login?token={LOGIN_TOKEN}").status_code == 200
+    for port in apps:
+        assert person.get(f"http://localhost:{port}/jobs", follow_redirects=False).status_code == 200
+    assert len(set(person.cookies.keys())) == 2
+    token = _token(person)
+    left = person.post("http://localhost:8001/logout", data={"form_token": token}, follow_redirects=False)
+    assert left.status_code == 303
+    statuses = [
+        person.get(f"http://localhost:{port}/jobs", follow_redirects=False).status_code for port in apps
+    ]
+    assert statuses == [303, 200]
+    stores[8002].close()
 
 
 def _behind(store: Store, peer: str, proxies: tuple[str, ...]) -> Browser:

@@ -154,7 +154,7 @@ def test_a_listener_of_the_progress_is_no_slow_client(sqlite_store: Store) -> No
         cookie = access.begin_session(session, None)
     with _served(sqlite_store) as port, _connect(port) as listener:
         listener.sendall(
-            f"GET /events HTTP/1.1\r\nhost: localhost\r\ncookie: docmill_session={cookie}\r\n\r\n".encode()
+            f"GET /events HTTP/1.1\r\nhost: localhost\r\ncookie: docmill_session_80={cookie}\r\n\r\n".encode()
         )
         heard, began = b"", time.monotonic()
         while time.monotonic() - began < 3 * LIMITS.head_seconds:

@@ -23,7 +23,7 @@ from db.model_versions import Registered
 from db.progress import note_of
 from db.results import Rows
 from db.states import ErrorCode
-from nlp_tasks import checkpoint, heartbeat, model_files, precision
+from nlp_tasks import checkpoint, heartbeat, model_files, precision, training_curve
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Candidate, Documents, Kind, ModelInput, Progress, Train
 from workers.kinds import parse_parameters
@@ -33,7 +33,8 @@ from workers.running.chunk_report import Failed
 from workers.running.lease import Lease, StopRequestedError
 from workers.running.opening import model_folder
 from workers.running.writing import as_figures
-from workers.training import judging
+from workers.training import judging, tensorboard
+from workers.training.curve import Curve
 from workers.training.equal_texts import without_equal_texts
 from workers.training.stored_documents import StoredDocuments
 
@@ -58,9 +59,13 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
     claim = lease.claim
     _be_the_suspect(process, lease)
     building = _building_folder(process.settings.models_path / ".building", claim)
+    events = tensorboard.events(process.settings, claim.model_ref or claim.kind, claim.job_id)
+    curve = Curve(building.parent / f"job-{claim.job_id}.curve", events)
     try:
-        made = _make(process, lease, kind, train, building)
+        with training_curve.heard_by(curve):
+            made = _make(process, lease, kind, train, building)
     except TrainingError as error:
+        curve.close()
         _fail(process, lease, building, str(error))
         return Failed(f"no model: {error}")
     except Exception as error:
@@ -68,10 +73,13 @@ def run(process: Process, lease: Lease, kind: Kind, train: Train) -> str:
         if faults.is_not_the_documents(error) or claim.n_put_back + 1 < MOST_TRIES:
             raise
         log.error("training of job %d: %s", claim.job_id, faults.where(error))
+        curve.close()
         why = f"its code raised {type(error).__name__} at each of {MOST_TRIES} tries"
         _fail(process, lease, building, f"{why}: {str(error)[:200]}")
         return Failed(f"no model: {why}")
+    made.figures.update(curve.rows())
     registered = _close(process, lease, Written(ok_ids=claim.document_ids), made)
+    curve.close()
     note = registered.note if registered is not None else ""
     return f"a model from {len(claim.document_ids)} documents; {note}"
 

@@ -83,8 +83,9 @@ def document() -> dict[str, Any]:
                 "session": {
                     "type": "apiKey",
                     "in": "cookie",
-                    "name": "docmill_session",
-                    "description": f"of a browser; what changes something also needs the header {TOKEN_HEADER}",
+                    "name": "docmill_session_8484",
+                    "description": "the number is the port of the server's address; "
+                    f"of a browser; what changes something also needs the header {TOKEN_HEADER}",
                 },
             },
         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -10,8 +11,9 @@ from starlette.routing import Route
 
 from db import documents as stored
 from db.access import Role
+from db.sql import now, one_of
 from db.store import Store
-from db.tables import Collection, Job
+from db.tables import Collection, Document, Job
 from docmill.web import facts_of_documents, marking
 from docmill.web.access import view
 from docmill.web.counting import DocumentCounts
@@ -20,6 +22,8 @@ from scheduler import labelling
 
 #: Documents of a page, and collections of one.
 MOST, MOST_COLLECTIONS = 50, 500
+#: Documents of the last day are counted up to this number.
+MOST_CAME = 1_000
 #: Characters of a text that a page shows.
 TEXT_CHARS = 200_000
 #: Marks in a text, with what they are called.
@@ -60,11 +64,26 @@ def collections(request: Request) -> Response:
             .limit(MOST_COLLECTIONS)
         )
         found = [dict(row) for row in session.execute(query).mappings()]
+        came = _came_in(session, [row["id"] for row in found])
     counted = counts.of([row["id"] for row in found])
     return page(
         request, "collections.html", most=MOST_COLLECTIONS,
-        collections=[row | {"count": counted[row["id"]]} for row in found],
+        collections=[row | {"count": counted[row["id"]], "came": came.get(row["id"], 0)} for row in found],
+        most_came=MOST_CAME,
     )  # fmt: skip
+
+
+def _came_in(session: Session, numbers: list[int]) -> dict[int, int]:
+    """How many versions of documents came into each of these collections in the last day, at most MOST_CAME."""
+    some = (
+        select(Document.id)
+        .where(Document.collection_id == Collection.id, Document.added_at > now(-86_400))
+        .limit(MOST_CAME)
+        .correlate(Collection)
+    )
+    count = select(func.count()).select_from(some.subquery()).scalar_subquery()
+    query = select(Collection.id, count).where(one_of(Collection.id, numbers))
+    return dict(map(tuple, session.execute(query)))
 
 
 @view()

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from db import access
 from db.access import Role
 from db.store import Store
-from docmill.web.access import COOKIE, Throttle, form_of, of_request, own_path, view
+from docmill.web.access import Throttle, cookie_name, form_of, of_request, own_path, view
 from docmill.web.rendering import page
 
 
@@ -58,7 +58,7 @@ def _with_printed_address(request: Request, token: str) -> Response:
     store: Store = request.app.state.store
     with store.write() as session:
         cookie = access.begin_session(session, None, Role.OPERATE)
-        access.end_session(session, request.cookies.get(COOKIE, ""))
+        access.end_session(session, request.cookies.get(cookie_name(request), ""))
     assert cookie is not None
     return _signed_in(request, cookie, request.query_params.get("next"))
 
@@ -69,7 +69,7 @@ def _begin(request: Request, key: str) -> str | None:
         begun = access.begin_session(session, key)
         if begun is not None:
             # Whoever else has the cookie of before is signed out.
-            access.end_session(session, request.cookies.get(COOKIE, ""))
+            access.end_session(session, request.cookies.get(cookie_name(request), ""))
         return begun
 
 
@@ -77,7 +77,7 @@ def _signed_in(request: Request, cookie: str, to: str | None) -> Response:
     # A new session with a new cookie each time: one that somebody planted before is worth nothing.
     answer = RedirectResponse(own_path(to), 303)
     answer.set_cookie(
-        COOKIE, cookie, max_age=access.SESSION_SECONDS, httponly=True, samesite="lax",
+        cookie_name(request), cookie, max_age=access.SESSION_SECONDS, httponly=True, samesite="lax",
         secure=request.url.scheme == "https",
     )  # fmt: skip
     return answer
@@ -93,9 +93,9 @@ def logout(request: Request) -> Response:
     """End the session."""
     store: Store = request.app.state.store
     with store.write() as session:
-        access.end_session(session, request.cookies.get(COOKIE, ""))
+        access.end_session(session, request.cookies.get(cookie_name(request), ""))
     answer = RedirectResponse(request.app.url_path_for("login"), 303)
-    answer.delete_cookie(COOKIE)
+    answer.delete_cookie(cookie_name(request))
     return answer
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from db import model_versions
+from db import growth, model_versions
 from db.access import Role
 from db.errors import NotFoundError
 from db.store import Store
@@ -67,6 +67,7 @@ def compare(request: Request) -> Response:
     name = request.query_params.get("model", "")
     with store.read() as session:
         every = model_versions.listing(session, name, newest=CHARTED)
+        moves = growth.last_moves_of_versions(session, [one["id"] for one in every])
     shown = [one for place, one in enumerate(every) if place < COMPARED or one["aliases"]]
     names = sorted({metric for one in shown for metric in one["metrics"]})
     parameters = sorted({parameter for one in shown for parameter in one["parameters"]})
@@ -77,6 +78,7 @@ def compare(request: Request) -> Response:
         parameters=[one for one in parameters if len({repr(v["parameters"].get(one)) for v in shown}) > 1],
         told={one["version"]: model_figures.gate_in_short(one["gate"]) for one in shown},
         pages={one["version"] for one in shown if _has_page(one)},
+        moves={one["version"]: moves[one["id"]] for one in shown if one["id"] in moves},
     )  # fmt: skip
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from markupsafe import Markup
@@ -20,12 +23,14 @@ from db.tables import Job, Model, ModelGate, ModelVersion
 from docmill.doctor.obstacles import obstacles
 from docmill.web import night_history, svg
 from docmill.web.access import view
-from docmill.web.night_history import History, OneRun
+from docmill.web.night_history import USUAL, History, OneRun
 from docmill.web.recent_failures import DAYS, RecentFailures
-from docmill.web.rendering import duration, number, page, share
+from docmill.web.rendering import duration, number, page, share, size
 from docmill.web.store_size import StoreSize
 
 Row = dict[str, Any]
+#: Makes a line of the small multiples: what it shows, what is told of each night, the values, what is usual.
+Chart = Callable[[str, list[str], list[float], str], tuple[str, str, str, Markup]]
 
 #: Running jobs that are shown, and jobs that ended last.
 RUNNING, ENDED_LAST = 20, 10
@@ -38,7 +43,7 @@ def overview(request: Request) -> Response:
     """What needs somebody, what runs, the last nights, workers and the store."""
     store: Store = request.app.state.store
     failures: RecentFailures = request.app.state.recent_failures
-    size: StoreSize = request.app.state.store_size
+    store_size: StoreSize = request.app.state.store_size
     with store.read() as session:
         running = progress.unfinished(session, RUNNING)
         found: dict[str, Any] = {
@@ -52,7 +57,7 @@ def overview(request: Request) -> Response:
             "ended": _ended(session),
             "hosts": _hosts(registry.alive(session, "worker")),
             "lost": registry.lost(session, 10),
-            "size": size.of(session),
+            "size": store_size.of(session),
         }
     late = [history for history, _ in found["histories"] if history.is_overdue]
     n_needs: int = sum(len(found[name]) for name in ("failures", "stuck", "refused"))
@@ -127,7 +132,44 @@ def _charts(history: History) -> list[tuple[str, str, str, Markup]]:
         chart("Failed", each(failed), [float(run.n_failed) for run in history.runs], _usual(history.usual_failed)),
         chart("Time", each(lambda run: duration(run.seconds)), [run.minutes for run in history.runs],
               duration(history.usual_seconds)),
+        *_moves(history, chart),
+        *_growth(history, chart),
     ]  # fmt: skip
+
+
+def _moves(history: History, chart: Chart) -> list[tuple[str, str, str, Markup]]:
+    """How many documents got another label; nothing for nights that give none."""
+    found = [run.moves for run in history.runs]
+    if not any(found):
+        return []
+    told = [
+        "not counted" if one is None else f"{number(one.n_moved)} of {number(one.n_compared)}"
+        for one in found
+    ]
+    values = [0.0 if one is None else float(one.n_moved) for one in found]
+    return [chart("Labels that moved", told, values, _median(values[:-1]))]
+
+
+def _growth(history: History, chart: Chart) -> list[tuple[str, str, str, Markup]]:
+    """What came in, and by how much the store grew; nothing before the second night that was measured."""
+    came = [run.growth.n_added if run.growth is not None else None for run in history.runs]
+    sizes = [run.growth.store_bytes if run.growth is not None else None for run in history.runs]
+    grown = [None, *(None if a is None or b is None else b - a for a, b in pairwise(sizes))]
+    found = []
+    if any(one is not None for one in came):
+        values = [float(one or 0) for one in came]
+        found.append(chart("Came in", [number(one) for one in came], values, _median(values[:-1])))
+    if any(one is not None for one in grown):
+        # What retention frees is no growth; the tooltip says it.
+        bars = [float(max(0, one or 0)) for one in grown]
+        usual = median(bars[:-1]) if len(bars) > 1 else None
+        told = ["-" if one is None else f"{'-' if one < 0 else '+'}{size(abs(one))}" for one in grown]
+        found.append(chart("Store", told, bars, "-" if usual is None else f"+{size(int(usual))}"))
+    return found
+
+
+def _median(values: list[float]) -> str:
+    return _usual(median(values[-USUAL:]) if values else None)
 
 
 def _usual(value: float | None) -> str:

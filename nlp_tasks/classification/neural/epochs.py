@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import training_curve
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.metrics import are_right
 from nlp_tasks.classification.neural.training_state import Course
@@ -42,7 +44,9 @@ def run(loop: Loop, course: Course, progress: Progress) -> None:
     course.restore()
     while course.epoch < loop.n_epochs:
         course.model.train()
+        losses = []
         for loss in loop.epoch():
+            losses.append(loss)
             course.steps += 1
             note = f"epoch {course.epoch + 1} of {loop.n_epochs}, loss {loss:.3f}{course.note}"
             progress(course.steps, loop.n_steps, note)
@@ -50,9 +54,14 @@ def run(loop: Loop, course: Course, progress: Progress) -> None:
         accuracy = float(are_right(loop.validation_labels, logits).mean()) if len(logits) else 0.0
         course.note = f", validation accuracy {accuracy:.4f}"
         course.epoch += 1
-        is_better = course.judge(
-            calibrate(logits, loop.validation_labels).loss if len(logits) else -course.epoch
+        validation_loss = calibrate(logits, loop.validation_labels).loss if len(logits) else nan
+        training_curve.record(
+            course.epoch,
+            loss=float(np.mean(losses)),
+            validation_loss=validation_loss,
+            validation_accuracy=accuracy if len(logits) else nan,
         )
+        is_better = course.judge(validation_loss if len(logits) else -course.epoch)
         is_spent = loop.patience is not None and course.epoch - course.best_epoch >= loop.patience
         if is_spent and not is_better:
             course.epoch = loop.n_epochs  # a training that resumes from here ends, too

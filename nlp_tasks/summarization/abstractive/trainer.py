@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nlp_tasks import model_files, sentences
+from nlp_tasks import model_files, sentences, training_curve
 from nlp_tasks.batching import shuffled
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.evaluation.rouge import rouge, rouge_tokens
@@ -151,7 +151,9 @@ def _fit(
         tuned = scores(
             summarizer, validation, Decoding(beams=1), partial(progress, done, total, "validating")
         )[2]
-        figures.append({"epoch": float(epoch), "loss": float(sums[0] / sums[1]), "tune_rouge_l": tuned})
+        loss = float(sums[0] / sums[1])
+        figures.append({"epoch": float(epoch), "loss": loss, "tune_rouge_l": tuned})
+        training_curve.record(epoch, loss=loss, validation_rouge_l=tuned)
         note = f", validation ROUGE-L {tuned:.1f}"
         if tuned > best:
             best, best_state = tuned, copy.deepcopy(network.state_dict())
