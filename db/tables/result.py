@@ -349,6 +349,16 @@ class Neighbour(JobResult):
     score: Mapped[float]
 
 
+class NeighbourList(JobResult):
+    """Of a document's neighbours, what later jobs need to bring them up to date."""
+
+    __tablename__ = "neighbour_list"
+
+    least: Mapped[float]
+    bound: Mapped[float]
+    stored: Mapped[bytes]
+
+
 class NeighbourTerm(JobDetail):
     """A word that a document shares with a neighbour; rank 1 weighs most."""
 

@@ -167,6 +167,20 @@ class NeighbourTermRow:
     weight: float
 
 
+@dataclass(frozen=True, slots=True)
+class NeighbourListRow:
+    """What is known of a document's nearest documents beyond its list, so that later jobs need not search again."""
+
+    table: ClassVar[str] = "neighbour_list"
+
+    #: The score at which another document enters the list.
+    least: float
+    #: No document that is left out of `stored` had a higher score when the list was made; -2 if none is left out.
+    bound: float
+    #: The neighbours and some spare ones, nearest first: ids (int64), then scores (float32), little-endian.
+    stored: bytes
+
+
 def _open_infer(setup: Setup) -> Runner:
     from nlp_tasks.similarity.infer_runner import Inferrer
 
@@ -213,7 +227,9 @@ SIMILARITY = Kind(
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
         Stage("infer", _open_infer),
-        Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourRow),
+        Stage(
+            "search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourListRow
+        ),
     ),
     model_from="train-similarity",
     others=attrgetter("others"),

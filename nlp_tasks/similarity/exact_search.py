@@ -109,14 +109,39 @@ class Index:
         device = self._vectors.device
         places, queries = (torch.from_numpy(self._places[each]).to(device) for each in (rows, others))
         needed = torch.from_numpy(limits).to(device)
-        n_together = max(FULL_SCORES // max(len(queries), 1), 1)
+        n_together = FULL_SCORES // FULL_ROWS
         for part in torch.split(torch.arange(len(places), device=device), n_together) if len(places) else ():
-            found = self._pairs(places[part], queries, needed[part], most, beat)
-            left, right, cosines, crowded = (each.cpu().numpy() for each in found)
+            left, right, cosines, crowded = self._entries(places[part], queries, needed[part], most, beat)
             bounds = np.searchsorted(left, np.arange(len(part) + 1)).tolist()
             for place, is_crowded in enumerate(crowded.tolist()):
                 own = slice(bounds[place], bounds[place + 1])
                 yield None if is_crowded else (others[right[own]], cosines[own])
+
+    def _entries(
+        self,
+        places: torch.Tensor,
+        queries: torch.Tensor,
+        limits: torch.Tensor,
+        most: int,
+        beat: Callable[[], None],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """`_pairs` with any number of queries, some at a time."""
+        counts = torch.zeros(len(places), dtype=torch.int64, device=places.device)
+        found = []
+        for first in range(0, len(queries), FULL_ROWS):
+            open_ = torch.nonzero(counts <= most).flatten()
+            some = queries[first : first + FULL_ROWS]
+            left, right, cosines, crowded = self._pairs(places[open_], some, limits[open_], most, beat)
+            found.append((open_[left], right + first, cosines))
+            counts += torch.bincount(open_[left], minlength=len(counts))
+            counts[open_[crowded]] = most + 1
+        if not found:
+            found = [(counts[:0], counts[:0], limits[:0])]
+        left, right, cosines = (torch.cat(each) for each in zip(*found, strict=True))
+        order = left.argsort(stable=True)
+        order = order[counts[left[order]] <= most]
+        left, right, cosines = (each[order].cpu().numpy() for each in (left, right, cosines))
+        return left, right, cosines, (counts > most).cpu().numpy()
 
     def _pairs(
         self,

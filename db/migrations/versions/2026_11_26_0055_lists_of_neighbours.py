@@ -1,0 +1,21 @@
+"""A table of what is known of each list of neighbours beyond its rows, so that few lists have to be searched again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.migrations.result_tables import create_result_table
+
+revision = "0055"
+down_revision = "0054"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_result_table(
+        op,
+        "neighbour_list",
+        sa.Column("least", sa.Double(), nullable=False),
+        sa.Column("bound", sa.Double(), nullable=False),
+        sa.Column("stored", sa.LargeBinary(), nullable=False),
+    )
