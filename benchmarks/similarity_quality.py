@@ -78,7 +78,7 @@ def term_cosines(model: Model, words: list[list[str]]) -> NDArray[np.float32]:
     known = packed(count(words, model.numbers))
     terms = Terms(known, idf(model.document_counts, model.n_documents))
     every = np.arange(len(words))
-    return np.stack([terms.cosines(row, every) for row in every])
+    return np.stack([terms.cosines(row[None], every[None])[0] for row in every]).astype(np.float32)
 
 
 def _peers(gold: Gold) -> dict[str, float]:

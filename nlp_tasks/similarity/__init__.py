@@ -12,7 +12,8 @@ clients import it to check parameters.
     search_runner.py        the stage `search`: vectors to neighbours
     embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
-    exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
+    exact_search.py         exact nearest neighbours by the vectors; candidate_search.py: its candidates
+    mixed_search.py         exact nearest neighbours by the vectors and the words
     shared_terms.py         tf-idf, and the words that two documents share
     word_counts.py          counts of known words
 """
@@ -58,9 +59,9 @@ class SimilarityParameters:
         Field(description="search the document's own collection, or all that have vectors of the same model"),
     ] = "collection"
     method: Annotated[
-        Literal["doc2vec", "hybrid"],
-        Field(description="doc2vec: compare vectors; hybrid: combine Doc2Vec with tf-idf"),
-    ] = "doc2vec"
+        Literal["hybrid", "doc2vec"],
+        Field(description="hybrid: combine Doc2Vec with tf-idf; doc2vec: compare vectors alone"),
+    ] = "hybrid"
     terms: Annotated[
         int,
         Field(ge=0, le=100, description="number of shared words stored for each neighbour; 0 for none"),
@@ -73,10 +74,9 @@ class SimilarityParameters:
 
     @property
     def others(self) -> Others:
-        """A list depends on all documents. New documents are merged into the lists of the others, except by `hybrid`
-        (a new document can push out a candidate anywhere) and where other collections are searched, too."""
-        are_updated = self.method == "doc2vec" and self.scope == "collection"
-        return Others(NeighbourRow.table, are_updated, self.scope == "all")
+        """A list depends on all documents. New documents are merged into the lists of the others, except where other
+        collections are searched, too."""
+        return Others(NeighbourRow.table, self.scope == "collection", self.scope == "all")
 
     @property
     def vectors(self) -> VectorsWanted:
@@ -235,6 +235,8 @@ SIMILARITY = Kind(
     others=attrgetter("others"),
     chunk_documents=1000,
     chunk_chars=4_000_000,
+    # 2: lists with spare neighbours, and `hybrid` compares all documents, not 100 candidates.
+    epoch=2,
 )
 
 TRAIN_SIMILARITY = Kind(

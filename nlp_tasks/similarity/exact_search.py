@@ -86,7 +86,7 @@ class Index:
             return np.zeros(0, np.int64)
         for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
             for part in torch.split(listed, FULL_ROWS):
-                best = (self._vectors[part] @ self._vectors[queries].T).amax(dim=1)  # (P,)
+                best = self._products(part, queries).amax(dim=1)  # (P,)
                 hit[part[best - ROUNDING >= ordered[part]]] = True
                 near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
                 beat()
@@ -154,7 +154,7 @@ class Index:
         """The pairs of a place and a query whose cosine is at or above the place's limit, but none with itself: index
         of the place, ascending, index of the query, cosine; and whether a place has more than `most`, and so no pairs
         # (P,), (P,), (P,), (N,)."""
-        is_near = self._vectors[places] @ self._vectors[queries].T + ROUNDING >= limits[:, None]  # (N, Q)
+        is_near = self._products(places, queries) + ROUNDING >= limits[:, None]  # (N, Q)
         crowded = is_near.sum(dim=1) > most
         is_near[crowded] = False
         near = torch.nonzero(is_near)
@@ -166,6 +166,10 @@ class Index:
             beat()
         reached = scores >= limits[near[:, 0]]
         return near[reached, 0], near[reached, 1], scores[reached], crowded
+
+    def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        """The scores of some places with some queries, to within ROUNDING  # (P, Q)."""
+        return self._vectors[places] @ self._vectors[queries].T
 
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]
@@ -186,19 +190,28 @@ class Index:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The same in float32; in float64, with every vector, if float32 cannot distinguish the neighbours."""
         found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
-        n_together = max(FULL_SCORES // len(self), 1)
-        for part in torch.split(unsure, n_together):
-            if len(part):
-                places = self._by_all(queries[part], min(n, len(self)), beat)
-                found[part], scores[part] = self._exact(queries[part], places, k)
+        self._search_fully(unsure, queries, found, scores, n, beat)
         return found, scores
+
+    def _search_fully(
+        self,
+        unsure: torch.Tensor,
+        queries: torch.Tensor,
+        found: torch.Tensor,
+        scores: torch.Tensor,
+        n: int,
+        beat: Callable[[], None],
+    ) -> None:
+        """Compare these of the queries with every vector, and write what is found in their place."""
+        n_together = max(FULL_SCORES // len(self), 1)
+        for part in torch.split(unsure, n_together) if len(unsure) else ():
+            places = self._by_all(queries[part], min(n, len(self)), beat)
+            found[part], scores[part] = self._exact(queries[part], places, scores.shape[1])
 
     def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
         """The n best places of all vectors for each query, ties in the order of keys  # (Q, n)."""
-        wanted = self._vectors[queries].double()
-        scores = torch.cat(
-            [self._products(wanted, part, beat) for part in torch.split(self._vectors, FULL_ROWS)], dim=1
-        )
+        starts = range(0, len(self), FULL_ROWS)
+        scores = torch.cat([self._in_double(queries, start, beat) for start in starts], dim=1)
         lowest = scores.topk(n, dim=1).values[:, -1:]
         best = []
         for row, limit in zip(scores, lowest, strict=True):
@@ -206,9 +219,11 @@ class Index:
             best.append(above[row[above].sort(descending=True, stable=True).indices[:n]])
         return torch.stack(best)
 
-    def _products(self, wanted: torch.Tensor, part: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+    def _in_double(self, queries: torch.Tensor, start: int, beat: Callable[[], None]) -> torch.Tensor:
+        """The scores of queries with FULL_ROWS places from `start` on, computed in float64  # (Q, P)."""
         beat()
-        return (wanted @ part.double().T).float()
+        part = self._vectors[start : start + FULL_ROWS]
+        return (self._vectors[queries].double() @ part.double().T).float()
 
     def _try(
         self,
@@ -260,15 +275,19 @@ class Index:
         return places.gather(1, order)[:, :k], scores[:, :k]
 
     def _cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """The cosine of each query with each of its places. It depends on the two vectors alone: halves are added to
-        halves, in float64, so that neither the number of vectors nor the device changes a bit  # (Q, C)."""
+        """The score of each query with each of its places. It depends on these two alone: neither the number of vectors
+        nor the device changes a bit  # (Q, C)."""
+        return self._vector_cosines(queries, places).float().clamp(-1, 1)
+
+    def _vector_cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """In float64: halves are added to halves  # (Q, C)."""
         products = _rows(self._vectors, places).double() * self._vectors[queries][:, None]  # (Q, C, D)
         size = products.shape[2]
         while size > 1:
             half = size // 2
             products[:, :, :half] += products[:, :, size - half : size]
             size -= half
-        return products[:, :, 0].float().clamp(-1, 1)
+        return products[:, :, 0]
 
 
 def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,7 @@ A new document enters a full list if its score is at least that of the last neig
 its score is at least `min_score`. Every other list stands while all of its neighbours are there.
 
 Beside its neighbours, a list stores spare ones, the next nearest documents, and a bound: whatever it left out had a
-score of at most that. So what is stored, merged with the documents that came since the list was made, is right as far as
+score of at most that. What is stored, merged with the documents that came since the list was made, is right as far as
 it is above the bound. If that is fewer than k, the list is searched again. Otherwise it has k neighbours, some spare
 ones, and the same bound, or a higher one if not all spare ones are kept.
 """

@@ -14,10 +14,9 @@ from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParam
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
+from nlp_tasks.similarity.mixed_search import MixedIndex
 from nlp_tasks.similarity.shared_terms import Terms, idf
 
-#: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
-CANDIDATES = 100
 #: Lists that become result rows at a time.
 LISTS_TOGETHER = 256
 #: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
@@ -82,15 +81,11 @@ class Searcher:
 
     def _search(self, index: Index, rows: list[int]) -> Iterator[Known]:
         """The nearest documents of these rows among all."""
-        wanted = self._parameters
-        n = size_with_spares(wanted.k) if self._increment is not None else wanted.k
-        if wanted.method == "hybrid":
-            n = max(CANDIDATES, 2 * wanted.k)
+        k = self._parameters.k
+        n = size_with_spares(k) if self._increment is not None else k
         found = index.neighbours(np.array(rows, dtype=np.int64), n, self._setup.beat)
-        for row, (others, scores) in zip(rows, found, strict=True):
-            if wanted.method == "hybrid":
-                others, scores = self._rescored(row, others, scores)
-            yield searched((others, scores), wanted)
+        for near in found:
+            yield searched(near, self._parameters)
             self._setup.beat()
 
     def _load(self) -> Index:
@@ -106,10 +101,16 @@ class Searcher:
             model = self._model
             self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
-        self._index = Index(matrix, vectors.keys, self._setup.device)
+        self._index = self._new_index(matrix)
         if earlier is not None:
             self._increment = Increment(earlier, self._ids, self._keys, self._parameters)
         return self._index
+
+    def _new_index(self, matrix: NDArray[np.float32]) -> Index:
+        if self._parameters.method == "doc2vec":
+            return Index(matrix, self._keys, self._setup.device)
+        assert self._terms is not None
+        return MixedIndex(matrix, self._keys, self._terms, TFIDF_SHARE, self._setup.device)
 
     def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""
@@ -129,17 +130,6 @@ class Searcher:
             if self._increment is not None:
                 of_list.append(self._increment.row(each))
             yield of_list
-
-    def _rescored(
-        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best candidates by both cosines, best first, ties ordered by key."""
-        assert self._terms is not None
-        mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
-        values, rows = mixed.tolist(), others.tolist()
-        order = sorted(range(len(rows)), key=lambda place: (-values[place], self._keys[rows[place]]))
-        best = order[: self._parameters.k]
-        return others[best], mixed[best]
 
     def _evidence(self, rows: list[int], near: list[Near]) -> list[list[tuple[int, float]]]:
         """The shared words of each neighbour, list by list; nothing if none are wanted."""

@@ -15,6 +15,8 @@ from nlp_tasks.kind import Earlier
 from nlp_tasks.similarity import NeighbourListRow, SimilarityParameters, exact_search, increments
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, searched, size_with_spares
+from nlp_tasks.similarity.mixed_search import MixedIndex
+from nlp_tasks.similarity.shared_terms import Terms
 
 Lists = dict[int, list[tuple[int, float]]]
 
@@ -25,17 +27,22 @@ class Documents:
 
     vectors: dict[int, np.ndarray]
     keys: dict[int, str]
+    #: Whether they are compared by words as well.
+    have_words: bool = False
 
     @property
     def ids(self) -> list[int]:
         return sorted(self.vectors)
 
     def index(self) -> Index:
-        ids = self.ids
-        return Index(
-            np.array([self.vectors[id_] for id_ in ids], np.float32),
-            [self.keys[id_] for id_ in ids],
-        )
+        matrix = np.array([self.vectors[id_] for id_ in self.ids], np.float32)
+        keys = [self.keys[id_] for id_ in self.ids]
+        if not self.have_words:
+            return Index(matrix, keys)
+        # Some words of twelve, the same for the same vector.
+        words = [np.flatnonzero(np.sin(np.outer(np.arange(1, 13), row)).sum(axis=1) > 0) for row in matrix]
+        packed = [each.astype("<i4").tobytes() + each.astype("<u2").tobytes() for each in words]
+        return MixedIndex(matrix, keys, Terms(packed, np.linspace(1, 3, 12, dtype=np.float32)), 0.6)
 
 
 @dataclass
@@ -116,15 +123,16 @@ def job(documents: Documents, stored: Stored, own: set[int] | None = None) -> se
     min_score=st.sampled_from([-1.0, 0.2, 0.9]),
     n_texts=st.sampled_from([3, 12, 1000]),
     n_nights=st.integers(1, 6),
+    have_words=st.booleans(),
 )
 def test_after_any_nights_the_lists_are_those_of_a_search(
-    seed: int, k: int, min_score: float, n_texts: int, n_nights: int
+    seed: int, k: int, min_score: float, n_texts: int, n_nights: int, have_words: bool
 ) -> None:
     """With few different texts most cosines are equal, and the order of the keys decides."""
     source = np.random.default_rng(seed)
     texts = source.normal(size=(n_texts, 4)).astype(np.float32)
     wanted = SimilarityParameters(k=k, min_score=min_score)
-    documents, numbers = Documents({}, {}), iter(range(1000))
+    documents, numbers = Documents({}, {}, have_words), iter(range(1000))
 
     def change(n_new: int, n_changed: int, n_gone: int) -> None:
         keys = {key: id_ for id_, key in documents.keys.items()}
