@@ -290,6 +290,8 @@ class Others:
     are_updated: bool
     #: Whether the documents of other collections count as well.
     of_all_collections: bool = False
+    #: The table of the class in `Stage.updates`, whose column `is_cut` tells which results lost a row by a removal.
+    lists: str = ""
 
 
 @dataclass(frozen=True)

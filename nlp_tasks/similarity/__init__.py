@@ -76,7 +76,12 @@ class SimilarityParameters:
     def others(self) -> Others:
         """A list depends on all documents. New documents are merged into the lists of the others, except where other
         collections are searched, too."""
-        return Others(NeighbourRow.table, self.scope == "collection", self.scope == "all")
+        return Others(
+            NeighbourRow.table,
+            self.scope == "collection",
+            self.scope == "all",
+            NeighbourListRow.table,
+        )
 
     @property
     def vectors(self) -> VectorsWanted:

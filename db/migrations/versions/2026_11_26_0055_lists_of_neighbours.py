@@ -18,4 +18,12 @@ def upgrade() -> None:
         sa.Column("least", sa.Double(), nullable=False),
         sa.Column("bound", sa.Double(), nullable=False),
         sa.Column("stored", sa.LargeBinary(), nullable=False),
+        sa.Column("is_cut", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
+    op.create_index(
+        "ix_neighbour_list_is_cut",
+        "neighbour_list",
+        ["document_id"],
+        sqlite_where=sa.text("is_cut"),
+        postgresql_where=sa.text("is_cut"),
     )
