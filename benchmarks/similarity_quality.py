@@ -16,8 +16,7 @@ from benchmarks.similarity_speed import CHANCE, by_gensim, train
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model, as_gensim
-from nlp_tasks.similarity.search_runner import TFIDF_SHARE
-from nlp_tasks.similarity.shared_terms import Terms, idf, packed
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 COLUMNS = ["set", "doc2vec", "hybrid", "by infer_vector", "gensim", "tf-idf", "LSA-200"]

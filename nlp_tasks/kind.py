@@ -112,6 +112,8 @@ class Vectors:
     matrix: NDArray[np.float32]  # (N, D)
     #: What the kind stores beside a vector; empty unless asked for.
     terms: Sequence[bytes] = ()  # (N,) or none
+    #: By what the kind multiplies distances of a document; None for 1 everywhere.
+    scales: NDArray[np.float64] | None = None  # (N,)
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class Stage:
     #: A stage that reads "nothing" gets documents with an empty text; the texts are not read from the store.
     reads: Literal["text", "nothing"] = "text"
     #: From the parameters, which stored vectors of the model version the stage reads; None for none. The rows that an
-    #: earlier stage stores with the model version must then have the fields `vector` and `terms`.
+    #: earlier stage stores with the model version must then have the fields `vector`, `terms` and `scale`.
     vectors: Callable[[Any], VectorsWanted] | None = None
     #: The results of documents that the job does not run change with this job's documents: the stage also returns rows
     #: about those (`RowAbout`). The class of the row that it adds to each result, so that this is possible.

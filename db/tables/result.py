@@ -406,3 +406,5 @@ class DocumentVector(VersionResult):
     vector: Mapped[bytes]
     #: The document's words that the model knows: int32 numbers, then uint16 counts, little-endian.
     terms: Mapped[bytes | None]
+    #: What its distances are multiplied by in a hybrid score; NULL for 1.
+    scale: Mapped[float | None]

@@ -139,6 +139,8 @@ class VectorRow:
     vector: bytes
     #: Its known words and their counts, made by `nlp_tasks.similarity.shared_terms.packed`.
     terms: bytes
+    #: What its distances are multiplied by in a hybrid score; NULL for 1.
+    scale: float | None
 
 
 @dataclass(frozen=True, slots=True)

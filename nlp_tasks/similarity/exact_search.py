@@ -53,6 +53,8 @@ class Index:
         ordered = torch.from_numpy(np.asarray(matrix[self._rows], dtype=np.float32)).to(device)
         self._vectors = torch.nn.functional.normalize(ordered, dim=1)  # (N, D)
         rough = device == "cpu" and _has_fast_bfloat16() if rough is None else rough
+        #: An upper bound of the rounding error of `_products`.
+        self._rounding = ROUNDING
         self._rough = self._vectors.bfloat16() if rough and len(keys) >= ROUGH_FROM else None  # (N, D)
 
     def __len__(self) -> int:
@@ -87,8 +89,8 @@ class Index:
         for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
             for part in torch.split(listed, FULL_ROWS):
                 best = self._products(part, queries).amax(dim=1)  # (P,)
-                hit[part[best - ROUNDING >= ordered[part]]] = True
-                near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
+                hit[part[best - self._rounding >= ordered[part]]] = True
+                near = part[(best + self._rounding >= ordered[part]) & ~hit[part]]
                 beat()
                 for some in torch.split(near, QUERY_ROWS) if len(near) else ():
                     found = self._pairs(some, queries, ordered[some], len(queries), beat)[0]
@@ -154,7 +156,7 @@ class Index:
         """The pairs of a place and a query whose cosine is at or above the place's limit, but none with itself: index
         of the place, ascending, index of the query, cosine; and whether a place has more than `most`, and so no pairs
         # (P,), (P,), (P,), (N,)."""
-        is_near = self._products(places, queries) + ROUNDING >= limits[:, None]  # (N, Q)
+        is_near = self._products(places, queries) + self._rounding >= limits[:, None]  # (N, Q)
         crowded = is_near.sum(dim=1) > most
         is_near[crowded] = False
         near = torch.nonzero(is_near)
@@ -168,7 +170,7 @@ class Index:
         return near[reached, 0], near[reached, 1], scores[reached], crowded
 
     def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
-        """The scores of some places with some queries, to within ROUNDING  # (P, Q)."""
+        """The scores of some places with some queries, to within the rounding error  # (P, Q)."""
         return self._vectors[places] @ self._vectors[queries].T
 
     def _search(

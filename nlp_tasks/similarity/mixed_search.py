@@ -1,4 +1,5 @@
 """Exact nearest neighbours by a weighted mean of two cosines: of the vectors, and of the tf-idf weights of the words.
+Distances (1 - this mean) are multiplied by a scale of each of both documents.
 
 The score of two documents depends on these two alone, so that lists are updated as those of the cosine are. All pairs
 of queries and documents are scored approximately, by matrix products: of the vectors, of the weights of frequent words
@@ -7,18 +8,16 @@ as dense columns, and of the weights of the other words as sparse matrices. The 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.similarity.exact_search import FULL_ROWS, REFINED_ROWS, ROUNDING, SLACK, Index
-from nlp_tasks.similarity.shared_terms import Terms
+from nlp_tasks.similarity.shared_terms import MOST_SCALE, Terms
+from nlp_tasks.similarity.term_products import Part
 
 #: Documents whose products with the queries are computed at a time.
 BLOCK_ROWS = 8192
@@ -37,31 +36,32 @@ class MixedIndex(Index):
         keys: Sequence[str],
         terms: Terms,
         share: float,
+        scales: NDArray[np.float64],
         device: str = "cpu",
     ) -> None:
-        """`terms`: of the same documents, in the order of `matrix`."""
+        """`terms` and `scales`: of the same documents, in the order of `matrix`; a scale is at most MOST_SCALE."""
         super().__init__(matrix, keys, device, rough=False)
+        self._rounding = ROUNDING * MOST_SCALE**2
+        self._scales = torch.from_numpy(scales[self._rows]).to(device)  # (N,)
         self._terms = terms
         self._share = share
         self._columns = _columns(terms, len(keys))
 
     def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         wanted = self._part(queries)
-        found = [
-            self._part(some).add_products(
-                super(MixedIndex, self)._products(some, queries), wanted, self._share
-            )
-            for some in torch.split(places, BLOCK_ROWS)
-        ]
-        return torch.cat(found)
+        return torch.cat([self._block(some, queries, wanted) for some in torch.split(places, BLOCK_ROWS)])
 
-    def _part(self, places: torch.Tensor) -> _Part:
-        return _Part.of(
+    def _block(self, places: torch.Tensor, queries: torch.Tensor, wanted: Part) -> torch.Tensor:
+        mixed = self._part(places).add_products(super()._products(places, queries), wanted, self._share)
+        return _scaled(mixed, self._scales[places], self._scales[queries])
+
+    def _part(self, places: torch.Tensor) -> Part:
+        return Part.of(
             self._terms, self._rows[places.cpu().numpy()], self._columns, str(self._vectors.device)
         )
 
     @cached_property
-    def _blocks(self) -> list[_Part]:
+    def _blocks(self) -> list[Part]:
         """All documents, BLOCK_ROWS at a time."""
         return [self._part(each) for each in torch.split(torch.arange(len(self)), BLOCK_ROWS)]
 
@@ -78,7 +78,7 @@ class MixedIndex(Index):
             beat()
         if k == 0 or n == len(self):
             return found, scores
-        unsure = torch.nonzero(best[:, -1] + ROUNDING >= scores[:, -1]).flatten()
+        unsure = torch.nonzero(best[:, -1] + self._rounding >= scores[:, -1]).flatten()
         self._search_fully(unsure, queries, found, scores, n, beat)
         return found, scores
 
@@ -92,6 +92,7 @@ class MixedIndex(Index):
         for start, block in zip(range(0, len(self), BLOCK_ROWS), self._blocks, strict=True):
             vectors = self._vectors[start : start + BLOCK_ROWS]
             mixed = wanted.add_products(self._vectors[queries] @ vectors.T, block, self._share)
+            mixed = _scaled(mixed, self._scales[queries], self._scales[start : start + BLOCK_ROWS])
             some, chosen = mixed.topk(min(n, len(vectors)), dim=1)
             best, places = torch.cat([best, some], dim=1), torch.cat([places, chosen + start], dim=1)
             best, order = best.topk(min(n, best.shape[1]), dim=1)
@@ -111,7 +112,14 @@ class MixedIndex(Index):
     def _mixed(self, queries: torch.Tensor, places: torch.Tensor, by_vectors: torch.Tensor) -> torch.Tensor:
         rows, others = (self._rows[each.cpu().numpy()] for each in (queries, places))
         by_words = torch.from_numpy(self._terms.cosines(rows, others)).to(by_vectors.device)
-        return (self._share * by_words + (1 - self._share) * by_vectors).float().clamp(-1, 1)
+        mixed = self._share * by_words + (1 - self._share) * by_vectors
+        scales = self._scales[queries][:, None] * self._scales[places]
+        return (1 - (1 - mixed) * scales).float().clamp(-1, 1)
+
+
+def _scaled(mixed: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Scores, in the place of mixed cosines  # (L, R), (L,), (R,)."""
+    return mixed.sub_(1).mul_(left.float()[:, None]).mul_(right.float()).add_(1)
 
 
 def _columns(terms: Terms, n_documents: int) -> NDArray[np.int64]:
@@ -122,57 +130,3 @@ def _columns(terms: Terms, n_documents: int) -> NDArray[np.int64]:
     columns = np.full(len(counts), -1, np.int64)
     columns[frequent] = np.arange(len(frequent))
     return columns
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The weights of R documents: of frequent words as columns, of all others as a sparse matrix."""
-
-    columns: torch.Tensor  # (R, F)
-    rest: torch.Tensor  # (R, V), compressed by rows
-
-    @classmethod
-    def of(cls, terms: Terms, rows: NDArray[np.int64], column_of: NDArray[np.int64], device: str) -> _Part:
-        starts, numbers, weights = terms.of(rows)
-        column = column_of[numbers]
-        is_frequent = column >= 0
-        line = np.repeat(np.arange(len(rows)), np.diff(starts))
-        columns = np.zeros((len(rows), column_of.max(initial=-1) + 1), np.float32)
-        columns[line[is_frequent], column[is_frequent]] = weights[is_frequent]
-        lengths = np.bincount(line[~is_frequent], minlength=len(rows))
-        rest = _sparse(
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32),
-            numbers[~is_frequent],
-            weights[~is_frequent],
-            (len(rows), len(column_of)),
-        )
-        return cls(torch.from_numpy(columns).to(device), rest.to(device))
-
-    @cached_property
-    def transposed(self) -> torch.Tensor:
-        """`rest`, turned over  # (V, R), compressed by rows."""
-        turned = self.rest.to_sparse_csc()
-        return _sparse(turned.ccol_indices(), turned.row_indices(), turned.values(), self.rest.shape[::-1])
-
-    @cached_property
-    def spread(self) -> torch.Tensor:
-        """`rest`, turned over, with all zeros  # (V, R)."""
-        return self.rest.to_dense().T.contiguous()
-
-    def add_products(self, cosines: torch.Tensor, other: _Part, share: float) -> torch.Tensor:
-        """`share` x the products with the weights of other documents + (1 - `share`) x `cosines`, in the place of these
-        # (R, O)."""
-        cosines.mul_(1 - share).addmm_(self.columns, other.columns.T, alpha=share)
-        if not self.rest.values().numel() or not other.rest.values().numel():
-            return cosines
-        if cosines.device.type == "cpu" and torch.backends.mkl.is_available():
-            return torch.addmm(cosines, self.rest, other.transposed, alpha=share)
-        return cosines.add_(torch.sparse.mm(other.rest, self.spread).T, alpha=share)
-
-
-def _sparse(starts: Any, numbers: Any, values: Any, size: Sequence[int]) -> torch.Tensor:
-    """A matrix that is compressed by rows."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        parts = (torch.as_tensor(each) for each in (starts, numbers, values))
-        return torch.sparse_csr_tensor(*parts, size=tuple(size), check_invariants=False)

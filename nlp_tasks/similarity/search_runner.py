@@ -15,12 +15,10 @@ from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
 from nlp_tasks.similarity.mixed_search import MixedIndex
-from nlp_tasks.similarity.shared_terms import Terms, idf
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, Terms, idf
 
 #: Lists that become result rows at a time.
 LISTS_TOGETHER = 256
-#: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
-TFIDF_SHARE = 0.8
 
 
 class Searcher:
@@ -101,16 +99,17 @@ class Searcher:
             model = self._model
             self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
-        self._index = self._new_index(matrix)
+        scales = vectors.scales if vectors.scales is not None else np.ones(len(self._ids))
+        self._index = self._new_index(matrix, scales)
         if earlier is not None:
             self._increment = Increment(earlier, self._ids, self._keys, self._parameters)
         return self._index
 
-    def _new_index(self, matrix: NDArray[np.float32]) -> Index:
+    def _new_index(self, matrix: NDArray[np.float32], scales: NDArray[np.float64]) -> Index:
         if self._parameters.method == "doc2vec":
             return Index(matrix, self._keys, self._setup.device)
         assert self._terms is not None
-        return MixedIndex(matrix, self._keys, self._terms, TFIDF_SHARE, self._setup.device)
+        return MixedIndex(matrix, self._keys, self._terms, TFIDF_SHARE, scales, self._setup.device)
 
     def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""

@@ -1,4 +1,5 @@
-"""A table of what is known of each list of neighbours beyond its rows, so that few lists have to be searched again."""
+"""A table of what is known of each list of neighbours beyond its rows, so that few lists have to be searched again; and
+scales of distances."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -20,6 +21,7 @@ def upgrade() -> None:
         sa.Column("stored", sa.LargeBinary(), nullable=False),
         sa.Column("is_cut", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
+    op.add_column("document_vector", sa.Column("scale", sa.Double(), nullable=True))
     op.create_index(
         "ix_neighbour_list_is_cut",
         "neighbour_list",
