@@ -28,7 +28,8 @@ MOST_COLUMNS = 256
 
 
 class MixedIndex(Index):
-    """Documents to search in, by `share` x the cosine of their words + (1 - `share`) x the cosine of their vectors."""
+    """Documents to search in, by `share` x the cosine of their words + (1 - `share`) x the cosine of their vectors, or
+    less of the latter for short documents (`Terms.trusts`)."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class MixedIndex(Index):
         return torch.cat([self._block(some, queries, wanted) for some in torch.split(places, BLOCK_ROWS)])
 
     def _block(self, places: torch.Tensor, queries: torch.Tensor, wanted: Part) -> torch.Tensor:
-        mixed = self._part(places).add_products(super()._products(places, queries), wanted, self._share)
+        mixed = self._part(places).mixed(super()._products(places, queries), wanted, self._share)
         return _scaled(mixed, self._scales[places], self._scales[queries])
 
     def _part(self, places: torch.Tensor) -> Part:
@@ -91,7 +92,7 @@ class MixedIndex(Index):
         places = queries.new_empty(len(queries), 0)
         for start, block in zip(range(0, len(self), BLOCK_ROWS), self._blocks, strict=True):
             vectors = self._vectors[start : start + BLOCK_ROWS]
-            mixed = wanted.add_products(self._vectors[queries] @ vectors.T, block, self._share)
+            mixed = wanted.mixed(self._vectors[queries] @ vectors.T, block, self._share)
             mixed = _scaled(mixed, self._scales[queries], self._scales[start : start + BLOCK_ROWS])
             some, chosen = mixed.topk(min(n, len(vectors)), dim=1)
             best, places = torch.cat([best, some], dim=1), torch.cat([places, chosen + start], dim=1)
@@ -112,7 +113,8 @@ class MixedIndex(Index):
     def _mixed(self, queries: torch.Tensor, places: torch.Tensor, by_vectors: torch.Tensor) -> torch.Tensor:
         rows, others = (self._rows[each.cpu().numpy()] for each in (queries, places))
         by_words = torch.from_numpy(self._terms.cosines(rows, others)).to(by_vectors.device)
-        mixed = self._share * by_words + (1 - self._share) * by_vectors
+        trusts = torch.from_numpy(self._terms.trusts[rows][:, None] * self._terms.trusts[others])
+        mixed = by_words + (1 - self._share) * trusts.to(by_words.device) * (by_vectors - by_words)
         scales = self._scales[queries][:, None] * self._scales[places]
         return (1 - (1 - mixed) * scales).float().clamp(-1, 1)
 

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from nlp_tasks.similarity.word_counts import WordCounts
 
-#: The weight of a word grows with these powers of its count and its inverse document frequency. Chosen by experiment:
-#: docs/similarity.md.
-COUNT_POWER, IDF_POWER = 0.5, 1.5
-#: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec.
+#: The weight of a word grows with this power of its count: 1 is best for statutes, the logarithm for short articles
+#: (docs/similarity.md).
+COUNT_POWER = 0.7
+#: The weight of the tf-idf cosine in a hybrid score of documents of at least TRUSTED_WORDS different words; the rest is
+#: Doc2Vec. The vector of a shorter document has less weight: it was inferred from little.
 TFIDF_SHARE = 0.8
+TRUSTED_WORDS = 50
 #: Distances of a document are multiplied by at most this, and at least its inverse (nlp_tasks.similarity.hubness).
 MOST_SCALE = 2**0.5
 #: Documents whose weights are computed at a time.
@@ -32,10 +34,9 @@ NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
 
 
 def idf(document_counts: NDArray[np.int64], n_documents: int) -> NDArray[np.float32]:
-    """The inverse document frequency of words, from the number of documents that contain them: a power of
-    scikit-learn's  # (V,)."""
-    plain = np.log((1 + n_documents) / (1 + document_counts)) + 1
-    return (plain**IDF_POWER).astype(np.float32)
+    """The inverse document frequency of words, from the number of documents that contain them, as in scikit-learn
+    # (V,)."""
+    return (np.log((1 + n_documents) / (1 + document_counts)) + 1).astype(np.float32)
 
 
 def packed(words: WordCounts) -> list[bytes]:
@@ -54,6 +55,8 @@ class Terms:
         size = NUMBER.itemsize + COUNT.itemsize
         lengths = np.fromiter((len(each) // size for each in documents), np.int64, count=len(documents))
         self._starts = np.concatenate([[0], np.cumsum(lengths)])  # (N + 1,)
+        #: For each document, how much of its weight its vector keeps: the product of two of them is that of a pair.
+        self.trusts = np.sqrt(np.minimum(lengths / TRUSTED_WORDS, 1.0))  # (N,)
         self._numbers = np.empty(self._starts[-1], np.int32)
         self._weights = np.empty(self._starts[-1], np.float32)
         for row, document in enumerate(documents):

@@ -21,6 +21,8 @@ class Part:
 
     columns: torch.Tensor  # (R, F)
     rest: torch.Tensor  # (R, V), compressed by rows
+    #: How much of their weight the vectors keep.
+    trusts: torch.Tensor  # (R,)
 
     @classmethod
     def of(cls, terms: Terms, rows: NDArray[np.int64], column_of: NDArray[np.int64], device: str) -> Part:
@@ -37,7 +39,8 @@ class Part:
             weights[~is_frequent],
             (len(rows), len(column_of)),
         )
-        return cls(torch.from_numpy(columns).to(device), rest.to(device))
+        trusts = torch.from_numpy(terms.trusts[rows].astype(np.float32))
+        return cls(torch.from_numpy(columns).to(device), rest.to(device), trusts.to(device))
 
     @cached_property
     def transposed(self) -> torch.Tensor:
@@ -50,15 +53,19 @@ class Part:
         """`rest`, turned over, with all zeros  # (V, R)."""
         return self.rest.to_dense().T.contiguous()
 
-    def add_products(self, cosines: torch.Tensor, other: Part, share: float) -> torch.Tensor:
-        """`share` x the products with the weights of other documents + (1 - `share`) x `cosines`, in the place of these
-        # (R, O)."""
-        cosines.mul_(1 - share).addmm_(self.columns, other.columns.T, alpha=share)
+    def mixed(self, cosines: torch.Tensor, other: Part, share: float) -> torch.Tensor:
+        """The weighted means of the cosines of words and `cosines`, those of the vectors  # (R, O)."""
+        by_words = self._products(other)
+        by_vectors = (self.trusts * (1 - share))[:, None] * other.trusts
+        return torch.lerp(by_words, cosines, by_vectors)
+
+    def _products(self, other: Part) -> torch.Tensor:
+        found = self.columns @ other.columns.T
         if not self.rest.values().numel() or not other.rest.values().numel():
-            return cosines
-        if cosines.device.type == "cpu" and torch.backends.mkl.is_available():
-            return torch.addmm(cosines, self.rest, other.transposed, alpha=share)
-        return cosines.add_(torch.sparse.mm(other.rest, self.spread).T, alpha=share)
+            return found
+        if found.device.type == "cpu" and torch.backends.mkl.is_available():
+            return torch.addmm(found, self.rest, other.transposed)
+        return found.add_(torch.sparse.mm(other.rest, self.spread).T)
 
 
 def _sparse(starts: Any, numbers: Any, values: Any, size: Sequence[int]) -> torch.Tensor:
