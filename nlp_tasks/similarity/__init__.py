@@ -155,7 +155,7 @@ class NeighbourRow:
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: From -1 to 1: the cosine of the two vectors, or for method "hybrid" a weighted mean with the tf-idf cosine.
+    #: From -1 to 1: of vectors and words together, or for method "doc2vec" the cosine of the two vectors.
     score: float
 
 
