@@ -45,7 +45,7 @@ def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
 
 def test_every_result_table_belongs_to_a_kind() -> None:
     assert {row.table for row in ROWS} | LISTS == results.by_job() | results.by_model_version()
-    assert LISTS == {"neighbour_list"}
+    assert {"neighbour_list"} == LISTS
 
 
 def test_every_table_of_figures_belongs_to_a_kind_that_trains() -> None:
