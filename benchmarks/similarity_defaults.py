@@ -23,7 +23,7 @@ from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.search_runner import TFIDF_SHARE
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE
 from nlp_tasks.similarity.trainer import fit
 from nlp_tasks.text import morphemes, tokens
 

@@ -1,13 +1,16 @@
 """Similarity by increments: the cost of a night in which 1 % of the documents have changed.
 
-    python -m benchmarks.similarity_increments [--documents 100000] [--share 0.01] [--rounds 3] [--postgres]
+    python -m benchmarks.similarity_increments [--documents 100000] [--share 0.01] [--rounds 3] [--method hybrid]
+        [--nights 0] [--postgres]
 
-One worker with one processor. In each round, a share of the documents gets another text. Compared are
+One worker with one processor, of which the processor time counts: it hardly depends on what else the machine does. In
+each round, a share of the documents gets another text. Compared are
   alone       a job over these documents only: inference, and a search among all documents; nobody else's list is
               updated
   increment   `submit similarity --new`: the same, and every list that changes
   full        a job over all documents
-At the end, the lists of the increments are compared with those of the full job.
+--nights runs some increments first, so that lists differ in age. At the end, the lists of the increments are
+compared with those of the full job.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import text
 
 from benchmarks import report, servers
@@ -30,9 +34,8 @@ from benchmarks.queue import background, wait_for_end
 COLLECTION, MODEL = "notes", "notes"
 TOPICS, TOPIC_WORDS, COMMON_WORDS, DOCUMENT_WORDS = 500, 40, 2_000, 60
 TRAINED_ON = 5_000
-#: The parameters of the increments, and of the job over the changed documents alone: it must not be like the others,
-#: or it would update their lists.
-ALIKE, ALONE = {"k": 10}, {"k": 10, "min_score": -0.9999}
+#: Of the job over the changed documents alone: it must not be like the others, or it would update their lists.
+OTHER = {"min_score": -0.9999}
 MOST = 3.0
 
 
@@ -41,6 +44,8 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=100_000)
     parser.add_argument("--share", type=float, default=0.01)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--method", default="hybrid", help="doc2vec or hybrid")
+    parser.add_argument("--nights", type=int, default=0, help="increments before the first round")
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
     chosen = parser.parse_args()
     with ExitStack() as stack:
@@ -53,17 +58,18 @@ def main() -> None:
     print(f"on {report.machine()}")
     names = ("alone", "increment", "full")
     rows = [
-        [name, *(figures[f"{name} {what}"] for what in ("seconds", "documents", "rows"))] for name in names
+        [name, *(figures[f"{name} {what}"] for what in ("cpu seconds", "seconds", "documents", "rows"))]
+        for name in names
     ]
     where = "PostgreSQL" if chosen.postgres else "SQLite"
     report.table(
-        f"{chosen.documents:,} documents, {chosen.share:.1%} changed, {where}",
-        ["job", "wall s", "documents", "rows"],
+        f"{chosen.documents:,} documents, {chosen.share:.1%} changed, {chosen.method}, {where}",
+        ["job", "processor s", "wall s", "documents", "rows"],
         rows,
     )
     bars = {
         "increment / alone": {
-            "value": figures["increment seconds"] / figures["alone seconds"],
+            "value": figures["increment cpu seconds"] / figures["alone cpu seconds"],
             "at_most": MOST,
         },
         "lists that differ from the full job": {"value": figures["different"], "at_most": 0},
@@ -88,28 +94,36 @@ def _measure(home: Path, socket: str, url: str, chosen: argparse.Namespace) -> d
     _add(store, "training", [_text(source) for _ in range(TRAINED_ON)])
     _add(store, COLLECTION, [_text(source) for _ in range(chosen.documents)])
     me = [sys.executable, "-m", "docmill.cli"]
-    seconds: dict[str, list[float]] = {"alone": [], "increment": [], "full": []}
+    taken: dict[str, list[tuple[float, float]]] = {"alone": [], "increment": [], "full": []}
+    alike = {"k": 10, "method": chosen.method}
     last: dict[str, int] = {}
     with (
         background("scheduler", [*me, "scheduler"], {}, home),
-        background("worker", [*me, "worker", "--devices", "cpu:1"], {}, home),
+        background("worker", [*me, "worker", "--devices", "cpu:1"], {}, home) as worker,
     ):
+        clock = _Clock(store, psutil.Process(worker.pid))
         small = {"vector_size": 200, "epochs": 5}
-        _job(store, "train-similarity", "training", small)
-        _job(store, "similarity", COLLECTION, ALIKE)
+        clock.job("train-similarity", "training", small)
+        clock.job("similarity", COLLECTION, alike)
+        for _ in range(chosen.nights):
+            _change(store, source, chosen)
+            clock.job("similarity", COLLECTION, alike, only_new=True)
         for _ in range(chosen.rounds):
             ids = _change(store, source, chosen)
-            last["alone"], taken = _job(store, "similarity", COLLECTION, ALONE, ids=ids)
-            seconds["alone"].append(taken)
-            _job(store, "similarity", COLLECTION, ALIKE, only_new=True)
+            last["alone"] = clock.job("similarity", COLLECTION, alike | OTHER, ids=ids)
+            taken["alone"].append(clock.taken)
+            clock.job("similarity", COLLECTION, alike, only_new=True)
             _change(store, source, chosen)
-            last["increment"], taken = _job(store, "similarity", COLLECTION, ALIKE, only_new=True)
-            seconds["increment"].append(taken)
+            last["increment"] = clock.job("similarity", COLLECTION, alike, only_new=True)
+            taken["increment"].append(clock.taken)
         before = _lists(store)
-        last["full"], taken = _job(store, "similarity", COLLECTION, ALIKE)
-        seconds["full"].append(taken)
+        last["full"] = clock.job("similarity", COLLECTION, alike)
+        taken["full"].append(clock.taken)
     after = _lists(store)
-    figures: dict[str, float] = {f"{name} seconds": statistics.median(each) for name, each in seconds.items()}
+    figures: dict[str, float] = {}
+    for name, each in taken.items():
+        figures[f"{name} cpu seconds"] = statistics.median(used for used, _ in each)
+        figures[f"{name} seconds"] = statistics.median(wall for _, wall in each)
     for name, job_id in last.items():
         figures[f"{name} documents"], figures[f"{name} rows"] = _size(store, job_id)
     figures["different"] = sum(before.get(key) != rows for key, rows in after.items()) + len(
@@ -153,25 +167,43 @@ def _change(store: Any, source: random.Random, chosen: argparse.Namespace) -> tu
         return tuple(found.scalars())
 
 
-def _job(
-    store: Any,
-    kind: str,
-    collection: str,
-    parameters: dict[str, Any],
-    *,
-    ids: tuple[int, ...] | None = None,
-    only_new: bool = False,
-) -> tuple[int, float]:
-    """(number, seconds from submission to the end) of a job."""
-    from scheduler import requests
-    from scheduler.requests import JobRequest
+class _Clock:
+    """Runs jobs and takes their time."""
 
-    request = JobRequest(kind, collection, MODEL, parameters, only_new=only_new)
-    started = time.perf_counter()
-    with store.write() as session:
-        job_id = requests.submit(session, request, document_ids=ids).job_id
-    wait_for_end(store, job_id)
-    return job_id, time.perf_counter() - started
+    def __init__(self, store: Any, worker: psutil.Process) -> None:
+        self._store, self._worker = store, worker
+        #: (processor time of the worker, wall time from submission to the end) of the last job, in seconds.
+        self.taken = (0.0, 0.0)
+
+    def job(
+        self,
+        kind: str,
+        collection: str,
+        parameters: dict[str, Any],
+        *,
+        ids: tuple[int, ...] | None = None,
+        only_new: bool = False,
+    ) -> int:
+        """The number of a job that has ended."""
+        from scheduler import requests
+        from scheduler.requests import JobRequest
+
+        request = JobRequest(kind, collection, MODEL, parameters, only_new=only_new)
+        used, started = self._used(), time.perf_counter()
+        with self._store.write() as session:
+            job_id = requests.submit(session, request, document_ids=ids).job_id
+        wait_for_end(self._store, job_id)
+        self.taken = self._used() - used, time.perf_counter() - started
+        print(
+            f"job {job_id}: {kind}, {self.taken[0]:.2f} s of processor time, {self.taken[1]:.2f} s",
+            flush=True,
+        )
+        return job_id
+
+    def _used(self) -> float:
+        """The processor time of the worker and its processes so far."""
+        processes = [self._worker, *self._worker.children(recursive=True)]
+        return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 def _lists(store: Any) -> dict[int, list[tuple[int, int, float]]]:

@@ -16,8 +16,7 @@ from benchmarks.similarity_speed import CHANCE, by_gensim, train
 from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model, as_gensim
-from nlp_tasks.similarity.search_runner import TFIDF_SHARE
-from nlp_tasks.similarity.shared_terms import Terms, idf, packed
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, Terms, idf, packed
 from nlp_tasks.similarity.word_counts import count
 
 COLUMNS = ["set", "doc2vec", "hybrid", "by infer_vector", "gensim", "tf-idf", "LSA-200"]
@@ -78,7 +77,7 @@ def term_cosines(model: Model, words: list[list[str]]) -> NDArray[np.float32]:
     known = packed(count(words, model.numbers))
     terms = Terms(known, idf(model.document_counts, model.n_documents))
     every = np.arange(len(words))
-    return np.stack([terms.cosines(row, every) for row in every])
+    return np.stack([terms.cosines(row[None], every[None])[0] for row in every]).astype(np.float32)
 
 
 def _peers(gold: Gold) -> dict[str, float]:

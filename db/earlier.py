@@ -7,6 +7,7 @@ model version and collection, and the same parameters, but for those that change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select
 from sqlalchemy.orm import Session
@@ -46,27 +47,20 @@ def done_by(session: Session, job_id: int) -> list[int]:
     return list(session.scalars(query))
 
 
-def results_of(session: Session, job_id: int, table: str) -> Iterator[tuple[int, int, float]]:
-    """(document id, number of rows, lowest score) of each document that a job wrote rows about."""
+def least_of(session: Session, job_id: int, table: str) -> Iterator[tuple[int, float]]:
+    """(document id, `least`) of each list that a job made."""
     rows = Base.metadata.tables[table].c
-    query = (
-        select(rows.document_id, func.count(), func.min(rows.score))
-        .where(rows.job_id == job_id)
-        .group_by(rows.document_id)
-    )
-    yield from session.execute(query.execution_options(yield_per=10_000))
+    query = select(rows.document_id, rows.least).where(rows.job_id == job_id)
+    yield from map(tuple, session.execute(query.execution_options(yield_per=10_000)))
 
 
-def rows_of(
-    session: Session, job_id: int, table: str, named: str, document_ids: Sequence[int]
-) -> Iterator[tuple[int, int, float]]:
-    """(document id, what the column `named` holds, score) of a job's rows about these documents, by document and
-    rank."""
+def lists_of(
+    session: Session, job_id: int, table: str, columns: Sequence[str], document_ids: Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    """(document id, columns) of the lists that a job made of these documents."""
     rows = Base.metadata.tables[table].c
-    query = (
-        select(rows.document_id, rows[named], rows.score)
-        .where(rows.job_id == job_id, one_of(rows.document_id, document_ids))
-        .order_by(rows.document_id, rows["rank"])
+    query = select(rows.document_id, *(rows[name] for name in columns)).where(
+        rows.job_id == job_id, one_of(rows.document_id, document_ids)
     )
     yield from map(tuple, session.execute(query.execution_options(yield_per=10_000)))
 

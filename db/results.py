@@ -173,12 +173,18 @@ def vectors(
     as_of: datetime | None = None,
     *,
     with_terms: bool = False,
-) -> Iterator[tuple[int, str, bytes, bytes]]:
-    """(document id, key, vector, terms) of a model version's latest documents, in one collection or all, by id;
+) -> Iterator[tuple[int, str, bytes, bytes, float | None]]:
+    """(document id, key, vector, terms, scale) of a model version's latest documents, in one collection or all, by id;
     with `as_of`, of those that were the latest at that time. The terms are empty unless asked for."""
     terms = func.coalesce(DocumentVector.terms, b"") if with_terms else literal(b"")
     query = (
-        select(DocumentVector.document_id, Document.key, DocumentVector.vector, terms.label("terms"))
+        select(
+            DocumentVector.document_id,
+            Document.key,
+            DocumentVector.vector,
+            terms.label("terms"),
+            DocumentVector.scale,
+        )
         .join(Document, Document.id == DocumentVector.document_id)
         .where(DocumentVector.model_version_id == model_version_id, _latest(as_of))
         .order_by(DocumentVector.document_id)
@@ -186,7 +192,7 @@ def vectors(
     if collection_id is not None:
         query = query.where(Document.collection_id == collection_id)
     for row in session.execute(query.execution_options(yield_per=2_000)):
-        yield row.document_id, row.key, row.vector, row.terms
+        yield row.document_id, row.key, row.vector, row.terms, row.scale
 
 
 def _latest(as_of: datetime | None) -> ColumnElement[bool]:

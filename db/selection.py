@@ -9,12 +9,14 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Subquery,
+    Table,
     case,
     exists,
     func,
     or_,
     select,
     true,
+    union,
 )
 from sqlalchemy.orm import Session, aliased
 
@@ -84,26 +86,53 @@ class DependsOn:
     #: Whether a job over some documents brings the results of all others up to date.
     are_updated: bool
     of_all_collections: bool
+    #: The table that tells which results have lost a row since (`is_cut`); empty for none.
+    lists: str = ""
 
 
-def depends_on(table: str, *, are_updated: bool, of_all_collections: bool) -> DependsOn:
+def depends_on(table: str, *, are_updated: bool, of_all_collections: bool, lists: str = "") -> DependsOn:
     """What NewOnly needs of a result table whose rows name other documents."""
     named = [
         key.parent.name
         for key in Base.metadata.tables[table].foreign_keys
         if key.column.table.name == Document.__tablename__ and key.parent.name != "document_id"
     ]
-    return DependsOn(table, named[0], are_updated, of_all_collections)
+    return DependsOn(table, named[0], are_updated, of_all_collections, lists)
 
 
 def outdated(
     depends_on: DependsOn, alike: Sequence[int], collection: int, going: Sequence[int] = ()
 ) -> Select[int]:
-    """The documents whose newest result from these jobs names a document that is not the latest, or that is `going`. It
-    begins with those, which are few, and finds by an index who names them."""
-    rows, newer = Base.metadata.tables[depends_on.table], Base.metadata.tables[depends_on.table].alias()
+    """The documents whose newest result from these jobs names a document that is not the latest, or that is `going`; or
+    named one that a removal took away. It begins with those, which are few, and finds by an index who names them."""
+    rows = Base.metadata.tables[depends_on.table]
     named, jobs = aliased(Document), alike or (0,)
-    has_newer = exists().where(
+    is_gone = named.is_latest.is_(False)
+    name_one = (
+        select(rows.c.document_id)
+        .join(named, named.id == rows.c[depends_on.column])
+        .where(
+            named.collection_id == collection,
+            is_gone | one_of(named.id, going) if going else is_gone,
+            one_of(rows.c.job_id, jobs),
+            ~_has_newer(depends_on, rows, jobs),
+        )
+        .distinct()
+    )
+    if not depends_on.lists:
+        return name_one
+    lists = Base.metadata.tables[depends_on.lists]
+    cut = select(lists.c.document_id).where(
+        lists.c.is_cut, one_of(lists.c.job_id, jobs), ~_has_newer(depends_on, lists, jobs)
+    )
+    either = union(name_one, cut).subquery("outdated")
+    return select(either.c.document_id)
+
+
+def _has_newer(depends_on: DependsOn, rows: Table, jobs: Sequence[int]) -> ColumnElement[bool]:
+    """Whether one of the jobs has a newer result of a row's document."""
+    newer = Base.metadata.tables[depends_on.table].alias()
+    return exists().where(
         newer.c.document_id == rows.c.document_id,
         newer.c.job_id > rows.c.job_id,
         one_of(newer.c.job_id, jobs),
@@ -112,18 +141,6 @@ def outdated(
         Outcome.job_id > rows.c.job_id,
         one_of(Outcome.job_id, jobs),
         Outcome.state == OutcomeState.OK,
-    )
-    is_gone = named.is_latest.is_(False)
-    return (
-        select(rows.c.document_id)
-        .join(named, named.id == rows.c[depends_on.column])
-        .where(
-            named.collection_id == collection,
-            is_gone | one_of(named.id, going) if going else is_gone,
-            one_of(rows.c.job_id, jobs),
-            ~has_newer,
-        )
-        .distinct()
     )
 
 

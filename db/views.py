@@ -416,7 +416,7 @@ VIEWS: Mapping[str, View] = {
         columns={
             **DOCUMENT,
             **_NEIGHBOUR,
-            "score": "cosine similarity; with `method=hybrid` the mean of it and the tf-idf cosine",
+            "score": "from -1 to 1: of vectors and words together, or with `method=doc2vec` the cosine of the vectors",
             **_ORIGIN,
             **_NEIGHBOUR_ID,
             **_CURRENT,

@@ -20,7 +20,7 @@ def main() -> None:
         job = client.submit(
             "similarity",
             collection="example-news",
-            parameters={"method": "hybrid", "k": 1, "terms": 3},
+            parameters={"k": 1, "terms": 3},
             after=training.id,
         )
         job.wait(timeout_seconds=600)

@@ -48,11 +48,12 @@ class Row(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-class RankedRow(Row, Protocol):
-    """A row of a list of other documents, with the fields `rank` and `score`."""
+class ListRow(Row, Protocol):
+    """What later jobs need to bring a document's list of other documents up to date. It is no result: people do not see
+    it, and its class is in `Stage.updates`, not in `Kind.rows`. One row for each document."""
 
-    #: The field that holds the id of the other document.
-    tied: ClassVar[str]
+    #: The score at which another document enters the list.
+    least: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +112,27 @@ class Vectors:
     matrix: NDArray[np.float32]  # (N, D)
     #: What the kind stores beside a vector; empty unless asked for.
     terms: Sequence[bytes] = ()  # (N,) or none
+    #: By what the kind multiplies distances of a document; None for 1 everywhere.
+    scales: NDArray[np.float64] | None = None  # (N,)
 
 
 @dataclass(frozen=True)
 class Earlier:
     """What earlier jobs like this one (same kind, parameters, model version and collection) have found."""
 
-    #: Every document that has a result, in this job or not. To all others, this job's documents are new.
-    known: Collection[int]
-    #: Of those, the ones that this job does not run, in ascending order ...
+    #: Every document that has a result, in this job or not, in ascending order. To all others, this job's documents are
+    #: new.
+    known: NDArray[np.int64]  # (K,)
+    #: The id of the job that gave each of them its first result.
+    since: NDArray[np.int64]  # (K,)
+    #: The documents with a list that this job does not run, in ascending order ...
     ids: NDArray[np.int64]  # (M,)
-    #: ... with the number of rows in each one's newest result, and the lowest `score` of them.
-    counts: NDArray[np.int64]  # (M,)
+    #: ... and `least` of the newest list of each.
     least: NDArray[np.float32]  # (M,)
-    #: Which of some documents this job has already stored rows about.
+    #: Which of some documents this job has already stored a list about.
     written: Callable[[Sequence[int]], Collection[int]]
-    #: The newest lists of some documents, row by row, each list by rank: the document's id, the id of the document that
-    #: the row names, and the score.
-    rows: Callable[[Sequence[int]], Iterable[tuple[int, int, float]]]
+    #: The newest lists of some documents: the document's id, the id of the job that made the list, and the row.
+    lists: Callable[[Sequence[int]], Iterable[tuple[int, int, Any]]]
 
 
 @dataclass(frozen=True)
@@ -177,11 +181,11 @@ class Stage:
     #: A stage that reads "nothing" gets documents with an empty text; the texts are not read from the store.
     reads: Literal["text", "nothing"] = "text"
     #: From the parameters, which stored vectors of the model version the stage reads; None for none. The rows that an
-    #: earlier stage stores with the model version must then have the fields `vector` and `terms`.
+    #: earlier stage stores with the model version must then have the fields `vector`, `terms` and `scale`.
     vectors: Callable[[Any], VectorsWanted] | None = None
-    #: The row class of which the stage also returns rows about documents that the job does not run (`RowAbout`),
-    #: because their result changes with this job's documents.
-    updates: type[RankedRow] | None = None
+    #: The results of documents that the job does not run change with this job's documents: the stage also returns rows
+    #: about those (`RowAbout`). The class of the row that it adds to each result, so that this is possible.
+    updates: type[ListRow] | None = None
 
 
 class Documents(Protocol):
@@ -288,6 +292,8 @@ class Others:
     are_updated: bool
     #: Whether the documents of other collections count as well.
     of_all_collections: bool = False
+    #: The table of the class in `Stage.updates`, whose column `is_cut` tells which results lost a row by a removal.
+    lists: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ LONG = (
     "test_nights.py::test_a_night_whose_scheduler_is_killed_goes_on_and_nothing_is_done_twice[postgresql]",
     "test_a_submission_that_is_killed_and_run_again_is_one_job[postgresql]",
     "test_after_any_changes_the_lists_are_those_of_a_full_job[postgresql]",
-    "test_lists_that_name_what_goes_are_made_again[postgresql-doc2vec-True]",
+    "test_lists_that_name_what_goes_are_made_again[postgresql-collection-True]",
     "test_in_the_middle_of_cancelling_a_large_job[postgresql]",
     "test_make_demo_runs_there_to_its_end",
     "test_a_file_of_many_parts_has_every_line_once[postgresql]",

@@ -39,6 +39,7 @@ from db.tables import (
     Job,
     Model,
     ModelVersion,
+    Neighbour,
     Outcome,
     Removal,
 )
@@ -146,7 +147,8 @@ def _models(session: Session, ids: Sequence[int]) -> Iterator[str]:
 def _rows(session: Session, collection: int, chosen: Versions) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     """The rows that are about these documents: each table with the condition."""
     ids = chosen.ids
-    for table in tables_about_documents(session):
+    # Details first: the rows that they belong to lead to them.
+    for table in sorted(tables_about_documents(session), key=_is_found_by_document):
         if _is_found_by_document(table):
             yield table, one_of(table.c.document_id, ids)
         else:
@@ -184,7 +186,8 @@ def _is_found_by_document(table: Table) -> bool:
 
 
 def _in_jobs(ids: Sequence[int]) -> Any:
-    """(job, document) of every job that has one of these documents, or may have: its outcome is written last."""
+    """(job, document) of every job that has one of these documents, or may have: its outcome is written last. And of
+    every job that wrote a list about one while it ran others."""
     ended = select(Outcome.job_id, Outcome.document_id).where(one_of(Outcome.document_id, ids))
     of_open = (
         select(Job.id, Document.id)
@@ -192,7 +195,8 @@ def _in_jobs(ids: Sequence[int]) -> Any:
         .join(Job, Job.state.not_in(ENDED))
         .where(one_of(Document.id, ids))
     )
-    return union(ended, of_open)
+    listed = select(Neighbour.job_id, Neighbour.document_id).where(one_of(Neighbour.document_id, ids))
+    return union(ended, of_open, listed)
 
 
 def _erase_details(session: Session, ids: Sequence[int]) -> None:

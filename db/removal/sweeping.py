@@ -1,4 +1,4 @@
-"""After the batches of a removal: neighbours that name a removed document go.
+"""After the batches of a removal: neighbours that name a removed document go, and their lists are marked.
 
 No index leads from a neighbour to the lists that name it (it would cost every similarity job more than this costs), so
 the table is read once, in steps.
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from db.compare_and_set import n_changed
 from db.sql import now, one_of
-from db.tables import Document, Neighbour, NeighbourTerm, Removal
+from db.tables import Document, Neighbour, NeighbourList, NeighbourTerm, Removal
 
 #: Neighbours that one step reads.
 STEP_ROWS = 20_000
@@ -59,6 +60,8 @@ def sweep_some(session: Session, after: Place, limit: int = STEP_ROWS) -> Place 
             session.execute(delete(Neighbour).where(*mine, Neighbour.rank == row.rank))
             terms = (NeighbourTerm.job_id == row.job_id, NeighbourTerm.document_id == row.document_id)
             session.execute(delete(NeighbourTerm).where(*terms, NeighbourTerm.neighbour_rank == row.rank))
+            lists = (NeighbourList.job_id == row.job_id, NeighbourList.document_id == row.document_id)
+            n_changed(session, update(NeighbourList).where(*lists).values(is_cut=True))
     return Place(rows[-1].job_id, rows[-1].document_id, rows[-1].rank)
 
 

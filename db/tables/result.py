@@ -11,7 +11,7 @@ import types
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.tables import row_checks
@@ -351,6 +351,26 @@ class Neighbour(JobResult):
     score: Mapped[float]
 
 
+class NeighbourList(JobResult):
+    """Of a document's neighbours, what later jobs need to bring them up to date."""
+
+    __tablename__ = "neighbour_list"
+    __table_args__ = (
+        Index(
+            "ix_neighbour_list_is_cut",
+            "document_id",
+            sqlite_where=text("is_cut"),
+            postgresql_where=text("is_cut"),
+        ),
+    )
+
+    least: Mapped[float]
+    bound: Mapped[float]
+    stored: Mapped[bytes]
+    #: A removal has deleted a neighbour that was removed: the list may have another one in its place.
+    is_cut: Mapped[bool] = mapped_column(server_default=false())
+
+
 class NeighbourTerm(JobDetail):
     """A word that a document shares with a neighbour; rank 1 weighs most."""
 
@@ -388,3 +408,5 @@ class DocumentVector(VersionResult):
     vector: Mapped[bytes]
     #: The document's words that the model knows: int32 numbers, then uint16 counts, little-endian.
     terms: Mapped[bytes | None]
+    #: What its distances are multiplied by in a hybrid score; NULL for 1.
+    scale: Mapped[float | None]

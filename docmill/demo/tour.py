@@ -129,8 +129,7 @@ def _submit_everything() -> tuple[dict[str, int], int]:
     from docmill.client import submit
 
     news, korean, tickets = corpora.NEWS, corpora.KOREAN, corpora.TICKETS
-    # For few texts, vectors alone say little; hybrid also compares the words, and shows which are shared.
-    alike = {"method": "hybrid", "terms": 5, "k": 3}
+    alike = {"terms": 5, "k": 3}
     asked: dict[str, Callable[[dict[str, int]], dict[str, object]]] = {
         "train-news": lambda _: {"kind": "train-similarity", "collection": news, "model": news},
         # A few short texts need many epochs before their vectors differ.

@@ -12,7 +12,8 @@ clients import it to check parameters.
     search_runner.py        the stage `search`: vectors to neighbours
     embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
-    exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
+    exact_search.py         exact nearest neighbours by the vectors; candidate_search.py: its candidates
+    mixed_search.py         exact nearest neighbours by the vectors and the words
     shared_terms.py         tf-idf, and the words that two documents share
     word_counts.py          counts of known words
 """
@@ -58,9 +59,9 @@ class SimilarityParameters:
         Field(description="search the document's own collection, or all that have vectors of the same model"),
     ] = "collection"
     method: Annotated[
-        Literal["doc2vec", "hybrid"],
-        Field(description="doc2vec: compare vectors; hybrid: combine Doc2Vec with tf-idf"),
-    ] = "doc2vec"
+        Literal["hybrid", "doc2vec"],
+        Field(description="hybrid: combine Doc2Vec with tf-idf; doc2vec: compare vectors alone"),
+    ] = "hybrid"
     terms: Annotated[
         int,
         Field(ge=0, le=100, description="number of shared words stored for each neighbour; 0 for none"),
@@ -73,10 +74,14 @@ class SimilarityParameters:
 
     @property
     def others(self) -> Others:
-        """A list depends on all documents. New documents are merged into the lists of the others, except by `hybrid`
-        (a new document can push out a candidate anywhere) and where other collections are searched, too."""
-        are_updated = self.method == "doc2vec" and self.scope == "collection"
-        return Others(NeighbourRow.table, are_updated, self.scope == "all")
+        """A list depends on all documents. New documents are merged into the lists of the others, except where other
+        collections are searched, too."""
+        return Others(
+            NeighbourRow.table,
+            self.scope == "collection",
+            self.scope == "all",
+            NeighbourListRow.table,
+        )
 
     @property
     def vectors(self) -> VectorsWanted:
@@ -134,6 +139,8 @@ class VectorRow:
     vector: bytes
     #: Its known words and their counts, made by `nlp_tasks.similarity.shared_terms.packed`.
     terms: bytes
+    #: What its distances are multiplied by in a hybrid score; NULL for 1.
+    scale: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ class NeighbourRow:
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: From -1 to 1: the cosine of the two vectors, or for method "hybrid" a weighted mean with the tf-idf cosine.
+    #: From -1 to 1: of vectors and words together, or for method "doc2vec" the cosine of the two vectors.
     score: float
 
 
@@ -165,6 +172,20 @@ class NeighbourTermRow:
     term: str
     #: Its share of the tf-idf cosine of the two documents.
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourListRow:
+    """What is known of a document's nearest documents beyond its list, so that later jobs need not search again."""
+
+    table: ClassVar[str] = "neighbour_list"
+
+    #: The score at which another document enters the list.
+    least: float
+    #: No document that is left out of `stored` had a higher score when the list was made; -2 if none is left out.
+    bound: float
+    #: The neighbours and some spare ones, nearest first: ids (int64), then scores (float32), little-endian.
+    stored: bytes
 
 
 def _open_infer(setup: Setup) -> Runner:
@@ -213,12 +234,16 @@ SIMILARITY = Kind(
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
         Stage("infer", _open_infer),
-        Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourRow),
+        Stage(
+            "search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourListRow
+        ),
     ),
     model_from="train-similarity",
     others=attrgetter("others"),
     chunk_documents=1000,
     chunk_chars=4_000_000,
+    # 2: lists with spare neighbours, and `hybrid` compares all documents, not 100 candidates.
+    epoch=2,
 )
 
 TRAIN_SIMILARITY = Kind(

@@ -53,6 +53,8 @@ class Index:
         ordered = torch.from_numpy(np.asarray(matrix[self._rows], dtype=np.float32)).to(device)
         self._vectors = torch.nn.functional.normalize(ordered, dim=1)  # (N, D)
         rough = device == "cpu" and _has_fast_bfloat16() if rough is None else rough
+        #: An upper bound of the rounding error of `_products`.
+        self._rounding = ROUNDING
         self._rough = self._vectors.bfloat16() if rough and len(keys) >= ROUGH_FROM else None  # (N, D)
 
     def __len__(self) -> int:
@@ -86,9 +88,9 @@ class Index:
             return np.zeros(0, np.int64)
         for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
             for part in torch.split(listed, FULL_ROWS):
-                best = (self._vectors[part] @ self._vectors[queries].T).amax(dim=1)  # (P,)
-                hit[part[best - ROUNDING >= ordered[part]]] = True
-                near = part[(best + ROUNDING >= ordered[part]) & ~hit[part]]
+                best = self._products(part, queries).amax(dim=1)  # (P,)
+                hit[part[best - self._rounding >= ordered[part]]] = True
+                near = part[(best + self._rounding >= ordered[part]) & ~hit[part]]
                 beat()
                 for some in torch.split(near, QUERY_ROWS) if len(near) else ():
                     found = self._pairs(some, queries, ordered[some], len(queries), beat)[0]
@@ -109,14 +111,39 @@ class Index:
         device = self._vectors.device
         places, queries = (torch.from_numpy(self._places[each]).to(device) for each in (rows, others))
         needed = torch.from_numpy(limits).to(device)
-        n_together = max(FULL_SCORES // max(len(queries), 1), 1)
+        n_together = FULL_SCORES // FULL_ROWS
         for part in torch.split(torch.arange(len(places), device=device), n_together) if len(places) else ():
-            found = self._pairs(places[part], queries, needed[part], most, beat)
-            left, right, cosines, crowded = (each.cpu().numpy() for each in found)
+            left, right, cosines, crowded = self._entries(places[part], queries, needed[part], most, beat)
             bounds = np.searchsorted(left, np.arange(len(part) + 1)).tolist()
             for place, is_crowded in enumerate(crowded.tolist()):
                 own = slice(bounds[place], bounds[place + 1])
                 yield None if is_crowded else (others[right[own]], cosines[own])
+
+    def _entries(
+        self,
+        places: torch.Tensor,
+        queries: torch.Tensor,
+        limits: torch.Tensor,
+        most: int,
+        beat: Callable[[], None],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+        """`_pairs` with any number of queries, some at a time."""
+        counts = torch.zeros(len(places), dtype=torch.int64, device=places.device)
+        found = []
+        for first in range(0, len(queries), FULL_ROWS):
+            open_ = torch.nonzero(counts <= most).flatten()
+            some = queries[first : first + FULL_ROWS]
+            left, right, cosines, crowded = self._pairs(places[open_], some, limits[open_], most, beat)
+            found.append((open_[left], right + first, cosines))
+            counts += torch.bincount(open_[left], minlength=len(counts))
+            counts[open_[crowded]] = most + 1
+        if not found:
+            found = [(counts[:0], counts[:0], limits[:0])]
+        left, right, cosines = (torch.cat(each) for each in zip(*found, strict=True))
+        order = left.argsort(stable=True)
+        order = order[counts[left[order]] <= most]
+        left, right, cosines = (each[order].cpu().numpy() for each in (left, right, cosines))
+        return left, right, cosines, (counts > most).cpu().numpy()
 
     def _pairs(
         self,
@@ -129,7 +156,7 @@ class Index:
         """The pairs of a place and a query whose cosine is at or above the place's limit, but none with itself: index
         of the place, ascending, index of the query, cosine; and whether a place has more than `most`, and so no pairs
         # (P,), (P,), (P,), (N,)."""
-        is_near = self._vectors[places] @ self._vectors[queries].T + ROUNDING >= limits[:, None]  # (N, Q)
+        is_near = self._products(places, queries) + self._rounding >= limits[:, None]  # (N, Q)
         crowded = is_near.sum(dim=1) > most
         is_near[crowded] = False
         near = torch.nonzero(is_near)
@@ -141,6 +168,10 @@ class Index:
             beat()
         reached = scores >= limits[near[:, 0]]
         return near[reached, 0], near[reached, 1], scores[reached], crowded
+
+    def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
+        """The scores of some places with some queries, to within the rounding error  # (P, Q)."""
+        return self._vectors[places] @ self._vectors[queries].T
 
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]
@@ -161,19 +192,28 @@ class Index:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The same in float32; in float64, with every vector, if float32 cannot distinguish the neighbours."""
         found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
-        n_together = max(FULL_SCORES // len(self), 1)
-        for part in torch.split(unsure, n_together):
-            if len(part):
-                places = self._by_all(queries[part], min(n, len(self)), beat)
-                found[part], scores[part] = self._exact(queries[part], places, k)
+        self._search_fully(unsure, queries, found, scores, n, beat)
         return found, scores
+
+    def _search_fully(
+        self,
+        unsure: torch.Tensor,
+        queries: torch.Tensor,
+        found: torch.Tensor,
+        scores: torch.Tensor,
+        n: int,
+        beat: Callable[[], None],
+    ) -> None:
+        """Compare these of the queries with every vector, and write what is found in their place."""
+        n_together = max(FULL_SCORES // len(self), 1)
+        for part in torch.split(unsure, n_together) if len(unsure) else ():
+            places = self._by_all(queries[part], min(n, len(self)), beat)
+            found[part], scores[part] = self._exact(queries[part], places, scores.shape[1])
 
     def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
         """The n best places of all vectors for each query, ties in the order of keys  # (Q, n)."""
-        wanted = self._vectors[queries].double()
-        scores = torch.cat(
-            [self._products(wanted, part, beat) for part in torch.split(self._vectors, FULL_ROWS)], dim=1
-        )
+        starts = range(0, len(self), FULL_ROWS)
+        scores = torch.cat([self._in_double(queries, start, beat) for start in starts], dim=1)
         lowest = scores.topk(n, dim=1).values[:, -1:]
         best = []
         for row, limit in zip(scores, lowest, strict=True):
@@ -181,9 +221,11 @@ class Index:
             best.append(above[row[above].sort(descending=True, stable=True).indices[:n]])
         return torch.stack(best)
 
-    def _products(self, wanted: torch.Tensor, part: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+    def _in_double(self, queries: torch.Tensor, start: int, beat: Callable[[], None]) -> torch.Tensor:
+        """The scores of queries with FULL_ROWS places from `start` on, computed in float64  # (Q, P)."""
         beat()
-        return (wanted @ part.double().T).float()
+        part = self._vectors[start : start + FULL_ROWS]
+        return (self._vectors[queries].double() @ part.double().T).float()
 
     def _try(
         self,
@@ -235,15 +277,19 @@ class Index:
         return places.gather(1, order)[:, :k], scores[:, :k]
 
     def _cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """The cosine of each query with each of its places. It depends on the two vectors alone: halves are added to
-        halves, in float64, so that neither the number of vectors nor the device changes a bit  # (Q, C)."""
+        """The score of each query with each of its places. It depends on these two alone: neither the number of vectors
+        nor the device changes a bit  # (Q, C)."""
+        return self._vector_cosines(queries, places).float().clamp(-1, 1)
+
+    def _vector_cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """In float64: halves are added to halves  # (Q, C)."""
         products = _rows(self._vectors, places).double() * self._vectors[queries][:, None]  # (Q, C, D)
         size = products.shape[2]
         while size > 1:
             half = size // 2
             products[:, :, :half] += products[:, :, size - half : size]
             size -= half
-        return products[:, :, 0].float().clamp(-1, 1)
+        return products[:, :, 0]
 
 
 def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

@@ -13,6 +13,7 @@ from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.similarity import VectorRow
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.gensim_descent import DescentInference
+from nlp_tasks.similarity.hubness import scales_of
 from nlp_tasks.similarity.inference import DbowInference
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.shared_terms import packed
@@ -41,6 +42,7 @@ class Inferrer:
         model = models.load(setup.model_dir)
         self._known = model.numbers
         self._infer = inference(model, setup.device, setup.beat)
+        self._scales = scales_of(model)
         self._beat = setup.beat
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
@@ -48,7 +50,9 @@ class Inferrer:
         words, NO_VECTOR if the inference diverges."""
         words = [self._words(document) for document in documents]
         usable = [each for each in words if isinstance(each, list)]
-        found = zip(self._infer(usable).astype("<f4"), packed(count(usable, self._known)), strict=True)
+        vectors, terms = self._infer(usable).astype("<f4"), packed(count(usable, self._known))
+        scales = self._scales.of(vectors, terms).tolist() if self._scales is not None else [None] * len(terms)
+        found = zip(vectors, terms, scales, strict=True)
         return [each if isinstance(each, DocumentError) else _row_or_error(*next(found)) for each in words]
 
     def _words(self, document: Document) -> list[str] | DocumentError:
@@ -64,7 +68,9 @@ class Inferrer:
         return known
 
 
-def _row_or_error(vector: NDArray[np.float32], terms: bytes) -> Sequence[VectorRow] | DocumentError:
+def _row_or_error(
+    vector: NDArray[np.float32], terms: bytes, scale: float | None
+) -> Sequence[VectorRow] | DocumentError:
     if not np.isfinite(vector).all():
         return DocumentError("NO_VECTOR", "the inference diverged: train the model with other parameters")
-    return [VectorRow(vector.tobytes(), terms)]
+    return [VectorRow(vector.tobytes(), terms, scale)]

@@ -6,9 +6,10 @@ Only a sample of the training documents' vectors is kept: inference needs no mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
     from gensim.models.doc2vec import Doc2Vec
 
 FORMAT = "docmill doc2vec 2"
+
+
+@dataclass(frozen=True)
+class References:
+    """R training documents as a search has them."""
+
+    #: Inferred from their words.
+    vectors: NDArray[np.float32]  # (R, D)
+    #: Their words, packed as the store has them.
+    terms: Sequence[bytes]  # (R,)
+    #: The mean distance of one from the nearest others.
+    distance: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,9 @@ class Model:
     document_counts: NDArray[np.int64]  # (V,)
     #: The mean of the training documents' vectors, which a search subtracts: what all texts of a corpus have in common.
     mean: NDArray[np.float32]  # (D,)
+    #: Some training documents, by which scores are scaled (nlp_tasks.similarity.hubness); None in models that were
+    #: trained before there were any.
+    references: References | None = None
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -82,10 +98,15 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     }
     if model.word_vectors is not None:
         tensors["word_vectors"] = model.word_vectors
+    if model.references is not None:
+        tensors["reference_vectors"] = model.references.vectors
+        tensors["reference_terms"] = np.frombuffer(b"".join(model.references.terms), np.uint8)
+        tensors["reference_sizes"] = np.array(list(map(len, model.references.terms)), np.int64)
     config = {
         "parameters": asdict(model.parameters),
         "n_documents": model.n_documents,
         "words": model.words,
+        "reference_distance": model.references.distance if model.references is not None else None,
     }
     return config, tensors
 
@@ -102,7 +123,17 @@ def unpacked(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
         config["n_documents"],
         tensors["document_counts"],
         tensors["mean"],
+        _references(config, tensors),
     )
+
+
+def _references(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> References | None:
+    if "reference_vectors" not in tensors:
+        return None
+    bounds = np.concatenate([[0], np.cumsum(tensors["reference_sizes"])]).tolist()
+    every = tensors["reference_terms"].tobytes()
+    terms = [every[start:stop] for start, stop in pairwise(bounds)]
+    return References(tensors["reference_vectors"], terms, config["reference_distance"])
 
 
 def rebuild(model_dir: Path) -> Doc2Vec:

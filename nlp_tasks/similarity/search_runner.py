@@ -9,19 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result, RowAbout, Setup
+from nlp_tasks.kind import Document, Result, Row, RowAbout, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
-from nlp_tasks.similarity.increments import Increment, Near
-from nlp_tasks.similarity.shared_terms import Terms, idf
+from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
+from nlp_tasks.similarity.mixed_search import MixedIndex
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, Terms, idf
 
-#: Number of nearest documents by Doc2Vec that `hybrid` ranks, or twice k if that is more.
-CANDIDATES = 100
 #: Lists that become result rows at a time.
 LISTS_TOGETHER = 256
-#: The weight of the tf-idf cosine in a hybrid score; the rest is Doc2Vec. Chosen by experiment: docs/similarity.md.
-TFIDF_SHARE = 0.8
 
 
 class Searcher:
@@ -40,9 +37,10 @@ class Searcher:
         self._terms: Terms | None = None
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """At most k NeighbourRows with their NeighbourTermRows for each document; NO_VECTOR if it is no longer the
-        latest version of its key. With the first new document come the rows about documents of other jobs to which one
-        of the new documents is nearer than their neighbours."""
+        """At most k NeighbourRows with their NeighbourTermRows for each document, and a NeighbourListRow where later
+        jobs update the list; NO_VECTOR if it is no longer the latest version of its key. With the first new document
+        come the rows about documents of other jobs to which one of the new documents is nearer than their neighbours.
+        """
         index = self._index or self._load()
         known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
         found = self._lists(index, known)
@@ -51,7 +49,9 @@ class Searcher:
         ]
         if self._increment is not None:
             new = [
-                i for i, d in enumerate(documents) if d.id in self._row_of and self._increment.is_new(d.id)
+                i
+                for i, document in enumerate(documents)
+                if document.id in self._row_of and self._increment.is_new(self._row_of[document.id])
             ]
             rows = [self._row_of[documents[i].id] for i in new]
             if rows:
@@ -67,30 +67,30 @@ class Searcher:
             for each in rows
         ]
 
-    def _lists(self, index: Index, rows: list[int]) -> Iterator[list[NeighbourRow | NeighbourTermRow]]:
-        """The neighbours of these rows of the index."""
-        near = self._increment.merged(index, rows, self._setup.beat) if self._increment is not None else {}
-        searched = [row for row in rows if row not in near]
-        near |= zip(searched, self._search(index, searched), strict=True)
+    def _lists(self, index: Index, rows: list[int]) -> Iterator[list[Row]]:
+        """The result rows of these rows of the index."""
+        known = self._increment.merged(index, rows, self._setup.beat) if self._increment is not None else {}
+        unknown = [row for row in rows if row not in known]
+        known |= zip(unknown, self._search(index, unknown), strict=True)
         for start in range(0, len(rows), LISTS_TOGETHER):
             some = rows[start : start + LISTS_TOGETHER]
-            yield from self._rows(some, [near[row] for row in some])
+            yield from self._rows(some, [known[row] for row in some])
             self._setup.beat()
 
-    def _search(self, index: Index, rows: list[int]) -> Iterator[Near]:
+    def _search(self, index: Index, rows: list[int]) -> Iterator[Known]:
         """The nearest documents of these rows among all."""
-        wanted = self._parameters
-        n = wanted.k if wanted.method == "doc2vec" else max(CANDIDATES, 2 * wanted.k)
+        k = self._parameters.k
+        n = size_with_spares(k) if self._increment is not None else k
         found = index.neighbours(np.array(rows, dtype=np.int64), n, self._setup.beat)
-        for row, (others, scores) in zip(rows, found, strict=True):
-            if wanted.method == "hybrid":
-                others, scores = self._rescored(row, others, scores)
-            near = scores >= wanted.min_score
-            yield others[near], scores[near]
+        for near in found:
+            yield searched(near, self._parameters)
             self._setup.beat()
 
     def _load(self) -> Index:
         assert self._setup.corpus is not None
+        # First the lists: every document that the jobs of these lists had is then among the vectors.
+        is_updated = self._setup.earlier is not None and self._parameters.others.are_updated
+        earlier = self._setup.earlier() if is_updated and self._setup.earlier is not None else None
         vectors = self._setup.corpus()
         self._ids = vectors.ids.tolist()
         self._keys = vectors.keys
@@ -99,17 +99,26 @@ class Searcher:
             model = self._model
             self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
-        self._index = Index(matrix, vectors.keys, self._setup.device)
-        if self._setup.earlier is not None and self._parameters.others.are_updated:
-            self._increment = Increment(self._setup.earlier(), self._ids, self._keys, self._parameters)
+        scales = vectors.scales if vectors.scales is not None else np.ones(len(self._ids))
+        self._index = self._new_index(matrix, scales)
+        if earlier is not None:
+            self._increment = Increment(earlier, self._ids, self._keys, self._parameters)
         return self._index
 
-    def _rows(self, rows: list[int], near: list[Near]) -> Iterator[list[NeighbourRow | NeighbourTermRow]]:
+    def _new_index(self, matrix: NDArray[np.float32], scales: NDArray[np.float64]) -> Index:
+        if self._parameters.method == "doc2vec":
+            return Index(matrix, self._keys, self._setup.device)
+        assert self._terms is not None
+        return MixedIndex(matrix, self._keys, self._terms, TFIDF_SHARE, scales, self._setup.device)
+
+    def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""
+        k = self._parameters.k
+        near = [(each.near[0][:k], each.near[1][:k]) for each in known]
         words = iter(self._evidence(rows, near))
-        for others, scores in near:
+        for each, (others, scores) in zip(known, near, strict=True):
             ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
-            of_list: list[NeighbourRow | NeighbourTermRow] = [
+            of_list: list[Row] = [
                 NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
             ]
             for neighbour_rank, shared in enumerate(islice(words, len(others)), start=1):
@@ -117,18 +126,9 @@ class Searcher:
                     NeighbourTermRow(neighbour_rank, rank, self._model.words[number], weight)
                     for rank, (number, weight) in enumerate(shared, start=1)
                 ]
+            if self._increment is not None:
+                of_list.append(self._increment.row(each))
             yield of_list
-
-    def _rescored(
-        self, row: int, others: NDArray[np.int64], scores: NDArray[np.float32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The k best candidates by both cosines, best first, ties ordered by key."""
-        assert self._terms is not None
-        mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
-        values, rows = mixed.tolist(), others.tolist()
-        order = sorted(range(len(rows)), key=lambda place: (-values[place], self._keys[rows[place]]))
-        best = order[: self._parameters.k]
-        return others[best], mixed[best]
 
     def _evidence(self, rows: list[int], near: list[Near]) -> list[list[tuple[int, float]]]:
         """The shared words of each neighbour, list by list; nothing if none are wanted."""

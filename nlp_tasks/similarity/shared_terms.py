@@ -1,6 +1,7 @@
 """Documents as tf-idf vectors, with the document counts of a model version; and the words that two documents share.
 
 Term vectors have length 1, so that the product of two is their tf-idf cosine, and a sum over the words they share.
+Weights are multiples of 2^-24: products of two and sums of products are exact in float64, in any order.
 Words that the model does not know have no weight. Memory: 8 bytes for each distinct word of each document.
 """
 
@@ -16,10 +17,18 @@ from nlp_tasks.similarity.word_counts import WordCounts
 #: The weight of a word grows with this power of its count: 1 is best for statutes, the logarithm for short articles
 #: (docs/similarity.md).
 COUNT_POWER = 0.7
+#: The weight of the tf-idf cosine in a hybrid score of documents of at least TRUSTED_WORDS different words; the rest is
+#: Doc2Vec. The vector of a shorter document has less weight: it was inferred from little.
+TFIDF_SHARE = 0.8
+TRUSTED_WORDS = 50
+#: Distances of a document are multiplied by at most this, and at least its inverse (nlp_tasks.similarity.hubness).
+MOST_SCALE = 2**0.5
 #: Documents whose weights are computed at a time.
 WEIGHED_TOGETHER = 10_000
 #: Documents that are compared with others at a time: a number for each word of the model is kept for each.
 ROWS_TOGETHER = 16
+#: The weights are multiples of 1 over this.
+STEPS = np.float32(2**24)
 #: The packed form of a document's words: numbers, then counts, limited to the largest value of their type.
 NUMBER, COUNT = np.dtype("<i4"), np.dtype("<u2")
 
@@ -46,6 +55,8 @@ class Terms:
         size = NUMBER.itemsize + COUNT.itemsize
         lengths = np.fromiter((len(each) // size for each in documents), np.int64, count=len(documents))
         self._starts = np.concatenate([[0], np.cumsum(lengths)])  # (N + 1,)
+        #: For each document, how much of its weight its vector keeps: the product of two of them is that of a pair.
+        self.trusts = np.sqrt(np.minimum(lengths / TRUSTED_WORDS, 1.0))  # (N,)
         self._numbers = np.empty(self._starts[-1], np.int32)
         self._weights = np.empty(self._starts[-1], np.float32)
         for row, document in enumerate(documents):
@@ -67,12 +78,36 @@ class Terms:
             norms = np.sqrt(np.add.reduceat(squares, starts[:-1] - starts[0]))
             with np.errstate(divide="ignore"):  # documents without words have length 0
                 weights *= np.repeat((1 / norms).astype(np.float32), np.diff(starts))
+            weights *= STEPS
+            np.rint(weights, out=weights)
+            weights /= STEPS
 
-    def cosines(self, row: int, others: NDArray[np.int64]) -> NDArray[np.float32]:
-        """tf-idf cosines of one document with others  # (O,)."""
-        _, products, starts = self._products(np.full(len(others), row, np.int64), others)
-        sums = np.add.reduceat(np.append(products, np.float32(0)), starts[:-1])
-        return np.where(np.diff(starts) > 0, sums, np.float32(0)).astype(np.float32)
+    def document_counts(self) -> NDArray[np.int64]:
+        """The number of these documents that contain each word  # (V,)."""
+        return np.bincount(self._numbers, minlength=self._weights_of.shape[1])
+
+    def cosines(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
+        """tf-idf cosines of each of `rows` with each of its others, exact  # (Q,), (Q, C) -> (Q, C)."""
+        found = np.zeros(others.shape)
+        for first in range(0, len(rows), ROWS_TOGETHER):
+            part = slice(first, first + ROWS_TOGETHER)
+            pairs = np.repeat(rows[part], others.shape[1])
+            _, products, starts = self._products(pairs, others[part].ravel())
+            sums = np.add.reduceat(np.append(products, 0.0), starts[:-1])
+            found[part] = np.where(np.diff(starts) > 0, sums, 0.0).reshape(found[part].shape)
+        return found
+
+    def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+        """The weights of some documents, one after the other: where each begins, numbers of words, weights
+        # (R + 1,), (P,), (P,)."""
+        flat, starts = self._flat(rows)
+        return starts, self._numbers[flat], self._weights[flat]
+
+    def _flat(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The places of all words of some documents, and where each document begins  # (P,), (R + 1,)."""
+        lengths = self._starts[rows + 1] - self._starts[rows]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        return np.arange(starts[-1]) + np.repeat(self._starts[rows] - starts[:-1], lengths), starts
 
     def shared(
         self, rows: NDArray[np.int64], others: NDArray[np.int64], n: int
@@ -106,17 +141,17 @@ class Terms:
 
     def _products(
         self, rows: NDArray[np.int64], others: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """For all words of the other document of each pair, concatenated: their places, the products of both weights;
         and the start of each pair  # (P,), (P,), (O + 1,)."""
-        lengths = self._starts[others + 1] - self._starts[others]
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        flat = np.arange(starts[-1]) + np.repeat(self._starts[others] - starts[:-1], lengths)
+        flat, starts = self._flat(others)
+        lengths = np.diff(starts)
         distinct, line = np.unique(rows, return_inverse=True)
         own = [slice(self._starts[row], self._starts[row + 1]) for row in distinct.tolist()]
         for weights, part in zip(self._weights_of, own, strict=False):
             weights[self._numbers[part]] = self._weights[part]
-        products = self._weights_of[np.repeat(line, lengths), self._numbers[flat]] * self._weights[flat]
+        weights_of = self._weights_of[np.repeat(line, lengths), self._numbers[flat]]
+        products = np.multiply(weights_of, self._weights[flat], dtype=np.float64)
         for weights, part in zip(self._weights_of, own, strict=False):
             weights[self._numbers[part]] = 0
         return flat, products, starts

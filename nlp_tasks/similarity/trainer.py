@@ -21,6 +21,7 @@ from nlp_tasks.similarity import TrainSimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.gensim_descent import Descent
+from nlp_tasks.similarity.hubness import with_references
 from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
 from nlp_tasks.similarity.sample_loss import SampleLoss
@@ -48,7 +49,7 @@ def train(
     if len(corpus) < 2:
         raise TrainingError("similarity needs at least 2 documents to train on")
     model, vectors = fit(corpus, parameters, report.training)
-    models.save(model, model_dir)
+    models.save(with_references(model, corpus, inference(model, device, heartbeat.beat)), model_dir)
     return {
         "n_documents": float(len(corpus)),
         "n_words": float(len(corpus.numbers)),

@@ -17,6 +17,8 @@ KINDS = all_kinds()
 
 ROWS = sorted({row for kind in KINDS.values() for row in kind.rows}, key=lambda row: row.table)
 FIGURES = sorted({row for kind in KINDS.values() for row in kind.figure_rows}, key=lambda row: row.table)
+#: Not results: what later jobs need of them.
+LISTS = {stage.updates.table for kind in KINDS.values() for stage in kind.stages if stage.updates is not None}
 #: Whose the row is: the store writes these, not the kind.
 OWNERS = {"job_id", "document_id", "model_version_id"}
 
@@ -42,7 +44,8 @@ def test_the_store_knows_whose_each_row_is(row: type[Row]) -> None:
 
 
 def test_every_result_table_belongs_to_a_kind() -> None:
-    assert {row.table for row in ROWS} == results.by_job() | results.by_model_version()
+    assert {row.table for row in ROWS} | LISTS == results.by_job() | results.by_model_version()
+    assert {"neighbour_list"} == LISTS
 
 
 def test_every_table_of_figures_belongs_to_a_kind_that_trains() -> None:

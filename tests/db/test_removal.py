@@ -383,6 +383,27 @@ def test_no_list_of_neighbours_names_a_removed_document(store: Store) -> None:
     assert sql(store, "SELECT count(*) FROM removal WHERE ended_at IS NULL") == [(0,)]
 
 
+def test_words_of_a_list_that_another_documents_job_wrote_go_with_the_document(store: Store) -> None:
+    """A job over new documents writes the lists of others too, of which it has no outcome."""
+    collection = add_documents(store, 2)
+    job_id = submit(store, collection).job_id
+    first, second = the_chunk(store, job_id).document_ids
+    other = submit(store, collection, document_ids=(second,)).job_id
+    new = held(store, the_chunk(store, other).id)
+    about = {
+        "neighbour": Rows(("document_id", "rank", "neighbour_id", "score"), [(first, 1, second, 0.5)]),
+        "neighbour_term": Rows(
+            ("document_id", "neighbour_rank", "rank", "term", "weight"), [(first, 1, 1, SECRET, 0.5)]
+        ),
+        "neighbour_list": Rows(("document_id", "least", "bound", "stored"), [(first, 0.5, 0.5, b"")]),
+    }
+    with store.write() as session:
+        chunks.write(session, new, Written(new.document_ids, about_others=about), builders.LEASE, close=True)
+    assert builders.finish(store, other)
+    _remove(store, ["k0"])
+    assert _holding(store, SECRET) == []
+
+
 def test_the_sweep_of_a_removal_that_was_killed_is_made_up_for(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

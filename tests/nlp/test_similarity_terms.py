@@ -50,7 +50,7 @@ def test_cosines_are_those_of_a_plain_computation() -> None:
             sum(_plain(document).get(word, 0) * weight for word, weight in _plain(DOCUMENTS[other]).items())
             for other in others
         ]
-        np.testing.assert_allclose(terms.cosines(row, others), expected, atol=1e-6)
+        np.testing.assert_allclose(terms.cosines(np.array([row]), others[None])[0], expected, atol=1e-6)
 
 
 def test_shared_words_come_heaviest_first_and_add_up_to_the_cosine() -> None:
@@ -64,14 +64,15 @@ def test_shared_words_come_heaviest_first_and_add_up_to_the_cosine() -> None:
         ["sea", "비"],
     ]
     sums = [sum(weight for _, weight in each) for each in shared]
-    np.testing.assert_allclose(sums, terms.cosines(0, others), atol=1e-6)
+    np.testing.assert_allclose(sums, terms.cosines(np.zeros(1, np.int64), others[None])[0], atol=1e-6)
     assert [each[:1] for each in shared] == terms.shared(np.zeros(len(others), np.int64), others, 1)
 
 
 def test_counts_past_the_largest_that_is_stored_stop_there() -> None:
     counted = count([["비"] * 70_000], {"비": 0})
     assert len(packed(counted)[0]) == 6
-    assert Terms(packed(counted), np.ones(1, np.float32)).cosines(0, np.array([0])) == pytest.approx([1.0])
+    one = np.zeros(1, np.int64)
+    assert Terms(packed(counted), np.ones(1, np.float32)).cosines(one, one[None]) == pytest.approx(1.0)
 
 
 TEXTS = [
@@ -130,5 +131,7 @@ def test_neighbours_come_with_the_words_of_both_languages_that_they_share(search
 
 
 def test_no_words_are_told_or_read_when_none_are_asked_for(search_of) -> None:  # type: ignore[no-untyped-def]
-    assert not SimilarityParameters(terms=0).needs_terms
-    assert {type(row) for rows in search_of(terms=0) for row in rows} == {NeighbourRow}
+    assert not SimilarityParameters(method="doc2vec", terms=0).needs_terms
+    for method in ("doc2vec", "hybrid"):
+        found = search_of(method=method, terms=0)
+        assert {type(row) for rows in found for row in rows} == {NeighbourRow}

@@ -62,13 +62,13 @@ def _lists(night: NightRun) -> list[Any]:
         return [(a, b, rank, round(score, 5)) for a, b, rank, score in session.execute(text(NEWEST))]
 
 
-@pytest.mark.parametrize(("method", "is_merged"), [("doc2vec", True), ("hybrid", False)])
-def test_lists_that_name_what_goes_are_made_again(night: NightRun, method: str, is_merged: bool) -> None:
+@pytest.mark.parametrize(("scope", "is_merged"), [("collection", True), ("all", False)])
+def test_lists_that_name_what_goes_are_made_again(night: NightRun, scope: str, is_merged: bool) -> None:
     add(night.store, [NewDocument(f"t{i}", _words(i), None, "t") for i in range(36)], "training")
     small = {"vector_size": 6, "epochs": 10, "min_count": 1, "sample": 0}
     _job(night, JobRequest("train-similarity", "training", "m", small))
     toml = night.file().text.replace('do = "oracle"', 'do = "similarity"\nmodel = "m"')
-    toml += f'parameters = {{ k = 2, method = "{method}" }}\n'
+    toml += f'parameters = {{ k = 2, scope = "{scope}" }}\n'
     texts = {f"k{i:02}": _words(i) for i in range(24)}
     night.write(texts)
     night.run(toml)
@@ -101,5 +101,5 @@ def test_lists_that_name_what_goes_are_made_again(night: NightRun, method: str, 
     night.run(toml, plan.id)
     assert facts(night.plan(toml), "similarity") == {"unchanged": 23}
     merged = _lists(night)
-    _job(night, JobRequest("similarity", "news", "m", {"k": 2, "method": method}))
+    _job(night, JobRequest("similarity", "news", "m", {"k": 2, "scope": scope}))
     assert _lists(night) == merged

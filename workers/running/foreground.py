@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from db import results
@@ -97,10 +98,12 @@ def _with(corpus: Callable[[], Vectors], document: Document, row: Any) -> Callab
         stored = corpus()
         blocks = [vector.tobytes() for vector in stored.matrix]
         terms = stored.terms or [b""] * len(blocks)
-        places = [*zip(stored.ids.tolist(), stored.keys, blocks, terms, strict=True)]
+        assert stored.scales is not None
+        scales = stored.scales.tolist()
+        places = [*zip(stored.ids.tolist(), stored.keys, blocks, terms, scales, strict=True)]
         places = [place for place in places if place[0] != document.id]
-        places.append((document.id, document.key, row.vector, row.terms))
-        ids, keys, vectors, terms = zip(*sorted(places), strict=True)
-        return vectors_of(list(ids), list(keys), list(vectors), terms)
+        places.append((document.id, document.key, row.vector, row.terms, row.scale))
+        ids, keys, vectors, terms, scales = zip(*sorted(places, key=itemgetter(0)), strict=True)
+        return vectors_of(list(ids), list(keys), list(vectors), terms, scales)
 
     return with_it

@@ -125,22 +125,31 @@ def stored_vectors(
     keys: list[str] = []
     blocks: list[bytes] = []
     terms: list[bytes] = []
+    scales: list[float | None] = []
     with store.read() as session:
         found = results.vectors(session, version_id, collection_id, as_of, with_terms=with_terms)
-        for id_, key, vector, words in heartbeat.beating(found, every=ROWS):
+        for id_, key, vector, words, scale in heartbeat.beating(found, every=ROWS):
             ids.append(id_)
             keys.append(key)
             blocks.append(vector)
+            scales.append(scale)
             if with_terms:
                 terms.append(words)
-    return vectors_of(ids, keys, blocks, terms)
+    return vectors_of(ids, keys, blocks, terms, scales)
 
 
-def vectors_of(ids: list[int], keys: list[str], blocks: list[bytes], terms: Sequence[bytes] = ()) -> Vectors:
+def vectors_of(
+    ids: list[int],
+    keys: list[str],
+    blocks: list[bytes],
+    terms: Sequence[bytes],
+    scales: Sequence[float | None],
+) -> Vectors:
     """Vectors from their bytes, in the order of their ids."""
     import numpy as np
 
     matrix: NDArray[np.float32] = np.zeros((0, 1), dtype="<f4")
     if ids:
         matrix = np.frombuffer(b"".join(blocks), dtype="<f4").reshape(len(ids), -1)
-    return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix, terms)
+    known = np.array([1.0 if scale is None else scale for scale in scales])
+    return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix, terms, known)
