@@ -26,13 +26,15 @@ from numpy.typing import NDArray
 from nlp_tasks.similarity import TrainSimilarityParameters, noise_sample, sparse_rows
 from nlp_tasks.similarity.block_threads import Blocks, blocks
 from nlp_tasks.similarity.corpus import Corpus
-from nlp_tasks.similarity.sides import Side, of_corpus
+from nlp_tasks.similarity.sides import Side, Sides, of_corpus
 
 #: Steps of an integration, and how much longer the last one is than the first: growth from nearly 0 is exponential.
 STEPS = 20
 GROWTH = 10.0
+#: Rows whose moments are summed at a time.
+MOMENT_ROWS = 2**12
 #: The size of the noise sample up to a given stiffness of a row: T k m times the largest eigenvalue, over 4.
-SAMPLES = ((15.0, 256), (60.0, 1024), (np.inf, 2048))
+SAMPLES = ((2.0, 64), (15.0, 256), (60.0, 1024), (np.inf, 2048))
 
 
 def train(
@@ -52,15 +54,30 @@ def train(
     random = np.random.default_rng([parameters.seed, 104729])
     time = parameters.epochs * (parameters.alpha + parameters.min_alpha) / 2
     with blocks(device) as run:
+        moments = _moments(documents, sides.documents.chances, run)
         for step, duration in enumerate(durations(time)):
             move = partial(_move, run=run, duration=duration, time=time, random=random)
-            words = move(sides.words, words, documents, sides.documents.chances)
+            words = move(sides.words, words, _Others(documents, sides.documents.chances, moments))
             progress(step, len(corpus) // 2)
-            documents = move(sides.documents, documents, words, sides.words.chances)
+            word_moments = _moments(words, sides.words.chances, run)
+            documents = move(sides.documents, documents, _Others(words, sides.words.chances, word_moments))
+            basis = _common_basis(word_moments, moments)
+            words, documents = _rotated(words, basis, run), _rotated(documents, basis, run)
+            moments = _moments(documents, sides.documents.chances, run)
             progress(step, len(corpus))
     trained = np.empty_like(vectors)
     trained[sides.order] = documents.cpu().numpy()
     return words.cpu().numpy(), trained
+
+
+def _common_basis(left: _Moments, right: _Moments) -> torch.Tensor:
+    """The eigenvectors of the sum of two second moments, each divided by its trace  # (D, D)."""
+    total = sum(each.second / each.second.trace().clamp_min(1e-30) for each in (left, right))
+    return torch.linalg.eigh(total.double())[1].float()
+
+
+def _rotated(vectors: torch.Tensor, basis: torch.Tensor, run: Blocks) -> torch.Tensor:
+    return torch.cat(list(run.map(lambda part: part @ basis, vectors.split(MOMENT_ROWS))))
 
 
 def durations(time: float) -> list[float]:
@@ -75,10 +92,8 @@ class _Sample:
 
     vectors: torch.Tensor  # (K, D)
     weights: torch.Tensor  # (K,), sum about 1
-    mean: torch.Tensor  # (D,) of the sample
-    #: What the sample's mean and second moment lack.
     missing_mean: torch.Tensor  # (D,)
-    missing_moment: torch.Tensor  # (D, D)
+    moment: torch.Tensor  # (D, D)
 
     def push(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """E[s(y.x) y], and the mean curvature E[s'(y.x)], for each row  # (B, D), (B,).
@@ -86,58 +101,67 @@ class _Sample:
         The control variate is the best linear fit of s, whose slope is the mean curvature (by Stein's lemma, for
         normal activations).
         """
-        s = (x @ self.vectors.T).sigmoid_()  # (B, K)
+        activations = x @ self.vectors.T  # (B, K)
+        s = activations.sigmoid()
         mean = s @ self.weights
         curvature = mean - s.square() @ self.weights
-        push = s.mul_(self.weights) @ self.vectors
-        offset = mean - curvature * (x @ self.mean)
-        push += offset[:, None] * self.missing_mean + curvature[:, None] * (x @ self.missing_moment)
+        offset = mean - curvature * (activations @ self.weights)
+        s.addcmul_(activations, curvature[:, None], value=-1.0).mul_(self.weights)
+        push = s @ self.vectors
+        push += offset[:, None] * self.missing_mean + curvature[:, None] * (x @ self.moment)
         return push, curvature
 
 
 @dataclass(frozen=True)
+class _Moments:
+    """Of the vectors of a side, as they are drawn as noise."""
+
+    mean: torch.Tensor  # (D,)
+    second: torch.Tensor  # (D, D)
+
+
+def _moments(vectors: torch.Tensor, chances: NDArray[np.float64], run: Blocks) -> _Moments:
+    """Summed over blocks of fixed size, in their order."""
+    p = torch.from_numpy(chances).to(vectors)
+    mean = vectors.new_zeros(vectors.shape[1], dtype=torch.float64)
+    second = vectors.new_zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
+    parts = zip(vectors.split(MOMENT_ROWS), p.split(MOMENT_ROWS), strict=True)
+    for part_mean, part_second in run.map(_sums, parts):
+        mean += part_mean
+        second += part_second
+    return _Moments(mean.float(), second.float())
+
+
+def _sums(part: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    vectors, p = part
+    return p @ vectors, (vectors * p[:, None]).T @ vectors
+
+
+@dataclass(frozen=True)
 class _Others:
-    """The other side of a step: its vectors, their moments, and samples of them."""
+    """The other side of a step."""
 
     vectors: torch.Tensor  # (S, D)
     chances: NDArray[np.float64]  # (S,)
-    mean: torch.Tensor  # (D,)
-    moment: torch.Tensor  # (D, D)
-    eigenvalues: torch.Tensor  # (D,)
-    basis: torch.Tensor  # (D, D)
+    moments: _Moments
+
+    @property
+    def scales(self) -> torch.Tensor:
+        """The second moment along each axis of the common basis, in which it is nearly diagonal  # (D,)."""
+        return self.moments.second.diagonal()
 
     def sample(self, size: int, random: np.random.Generator) -> _Sample:
         importance = self.chances * self.vectors.norm(dim=1).cpu().numpy() + 1e-30
         rows, inclusion = noise_sample.draw(importance, size, random.random())
         weights = torch.from_numpy(self.chances[rows] / inclusion).to(self.vectors)
         vectors = self.vectors[torch.from_numpy(rows).to(self.vectors.device)]
-        mean = weights @ vectors
-        moment = (vectors * weights[:, None]).T @ vectors
-        return _Sample(vectors, weights, mean, self.mean - mean, self.moment - moment)
-
-
-def _others(vectors: torch.Tensor, chances: NDArray[np.float64], run: Blocks) -> _Others:
-    """Moments are summed over blocks of fixed size, in their order."""
-    p = torch.from_numpy(chances).to(vectors)
-    parts = list(zip(vectors.split(2**12), p.split(2**12), strict=True))
-    moment = sum(run.map(lambda part: ((part[0] * part[1][:, None]).T @ part[0]).double(), parts))
-    mean = sum(run.map(lambda part: (part[1] @ part[0]).double(), parts))
-    eigenvalues, basis = torch.linalg.eigh(moment)
-    return _Others(
-        vectors,
-        chances,
-        mean.float(),
-        moment.float(),
-        eigenvalues.clamp_min(0).float(),
-        basis.float(),
-    )
+        return _Sample(vectors, weights, self.moments.mean - weights @ vectors, self.moments.second)
 
 
 def _move(
     side: Side,
     vectors: torch.Tensor,
-    others: torch.Tensor,
-    chances: NDArray[np.float64],
+    other: _Others,
     *,
     run: Blocks,
     duration: float,
@@ -145,8 +169,7 @@ def _move(
     random: np.random.Generator,
 ) -> torch.Tensor:
     """The vectors of one side after a step, with the other side at rest  # (R, D)."""
-    other = _others(others, chances, run)
-    stiffness = side.noise.cpu().numpy() * (time * float(other.eigenvalues[-1]) / 4)  # descending
+    stiffness = side.noise.cpu().numpy() * (time * float(other.scales.max()) / 4)  # descending
     limits = np.searchsorted(-stiffness, [-limit for limit, _ in SAMPLES])  # the first row below each limit
     moved = torch.empty_like(vectors)
     stops = [len(side), *limits.tolist()]
@@ -181,6 +204,6 @@ def _moved(
     noise = side.noise[rows]
     gradient -= noise[:, None] * push
     curvature += noise * noise_curvature
-    z = (curvature[:, None] * (other.eigenvalues * duration)).clamp_min_(1e-6)  # (B, D)
+    z = (curvature[:, None] * (other.scales * duration)).clamp_min_(1e-6)  # (B, D)
     step = torch.expm1(-z).div_(z).mul_(-duration)
-    return torch.addmm(x, (gradient @ other.basis).mul_(step), other.basis.T)
+    return torch.addcmul(x, gradient, step)
