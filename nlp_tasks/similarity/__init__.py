@@ -96,9 +96,9 @@ class TrainSimilarityParameters:
         Field(description="dbow: faster, usually better; dm: takes word order into account"),
     ] = "dbow"
     trainer: Annotated[
-        Literal["torch", "gensim"],
-        Field(description="torch: on all cores or a GPU; gensim: on one thread, as always for dm"),
-    ] = "torch"
+        Literal["gensim", "torch"],
+        Field(description="gensim: on one thread, as always for dm; torch: on all cores or a GPU, dbow only"),
+    ] = "gensim"
     vector_size: Annotated[int, Field(ge=2, le=2000, description="dimensions of a document's vector")] = 200
     epochs: Annotated[int, Field(ge=1, le=10_000, description="passes over the documents")] = 40
     infer_epochs: Annotated[

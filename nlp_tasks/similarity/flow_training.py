@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from nlp_tasks.similarity import TrainSimilarityParameters, noise_sample, sparse_rows
 from nlp_tasks.similarity.block_threads import Blocks, blocks
 from nlp_tasks.similarity.corpus import Corpus
-from nlp_tasks.similarity.sides import Side, Sides, of_corpus
+from nlp_tasks.similarity.sides import Side, of_corpus
 
 #: Steps of an integration, and how much longer the last one is than the first: growth from nearly 0 is exponential.
 STEPS = 20
@@ -61,23 +61,11 @@ def train(
             progress(step, len(corpus) // 2)
             word_moments = _moments(words, sides.words.chances, run)
             documents = move(sides.documents, documents, _Others(words, sides.words.chances, word_moments))
-            basis = _common_basis(word_moments, moments)
-            words, documents = _rotated(words, basis, run), _rotated(documents, basis, run)
             moments = _moments(documents, sides.documents.chances, run)
             progress(step, len(corpus))
     trained = np.empty_like(vectors)
     trained[sides.order] = documents.cpu().numpy()
     return words.cpu().numpy(), trained
-
-
-def _common_basis(left: _Moments, right: _Moments) -> torch.Tensor:
-    """The eigenvectors of the sum of two second moments, each divided by its trace  # (D, D)."""
-    total = sum(each.second / each.second.trace().clamp_min(1e-30) for each in (left, right))
-    return torch.linalg.eigh(total.double())[1].float()
-
-
-def _rotated(vectors: torch.Tensor, basis: torch.Tensor, run: Blocks) -> torch.Tensor:
-    return torch.cat(list(run.map(lambda part: part @ basis, vectors.split(MOMENT_ROWS))))
 
 
 def durations(time: float) -> list[float]:
@@ -145,10 +133,11 @@ class _Others:
     chances: NDArray[np.float64]  # (S,)
     moments: _Moments
 
-    @property
-    def scales(self) -> torch.Tensor:
-        """The second moment along each axis of the common basis, in which it is nearly diagonal  # (D,)."""
-        return self.moments.second.diagonal()
+    @cached_property
+    def axes(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Eigenvalues and eigenvectors of the second moment  # (D,), (D, D)."""
+        eigenvalues, basis = torch.linalg.eigh(self.moments.second.double())
+        return eigenvalues.clamp_min(0).float(), basis.float()
 
     def sample(self, size: int, random: np.random.Generator) -> _Sample:
         importance = self.chances * self.vectors.norm(dim=1).cpu().numpy() + 1e-30
@@ -169,7 +158,7 @@ def _move(
     random: np.random.Generator,
 ) -> torch.Tensor:
     """The vectors of one side after a step, with the other side at rest  # (R, D)."""
-    stiffness = side.noise.cpu().numpy() * (time * float(other.scales.max()) / 4)  # descending
+    stiffness = side.noise.cpu().numpy() * (time * float(other.axes[0][-1]) / 4)  # descending
     limits = np.searchsorted(-stiffness, [-limit for limit, _ in SAMPLES])  # the first row below each limit
     moved = torch.empty_like(vectors)
     stops = [len(side), *limits.tolist()]
@@ -204,6 +193,7 @@ def _moved(
     noise = side.noise[rows]
     gradient -= noise[:, None] * push
     curvature += noise * noise_curvature
-    z = (curvature[:, None] * (other.scales * duration)).clamp_min_(1e-6)  # (B, D)
+    eigenvalues, basis = other.axes
+    z = (curvature[:, None] * (eigenvalues * duration)).clamp_min_(1e-6)  # (B, D)
     step = torch.expm1(-z).div_(z).mul_(-duration)
-    return torch.addcmul(x, gradient, step)
+    return torch.addmm(x, (gradient @ basis).mul_(step), basis.T)

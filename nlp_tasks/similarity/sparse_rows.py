@@ -26,14 +26,15 @@ class Pattern:
     def products(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """x_i.y_j for each pair  # (B, D), (S, D) -> (P,)."""
         if x.device.type != "cpu" or not torch.backends.mkl.is_available():
-            return self._gathered(x, y)
+            return self.gathered(x, y)
         zeros = x.new_zeros(len(self.partners))
         matrix = torch.sparse_csr_tensor(
             self.starts.int(), self.partners, zeros, (len(x), len(y)), check_invariants=False
         )
         return torch.sparse.sampled_addmm(matrix, x, y.T, beta=0.0).values()
 
-    def _gathered(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def gathered(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """`products` on any device, a part of the pairs at a time."""
         rows = torch.repeat_interleave(torch.arange(len(x), device=x.device), self.starts.diff())
         return torch.cat(
             [

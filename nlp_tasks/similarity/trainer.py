@@ -77,7 +77,7 @@ def fit(
     it)."""
     if parameters.sample < 0:
         parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
-    vectors = _first_vectors(len(corpus), parameters)
+    vectors = first_vectors(len(corpus), parameters)
     word_vectors = None
     if uses_torch(parameters):
         output, vectors = flow_training.train(corpus, parameters, vectors, device, progress)
@@ -122,7 +122,7 @@ def _sample_for(n_words: int) -> float:
     return min(THINNED_FROM / max(n_words, 1), 1e-3)
 
 
-def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
+def first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
     """Small random vectors, from another random stream than the words."""
     random = np.random.default_rng([parameters.seed, 7919])
     vectors = random.random((n_documents, parameters.vector_size), dtype=np.float32)
