@@ -4,6 +4,8 @@ This module declares the kinds `similarity` and `train-similarity`. It imports n
 clients import it to check parameters.
 
     trainer.py              trains a model; corpus.py: its training documents as word numbers
+    flow_training.py        training for PV-DBOW in torch; sides.py, sparse_rows.py, block_threads.py: its data, kernels
+                            and threads
     model.py                a Doc2Vec model as arrays, on disk and as a gensim object
     gate.py                 decides whether a new model replaces the champion
     infer_runner.py         the stage `infer`: documents to vectors
@@ -98,6 +100,10 @@ class TrainSimilarityParameters:
         Literal["dbow", "dm"],
         Field(description="dbow: faster, usually better; dm: takes word order into account"),
     ] = "dbow"
+    trainer: Annotated[
+        Literal["gensim", "torch"],
+        Field(description="gensim: on one thread, as always for dm; torch: on all cores or a GPU, dbow only"),
+    ] = "gensim"
     vector_size: Annotated[int, Field(ge=2, le=2000, description="dimensions of a document's vector")] = 200
     epochs: Annotated[int, Field(ge=1, le=10_000, description="passes over the documents")] = 40
     infer_epochs: Annotated[

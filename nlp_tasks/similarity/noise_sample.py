@@ -55,13 +55,16 @@ def fit(
     return samples
 
 
-def draw(importance: NDArray[np.float64], size: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """At most `size` rows, ascending, with the inclusion probability of each; deterministic."""
+def draw(
+    importance: NDArray[np.float64], size: int, offset: float = 0.5
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """At most `size` rows, ascending, with the inclusion probability of each. `offset`, from 0 to 1, is the random
+    number that systematic sampling needs; the same one draws the same rows."""
     if size >= len(importance):
         return np.arange(len(importance)), np.ones(len(importance))
     chances = _chances(importance, size)
     total = np.cumsum(chances)
-    rows = np.searchsorted(total * (size / total[-1]), np.arange(size) + 0.5)
+    rows = np.searchsorted(total * (size / total[-1]), np.arange(size) + offset)
     rows = np.unique(np.minimum(rows, len(importance) - 1))
     return rows, chances[rows]
 

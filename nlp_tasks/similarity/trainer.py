@@ -1,7 +1,7 @@
-"""Trains Doc2Vec: tokenizes the documents, runs the epochs of gradient descent, measures the model, saves it.
+"""Trains Doc2Vec: tokenizes the documents, trains, measures the model, saves it.
 
-Uses one thread, so that the same documents, parameters and seed give the same model. `progress` is called from this
-thread, between documents.
+The same documents, parameters and seed give the same model. `progress` is called from this thread, between documents or
+steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nlp_tasks import heartbeat, training_curve
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
-from nlp_tasks.similarity import TrainSimilarityParameters
+from nlp_tasks.similarity import TrainSimilarityParameters, flow_training
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.gensim_descent import Descent
@@ -44,11 +44,16 @@ def train(
     progress: Progress,
 ) -> dict[str, float]:
     """Train a model into `model_dir`; its metrics are described in docs/similarity.md."""
-    report = _Report(progress, len(documents), parameters.epochs)
+    in_steps = uses_torch(parameters)
+    report = _Report(
+        progress,
+        len(documents),
+        *(("step", flow_training.STEPS) if in_steps else ("epoch", parameters.epochs)),
+    )
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
         raise TrainingError("similarity needs at least 2 documents to train on")
-    model, vectors = fit(corpus, parameters, report.training)
+    model, vectors = fit(corpus, parameters, report.training, device)
     models.save(with_references(model, corpus, inference(model, device, heartbeat.beat)), model_dir)
     return {
         "n_documents": float(len(corpus)),
@@ -59,30 +64,34 @@ def train(
     }
 
 
+def uses_torch(parameters: TrainSimilarityParameters) -> bool:
+    """Whether a model is trained by `flow_training`, and not by gensim. PV-DM always is by gensim."""
+    return parameters.trainer == "torch" and parameters.architecture == "dbow"
+
+
 def fit(
-    corpus: Corpus, parameters: TrainSimilarityParameters, progress: Callable[[int, int], None]
+    corpus: Corpus,
+    parameters: TrainSimilarityParameters,
+    progress: Callable[[int, int], None],
+    device: str = "cpu",
 ) -> tuple[Model, NDArray[np.float32]]:
-    """The model, and its vectors of the training documents (N, D). `progress` gets (epoch, documents done in it)."""
+    """The model, and its vectors of the training documents (N, D). `progress` gets (epoch or step, documents done in
+    it)."""
     if parameters.sample < 0:
         parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
-    gensim = models.untrained(parameters, corpus.words, corpus.counts)
-    vectors = _first_vectors(len(corpus), parameters)
-    descent = Descent(gensim, vectors, learn_model=True)
-    sample_loss = SampleLoss(corpus, parameters.window)
-    n_steps = parameters.epochs * len(corpus)
-    for epoch in range(parameters.epochs):
-        for row, words in enumerate(corpus):
-            done = (epoch * len(corpus) + row) / n_steps
-            descent.step(row, words, parameters.alpha + (parameters.min_alpha - parameters.alpha) * done)
-            progress(epoch, row + 1)
-        training_curve.record(epoch + 1, loss=sample_loss(gensim, vectors))
-    word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
+    vectors = first_vectors(len(corpus), parameters)
+    word_vectors = None
+    loss = SampleLoss(corpus, parameters.window)
+    if uses_torch(parameters):
+        output, vectors = flow_training.train(corpus, parameters, vectors, device, progress, loss)
+    else:
+        output, word_vectors = _descend(corpus, parameters, vectors, progress, loss)
     typical = vectors[np.unique(np.linspace(0, len(vectors) - 1, TYPICAL_DOCUMENTS).astype(int))]
     model = Model(
         parameters,
         corpus.words,
         corpus.counts,
-        gensim.syn1neg,
+        output,
         word_vectors,
         typical,
         len(corpus),
@@ -92,13 +101,34 @@ def fit(
     return model, vectors
 
 
+def _descend(
+    corpus: Corpus,
+    parameters: TrainSimilarityParameters,
+    vectors: NDArray[np.float32],
+    progress: Callable[[int, int], None],
+    loss: SampleLoss,
+) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """The output vectors and, for PV-DM, the word vectors by gensim's descent on one thread. Changes `vectors`."""
+    gensim = models.untrained(parameters, corpus.words, corpus.counts)
+    descent = Descent(gensim, vectors, learn_model=True)
+    word_vectors = gensim.wv.vectors if parameters.architecture == "dm" else None
+    n_steps = parameters.epochs * len(corpus)
+    for epoch in range(parameters.epochs):
+        for row, words in enumerate(corpus):
+            done = (epoch * len(corpus) + row) / n_steps
+            descent.step(row, words, parameters.alpha + (parameters.min_alpha - parameters.alpha) * done)
+            progress(epoch, row + 1)
+        training_curve.record(epoch + 1, loss=loss(gensim.syn1neg, vectors, word_vectors))
+    return gensim.syn1neg, word_vectors
+
+
 def _sample_for(n_words: int) -> float:
     """The default of `sample`. With 1e-3, as in gensim, words that all texts have dominate in a large corpus; with much
     less, too few words of a small corpus are left. Chosen by experiment: docs/similarity.md."""
     return min(THINNED_FROM / max(n_words, 1), 1e-3)
 
 
-def _first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
+def first_vectors(n_documents: int, parameters: TrainSimilarityParameters) -> NDArray[np.float32]:
     """Small random vectors, from another random stream than the words."""
     random = np.random.default_rng([parameters.seed, 7919])
     vectors = random.random((n_documents, parameters.vector_size), dtype=np.float32)
@@ -120,22 +150,23 @@ def _self_rank(model: Model, corpus: Corpus, vectors: NDArray[np.float32], devic
 
 
 class _Report:
-    """Reports progress once a second. Reading the documents counts as much as one epoch."""
+    """Reports progress once a second. Reading the documents counts as much as one epoch or step."""
 
-    def __init__(self, progress: Progress, n_documents: int, epochs: int) -> None:
+    def __init__(self, progress: Progress, n_documents: int, part: str, n_parts: int) -> None:
         self._progress = progress
         self._n_documents = n_documents
-        self._epochs = epochs
+        self._part = part
+        self._n_parts = n_parts
         self._next = time.monotonic() + REPORT_SECONDS
 
     def reading(self, n_done: int) -> None:
         self._tell(n_done, n_done, f"reading words, document {n_done:,} of {self._n_documents:,}")
 
-    def training(self, epoch: int, n_done: int) -> None:
-        note = f"epoch {epoch + 1} of {self._epochs}, document {n_done:,} of {self._n_documents:,}"
-        self._tell((epoch + 1) * self._n_documents + n_done, n_done, note)
+    def training(self, part: int, n_done: int) -> None:
+        note = f"{self._part} {part + 1} of {self._n_parts}, document {n_done:,} of {self._n_documents:,}"
+        self._tell((part + 1) * self._n_documents + n_done, n_done, note)
 
     def _tell(self, steps: int, n_done: int, note: str) -> None:
         if time.monotonic() >= self._next or n_done == self._n_documents:
-            self._progress(steps, (self._epochs + 1) * self._n_documents, note)
+            self._progress(steps, (self._n_parts + 1) * self._n_documents, note)
             self._next = time.monotonic() + REPORT_SECONDS

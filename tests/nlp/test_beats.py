@@ -243,6 +243,14 @@ def judged(kind: Kind, documents: Listed, model_dir: Path, metrics: dict[str, fl
         kind.gate(Candidate(documents, model_dir, metrics, model_dir, "cpu", metrics, listener.beat))
 
 
+@pytest.mark.parametrize("chosen", [{"trainer": "torch"}, {"architecture": "dm"}])
+def test_every_trainer_of_similarity_is_never_silent(chosen: dict[str, str], tmp_path: Path) -> None:
+    assert TRAIN_SIMILARITY.train is not None
+    parameters = TRAIN_SIMILARITY.parameters(epochs=3, **chosen)
+    with lively() as listener:
+        TRAIN_SIMILARITY.train(made(200, 100), parameters, "cpu", tmp_path, listener.beat)
+
+
 def test_similarity_from_training_to_search_is_never_silent(tmp_path: Path) -> None:
     documents = made(800, 100)
     assert TRAIN_SIMILARITY.train is not None

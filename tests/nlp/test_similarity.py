@@ -5,7 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -182,14 +182,18 @@ def test_metrics_say_what_was_learned(tmp_path: Path) -> None:
     assert metrics["self_rank"] > 0.5
 
 
-def test_progress_rises_to_the_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("trainer", "n", "last"), [("torch", 21, "step 20 of 20"), ("gensim", 61, "epoch 60 of 60")]
+)
+def test_progress_rises_to_the_end(trainer: str, n: int, last: str, tmp_path: Path) -> None:
     steps: list[tuple[int, int, str]] = []
     assert TRAIN_SIMILARITY.train is not None
-    TRAIN_SIMILARITY.train(DOCUMENTS, SMALL, "cpu", tmp_path, lambda *step: steps.append(step))
+    parameters = replace(SMALL, trainer=trainer)
+    TRAIN_SIMILARITY.train(DOCUMENTS, parameters, "cpu", tmp_path, lambda *step: steps.append(step))
     done = [step for step, _, _ in steps]
     assert done == sorted(done)
-    assert done[-1] == steps[-1][1] == 61 * 25
-    assert "epoch 60 of 60" in steps[-1][2]
+    assert done[-1] == steps[-1][1] == n * 25
+    assert last in steps[-1][2]
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["\n", " "], ["하나뿐인 문서"]])
