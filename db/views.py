@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from db.view import DOCUMENT, View
 from db.views_of_files import FILE_VIEWS
+from db.views_of_generation import GENERATION_VIEWS
 from db.views_of_nights import NIGHT_VIEWS
 from db.views_of_workers import WORKER_VIEWS
 
@@ -486,10 +487,11 @@ VIEWS: Mapping[str, View] = {
         notes="The outcomes that are there and those that were pruned are together `n_documents` of the job.",
     ),
     **FILE_VIEWS,
+    **GENERATION_VIEWS,
     **NIGHT_VIEWS,
     **WORKER_VIEWS,
 }
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98")
+DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98", "ac8ee2a0b579811e")
