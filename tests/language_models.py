@@ -1,4 +1,4 @@
-"""Tiny untrained language models in folders, as transformers saves them: what they write is nonsense, always the same."""
+"""Tiny untrained language models in folders, as transformers saves them. They write nonsense, always the same."""
 
 from __future__ import annotations
 
@@ -6,23 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WORDS = [
-    "the",
-    "bank",
-    "raised",
-    "interest",
-    "rates",
-    "and",
-    "은행이",
-    "금리를",
-    "올렸다",
-    "for",
-    "a",
-    "third",
-    "time",
-    "this",
-    "year",
-]
+WORDS = ("the bank raised interest rates", "은행이 금리를 올렸다", "for a third time this year")
 END, PAD, BEGIN = "<|end|>", "<|pad|>", "<|begin|>"
 CHAT = (
     "{% for m in messages %}<|begin|>{{ m['role'] }}: {{ m['content'] }}<|end|>{% endfor %}"

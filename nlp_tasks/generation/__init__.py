@@ -100,7 +100,7 @@ class GenerateParameters:
         str,
         Field(
             max_length=10_000,
-            description="end the text before this string, or before any of a JSON array of strings",
+            description="end the text before this, or before any of a JSON array of texts",
         ),
     ] = ""
     schema: Annotated[
@@ -146,6 +146,10 @@ class GenerateParameters:
         stopping.strings_of(self.stop)
         if self.schema:
             json_schema.parse(self.schema)
+            if self.stop:
+                raise ValueError("stop ends a text anywhere, and schema lets an answer end where it is whole: give one")
+            if self.is_trained_here:
+                raise ValueError("schema is for a folder or a server: give -p model=FOLDER, or server")
         if (template.EXAMPLES in names) != bool(self.examples):
             raise ValueError("write {examples} in prompt and how many there are in examples, or neither")
         if bool(self.examples) != bool(self.labels_from):
@@ -156,6 +160,8 @@ class GenerateParameters:
             model_servers.check(self.server)
             if not self.model:
                 raise ValueError("server needs model, the name that the server knows it by")
+            if self.max_prompt_tokens or self.too_long == "refuse":
+                raise ValueError("max_prompt_tokens and too_long are for a folder: a server decides what is too long")
         elif self.model and not _is_path(self.model):
             raise ValueError(
                 f"model is the path of a folder, and {self.model[:100]!r} is none; for a model that docmill trained "

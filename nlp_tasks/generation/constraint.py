@@ -34,7 +34,9 @@ class Constraint:
             self.grammar = self._guide.LLMatcher.grammar_from_json_schema(
                 json.dumps(schema), overrides=_OPTIONS
             )
-            self._guide.LLMatcher.validate_grammar(self.grammar, self.tokens)
+            self._first = self._guide.LLMatcher(self.tokens, self.grammar)
+            if said := self._first.get_error():
+                raise ValueError(said)
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"the schema cannot be followed with the tokenizer of this model: {error}"
@@ -46,11 +48,11 @@ class Constraint:
 
     def follower(self, most: int) -> Follower:
         """For one answer of at most `most` tokens."""
-        return Follower(self, self._guide.LLMatcher(self.tokens, self.grammar), most)
+        return Follower(self, self._first.deep_copy(), most)
 
-    def length(self, text: str) -> int:
+    def length(self, text: bytes) -> int:
         """The tokens that a text takes."""
-        return len(self.tokens.tokenize_bytes(text.encode()))
+        return len(self.tokens.tokenize_bytes(text))
 
 
 class Follower:
@@ -116,35 +118,15 @@ class Follower:
         return self._rest_length(self._bytes + self._constraint.tokens.decode_bytes([id_]))
 
     def _rest_length(self, beginning: bytes) -> int:
-        text, pending = _whole(beginning)
         try:
-            return pending + self._constraint.length(closing.rest(self._constraint.schema, text))
+            return self._constraint.length(closing.rest(self._constraint.schema, beginning))
         except ValueError:
             return 1 << 30
 
     def _first_of_rest(self) -> list[int]:
         """The first token of the shortest end."""
-        text, _ = _whole(self._bytes)
-        return list(
-            self._constraint.tokens.tokenize_bytes(closing.rest(self._constraint.schema, text).encode())[:1]
-        )
-
-
-def _whole(beginning: bytes) -> tuple[str, int]:
-    """The text of bytes up to the last whole character; the bytes that the next one lacks. Such a character counts as
-    written."""
-    for n_open in range(4):
-        whole = beginning[: len(beginning) - n_open]
-        try:
-            text = whole.decode()
-        except UnicodeDecodeError:
-            continue
-        if not n_open:
-            return text, 0
-        lead = beginning[len(whole)]
-        size = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-        return text + "x", size - n_open
-    raise ValueError("no UTF-8")
+        end = closing.rest(self._constraint.schema, self._bytes)
+        return list(self._constraint.tokens.tokenize_bytes(end)[:1])
 
 
 def library() -> Any:

@@ -91,10 +91,13 @@ def _choice(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
 
 
 def _is_of(value: Any, kind: str) -> bool:
+    """Whether a value that is no object and no array has this type."""
     if isinstance(value, bool) or value is None:
         return kind == ("null" if value is None else "boolean")
     if isinstance(value, str):
         return kind == "string"
+    if not isinstance(value, int | float):
+        return False
     return kind == "number" or (kind == "integer" and float(value).is_integer())
 
 
@@ -166,3 +169,46 @@ _BUILDERS = {
     "boolean": _nothing,
     "null": _nothing,
 }
+
+
+def check(node: Mapping[str, Any], value: Any, where: str = "the answer") -> None:
+    """ValueError unless a schema that `parse` returned allows the value."""
+    if "anyOf" in node:
+        if value is not None:
+            check(node["anyOf"][0], value, where)
+        return
+    if "enum" in node:
+        if not any(type(value) is type(one) and value == one for one in node["enum"]):
+            raise ValueError(f"{where} is none of the values of its enum")
+        return
+    kind = node["type"]
+    if not _is_of(value, kind) and not (isinstance(value, dict | list) and kind == _CONTAINERS[type(value)]):
+        raise ValueError(f"{where} has not the type {kind}")
+    if isinstance(value, dict):
+        _check_object(node, value, where)
+    elif isinstance(value, list):
+        _check_count(node, len(value), where, "minItems", "maxItems")
+        for number, one in enumerate(value):
+            check(node["items"], one, f"{where}[{number}]")
+    elif isinstance(value, str):
+        _check_count(node, len(value), where, "minLength", "maxLength")
+    elif kind in ("integer", "number") and not node["minimum"] <= value <= node["maximum"]:
+        raise ValueError(f"{where} is outside its bounds")
+
+
+_CONTAINERS: Mapping[type, str] = {dict: "object", list: "array"}
+
+
+def _check_object(node: Mapping[str, Any], value: Mapping[str, Any], where: str) -> None:
+    for name in node["required"]:
+        if name not in value:
+            raise ValueError(f"{where} lacks {name!r}")
+    for name, one in value.items():
+        if name not in node["properties"]:
+            raise ValueError(f"{where} has {name[:50]!r}, which the schema does not name")
+        check(node["properties"][name], one, f"{where}.{name}")
+
+
+def _check_count(node: Mapping[str, Any], n: int, where: str, low: str, high: str) -> None:
+    if not node.get(low, 0) <= n <= node.get(high, n):
+        raise ValueError(f"{where} is too short or too long")

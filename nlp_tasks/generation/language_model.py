@@ -38,7 +38,7 @@ PROMPT_TOKENS = {"cuda": 16_384, "cpu": 2_048}
 class Decoding:
     """How texts are written."""
 
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     seed: int = 0
     max_tokens: int = 128
     stops: tuple[str, ...] = ()

@@ -38,12 +38,14 @@ class Buffer:
 
     def put(self, row: int, keys: Tensor, values: Tensor) -> None:
         """(H, T, D) each: a row's beginning."""
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         self.keys[row, :, : keys.shape[1]] = keys
         self.values[row, :, : values.shape[1]] = values
 
     def move(self, source: int, target: int, length: int) -> None:
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         self.keys[target, :, :length] = self.keys[source, :, :length]
         self.values[target, :, :length] = self.values[source, :, :length]
 
@@ -86,7 +88,8 @@ class Layer(CacheLayerMixin):
     ) -> tuple[Tensor, Tensor]:
         """Write the next token of each row; returns keys and values (n, H, longest, D)."""
         keys, values, rows = self._buffer.keys, self._buffer.values, self._rows
-        assert keys is not None and values is not None
+        assert keys is not None
+        assert values is not None
         keys[rows.index, :, rows.ends] = key_states[:, :, 0]
         values[rows.index, :, rows.ends] = value_states[:, :, 0]
         n = len(rows.index)
@@ -294,7 +297,8 @@ class Seq2SeqPlaces(Places):
     def _cache(self, n: int, longest: int) -> EncoderDecoderCache:
         read = []
         for buffer in self._read:
-            assert buffer.keys is not None and buffer.values is not None
+            assert buffer.keys is not None
+            assert buffer.values is not None
             layer = Layer(buffer, self._rows)
             layer.keys, layer.values = buffer.keys[:n, :, :longest], buffer.values[:n, :, :longest]
             read.append(layer)

@@ -23,7 +23,7 @@ def strings_of(value: str) -> tuple[str, ...]:
 
 
 def has_stopped(ids: Sequence[int], stops: Sequence[str], decode: Callable[[Sequence[int]], str]) -> bool:
-    """Whether the last tokens complete a stop string. A token has at least one byte, so that few need to be looked at."""
+    """Whether the last tokens complete a stop string. A token has at least one byte: few need to be looked at."""
     if not stops:
         return False
     n = max(len(stop.encode()) for stop in stops) + _BESIDE
