@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-generation bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -146,6 +146,8 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+bench-generation: venv ## compare texts by language models with generate of transformers (DEVICE=cpu)
+	@$(BIN)/python -m benchmarks.generation --device $(or $(DEVICE),cpu)
 
 .PHONY: simulate soak-memory
 simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL

@@ -72,7 +72,7 @@ _BLOOM = {"hidden_size": 32, "n_layer": 2, "n_head": 4, "initializer_range": 0.3
 
 def _maker(model: str, config: str, known: dict[str, Any]) -> Callable[[Any, int, dict[str, Any]], Any]:
     def make(library: Any, n_tokens: int, changes: dict[str, Any]) -> Any:
-        told = getattr(library, config)(vocab_size=n_tokens, **known | changes)
+        told = getattr(library, config)(**{"vocab_size": n_tokens} | known | changes)
         return getattr(library, model)(told)
 
     return make
