@@ -3,8 +3,8 @@
     python -m benchmarks.generation [--documents 96] [--device cpu]
 
 The models have six layers of width 256 and random weights, which do not affect the speed. Prompts have 8 to 250 tokens,
-texts 4 to 120: short ones by turns with long ones, in random order. The peer writes unsorted batches of eight, padded on
-the left, and stops when the last row of a batch has ended. On a CPU, times are CPU seconds of one thread, of both sides
+texts 4 to 120, in random order. The peer writes unsorted batches of eight, padded on the left, and stops when the last
+row of a batch has ended. On a CPU, times are CPU seconds of one thread, of both sides
 in turn. Answers with a schema are checked with the package jsonschema.
 """
 
@@ -46,7 +46,14 @@ _BART = {
 SHAPES: dict[str, dict[str, Any]] = {
     "llama": _DECODER,
     "gpt2": {"n_embd": 256, "n_layer": 6, "n_head": 8, "n_positions": 512, "vocab_size": VOCABULARY},
-    "t5": {"d_model": 256, "d_kv": 32, "d_ff": 1024, "num_layers": 6, "num_heads": 8, "vocab_size": VOCABULARY},
+    "t5": {
+        "d_model": 256,
+        "d_kv": 32,
+        "d_ff": 1024,
+        "num_layers": 6,
+        "num_heads": 8,
+        "vocab_size": VOCABULARY,
+    },
     "bart": _BART,
 }
 SCHEMAS: list[dict[str, Any]] = [
@@ -71,14 +78,19 @@ SCHEMAS: list[dict[str, Any]] = [
     },
     {"type": "array", "items": {"type": "integer", "minimum": -5, "maximum": 1_000}, "minItems": 1, "maxItems": 6},
     {"enum": ["yes", "no", "unknown"]},
-    {"type": "object", "properties": {"score": {"type": "number", "minimum": 0.25, "maximum": 0.75}, "why": {"type": "string"}},
-     "required": ["score"]},
+    {
+        "type": "object",
+        "properties": {"score": {"type": "number", "minimum": 0.25, "maximum": 0.75}, "why": {"type": "string"}},
+        "required": ["score"],
+    },
 ]  # fmt: skip
 
 
 def main() -> None:
     """Measure, print, and exit with 1 if a threshold is missed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--documents", type=int, default=96)
     parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
@@ -190,7 +202,9 @@ def _timed(run: Callable[[], list[list[int]]], device: str) -> tuple[float, list
 
 def _schemas(folder: Path, device: str, n: int = 40) -> dict[str, float]:
     """Answers of an untrained model, which writes whatever it is allowed to, with few tokens and with many."""
-    documents = [Document(number, f"k{number}", "the bank raised rates " * number) for number in range(1, n + 1)]
+    documents = [
+        Document(number, f"k{number}", "the bank raised rates " * number) for number in range(1, n + 1)
+    ]
     n_valid = n_answers = 0
     started = time.process_time()
     for schema in SCHEMAS:

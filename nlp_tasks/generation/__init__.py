@@ -147,7 +147,9 @@ class GenerateParameters:
         if self.schema:
             json_schema.parse(self.schema)
             if self.stop:
-                raise ValueError("stop ends a text anywhere, and schema lets an answer end where it is whole: give one")
+                raise ValueError(
+                    "stop ends a text anywhere, and schema lets an answer end where it is whole: give one"
+                )
             if self.is_trained_here:
                 raise ValueError("schema is for a folder or a server: give -p model=FOLDER, or server")
         if (template.EXAMPLES in names) != bool(self.examples):
@@ -161,7 +163,9 @@ class GenerateParameters:
             if not self.model:
                 raise ValueError("server needs model, the name that the server knows it by")
             if self.max_prompt_tokens or self.too_long == "refuse":
-                raise ValueError("max_prompt_tokens and too_long are for a folder: a server decides what is too long")
+                raise ValueError(
+                    "max_prompt_tokens and too_long are for a folder: a server decides what is too long"
+                )
         elif self.model and not _is_path(self.model):
             raise ValueError(
                 f"model is the path of a folder, and {self.model[:100]!r} is none; for a model that docmill trained "

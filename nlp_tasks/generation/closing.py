@@ -276,7 +276,9 @@ def _name(
 def _members(node: Node, names: list[str]) -> str:
     """The required properties among these, each with its shortest value, after a comma."""
     return "".join(
-        f",{_literal(name)}:{_shortest(node['properties'][name])}" for name in names if name in node["required"]
+        f",{_literal(name)}:{_shortest(node['properties'][name])}"
+        for name in names
+        if name in node["required"]
     )
 
 

@@ -1,7 +1,7 @@
 """Texts by a server with OpenAI's API (vLLM, llama.cpp, Ollama, TGI), on this machine or a listed one.
 
-Only ever asked for: `-p server=ADDRESS`. No proxy of the environment is used, no redirect followed. What fails because of
-the network or of a busy server is tried again; if that does not help, the chunk waits and is run again as after any
+Only ever asked for: `-p server=ADDRESS`. No proxy of the environment is used, no redirect followed. What fails because
+of the network or of a busy server is tried again; if that does not help, the chunk waits and is run again as after any
 fault of the infrastructure. What the server refuses about one document is that document's error.
 """
 
@@ -121,9 +121,7 @@ class Server:
 
     def _post(self, body: bytes) -> _Answer:
         connect = (
-            http.client.HTTPSConnection
-            if self._address.scheme == "https"
-            else http.client.HTTPConnection
+            http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
         )
         host = self._address.hostname or ""
         connection = connect(host, self._address.port, timeout=self._parameters.timeout)
@@ -147,7 +145,9 @@ class Server:
         if answer.status in _BUSY:
             raise _TryAgainError(f"answered {answer.status}: {_said(answer.body)}", answer.retry_after)
         if answer.status in _REFUSED:
-            raise DocumentError("SERVER_REFUSED", f"the server answered {answer.status}: {_said(answer.body)}")
+            raise DocumentError(
+                "SERVER_REFUSED", f"the server answered {answer.status}: {_said(answer.body)}"
+            )
         if answer.status != 200:
             raise ModelServerError(
                 f"the server {self._parameters.server} answered {answer.status}: {_said(answer.body)}; see whether its "

@@ -170,7 +170,9 @@ def test_the_chat_template_of_a_tokenizer_is_used(folders: Any) -> None:
     [row] = rows(stage.run([Document(1, "k", "the bank <|end|>raised<|<|end|>end|>")]))
 
     encoder = stage._writer.encoder
-    prompt = "<|begin|>system: be brief<|end|><|begin|>user: Sum up: the bank raised<|end|><|begin|>assistant: "
+    prompt = (
+        "<|begin|>system: be brief<|end|><|begin|>user: Sum up: the bank raised<|end|><|begin|>assistant: "
+    )
     assert row.n_prompt_tokens == len(encoder.tokenizer(prompt, add_special_tokens=False).input_ids)
     plain = opened(folder, system="be brief", prompt="Sum up: {text}", chat="none")
     [row] = rows(plain.run([Document(1, "k", "the bank")]))
@@ -204,14 +206,16 @@ def test_places_of_finished_texts_are_given_away(folders: Any) -> None:
     stage._writer._ends = frozenset(one[3] for one in ids[::2])
     sizes: list[int] = []
     stage._writer.model.register_forward_pre_hook(
-        lambda _, args, kwargs: sizes.append(len(kwargs["input_ids"])) if "position_ids" in kwargs else None,
+        lambda _, _args, kwargs: sizes.append(len(kwargs["input_ids"])) if "position_ids" in kwargs else None,
         with_kwargs=True,
     )
 
     found = rows(stage.run(documents()))
 
     assert len({row.n_tokens for row in found}) > 1
-    n_steps = sum(row.n_tokens or 0 for row in found) - len(found) + sum(r.finish_reason == "stop" for r in found)
+    n_steps = (
+        sum(row.n_tokens or 0 for row in found) - len(found) + sum(r.finish_reason == "stop" for r in found)
+    )
     assert sum(sizes) == n_steps
     assert sizes[: len(sizes) // 2] == [4] * (len(sizes) // 2)
 

@@ -25,7 +25,11 @@ SCHEMAS: list[dict[str, Any]] = [
             "topic": {"enum": ["money", "돈", 1, None]},
             "amount": {"type": "integer", "minimum": 10, "maximum": 250},
             "share": {"type": ["number", "null"], "minimum": -1.5, "maximum": 1},
-            "tags": {"type": "array", "items": {"type": "string", "minLength": 2, "maxLength": 4}, "maxItems": 3},
+            "tags": {
+                "type": "array",
+                "items": {"type": "string", "minLength": 2, "maxLength": 4},
+                "maxItems": 3,
+            },
             "note": {"type": "object", "properties": {"sure": {"type": "boolean"}}, "required": ["sure"]},
             "more": {"type": "string"},
         },
@@ -53,11 +57,20 @@ def schema_of(given: dict[str, Any]) -> dict[str, Any]:
         ({}, "needs a type"),
         ({"type": "string", "pattern": "a"}, "'pattern' is not supported with type string"),
         ({"type": "object"}, "needs properties"),
-        ({"type": "object", "properties": {"a": {}}, "required": ["b"]}, "a list of names that properties has"),
+        (
+            {"type": "object", "properties": {"a": {}}, "required": ["b"]},
+            "a list of names that properties has",
+        ),
         ({"type": "object", "properties": {"a": {"oneOf": []}}}, "property 'a' needs a type"),
-        ({"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": True}, "must be false"),
+        (
+            {"type": "object", "properties": {"a": {"type": "null"}}, "additionalProperties": True},
+            "must be false",
+        ),
         ({"type": "array"}, "needs items"),
-        ({"type": "array", "items": {"type": "string", "format": "date"}}, "items: 'format' is not supported"),
+        (
+            {"type": "array", "items": {"type": "string", "format": "date"}},
+            "items: 'format' is not supported",
+        ),
         ({"type": "integer", "minimum": 5, "maximum": 4}, "no integer is from 5 to 4"),
         ({"type": "integer", "minimum": 0.2, "maximum": 0.8}, "no integer is from 1 to 0"),
         ({"type": "string", "minLength": 5, "maxLength": 4}, "minLength is more than maxLength"),
@@ -69,7 +82,7 @@ def schema_of(given: dict[str, Any]) -> dict[str, Any]:
 )
 def test_what_is_not_supported_is_refused_with_its_place(given: Any, said: str) -> None:
     text = given if isinstance(given, str) else json.dumps(given)
-    with pytest.raises(ValueError, match="^schema: ") as refused:
+    with pytest.raises(ValueError, match=r"^schema: ") as refused:
         json_schema.parse(text)
     assert said in str(refused.value)
 
@@ -163,7 +176,9 @@ def test_an_answer_that_cannot_be_whole_is_an_error(folder: Path) -> None:
 
 def test_an_answer_is_rows_of_typed_values() -> None:
     answer = {"a": {"b": [1, "x"], "c": True}, "d": [], "e": None}
-    found = [(row.path, row.type, row.text, row.number, row.boolean) for row in fields.rows(json.dumps(answer))]
+    found = [
+        (row.path, row.type, row.text, row.number, row.boolean) for row in fields.rows(json.dumps(answer))
+    ]
     assert found == [
         ("a.b[0]", "number", None, 1.0, None),
         ("a.b[1]", "text", "x", None, None),

@@ -28,7 +28,7 @@ class Listener(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[tuple[str, dict[str, Any], dict[str, str]]] = []
-        self.answer: Callable[[dict[str, Any], int], Answer] = lambda body, n: said("fine")
+        self.answer: Callable[[dict[str, Any], int], Answer] = lambda _body, _n: said("fine")
         self.n_open = self.most_open = 0
         self.lock = threading.Lock()
         self.tries: Counter[str] = Counter()
@@ -41,7 +41,7 @@ class Listener(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: Listener
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         listener = self.server
         with listener.lock:
@@ -93,7 +93,7 @@ def run(address: str, texts: list[str], servers: ModelServers | None = None, **p
 
 
 def test_each_document_is_asked_about_in_the_form_of_openais_api(listener: Listener) -> None:
-    listener.answer = lambda body, n: said(body["messages"][-1]["content"].upper(), "length")
+    listener.answer = lambda body, _n: said(body["messages"][-1]["content"].upper(), "length")
 
     found = run(
         listener.address, ["a", "b"], system="be brief", prompt="Say {text}", max_tokens=9, temperature=0.5,
@@ -114,7 +114,7 @@ def test_each_document_is_asked_about_in_the_form_of_openais_api(listener: Liste
 
 
 def test_without_chat_the_prompt_is_sent_as_it_is(listener: Listener) -> None:
-    listener.answer = lambda body, n: said(body["prompt"])
+    listener.answer = lambda body, _n: said(body["prompt"])
     [[row]] = run(listener.address, ["a"], chat="none")
     assert row.text == "a"
     assert listener.asked[0][0] == "/v1/completions"
@@ -135,13 +135,15 @@ def test_at_most_so_many_requests_are_open_at_a_time(listener: Listener) -> None
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_server_is_asked_again(listener: Listener, status: int) -> None:
-    listener.answer = lambda body, n: said("fine") if n > 2 else (status, {"error": "busy"}, {"Retry-After": "0"})
+    listener.answer = lambda _body, _n: (
+        said("fine") if n > 2 else (status, {"error": "busy"}, {"Retry-After": "0"})
+    )
     assert [row.text for [row] in run(listener.address, ["a", "b"])] == ["fine", "fine"]
     assert set(listener.tries.values()) == {3}
 
 
 def test_a_server_that_stays_away_is_no_documents_fault(listener: Listener) -> None:
-    listener.answer = lambda body, n: (503, b"starting", {})
+    listener.answer = lambda _body, _n: (503, b"starting", {})
     with pytest.raises(ModelServerError, match="answered 503: starting"):
         run(listener.address, ["a"])
     assert listener.tries["a"] == 4
@@ -161,8 +163,10 @@ def test_a_server_that_stays_away_is_no_documents_fault(listener: Listener) -> N
         ((200, {"choices": []}, {}), "its address ends with /v1"),
     ],
 )
-def test_a_wrong_address_or_model_is_no_documents_fault(listener: Listener, answer: Answer, words: str) -> None:
-    listener.answer = lambda body, n: answer
+def test_a_wrong_address_or_model_is_no_documents_fault(
+    listener: Listener, answer: Answer, words: str
+) -> None:
+    listener.answer = lambda _body, _n: answer
     with pytest.raises(ModelServerError, match=words):
         run(listener.address, ["a"])
     assert len(listener.asked) == 1
@@ -187,7 +191,7 @@ def test_what_is_refused_about_one_document_is_its_own_error(listener: Listener)
 def test_an_answer_that_the_schema_does_not_allow_is_an_error(listener: Listener) -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer", "maximum": 9}}, "required": ["n"]}
     answers = {"good": '{"n": 3}', "high": '{"n": 30}', "none": "{}", "prose": "three"}
-    listener.answer = lambda body, n: said(answers[body["messages"][-1]["content"]])
+    listener.answer = lambda body, _n: said(answers[body["messages"][-1]["content"]])
 
     good, *bad = run(listener.address, list(answers), schema=json.dumps(schema))
 
@@ -225,7 +229,9 @@ def test_a_server_that_is_not_listed_is_not_asked() -> None:
         run("http://10.0.0.5:8000/v1", ["a"])
 
 
-@pytest.mark.parametrize("address", ["ftp://x/", "http://", "http://a:b@c/", "http://a/?x=1", "nonsense", "http://a:0x/"])
+@pytest.mark.parametrize(
+    "address", ["ftp://x/", "http://", "http://a:b@c/", "http://a/?x=1", "nonsense", "http://a:0x/"]
+)
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="server: "):
         ModelServers.of(address)
