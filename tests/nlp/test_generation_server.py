@@ -135,7 +135,7 @@ def test_at_most_so_many_requests_are_open_at_a_time(listener: Listener) -> None
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_busy_server_is_asked_again(listener: Listener, status: int) -> None:
-    listener.answer = lambda _body, _n: (
+    listener.answer = lambda _body, n: (
         said("fine") if n > 2 else (status, {"error": "busy"}, {"Retry-After": "0"})
     )
     assert [row.text for [row] in run(listener.address, ["a", "b"])] == ["fine", "fine"]
