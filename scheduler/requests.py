@@ -290,8 +290,10 @@ def _model(
     try:
         ref = request.model or model_versions.sole_model(session, kind.model_from)
         return ref, model_versions.resolve(session, ref, kind.model_from).id
-    except NotFoundError:
+    except NotFoundError as error:
         if request.after is None:
+            if kind.model_folder and request.model is None:
+                raise NotFoundError(f"{error}, or name a folder: --model FOLDER") from None
             raise
         return request.model, None
 

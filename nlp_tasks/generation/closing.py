@@ -49,9 +49,9 @@ def longest_rest(node: Node) -> int:
             len(_literal(name)) + 2 + longest_rest(one) for name, one in node["properties"].items()
         )
     if node["type"] == "array":
-        return 2 + (node.get("minItems", 0) + 1) * (longest_rest(node["items"]) + 1)
+        return 2 + (_least(node, "minItems") + 1) * (longest_rest(node["items"]) + 1)
     # A string's quotes, its fill, and the rest of a character or an escape; a number's digits.
-    return 6 + node.get("minLength", 0) if node["type"] == "string" else 2 * _MOST_DIGITS
+    return 6 + _least(node, "minLength") if node["type"] == "string" else 2 * _MOST_DIGITS
 
 
 def rest(node: Node, beginning: bytes) -> bytes:
@@ -98,7 +98,8 @@ def _value(node: Node, text: str, start: int) -> int:
         return _value(chosen, text, start)
     if "enum" in node:
         return _one_of([_literal(one) for one in node["enum"]], text, start)
-    return _VALUES[node["type"]](node, text, start)
+    end: int = _VALUES[node["type"]](node, text, start)
+    return end
 
 
 def _one_of(choices: list[str], text: str, start: int) -> int:
@@ -135,7 +136,11 @@ def _string(node: Node, text: str, start: int) -> int:
 
 
 def _fill(node: Node, n: int) -> str:
-    return _FILL * (node.get("minLength", 0) - n)
+    return _FILL * (_least(node, "minLength") - n)
+
+
+def _least(node: Node, name: str) -> int:
+    return int(node.get(name, 0))
 
 
 def _end_of_character(text: str, start: int) -> str:

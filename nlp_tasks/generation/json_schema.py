@@ -8,6 +8,7 @@ properties than those named.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,12 +34,19 @@ _MOST_DEPTH, MOST_CHARS = 12, 20_000
 def parse(text: str) -> dict[str, Any]:
     """The schema of a text, with every default written out. ValueError says what is not supported, and where."""
     try:
-        found = json.loads(text)
-    except ValueError as error:
+        found = json.loads(text, parse_constant=_no_number)
+        is_writable = "\\u0000" not in json.dumps(found, ensure_ascii=False).encode().decode()
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"schema: this is no JSON: {error}; give a JSON Schema, or the path of its file"
         ) from None
+    if not is_writable:
+        raise ValueError("schema: it has the character NUL, which no answer may have")
     return _node(found, "the schema", 0)
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number")
 
 
 def _node(given: Any, where: str, depth: int) -> dict[str, Any]:
@@ -65,11 +73,12 @@ def _type(given: Mapping[str, Any], where: str) -> tuple[str, bool]:
     named = given.get("type")
     types = named if isinstance(named, list) else [named]
     others = [one for one in types if one != "null"] or types[:1]
-    if len(others) != 1 or others[0] not in _KEYWORDS:
+    kind = others[0] if len(others) == 1 else None
+    if not isinstance(kind, str) or kind not in _KEYWORDS:
         raise ValueError(
             f"schema: {where} needs a type: one of {', '.join(_KEYWORDS)}, or a list of one of them and null"
         )
-    return others[0], len(types) > len(others)
+    return kind, len(types) > len(others)
 
 
 def _choice(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
@@ -79,7 +88,9 @@ def _choice(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
             raise ValueError(f"schema: {where}: {other!r} is not supported beside {name}")
     if not isinstance(values, list) or not values:
         raise ValueError(f"schema: {where}: enum must be a list of values")
-    if not all(one is None or isinstance(one, str | int | float) for one in values):
+    if not all(one is None or isinstance(one, str | int | float) for one in values) or math.inf in map(
+        _size, values
+    ):
         raise ValueError(f"schema: {where}: {name} may hold texts, numbers, true, false and null")
     if "type" in given:
         kind, is_nullable = _type(given, where)
@@ -88,6 +99,10 @@ def _choice(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
         if not values:
             raise ValueError(f"schema: {where}: no value of {name} has the type {kind}")
     return {"enum": values}
+
+
+def _size(value: Any) -> float:
+    return abs(value) if isinstance(value, float) else 0.0
 
 
 def _is_of(value: Any, kind: str) -> bool:

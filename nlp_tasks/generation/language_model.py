@@ -187,9 +187,10 @@ def open_folder(
             else transformers.AutoModelForCausalLM
         )
         model = auto.from_pretrained(folder, use_safetensors=True, dtype=weights_type(device), **OFFLINE)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
-    n_scores = model.get_output_embeddings().weight.shape[0]
+    head = model.get_output_embeddings()
+    n_scores = config.vocab_size if head is None else head.weight.shape[0]
     return LanguageModel(model, encoder_of(tokenizer, config), how(tokenizer, n_scores), device)
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from db.documents import NewDocument
 from tests import language_models
@@ -13,6 +14,8 @@ from tests.commands.conftest import Shell
 from tests.db.builders import add
 
 pytest.importorskip("transformers")
+# Two threads that wait for each other on a busy machine take minutes for what one does in seconds.
+torch.set_num_threads(1)
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -131,8 +134,7 @@ def test_examples_of_another_collection_are_shown(shell_on_both: Shell, folder: 
     assert parameters["labels_from"].startswith("known@")
 
 
-def test_a_model_trained_on_pairs_answers(shell_on_both: Shell, tmp_path: Path) -> None:
-    shell = shell_on_both
+def test_a_model_trained_on_pairs_answers(shell: Shell, tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.jsonl"
     lines = [
         {"id": n, "text": f"how is item {n % 4} doing", "answer": f"item {n % 4} is fine"} for n in range(40)
@@ -155,6 +157,7 @@ def test_a_model_trained_on_pairs_answers(shell_on_both: Shell, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ((), "or name a folder: --model FOLDER"),
         (("prompt={titel}",), "there is no field {titel}"),
         (("prompt={text",), "write {{ and }} for braces that are no field"),
         (("prompt={examples}{text}",), "write {examples} in prompt and how many there are in examples"),
@@ -171,7 +174,9 @@ def test_what_cannot_be_done_is_refused_when_it_is_submitted(
     shell.texts("the bank")
 
     refused = shell(
-        "submit", "generate", "--collection", "inbox", *[w for one in words for w in ("-p", one)], status=2
+        "submit", "generate", "--collection", "inbox", *[w for one in words for w in ("-p", one)], status=None
     )
+
+    assert refused.status in (1, 2)
 
     assert said in " ".join(refused.err.split())
