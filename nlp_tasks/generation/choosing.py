@@ -37,7 +37,7 @@ def choose(scores: Tensor, how: Sampling, randoms: Sequence[np.random.Generator]
     """One token for each row of the scores (n, V), of which one at least is above -inf. Each row draws one number of
     its own generator, so that its tokens do not depend on other rows."""
     if how.is_greedy:
-        return scores.argmax(dim=1).tolist()  # type: ignore[no-any-return]
+        return scores.argmax(dim=1).tolist()
     scores = scores.float() / how.temperature
     k = min(how.top_k or scores.shape[1], scores.shape[1])
     if k < scores.shape[1] or how.top_p < 1:
@@ -54,4 +54,4 @@ def choose(scores: Tensor, how: Sampling, randoms: Sequence[np.random.Generator]
     # Rounding must not lead behind the last token that has a chance.
     last = (chances > 0).long().cumsum(1).argmax(1, keepdim=True)
     places = torch.minimum(places, last)
-    return (places if ids is None else ids.gather(1, places))[:, 0].tolist()  # type: ignore[no-any-return]
+    return (places if ids is None else ids.gather(1, places))[:, 0].tolist()
