@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-chunk: venv system ## measure what a chunk and its limits cost a client and PostgreSQL
@@ -150,6 +150,8 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+bench-generation: venv ## compare texts by language models with generate of transformers (DEVICE=cpu)
+	@$(BIN)/python -m benchmarks.generation --device $(or $(DEVICE),cpu)
 
 .PHONY: bench-all bench-gpu
 bench-gpu: venv ## measure each kind of model on a GPU and compare it with what the device can do (under 10 minutes; DEVICE=cuda:0)

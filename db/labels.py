@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import delete, exists, func, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from db import corrections, erased
+from db import corrections, documents, erased
 from db.errors import NotFoundError
 from db.sql import one_of
 from db.streaming import streamed
@@ -177,3 +177,53 @@ def corrections_since(session: Session, model: str) -> int:
     """How many documents were given a label since the newest training of this model was submitted, in the collections
     where it is used and in those that it was trained on."""
     return corrections.since(session, model)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledVersions:
+    """The labelled documents of a collection in the versions that it had at a time: all up to a document's id."""
+
+    collection_id: int
+    collection: str
+    newest: int
+
+    @classmethod
+    def resolve(cls, session: Session, name: str) -> LabelledVersions:
+        """From NAME for those that there are now, or NAME@N for those up to the document N. NotFoundError if there is
+        no such collection."""
+        before, at, number = name.rpartition("@")
+        is_fixed = at == "@" and number.isdecimal() and len(number) < 19 and not _exists(session, name)
+        collection = before if is_fixed else name
+        id_ = documents.collection_id(session, collection)
+        if is_fixed:
+            return cls(id_, collection, int(number))
+        newest = select(func.max(Document.id)).where(Document.collection_id == id_, Document.is_latest)
+        return cls(id_, collection, session.scalar(newest) or 0)
+
+    @property
+    def ref(self) -> str:
+        """NAME@N"""
+        return f"{self.collection}@{self.newest}"
+
+    def labels(self, session: Session) -> dict[int, str]:
+        """The label of each document by its id: the one that it came with, or "" if it was only given one."""
+        of_key = (
+            select(func.max(Document.id).label("id"))
+            .where(Document.collection_id == self.collection_id, Document.id <= self.newest)
+            .group_by(Document.key)
+            .subquery()
+        )
+        is_given = exists().where(
+            GivenLabel.collection_id == Document.collection_id, GivenLabel.document_key == Document.key
+        )
+        query = (
+            select(Document.id, Document.label)
+            .join(of_key, of_key.c.id == Document.id)
+            .where(Document.erased_at.is_(None), Document.label.is_not(None) | is_given)
+            .order_by(Document.id)
+        )
+        return {row.id: row.label or "" for row in session.execute(query)}
+
+
+def _exists(session: Session, name: str) -> bool:
+    return session.scalar(select(Collection.id).where(Collection.name == name)) is not None

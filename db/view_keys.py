@@ -13,6 +13,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "v_keywords": (*_DOCUMENT, "rank"),
     "v_entities": (*_DOCUMENT, "rank"),
     "v_redacted": _DOCUMENT,
+    "v_generation": _DOCUMENT,
+    "v_generation_fields": (*_DOCUMENT, "rank"),
     "v_latest_label": _DOCUMENT,
     "v_given_labels": (*_DOCUMENT, "rank"),
     "v_model_metrics": (*_VERSION, "metric"),

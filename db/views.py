@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from db.view import DOCUMENT, View
 from db.views_of_files import FILE_VIEWS
+from db.views_of_generation import GENERATION_VIEWS
 from db.views_of_nights import NIGHT_VIEWS
 from db.views_of_workers import WORKER_VIEWS
 
@@ -503,6 +504,7 @@ VIEWS: Mapping[str, View] = {
         notes="The outcomes that are there and those that were pruned are together `n_documents` of the job.",
     ),
     **FILE_VIEWS,
+    **GENERATION_VIEWS,
     **NIGHT_VIEWS,
     **WORKER_VIEWS,
 }

@@ -26,5 +26,9 @@ class StorageError(NlpError):
     """The folder of a job's files is not there on this machine: no file is to blame. Retried."""
 
 
+class ModelServerError(NlpError):
+    """A model server cannot be reached or used. Never the fault of a document; the chunk is retried."""
+
+
 class ModelFileError(NlpError):
     """A file of a model is missing, truncated or changed. Never the fault of a document; the chunk is retried."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias
 
 from nlp_tasks.endpoint import Endpoint
+from nlp_tasks.model_servers import ModelServers
 from readers.remote.policy import NOTHING, Policy
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nlp_tasks.errors import DocumentError
+
+
+#: Servers of this machine only.
+NO_SERVERS = ModelServers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,7 @@ class Document:
     label: str | None = None
     #: (start, end) of headings and rows of tables in the text, in its order, where its source said so.
     not_prose: tuple[tuple[int, int], ...] = ()
-    #: The other fields of its record, for trainings with `Kind.reads_meta`.
+    #: The other fields of its record, for kinds with `Kind.reads_meta`.
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -153,6 +158,8 @@ class Setup:
     #: For some documents (by id), the result of the job in `JobInput`, and the reference to compare it with; set for
     #: kinds that have such an input.
     judged: Callable[[Sequence[int]], Mapping[int, tuple[str, str | None]]] | None = None
+    #: Lists the labelled documents in `LabelledInput`; set for kinds that have such an input.
+    labelled: Callable[[], LabelledDocuments] | None = None
     #: The heartbeat: call it about every second during long work inside one batch. It keeps the lease; calling it often
     #: is cheap. A worker that uses more CPU time than the lease has seconds without calling it is considered hung.
     beat: Callable[[], None] = lambda: None
@@ -160,6 +167,8 @@ class Setup:
     uploads: Callable[[str, IO[bytes]], None] | None = None
     #: Which URLs this worker may read.
     remote: Policy = NOTHING
+    #: Which model servers this worker may send texts to.
+    servers: ModelServers = NO_SERVERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +287,25 @@ class JobInput:
     references_parameter: str
 
 
-Input: TypeAlias = "ModelInput | JobInput"
+@dataclass(frozen=True, slots=True)
+class LabelledInput:
+    """A text parameter that names a collection, whose labelled documents are read. When the job is submitted, it is
+    replaced by NAME@N: the documents that were there then."""
+
+    parameter: str
+
+
+@dataclass(frozen=True)
+class LabelledDocuments:
+    """The labelled documents of a collection (`LabelledInput`)."""
+
+    #: The label of each document, by its id, in ascending order.
+    labels: Mapping[int, str]
+    #: Some of them, by their ids.
+    read: Callable[[Sequence[int]], Sequence[Document]]
+
+
+Input: TypeAlias = "ModelInput | JobInput | LabelledInput"
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +348,8 @@ class Kind:
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: The parameters that a request with `--model` has unless it says otherwise: {"method": "model"}.
     with_model: Mapping[str, Any] = field(default_factory=dict)
+    #: The parameter that is meant if a request with `--model` names a folder; empty if it cannot.
+    model_folder: str = ""
     #: From the parameters, how a document's result depends on other documents of the collection; None for not at all.
     others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.
@@ -331,7 +360,7 @@ class Kind:
     labelled_only: bool = False
     #: Whether labels that people give where its models are used are labels to learn from.
     takes_corrections: bool = False
-    #: Its training reads the metadata of the documents.
+    #: Its training, or its stages, read the metadata of the documents.
     reads_meta: bool = False
     #: The field of a file of pairs whose value is learned from the text, and becomes the document's label ("summary");
     #: empty if a model of this kind is not trained on such pairs.

@@ -27,6 +27,10 @@ T = TypeVar("T")
 
 #: Marks a text parameter that may be the path of a folder on this machine: commands make it absolute.
 LOCAL_FOLDER = Field(json_schema_extra={"folder": True})
+#: Marks a text parameter whose text commands read from a file: from FILE for the value "@FILE" ...
+TEXT_FILE = Field(json_schema_extra={"file": "@"})
+#: ... or also from FILE for the value "FILE", unless it is a JSON object.
+JSON_FILE = Field(json_schema_extra={"file": "json"})
 #: Marks a parameter that changes no result: what a document may cost, how many go together.
 CHANGES_NO_RESULT = Field(json_schema_extra={"changes_results": False})
 
@@ -73,6 +77,8 @@ class Parameter:
     help: str
     #: The value may be the path of a folder on this machine.
     is_folder: bool
+    #: The value may come from a file: "@" from @FILE, "json" from FILE too; empty if not.
+    file: str = ""
 
 
 def describe(declared: type) -> list[Parameter]:
@@ -126,6 +132,7 @@ def _parameter(name: str, described: dict[str, Any]) -> Parameter:
         unit=described.get("unit", ""),
         help=described.get("description", ""),
         is_folder=described.get("folder", False),
+        file=described.get("file", ""),
     )
 
 

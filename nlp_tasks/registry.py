@@ -13,6 +13,7 @@ MODULES = (
     "nlp_tasks.summarization.abstractive",
     "nlp_tasks.keywords",
     "nlp_tasks.entities",
+    "nlp_tasks.generation",
     "nlp_tasks.evaluation",
     "nlp_tasks.classification",
     "nlp_tasks.classification.shadow",

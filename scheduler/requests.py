@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
-from db import documents, evaluations, files, jobs, model_versions, selection
+from db import documents, evaluations, files, jobs, labels, model_versions, selection
 from db.chunks import ChunkSize
 from db.corrections import Sources
 from db.errors import ConflictError, NotFoundError, NothingToDoError, OldSchemaError, StoreError
@@ -16,7 +16,7 @@ from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
-from nlp_tasks.kind import JobInput, Kind
+from nlp_tasks.kind import JobInput, Kind, LabelledInput
 from nlp_tasks.parameters import defaults, without_effect
 from scheduler import corrections, submitters
 from workers import kinds, tracing
@@ -96,7 +96,11 @@ def _prepared(session: Session, request: JobRequest) -> tuple[NewJob, correction
     if kind.over_files:
         collection = _files_of(session, collection, request)
     for wanted in kind.inputs(parameters):
-        if isinstance(wanted, JobInput):
+        if isinstance(wanted, LabelledInput):
+            asked = getattr(parameters, wanted.parameter)
+            ref = labels.LabelledVersions.resolve(session, asked).ref
+            parameters = replace(parameters, **{wanted.parameter: ref})
+        elif isinstance(wanted, JobInput):
             _check_job(session, kind, wanted, parameters, collection)
         elif request.after is None:
             version = model_versions.resolve(
@@ -286,8 +290,10 @@ def _model(
     try:
         ref = request.model or model_versions.sole_model(session, kind.model_from)
         return ref, model_versions.resolve(session, ref, kind.model_from).id
-    except NotFoundError:
+    except NotFoundError as error:
         if request.after is None:
+            if kind.model_folder and request.model is None:
+                raise NotFoundError(f"{error}, or name a folder: --model FOLDER") from None
             raise
         return request.model, None
 

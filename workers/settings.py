@@ -18,6 +18,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from db.settings import StoreSettings
+from nlp_tasks.model_servers import ModelServers
 from readers.remote.policy import Policy
 from workers import redis_address
 from workers.redis_address import RedisAddress
@@ -51,6 +52,9 @@ class Settings(StoreSettings):
     kind_modules: str = ""
     #: Which URLs may be read: none, "1", or those listed.
     remote_files: str = ""
+    #: Addresses of servers, beside those on this machine, that kinds may send texts to, and the key for them.
+    model_servers: str = ""
+    model_server_key: str = Field(default="", repr=False)
     #: Memory for models and what belongs to them, in megabytes a worker; 0 for half of what the worker may use.
     model_memory_mb: int = Field(default=0, ge=0)
     #: In what numbers models compute: auto, float32, bfloat16 or float16.
@@ -96,6 +100,17 @@ class Settings(StoreSettings):
     def _is_a_policy(cls, setting: str) -> str:
         Policy.of(setting)
         return setting
+
+    @field_validator("model_servers")
+    @classmethod
+    def _are_addresses(cls, setting: str) -> str:
+        ModelServers.of(setting)
+        return setting
+
+    @property
+    def servers(self) -> ModelServers:
+        """Which model servers workers may send texts to."""
+        return ModelServers.of(self.model_servers, self.model_server_key)
 
     @property
     def remote(self) -> Policy:

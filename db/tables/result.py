@@ -410,3 +410,36 @@ class DocumentVector(VersionResult):
     terms: Mapped[bytes | None]
     #: What its distances are multiplied by in a hybrid score; NULL for 1.
     scale: Mapped[float | None]
+
+
+class Generation(JobResult):
+    """What a language model wrote for a document."""
+
+    __tablename__ = "generation"
+
+    text: Mapped[str]
+    #: "stop": the model ended it, or a stop string did; "length": it has as many tokens as it might have.
+    finish_reason: Mapped[str]
+    #: Tokens of the prompt and of the text; NULL where a server did not tell.
+    n_prompt_tokens: Mapped[int | None]
+    n_tokens: Mapped[int | None]
+    #: Characters at the document's end that the prompt left out.
+    n_cut_chars: Mapped[int]
+    #: The folder of the model, or what the server calls it; NULL for a model that docmill trained.
+    model: Mapped[str | None]
+
+
+class GenerationField(JobResult):
+    """A value of an answer with a schema: that of the column of its type is set."""
+
+    __tablename__ = "generation_field"
+
+    #: 1 for the first in the answer.
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    #: "amount", "buyer.name", "items[0].price"; "" if the whole answer is one value.
+    path: Mapped[str]
+    #: "text", "number", "boolean" or "null"; "object" and "array" for an empty one.
+    type: Mapped[str]
+    text: Mapped[str | None]
+    number: Mapped[float | None]
+    boolean: Mapped[bool | None]

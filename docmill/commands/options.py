@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from nlp_tasks.parameters import Parameter
 
 JobId = Annotated[int, typer.Argument(metavar="JOB", help="The job's number, as submit printed it.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The document's key.")]
@@ -88,22 +91,52 @@ class Format(StrEnum):
 
 
 def parse(pairs: list[str] | None, kind: str) -> dict[str, Any]:
-    """NAME=VALUE pairs as a dictionary. Paths of folders are made absolute: workers have another current folder.
-    ValueError for an unknown kind."""
+    """NAME=VALUE pairs as a dictionary. Paths of folders are made absolute: workers have another current folder. Texts
+    of files are read here. ValueError for an unknown kind, or a file that cannot be read."""
     if not pairs:
         return {}
     from nlp_tasks.parameters import describe
     from workers.kinds import find
 
-    folders = {one.name for one in describe(find(kind).parameters) if one.is_folder}
+    described = {one.name: one for one in describe(find(kind).parameters)}
     found: dict[str, Any] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name.strip():
             raise ValueError(f"-p {pair!r}: write NAME=VALUE, as in -p sentences=2")
-        is_folder = name.strip() in folders and _is_models_folder(value)
-        found[name.strip()] = str(Path(value).absolute()) if is_folder else value
+        found[name.strip()] = _read(described.get(name.strip()), value)
     return found
+
+
+def model_or_folder(
+    model: str | None, parameters: dict[str, Any], kind: str
+) -> tuple[str | None, dict[str, Any]]:
+    """What --model names: a model, or a folder, which becomes the kind's parameter for it."""
+    from workers.kinds import find
+
+    name = find(kind).model_folder if model else ""
+    if not model or not name or not _is_models_folder(model):
+        return model, parameters
+    if name in parameters:
+        raise ValueError(f"--model {model} and -p {name}={parameters[name]}: give one of them")
+    return None, {**parameters, name: str(Path(model).absolute())}
+
+
+def _read(parameter: Parameter | None, value: str) -> str:
+    if parameter is None:
+        return value
+    if parameter.is_folder and _is_models_folder(value):
+        return str(Path(value).absolute())
+    is_path = parameter.file == "json" and value.strip() and not value.lstrip().startswith("{")
+    if parameter.file and value.startswith("@"):
+        value, is_path = value[1:], True
+    if not is_path:
+        return value
+    try:
+        return Path(value).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ValueError(f"-p {parameter.name}: cannot read the file {value[:500]!r}: {why}") from None
 
 
 def _is_models_folder(value: str) -> bool:

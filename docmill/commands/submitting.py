@@ -26,6 +26,7 @@ from docmill.commands.options import (
     Unique,
     Wait,
     Where,
+    model_or_folder,
     parse,
 )
 from docmill.commands.output import print_json, say, warn
@@ -77,8 +78,9 @@ def submit(
     """
     from scheduler.requests import JobRequest
 
+    model, parameters = model_or_folder(model, parse(parameter, kind), kind)
     request = JobRequest(
-        kind, collection, model, parse(parameter, kind), priority, key, after, only_new=new, where=where,
+        kind, collection, model, parameters, priority, key, after, only_new=new, where=where,
         submitter=submitter, exclusive=exclusive, unique=unique,
     )  # fmt: skip
     try:

@@ -76,12 +76,12 @@ def find(job_id: int, key: str) -> Found:
             raise NotFoundError(
                 f"job {job_id} has no document {key!r}: `docmill results {job_id}` and --errors show the keys"
             )
-        [text] = documents.texts(session, [version])
+        [text] = documents.stream(session, [version], with_meta=True)
     return Found(job, _document(text))
 
 
 def _document(text: documents.Text) -> kinds.Document:
-    return kinds.Document(text.id, text.key, text.text, text.label, text.not_prose)
+    return kinds.Document(text.id, text.key, text.text, text.label, text.not_prose, text.meta)
 
 
 def run_one(found: Found, device: str, beat: Callable[[], None]) -> list[Any] | DocumentError:
@@ -106,7 +106,7 @@ def verify(job_id: int, sample: int, seed: int, device: str) -> Checked:
             counts = f"{len(codes):,} outcomes and {n_pruned:,} that were pruned"
             raise ConflictError(f"job {job_id} does not add up: {counts} of {row.n_documents:,} documents")
         chosen = sorted(random.Random(seed).sample(comparable, min(sample, len(comparable))))
-        texts = [_document(text) for text in documents.stream(session, chosen)]
+        texts = [_document(text) for text in documents.stream(session, chosen, with_meta=job.kind.reads_meta)]
         stored = {row.table: _stored(session, row.table, job, chosen) for row in job.kind.rows}
         tolerance = _tolerance(session, job, device)
     again = foreground.run_again(store(), _on(device), job, texts)

@@ -34,6 +34,7 @@ VIEWS: Mapping[str, str] = {
     "summarize": "v_latest_summary",
     "keywords": "v_keywords",
     "entities": "v_entities",
+    "generate": "v_generation",
     "similarity": "v_similar",
 }
 

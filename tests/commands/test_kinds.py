@@ -30,9 +30,22 @@ TYPES = {"integer": int, "number": (int, float), "string": str, "boolean": bool}
 IN_NO_SCHEMA = (
     ("evaluate", "references"), ("extract", "delimiter"), ("extract", "text_field"), ("extract", "key_field"),
     ("extract", "label_field"), ("entities", "rules"), ("entities", "redact"),
+    ("generate", "prompt"), ("generate", "example"), ("generate", "model"), ("generate", "schema"),
+    ("generate", "stop"), ("generate", "server"),
 )  # fmt: skip
 #: What a JSON Schema may say that restricts nothing.
-SAID = {"title", "description", "default", "unit", "folder", "type", "enum", "const", "changes_results"}
+SAID = {
+    "title",
+    "description",
+    "default",
+    "unit",
+    "folder",
+    "type",
+    "enum",
+    "const",
+    "changes_results",
+    "file",
+}
 
 
 def on_a_terminal(columns: int, *words: str) -> str:

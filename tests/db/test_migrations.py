@@ -50,6 +50,10 @@ COLUMNS = {
     "v_entities": "collection document_key rank label text normal start_char end_char score source model model_version "
     "job_id document_id document_version is_current",
     "v_redacted": "collection document_key text n_redacted job_id document_id document_version is_current",
+    "v_generation": "collection document_key text finish_reason n_prompt_tokens n_tokens n_cut_chars model "
+    "model_version job_id document_id document_version is_current",
+    "v_generation_fields": "collection document_key rank path type text number boolean job_id document_id "
+    "document_version is_current",
     "v_latest_label": "collection document_key label score reason model model_version job_id label_source "
     "probability",
     "v_given_labels": "collection document_key rank label source given_at",

@@ -34,6 +34,7 @@ from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EVALUATE, EvaluateParameters
 from nlp_tasks.extraction import EXTRACT
 from nlp_tasks.extraction.stored_file import StoredFile, digest_of
+from nlp_tasks.generation import GENERATE, GenerateParameters
 from nlp_tasks.keywords import KEYWORDS
 from nlp_tasks.kind import Candidate, Document, Kind, Setup, Vectors
 from nlp_tasks.registry import KINDS
@@ -41,6 +42,7 @@ from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParamet
 from nlp_tasks.similarity.embedding import EMBED
 from nlp_tasks.summarization import SUMMARIZE
 from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
+from tests import language_models
 from tests.nlp import test_classification_pretrained
 from tests.readers.extraction import builders
 
@@ -161,6 +163,7 @@ def _warm() -> None:
     from nlp_tasks.classification.linear import linear  # noqa: F401
     from nlp_tasks.classification.neural import cnn  # noqa: F401
     from nlp_tasks.classification.transformers import pretrained  # noqa: F401
+    from nlp_tasks.generation import language_model  # noqa: F401
     from nlp_tasks.text import tokens
 
     weight = torch.nn.Parameter(torch.ones(1))
@@ -213,7 +216,7 @@ def test_every_kind_is_tried_here() -> None:
     """Shadow runs are classify's."""
     tried = {
         "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
-        "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "embed",
+        "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "embed", "generate",
     }  # fmt: skip
     assert tried == set(KINDS)
 
@@ -288,6 +291,14 @@ def test_a_training_of_entities_and_what_it_finds_are_never_silent(tmp_path: Pat
         parameters = EntitiesParameters(method="model", redact="pii")
         run(ENTITIES, 0, parameters, made(n, n_words), model_dir=tmp_path)
     judged(TRAIN_ENTITIES, marked, tmp_path, metrics)
+
+
+@pytest.mark.parametrize("arch", ["llama", "t5"])
+def test_generation_is_never_silent(arch: str, tmp_path: Path) -> None:
+    language_models.save(tmp_path, arch)
+    parameters = GenerateParameters(model=str(tmp_path), max_tokens=20, max_prompt_tokens=60)
+    for n, n_words in ((60, 100), (1, 30_000)):
+        run(GENERATE, 0, parameters, made(n, n_words))
 
 
 @pytest.mark.parametrize("kind", [SUMMARIZE, KEYWORDS], ids=lambda kind: kind.name)

@@ -55,6 +55,7 @@ PLAIN = {
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
     "tables", "scope", "seconds", "pages", "chars", "memory", "html", "rules", "field", "redact", "iterations",
     "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup",
+    "prompt", "system", "chat", "model", "stop", "schema", "example", "examples", "server", "timeout",
 }  # fmt: skip
 #: Examples in help texts and error messages.
 ALLOWED = {

@@ -179,6 +179,14 @@ def _similar(store: Store, collection: int, told: Words) -> None:
             ("document_id", "rank", "start_char", "end_char", "label", "text", "score", "source", "normal"),
             [(d, 1, 0, 4, told.label, told.body[:4], 0.8, "model", told.label) for d in ids],
         ),
+        "generation": Rows(
+            ("document_id", "text", "finish_reason", "n_prompt_tokens", "n_tokens", "n_cut_chars", "model"),
+            [(d, told.body, "stop", 9, 4, 0, told.model) for d in ids],
+        ),
+        "generation_field": Rows(
+            ("document_id", "rank", "path", "type", "text", "number", "boolean"),
+            [(d, 1, told.label, "text", told.body[:9], None, None) for d in ids],
+        ),
         "neighbour": Rows(
             ("document_id", "rank", "neighbour_id", "score"),
             [(d, 1, other, 0.5) for d, other in zip(ids, [*ids[1:], ids[0]], strict=True)],

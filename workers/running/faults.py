@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.database_errors import words
 from db.errors import FencedError, StoreError
 from db.states import ErrorCode
-from nlp_tasks.errors import DocumentError, ModelFileError, StorageError
+from nlp_tasks.errors import DocumentError, ModelFileError, ModelServerError, StorageError
 from workers.running.lease import StopRequestedError
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|CUBLAS_STATUS_ALLOC_FAILED", re.IGNORECASE)
@@ -34,7 +34,7 @@ _DEVICE_FAULT = re.compile(
 _PROGRAMS = re.compile(r"device-side assert|misaligned address|illegal instruction", re.IGNORECASE)
 
 #: Errors whose message is docmill's own, and quotes no document.
-_OURS = (ModelFileError, StorageError, StoreError)
+_OURS = (ModelFileError, ModelServerError, StorageError, StoreError)
 
 #: Errors of the operating system for which the machine is at fault, not the input.
 _MACHINE_ERRNOS = {

@@ -27,6 +27,7 @@ class Loading:
         self._lease = lease
         self._claim = lease.claim
         self._stage = kind.stages[lease.claim.stage]
+        self._with_meta = kind.reads_meta
         self._kept_table = _kept_table(kind, lease.claim.stage)
         #: Documents that were to be loaded, and had been removed.
         self.removed: list[int] = []
@@ -54,7 +55,11 @@ class Loading:
         def step() -> list[Document]:
             with self._store.look() as session:
                 rows = documents.texts(session, ids, with_text=self._stage.reads == "text")
-            return [Document(row.id, row.key, row.text, row.label, row.not_prose) for row in rows]
+                metas = documents.metas(session, ids) if self._with_meta else {}
+            return [
+                Document(row.id, row.key, row.text, row.label, row.not_prose, metas.get(row.id) or {})
+                for row in rows
+            ]
 
         with tracing.span("load", documents=len(ids)):
             found = self._lease.insist(step)

@@ -13,8 +13,9 @@ from db import api_files, evaluations, model_versions, results
 from db.store import Store
 from nlp_tasks import heartbeat, model_files, precision
 from nlp_tasks.errors import ModelFileError
-from nlp_tasks.kind import Earlier, JobInput, Kind, Setup, Stage, Vectors
+from nlp_tasks.kind import Earlier, JobInput, Kind, LabelledDocuments, LabelledInput, Setup, Stage, Vectors
 from workers.kinds import parse_parameters
+from workers.running import labelled
 from workers.running.earlier_results import ROWS, earlier_results
 from workers.settings import Settings
 
@@ -57,9 +58,11 @@ def setup_for(
         corpus=_corpus(store, stage, parameters, wanted, as_of),
         earlier=_earlier(store, stage, job_id),
         judged=_judged(store, kind, parameters),
+        labelled=_labelled(store, kind, parameters),
         beat=beat,
         uploads=partial(api_files.copy_to, store),
         remote=settings.remote,
+        servers=settings.servers,
     )
 
 
@@ -93,6 +96,13 @@ def _judged(
                     return evaluations.judged(session, job_id, references, document_ids)  # noqa: B023
 
             return judged
+    return None
+
+
+def _labelled(store: Store, kind: Kind, parameters: Any) -> Callable[[], LabelledDocuments] | None:
+    for wanted in kind.inputs(parameters):
+        if isinstance(wanted, LabelledInput):
+            return partial(labelled.documents_of, store, getattr(parameters, wanted.parameter))
     return None
 
 
