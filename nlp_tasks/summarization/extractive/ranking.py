@@ -21,8 +21,8 @@ ITERATIONS = 15
 #: The slope of pivoted length normalisation (Singhal, Buckley and Mitra 1996). With 1 (cosine) one-word utterances win
 #: in transcripts; with 0 the longest sentences win.
 SLOPE = 0.85
-#: The scores of sentences with fewer words are reduced in proportion: "Yes." is not a summary.
-FULL_WORDS = 10
+#: The scores of sentences with fewer content words are reduced in proportion: "Yes." is not a summary.
+FULL_WORDS = 8
 #: The beginning of a document is this share of its sentences, at least one.
 BEGINNING = 0.06
 
@@ -34,14 +34,14 @@ def edge_values(terms: Terms, method: str) -> Tensor:
     textrank: common words divided by a measure of the sentences' lengths, as in Mihalcea and Tarau 2004, but words are
     weighted by idf (Barrios et al. 2016), and the lengths are multiplied, so that the graph stays factored.
     """
-    idf = _idf(terms)[terms.columns]
+    weight = idf(terms)[terms.columns]
     if method != "textrank":
-        values = terms.counts * idf
+        values = terms.counts * weight
         return values / terms.row_sums(values**2).sqrt()[terms.rows]
-    norms = terms.row_sums(idf**2).sqrt()
+    norms = terms.row_sums(weight**2).sqrt()
     mean = terms.document_sums(norms) / terms.lengths
     pivoted = (1 - SLOPE) * mean[terms.document] + SLOPE * norms
-    return idf / pivoted[terms.rows]
+    return weight / pivoted[terms.rows]
 
 
 def importance(terms: Terms, edges: Graph, method: str, asked: bool = False) -> Tensor:
@@ -89,7 +89,7 @@ def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tenso
 
 def _answers(terms: Terms, edges: Graph) -> Tensor:
     """The relevance of each sentence to the query, (S,); never 0, because a walk must be able to restart."""
-    return terms.scaled(edges.forward @ (_idf(terms) * terms.asked)) + 1e-3
+    return terms.scaled(edges.forward @ (idf(terms) * terms.asked)) + 1e-3
 
 
 def _centroid(terms: Terms, edges: Graph) -> Tensor:
@@ -97,7 +97,7 @@ def _centroid(terms: Terms, edges: Graph) -> Tensor:
     return terms.scaled(edges.cosines(edges.loops.sqrt()))
 
 
-def _idf(terms: Terms) -> Tensor:
+def idf(terms: Terms) -> Tensor:
     """For each column, the idf of the term among the sentences of its document; above 0 even if all have the term."""
     frequency = terms.column_sums(torch.ones_like(terms.counts))
     return torch.log1p(terms.lengths[terms.column_document] / frequency)
