@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-keywords bench-evidence bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -139,6 +139,8 @@ bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and ge
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
+bench-evidence: venv ## measure what labels lose without the words shown as their evidence
+	@$(BIN)/python -m benchmarks.classification_evidence --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
 bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
@@ -146,6 +148,8 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+bench-keywords: $(VENV)/.bench ## compare keywords with YAKE, PositionRank and TextRank
+	@$(BIN)/python -m benchmarks.keywords --data "$(SHARED_DATA)"
 
 .PHONY: simulate soak-memory
 simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL

@@ -117,7 +117,7 @@ def test_what_was_said_in_other_words_is_not_said_again(first: str, again: str) 
         "The loss is \\frac{1}{n} of the sum over the batch.",
         "The treaty (signed in 1904 was never ratified by the senate.",
         ", which the court rejected in the spring of the same year.",
-        "Ana Ruiz (Toledo), Piet Bakker (Delft), Jo Lund (Oslo), Kim Ode (Bergen), Al Moe (Lund), Ib Dal (Ribe), Bo Ek.",
+        "Ana Ruiz (Toledo), Piet Bakker (Delft), Jo Lund (Oslo), Kim Ode (Bergen), Al Moe (Ribe), Ib Dal (Vik), Bo Ek.",
         "Tom &amp; Partners bought the mill from the town.",
     ],
 )

@@ -68,10 +68,13 @@ def raised(terms: Terms, scores: Tensor, position: float) -> Tensor:
     return terms.scaled(scores * (1 + position * torch.exp(-terms.place / reach)))
 
 
-def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tensor:
+def pagerank(
+    terms: Terms, edges: Graph, restart: Tensor | None = None, damping: float | None = None
+) -> Tensor:
     """The stationary probability of each sentence in its document's graph, (S,).
 
-    `restart` (S,) is the restart distribution, which need not be normalised; uniform by default.
+    `restart` (S,) is the restart distribution, which need not be normalised; uniform by default. `damping`
+    is the probability of following an edge: less than usual with a restart, by default.
     """
     start = torch.ones_like(edges.loops) if restart is None else restart
     start = start / terms.document_sums(start)[terms.document]
@@ -80,7 +83,8 @@ def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tenso
         degree > 1e-5 * edges.loops
     )  # a smaller degree is the rounding error of a sentence that shares no word
     outward = torch.where(joined, 1 / degree, 0)
-    damping = DAMPING if restart is None else DAMPING_ASKED
+    if damping is None:
+        damping = DAMPING if restart is None else DAMPING_ASKED
     rank = start
     for _ in range(ITERATIONS):
         rank = (1 - damping) * start + damping * edges.neighbours(rank * outward)
