@@ -67,7 +67,7 @@ def _bars(
     found = {}
     peers_only = [name for name in means if not name.startswith("docmill")]
     for i, measure_name in enumerate(MEASURES):
-        best = max(peers_only, key=lambda name: means[name][i])  # noqa: B023
+        best = max(peers_only, key=lambda name: means[name][i])
         bar = f"{measure_name} of {folder}, equal {length}, over the best peer ({best})"
         ours, theirs = ([row[i] for row in scores[length, name]] for name in (OURS, best))
         found[bar] = report.not_behind(ours, theirs)

@@ -29,12 +29,12 @@ def ranked(
     The score of a term is the sum of its words' scores, each times the share of the word's occurrences in the term. No
     term that is shown contains another one.
     """
-    places, n_words = _places(runs, max_words)
+    places, n_words, compounds = _places(runs, max_words)
     counts = {term: len(found) for term, found in places.items()}
     worth = {
         term: _worth(term, counts, n_words, scores)
         for term, n in counts.items()
-        if (n >= _FEWEST or " " not in _as_written(text, places[term][:1])) and not _too_short(term)
+        if (n >= _FEWEST or len(term) == 1 or term in compounds) and not _too_short(term)
     }
     best = sorted(worth, key=lambda term: (-round(worth[term], 9), places[term][0]))
     # MeCab may split one word in two ways: blanks and case do not distinguish terms.
@@ -43,7 +43,7 @@ def ranked(
     for term in best:
         if len(kept) == top:
             break
-        if any(counts[other] >= _PART_OF * counts[term] for other in longer[term]):
+        if any(counts[other] >= max(_PART_OF * counts[term], _FEWEST) for other in longer[term]):
             continue
         if not any(_contains(term, other) or _contains(other, term) for other, _ in kept.values()):
             kept.setdefault("".join(term), (term, worth[term]))
@@ -65,10 +65,11 @@ def _contains(term: Term, other: Term) -> bool:
 
 def _places(
     runs: Sequence[Sequence[Word]], max_words: int
-) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int]]:
-    """Every term of up to `max_words` written words, with the spans where it stands by itself; and the number of
-    occurrences of each noun. The nouns of a compound without blanks are not terms where they are parts of it."""
+) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int], set[Term]]:
+    """Every term of up to `max_words` written words, with the spans where it stands by itself; the number of
+    occurrences of each noun; and the terms of several nouns that are written as one word. The nouns of a compound without blanks are not terms where they are parts of it."""
     places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
+    compounds: set[Term] = set()
     n_words = Counter(singular(word.name) for run in runs for word in run)
     for run in runs:
         gaps = [0, *(int(not _joined(word, following)) for word, following in pairwise(run))]
@@ -87,7 +88,9 @@ def _places(
                 if len(set(term)) < len(term):
                     break  # a word that is repeated is no term
                 places[term].append((run[first].start, run[last].end))
-    return places, n_words
+                if last > first and not any(gaps[first + 1 : last + 1]):
+                    compounds.add(term)
+    return places, n_words, compounds
 
 
 def _joined(word: Word, following: Word) -> bool:

