@@ -67,7 +67,8 @@ def _places(
     runs: Sequence[Sequence[Word]], max_words: int
 ) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int], set[Term]]:
     """Every term of up to `max_words` written words, with the spans where it stands by itself; the number of
-    occurrences of each noun; and the terms of several nouns that are written as one word. The nouns of a compound without blanks are not terms where they are parts of it."""
+    occurrences of each noun; and the terms of several nouns that are written as one word. The
+    nouns of such a compound are not terms where they are parts of it."""
     places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
     compounds: set[Term] = set()
     n_words = Counter(singular(word.name) for run in runs for word in run)

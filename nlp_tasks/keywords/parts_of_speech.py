@@ -101,16 +101,16 @@ _ADJECTIVES = _words("""
 """)
 #: Nouns that end like adjectives.
 _NOUNS = _words("""
-    academic animal approval archive arrival arsenal attic automobile bible burial cable canal capital
+    academic animal appeal approval archive arrival arsenal attic automobile bible burial cable canal capital
     cardinal carnival cathedral characteristic clinic collective comic committal confidential council
-    criminal critic crystal deal denial detective dial diesel dismissal disposal electric embed epidemic
-    executive fabric festival funeral goal graphic hospital hundred ideal incentive initiative interval
-    jackal journal kindred language legislative lexical lithic locomotive logic manual market material meal
-    mechanic medal metal missile mineral mosaic motive municipal music narrative native numeral objective
-    offensive oral organic original panic perspective picnic plastic portal portable principal proposal
+    criminal critic crystal deal denial detective dial diesel dismissal disposal embed epidemic
+    executive fabric festival funeral goal hospital hundred ideal incentive initiative interval
+    jackal journal kindred language legislative lexical locomotive logic manual market material meal
+    mechanic medal metal missile mineral mosaic motive music narrative native numeral objective
+    offensive oral original panic perspective picnic plastic portal portable principal proposal
     pedal petal public referral rehearsal removal renewal representative republic retrieval rival ritual
-    royal rural sandal scandal seal signal spiral statistic steel survival tactic terminal testimonial topic
-    tribunal trial tribal traffic trousers tutorial variable vegetable vehicle virus withdrawal bed bleed
+    sandal scandal seal signal spiral statistic steel survival tactic terminal testimonial topic
+    tribunal trial traffic trousers tutorial variable vegetable vehicle virus withdrawal bed bleed
     breed creed deed feed greed hatred need reed seed shed sled speed steed thoroughbred weed wed beginning
     being building ceiling clothing clustering computing earring engineering evening feeling filming finding
     funding gambling gaming hearing housing king learning lightning marketing meaning meeting mining morning
