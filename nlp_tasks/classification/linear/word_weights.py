@@ -20,7 +20,7 @@ from nlp_tasks.text import has_hangul
 #: A run of letters and digits, or another visible character.
 _RUN = re.compile(r"[^\W_]+|[^\s]")
 #: Morphemes that are shown without the particles after them.
-_NOMINAL = re.compile("[가-힣]+")
+_NOMINAL = re.compile("[가-힣a-z]+")
 
 
 def of_words(
