@@ -107,7 +107,11 @@ def _before(terms: Terms, opening: Tensor) -> Tensor:
 
 def _cost(lengths: Lengths, manner: Manner) -> Tensor:
     sizes = lengths.sizes.clamp(min=1).to(torch.float32)
-    return sizes**SIZE_POWER if lengths.chars is not None and manner.by_worth else torch.ones_like(sizes)
+    return (
+        torch.pow(sizes, SIZE_POWER)
+        if lengths.chars is not None and manner.by_worth
+        else torch.ones_like(sizes)
+    )
 
 
 def _standing(terms: Terms, leans: Tensor, chosen: Tensor, opening: Tensor) -> Tensor:
