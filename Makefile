@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation
+.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-chunk: venv system ## measure what a chunk and its limits cost a client and PostgreSQL
@@ -143,6 +143,8 @@ bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and ge
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
+bench-evidence: venv ## measure what labels lose without the words shown as their evidence
+	@$(BIN)/python -m benchmarks.classification_evidence --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
 bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
@@ -158,6 +160,8 @@ bench-gpu: venv ## measure each kind of model on a GPU and compare it with what 
 	@$(BIN)/python -m benchmarks.gpu --device $(or $(DEVICE),cuda:0)
 bench-all: $(VENV)/.bench ## run every benchmark and compare its figures with the last release's (hours; ONLY=words, SAVE=1 for a release)
 	@$(BIN)/python -m benchmarks.release $(if $(ONLY),--only $(ONLY)) $(if $(SAVE),--save)
+bench-keywords: $(VENV)/.bench ## compare keywords with YAKE, PositionRank and TextRank
+	@$(BIN)/python -m benchmarks.keywords --data "$(SHARED_DATA)"
 
 .PHONY: simulate soak-memory
 simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
+from collections.abc import Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 from rich import box
@@ -44,6 +47,13 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
             )
         )
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
+
+
+def not_behind(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """A threshold on the mean difference of paired scores: not below 0 beyond chance (95 %)."""
+    differences = [a - b for a, b in zip(ours, theirs, strict=True)]
+    error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
+    return {"value": round(fmean(differences), 3), "at_least": round(-1.96 * error, 3)}
 
 
 def end(figures: dict[str, Any], bars: dict[str, dict[str, float]]) -> None:

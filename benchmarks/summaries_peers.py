@@ -1,4 +1,4 @@
-"""Other extractive summarizers with the same sentences and tokens: sumy 0.13 and textrankr 1.1.
+"""Other extractive summarizers with the same sentences and tokens: sumy 0.13, textrankr 1.1, and the first sentences.
 
     pip install sumy textrankr
 
@@ -13,8 +13,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 Sentences: TypeAlias = Sequence[Sequence[str]]
-#: From the tokens of a document's sentences and the number to keep, to the indexes of those kept, in order.
-Summarizer: TypeAlias = Callable[[Sentences, int], list[int]]
+#: From the tokens of a document's sentences and a number, to the indexes of that many sentences, the best first.
+Ranker: TypeAlias = Callable[[Sentences, int], list[int]]
+
+
+def longest(order: Sequence[int], sizes: Sequence[int], chars: int) -> list[int]:
+    """The sentences of a summary of at most this many characters, in document order: from the best one on, each that
+    still fits; the shortest one if none does."""
+    chosen: list[int] = []
+    room = chars + 1
+    for place in order:
+        if sizes[place] < room:
+            chosen.append(place)
+            room -= sizes[place] + 1
+    return sorted(chosen) or [min(order, key=lambda place: sizes[place])]
 
 
 class SumySentence:
@@ -33,16 +45,22 @@ class SumyDocument:
         self.words = tuple(word for sentence in self.sentences for word in sentence.words)
 
 
-def sumy(summarizer: Any) -> Summarizer:
-    """A summarizer of sumy as a Summarizer."""
+def sumy(summarizer: Any) -> Ranker:
+    """A summarizer of sumy as a Ranker. It would return the best sentences in document order."""
 
-    def summarize(sentences: Sentences, keep: int) -> list[int]:
-        return [sentence.place for sentence in summarizer(SumyDocument(sentences), keep)]
+    def best(sentences: Sequence[Any], count: int, rating: Any, *arguments: Any) -> list[Any]:
+        rate = rating.__getitem__ if isinstance(rating, dict) else lambda s: rating(s, *arguments)
+        return sorted(sentences, key=rate, reverse=True)[:count]
 
-    return summarize
+    summarizer._get_best_sentences = best
+
+    def rank(sentences: Sentences, n: int) -> list[int]:
+        return [sentence.place for sentence in summarizer(SumyDocument(sentences), n)]
+
+    return rank
 
 
-def textrankr(sentences: Sentences, keep: int) -> list[int]:
+def textrankr(sentences: Sentences, n: int) -> list[int]:
     """textrankr.TextRank.summarize, after the text has been parsed."""
     from networkx import pagerank
     from textrankr.sentence import Sentence
@@ -52,11 +70,15 @@ def textrankr(sentences: Sentences, keep: int) -> list[int]:
     if not nodes:
         return []
     ranks = pagerank(build_sentence_graph(nodes, tolerance=0.05), weight="weight")
-    best = sorted(ranks, key=ranks.get, reverse=True)[:keep]
-    return sorted(node.index for node in best)
+    return [node.index for node in sorted(ranks, key=ranks.get, reverse=True)[:n]]
 
 
-def peers() -> dict[str, Summarizer]:
+def lead(sentences: Sentences, n: int) -> list[int]:
+    """The first sentences."""
+    return list(range(min(n, len(sentences))))
+
+
+def peers() -> dict[str, Ranker]:
     """The peers by name. Raises ImportError with the command that installs them."""
     try:
         import textrankr as _  # noqa: F401
@@ -68,6 +90,7 @@ def peers() -> dict[str, Summarizer]:
             f"{error}; this benchmark compares with peers: pip install sumy textrankr"
         ) from error
     return {
+        "lead": lead,
         "sumy TextRank": sumy(TextRankSummarizer()),
         "sumy LexRank": sumy(LexRankSummarizer()),
         "sumy LSA": sumy(LsaSummarizer()),
@@ -76,8 +99,8 @@ def peers() -> dict[str, Summarizer]:
     }
 
 
-def sumy_kl(sentences: Sentences, keep: int) -> list[int]:
-    """KLSummarizer of sumy, stopped after the sentences that are kept: otherwise it ranks all the others, too."""
+def sumy_kl(sentences: Sentences, n: int) -> list[int]:
+    """KLSummarizer of sumy, stopped after n sentences: otherwise it ranks all the others, too."""
     from sumy.summarizers.kl import KLSummarizer
 
     kl = KLSummarizer()
@@ -85,11 +108,11 @@ def sumy_kl(sentences: Sentences, keep: int) -> list[int]:
     left = {place: list(words) for place, words in enumerate(sentences)}
     said: list[str] = []
     kept: list[int] = []
-    while left and len(kept) < keep:
+    while left and len(kept) < n:
         divergence = {
             place: kl._kl_divergence(kl._joint_freq(words, said), wanted) for place, words in left.items()
         }
         best = min(left, key=divergence.__getitem__)
         kept.append(best)
         said += left.pop(best)
-    return sorted(kept)
+    return kept

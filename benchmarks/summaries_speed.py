@@ -56,12 +56,14 @@ def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
 def _compare(folder: str, documents: list[Prepared], device: str) -> dict[str, Any]:
     """Milliseconds per document of each summarizer, from tokens and from text."""
     from nlp_tasks.summarization import SummarizeParameters
+    from nlp_tasks.summarization.extractive.candidates import described
     from nlp_tasks.summarization.extractive.extract import extract
 
-    tokens, sizes = [d.tokens for d in documents], [d.sizes for d in documents]
+    tokens = [d.tokens for d in documents]
+    candidates = [described(d.sentences, d.tokens) for d in documents]
     parameters = SummarizeParameters(sentences=SENTENCES)
     n = len(documents)
-    ours = _best(lambda: extract(tokens, sizes, parameters, device=device), times=5) / n
+    ours = _best(lambda: extract(candidates, parameters, device=device), times=5) / n
     whole = _best(lambda: _from_text(documents, device), times=2) / n
     prepared = _best(lambda: _prepared(documents), times=2) / n
     rivals = {}
@@ -127,16 +129,19 @@ def _rank_five_thousand() -> dict[str, float]:
     import torch
 
     from nlp_tasks.summarization import SummarizeParameters
+    from nlp_tasks.summarization.extractive.candidates import described
     from nlp_tasks.summarization.extractive.extract import extract
 
     torch.set_num_threads(1)
     words = [f"word{int(random.paretovariate(0.7)) % 20_000}" for _ in range(100_000)]
-    document = [words[i : i + 20] for i in range(0, len(words), 20)]
-    extract([document[:100]], [[100] * 100], SummarizeParameters())
+    sentences = [words[i : i + 20] for i in range(0, len(words), 20)]
+    texts = [" ".join(sentence) for sentence in sentences]
+    document = described(texts, sentences)
+    extract([described(texts[:100], sentences[:100])], SummarizeParameters())
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = _peak_kib()
     start = time.process_time()
-    extract([document], [[100] * len(document)], SummarizeParameters())
+    extract([document], SummarizeParameters())
     seconds = time.process_time() - start
     return {"seconds": round(seconds, 3), "mib": round((_peak_kib() - before) / 1024, 1)}
 

@@ -354,6 +354,9 @@ class Kind:
     others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.
     inputs: Callable[[Any], Sequence[Input]] = lambda parameters: ()  # noqa: ARG005
+    #: Raises ValueError for parameters that no new request may have together. Jobs in the store are not checked: they
+    #: may be older than the rule.
+    check: Callable[[Any], None] = lambda parameters: None  # noqa: ARG005
     #: The most important metrics of a trained model, each with its format: {"accuracy": "accuracy {:.3f}"}.
     headline: Mapping[str, str] = field(default_factory=dict)
     #: Select only documents that have a label.

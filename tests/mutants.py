@@ -438,8 +438,8 @@ MUTANTS = (
     Mutant(
         "number of sentences without a limit",
         "nlp_tasks/summarization/__init__.py",
-        '            le=10_000,\n            description="sentences to keep',
-        '            description="sentences to keep',
+        '            le=10_000,\n            description="length of a summary in sentences',
+        '            description="length of a summary in sentences',
         ("commands/test_parameter_bounds.py::test_a_value_is_refused_in_a_line_or_kept_in_bounds",),
     ),
     Mutant(

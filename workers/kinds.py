@@ -149,9 +149,15 @@ def work_of(job: Job) -> Work:
 
 
 def parameters_of(kind: Kind, given: Mapping[str, Any], model: str | None) -> Any:
-    """The parameters of a request, which may name a model (`Kind.with_model`). ValueError as `parse_parameters`."""
+    """The parameters of a request, which may name a model (`Kind.with_model`). ValueError as `parse_parameters`, and
+    for parameters that do not go together (`Kind.check`)."""
     implied = {} if model is None or kind.train is not None else kind.with_model
-    return parse_parameters(kind, {**implied, **given})
+    parsed = parse_parameters(kind, {**implied, **given})
+    try:
+        kind.check(parsed)
+    except ValueError as error:
+        raise ValueError(f"{kind.name}: {error}") from None
+    return parsed
 
 
 def parse_parameters(kind: Kind, given: dict[str, Any]) -> Any:

@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 from nlp_tasks import model_files
 from nlp_tasks.classification import ClassifyParameters, LabelRow, TermRow, architecture
 from nlp_tasks.classification.architecture import Classifier
+from nlp_tasks.classification.attribution import words
 from nlp_tasks.classification.metrics import sigmoid, softmax
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
+
+#: The classifier is asked for this many times the number of terms wanted: signs and parts of other terms are left out.
+_ASKED = 3
 
 
 class LabelRunner:
@@ -47,12 +51,12 @@ class LabelRunner:
         places = [place for place, rows in enumerate(labelled) if rows[0].label is not None]
         chosen = [self.labels.index(str(labelled[place][0].label)) for place in places]
         most = self.parameters.evidence
-        terms = self.classifier.explain([texts[place] for place in places], chosen, most, self.beat)
+        terms = self.classifier.explain([texts[place] for place in places], chosen, _ASKED * most, self.beat)
         found: list[list[LabelRow | TermRow]] = [list(rows) for rows in labelled]
         for place, label, weighted in zip(places, chosen, terms, strict=True):
             found[place] += [
                 TermRow(rank, self.labels[label], term, weight / self.temperature)
-                for rank, (term, weight) in enumerate(weighted, start=1)
+                for rank, (term, weight) in enumerate(words(weighted)[:most], start=1)
             ]
         return found
 

@@ -5,6 +5,7 @@ This module imports no torch, because clients import it to check parameters.
     runner.py               the stage: words, their scores, the best terms
     phrases.py              the words of a text that may be part of a keyword
     chinese_japanese.py     the same for Chinese and Japanese
+    parts_of_speech.py      which English words may be part of a keyword
     stop_words.py           words that are never keywords
     candidates.py           terms of several words, and their scores
     word.py                 a word and its place
@@ -61,6 +62,7 @@ KEYWORDS = Kind(
     parameters=KeywordsParameters,
     rows=(KeywordRow,),
     stages=(Stage("keywords", _open),),
+    epoch=2,
     chunk_documents=512,
     chunk_chars=2_000_000,
 )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TypeAlias
 
-from nlp_tasks.keywords.word import Word
+from nlp_tasks.keywords.word import Word, singular
 
-#: The names of the words of a term.
+#: The names of the words of a term, in the singular.
 Term: TypeAlias = tuple[str, ...]
 
 #: Sequences of words that occur less often than this are not terms: they may be adjacent by chance.
 _FEWEST = 2
-#: A term is dropped if at least this share of its occurrences is inside one longer term.
-_PART_OF = 0.5
+#: Of a term and a longer one that contains it, the longer one is shown if it has at least this share of the other's
+#: occurrences.
+_PART_OF = 0.3
+#: The maximum number of nouns of a compound.
+_MOST_NOUNS = 6
 
 
 def ranked(
@@ -22,39 +26,77 @@ def ranked(
 ) -> list[tuple[str, float]]:
     """The `top` terms in their most frequent spelling, with their scores, the best first; ties in text order.
 
-    The score of a term is the sum of its words' scores, each times the share of the word's occurrences in the term.
+    The score of a term is the sum of its words' scores, each times the share of the word's occurrences in the term. No
+    term that is shown contains another one.
     """
-    places = _places(runs, max_words)
+    places, n_words, compounds = _places(runs, max_words)
     counts = {term: len(found) for term, found in places.items()}
     worth = {
-        term: sum(scores[name] * n / counts[(name,)] for name in term)
+        term: _worth(term, counts, n_words, scores)
         for term, n in counts.items()
-        if (n >= _FEWEST or len(term) == 1) and not _too_short(term)
+        if (n >= _FEWEST or len(term) == 1 or term in compounds) and not _too_short(term)
     }
     best = sorted(worth, key=lambda term: (-round(worth[term], 9), places[term][0]))
-    kept: dict[
-        str, tuple[str, float]
-    ] = {}  # MeCab may split one word in two ways: blanks and case do not distinguish terms
+    # MeCab may split one word in two ways: blanks and case do not distinguish terms.
+    kept: dict[str, tuple[Term, float]] = {}
     longer = _longer(best)
     for term in best:
         if len(kept) == top:
             break
-        if not any(counts[other] >= _PART_OF * counts[term] for other in longer[term]):
-            kept.setdefault("".join(term), (_as_written(text, places[term]), worth[term]))
-    return list(kept.values())
+        if any(counts[other] >= max(_PART_OF * counts[term], _FEWEST) for other in longer[term]):
+            continue
+        if not any(_contains(term, other) or _contains(other, term) for other, _ in kept.values()):
+            kept.setdefault("".join(term), (term, worth[term]))
+    return [(_as_written(text, places[term]), score) for term, score in kept.values()]
 
 
-def _places(runs: Sequence[Sequence[Word]], max_words: int) -> dict[Term, list[tuple[int, int]]]:
-    """Every term of up to `max_words` words, with the spans where it occurs. No term begins with a word of a single
-    Korean syllable, which is usually a particle mistaken for a noun."""
+def _worth(
+    term: Term, counts: Mapping[Term, int], n_words: Mapping[str, int], scores: Mapping[str, float]
+) -> float:
+    parts = [scores[name] * counts[term] / n_words[name] for name in term]
+    # A compound that occurs once is one word, and not as good as all of its parts.
+    return max(parts) if counts[term] < _FEWEST else sum(parts)
+
+
+def _contains(term: Term, other: Term) -> bool:
+    """Whether a term has all the words of another one, next to each other."""
+    return any(term[at : at + len(other)] == other for at in range(len(term) - len(other) + 1))
+
+
+def _places(
+    runs: Sequence[Sequence[Word]], max_words: int
+) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int], set[Term]]:
+    """Every term of up to `max_words` written words, with the spans where it stands by itself; the number of
+    occurrences of each noun; and the terms of several nouns that are written as one word. The
+    nouns of such a compound are not terms where they are parts of it."""
     places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
+    compounds: set[Term] = set()
+    n_words = Counter(singular(word.name) for run in runs for word in run)
     for run in runs:
-        for first in range(len(run)):
-            alone = len(run[first].name) == 1 and run[first].end < run[min(first + 1, len(run) - 1)].start
-            for last in range(first, first + 1 if alone else min(first + max_words, len(run))):
-                term = tuple(word.name for word in run[first : last + 1])
+        gaps = [0, *(int(not _joined(word, following)) for word, following in pairwise(run))]
+        for first, word in enumerate(run):
+            if not word.opens or (first and not gaps[first]):
+                continue
+            # A single Korean syllable is usually a particle mistaken for a noun: it begins no term.
+            alone = len(word.name) == 1 and (first + 1 == len(run) or gaps[first + 1] == 1)
+            limit = first + 1 if alone else min(first + max_words * _MOST_NOUNS, len(run))
+            for last in range(first, limit):
+                if sum(gaps[first + 1 : last + 1]) >= max_words:
+                    break
+                if not run[last].closes or (last + 1 < len(run) and not gaps[last + 1]):
+                    continue
+                term = tuple(singular(word.name) for word in run[first : last + 1])
+                if len(set(term)) < len(term):
+                    break  # a word that is repeated is no term
                 places[term].append((run[first].start, run[last].end))
-    return places
+                if last > first and not any(gaps[first + 1 : last + 1]):
+                    compounds.add(term)
+    return places, n_words, compounds
+
+
+def _joined(word: Word, following: Word) -> bool:
+    """Whether two nouns are one written word. Chinese and Japanese terms stand next to each other without being one."""
+    return word.end == following.start and "가" <= word.name[-1] <= "힣" and "가" <= following.name[0] <= "힣"
 
 
 def _too_short(term: Term) -> bool:

@@ -7,9 +7,12 @@ Knows parts of speech and stop words, not how important a word is.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from nlp_tasks import addresses
 from nlp_tasks.keywords import chinese_japanese, stop_words
+from nlp_tasks.keywords.parts_of_speech import Part, part
 from nlp_tasks.keywords.word import Word
 from nlp_tasks.text import morphemes
 
@@ -19,6 +22,8 @@ _NOUNS = frozenset({"NNG", "NNP"})
 _PREFIX, _SUFFIX = "XPN", "XSN"
 #: Suffixes that do not make a new term: plurals, "-like", "each", honorifics.
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
+#: Parts of speech that are not written together with a noun: where they seem to be, a word was analysed wrongly.
+_BROKEN = frozenset({"NP", "MM", "MAG", "IC", "VV", "VA", "XR", "UNKNOWN"})
 #: Foreign letters inside Korean text are found as English words, since MeCab splits them differently.
 _korean = re.compile(r"[가-힣]")
 #: Not in words of other scripts: Hangul, Han and kana, which are found elsewhere. Single jamo are masked before.
@@ -61,20 +66,33 @@ def phrases(text: str) -> list[list[Word]]:
 
 
 def english(text: str) -> list[Word]:
-    """Words in Latin (or other non-Korean) letters, without stop words."""
+    """Nouns, and adjectives that may stand before them, in Latin (or other non-Korean) letters."""
     found = []
-    for match in _english.finditer(text):
-        start, end = match.span()
-        if (
-            text[start] == "&" or text[start].isdigit() or end - start > _LONGEST_CHARS
-        ):  # &sum; 3rd, 5km; noise
+    spelled = [(*match.span(), match.group()) for match in _english.finditer(text)]
+    for place, (start, end, word) in enumerate(spelled):
+        # &sum; 3rd, 5km; noise
+        if word[0] == "&" or word[0].isdigit() or end - start > _LONGEST_CHARS:
             continue
-        if text[end - 2 : end] in ("'s", "’s"):
+        if word[-2:] in ("'s", "’s"):
             end -= 2
         name = text[start:end].lower().replace("’", "'")
-        if end - start > 1 and not _says_little(name):
-            found.append(Word(name, start, end))
+        if end - start < 2 or _says_little(name):
+            continue
+        before = _beside(text, spelled, place, -1)
+        is_name = word[0].isupper() and before != "" and not before.endswith(".")
+        kind = part(name, before, _beside(text, spelled, place, 1), is_name)
+        if kind is not Part.NEITHER:
+            found.append(Word(name, start, end, closes=kind is Part.NOUN))
     return found
+
+
+def _beside(text: str, spelled: Sequence[tuple[int, int, str]], place: int, step: int) -> str:
+    """The word before (-1) or after (1) another one in lower case, if there are only blanks between them."""
+    other = place + step
+    if not 0 <= other < len(spelled):
+        return ""
+    first, second = sorted((spelled[place], spelled[other]))
+    return spelled[other][2].lower() if text[first[1] : second[0]].isspace() else ""
 
 
 def _says_little(name: str) -> bool:
@@ -85,15 +103,24 @@ def _says_little(name: str) -> bool:
 
 
 def korean(text: str) -> list[Word]:
-    """Nouns with the prefixes and suffixes that are written with them, without stop words."""
+    """Nouns with the prefixes and suffixes that are written with them, without stop words.
+
+    A term does not begin with a noun that a part of the same word stands before, unless that is a particle or an ending
+    (the space between them is missing): MeCab takes unknown names apart, 나이트라이드 as 나 + 이트 + 라이드.
+    """
     found: list[Word] = []
     prefix = -1  # start of a prefix that is waiting for its noun
+    before = (0, "")  # end and part of speech of the morpheme before
     for start, end, tag in morphemes(text):
         if tag == _SUFFIX and found and found[-1].end == start:
             if text[start:end] not in _LIGHT_SUFFIXES:
-                found[-1] = Word(text[found[-1].start : end], found[-1].start, end)
+                found[-1] = Word(text[found[-1].start : end], found[-1].start, end, found[-1].opens)
         elif tag in _NOUNS and _korean.search(text, start, end):
             first = prefix if prefix >= 0 and text[start - 1] != " " else start
-            found.append(Word(text[first:end], first, end))
+            opens = first < start or before[0] != start or before[1] not in _BROKEN
+            found.append(Word(text[first:end], first, end, opens))
+        elif tag in _BROKEN and found and found[-1].end == start and end - start > 1:
+            found[-1] = replace(found[-1], closes=False)
         prefix = start if tag == _PREFIX else -1
+        before = (end, tag)
     return [word for word in found if word.name not in stop_words.KOREAN]

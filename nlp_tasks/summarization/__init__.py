@@ -17,6 +17,8 @@ from nlp_tasks.parameters import LOCAL_FOLDER, OneOf, Seed, parameters
 
 #: Methods that choose sentences of the document.
 METHODS = ("textrank", "lexrank", "centroid", "lead")
+#: The length of a summary, in sentences, of a request that gives no length.
+SENTENCES = 3
 #: The method that writes new sentences, with a model.
 ABSTRACTIVE = "abstractive"
 
@@ -35,19 +37,23 @@ class SummarizeParameters:
         Field(
             ge=1,
             le=10_000,
-            description="sentences to keep; fewer if the document is short or max_chars is reached",
+            description="length of a summary in sentences; not used with ratio or max_chars",
         ),
-    ] = 3
+    ] = SENTENCES
     ratio: Annotated[
         float,
-        Field(ge=0, le=1, description="share of the sentences to keep; 0 to use the number in sentences"),
+        Field(
+            ge=0,
+            le=1,
+            description="length of a summary as a share of the characters of the document's sentences; 0 for none",
+        ),
     ] = 0.0
     max_chars: Annotated[
         int,
         Field(
             ge=0,
             le=10_000_000,
-            description="maximum characters of a summary, unless its best sentence alone is longer; 0 for no limit",
+            description="length of a summary in characters, in whole sentences; 0 for none",
         ),
     ] = 0
     query: Annotated[
@@ -162,6 +168,20 @@ def _open(setup: Setup) -> Runner:
     return Summarizer(setup)
 
 
+def _check(parameters: SummarizeParameters) -> None:
+    """A summary has one length."""
+    lengths = {
+        "sentences": parameters.sentences != SENTENCES,
+        "ratio": parameters.ratio > 0,
+        "max_chars": parameters.max_chars > 0,
+    }
+    given = [name for name, is_given in lengths.items() if is_given]
+    if len(given) > 1:
+        raise ValueError(f"{' and '.join(given)} are lengths of one summary: give only one of them")
+    if parameters.method == ABSTRACTIVE and (parameters.ratio or parameters.max_chars):
+        raise ValueError(f"{given[0]} is not for method={ABSTRACTIVE}: give max_tokens")
+
+
 def _needs_model(parameters: SummarizeParameters) -> bool:
     return parameters.method == ABSTRACTIVE and not parameters.pretrained
 
@@ -190,8 +210,10 @@ SUMMARIZE = Kind(
     rows=(SummaryRow, SummarySentenceRow),
     stages=(Stage("summarize", _open),),
     rounds=True,
+    epoch=2,
     model_from="train-summarizer",
     needs_model=_needs_model,
+    check=_check,
     endpoint=Endpoint("/v1/summarize", one_text, _answer),
     with_model={"method": "abstractive"},
     chunk_documents=512,

@@ -1,12 +1,15 @@
 """Training a classifier and labelling with it, by the default architecture."""
 
+import itertools
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nlp_tasks import model_files
 from nlp_tasks.classification import (
@@ -16,8 +19,10 @@ from nlp_tasks.classification import (
     LabelRow,
     TermRow,
     TrainParameters,
+    attribution,
     calibration,
 )
+from nlp_tasks.classification.linear import features, word_weights
 from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Document, Documents, Runner, Setup
 from readers import label_text
@@ -199,12 +204,55 @@ def test_evidence_names_the_terms_that_spoke_for_the_label(model_dir: Path) -> N
     (rows,) = opened(model_dir, evidence=5).run([Document(1, "a", text)])
     terms = [row for row in rows if isinstance(row, TermRow)]
     assert rows[0].label == "sport"
-    assert [term.rank for term in terms] == [1, 2, 3, 4, 5]
+    assert [term.rank for term in terms] == list(range(1, len(terms) + 1))
+    assert terms
     assert [term.weight for term in terms] == sorted((term.weight for term in terms), reverse=True)
-    assert all(term.term.replace("_", " ").strip() in text for term in terms)
+    assert {term.term for term in terms} <= set(text.split()) - {"a"}
     assert {term.label for term in terms} == {"sport"}
     (plain,) = opened(model_dir).run([Document(1, "a", text)])
     assert plain == rows[:1]
+
+
+EVIDENCE = "선수들이 후반에 골을 넣었다! 선수들을 본 a 선수들의 fans, and the striker's goal... !!"
+
+
+@pytest.mark.parametrize("most", [3, 100])
+def test_evidence_is_words_without_their_parts_particles_and_signs(model_dir: Path, most: int) -> None:
+    (rows,) = opened(model_dir, evidence=most).run([Document(1, "a", EVIDENCE)])
+    terms = [row.term for row in rows if isinstance(row, TermRow)]
+    assert 0 < len(terms) <= most
+    assert all(attribution.is_word(term) and re.fullmatch(r"\w+", term) for term in terms)
+    assert not [(a, b) for a in terms for b in terms if a != b and a[0] >= "가" and b.startswith(a)]
+    assert not {"선수들이", "선수들을", "선수들의", "후반에"} & set(terms)
+
+
+@pytest.mark.parametrize(
+    "text", [EVIDENCE, "ㅋㅋㅋㅋ 골골골골골 골ㅋ ㅋㅋㅋㅋ", "goal", "!!", "은행이 금리를", "\n골 \u2028 골\t"]
+)
+def test_words_share_what_their_ngrams_add(model_dir: Path, text: str) -> None:
+    runner: Any = opened(model_dir)
+    config, matrix = runner.classifier.vocabulary.config, runner.classifier.weights.matrix
+    rows = features.weigh(features.count([text], config, lambda: None), runner.classifier.vocabulary)
+    added = matrix[torch.from_numpy(rows.columns)][:, 0].numpy().astype(float) * rows.values
+    buckets = runner.classifier.vocabulary.buckets[rows.columns].astype(np.int64)
+    shared = word_weights.of_words(text, config, buckets, added)
+    assert sum(weight for _, weight in shared) == pytest.approx(added.sum(), abs=1e-5)
+
+
+def test_without_the_words_shown_the_label_is_less_probable_than_without_others(model_dir: Path) -> None:
+    text = "today the striker scored a goal in the rain and the crowd went home"
+    runner: Any = opened(model_dir, evidence=2)
+    (rows,) = runner.run([Document(1, "a", text)])
+    shown = [row.term for row in rows if isinstance(row, TermRow)]
+
+    def left(words: Sequence[str]) -> float:
+        kept = " ".join(word for word in text.split() if word not in words)
+        logits = runner.classifier.logits([kept], lambda: None)[0]
+        label = runner.labels.index(rows[0].label)
+        return float(logits[label] - np.delete(logits, label).max())
+
+    others = [word for word in text.split() if word not in shown and len(word) > 1]
+    assert left(shown) < min(left(pair) for pair in itertools.combinations(others, len(shown)))
 
 
 def test_the_weights_of_all_terms_and_the_bias_are_the_score(model_dir: Path) -> None:

@@ -85,8 +85,10 @@ def test_long_texts_are_counted_with_a_sign_of_life_after_each() -> None:
 
 def test_korean_has_its_morphemes_beside_its_words_and_english_its_words_alone() -> None:
     both = NgramConfig(chars=(1, 0), words=(1, 1), morphemes=(1, 2), bits=24)
-    terms = set(ngrams.spelled("법률을 제정하였다", both).values())
-    assert terms >= {"법률을", "제정하였다", "법률", "을", "제정", "하", "였", "다", "법률 을", "을 제정"}
+    _, found = ngrams.places("법률을 제정하였다", both)
+    visible = "법률을제정하였다"
+    terms = {visible[start:end] for start, end in zip(found.starts, found.ends, strict=True)}
+    assert terms >= {"법률을", "제정하였다", "법률", "을", "제정", "하", "였", "다", "을제정"}
     korean = rows(["국회"], both)[0]
     assert list(korean.values()) == [1.0, 1.0]  # a word that is a morpheme counts as either
     words = NgramConfig(chars=(1, 0), words=(1, 1), bits=24)
@@ -94,7 +96,10 @@ def test_korean_has_its_morphemes_beside_its_words_and_english_its_words_alone()
 
 
 @given(st.lists(st.text("국회는법률을 a.\n", max_size=20), max_size=4))
-def test_every_ngram_counted_is_spelled(texts: list[str]) -> None:
+def test_every_ngram_counted_has_its_places(texts: list[str]) -> None:
     config = NgramConfig(morphemes=(1, 3), bits=24)
     for text, row in zip(texts, rows(texts, config), strict=True):
-        assert row.keys() == ngrams.spelled(text, config).keys()
+        chars, found = ngrams.places(text, config)
+        assert row == Counter(found.buckets.tolist())
+        assert all(0 <= start < end for start, end in zip(found.starts, found.ends, strict=True))
+        assert max(found.ends, default=0) <= len(chars.replace(" ", ""))

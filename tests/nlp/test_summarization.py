@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.summarization import METHODS, SUMMARIZE, SummarizeParameters, SummaryRow, SummarySentenceRow
+from workers import kinds
 
 KOREAN = (
     "서울시가 한강에 새 다리를 놓는다. 새 다리는 한강 남쪽과 북쪽을 잇는다. 어제는 비가 왔다. "
@@ -191,20 +192,74 @@ def test_diversity_of_nothing_allows_repetition() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_summary_keeps_to_its_characters(method: str) -> None:
-    (rows,) = summarize(ENGLISH, method=method, sentences=7, max_chars=130)
+    for limit in (60, 100, 130, 131, 200):
+        (rows,) = summarize(ENGLISH, method=method, max_chars=limit)
+
+        assert not isinstance(rows, DocumentError)
+        assert isinstance(rows[0], SummaryRow)
+        assert limit / 2 < len(rows[0].summary) <= limit
+        assert rows[0].summary.endswith(".")
+
+
+def test_a_limit_of_characters_is_not_one_of_sentences() -> None:
+    assert len(sentences(ENGLISH, max_chars=10_000, diversity=0.0)) == 7
+
+
+def test_a_sentence_longer_than_the_limit_gives_way_to_one_that_fits() -> None:
+    (lead,) = sentences(ENGLISH, sentences=1)
+
+    (kept,) = sentences(ENGLISH, max_chars=len(lead) - 1)
+
+    assert len(kept) < len(lead)
+
+
+def test_if_every_sentence_is_longer_than_the_limit_the_summary_is_the_shortest_one() -> None:
+    assert sentences(ENGLISH, max_chars=5) == ["It rained yesterday."]
+    assert sentences(ENGLISH, ratio=0.001) == ["It rained yesterday."]
+
+
+@pytest.mark.parametrize("text", [KOREAN, ENGLISH])
+@pytest.mark.parametrize("ratio", [0.2, 0.5, 0.8])
+def test_a_ratio_is_a_share_of_the_characters(text: str, ratio: float) -> None:
+    (rows,) = summarize(text, ratio=ratio, diversity=0.0)
 
     assert not isinstance(rows, DocumentError)
     assert isinstance(rows[0], SummaryRow)
-    assert 60 < len(rows[0].summary.replace(". ", ".")) <= 130
+    assert ratio - 0.2 < len(rows[0].summary) / len(text) <= ratio
 
 
-def test_a_sentence_too_long_for_the_limit_is_better_than_none() -> None:
-    assert len(sentences(ENGLISH, max_chars=5)) == 1
+def test_what_a_wrapped_sentence_shows_counts() -> None:
+    wrapped = "\n".join(textwrap.wrap(KOREAN, 24)).replace("\n", "\n      ")
+
+    assert [" ".join(each.split()) for each in sentences(wrapped, max_chars=60)] == sentences(
+        KOREAN, max_chars=60
+    )
 
 
-def test_a_ratio_keeps_a_share_of_the_sentences() -> None:
-    assert len(sentences(ENGLISH, ratio=0.5)) == 4  # of 7, rounded up
-    assert len(sentences(ENGLISH, ratio=0.01)) == 1
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sentences": 5, "max_chars": 300},
+        {"sentences": 2, "ratio": 0.1},
+        {"ratio": 0.1, "max_chars": 300},
+        {"sentences": 5, "ratio": 0.1, "max_chars": 300},
+    ],
+)
+def test_a_request_gives_one_length_and_an_older_job_may_have_more(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=" and ".join(given)):
+        kinds.parameters_of(SUMMARIZE, given, None)
+
+    assert kinds.parse_parameters(SUMMARIZE, given) == SummarizeParameters(**given)
+
+
+@pytest.mark.parametrize("given", [{"sentences": 5}, {"max_chars": 300}, {"ratio": 0.1}, {}])
+def test_one_length_alone_is_accepted(given: dict[str, Any]) -> None:
+    assert kinds.parameters_of(SUMMARIZE, given, None) == SummarizeParameters(**given)
+
+
+def test_a_written_summary_has_no_length_in_characters() -> None:
+    with pytest.raises(ValueError, match="max_tokens"):
+        kinds.parameters_of(SUMMARIZE, {"method": "abstractive", "max_chars": 100}, None)
 
 
 @pytest.mark.parametrize("method", ["textrank", "lexrank", "centroid"])

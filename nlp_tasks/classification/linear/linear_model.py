@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nlp_tasks.classification.architecture import State, Terms
 from nlp_tasks.classification.attribution import heaviest
-from nlp_tasks.classification.linear import features, ngrams, sparse
+from nlp_tasks.classification.linear import features, sparse, word_weights
 from nlp_tasks.classification.linear.features import Rows, Vocabulary
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 
@@ -69,7 +69,7 @@ class LinearClassifier:
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
-        """What each n-gram adds to the score; exact, since the score is their sum."""
+        """What each word adds to the score through its n-grams; exact, since the score is their sum."""
         found = []
         for text, label in zip(texts, labels, strict=True):
             beat()
@@ -77,11 +77,9 @@ class LinearClassifier:
             weights = self.weights.matrix[
                 torch.from_numpy(rows.columns).to(self.weights.matrix.device)
             ]  # (nnz, K)
-            added = (weights[:, label] - weights.mean(dim=1)).cpu().numpy() * rows.values
-            names = ngrams.spelled(text, self.vocabulary.config)
-            buckets = self.vocabulary.buckets[rows.columns].tolist()
-            weighted = zip((names[bucket] for bucket in buckets), added.tolist(), strict=True)
-            found.append(heaviest(weighted, most))
+            added = (weights[:, label] - weights.mean(dim=1)).cpu().numpy().astype(np.float64) * rows.values
+            buckets = self.vocabulary.buckets[rows.columns].astype(np.int64)
+            found.append(heaviest(word_weights.of_words(text, self.vocabulary.config, buckets, added), most))
         return found
 
     def state(self) -> State:

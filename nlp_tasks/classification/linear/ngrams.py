@@ -63,23 +63,41 @@ def count(texts: Sequence[str], config: NgramConfig) -> Counts:
     return concatenate([_count_slice(part, config) for part in slices(texts)])
 
 
-def spelled(text: str, config: NgramConfig) -> dict[int, str]:
-    """The n-grams of a text in readable form, by bucket. A space in a character n-gram is written as _, so that "_do"
-    differs from "do". If n-grams share a bucket, the first one is returned."""
+@dataclass(frozen=True)
+class Places:
+    """Where the n-grams of one text are, counted in its visible characters."""
+
+    buckets: NDArray[np.int64]  # (M,)
+    starts: NDArray[np.int64]  # (M,)
+    ends: NDArray[np.int64]  # (M,)
+
+
+def places(text: str, config: NgramConfig) -> tuple[str, Places]:
+    """A text as the n-grams see it (in lower case, with single spaces), and every occurrence of an n-gram in it."""
     points, owner = read = code_points([text], config.longest_run)
-    chars = "".join(map(chr, points.tolist()))
-    found: dict[int, str] = {}
+    before = _visible_before(points)
+    found = []
     for order, keys in enumerate(_char_keys(points, owner, config), start=max(1, config.chars[0])):
-        places = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
-        for place, key in zip(places.tolist(), keys.tolist(), strict=True):
-            found.setdefault(key, chars[place : place + order].replace(" ", "_"))
-    for points, owner, orders, salt in _words([text], read, config):
-        chars = "".join(map(chr, points.tolist()))
-        starts, ends = word_spans(points) if len(points) else (points, points)
-        for order, keys in enumerate(_word_keys(points, owner, orders, salt, config.bits), start=orders[0]):
-            for place, key in enumerate(keys.tolist()):
-                found.setdefault(key, chars[int(starts[place]) : int(ends[place + order - 1])])
-    return found
+        at = np.flatnonzero(points != SPACE) if order == 1 else np.arange(len(keys))
+        found.append((keys.astype(np.int64), before[at], before[at + order]))
+    for source, owner, orders, salt in _words([text], read, config):
+        starts, ends = word_spans(source) if len(source) else (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        before = _visible_before(source)
+        for order, keys in enumerate(_word_keys(source, owner, orders, salt, config.bits), start=orders[0]):
+            last = ends[order - 1 : order - 1 + len(keys)]
+            found.append((keys.astype(np.int64), before[starts[: len(keys)]], before[last]))
+    empty = np.zeros(0, np.int64)
+    columns = [np.concatenate([empty, *(each[i] for each in found)]) for i in range(3)]
+    # Runs of a character may be shortened at other places in a text that is split into morphemes.
+    n_visible = int(np.count_nonzero(points != SPACE))
+    return "".join(map(chr, points.tolist())), Places(
+        columns[0], *(each.clip(max=n_visible) for each in columns[1:])
+    )
+
+
+def _visible_before(points: U64) -> NDArray[np.int64]:
+    """The number of visible characters before each place, and before the end."""
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(points != SPACE)])
 
 
 def concatenate(parts: Sequence[Counts]) -> Counts:

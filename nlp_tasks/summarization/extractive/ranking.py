@@ -21,8 +21,8 @@ ITERATIONS = 15
 #: The slope of pivoted length normalisation (Singhal, Buckley and Mitra 1996). With 1 (cosine) one-word utterances win
 #: in transcripts; with 0 the longest sentences win.
 SLOPE = 0.85
-#: The scores of sentences with fewer words are reduced in proportion: "Yes." is not a summary.
-FULL_WORDS = 10
+#: The scores of sentences with fewer content words are reduced in proportion: "Yes." is not a summary.
+FULL_WORDS = 8
 #: The beginning of a document is this share of its sentences, at least one.
 BEGINNING = 0.06
 
@@ -34,14 +34,14 @@ def edge_values(terms: Terms, method: str) -> Tensor:
     textrank: common words divided by a measure of the sentences' lengths, as in Mihalcea and Tarau 2004, but words are
     weighted by idf (Barrios et al. 2016), and the lengths are multiplied, so that the graph stays factored.
     """
-    idf = _idf(terms)[terms.columns]
+    weight = idf(terms)[terms.columns]
     if method != "textrank":
-        values = terms.counts * idf
+        values = terms.counts * weight
         return values / terms.row_sums(values**2).sqrt()[terms.rows]
-    norms = terms.row_sums(idf**2).sqrt()
+    norms = terms.row_sums(weight**2).sqrt()
     mean = terms.document_sums(norms) / terms.lengths
     pivoted = (1 - SLOPE) * mean[terms.document] + SLOPE * norms
-    return idf / pivoted[terms.rows]
+    return weight / pivoted[terms.rows]
 
 
 def importance(terms: Terms, edges: Graph, method: str, asked: bool = False) -> Tensor:
@@ -68,10 +68,13 @@ def raised(terms: Terms, scores: Tensor, position: float) -> Tensor:
     return terms.scaled(scores * (1 + position * torch.exp(-terms.place / reach)))
 
 
-def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tensor:
+def pagerank(
+    terms: Terms, edges: Graph, restart: Tensor | None = None, damping: float | None = None
+) -> Tensor:
     """The stationary probability of each sentence in its document's graph, (S,).
 
-    `restart` (S,) is the restart distribution, which need not be normalised; uniform by default.
+    `restart` (S,) is the restart distribution, which need not be normalised; uniform by default. `damping`
+    is the probability of following an edge: less than usual with a restart, by default.
     """
     start = torch.ones_like(edges.loops) if restart is None else restart
     start = start / terms.document_sums(start)[terms.document]
@@ -80,7 +83,8 @@ def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tenso
         degree > 1e-5 * edges.loops
     )  # a smaller degree is the rounding error of a sentence that shares no word
     outward = torch.where(joined, 1 / degree, 0)
-    damping = DAMPING if restart is None else DAMPING_ASKED
+    if damping is None:
+        damping = DAMPING if restart is None else DAMPING_ASKED
     rank = start
     for _ in range(ITERATIONS):
         rank = (1 - damping) * start + damping * edges.neighbours(rank * outward)
@@ -89,7 +93,7 @@ def pagerank(terms: Terms, edges: Graph, restart: Tensor | None = None) -> Tenso
 
 def _answers(terms: Terms, edges: Graph) -> Tensor:
     """The relevance of each sentence to the query, (S,); never 0, because a walk must be able to restart."""
-    return terms.scaled(edges.forward @ (_idf(terms) * terms.asked)) + 1e-3
+    return terms.scaled(edges.forward @ (idf(terms) * terms.asked)) + 1e-3
 
 
 def _centroid(terms: Terms, edges: Graph) -> Tensor:
@@ -97,7 +101,7 @@ def _centroid(terms: Terms, edges: Graph) -> Tensor:
     return terms.scaled(edges.cosines(edges.loops.sqrt()))
 
 
-def _idf(terms: Terms) -> Tensor:
+def idf(terms: Terms) -> Tensor:
     """For each column, the idf of the term among the sentences of its document; above 0 even if all have the term."""
     frequency = terms.column_sums(torch.ones_like(terms.counts))
     return torch.log1p(terms.lengths[terms.column_document] / frequency)

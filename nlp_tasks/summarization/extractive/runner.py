@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from nlp_tasks import addresses, sentences
+from nlp_tasks import sentences
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 from nlp_tasks.sentences import Span
 from nlp_tasks.summarization import SummarizeParameters, SummaryRow, SummarySentenceRow
+from nlp_tasks.summarization.extractive import candidates
 from nlp_tasks.summarization.extractive.extract import Extract, extract
 from nlp_tasks.summarization.extractive.prose_filter import prose
 from nlp_tasks.text import tokens
@@ -29,21 +30,20 @@ class Summarizer:
         self._parameters: SummarizeParameters = setup.parameters
         self._device = setup.device
         self._beat = setup.beat
-        self._query = tokens(self._parameters.query)
+        self._query = candidates.content(tokens(self._parameters.query))
 
     def run(self, documents: Sequence[Document]) -> list[Result]:
         """A SummaryRow with its SummarySentenceRows for each document, or a DocumentError if it is blank."""
         seen = [Plain(document.text) for document in documents]
         texts = [each.text for each in seen]
         spans = [self._split(text) for text in texts]
-        candidates = [
+        chosen_from = [
             self._candidates(one, split, document.not_prose)
             for one, split, document in zip(seen, spans, documents, strict=True)
         ]
-        filled = [index for index, found in enumerate(candidates) if found]
+        filled = [index for index, found in enumerate(chosen_from) if found]
         extracts = extract(
-            [[_tokens(texts[i][start:end]) for start, end in candidates[i]] for i in filled],
-            [[end - start for start, end in candidates[i]] for i in filled],
+            [self._described(texts[i], chosen_from[i]) for i in filled],
             self._parameters,
             self._query,
             self._device,
@@ -51,17 +51,17 @@ class Summarizer:
         )
         results: list[Result] = [DocumentError("EMPTY_TEXT", "the text is blank") for _ in documents]
         for index, found in zip(filled, extracts, strict=True):
-            results[index] = self._rows(seen[index], candidates[index], found, len(spans[index]))
+            results[index] = self._rows(seen[index], chosen_from[index], found, len(spans[index]))
         return results
 
     def _rows(
-        self, seen: Plain, candidates: Sequence[Span], found: Extract, n_sentences: int
+        self, seen: Plain, spans: Sequence[Span], found: Extract, n_sentences: int
     ) -> list[SummaryRow | SummarySentenceRow]:
-        spans = [candidates[place] for place in found.places]
-        summary = " ".join(" ".join(seen.text[start:end].split()) for start, end in spans)
+        chosen = [spans[place] for place in found.places]
+        summary = " ".join(candidates.shown(seen.text[start:end]) for start, end in chosen)
         places = [
             SummarySentenceRow(position, *seen.origin(*span), score)
-            for position, (span, score) in enumerate(zip(spans, found.scores, strict=True), start=1)
+            for position, (span, score) in enumerate(zip(chosen, found.scores, strict=True), start=1)
         ]
         return [SummaryRow(summary, self._parameters.method, n_sentences), *places]
 
@@ -70,6 +70,10 @@ class Summarizer:
         if not_prose:
             spans = [span for span in spans if not _covers(not_prose, *seen.origin(*span))] or spans
         return [spans[index] for index in prose(seen.text, spans)]
+
+    def _described(self, text: str, spans: Sequence[Span]) -> candidates.Candidates:
+        self._beat()
+        return candidates.described([candidates.shown(text[start:end]) for start, end in spans])
 
     def _split(self, text: str) -> list[Span]:
         self._beat()
@@ -85,8 +89,3 @@ def _covers(not_prose: Sequence[Span], start: int, end: int) -> bool:
             break
         n_chars += max(0, min(high, end) - max(low, start))
     return 2 * n_chars >= end - start > 0
-
-
-def _tokens(sentence: str) -> list[str]:
-    # A line end inside a sentence is a blank: MeCab would read the words beside it apart.
-    return tokens(" ".join(addresses.masked(sentence).split()))

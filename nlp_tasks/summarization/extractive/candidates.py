@@ -1,0 +1,64 @@
+"""What the ranking knows of the sentences that a summary may have: their words, lengths, and what speaks against them.
+
+Knows text, not scores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlp_tasks import addresses
+from nlp_tasks.keywords import stop_words
+from nlp_tasks.summarization.extractive.debris import worth
+from nlp_tasks.summarization.extractive.leaning import leans
+from nlp_tasks.text import tokens
+
+#: Who speaks, at the beginning of a line of a transcript.
+_SPEAKER = re.compile(r"[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?: (?=\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The sentences of one document, in order; each list has an entry for each of them."""
+
+    #: Content words only: function words join sentences that have nothing in common.
+    words: Sequence[Sequence[str]]
+    #: Characters, as a summary shows them.
+    sizes: Sequence[int]
+    #: Whether the sentence leans on an earlier one.
+    leans: Sequence[bool]
+    #: From 0 to 1: what share of its score a sentence keeps, because of its form.
+    worth: Sequence[float]
+
+
+def described(sentences: Sequence[str], found: Sequence[Sequence[str]] | None = None) -> Candidates:
+    """The sentences as a summary shows them, with the tokens `found` in each (by default `nlp_tasks.text.tokens`)."""
+    if found is None:
+        # Links and addresses are not words.
+        found = [tokens(addresses.masked(sentence)) for sentence in sentences]
+    return Candidates(
+        [_content(sentence, words) for sentence, words in zip(sentences, found, strict=True)],
+        [len(sentence) for sentence in sentences],
+        [leans(sentence) for sentence in sentences],
+        [worth(sentence) for sentence in sentences],
+    )
+
+
+def _content(sentence: str, words: Sequence[str]) -> list[str]:
+    """The content words of what is said, without the speaker."""
+    speaker = _SPEAKER.match(sentence)
+    return content(words[len(tokens(speaker.group())) :] if speaker else words)
+
+
+def content(words: Sequence[str]) -> list[str]:
+    """The words without English function words and single letters."""
+    return [
+        word for word in words if word not in stop_words.ENGLISH and (len(word) > 1 or not word.isascii())
+    ]
+
+
+def shown(sentence: str) -> str:
+    """A sentence as a summary shows it, on one line. MeCab would read the words beside a line end apart."""
+    return " ".join(sentence.split())
