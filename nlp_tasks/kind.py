@@ -276,6 +276,9 @@ class JobInput:
 
 Input: TypeAlias = "ModelInput | JobInput"
 
+#: Stands for a kind that trains where a model comes from: it was not trained but imported (`docmill models import`).
+IMPORTED = "encoder"
+
 
 @dataclass(frozen=True, slots=True)
 class Others:
@@ -311,6 +314,8 @@ class Kind:
     gate: Gate | None = None
     #: The name of the kind that trains the model that this kind needs, such as "train-classify"; None for no model.
     model_from: str | None = None
+    #: From the parameters, the makers of models that will do: kinds that train, or IMPORTED. None: `model_from` alone.
+    models_from: Callable[[Any], Sequence[str]] | None = None
     #: Whether a job with these parameters needs that model; if not, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: The parameters that a request with `--model` has unless it says otherwise: {"method": "model"}.
@@ -345,3 +350,9 @@ class Kind:
     #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000
+
+    def makers(self, parameters: Any) -> tuple[str, ...]:
+        """Who makes the models that a job with these parameters may use; empty for a kind without a model."""
+        if self.models_from is not None:
+            return tuple(self.models_from(parameters))
+        return () if self.model_from is None else (self.model_from,)

@@ -225,11 +225,12 @@ def open_model(session: Session, job: Job) -> int | None:
     if job.model_version_id is not None:
         return job.model_version_id
     kind = kinds.find(job.kind)
-    needed = kind.model_from
-    if needed is None or not _needs_model(kind, kinds.parse_parameters(kind, job.parameters)):
+    parameters = kinds.parse_parameters(kind, job.parameters)
+    if not _needs_model(kind, parameters):
         return None
-    ref = job.model_ref or model_versions.sole_model(session, needed)
-    return model_versions.resolve(session, ref, needed).id
+    makers = kind.makers(parameters)
+    ref = job.model_ref or model_versions.sole_model(session, *makers)
+    return model_versions.resolve(session, ref, *makers).id
 
 
 def _needs_model(kind: Kind, parameters: Any) -> bool:
@@ -284,8 +285,9 @@ def _model(
     if request.after is not None and _a_training_comes_first(session, request.after, kind.model_from):
         return request.model, None
     try:
-        ref = request.model or model_versions.sole_model(session, kind.model_from)
-        return ref, model_versions.resolve(session, ref, kind.model_from).id
+        makers = kind.makers(parameters)
+        ref = request.model or model_versions.sole_model(session, *makers)
+        return ref, model_versions.resolve(session, ref, *makers).id
     except NotFoundError:
         if request.after is None:
             raise

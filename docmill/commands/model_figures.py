@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db import held_out
+from nlp_tasks.kind import IMPORTED
 
 #: The number of metrics that are shown of a kind without a headline, in the order of their names.
 SHOWN = 2
+#: The figures of a model that was imported.
+IMPORTED_FIGURES = {"dimensions": "{:.0f} dimensions", "max_tokens": "{:,.0f} tokens"}
 #: Characters for the name of a figure.
 NAME_WIDTH = 24
 
@@ -34,6 +37,8 @@ def _headline(kind: str) -> Mapping[str, str]:
     """Empty for a kind whose module is no longer configured."""
     from workers.kinds import all_kinds
 
+    if kind == IMPORTED:
+        return IMPORTED_FIGURES
     known = all_kinds().get(kind)
     return known.headline if known is not None else {}
 
