@@ -320,6 +320,8 @@ class Kind:
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: The parameters that a request with `--model` has unless it says otherwise: {"method": "model"}.
     with_model: Mapping[str, Any] = field(default_factory=dict)
+    #: The parameters with which a job can use an imported model, if it cannot with the default ones.
+    with_imported: Mapping[str, Any] = field(default_factory=dict)
     #: From the parameters, how a document's result depends on other documents of the collection; None for not at all.
     others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.

@@ -16,7 +16,7 @@ from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
-from nlp_tasks.kind import JobInput, Kind
+from nlp_tasks.kind import IMPORTED, JobInput, Kind
 from nlp_tasks.parameters import defaults, without_effect
 from scheduler import corrections, submitters
 from workers import kinds, tracing
@@ -292,6 +292,11 @@ def _model(
         if request.after is None:
             raise
         return request.model, None
+    except ConflictError as error:
+        if IMPORTED in makers or not kind.with_imported:
+            raise
+        how = " ".join(f"-p {name}={value}" for name, value in kind.with_imported.items())
+        raise ConflictError(f"{error}; an imported model is used with {how}") from None
 
 
 def _a_training_comes_first(session: Session, after: int | None, trained_by: str) -> bool:

@@ -56,6 +56,8 @@ def in_full(version: dict[str, Any]) -> Iterator[str]:
     aliases = f" ({', '.join(version['aliases'])})" if version["aliases"] else ""
     when = version["created_at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
     yield f"{version['model']}@{version['version']}{aliases}, {version['kind']}, {when}"
+    if version["kind"] == IMPORTED:
+        yield _origin(version["parameters"])
     if doubt := held_out.doubt(version["metrics"]):
         yield doubt
     for name, value in sorted(version["metrics"].items()):
@@ -65,6 +67,12 @@ def in_full(version: dict[str, Any]) -> Iterator[str]:
         for figure in version["gate"]["figures"]:
             missed = "" if figure["passed"] else ": missed"
             yield f"  {figure['name']:{NAME_WIDTH}} {_number(figure['value']):10} {_bar(figure)}{missed}".rstrip()
+
+
+def _origin(parameters: Mapping[str, Any]) -> str:
+    part, prompt = parameters.get("part", "."), parameters.get("prompt")
+    where = f", {part}" if part != "." else ""
+    return f"from {parameters.get('source')}{where}{f', prompt {prompt!r}' if prompt else ''}"
 
 
 def _verdict(gate: dict[str, Any]) -> str:

@@ -117,6 +117,8 @@ def _tokenizer(reader: _Reader) -> Any:
 
     n_pieces, first, last, _, unknown = reader.values("5i")
     (n_bytes,) = reader.values("Q")
+    if n_pieces < 4 or not all(0 <= place < n_pieces for place in (first, last, unknown)):
+        raise ValueError(f"its tokenizer has {n_pieces} pieces")
     offsets, scores = reader.array("<u4", n_pieces + 1), reader.array("<f4", n_pieces)
     blob = reader.bytes(n_bytes)
     bounds = zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)

@@ -10,6 +10,7 @@ clients import it to check parameters.
     inference.py            inference for PV-DBOW in batches; integrators.py, noise_sample.py: its numerics
     gensim_descent.py       training and inference by gensim's own descent
     search_runner.py        the stage `search`: vectors to neighbours
+    by_encoder.py           both stages by an imported model
     embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
     exact_search.py         exact nearest neighbours; candidate_search.py: its candidates
@@ -28,6 +29,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nlp_tasks.kind import (
+    IMPORTED,
     Candidate,
     Documents,
     Figure,
@@ -58,8 +60,11 @@ class SimilarityParameters:
         Field(description="search the document's own collection, or all that have vectors of the same model"),
     ] = "collection"
     method: Annotated[
-        Literal["doc2vec", "hybrid"],
-        Field(description="doc2vec: compare vectors; hybrid: combine Doc2Vec with tf-idf"),
+        Literal["doc2vec", "hybrid", "embedding", "hybrid-embedding"],
+        Field(
+            description="doc2vec: compare vectors; hybrid: combine Doc2Vec with tf-idf; embedding and "
+            "hybrid-embedding: the same with the vectors of an imported model"
+        ),
     ] = "doc2vec"
     terms: Annotated[
         int,
@@ -69,13 +74,18 @@ class SimilarityParameters:
     @property
     def needs_terms(self) -> bool:
         """Whether a search reads the words of the documents, and not only their vectors."""
-        return self.method == "hybrid" or self.terms > 0
+        return self.method.startswith("hybrid") or self.terms > 0
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """Who makes the models that the method compares by."""
+        return (IMPORTED,) if self.method.endswith("embedding") else ("train-similarity",)
 
     @property
     def others(self) -> Others:
         """A list depends on all documents. New documents are merged into the lists of the others, except by `hybrid`
         (a new document can push out a candidate anywhere) and where other collections are searched, too."""
-        are_updated = self.method == "doc2vec" and self.scope == "collection"
+        are_updated = not self.method.startswith("hybrid") and self.scope == "collection"
         return Others(NeighbourRow.table, are_updated, self.scope == "all")
 
     @property
@@ -130,9 +140,10 @@ class VectorRow:
 
     table: ClassVar[str] = "document_vector"
 
-    #: `vector_size` float32, little-endian; not normalised.
+    #: float32, little-endian; of Doc2Vec not normalised.
     vector: bytes
-    #: Its known words and their counts, made by `nlp_tasks.similarity.shared_terms.packed`.
+    #: Its words and their counts: of Doc2Vec as `nlp_tasks.similarity.shared_terms.packed` makes them, of an imported
+    #: model as JSON.
     terms: bytes
 
 
@@ -148,7 +159,7 @@ class NeighbourRow:
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: From -1 to 1: the cosine of the two vectors, or for method "hybrid" a weighted mean with the tf-idf cosine.
+    #: From -1 to 1: the cosine of the two vectors, or for a hybrid method a weighted mean with the tf-idf cosine.
     score: float
 
 
@@ -168,12 +179,20 @@ class NeighbourTermRow:
 
 
 def _open_infer(setup: Setup) -> Runner:
+    if setup.parameters.makers == (IMPORTED,):
+        from nlp_tasks.similarity.by_encoder import EncoderInferrer
+
+        return EncoderInferrer(setup)
     from nlp_tasks.similarity.infer_runner import Inferrer
 
     return Inferrer(setup)
 
 
 def _open_search(setup: Setup) -> Runner:
+    if setup.parameters.makers == (IMPORTED,):
+        from nlp_tasks.similarity.by_encoder import EncoderSearcher
+
+        return EncoderSearcher(setup)
     from nlp_tasks.similarity.search_runner import Searcher
 
     return Searcher(setup)
@@ -208,7 +227,7 @@ def _export(model_dir: Path, folder: Path) -> tuple[Path, str]:
 
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find the most similar documents of each document by Doc2Vec, and the words they share",
+    summary="Find the most similar documents of each document, by Doc2Vec or an imported model, and the words they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
@@ -216,6 +235,9 @@ SIMILARITY = Kind(
         Stage("search", _open_search, reads="nothing", vectors=attrgetter("vectors"), updates=NeighbourRow),
     ),
     model_from="train-similarity",
+    models_from=attrgetter("makers"),
+    with_imported={"method": "embedding"},
+    rounds=True,
     others=attrgetter("others"),
     chunk_documents=1000,
     chunk_chars=4_000_000,

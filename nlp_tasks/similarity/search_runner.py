@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +25,34 @@ LISTS_TOGETHER = 256
 TFIDF_SHARE = 0.8
 
 
+class SearchModel(Protocol):
+    """What a search takes of a model."""
+
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def document_counts(self) -> NDArray[np.int64]: ...
+    @property
+    def n_documents(self) -> int: ...
+    @property
+    def mean(self) -> NDArray[np.float32]: ...
+
+
 class Searcher:
     """Runner of the stage `search`. Loads the vectors at the first batch."""
 
     batch_documents = 1024
     batch_chars = 4_000_000
 
+    #: The weight of the tf-idf cosine in a mixed score.
+    tfidf_share = TFIDF_SHARE
+
     def __init__(self, setup: Setup) -> None:
         assert setup.model_dir is not None
-        self._model = models.load(setup.model_dir)
+        self._model: SearchModel = models.load(setup.model_dir)
+        self._start(setup)
+
+    def _start(self, setup: Setup) -> None:
         self._parameters: SimilarityParameters = setup.parameters
         self._setup = setup
         self._index: Index | None = None
@@ -124,7 +144,8 @@ class Searcher:
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The k best candidates by both cosines, best first, ties ordered by key."""
         assert self._terms is not None
-        mixed = TFIDF_SHARE * self._terms.cosines(row, others) + (1 - TFIDF_SHARE) * scores
+        share = self.tfidf_share
+        mixed = share * self._terms.cosines(row, others) + (1 - share) * scores
         values, rows = mixed.tolist(), others.tolist()
         order = sorted(range(len(rows)), key=lambda place: (-values[place], self._keys[rows[place]]))
         best = order[: self._parameters.k]
