@@ -22,7 +22,11 @@ def same(session: Session, name: str, manifest_sha256: str) -> Version | None:
     query = (
         select(ModelVersion.id)
         .join(Model, Model.id == ModelVersion.model_id)
-        .where(Model.name == name, ModelVersion.manifest_sha256 == manifest_sha256, ModelVersion.pruned_at.is_(None))
+        .where(
+            Model.name == name,
+            ModelVersion.manifest_sha256 == manifest_sha256,
+            ModelVersion.pruned_at.is_(None),
+        )
         .order_by(ModelVersion.version.desc())
         .limit(1)
     )

@@ -65,7 +65,9 @@ def resolve(session: Session, ref: str, *makers: str) -> Version:
     name, _, which = ref.partition("@")
     model = session.scalar(select(Model).where(Model.name == name))
     if model is None:
-        there_are = session.scalars(select(Model.name).where(Model.kind.in_(makers)).order_by(Model.name)).all()
+        there_are = session.scalars(
+            select(Model.name).where(Model.kind.in_(makers)).order_by(Model.name)
+        ).all()
         raise NotFoundError(
             f"there is no model {name!r} (of this kind there are: {', '.join(there_are) or 'none'}); "
             f"{' or '.join(_how_to_make(maker, name) for maker in makers)} makes it"

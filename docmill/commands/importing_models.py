@@ -17,7 +17,9 @@ def import_(
     name: Annotated[str, typer.Option(metavar="NAME", help="The model's name.")],
     part: Annotated[
         str | None,
-        typer.Option(metavar="PATH", help="Which model, if the source holds several: its path inside the source."),
+        typer.Option(
+            metavar="PATH", help="Which model, if the source holds several: its path inside the source."
+        ),
     ] = None,
     prompt: Annotated[
         str | None,
@@ -47,8 +49,15 @@ def import_(
     found = import_model(make_store, settings().models_path, Import(source, name, part, prompt))
     if json:
         print_json(
-            {"model": found.version.ref, "source": found.source, "new": not found.was_there, "metrics": found.metrics}
+            {
+                "model": found.version.ref,
+                "source": found.source,
+                "new": not found.was_there,
+                "metrics": found.metrics,
+            }
         )
         return
     what = "was there already" if found.was_there else f"was imported from {found.source}"
-    say(f"{found.version.ref} {what}: {found.metrics['dimensions']:.0f} dimensions, {found.metrics['megabytes']:g} MB")
+    say(
+        f"{found.version.ref} {what}: {found.metrics['dimensions']:.0f} dimensions, {found.metrics['megabytes']:g} MB"
+    )

@@ -121,8 +121,8 @@ class TrainParameters:
         str,
         Field(
             description="for arch encoder, pretrained and zero-shot: the name of a model that `models import` made, or "
-            "the local folder of a transformers model (zero-shot: a model for natural language inference, or an encoder "
-            "for embeddings); for arch nearest: the name of a model that `train similarity` made, or its folder"
+            "the local folder of a transformers model (zero-shot: a model for natural language inference, or an "
+            "encoder for embeddings); for arch nearest: the name of a model that `train similarity` made, or its folder"
         ),
         LOCAL_FOLDER,
     ] = ""

@@ -107,7 +107,7 @@ def _module(folder: Path, listed: Mapping[str, Any]) -> Module:
         )
     inner = folder / path
     names = LENGTHS if kind == "Transformer" else ("config.json",)
-    config = next((_json(inner / name) for name in names if (inner / name).is_file()), {})
+    config: dict[str, Any] = next((_json(inner / name) for name in names if (inner / name).is_file()), {})
     return Module(kind, inner, config)
 
 
@@ -120,7 +120,9 @@ def _checked(folder: Path, modules: tuple[Module, ...]) -> tuple[Module, ...]:
             f"{folder / MODULES}: no Pooling follows the Transformer: the model makes a vector for each token"
         )
     if "Transformer" in types[1:] or "StaticEmbedding" in types[1:] or "Pooling" in types[2:]:
-        raise ModelFileError(f"{folder / MODULES}: the modules {', '.join(types)} cannot be read in this order")
+        raise ModelFileError(
+            f"{folder / MODULES}: the modules {', '.join(types)} cannot be read in this order"
+        )
     return modules
 
 

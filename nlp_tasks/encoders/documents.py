@@ -38,8 +38,8 @@ class Vectorizer:
         self.dimensions = self._encoder.dimensions
 
     def vectors(self, documents: Sequence[Document]) -> list[Vector | DocumentError]:
-        """One for each document. EMPTY_TEXT if it is blank, NO_KNOWN_WORDS if the model knows nothing of it, NO_VECTOR if
-        what it makes is no direction."""
+        """One for each document. EMPTY_TEXT if it is blank, NO_KNOWN_WORDS if the model knows nothing of it, NO_VECTOR
+        if what it makes is no direction."""
         texts = [document.text for document in documents if document.text.strip()]
         found = self._encoder.embed(texts, self._prompt, self._long, self._beat)
         each = zip(found.vectors, found.n_tokens.tolist(), strict=True)

@@ -34,7 +34,8 @@ EMBEDDINGS = {
     "emb.type": "embeddings.token_type_embeddings.weight", "emb.ln.w": "embeddings.LayerNorm.weight",
     "emb.ln.b": "embeddings.LayerNorm.bias",
 }  # fmt: skip
-#: As the model's card says: "query: " for questions and wherever two texts are compared, "passage: " for texts to search.
+#: As the model's card says: "query: " for questions and wherever two texts are compared, "passage: " for texts that are
+#: searched.
 PROMPTS = {"query": "query: ", "passage": "passage: "}
 
 
@@ -129,10 +130,14 @@ def _tokenizer(reader: _Reader) -> Any:
         normalizers.Replace(Regex("[" + "".join(rf"\x{{{ord(each):x}}}" for each in which) + "]"), became)
         for became, which in changed.items()
     ]
-    tokenizer.normalizer = normalizers.Sequence([*steps, normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.normalizer = normalizers.Sequence(
+        [*steps, normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")]
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     special = [(pieces[first], first), (pieces[last], last)]
-    tokenizer.post_processor = processors.TemplateProcessing(f"{pieces[first]} $A {pieces[last]}", special_tokens=special)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        f"{pieces[first]} $A {pieces[last]}", special_tokens=special
+    )
     tokenizer.add_special_tokens([pieces[place] for place in (first, last, unknown, 1)])
     return tokenizer
 

@@ -29,8 +29,9 @@ class Imported:
 
 
 def import_model(given: str, part: str | None, prompt: str | None, target: Path) -> Imported:
-    """Write the model of a source (see `model_sources.source`) into the folder `target`. `prompt` is the text that stands
-    before each text from now on, or the name of one of the model's prompts. ModelFileError says what is wrong."""
+    """Write the model of a source (see `model_sources.source`) into the folder `target`. `prompt` is the text that
+    stands before each text from now on, or the name of one of the model's prompts. ModelFileError says what is wrong.
+    """
     source = model_sources.source(given)
     chosen = model_sources.choose(model_sources.models_in(source), part, source.name)
     chosen.copy(target)
@@ -56,7 +57,9 @@ def _tried(folder: Path) -> dict[str, float]:
     encoder = open_folder(folder)
     found = encoder.embed(TRIED, encoder.description.prompt(), "mean")
     if not np.isfinite(found.vectors).all() or not found.vectors.any():
-        raise ModelFileError(f"the model in {folder} makes no vectors: its weights are damaged, or of another model")
+        raise ModelFileError(
+            f"the model in {folder} makes no vectors: its weights are damaged, or of another model"
+        )
     n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return {
         "dimensions": float(encoder.dimensions),

@@ -52,7 +52,9 @@ def _unit(vectors: torch.Tensor) -> torch.Tensor:
 def _layer(module: Module, device: str) -> Any:
     if module.type == "Normalize":
         return _unit
-    tensors = {name: tensor.float().to(device) for name, tensor in load_file(weights_of(module.folder)).items()}
+    tensors = {
+        name: tensor.float().to(device) for name, tensor in load_file(weights_of(module.folder)).items()
+    }
     if module.type == "LayerNorm":
         weight, bias = tensors["norm.weight"], tensors["norm.bias"]
         return lambda vectors: layer_norm(vectors, (len(weight),), weight, bias)

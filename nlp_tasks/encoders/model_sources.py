@@ -1,7 +1,7 @@
 """Finds the models that a folder, a wheel or an installed package holds, by looking at its files.
 
-No code of a package is ever run: its files are listed by its metadata, or by the archive. An archive inside a package is
-looked into as well. Imports neither torch nor transformers.
+No code of a package is ever run: its files are listed by its metadata, or by the archive. An archive inside a package
+is looked into as well. Imports neither torch nor transformers.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ class Found:
     def copy(self, target: Path) -> None:
         """Write the folder of the model. ModelFileError if its content is damaged."""
         if self.is_file:
-            with self.files[self.path].open() as file:
-                four_bits.convert(file.read(), target, self.path)
+            with self.files[self.path].open() as read:
+                four_bits.convert(read.read(), target, self.path)
             return
         for name, file in self.files.items():
             inner = target / PurePosixPath(name).relative_to(self.path or ".")
             if inner.suffix in COPIED:
                 inner.parent.mkdir(parents=True, exist_ok=True)
-                with file.open() as read, inner.open("wb") as written:
-                    shutil.copyfileobj(read, written, 1 << 20)
+                with file.open() as opened, inner.open("wb") as written:
+                    shutil.copyfileobj(opened, written, 1 << 20)
 
 
 def source(given: str) -> Source:
@@ -100,7 +100,8 @@ def models_in(found: Source) -> list[Found]:
         if is_root and not any(_is_inside(folder, root) for root in roots):
             roots.append(folder)
     models = [
-        Found(root, {name: file for name, file in found.files.items() if _is_inside(name, root)}) for root in roots
+        Found(root, {name: file for name, file in found.files.items() if _is_inside(name, root)})
+        for root in roots
     ]
     models += [Found(name, {name: found.files[name]}, is_file=True) for name in _four_bits(found.files)]
     if not models:
@@ -169,7 +170,11 @@ def _four_bits(files: Files) -> Iterator[str]:
 def _instead(files: Files) -> str:
     """What the files are, largest first."""
     large = sorted(
-        (name for name in files if files[name].n_bytes >= LARGE_BYTES or PurePosixPath(name).suffix in UNREADABLE),
+        (
+            name
+            for name in files
+            if files[name].n_bytes >= LARGE_BYTES or PurePosixPath(name).suffix in UNREADABLE
+        ),
         key=lambda name: -files[name].n_bytes,
     )
     total = sum(file.n_bytes for file in files.values())

@@ -1,7 +1,7 @@
 """Static embeddings: a vector for each token, and the mean over a text's tokens (Tulkens and van Dongen 2024).
 
-Reads the folders of model2vec, whose vocabulary may be smaller than the tokenizer's (`mapping`) and whose tokens may have
-weights, and the module StaticEmbedding of sentence-transformers.
+Reads the folders of model2vec, whose vocabulary may be smaller than the tokenizer's (`mapping`) and whose tokens may
+have weights, and the module StaticEmbedding of sentence-transformers.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ class TransformerEncoder:
         windows = self.cutter.cut(texts, prompt, long, beat)
         n_left_out = 0 if self.pools_prompt or not prompt else self.cutter.prompt_tokens(prompt)
         vectors = np.zeros((len(windows.ids), self.dimensions), np.float32)
-        for chosen in by_length(windows.lengths, BATCH_TOKENS_ON_CPU if self.device == "cpu" else BATCH_TOKENS):
+        for chosen in by_length(
+            windows.lengths, BATCH_TOKENS_ON_CPU if self.device == "cpu" else BATCH_TOKENS
+        ):
             vectors[chosen] = self._vectors(windows, chosen, n_left_out)
             beat()
         return self._joined(windows, vectors, len(texts))
@@ -122,7 +124,9 @@ def _read(folder: Path, device: str) -> tuple[Any, Any]:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if missing:
-        raise ModelFileError(f"the weights in {folder} lack {len(missing)} tensors of the model, such as {missing[0]}")
+        raise ModelFileError(
+            f"the weights in {folder} lack {len(missing)} tensors of the model, such as {missing[0]}"
+        )
     return model.to(device).eval(), tokenizer
 
 

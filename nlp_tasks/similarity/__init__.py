@@ -227,7 +227,7 @@ def _export(model_dir: Path, folder: Path) -> tuple[Path, str]:
 
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find the most similar documents of each document, by Doc2Vec or an imported model, and the words they share",
+    summary="Find the documents most similar to each, by Doc2Vec or an imported model, and the words they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(

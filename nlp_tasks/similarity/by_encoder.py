@@ -1,9 +1,10 @@
 """Similarity by an imported model: the methods `embedding` and `hybrid-embedding`.
 
-Its stages are those of Doc2Vec with another source of vectors and of words. An imported model has no list of words with
-their frequencies. So the words of a document are stored beside its vector as they are, and numbered when a search begins.
-With `embedding`, words do not count in a score, and those that are shown have the weight of their counts: no list changes
-because another document does. With `hybrid-embedding`, frequencies are those of the documents that are searched.
+Its stages are those of Doc2Vec with another source of vectors and of words. An imported model has no list of words
+with their frequencies. So the words of a document are stored beside its vector as they are, and numbered when a search
+begins. With `embedding`, words do not count in a score, and those that are shown have the weight of their counts: no
+list changes because another document does. With `hybrid-embedding`, frequencies are those of the documents that are
+searched.
 """
 
 from __future__ import annotations

@@ -47,8 +47,8 @@ class EmbedParameters:
     long: Annotated[
         Literal["truncate", "mean"],
         Field(
-            description="a text that is longer than the model's input: read its beginning, or read it in windows and take "
-            "the mean of their vectors"
+            description="a text that is longer than the model's input: read its beginning, or read it in windows and "
+            "take the mean of their vectors"
         ),
     ] = "truncate"
 

@@ -29,8 +29,8 @@ class Embedder:
         self._size = self._vectorizer.dimensions
 
     def run(self, documents: Sequence[Document]) -> Sequence[Result]:
-        """An EmbeddingRow for each document; errors as of `Vectorizer`, and DIMENSIONS if more numbers are asked for than
-        the model's vectors have."""
+        """An EmbeddingRow for each document; errors as of `Vectorizer`, and DIMENSIONS if more numbers are asked for
+        than the model's vectors have."""
         if self._dimensions > self._size:
             why = f"the model's vectors have {self._size} dimensions, fewer than {self._dimensions}: ask for fewer"
             return [DocumentError("DIMENSIONS", why) for _ in documents]
@@ -61,8 +61,8 @@ class Doc2VecEmbedder:
         size = len(self._mean)
         if self._asked.dimensions not in (0, size):
             why = (
-                f"the model's vectors have {size} dimensions and cannot be shortened to {self._asked.dimensions}: leave "
-                "dimensions out, or train a model with another vector_size"
+                f"the model's vectors have {size} dimensions and cannot be shortened to {self._asked.dimensions}: "
+                "leave dimensions out, or train a model with another vector_size"
             )
             return [DocumentError("DIMENSIONS", why) for _ in documents]
         found = self._infer.run(documents)

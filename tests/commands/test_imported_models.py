@@ -17,7 +17,14 @@ from tests.commands.conftest import Shell
 
 pytest.importorskip("transformers")
 
-TEXTS = ("goal striker cup", "goal match the striker", "bank money loan", "은행이 금리를 오늘", "금리를 은행이", "cup match")
+TEXTS = (
+    "goal striker cup",
+    "goal match the striker",
+    "bank money loan",
+    "은행이 금리를 오늘",
+    "금리를 은행이",
+    "cup match",
+)
 
 
 @pytest.fixture
@@ -80,7 +87,17 @@ def test_neighbours_are_those_of_the_vectors(shell_on_both: Shell, folder: Path)
     shell.texts(*TEXTS)
     refused = shell("submit", "similarity", "--collection", "inbox", "--model", "tiny", status=1).err
     assert "an imported model is used with -p method=embedding" in refused
-    embedding = ("similarity", "--collection", "inbox", "-p", "method=embedding", "-p", "k=2", "-p", "terms=1")
+    embedding = (
+        "similarity",
+        "--collection",
+        "inbox",
+        "-p",
+        "method=embedding",
+        "-p",
+        "k=2",
+        "-p",
+        "terms=1",
+    )
     shell.done(*embedding, "--model", "tiny")
 
     cosines = open_folder(folder).embed(TEXTS, "", "mean").vectors
@@ -89,9 +106,14 @@ def test_neighbours_are_those_of_the_vectors(shell_on_both: Shell, folder: Path)
     found = shell("sql", listed, "--json").json
     expected = [(f"k{row}", f"k{near}") for row in range(6) for near in np.argsort(-cosines[row])[:2]]
     assert [(row["document_key"], row["neighbour_key"]) for row in found] == expected
-    np.testing.assert_allclose([row["score"] for row in found], np.sort(cosines)[:, :-3:-1].ravel(), atol=1e-5)
+    np.testing.assert_allclose(
+        [row["score"] for row in found], np.sort(cosines)[:, :-3:-1].ravel(), atol=1e-5
+    )
     words = shell("sql", "SELECT term FROM neighbour_term", "--json").json
-    assert {row["term"] for row in words} <= {word for each in TEXTS for word in each.split()} | {"은행", "금리"}
+    assert {row["term"] for row in words} <= {word for each in TEXTS for word in each.split()} | {
+        "은행",
+        "금리",
+    }
 
     # A new document changes the lists that it enters, and no other.
     shell.texts("striker goal cup goal", collection="inbox")
@@ -124,11 +146,26 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_a_package_is_looked_into_and_its_code_is_never_run(shell: Shell, folder: Path, tmp_path: Path) -> None:
+def test_a_package_is_looked_into_and_its_code_is_never_run(
+    shell: Shell, folder: Path, tmp_path: Path
+) -> None:
     file = encoder_folders.wheel(tmp_path / "tiny_encoder-1.2-py3-none-any.whl", folder)
-    assert "tiny@1 was imported from tiny_encoder-1.2" in shell("models", "import", file, "--name", "tiny").out
+    assert (
+        "tiny@1 was imported from tiny_encoder-1.2" in shell("models", "import", file, "--name", "tiny").out
+    )
     site = tmp_path / "site"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, file]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        site,
+        file,
+    ]
     subprocess.run(pip, check=True, capture_output=True)
     code = f"""
 import sys
@@ -176,7 +213,16 @@ def test_what_is_no_source_is_told_how_to_get_one(shell: Shell, folder: Path) ->
 
 def test_weights_of_four_bits_are_unpacked(shell: Shell, tmp_path: Path) -> None:
     random = np.random.default_rng(1)
-    pieces = {"<s>": 0.0, "<pad>": 0.0, "</s>": 0.0, "<unk>": 0.0, "▁": -2.0, "▁bank": -3.0, "▁rates": -3.0, "은행": -3.0}
+    pieces = {
+        "<s>": 0.0,
+        "<pad>": 0.0,
+        "</s>": 0.0,
+        "<unk>": 0.0,
+        "▁": -2.0,
+        "▁bank": -3.0,
+        "▁rates": -3.0,
+        "은행": -3.0,
+    }
     shape = {"hidden": 32, "layers": 1, "heads": 2, "inner": 64, "places": 16}
     sizes = {
         "emb.word": (len(pieces) * 32,), "emb.pos": (16 * 32,), "emb.type": (64,), "emb.ln.w": (32,), "emb.ln.b": (32,),
@@ -186,9 +232,7 @@ def test_weights_of_four_bits_are_unpacked(shell: Shell, tmp_path: Path) -> None
         **{f"l0.{part}.{sort}": (32,) for part in ("aln", "oln") for sort in ("w", "b")},
     }  # fmt: skip
     # Weights that 4 bits can hold exactly: whole numbers from -7 to 7, times a power of 2.
-    weights = {
-        name: (random.integers(-7, 8, size) / 8).astype(np.float32) for name, size in sizes.items()
-    }
+    weights = {name: (random.integers(-7, 8, size) / 8).astype(np.float32) for name, size in sizes.items()}
     for name, tensor in weights.items():
         if encoder_folders._is_packed(name):
             tensor[::32] = 7 / 8
@@ -210,7 +254,9 @@ def test_weights_of_four_bits_are_unpacked(shell: Shell, tmp_path: Path) -> None
         tensors["encoder.layer.0.intermediate.dense.weight"].ravel(), weights["l0.fi.w"], atol=1e-3
     )
     np.testing.assert_allclose(
-        tensors["embeddings.word_embeddings.weight"].ravel().astype(np.float32), weights["emb.word"], atol=1e-3
+        tensors["embeddings.word_embeddings.weight"].ravel().astype(np.float32),
+        weights["emb.word"],
+        atol=1e-3,
     )
     encoder = open_folder(folder)
     assert encoder.description.prompt() == "query: "

@@ -20,7 +20,14 @@ from tests.encoder_folders import HIDDEN, SPECIAL, WINDOW, WORDS
 
 pytest.importorskip("transformers")
 
-TEXTS = ["goal", "the bank", "striker goal the cup today", "은행이 금리를 오늘", "nothing-known", "a " * 9 + "loan"]
+TEXTS = [
+    "goal",
+    "the bank",
+    "striker goal the cup today",
+    "은행이 금리를 오늘",
+    "nothing-known",
+    "a " * 9 + "loan",
+]
 LONG = "goal striker cup match bank rates money loan the a today goal goal bank money"
 
 
@@ -40,7 +47,9 @@ def model() -> Any:
 
     with tempfile.TemporaryDirectory() as folder:
         encoder_folders.transformer(Path(folder))
-        return transformers.BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False).eval()
+        return transformers.BertModel.from_pretrained(
+            folder, local_files_only=True, add_pooling_layer=False
+        ).eval()
 
 
 #: What each mode makes of the vectors of one text, written as its definition.
@@ -57,9 +66,11 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_every_pooling_is_that_of_its_definition(tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_pooling_is_that_of_its_definition(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(transformer_encoder, "BATCH_TOKENS_ON_CPU", 24)
-    older = {name: 0 for name in ("pooling_mode_mean_tokens",)}
+    older = dict.fromkeys(("pooling_mode_mean_tokens",), 0)
     names = {
         "cls": "cls_token", "mean": "mean_tokens", "max": "max_tokens", "lasttoken": "lasttoken",
         "mean_sqrt_len_tokens": "mean_sqrt_len_tokens", "weightedmean": "weightedmean_tokens",
@@ -82,7 +93,9 @@ def test_layers_follow_in_their_order_and_several_poolings_are_joined(tmp_path: 
     assert encoder.dimensions == 6
 
     joined = encoder_folders.sentence_transformer(
-        tmp_path / "joined", {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, normalize=False
+        tmp_path / "joined",
+        {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True},
+        normalize=False,
     )
     found = open_folder(joined).embed(TEXTS[:1], "", "truncate").vectors[0]
     states = hidden_states(TEXTS[0])
@@ -109,7 +122,10 @@ def test_prompts_stand_before_a_text_and_may_be_left_out_of_the_pooling(tmp_path
     np.testing.assert_allclose(found, states.mean(dim=0).numpy(), atol=1e-5)
 
     without = encoder_folders.sentence_transformer(
-        tmp_path / "without", {"pooling_mode": "mean", "include_prompt": False}, normalize=False, settings=settings
+        tmp_path / "without",
+        {"pooling_mode": "mean", "include_prompt": False},
+        normalize=False,
+        settings=settings,
     )
     found = open_folder(without).embed(["goal"], "query : ", "truncate").vectors[0]
     # [CLS] query : do not count
@@ -144,7 +160,9 @@ def test_vectors_do_not_depend_on_what_is_embedded_together(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("quantized", [False, True])
-def test_static_embeddings_are_the_means_of_the_vectors_of_known_tokens(tmp_path: Path, quantized: bool) -> None:
+def test_static_embeddings_are_the_means_of_the_vectors_of_known_tokens(
+    tmp_path: Path, quantized: bool
+) -> None:
     folder = encoder_folders.model2vec(tmp_path / "static", quantized=quantized)
     tensors = load_file(folder / "model.safetensors")
     number = {word: place for place, word in enumerate([*SPECIAL, *WORDS])}
@@ -184,7 +202,10 @@ def broken(folder: Path, how: str) -> None:
         tensors = load_file(folder / "model.safetensors")
         from safetensors.numpy import save_file
 
-        save_file({name: tensor for name, tensor in tensors.items() if "layer.1" not in name}, folder / "model.safetensors")
+        save_file(
+            {name: tensor for name, tensor in tensors.items() if "layer.1" not in name},
+            folder / "model.safetensors",
+        )
     (folder / "modules.json").write_text(json.dumps(modules))
 
 

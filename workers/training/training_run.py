@@ -95,7 +95,12 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
         if kind.gate is not None:
             candidate = Candidate(stored, building, metrics, None, process.settings.device)
             judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
-        return Made(placing.move(process.settings.models_path, claim.model_ref or claim.kind, building), metrics, figures, judgement)
+        return Made(
+            placing.move(process.settings.models_path, claim.model_ref or claim.kind, building),
+            metrics,
+            figures,
+            judgement,
+        )
 
 
 def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:

@@ -31,7 +31,8 @@ def _drop_not_null_on_sqlite() -> None:
     number = connection.execute(sa.text("PRAGMA schema_version")).scalar_one()
     connection.execute(sa.text("PRAGMA writable_schema = ON"))
     connection.execute(
-        sa.text("UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = 'model_version'"), {"sql": changed}
+        sa.text("UPDATE sqlite_schema SET sql = :sql WHERE type = 'table' AND name = 'model_version'"),
+        {"sql": changed},
     )
     connection.execute(sa.text(f"PRAGMA schema_version = {number + 1}"))
     connection.execute(sa.text("PRAGMA writable_schema = OFF"))

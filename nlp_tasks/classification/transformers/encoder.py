@@ -71,7 +71,8 @@ class EncoderClassifier:
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> EncoderClassifier:
     """The classifier that `state` described."""
-    head = Logistic(*(tensors[f"head/{name}"] for name in ("matrix", "bias", "mean")), config["scale"])
+    matrix, bias, mean = (tensors[f"head/{name}"] for name in ("matrix", "bias", "mean"))
+    head = Logistic(matrix, bias, mean, config["scale"])
     with tempfile.TemporaryDirectory() as folder:
         _unpack(config["encoder"], tensors, Path(folder))
         return EncoderClassifier(open_folder(Path(folder), device), config["digest"], head)
@@ -83,7 +84,9 @@ def fit(examples: Examples, training: Training) -> Fitted:
     try:
         encoder = open_folder(folder, training.device)
     except ModelFileError as error:
-        raise TrainingError(f"arch encoder needs the folder of an encoder, or an imported model: {error}") from error
+        raise TrainingError(
+            f"arch encoder needs the folder of an encoder, or an imported model: {error}"
+        ) from error
     digest = _digest(folder)
     texts = [*examples.texts, *examples.validation_texts]
 

@@ -1,7 +1,7 @@
 """Logistic regression on dense rows: multinomial, or one regression for each label if rows may have several.
 
-Minimises the mean log loss + strength / 2 * |W|^2 with L-BFGS in float64: a convex problem, whose solution depends on the
-data alone. Knows rows and labels only.
+Minimises the mean log loss + strength / 2 * |W|^2 with L-BFGS in float64: a convex problem, whose solution depends on
+the data alone. Knows rows and labels only.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Logistic:
 
     def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scores (N, K) of rows (N, D)."""
-        found: NDArray[np.float32] = (rows - self.mean) / np.float32(self.scale) @ self.matrix + self.bias
-        return found
+        found = (rows - self.mean) / np.float32(self.scale) @ self.matrix + self.bias
+        return np.asarray(found, np.float32)
 
 
 def fit(
@@ -104,7 +104,9 @@ def _minimise(
     strength: float,
     beat: Callable[[], None],
 ) -> None:
-    optimizer = torch.optim.LBFGS([solution], max_iter=STEPS, line_search_fn="strong_wolfe", tolerance_change=1e-10)
+    optimizer = torch.optim.LBFGS(
+        [solution], max_iter=STEPS, line_search_fn="strong_wolfe", tolerance_change=1e-10
+    )
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
@@ -115,7 +117,7 @@ def _minimise(
     before = float("inf")
     with torch.enable_grad():
         for _ in range(ROUNDS):
-            now = float(optimizer.step(loss))  # type: ignore[arg-type]
+            now = float(optimizer.step(loss))  # type: ignore[no-untyped-call]
             beat()
             if before - now < ENOUGH * max(1.0, abs(now)):
                 return

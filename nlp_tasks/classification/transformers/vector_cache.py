@@ -1,5 +1,5 @@
-"""Vectors of texts that one process has already made, by encoder: for trainings on much the same documents, and for gates,
-which label the same texts with two models of one encoder.
+"""Vectors of texts that one process has already made, by encoder: for trainings on much the same documents, and for
+gates, which label the same texts with two models of one encoder.
 
 The oldest vectors leave when there are too many. Knows hashes of texts, not texts.
 """
