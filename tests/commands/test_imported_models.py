@@ -115,6 +115,10 @@ def test_neighbours_are_those_of_the_vectors(shell_on_both: Shell, folder: Path)
         "금리",
     }
 
+    # A search compares a free text with the same vectors.
+    near = shell("similar", "--text", TEXTS[1], "--collection", "inbox", "--json").json
+    assert (near[0]["document_key"], near[0]["score"]) == ("k1", pytest.approx(1, abs=1e-4))
+
     # A new document changes the lists that it enters, and no other.
     shell.texts("striker goal cup goal", collection="inbox")
     shell.done(*embedding, "--new")

@@ -112,7 +112,7 @@ def _minimise(
         optimizer.zero_grad()
         found = measure(inputs @ solution[:-1] + solution[-1]) + strength / 2 * solution[:-1].square().sum()
         found.backward()  # type: ignore[no-untyped-call]
-        return found
+        return found.detach()
 
     before = float("inf")
     with torch.enable_grad():
