@@ -27,6 +27,8 @@ from db.tables.model import ModelFigure
 
 #: The alias that a job gets if it asks for a name without a version.
 CHAMPION = "champion"
+#: How the names of kinds that train begin. A model of another maker was imported.
+_TRAIN = "train-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,23 @@ class Registered:
     note: str
 
 
-def resolve(session: Session, ref: str, kind: str) -> Version:
-    """The version that NAME, NAME@3 or NAME@alias stands for; NotFoundError says what there is instead."""
+def resolve(session: Session, ref: str, *makers: str) -> Version:
+    """The version that NAME, NAME@3 or NAME@alias stands for, made by one of these; NotFoundError says what there is
+    instead."""
     name, _, which = ref.partition("@")
     model = session.scalar(select(Model).where(Model.name == name))
     if model is None:
-        there_are = session.scalars(select(Model.name).where(Model.kind == kind).order_by(Model.name)).all()
+        there_are = session.scalars(
+            select(Model.name).where(Model.kind.in_(makers)).order_by(Model.name)
+        ).all()
         raise NotFoundError(
             f"there is no model {name!r} (of this kind there are: {', '.join(there_are) or 'none'}); "
-            f"`docmill train {kind.removeprefix('train-')} --model {name}` makes it"
+            f"{' or '.join(_how_to_make(maker, name) for maker in makers)} makes it"
         )
-    if model.kind != kind:
-        raise ConflictError(f"model {name!r} was made by {model.kind}, and one made by {kind} is needed")
+    if model.kind not in makers:
+        raise ConflictError(
+            f"model {name!r} was made by {model.kind}, and one made by {' or '.join(makers)} is needed"
+        )
     query = _versions().where(ModelVersion.model_id == model.id)
     if which.isdigit():
         query = query.where(ModelVersion.version == int(which))
@@ -93,14 +100,22 @@ def resolve(session: Session, ref: str, kind: str) -> Version:
     return Version(*row[:-1])
 
 
-def sole_model(session: Session, kind: str) -> str:
-    """The name of the only model of a kind; NotFoundError if there is none or a choice."""
-    names = session.scalars(select(Model.name).where(Model.kind == kind).order_by(Model.name)).all()
+def sole_model(session: Session, *makers: str) -> str:
+    """The name of the only model that one of these has made; NotFoundError if there is none or a choice."""
+    names = session.scalars(select(Model.name).where(Model.kind.in_(makers)).order_by(Model.name)).all()
     if len(names) == 1:
         return names[0]
     if names:
         raise NotFoundError(f"there are several models ({', '.join(names)}): choose one with --model NAME")
-    raise NotFoundError(f"there is no model yet: make one with `docmill train {kind.removeprefix('train-')}`")
+    how = " or ".join(_how_to_make(maker) for maker in makers)
+    raise NotFoundError(f"there is no model yet: make one with {how}")
+
+
+def _how_to_make(maker: str, name: str | None = None) -> str:
+    """The command that makes a model."""
+    if maker.startswith(_TRAIN):
+        return f"`docmill train {maker.removeprefix(_TRAIN)}{f' --model {name}' if name else ''}`"
+    return f"`docmill models import PACKAGE --name {name or 'NAME'}`"
 
 
 def by_id(session: Session, version_id: int) -> Version:
@@ -108,8 +123,8 @@ def by_id(session: Session, version_id: int) -> Version:
     return Version(*session.execute(_versions().where(ModelVersion.id == version_id)).one())
 
 
-def job_of(session: Session, version_id: int) -> int:
-    """The job that trained a version."""
+def job_of(session: Session, version_id: int) -> int | None:
+    """The job that trained a version; None if it was imported."""
     return session.scalars(select(ModelVersion.job_id).where(ModelVersion.id == version_id)).one()
 
 
@@ -226,7 +241,7 @@ def register(
     and whether it was measured on too few documents. Call it in the transaction that closes the job's chunk, so that a
     job makes one version."""
     job = session.execute(select(Job.kind, Job.model_ref, Job.parameters).where(Job.id == job_id)).one()
-    model = _model(session, job.model_ref or job.kind, job.kind)
+    model = locked(session, job.model_ref or job.kind, job.kind)
     newest = select(func.max(ModelVersion.version)).where(ModelVersion.model_id == model.id)
     version = ModelVersion(
         model_id=model.id,
@@ -255,7 +270,7 @@ def register(
         gates.write(session, version.id, judgement)
     refusal = _refusal(session, model, judgement)
     if not refusal:
-        _point(session, model.id, CHAMPION, version.id)
+        point(session, model.id, CHAMPION, version.id)
     note = refusal or f"{model.name}@{version.version} is the champion now"
     if doubt := held_out.doubt(metrics):
         note += f"; {doubt}"
@@ -290,7 +305,7 @@ def promote(session: Session, ref: str, alias: str = CHAMPION, *, force: bool = 
             f"the gate refuses {version.ref}: {judgement}. "
             f"`docmill models promote {version.ref} --force` promotes it all the same"
         )
-    _point(session, model.id, alias, version.id)
+    point(session, model.id, alias, version.id)
     return version
 
 
@@ -300,7 +315,7 @@ def rollback(session: Session, name: str, alias: str = CHAMPION) -> Version:
     row = session.get(ModelAlias, (model.id, alias))
     if row is None or row.previous_version_id is None:
         raise ConflictError(f"{name}@{alias} has never stood for another version")
-    _point(session, model.id, alias, row.previous_version_id)
+    point(session, model.id, alias, row.previous_version_id)
     return by_id(session, row.model_version_id)
 
 
@@ -340,8 +355,8 @@ def _by_name(session: Session, name: str) -> Model:
     return model
 
 
-def _model(session: Session, name: str, kind: str) -> Model:
-    """The model's row, locked: two trainings of one name get two versions."""
+def locked(session: Session, name: str, kind: str) -> Model:
+    """The model's row, locked, or a new one: two trainings of one name get two versions."""
     model = session.scalar(select(Model).where(Model.name == name).with_for_update())
     if model is None:
         model = Model(name=name, kind=kind)
@@ -350,7 +365,8 @@ def _model(session: Session, name: str, kind: str) -> Model:
     return model
 
 
-def _point(session: Session, model_id: int, alias: str, version_id: int) -> None:
+def point(session: Session, model_id: int, alias: str, version_id: int) -> None:
+    """An alias stands for a version from now on; the one before is kept for `rollback`."""
     row = session.get(ModelAlias, (model_id, alias))
     if row is None:
         session.add(ModelAlias(model_id=model_id, alias=alias, model_version_id=version_id))

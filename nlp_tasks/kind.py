@@ -307,6 +307,9 @@ class LabelledDocuments:
 
 Input: TypeAlias = "ModelInput | JobInput | LabelledInput"
 
+#: Stands for a kind that trains where a model comes from: it was not trained but imported (`docmill models import`).
+IMPORTED = "encoder"
+
 
 @dataclass(frozen=True, slots=True)
 class Others:
@@ -344,12 +347,16 @@ class Kind:
     gate: Gate | None = None
     #: The name of the kind that trains the model that this kind needs, such as "train-classify"; None for no model.
     model_from: str | None = None
+    #: From the parameters, the makers of models that will do: kinds that train, or IMPORTED. None: `model_from` alone.
+    models_from: Callable[[Any], Sequence[str]] | None = None
     #: Whether a job with these parameters needs that model; if not, `--model` is refused.
     needs_model: Callable[[Any], bool] = lambda parameters: True  # noqa: ARG005
     #: The parameters that a request with `--model` has unless it says otherwise: {"method": "model"}.
     with_model: Mapping[str, Any] = field(default_factory=dict)
     #: The parameter that is meant if a request with `--model` names a folder; empty if it cannot.
     model_folder: str = ""
+    #: The parameters with which a job can use an imported model, if it cannot with the default ones.
+    with_imported: Mapping[str, Any] = field(default_factory=dict)
     #: From the parameters, how a document's result depends on other documents of the collection; None for not at all.
     others: Callable[[Any], Others | None] = lambda parameters: None  # noqa: ARG005
     #: From the parameters, what else the job reads from the store.
@@ -383,3 +390,9 @@ class Kind:
     #: Maximum number of documents in a chunk, and their approximate number of characters.
     chunk_documents: int = 256
     chunk_chars: int = 1_000_000
+
+    def makers(self, parameters: Any) -> tuple[str, ...]:
+        """Who makes the models that a job with these parameters may use; empty for a kind without a model."""
+        if self.models_from is not None:
+            return tuple(self.models_from(parameters))
+        return () if self.model_from is None else (self.model_from,)

@@ -17,4 +17,5 @@ def library(wanted_by: str, error: type[NlpError]) -> ModuleType:
     except ImportError as missing:
         message = f"{wanted_by} needs the package transformers on the workers: pip install transformers"
         raise error(message) from missing
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call, unused-ignore]
     return transformers  # type: ignore[no-any-return, unused-ignore]

@@ -16,7 +16,7 @@ from db.jobs import NewJob, Submitted
 from db.selection import LeftOut
 from db.tables import Collection, Job
 from db.tables.result import from_rows
-from nlp_tasks.kind import JobInput, Kind, LabelledInput
+from nlp_tasks.kind import IMPORTED, JobInput, Kind, LabelledInput
 from nlp_tasks.parameters import defaults, without_effect
 from scheduler import corrections, submitters
 from workers import kinds, tracing
@@ -229,11 +229,12 @@ def open_model(session: Session, job: Job) -> int | None:
     if job.model_version_id is not None:
         return job.model_version_id
     kind = kinds.find(job.kind)
-    needed = kind.model_from
-    if needed is None or not _needs_model(kind, kinds.parse_parameters(kind, job.parameters)):
+    parameters = kinds.parse_parameters(kind, job.parameters)
+    if not _needs_model(kind, parameters):
         return None
-    ref = job.model_ref or model_versions.sole_model(session, needed)
-    return model_versions.resolve(session, ref, needed).id
+    makers = kind.makers(parameters)
+    ref = job.model_ref or model_versions.sole_model(session, *makers)
+    return model_versions.resolve(session, ref, *makers).id
 
 
 def _needs_model(kind: Kind, parameters: Any) -> bool:
@@ -288,14 +289,20 @@ def _model(
     if request.after is not None and _a_training_comes_first(session, request.after, kind.model_from):
         return request.model, None
     try:
-        ref = request.model or model_versions.sole_model(session, kind.model_from)
-        return ref, model_versions.resolve(session, ref, kind.model_from).id
+        makers = kind.makers(parameters)
+        ref = request.model or model_versions.sole_model(session, *makers)
+        return ref, model_versions.resolve(session, ref, *makers).id
     except NotFoundError as error:
         if request.after is None:
             if kind.model_folder and request.model is None:
                 raise NotFoundError(f"{error}, or name a folder: --model FOLDER") from None
             raise
         return request.model, None
+    except ConflictError as error:
+        if IMPORTED in makers or not kind.with_imported:
+            raise
+        how = " ".join(f"-p {name}={value}" for name, value in kind.with_imported.items())
+        raise ConflictError(f"{error}; an imported model is used with {how}") from None
 
 
 def _a_training_comes_first(session: Session, after: int | None, trained_by: str) -> bool:

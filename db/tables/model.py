@@ -12,7 +12,7 @@ from db.tables.base import Base, CreatedAt, Id
 
 
 class Model(Base):
-    """A trained artefact under one name; `kind` is the kind of job that trains it."""
+    """A model under one name; `kind` is the kind of job that trains it, or `encoder` if it was imported."""
 
     __tablename__ = "model"
 
@@ -31,8 +31,8 @@ class ModelVersion(Base):
     id: Mapped[Id]
     model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
     version: Mapped[int]
-    #: The training job; a job makes at most one version, however often it runs.
-    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"), unique=True)
+    #: The training job, which makes at most one version, however often it runs; NULL if the model was imported.
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), unique=True)
     #: Relative to the models folder, which may be mounted elsewhere on each machine.
     path: Mapped[str]
     manifest_sha256: Mapped[str]

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from db import held_out
+from nlp_tasks.kind import IMPORTED
 
 #: The number of metrics that are shown of a kind without a headline, in the order of their names.
 SHOWN = 2
+#: The figures of a model that was imported.
+IMPORTED_FIGURES = {"dimensions": "{:.0f} dimensions", "max_tokens": "{:,.0f} tokens"}
 #: Characters for the name of a figure.
 NAME_WIDTH = 24
 
@@ -34,6 +37,8 @@ def _headline(kind: str) -> Mapping[str, str]:
     """Empty for a kind whose module is no longer configured."""
     from workers.kinds import all_kinds
 
+    if kind == IMPORTED:
+        return IMPORTED_FIGURES
     known = all_kinds().get(kind)
     return known.headline if known is not None else {}
 
@@ -51,6 +56,8 @@ def in_full(version: dict[str, Any]) -> Iterator[str]:
     aliases = f" ({', '.join(version['aliases'])})" if version["aliases"] else ""
     when = version["created_at"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
     yield f"{version['model']}@{version['version']}{aliases}, {version['kind']}, {when}"
+    if version["kind"] == IMPORTED:
+        yield _origin(version["parameters"])
     if doubt := held_out.doubt(version["metrics"]):
         yield doubt
     for name, value in sorted(version["metrics"].items()):
@@ -60,6 +67,12 @@ def in_full(version: dict[str, Any]) -> Iterator[str]:
         for figure in version["gate"]["figures"]:
             missed = "" if figure["passed"] else ": missed"
             yield f"  {figure['name']:{NAME_WIDTH}} {_number(figure['value']):10} {_bar(figure)}{missed}".rstrip()
+
+
+def _origin(parameters: Mapping[str, Any]) -> str:
+    part, prompt = parameters.get("part", "."), parameters.get("prompt")
+    where = f", {part}" if part != "." else ""
+    return f"from {parameters.get('source')}{where}{f', prompt {prompt!r}' if prompt else ''}"
 
 
 def _verdict(gate: dict[str, Any]) -> str:

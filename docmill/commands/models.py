@@ -1,4 +1,4 @@
-"""docmill models list, show, promote, rollback, export."""
+"""docmill models list, show, promote, rollback, export; import is in `importing_models`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from docmill.commands import model_figures
+from docmill.commands import importing_models, model_figures
 from docmill.commands.options import Json
 from docmill.commands.output import print_json, say, shown, users_umask
 from docmill.commands.shell import Commands
 from docmill.commands.tables import print_table
 
 app = Commands(help="Trained models, their versions and champions.")
+app.command(name="import")(importing_models.import_)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name.")]
 Alias = Annotated[str, typer.Option(metavar="NAME", help="The alias to move.")]
@@ -148,6 +149,7 @@ def export(
     Example: docmill models export news@2 exported/
     """
     from db import model_versions
+    from nlp_tasks.kind import IMPORTED
     from scheduler.store import store
     from workers.kinds import find
     from workers.running.opening import model_folder
@@ -156,6 +158,8 @@ def export(
     with store().read() as session:
         trained_by = model_versions.listing(session, model.partition("@")[0])[0]["kind"]
         version = model_versions.resolve(session, model, trained_by)
+    if trained_by == IMPORTED:
+        raise ValueError(f"{version.ref} was imported: its files are as they were, in the models folder")
     write = find(trained_by).export
     if write is None:
         raise ValueError(f"{version.ref} was made by {trained_by}, whose models cannot be exported")

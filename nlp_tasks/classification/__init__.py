@@ -10,7 +10,7 @@ import it to check parameters.
     architecture.py         what an architecture offers; one module each, named in ARCHITECTURES
     linear/                 linear, naive-bayes, morphemes
     neural/                 cnn, gru, lstm, transformer
-    transformers/           pretrained, zero-shot
+    transformers/           encoder, pretrained, zero-shot
     nearest.py, ensemble.py the architectures of these names
     calibration.py          temperature scaling, and thresholds for several labels
     metrics.py, figures.py  accuracy and the like; how they are stored
@@ -29,6 +29,7 @@ from pydantic import Field
 from nlp_tasks.classification import figures
 from nlp_tasks.endpoint import Endpoint, Results, one_text
 from nlp_tasks.kind import (
+    IMPORTED,
     Candidate,
     Documents,
     Figure,
@@ -54,10 +55,11 @@ ARCHITECTURES: dict[str, str] = {
     "nearest": "nlp_tasks.classification.nearest",
     "zero-shot": "nlp_tasks.classification.transformers.zero_shot",
     "ensemble": "nlp_tasks.classification.ensemble",
+    "encoder": "nlp_tasks.classification.transformers.encoder",
     "pretrained": "nlp_tasks.classification.transformers.pretrained",
 }
-#: Architectures that start from a transformers model in a local folder.
-FROM_FOLDER = ("pretrained", "zero-shot")
+#: Architectures that start from a transformers model: an imported one, or one in a local folder.
+FROM_FOLDER = ("encoder", "pretrained", "zero-shot")
 #: Architectures that cannot learn from lists of labels.
 ONE_LABEL_ONLY = ("naive-bayes",)
 
@@ -118,9 +120,9 @@ class TrainParameters:
     pretrained: Annotated[
         str,
         Field(
-            description="for arch pretrained and zero-shot: local folder of the transformers model (zero-shot: a model "
-            "for natural language inference, or an encoder for embeddings); for arch nearest: the name of a "
-            "model that `train similarity` made, or its folder"
+            description="for arch encoder, pretrained and zero-shot: the name of a model that `models import` made, or "
+            "the local folder of a transformers model (zero-shot: a model for natural language inference, or an "
+            "encoder for embeddings); for arch nearest: the name of a model that `train similarity` made, or its folder"
         ),
         LOCAL_FOLDER,
     ] = ""
@@ -146,7 +148,9 @@ class TrainParameters:
                 f"hypothesis is {self.hypothesis!r}: write {{}} in the place of the label's name"
             )
         if self.arch in FROM_FOLDER and not self.pretrained:
-            raise ValueError(f"arch {self.arch} needs pretrained: the local folder of a transformers model")
+            raise ValueError(
+                f"arch {self.arch} needs pretrained: an imported model, or the local folder of a transformers model"
+            )
         if self.pretrained and self.arch not in (*FROM_FOLDER, "nearest"):
             raise ValueError(f"arch {self.arch} does not use a pretrained model: leave pretrained out")
 
@@ -202,14 +206,10 @@ def _judge(candidate: Candidate) -> Sequence[Figure]:
 
 
 def _inputs(parameters: TrainParameters) -> Sequence[Input]:
-    """`nearest` may take its vectors from a model by name; a value that starts with "/" or "." is a folder."""
-    if (
-        parameters.arch == "nearest"
-        and parameters.pretrained
-        and not parameters.pretrained.startswith(("/", "."))
-    ):
-        return (ModelInput("pretrained", "train-similarity"),)
-    return ()
+    """What an architecture starts from may be a model by name; a value that starts with "/" or "." is a folder."""
+    if not parameters.pretrained or parameters.pretrained.startswith(("/", ".")):
+        return ()
+    return (ModelInput("pretrained", "train-similarity" if parameters.arch == "nearest" else IMPORTED),)
 
 
 def _answer(results: Results) -> dict[str, Any]:

@@ -12,6 +12,7 @@ clients import it to check parameters.
     inference.py            inference for PV-DBOW in batches; integrators.py, noise_sample.py: its numerics
     gensim_descent.py       training and inference by gensim's own descent
     search_runner.py        the stage `search`: vectors to neighbours
+    by_encoder.py           both stages by an imported model
     embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
     exact_search.py         exact nearest neighbours by the vectors; candidate_search.py: its candidates
@@ -31,6 +32,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from nlp_tasks.kind import (
+    IMPORTED,
     Candidate,
     Documents,
     Figure,
@@ -61,8 +63,11 @@ class SimilarityParameters:
         Field(description="search the document's own collection, or all that have vectors of the same model"),
     ] = "collection"
     method: Annotated[
-        Literal["hybrid", "doc2vec"],
-        Field(description="hybrid: combine Doc2Vec with tf-idf; doc2vec: compare vectors alone"),
+        Literal["hybrid", "doc2vec", "hybrid-embedding", "embedding"],
+        Field(
+            description="hybrid: combine Doc2Vec with tf-idf; doc2vec: compare vectors alone; hybrid-embedding and "
+            "embedding: the same with the vectors of an imported model"
+        ),
     ] = "hybrid"
     terms: Annotated[
         int,
@@ -72,18 +77,20 @@ class SimilarityParameters:
     @property
     def needs_terms(self) -> bool:
         """Whether a search reads the words of the documents, and not only their vectors."""
-        return self.method == "hybrid" or self.terms > 0
+        return self.method.startswith("hybrid") or self.terms > 0
+
+    @property
+    def makers(self) -> tuple[str, ...]:
+        """Who makes the models that the method compares by."""
+        return (IMPORTED,) if self.method.endswith("embedding") else ("train-similarity",)
 
     @property
     def others(self) -> Others:
-        """A list depends on all documents. New documents are merged into the lists of the others, except where other
-        collections are searched, too."""
-        return Others(
-            NeighbourRow.table,
-            self.scope == "collection",
-            self.scope == "all",
-            NeighbourListRow.table,
-        )
+        """A list depends on all documents. New documents are merged into the lists of the others, except by
+        `hybrid-embedding` (a new document changes the weight of its words everywhere) and where other collections are
+        searched, too."""
+        are_updated = self.method != "hybrid-embedding" and self.scope == "collection"
+        return Others(NeighbourRow.table, are_updated, self.scope == "all", NeighbourListRow.table)
 
     @property
     def vectors(self) -> VectorsWanted:
@@ -141,9 +148,10 @@ class VectorRow:
 
     table: ClassVar[str] = "document_vector"
 
-    #: `vector_size` float32, little-endian; not normalised.
+    #: float32, little-endian; of Doc2Vec not normalised.
     vector: bytes
-    #: Its known words and their counts, made by `nlp_tasks.similarity.shared_terms.packed`.
+    #: Its words and their counts: of Doc2Vec as `nlp_tasks.similarity.shared_terms.packed` makes them, of an imported
+    #: model as JSON.
     terms: bytes
     #: What its distances are multiplied by in a hybrid score; NULL for 1.
     scale: float | None
@@ -161,7 +169,7 @@ class NeighbourRow:
     rank: int
     #: The neighbour's document id.
     neighbour_id: int
-    #: From -1 to 1: of vectors and words together, or for method "doc2vec" the cosine of the two vectors.
+    #: From -1 to 1: of vectors and words together for a hybrid method, otherwise the cosine of the two vectors.
     score: float
 
 
@@ -195,12 +203,20 @@ class NeighbourListRow:
 
 
 def _open_infer(setup: Setup) -> Runner:
+    if setup.parameters.makers == (IMPORTED,):
+        from nlp_tasks.similarity.by_encoder import EncoderInferrer
+
+        return EncoderInferrer(setup)
     from nlp_tasks.similarity.infer_runner import Inferrer
 
     return Inferrer(setup)
 
 
 def _open_search(setup: Setup) -> Runner:
+    if setup.parameters.makers == (IMPORTED,):
+        from nlp_tasks.similarity.by_encoder import EncoderSearcher
+
+        return EncoderSearcher(setup)
     from nlp_tasks.similarity.search_runner import Searcher
 
     return Searcher(setup)
@@ -235,7 +251,7 @@ def _export(model_dir: Path, folder: Path) -> tuple[Path, str]:
 
 SIMILARITY = Kind(
     name="similarity",
-    summary="Find the most similar documents of each document by Doc2Vec, and the words they share",
+    summary="Find the documents most similar to each, by Doc2Vec or an imported model, and the words they share",
     parameters=SimilarityParameters,
     rows=(VectorRow, NeighbourRow, NeighbourTermRow),
     stages=(
@@ -245,6 +261,9 @@ SIMILARITY = Kind(
         ),
     ),
     model_from="train-similarity",
+    models_from=attrgetter("makers"),
+    with_imported={"method": "embedding"},
+    rounds=True,
     others=attrgetter("others"),
     chunk_documents=1000,
     chunk_chars=4_000_000,

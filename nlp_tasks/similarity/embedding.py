@@ -1,7 +1,7 @@
 """The kind `embed`: the vectors of documents as results, for programs that compare texts themselves.
 
-A vector is centred as in a search and has length 1, so that the scalar product of two of them is the score of
-`similarity` with the method doc2vec. Imports neither torch nor numpy.
+A vector has length 1, so that the scalar product of two of them is the score of `similarity`: with the method doc2vec,
+for which it is centred as in a search, or embedding. Imports neither torch nor numpy.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ import base64
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from nlp_tasks.endpoint import Asked, BadRequestError, Endpoint, Results, model_of, without
-from nlp_tasks.kind import Kind, Runner, Setup, Stage
+from nlp_tasks.kind import IMPORTED, Kind, Runner, Setup, Stage
 from nlp_tasks.parameters import parameters
 
 FORMATS = ("float", "base64")
@@ -23,7 +25,32 @@ MOST_INPUTS = 2_048
 
 @parameters
 class EmbedParameters:
-    """There is nothing to choose but the model."""
+    """What a vector is made of. Only a model that was imported has a choice."""
+
+    dimensions: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="keep the first numbers of a vector and scale them to length 1; for models that were trained "
+            "for it (Matryoshka); 0 keeps all",
+        ),
+    ] = 0
+    prompt: Annotated[
+        str,
+        Field(
+            max_length=10_000,
+            description="what stands before each text, or the name of one of the model's prompts (query, passage); "
+            "`none` for nothing, empty for the model's default",
+        ),
+    ] = ""
+    long: Annotated[
+        Literal["truncate", "mean"],
+        Field(
+            description="a text that is longer than the model's input: read its beginning, or read it in windows and "
+            "take the mean of their vectors"
+        ),
+    ] = "truncate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +66,11 @@ class EmbeddingRow:
 
 
 def _open(setup: Setup) -> Runner:
-    from nlp_tasks.similarity.embedding_runner import Embedder
+    from nlp_tasks.encoders import is_encoder
+    from nlp_tasks.similarity.embedding_runner import Doc2VecEmbedder, Embedder
 
-    return Embedder(setup)
+    assert setup.model_dir is not None
+    return Embedder(setup) if is_encoder(setup.model_dir) else Doc2VecEmbedder(setup)
 
 
 def _request(body: Mapping[str, Any]) -> Asked:
@@ -62,26 +91,18 @@ def _request(body: Mapping[str, Any]) -> Asked:
             f"encoding_format must be float or base64, not {form!r}", param="encoding_format"
         )
     dimensions = body.get("dimensions")
-    if dimensions is not None and (not isinstance(dimensions, int) or isinstance(dimensions, bool)):
-        raise BadRequestError("dimensions must be a whole number", param="dimensions")
-    about_it = ("input", "model", "user", "encoding_format", "dimensions")
-    return Asked(
-        tuple(texts),
-        without(body, about_it),
-        model_of(body),
-        {"encoding_format": form, "dimensions": dimensions},
-    )
+    if dimensions is not None and (
+        not isinstance(dimensions, int) or isinstance(dimensions, bool) or dimensions < 1
+    ):
+        raise BadRequestError("dimensions must be a whole number, at least 1", param="dimensions")
+    given = without(body, ("input", "model", "user", "encoding_format", "dimensions"))
+    if dimensions is not None:
+        given["dimensions"] = dimensions
+    return Asked(tuple(texts), given, model_of(body), {"encoding_format": form})
 
 
 def _answer(results: Results) -> dict[str, Any]:
     found = [rows["embedding"][0] for rows in results.rows]
-    wanted, size = results.form.get("dimensions"), len(found[0]["vector"]) // 4
-    if wanted is not None and wanted != size:
-        raise BadRequestError(
-            f"the model's vectors have {size} dimensions and cannot be shortened to {wanted}: leave dimensions out, "
-            "or train a model with another vector_size",
-            param="dimensions",
-        )
     encode = _base64 if results.form.get("encoding_format") == "base64" else _floats
     n_tokens = sum(row["n_tokens"] for row in found)
     return {
@@ -106,11 +127,13 @@ def _floats(vector: bytes) -> list[float]:
 
 EMBED = Kind(
     name="embed",
-    summary="Make a vector of each document by Doc2Vec, to compare texts by scalar products",
+    summary="Make a vector of each document by Doc2Vec or an imported model, to compare texts by scalar products",
     parameters=EmbedParameters,
     rows=(EmbeddingRow,),
     stages=(Stage("embed", _open),),
     model_from="train-similarity",
+    models_from=lambda parameters: ("train-similarity", IMPORTED),  # noqa: ARG005
+    rounds=True,
     endpoint=Endpoint("/v1/embeddings", _request, _answer),
     chunk_documents=1000,
     chunk_chars=4_000_000,

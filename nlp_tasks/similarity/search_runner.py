@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,23 @@ from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
 from nlp_tasks.similarity.mixed_search import MixedIndex
-from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, Terms, idf
+from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, TRUSTED_WORDS, Terms, idf
 
 #: Lists that become result rows at a time.
 LISTS_TOGETHER = 256
+
+
+class SearchModel(Protocol):
+    """What a search takes of a model."""
+
+    @property
+    def words(self) -> list[str]: ...
+    @property
+    def document_counts(self) -> NDArray[np.int64]: ...
+    @property
+    def n_documents(self) -> int: ...
+    @property
+    def mean(self) -> NDArray[np.float32]: ...
 
 
 class Searcher:
@@ -27,9 +41,17 @@ class Searcher:
     batch_documents = 1024
     batch_chars = 4_000_000
 
+    #: The weight of the tf-idf cosine in a mixed score.
+    tfidf_share = TFIDF_SHARE
+    #: The vector of a document with fewer different words has less weight.
+    trusted_words = TRUSTED_WORDS
+
     def __init__(self, setup: Setup) -> None:
         assert setup.model_dir is not None
-        self._model = models.load(setup.model_dir)
+        self._model: SearchModel = models.load(setup.model_dir)
+        self._start(setup)
+
+    def _start(self, setup: Setup) -> None:
         self._parameters: SimilarityParameters = setup.parameters
         self._setup = setup
         self._index: Index | None = None
@@ -97,7 +119,9 @@ class Searcher:
         self._row_of = {id_: row for row, id_ in enumerate(self._ids)}
         if self._parameters.needs_terms:
             model = self._model
-            self._terms = Terms(vectors.terms, idf(model.document_counts, model.n_documents))
+            self._terms = Terms(
+                vectors.terms, idf(model.document_counts, model.n_documents), self.trusted_words
+            )
         matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
         scales = vectors.scales if vectors.scales is not None else np.ones(len(self._ids))
         self._index = self._new_index(matrix, scales)
@@ -109,7 +133,7 @@ class Searcher:
         if self._parameters.method == "doc2vec":
             return Index(matrix, self._keys, self._setup.device)
         assert self._terms is not None
-        return MixedIndex(matrix, self._keys, self._terms, TFIDF_SHARE, scales, self._setup.device)
+        return MixedIndex(matrix, self._keys, self._terms, self.tfidf_share, scales, self._setup.device)
 
     def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""

@@ -50,13 +50,16 @@ def packed(words: WordCounts) -> list[bytes]:
 class Terms:
     """The term vectors of N documents."""
 
-    def __init__(self, documents: Sequence[bytes], idf: NDArray[np.float32]) -> None:
-        """`documents` as `packed` makes them."""
+    def __init__(
+        self, documents: Sequence[bytes], idf: NDArray[np.float32], trusted_words: int = TRUSTED_WORDS
+    ) -> None:
+        """`documents` as `packed` makes them. The vectors of those with fewer different words than `trusted_words` have
+        less weight."""
         size = NUMBER.itemsize + COUNT.itemsize
         lengths = np.fromiter((len(each) // size for each in documents), np.int64, count=len(documents))
         self._starts = np.concatenate([[0], np.cumsum(lengths)])  # (N + 1,)
         #: For each document, how much of its weight its vector keeps: the product of two of them is that of a pair.
-        self.trusts = np.sqrt(np.minimum(lengths / TRUSTED_WORDS, 1.0))  # (N,)
+        self.trusts = np.sqrt(np.minimum(lengths / trusted_words, 1.0))  # (N,)
         self._numbers = np.empty(self._starts[-1], np.int32)
         self._weights = np.empty(self._starts[-1], np.float32)
         for row, document in enumerate(documents):

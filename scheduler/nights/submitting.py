@@ -107,7 +107,9 @@ def _is_promoted(
         for one in file.steps
         if one.number in step.waits_for and one.action == kinds.find(step.action).model_from
     ]
-    made = {_job_of(session, night, one) for one in makers}
+    made = {_job_of(session, night, one) for one in makers} - {
+        None
+    }  # a step without a job, an imported model
     return model_versions.job_of(session, version.id) in made
 
 

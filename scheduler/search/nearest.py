@@ -10,8 +10,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Select, select
@@ -26,13 +24,12 @@ from db.sql import one_of
 from db.states import JobState
 from db.store import Store
 from db.tables import Document, DocumentVector, Job
+from nlp_tasks.kind import IMPORTED
+from scheduler.search import query_vectors
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from nlp_tasks.similarity.infer_runner import Inference
-    from nlp_tasks.similarity.model import Model
 
 #: Vectors that are read with one statement.
 BLOCK_ROWS = 10_000
@@ -47,8 +44,8 @@ CHOSEN_FROM = 2_000
 #: How much the first place of a list counts more than the next ones (G. Cormack et al., Reciprocal rank fusion
 #: outperforms Condorcet and individual rank learning methods, SIGIR 2009).
 FUSION = 60
-#: The kind of the jobs that store vectors, and the one that trains its models.
-_JOB, _JOB_MODEL = "similarity", "train-similarity"
+#: The kind of the jobs that store vectors, and the makers of its models.
+_JOB, _MAKERS = "similarity", ("train-similarity", IMPORTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ def fused(
 
 def _version(session: Session, model: str | None, collection: int | None, name: str | None) -> Version:
     if model is not None:
-        return model_versions.resolve(session, model, _JOB_MODEL)
+        return model_versions.resolve(session, model, *_MAKERS)
     newest = (
         select(Job.model_version_id)
         .where(Job.kind == _JOB, Job.state == JobState.FINISHED, Job.model_version_id.is_not(None))
@@ -164,15 +161,15 @@ def _ranked(
     *,
     every: bool = False,
 ) -> tuple[list[tuple[int, float]], bool]:
-    model, query = _infer(store, version, text)
+    query = query_vectors.of(store, version, text)
     wanted = CHOSEN_FROM if conditions else limit + 50
     if every:
         with store.read() as session:
-            ranked = _best(_blocks(session, version.id, collection, model.mean), query, wanted)
+            ranked = _best(_blocks(session, version.id, collection, query.mean), query.vector, wanted)
         is_whole = True
     else:
-        vectors = _vectors(store, version.id, collection, model.mean)
-        ranked, is_whole = _best(vectors.blocks, query, wanted), vectors.is_whole
+        vectors = _vectors(store, version.id, collection, query.mean)
+        ranked, is_whole = _best(vectors.blocks, query.vector, wanted), vectors.is_whole
     if conditions:
         ids = [id_ for id_, _ in ranked]
         with store.read() as session:
@@ -180,30 +177,6 @@ def _ranked(
             kept = set(session.scalars(chosen))
         ranked = [each for each in ranked if each[0] in kept]
     return ranked, is_whole
-
-
-def _infer(store: Store, version: Version, text: str) -> tuple[Model, NDArray[np.float32]]:
-    """The model, and the unit vector of a text. ValueError if the model knows none of its words."""
-    from nlp_tasks import search_words
-    from workers.running.opening import model_folder
-    from workers.settings import settings
-
-    model, infer = _opened(model_folder(store, settings(), version.id))
-    words = [word for word in search_words.as_written(text) if word in model.numbers]
-    if not words:
-        raise ValueError(
-            f"none of the words of the text is in the vocabulary of {version.ref}: use more words, or other ones"
-        )
-    return model, _unit(infer([words]) - model.mean)[0]
-
-
-@lru_cache(maxsize=2)
-def _opened(folder: Path) -> tuple[Model, Inference]:
-    from nlp_tasks.similarity import model as models
-    from nlp_tasks.similarity.infer_runner import inference
-
-    model = models.load(folder)
-    return model, inference(model, "cpu")
 
 
 def _vectors(store: Store, version: int, collection: int | None, mean: NDArray[np.float32]) -> _Vectors:
@@ -242,15 +215,7 @@ def _blocks(
     while rows := session.execute(_rows(version, collection, before)).all():
         before = rows[-1].document_id
         matrix = np.frombuffer(b"".join(row.vector for row in rows), dtype="<f4").reshape(len(rows), -1)
-        yield np.array([row.document_id for row in rows], dtype=np.int64), _unit(matrix - mean)
-
-
-def _unit(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of length 1; a zero stays zero  # (N, D) -> (N, D)."""
-    import numpy as np
-
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.asarray(matrix / np.maximum(norms, 1e-12), dtype=np.float32)
+        yield np.array([row.document_id for row in rows], dtype=np.int64), query_vectors.unit(matrix - mean)
 
 
 def _best(

@@ -59,6 +59,7 @@ CHANGING = {
 OTHERS = {
     "add", "watch-folder", "restore", "db upgrade", "up", "worker", "scheduler", "flower", "demo", "devices", "alive",
     "night check", "night diff", "night schema", "night plan", "night run", "night schedule", "retention set",
+    "models import",
 }  # fmt: skip
 
 

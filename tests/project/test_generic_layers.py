@@ -32,6 +32,10 @@ PARTICULAR = {
     "docmill/web/api/search.py",
     "scheduler/search/finding.py",
     "scheduler/search/nearest.py",
+    # Models that are imported are encoders, with the figures of one.
+    "docmill/commands/importing_models.py",
+    "docmill/commands/model_figures.py",
+    "scheduler/importing.py",
     # The page of a document shows what each kind found.
     "docmill/web/views/documents.py",
     "docmill/web/facts_of_documents.py",
@@ -53,7 +57,7 @@ GENERIC = [
 PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
-    "tables", "scope", "seconds", "pages", "chars", "memory", "html", "rules", "field", "redact", "iterations",
+    "tables", "scope", "seconds", "pages", "chars", "memory", "html", "rules", "long", "field", "redact", "iterations",
     "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup",
     "prompt", "system", "chat", "model", "stop", "schema", "example", "examples", "server", "timeout",
 }  # fmt: skip

@@ -100,7 +100,7 @@ def test_vectors_at_once_and_in_a_batch_are_those_of_similarity(works: Mill, cli
     failed = {line["custom_id"]: line["response"] for line in errors_of(client, batch)}
     codes = {key: (each["status_code"], each["body"]["error"]["code"]) for key, each in failed.items()}
     assert codes == {
-        "r2": (400, None),
+        "r2": (422, "DIMENSIONS"),
         "r3": (422, "NO_KNOWN_WORDS"),
         "r4": (404, "model_not_found"),
         "r5": (400, None),

@@ -7,8 +7,6 @@ with it. The next process goes on from the last checkpoint, or starts again if t
 from __future__ import annotations
 
 import logging
-import os
-import re
 import shutil
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,7 +31,7 @@ from workers.running.chunk_report import Failed
 from workers.running.lease import Lease, StopRequestedError
 from workers.running.opening import model_folder
 from workers.running.writing import as_figures
-from workers.training import judging, tensorboard
+from workers.training import judging, placing, tensorboard
 from workers.training.curve import Curve
 from workers.training.equal_texts import without_equal_texts
 from workers.training.stored_documents import StoredDocuments
@@ -105,7 +103,12 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
         if kind.gate is not None:
             candidate = Candidate(stored, building, metrics, None, process.settings.device)
             judgement = judging.judge(process, claim.model_ref or claim.kind, kind.gate, candidate, progress)
-        return Made(_move_into_place(process, claim, building), metrics, figures, judgement)
+        return Made(
+            placing.move(process.settings.models_path, claim.model_ref or claim.kind, building),
+            metrics,
+            figures,
+            judgement,
+        )
 
 
 def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
@@ -175,23 +178,6 @@ def _close(process: Process, lease: Lease, written: Written, made: Made | None =
     return lease.insist_on_writing(step)
 
 
-def _move_into_place(process: Process, claim: Claim, building: Path) -> str:
-    """The folder relative to the models folder. The rename makes it appear whole or not at all."""
-    if not (building / model_files.MANIFEST).is_file():
-        model_files.seal(building)
-    name = re.sub(r"[^\w.-]", "_", claim.model_ref or claim.kind).lstrip(".") or "model"
-    path = f"{name}/{building.name}"
-    target = process.settings.models_path / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for file in building.rglob("*"):
-        heartbeat.beat()
-        if file.is_file():
-            _sync(file)
-    building.rename(target)
-    _sync(target.parent)
-    return path
-
-
 def _building_folder(parent: Path, claim: Claim) -> Path:
     """A folder for this claim only, with the checkpoint of the claim before. A worker that was taken for dead and still
     works has its own folder, and does not touch this one."""
@@ -207,12 +193,3 @@ def _building_folder(parent: Path, claim: Claim) -> Path:
     for _, folder in before:
         shutil.rmtree(folder, ignore_errors=True)
     return building
-
-
-def _sync(path: Path) -> None:
-    """Onto the disk before the store refers to it."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

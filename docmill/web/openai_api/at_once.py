@@ -82,7 +82,9 @@ def answered(request: Request, kind: Kind, body: Mapping[str, Any]) -> dict[str,
 
 def _version(store: Store, kind: Kind, model: str | None, parameters: Mapping[str, Any]) -> Version | None:
     """The model version that a request needs."""
-    if kind.model_from is None or not kind.needs_model(kinds.parameters_of(kind, parameters, model)):
+    read = kinds.parameters_of(kind, parameters, model)
+    makers = kind.makers(read)
+    if not makers or not kind.needs_model(read):
         if model is not None:
             raise ApiError(
                 400, f"{kind.name} uses no model with these parameters: leave model out", param="model"
@@ -90,9 +92,8 @@ def _version(store: Store, kind: Kind, model: str | None, parameters: Mapping[st
         return None
     try:
         with store.read() as session:
-            return model_versions.resolve(
-                session, model or model_versions.sole_model(session, kind.model_from), kind.model_from
-            )
+            ref = model or model_versions.sole_model(session, *makers)
+            return model_versions.resolve(session, ref, *makers)
     except (NotFoundError, ConflictError) as error:
         raise ApiError(404, str(error), param="model", code="model_not_found") from None
 
