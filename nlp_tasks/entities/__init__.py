@@ -1,7 +1,7 @@
 """Entities: names, dates, amounts and identifiers in a text, each with its place, by a trained model and by rules.
 
-This module declares the kinds `entities`, `train-entities` and `train-gazetteer`. It imports nothing heavy, because clients import it to
-check parameters.
+This module declares the kinds `entities`, `train-entities` and `train-gazetteer`. It imports nothing heavy, because
+clients import it to check parameters.
 
     runner.py               the stage: what the model, the gazetteer and the rules find in each document
     merging.py              which of them stands where two find the same place

@@ -6,7 +6,6 @@ The model is one file of its own format. It is read only after its sha256 was co
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import pycrfsuite
 from nlp_tasks import heartbeat
 from nlp_tasks.entities.architecture import Fitted, Found, Lesson
 from nlp_tasks.entities.features import Known, features_of, known_to
-from nlp_tasks.entities.spans import Entity, Unit, entities, tags
+from nlp_tasks.entities.spans import Entity, Unit, entities, inside, tags
 from nlp_tasks.entities.units import sentences_of, units_of
 
 FILE = "model.crfsuite"
@@ -57,18 +56,11 @@ def fit(lesson: Lesson) -> Fitted:
     )
     for example in (*lesson.examples, *lesson.validation):
         for start, units, features in _sentences(example.text, lesson.known):
-            inside = _moved(example.entities, start, start + units[-1][1])
-            trainer.append(features, tags(units, inside))
+            marked = inside(example.entities, start, start + units[-1][1])
+            trainer.append(features, tags(units, marked))
         tell(0)
     trainer.train(str(lesson.model_dir / FILE))
     return Fitted({}, {})
-
-
-def _moved(found: Sequence[Entity], start: int, end: int) -> list[Entity]:
-    """The entities of a sentence, with offsets from its start. All are in the order of the text, without overlaps."""
-    first = bisect_right(found, start, key=lambda each: each.end)
-    last = bisect_left(found, end, key=lambda each: each.start)
-    return [Entity(each.start - start, each.end - start, each.label) for each in found[first:last]]
 
 
 def load(model_dir: Path, device: str) -> Tagger:  # noqa: ARG001 (it computes on the processor)

@@ -30,8 +30,8 @@ def opened(path: str, error: type[NlpError]) -> Gazetteer:
         return found
     if not place.is_file():
         raise error(
-            f"there is no gazetteer {path} on this worker: give the name of a model that `docmill train gazetteer` made, "
-            "or a file that every worker can read"
+            f"there is no gazetteer {path} on this worker: give the name of a model that `docmill train gazetteer` "
+            "made, or a file that every worker can read"
         )
     return gazetteer.made_of(_names(place, error))
 

@@ -126,12 +126,23 @@ def _reduced(matrix: Any, random: np.random.Generator) -> Vectors:
     transposed = matrix.T.tocsr()
     found = _product(matrix, random.standard_normal((matrix.shape[1], width)).astype(np.float32))
     for _ in range(PASSES):
-        across = np.linalg.qr(_product(transposed, np.linalg.qr(found)[0]))[0]
-        found = _product(matrix, across)
-    basis = np.linalg.qr(found)[0]
-    left, singular, _ = np.linalg.svd(_product(transposed, basis).T, full_matrices=False)
-    vectors: Vectors = ((basis @ left) * np.sqrt(singular))[:, :WIDTH].astype(np.float32)
-    return vectors
+        found = _product(matrix, _orthonormal(_product(transposed, _orthonormal(found))))
+    basis = _orthonormal(found)
+    across = _product(transposed, basis)
+    values, turned = np.linalg.eigh(across.T @ across)
+    order = np.argsort(-values)[:WIDTH]
+    # The values are squares of the singular values.
+    vectors: Vectors = (basis @ turned[:, order]) * np.maximum(values[order], 0) ** 0.25
+    return vectors.astype(np.float32)
+
+
+def _orthonormal(vectors: Vectors) -> Vectors:
+    """An orthonormal basis of what these columns span. By their products among themselves: a QR decomposition of tall
+    matrices takes many small steps, which threads make slow on a busy machine."""
+    values, turned = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
+    kept = values > values[-1] * 1e-9
+    basis: Vectors = (vectors @ (turned[:, kept] / np.sqrt(values[kept]))).astype(np.float32)
+    return basis
 
 
 def _product(matrix: Any, dense: Vectors) -> Vectors:
