@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-entities bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -141,6 +141,8 @@ bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
 	@$(BIN)/python -m benchmarks.classification_pretrained --data "$(SHARED_DATA)"
+bench-entities: $(VENV)/.bench ## compare entity models with a character CRF, sklearn-crfsuite and spaCy (an hour of a core)
+	@$(BIN)/python -m benchmarks.entities --data "$(SHARED_DATA)"
 bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
 	@deploy/system-packages libreoffice-writer libreoffice-calc libreoffice-impress fonts-noto-cjk
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
