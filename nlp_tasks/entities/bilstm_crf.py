@@ -9,8 +9,8 @@ are learned from the marked texts. The same documents, parameters and seed give 
 from __future__ import annotations
 
 import unicodedata
-import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ from nlp_tasks.entities.tag_chain import TagChain, forbidden
 from nlp_tasks.entities.units import sentences_of, units_of
 from nlp_tasks.torch_device import seeded
 
-#: Buckets of hashed features, and the widths of their vectors and of the LSTM (both directions together).
-BUCKETS, WIDTH, HIDDEN = 1 << 16, 96, 192
+#: The most frequent features that get a vector, the widths of these and of the LSTM (both directions together).
+MOST_FEATURES, WIDTH, HIDDEN = 100_000, 96, 192
 DROPPED, DROPPED_FEATURES = 0.4, 0.2
 BATCH_SENTENCES, LEARNING_RATE, LARGEST_GRADIENT = 32, 3e-3, 5.0
 #: Epochs without a lower validation loss after which a training ends.
@@ -45,19 +45,20 @@ TAKEN = ("u0", "l0", "p3", "e3", "e2", "d", "w", "w-begin", "w-inside", "w-end",
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence: where it starts in its text, its units, and the buckets of each unit's features."""
+    """A sentence: where it starts in its text, its units, and the numbers of each unit's features, from 1; 0 alone for
+    a unit that has no known one."""
 
     start: int
     units: list[Unit]
-    buckets: list[NDArray[np.int64]]
+    features: list[list[int]]
 
 
 class Network(nn.Module):
     """Scores (B, S, K) of the tags of sentences."""
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, n_features: int, names: list[str]) -> None:
         super().__init__()
-        self.features = nn.EmbeddingBag(BUCKETS + 1, WIDTH, mode="sum", sparse=True, padding_idx=0)
+        self.features = nn.EmbeddingBag(n_features + 1, WIDTH, mode="sum", sparse=True, padding_idx=0)
         nn.init.normal_(self.features.weight, std=0.1)
         self.around = nn.LSTM(WIDTH, HIDDEN // 2, bidirectional=True, batch_first=True)
         self.drop = nn.Dropout(DROPPED)
@@ -68,9 +69,9 @@ class Network(nn.Module):
         """Scores (B, S, K), and the mask (B, S), True for units."""
         device = self.tags.weight.device
         lengths = torch.tensor([len(each.units) for each in sentences])
-        bags = [bag for each in sentences for bag in each.buckets]
+        bags = [bag for each in sentences for bag in each.features]
         starts = np.cumsum([0, *map(len, bags[:-1])])
-        ids = torch.from_numpy(np.concatenate(bags)).to(device)
+        ids = torch.tensor([number for bag in bags for number in bag], device=device)
         if self.training:
             ids = ids.masked_fill(torch.rand(ids.shape, device=device) < DROPPED_FEATURES, 0)
         vectors = self.features(ids, torch.from_numpy(starts).to(device))
@@ -85,13 +86,17 @@ class Network(nn.Module):
 class RecurrentTagger:
     """A trained network."""
 
-    def __init__(self, network: Network, names: list[str], known: Known) -> None:
-        self._network, self._names, self._known = network.eval(), names, known
+    def __init__(self, network: Network, names: list[str], numbers: Mapping[str, int], known: Known) -> None:
+        self._network, self._names, self._numbers, self._known = network.eval(), names, numbers, known
 
     def find(self, texts: Sequence[str]) -> list[list[Found]]:
         """See architecture.Finder."""
         found: list[list[Found]] = [[] for _ in texts]
-        pairs = [(place, each) for place, text in enumerate(texts) for each in read(text, self._known)]
+        pairs = [
+            (place, _numbered(start, units, features, self._numbers))
+            for place, text in enumerate(texts)
+            for start, units, features in read(text, self._known)
+        ]
         lengths = np.array([len(each.units) for _, each in pairs], np.int64)
         with torch.inference_mode():
             for chosen in heartbeat.beating(by_length(lengths, BATCH_UNITS)):
@@ -115,28 +120,47 @@ def fit(lesson: Lesson) -> Fitted:
     """See architecture.fit."""
     lesson.known.save(lesson.model_dir)
     names = [OUTSIDE, *(f"{part}-{label}" for label in lesson.labels for part in "BI")]
+    features = _frequent(lesson)
     with seeded(lesson.parameters.seed, lesson.device):
-        network = Network(names).to(lesson.device)
-        _Training(network, names, lesson).run()
+        network = Network(len(features), names).to(lesson.device)
+        _Training(network, names, _numbers_of(features), lesson).run()
     tensors: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(weight.cpu().numpy()) for name, weight in network.state_dict().items()
     }
-    return Fitted({"tags": names}, tensors)
+    return Fitted({"tags": names, "features": features}, tensors)
 
 
 def load(model_dir: Path, device: str) -> RecurrentTagger:
     """The model in a checked folder."""
     config, tensors = model_files.load(model_dir)
-    network = Network(config["tags"])
+    network = Network(len(config["features"]), config["tags"])
     network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-    return RecurrentTagger(network.to(device), config["tags"], known_to(model_dir))
+    numbers = _numbers_of(config["features"])
+    return RecurrentTagger(network.to(device), config["tags"], numbers, known_to(model_dir))
+
+
+def _frequent(lesson: Lesson) -> list[str]:
+    """The most frequent features of the texts to learn from."""
+    counts: Counter[str] = Counter()
+    for example in lesson.examples:
+        lesson.progress(0, 1, "reading the documents")
+        for _, _, described in read(example.text, lesson.known):
+            for features in described:
+                counts.update(features)
+    return [feature for feature, _ in counts.most_common(MOST_FEATURES)]
+
+
+def _numbers_of(features: Sequence[str]) -> dict[str, int]:
+    return {feature: number for number, feature in enumerate(features, start=1)}
 
 
 class _Training:
     """Adam, batches of sentences of similar length, stopped by the loss on the validation set."""
 
-    def __init__(self, network: Network, names: list[str], lesson: Lesson) -> None:
-        self._network, self._lesson = network, lesson
+    def __init__(
+        self, network: Network, names: list[str], features: Mapping[str, int], lesson: Lesson
+    ) -> None:
+        self._network, self._features, self._lesson = network, features, lesson
         self._number = {name: number for number, name in enumerate(names)}
         self._examples = self._tagged(lesson.examples)
         self._validation = self._tagged(lesson.validation) or self._examples
@@ -203,30 +227,36 @@ class _Training:
         found = []
         for example in examples:
             self._lesson.progress(0, 1, "reading the documents")
-            for sentence in read(example.text, self._lesson.known):
-                end = sentence.start + sentence.units[-1][1]
-                named = tags(sentence.units, inside(example.entities, sentence.start, end))
+            for start, units, features in read(example.text, self._lesson.known):
+                named = tags(units, inside(example.entities, start, start + units[-1][1]))
+                sentence = _numbered(start, units, features, self._features)
                 found.append((sentence, [self._number[name] for name in named]))
         return found
 
 
-def read(text: str, known: Known) -> Iterator[Sentence]:
-    """The sentences of a text, with offsets from the start of each."""
+def read(text: str, known: Known) -> Iterator[tuple[int, list[Unit], list[list[str]]]]:
+    """The start of each sentence of a text, its units with offsets from there, and their features."""
     for start, end in heartbeat.beating(sentences_of(text)):
         sentence = text[start:end]
         if units := units_of(sentence):
             described = features_of(sentence, units, known)
             forms = [sentence[first:last] for first, last in units]
-            bags = [_buckets(form, features) for form, features in zip(forms, described, strict=True)]
-            yield Sentence(start, units, bags)
+            yield start, units, [_taken(form, each) for form, each in zip(forms, described, strict=True)]
 
 
-def _buckets(form: str, features: Sequence[str]) -> NDArray[np.int64]:
-    taken = [each for each in features if _is_taken(each.partition("=")[0])]
-    letters = unicodedata.normalize("NFD", form.lower())
-    taken += [f"letter{place}={letter}" for place, letter in enumerate(letters[:8])]
-    numbers = [1 + zlib.crc32(each.encode("utf-8", "surrogatepass")) % BUCKETS for each in taken]
-    return np.array(numbers, np.int64)
+def _taken(form: str, features: Sequence[str]) -> list[str]:
+    letters = unicodedata.normalize("NFD", form.lower())[:8]
+    return [
+        *(each for each in features if _is_taken(each.partition("=")[0])),
+        *(f"letter{place}={letter}" for place, letter in enumerate(letters)),
+    ]
+
+
+def _numbered(
+    start: int, units: list[Unit], described: Sequence[Sequence[str]], numbers: Mapping[str, int]
+) -> Sentence:
+    known = [[numbers[each] for each in features if each in numbers] or [0] for features in described]
+    return Sentence(start, units, known)
 
 
 def _is_taken(name: str) -> bool:
