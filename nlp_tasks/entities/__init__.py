@@ -273,6 +273,7 @@ ENTITIES = Kind(
     needs_model=_needs_model,
     with_model={"method": "model"},
     inputs=_inputs,
+    epoch=2,
     chunk_documents=512,
     chunk_chars=1_000_000,
 )
