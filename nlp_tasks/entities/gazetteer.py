@@ -59,7 +59,7 @@ class Gazetteer:
         read = _plain(text)
         found: list[Entity] = []
         position = 0
-        for match in heartbeat.beating(_word.finditer(read.text), 1_000):
+        for match in heartbeat.beating(_word.finditer(read.text), 100):
             start = match.start()
             if start >= position and (end := self._end(read.text, start)) is not None:
                 label = self.label_of[read.text[start:end]]
@@ -70,7 +70,8 @@ class Gazetteer:
     def _end(self, text: str, start: int) -> int | None:
         """Where the longest name ends that begins here."""
         first = text[start : start + 2]
-        for length in (*self._lengths.get(first, ()), *self._lengths.get(first[:1], ())):
+        lengths: list[int] = [*self._lengths.get(first, []), *self._lengths.get(first[:1], [])]
+        for length in lengths:
             end = start + length
             if text[start:end] in self.label_of and _may_end(text, end):
                 return end
@@ -84,7 +85,7 @@ class Gazetteer:
 def made_of(names: Iterable[tuple[str, str]]) -> Gazetteer:
     """The gazetteer of these names and labels; of a name with several labels, the first one counts."""
     label_of: dict[str, str] = {}
-    for name, label in heartbeat.beating(names, 1_000):
+    for name, label in heartbeat.beating(names, 100):
         known = plain(name)
         if known and len(known) <= MOST_NAME_CHARS:
             label_of.setdefault(known, label)
@@ -107,7 +108,7 @@ def _plain(text: str) -> _Plain:
     written: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    for place, char in heartbeat.beating(enumerate(text), 100_000):
+    for place, char in heartbeat.beating(enumerate(text), 10_000):
         for one in " " if char.isspace() else unicodedata.normalize("NFKC", char).casefold():
             if one.isspace():
                 if written and written[-1] == " ":

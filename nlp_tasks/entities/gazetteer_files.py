@@ -39,7 +39,7 @@ def opened(path: str, error: type[NlpError]) -> Gazetteer:
 def _names(path: Path, error: type[NlpError]) -> Iterator[tuple[str, str]]:
     for field in NAME_FIELDS:
         options = ReadOptions(text_field=field, meta=False, markup="text")
-        read = list(heartbeat.beating(readers.read([path], options), 1_000))
+        read = list(heartbeat.beating(readers.read([path], options), 100))
         if any(isinstance(one, Record) for one in read) or field == NAME_FIELDS[-1]:
             break
     if wrong := [str(one) for one in read if isinstance(one, BadRecord)]:

@@ -18,7 +18,7 @@ def train(
     """See kind.Train. Of a document with several labels, the first one counts."""
     names: list[tuple[str, str]] = []
     for number, document in enumerate(documents):
-        if number % 1_000 == 0:
+        if number % 100 == 0:
             progress(number, len(documents), "reading names")
         labels = label_text.each(document.label or "")
         if labels and labels[0] and len("".join(document.text.split())) >= parameters.least_chars:
