@@ -167,7 +167,7 @@ class _Training:
         self._n_steps = lesson.parameters.epochs * -(-len(self._examples) // BATCH_SENTENCES)
         rest = [weight for name, weight in network.named_parameters() if not name.startswith("features.")]
         # Few of the features are in a batch.
-        self._optimizers = (
+        self._optimizers: tuple[torch.optim.Optimizer, ...] = (
             torch.optim.SparseAdam(network.features.parameters(), lr=LEARNING_RATE),
             torch.optim.Adam(rest, lr=LEARNING_RATE),
         )

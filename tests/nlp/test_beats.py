@@ -287,8 +287,8 @@ def test_a_training_of_entities_and_what_it_finds_are_never_silent(tmp_path: Pat
     names = tmp_path / "names"
     names.mkdir()
     assert TRAIN_GAZETTEER.train is not None
+    some = made(1_000, 2, label=lambda i: f"label {i % 9}")
     with lively() as listener:
-        some = made(3_000, 2, label=lambda i: f"label {i % 9}")
         TRAIN_GAZETTEER.train(some, TrainGazetteerParameters(), "cpu", names, listener.beat)
     for n, n_words in ((100, 60), (1, 10_000)):
         parameters = EntitiesParameters(method="model", redact="pii", gazetteer=str(names))
