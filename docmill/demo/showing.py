@@ -1,5 +1,5 @@
-"""The results of the demo in a form that people can judge: summaries, neighbours with their shared words, predicted and
-true labels, and the document that failed."""
+"""The results of the demo in a form that people can judge: summaries, entities, neighbours with their shared words,
+predicted and true labels, and the document that failed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from docmill.demo import corpora
 WIDTH = 76
 #: The number of held-out tickets that are shown.
 SHOWN_TICKETS = 6
+#: Entities of each language that are shown: the first ones of as many labels.
+SHOWN_ENTITIES = 3
 #: Two texts that are more similar than this are the same report, which shows nothing.
 SAME_REPORT = 0.8
 #: Shorter texts have too few words to compare.
@@ -24,7 +26,7 @@ LEAST_CHARS = 150
 
 def everything(store: Store, jobs: dict[str, int]) -> None:
     """Print it all."""
-    for part in (_files, _summaries, _neighbours, _labels):
+    for part in (_files, _summaries, _entities, _neighbours, _labels):
         part(store)
     _failure(store, jobs["fragile"])
 
@@ -66,6 +68,22 @@ def _summaries(store: Store) -> None:
             say(f"  {row['document_key']}, {row['n']} sentences:")
             for line in _wrapped(row["summary"], 3):
                 say(f"    {line}")
+
+
+def _entities(store: Store) -> None:
+    say("\nENTITIES: dates, amounts and contacts, and each value in one form")
+    for collection in (corpora.NEWS, corpora.KOREAN):
+        rows = _rows(
+            store,
+            "SELECT document_key, label, text, normal FROM v_entities WHERE collection = :c AND normal IS NOT NULL "
+            "ORDER BY document_key, rank",
+            c=collection,
+        )
+        first_of = {row["label"]: row for row in reversed(rows)}
+        for label in sorted(first_of)[:SHOWN_ENTITIES]:
+            row = first_of[label]
+            said = f"{label:8} {row['text']} = {row['normal']}"
+            say(f"  {_cut(said + '  (' + row['document_key'] + ')', WIDTH)}")
 
 
 def _neighbours(store: Store) -> None:

@@ -142,6 +142,8 @@ def _submit_everything() -> tuple[dict[str, int], int]:
         },
         "summaries": lambda _: {"kind": "summarize", "collection": news},
         "korean-summaries": lambda _: {"kind": "summarize", "collection": korean},
+        "entities": lambda _: {"kind": "entities", "collection": news},
+        "korean-entities": lambda _: {"kind": "entities", "collection": korean},
         "similar": lambda done: {
             "kind": "similarity", "collection": news, "model": news, "parameters": alike, "after": done["train-news"],
         },

@@ -6,37 +6,18 @@ The model is one file of its own format. It is read only after its sha256 was co
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pycrfsuite
 
 from nlp_tasks import heartbeat
-from nlp_tasks.entities.features import features_of
-from nlp_tasks.entities.spans import Entity, Unit, entities, tags
+from nlp_tasks.entities.architecture import Fitted, Found, Lesson
+from nlp_tasks.entities.features import Known, features_of, known_to
+from nlp_tasks.entities.spans import Entity, Unit, entities, inside, tags
 from nlp_tasks.entities.units import sentences_of, units_of
 
 FILE = "model.crfsuite"
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a model is fitted."""
-
-    iterations: int
-    l1: float
-    l2: float
-    min_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An entity with the probability of its least certain unit."""
-
-    entity: Entity
-    score: float
 
 
 class _Trainer(pycrfsuite.BaseTrainer):  # type: ignore[misc] # no types
@@ -53,51 +34,55 @@ class _Trainer(pycrfsuite.BaseTrainer):  # type: ignore[misc] # no types
         self._tell(self._n)
 
 
-def fit(
-    texts: Sequence[str],
-    marked: Sequence[Sequence[Entity]],
-    settings: Settings,
-    path: Path,
-    tell: Callable[[int], None],
-) -> None:
-    """Train on texts with their entities, and write the model to `path`. `tell` gets the number of iterations."""
+def fit(lesson: Lesson) -> Fitted:
+    """Train on texts with their entities, and write the model into the folder."""
+    lesson.known.save(lesson.model_dir)
+    asked = lesson.parameters
+
+    def tell(done: int) -> None:
+        note = f"iteration {done}" if done else "reading the documents"
+        lesson.progress(done, asked.iterations, note)
+
     trainer = _Trainer(tell)
     trainer.select("lbfgs")
     trainer.set_params(
         {
-            "c1": settings.l1,
-            "c2": settings.l2,
-            "max_iterations": settings.iterations,
-            "feature.minfreq": settings.min_count,
+            "c1": asked.l1,
+            "c2": asked.l2,
+            "max_iterations": asked.iterations,
+            "feature.minfreq": asked.min_count,
             "feature.possible_transitions": True,
         }
     )
-    for text, found in zip(texts, marked, strict=True):
-        for start, units, features in _sentences(text):
-            inside = _moved(found, start, start + units[-1][1])
-            trainer.append(features, tags(units, inside))
+    for example in (*lesson.examples, *lesson.validation):
+        for start, units, features in _sentences(example.text, lesson.known):
+            marked = inside(example.entities, start, start + units[-1][1])
+            trainer.append(features, tags(units, marked))
         tell(0)
-    trainer.train(str(path))
+    trainer.train(str(lesson.model_dir / FILE))
+    return Fitted({}, {})
 
 
-def _moved(found: Sequence[Entity], start: int, end: int) -> list[Entity]:
-    """The entities of a sentence, with offsets from its start. All are in the order of the text, without overlaps."""
-    first = bisect_right(found, start, key=lambda each: each.end)
-    last = bisect_left(found, end, key=lambda each: each.start)
-    return [Entity(each.start - start, each.end - start, each.label) for each in found[first:last]]
+def load(model_dir: Path, device: str) -> Tagger:  # noqa: ARG001 (it computes on the processor)
+    """The model in a checked folder."""
+    return Tagger(model_dir)
 
 
 class Tagger:
     """A trained model."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, model_dir: Path) -> None:
+        self._known = known_to(model_dir)
         self._tagger = pycrfsuite.Tagger()
-        self._tagger.open(str(path))
+        self._tagger.open(str(model_dir / FILE))
 
-    def find(self, text: str) -> list[Found]:
-        """The entities of a text, in its order."""
+    def find(self, texts: Sequence[str]) -> list[list[Found]]:
+        """See architecture.Finder."""
+        return [self._find(text) for text in texts]
+
+    def _find(self, text: str) -> list[Found]:
         found: list[Found] = []
-        for start, units, features in _sentences(text):
+        for start, units, features in _sentences(text, self._known):
             tagged = self._tagger.tag(features)
             for entity, places in entities(units, tagged):
                 sure = min(self._tagger.marginal(tagged[place], place) for place in places)
@@ -106,9 +91,9 @@ class Tagger:
         return found
 
 
-def _sentences(text: str) -> Iterator[tuple[int, list[Unit], list[list[str]]]]:
+def _sentences(text: str, known: Known) -> Iterator[tuple[int, list[Unit], list[list[str]]]]:
     """The start of each sentence with its units and their features; offsets count from that start."""
     for start, end in heartbeat.beating(sentences_of(text)):
         sentence = text[start:end]
         if units := units_of(sentence):
-            yield start, units, features_of(sentence, units)
+            yield start, units, features_of(sentence, units, known)

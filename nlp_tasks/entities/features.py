@@ -9,12 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from nlp_tasks import text as texts
-from nlp_tasks.entities.spans import Unit
+from nlp_tasks.entities import clusters, gazetteer
+from nlp_tasks.entities.clusters import Clusters
+from nlp_tasks.entities.gazetteer import Gazetteer
+from nlp_tasks.entities.spans import Entity, Unit, tags
 
 _words = re.compile(r"\S+")
 _NONE = "#"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a model knows beside the marked texts."""
+
+    clusters: Clusters | None = None
+    gazetteer: Gazetteer | None = None
+
+    def save(self, model_dir: Path) -> None:
+        """Write it into the folder of a model."""
+        for each in (self.clusters, self.gazetteer):
+            if each is not None:
+                each.save(model_dir)
+
+
+def known_to(model_dir: Path) -> Known:
+    """What the model in a checked folder knows."""
+    return Known(clusters.load(model_dir), gazetteer.load(model_dir))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +61,7 @@ class _Morphemes:
     of_char: dict[int, int]
 
 
-def features_of(sentence: str, units: Sequence[Unit]) -> list[list[str]]:
+def features_of(sentence: str, units: Sequence[Unit], known: Known) -> list[list[str]]:
     """The features of each unit of a sentence."""
     forms = [sentence[start:end] for start, end in units]
     around = _Around(forms)
@@ -48,12 +71,50 @@ def features_of(sentence: str, units: Sequence[Unit]) -> list[list[str]]:
     words = [found.span() for found in _words.finditer(sentence)]
     of_char = {char: place for place, (start, end) in enumerate(words) for char in range(start, end)}
     spelled = _Around([sentence[start:end] for start, end in words])
-    return [
+    found = [
         _of_units(place, around, lower, shapes)
         + _of_word(sentence, unit, words[of_char[unit[0]]], of_char[unit[0]], spelled)
         + _of_morpheme(unit, morphemes)
         for place, unit in enumerate(units)
     ]
+    if known.clusters is not None:
+        _add_clusters(found, units, morphemes, around, known.clusters)
+    if known.gazetteer is not None:
+        _add_names(found, units, known.gazetteer.find(sentence))
+    return found
+
+
+def _add_clusters(
+    found: list[list[str]], units: Sequence[Unit], morphemes: _Morphemes, forms: _Around, known: Clusters
+) -> None:
+    """The clusters of the morphemes around each unit, or of the units in a text without Hangul."""
+    words = morphemes.surfaces if morphemes.starts else forms
+    numbers = [known.of(word) for word in words.items]
+    for size_place, size in enumerate(known.sizes):
+        of_word = _Around(["?" if each is None else str(each[size_place]) for each in numbers])
+        for place, (unit, features) in enumerate(zip(units, found, strict=True)):
+            at = morphemes.of_char.get(unit[0]) if morphemes.starts else place
+            if at is None:
+                continue
+            side = "I" if morphemes.starts and morphemes.starts[at] != unit[0] else "B"
+            before, here, after = of_word[at - 1], of_word[at], of_word[at + 1]
+            features += [
+                f"c{size}={here}{side}",
+                f"c{size}-1={before}",
+                f"c{size}+1={after}",
+                f"c{size}-2={of_word[at - 2]}",
+                f"c{size}+2={of_word[at + 2]}",
+                f"cc{size}-1={before}|{here}{side}",
+                f"cc{size}+1={here}|{after}{side}",
+                f"ccc{size}={before}|{here}|{after}{side}",
+            ]
+
+
+def _add_names(found: list[list[str]], units: Sequence[Unit], names: Sequence[Entity]) -> None:
+    """Where a name of the gazetteer is, and what stands beside it."""
+    tagged = _Around(tags(units, names))
+    for place, features in enumerate(found):
+        features += [f"g={tagged[place]}", f"g-1={tagged[place - 1]}", f"g1={tagged[place + 1]}"]
 
 
 def _of_units(place: int, forms: _Around, lower: _Around, shapes: _Around) -> list[str]:

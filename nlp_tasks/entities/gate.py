@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlp_tasks import model_files
-from nlp_tasks.entities import crf, trainer
+from nlp_tasks.entities import architecture, trainer
 from nlp_tasks.entities.spans import Entity
 from nlp_tasks.kind import Candidate, Figure
 from nlp_tasks.paired_bootstrap import Counts, compare
@@ -45,12 +45,11 @@ def _counts(truth: Sequence[set[Entity]], found: Sequence[set[Entity]], labels: 
 
 
 def _found(model_dir: Path, texts: Sequence[str], candidate: Candidate) -> list[set[Entity]]:
-    model_files.check(model_dir)
-    tagger = crf.Tagger(model_dir / crf.FILE)
+    finder = architecture.load(model_dir, candidate.device)
     found = []
     for text in texts:
         candidate.beat()
-        found.append({one.entity for one in tagger.find(text)})
+        found.append({one.entity for one in finder.find([text])[0]})
     return found
 
 

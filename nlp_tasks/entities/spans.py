@@ -52,3 +52,11 @@ def without_overlaps(found: Sequence[Entity]) -> list[Entity]:
         if not kept or entity.start >= kept[-1].end:
             kept.append(entity)
     return kept
+
+
+def inside(found: Sequence[Entity], start: int, end: int) -> list[Entity]:
+    """The entities of a part of a text, with offsets from its start; `found` is in the order of the text and without
+    overlaps."""
+    first = bisect_right(found, start, key=lambda each: each.end)
+    last = bisect_left(found, end, key=lambda each: each.start)
+    return [Entity(each.start - start, each.end - start, each.label) for each in found[first:last]]

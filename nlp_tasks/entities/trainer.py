@@ -2,72 +2,91 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from nlp_tasks import heartbeat, held_out_split, model_files
-from nlp_tasks.entities import TrainEntitiesParameters, crf
+from nlp_tasks.checkpoint import FOLDER, Checkpoint
+from nlp_tasks.entities import TrainEntitiesParameters, architecture, learned_beside
 from nlp_tasks.entities.annotations import AnnotationError, marked
+from nlp_tasks.entities.architecture import Example, Finder, Lesson
 from nlp_tasks.entities.figures import EVALUATION
-from nlp_tasks.entities.metrics import measure
-from nlp_tasks.entities.spans import Entity
+from nlp_tasks.entities.metrics import Figures, measure
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
 
 #: Documents with marks that a training needs at least: one to learn from, one to measure on.
 LEAST_DOCUMENTS = 2
+#: Share of the documents to learn from that decides when a neural training stops.
+VALIDATION_SHARE = 0.1
 #: Documents that an error message names.
 _NAMED = 3
 
 
-@dataclass(frozen=True)
-class Example:
-    """A document with its marked entities."""
-
-    key: str
-    text: str
-    entities: list[Entity]
-
-
 def train(
-    documents: Documents, parameters: TrainEntitiesParameters, model_dir: Path, progress: Progress
+    documents: Documents,
+    parameters: TrainEntitiesParameters,
+    device: str,
+    model_dir: Path,
+    progress: Progress,
 ) -> dict[str, float]:
     """See kind.Train. Writes the model and evaluation.json into the folder, and seals it."""
     started = time.perf_counter()
-    fit, held_out = divide(documents, parameters.field, parameters.held_out)
-    settings = crf.Settings(parameters.iterations, parameters.l1, parameters.l2, parameters.min_count)
-
-    def tell(done: int) -> None:
-        progress(done, parameters.iterations, f"iteration {done}" if done else "reading the documents")
-
-    path = model_dir / crf.FILE
-    crf.fit([each.text for each in fit], [each.entities for each in fit], settings, path, tell)
-    tagger = crf.Tagger(path)
-    measured = time.perf_counter()
-    found = []
-    for each in held_out:
-        progress(parameters.iterations, parameters.iterations, "measuring on held-out documents")
-        found.append([one.entity for one in tagger.find(each.text)])
-    seconds = max(time.perf_counter() - measured, 1e-9)
-    figures = measure([each.entities for each in held_out], found)
-    metrics = {
-        "micro_f1": figures.micro_f1,
-        "macro_f1": figures.macro_f1,
-        "n_train": float(len(fit)),
-        "n_held_out": float(len(held_out)),
-        "n_entities": float(sum(len(each.entities) for each in fit)),
-        "characters_per_second": sum(len(each.text) for each in held_out) / seconds,
+    rest, held_out = divide(documents, parameters.field, parameters.held_out)
+    progress(0, 1, "reading texts without marks")
+    known = learned_beside.known(documents, {each.key for each in held_out}, parameters)
+    fit, validation = _part(rest, VALIDATION_SHARE, "tune")
+    labels = sorted({one.label for each in rest for one in each.entities})
+    checkpoint = Checkpoint(model_dir / FOLDER, _fingerprint(rest, parameters))
+    lesson = Lesson(fit, validation, labels, known, parameters, device, model_dir, progress, checkpoint)
+    fitted = architecture.fit(lesson)
+    shutil.rmtree(checkpoint.folder, ignore_errors=True)
+    config = {"arch": parameters.arch, "labels": labels, "trained_with": asdict(parameters)}
+    model_files.save(model_dir, config | fitted.config, fitted.tensors)
+    metrics, figures = _measured(architecture.load(model_dir, device), held_out, progress)
+    metrics |= {
+        "n_train": float(len(rest)),
+        "n_entities": float(sum(len(each.entities) for each in rest)),
+        "n_words_with_clusters": float(len(known.clusters.of_word)) if known.clusters is not None else 0.0,
+        "n_names": float(len(known.gazetteer.label_of)) if known.gazetteer is not None else 0.0,
         "seconds_to_train": time.perf_counter() - started,
     }
     written = metrics | {"labels": [asdict(each) for each in figures.labels]}
     (model_dir / EVALUATION).write_text(json.dumps(written, ensure_ascii=False, indent=1), encoding="utf-8")
-    labels = sorted({one.label for each in fit for one in each.entities})
-    config = {"arch": parameters.arch, "labels": labels, "trained_with": asdict(parameters)}
-    model_files.save(model_dir, config, {})
+    model_files.seal(model_dir)
     return metrics
+
+
+def _measured(
+    finder: Finder, held_out: Sequence[Example], progress: Progress
+) -> tuple[dict[str, float], Figures]:
+    """How well the model does on documents that it has not seen."""
+    started = time.perf_counter()
+    found = []
+    for each in held_out:
+        progress(1, 1, "measuring on held-out documents")
+        found.append([one.entity for one in finder.find([each.text])[0]])
+    seconds = max(time.perf_counter() - started, 1e-9)
+    figures = measure([each.entities for each in held_out], found)
+    return {
+        "micro_f1": figures.micro_f1,
+        "macro_f1": figures.macro_f1,
+        "n_held_out": float(len(held_out)),
+        "characters_per_second": sum(len(each.text) for each in held_out) / seconds,
+    }, figures
+
+
+def _fingerprint(examples: Sequence[Example], parameters: TrainEntitiesParameters) -> str:
+    """Identifies the training: an interrupted one resumes only with the same documents and parameters."""
+    digest = hashlib.sha256(json.dumps(asdict(parameters), sort_keys=True).encode())
+    for each in examples:
+        digest.update(repr((each.key, each.text, each.entities)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
 def divide(documents: Documents, field: str, share: float) -> tuple[list[Example], list[Example]]:
@@ -82,11 +101,7 @@ def divide(documents: Documents, field: str, share: float) -> tuple[list[Example
         raise TrainingError(
             "one document with marks is too few to learn from one and measure on another: mark more"
         )
-    chosen = held_out_split.held_out(
-        [each.key for each in examples], [_stratum(each) for each in examples], share
-    )
-    pairs = list(zip(examples, chosen, strict=True))
-    fit, held_out = [e for e, out in pairs if not out], [e for e, out in pairs if out]
+    fit, held_out = _part(examples, share, "held-out")
     if not held_out:
         held_out = [fit.pop()]
     if not any(each.entities for each in fit):
@@ -94,6 +109,15 @@ def divide(documents: Documents, field: str, share: float) -> tuple[list[Example
             "no entity is left to learn from beside the held-out documents: mark more documents"
         )
     return fit, held_out
+
+
+def _part(examples: Sequence[Example], share: float, salt: str) -> tuple[list[Example], list[Example]]:
+    """The examples without about this share of them, and that share."""
+    chosen = held_out_split.held_out(
+        [each.key for each in examples], [_stratum(each) for each in examples], share, salt
+    )
+    pairs = list(zip(examples, chosen, strict=True))
+    return [each for each, out in pairs if not out], [each for each, out in pairs if out]
 
 
 def _examples(documents: Documents, field: str) -> list[Example]:

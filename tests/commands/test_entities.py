@@ -60,3 +60,41 @@ def test_a_model_with_rules_only_is_refused_with_the_fix(shell_on_both: Shell) -
     )
 
     assert refused.err.strip().endswith("omit --model, or write -p method=model")
+
+
+def test_a_list_of_names_becomes_a_gazetteer_and_is_used_with_and_without_a_model(
+    shell_on_both: Shell, tmp_path: Path
+) -> None:
+    shell = shell_on_both
+    names = tmp_path / "names.csv"
+    names.write_text("name,label\n한빛전자,ORG\n새벽 7,PRODUCT\n", encoding="utf-8")
+    shell("add", str(names), "--collection", "names", "--text-field", "name", "--label-field", "label")
+    shell.work(
+        shell("train", "gazetteer", "--collection", "names", "--model", "products", "--json").json["job"]
+    )
+    assert "2 names, 2 labels" in shell("models", "list").out
+    shell.texts("한빛전자는 새벽 7을 판다.")
+
+    job = shell.done("entities", "--collection", "inbox", "-p", "gazetteer=products")
+
+    query = "SELECT label, text, source FROM v_entities ORDER BY rank"
+    found = [
+        {"label": "ORG", "text": "한빛전자", "source": "gazetteer"},
+        {"label": "PRODUCT", "text": "새벽 7", "source": "gazetteer"},
+    ]
+    assert rows(shell, query) == found
+    assert '"products@1"' in str(rows(shell, f"SELECT parameters FROM job WHERE id = {job}")).replace(
+        "'", '"'
+    )
+
+    shell.done("entities", "--collection", "inbox", "-p", f"gazetteer={names}")
+    assert rows(shell, query) == found
+
+
+def test_a_gazetteer_that_does_not_exist_is_refused_when_the_job_is_submitted(shell_on_both: Shell) -> None:
+    shell = shell_on_both
+    shell.texts("Kim left Busan.")
+
+    refused = shell("submit", "entities", "--collection", "inbox", "-p", "gazetteer=products", status=1)
+
+    assert refused.err.strip().endswith("`docmill train gazetteer --model products` makes it")

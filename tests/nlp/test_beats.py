@@ -29,7 +29,14 @@ from nlp_tasks.classification import (
     ClassifyParameters,
     TrainParameters,
 )
-from nlp_tasks.entities import ENTITIES, TRAIN_ENTITIES, EntitiesParameters, TrainEntitiesParameters
+from nlp_tasks.entities import (
+    ENTITIES,
+    TRAIN_ENTITIES,
+    TRAIN_GAZETTEER,
+    EntitiesParameters,
+    TrainEntitiesParameters,
+    TrainGazetteerParameters,
+)
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.evaluation import EVALUATE, EvaluateParameters
 from nlp_tasks.extraction import EXTRACT
@@ -216,7 +223,8 @@ def test_every_kind_is_tried_here() -> None:
     """Shadow runs are classify's."""
     tried = {
         "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
-        "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "embed", "generate",
+        "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "train-gazetteer",
+        "embed", "generate",
     }  # fmt: skip
     assert tried == set(KINDS)
 
@@ -287,8 +295,14 @@ def test_a_training_of_entities_and_what_it_finds_are_never_silent(tmp_path: Pat
     with lively() as listener:
         chosen = TrainEntitiesParameters(iterations=5)
         metrics = TRAIN_ENTITIES.train(marked, chosen, "cpu", tmp_path, listener.beat)
+    names = tmp_path / "names"
+    names.mkdir()
+    assert TRAIN_GAZETTEER.train is not None
+    some = made(1_000, 2, label=lambda i: f"label {i % 9}")
+    with lively() as listener:
+        TRAIN_GAZETTEER.train(some, TrainGazetteerParameters(), "cpu", names, listener.beat)
     for n, n_words in ((100, 60), (1, 10_000)):
-        parameters = EntitiesParameters(method="model", redact="pii")
+        parameters = EntitiesParameters(method="model", redact="pii", gazetteer=str(names))
         run(ENTITIES, 0, parameters, made(n, n_words), model_dir=tmp_path)
     judged(TRAIN_ENTITIES, marked, tmp_path, metrics)
 
@@ -299,6 +313,19 @@ def test_generation_is_never_silent(arch: str, tmp_path: Path) -> None:
     parameters = GenerateParameters(model=str(tmp_path), max_tokens=20, max_prompt_tokens=60)
     for n, n_words in ((60, 100), (1, 30_000)):
         run(GENERATE, 0, parameters, made(n, n_words))
+@pytest.mark.parametrize("arch", ["bilstm-crf", "pretrained"])
+def test_a_training_of_a_network_for_entities_is_never_silent(
+    arch: Any, folder: Path, tmp_path: Path
+) -> None:
+    documents = made(150, 60)
+    marked = Listed([replace(each, meta={"entities": [[0, 3, "X"]]}) for each in documents])
+    given = {"epochs": 1} if arch == "bilstm-crf" else {"steps": 5, "pretrained": str(folder)}
+    assert TRAIN_ENTITIES.train is not None
+    with lively() as listener:
+        chosen = TrainEntitiesParameters(arch=arch, **given)  # type: ignore[arg-type]
+        TRAIN_ENTITIES.train(marked, chosen, "cpu", tmp_path, listener.beat)
+    parameters = EntitiesParameters(method="model")
+    run(ENTITIES, 0, parameters, made(1, 10_000), model_dir=tmp_path)
 
 
 @pytest.mark.parametrize("kind", [SUMMARIZE, KEYWORDS], ids=lambda kind: kind.name)

@@ -287,5 +287,5 @@ def test_a_roberta_keeps_within_the_places_that_it_has() -> None:
 
     tokenizer = SimpleNamespace(model_max_length=10**30)
     config = transformers.RobertaConfig(max_position_embeddings=514, pad_token_id=1)
-    assert pretrained._longest(tokenizer, config) == 512
-    assert pretrained._longest(tokenizer, transformers.BertConfig(max_position_embeddings=512)) == 512
+    assert pretrained.longest(tokenizer, config) == 512
+    assert pretrained.longest(tokenizer, transformers.BertConfig(max_position_embeddings=512)) == 512

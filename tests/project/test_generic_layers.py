@@ -58,7 +58,7 @@ PLAIN = {
     "summary", "keyword", "query", "search", "method", "evidence", "position", "threshold", "references", "sentences",
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
     "tables", "scope", "seconds", "pages", "chars", "memory", "html", "rules", "long", "field", "redact", "iterations",
-    "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup",
+    "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup", "steps",
     "prompt", "system", "chat", "model", "stop", "schema", "example", "examples", "server", "timeout",
 }  # fmt: skip
 #: Examples in help texts and error messages.

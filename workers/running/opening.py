@@ -4,16 +4,28 @@ no claim, so that a stage can be opened outside a worker too."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from db import api_files, evaluations, model_versions, results
+from db.errors import ConflictError, NotFoundError
 from db.store import Store
 from nlp_tasks import heartbeat, model_files, precision
-from nlp_tasks.errors import ModelFileError
-from nlp_tasks.kind import Earlier, JobInput, Kind, LabelledDocuments, LabelledInput, Setup, Stage, Vectors
+from nlp_tasks.errors import ModelFileError, NlpError
+from nlp_tasks.kind import (
+    Earlier,
+    JobInput,
+    Kind,
+    LabelledDocuments,
+    LabelledInput,
+    ModelInput,
+    Setup,
+    Stage,
+    Vectors,
+)
 from workers.kinds import parse_parameters
 from workers.running import labelled
 from workers.running.earlier_results import ROWS, earlier_results
@@ -49,7 +61,9 @@ def setup_for(
     those of the documents that are the latest now, or were at `as_of`. `job_id` for a job that is running: its stages
     may update other documents' results. ConflictError then, when it has to wait for another job."""
     version_id = wanted.model_version_id
-    parameters = parse_parameters(kind, wanted.parameters)
+    parameters = with_folders(
+        store, settings, kind, parse_parameters(kind, wanted.parameters), ModelFileError
+    )
     precision.choose(settings.precision)
     return Setup(
         parameters=parameters,
@@ -64,6 +78,22 @@ def setup_for(
         remote=settings.remote,
         servers=settings.servers,
     )
+
+
+def with_folders(store: Store, settings: Settings, kind: Kind, parameters: Any, error: type[NlpError]) -> Any:
+    """The parameters with the checked folder, on this machine, of each model that they name. `error` if there is no
+    such model."""
+    for wanted in kind.inputs(parameters):
+        if isinstance(wanted, ModelInput):
+            ref = getattr(parameters, wanted.parameter)
+            try:
+                with store.read() as session:
+                    version = model_versions.resolve(session, ref, wanted.trained_by)
+            except (NotFoundError, ConflictError) as missing:
+                raise error(f"{wanted.parameter}={ref}: {missing}") from missing
+            folder = model_folder(store, settings, version.id).absolute()
+            parameters = replace(parameters, **{wanted.parameter: str(folder)})
+    return parameters
 
 
 def _corpus(

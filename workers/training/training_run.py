@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from db import chunks, documents, model_versions
 from db.chunks import WHOLE_CHUNK, Claim, Written
-from db.errors import ConflictError, FencedError, NotFoundError
+from db.errors import FencedError
 from db.gates import Judgement
 from db.model_versions import Registered
 from db.progress import note_of
@@ -23,13 +22,12 @@ from db.results import Rows
 from db.states import ErrorCode
 from nlp_tasks import checkpoint, heartbeat, model_files, precision, training_curve
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Candidate, Documents, Kind, ModelInput, Progress, Train
+from nlp_tasks.kind import Candidate, Documents, Kind, Progress, Train
 from workers.kinds import parse_parameters
 from workers.processes.process import Process
-from workers.running import faults, memory
+from workers.running import faults, memory, opening
 from workers.running.chunk_report import Failed
 from workers.running.lease import Lease, StopRequestedError
-from workers.running.opening import model_folder
 from workers.running.writing import as_figures
 from workers.training import judging, placing, tensorboard
 from workers.training.curve import Curve
@@ -93,7 +91,9 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
     else:
         stored = StoredDocuments(process.store, ids, with_meta=kind.reads_meta)
     progress = _progress(process, lease)
-    parameters = _with_folders(process, kind, parse_parameters(kind, claim.parameters))
+    parameters = opening.with_folders(
+        process.store, process.settings, kind, parse_parameters(kind, claim.parameters), TrainingError
+    )
     precision.choose(process.settings.precision)
     memory.hold_to_share(process.settings)
     with heartbeat.heard_by(partial(_go_on, process, lease)):
@@ -109,21 +109,6 @@ def _make(process: Process, lease: Lease, kind: Kind, train: Train, building: Pa
             figures,
             judgement,
         )
-
-
-def _with_folders(process: Process, kind: Kind, parameters: Any) -> Any:
-    """The parameters with the folder, on this machine, of each model that they name."""
-    for wanted in kind.inputs(parameters):
-        if isinstance(wanted, ModelInput):
-            ref = getattr(parameters, wanted.parameter)
-            try:
-                with process.store.read() as session:
-                    version = model_versions.resolve(session, ref, wanted.trained_by)
-            except (NotFoundError, ConflictError) as error:
-                raise TrainingError(f"{wanted.parameter}={ref}: {error}") from error
-            folder = model_folder(process.store, process.settings, version.id).absolute()
-            parameters = replace(parameters, **{wanted.parameter: str(folder)})
-    return parameters
 
 
 def _fail(process: Process, lease: Lease, building: Path, why: str) -> None:

@@ -9,7 +9,7 @@ from db.sql import UtcDateTime
 from db.tables.base import BigId, Json
 
 revision = "0057"
-down_revision = "0054"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 

@@ -214,7 +214,7 @@ def _cut(
         list(texts),
         None if second is None else [second] * len(texts),
         truncation=True if second is None else "only_first",
-        max_length=_longest(tokenizer, config),
+        max_length=longest(tokenizer, config),
         stride=0,
         return_overflowing_tokens=True,
     )
@@ -223,7 +223,7 @@ def _cut(
     return [{name: encoded[name][place] for name in names} for place in range(len(owner))], owner
 
 
-def _longest(tokenizer: Any, config: Any) -> int:
+def longest(tokenizer: Any, config: Any) -> int:
     """The maximum number of tokens in a window."""
     places = getattr(config, "max_position_embeddings", WINDOW_TOKENS)
     if config.model_type in COUNTED_AFTER_PADDING:

@@ -39,6 +39,11 @@ def _alternatives(words: dict[str, str]) -> str:
 _korean = re.compile(
     rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?: ?여)? ?(?P<currency>{_alternatives(_BY_KOREAN_WORD)})(?:{_AFTER})"
 )
+#: With a large number, 원 may stand before any word: 200만원지원. A small one may be part of it: 3원칙.
+_won = re.compile(rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?:(?<=[백천만억조])|(?<=\d\d\d))원(?=[가-힣])")
+#: The first amount of a range that ends with such a match: 80~100만원.
+_range_start = re.compile(rf"(?<![\w.,])(?P<number>{DIGITS}) ?[~∼～] ?\Z")
+_RANGE_CHARS = 30
 _symbol = re.compile(
     rf"(?<![\w$])(?P<sign>[-−]?)(?P<symbol>{_alternatives(_BY_SYMBOL)}|(?:{_CODES})) ?"
     rf"(?:(?P<korean>{DIGITS} ?[천백]?[만억조]+)"
@@ -50,6 +55,7 @@ _word = re.compile(
     # In Unicode, other letters are equal to s and k when case is ignored.
     re.IGNORECASE | re.ASCII,
 )
+_leading = re.compile(rf"{DIGITS}(?=[십백천만억조]*\Z)")
 #: Words that mean money only where the number looks like it: "3 won", "180 pounds".
 _AMBIGUOUS = {"won", "pound", "pounds"}
 _LARGE_DIGITS = 5
@@ -65,7 +71,15 @@ def money(text: str) -> Iterator[Match]:
     """Amounts of money: "1200000000000 KRW"."""
     for found in _korean.finditer(text):
         value = numbers.korean(found["number"])
-        yield _money(found, value, _BY_KOREAN_WORD[found["currency"]])
+        currency = _BY_KOREAN_WORD[found["currency"]]
+        yield _money(found, value, currency)
+        yield from _before(text, found, value, currency)
+    for found in _won.finditer(text):
+        if not any(char.isdigit() for char in found["number"]):
+            continue  # a name: 백원근
+        value = numbers.korean(found["number"])
+        yield _money(found, value, "KRW")
+        yield from _before(text, found, value, "KRW")
     for found in _symbol.finditer(text):
         if found["korean"]:
             value = numbers.korean(found["korean"].replace(" ", ""))
@@ -80,6 +94,18 @@ def money(text: str) -> Iterator[Match]:
             continue
         code = _BY_ENGLISH_WORD.get(currency.lower(), currency.upper())
         yield _money(found, numbers.english(found["number"], found["unit"]), code)
+
+
+def _before(text: str, found: re.Match[str], value: Decimal, currency: str) -> Iterator[Match]:
+    """The first amount of a range, in the unit of the second."""
+    written = _leading.match(found["number"])
+    start = max(0, found.start() - _RANGE_CHARS)
+    first = _range_start.search(text[start : found.start()])
+    if written is None or first is None or not (last := numbers.digits(written[0])):
+        return
+    amount = numbers.digits(first["number"]) * value / last
+    place = start + first.start("number")
+    yield Match(place, place + len(first["number"]), "MONEY", f"{numbers.written(amount)} {currency}")
 
 
 def percent(text: str) -> Iterator[Match]:

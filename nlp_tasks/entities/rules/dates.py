@@ -23,16 +23,19 @@ _MONTHS = {
 _MONTH = (
     "(?P<month>"
     + "|".join(sorted((name.capitalize() for name in _MONTHS), key=len, reverse=True))
-    + r")\b\.?"
+    # The stop of an abbreviation, and not that of a sentence: "Nov. 26", "until 26 November."
+    + r")\b(?:(?:(?<=\b[A-Z][a-z]{2})(?<!May)|(?<=\bSept))\.)?"
 )
+#: Between the parts of a date: texts that were set in columns have several blanks, or a line end.
+_GAP = r"\s{1,4}"
 _YEAR = r"(?P<year>(?:1[5-9]|20)\d\d)"
 _DAY = r"(?P<day>[0-3]?\d)"
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 #: Not part of a longer number, version or code.
 _FREE, _END = r"(?<![A-Za-z0-9_./-])", r"(?![A-Za-z0-9_/-]|\.\d)"
 _korean = re.compile(
-    rf"(?<!\d){_YEAR}년(?: ?(?P<month>[01]?\d)월(?: ?{_DAY}일(?![가-힣]?간|차))?"
-    r"|(?! ?(?:대|간|차|만에|동안|째|여)))"
+    rf"(?<![\d,.])(?P<year>(?:1\d|20)\d\d)년(?:\s{{0,4}}(?P<month>[01]?\d)월(?:\s{{0,4}}{_DAY}일(?![가-힣]?간|차))?"
+    r"|(?! ?(?:대|간|차|만에|동안|째|여|전|넘|이상|가까이)))"
 )
 _korean_day = re.compile(rf"(?<![\d년])(?<!년 )(?P<month>[01]?\d)월 ?{_DAY}일(?!간|차)")
 _korean_quarter = re.compile(rf"(?<!\d){_YEAR}년 ?(?:제 ?)?(?P<quarter>[1-4])(?: ?/ ?4)? ?분기")
@@ -41,9 +44,17 @@ _numeric = re.compile(
     rf"{_FREE}(?P<year>(?:19|20)\d\d)(?P<by>[-./]) ?(?P<month>[01]?\d)(?P=by) ?{_DAY}"
     rf"(?:(?:(?<=[. ]\d)|(?<=[. ]\d\d))\.(?!\d)|(?=T\d)|{_END})"
 )
-_month_first = re.compile(rf"\b{_MONTH} {_DAY}(?:st|nd|rd|th)?\b(?:,? {_YEAR}\b)?(?![\d.,]*\d)")
-_day_first = re.compile(rf"(?<![\w.,]){_DAY}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?:,? {_YEAR}\b)?")
-_month_of_year = re.compile(rf"\b{_MONTH},? (?:of )?{_YEAR}\b")
+_month_first = re.compile(rf"\b{_MONTH}{_GAP}{_DAY}(?:st|nd|rd|th)?\b(?:,?{_GAP}{_YEAR}\b)?(?![\d.,]*\d)")
+_day_first = re.compile(rf"(?<![\w.,]){_DAY}(?:st|nd|rd|th)?(?: of)?{_GAP}{_MONTH}(?:,?{_GAP}{_YEAR}\b)?")
+_month_of_year = re.compile(rf"\b{_MONTH},?{_GAP}(?:of )?{_YEAR}\b")
+#: A year alone, after a word that says that it is one: in 2002, between 1997 and 2002, from 1990 to 1995.
+_year_alone = re.compile(
+    r"\b(?:[Ii]n|[Ss]ince|[Dd]uring|[Uu]ntil|(?:[Bb]etween|[Ff]rom)(?:\s(?:19|20)\d\d\s(?:and|to))?)\s"
+    r"(?P<year>(?:19|20)\d\d)\b(?![-/:%][\w]|[.,]\d|\s(?:people|men|women|units|tonnes|tons|jobs|homes|shares)\b)"
+)
+_first_years = re.compile(
+    r"\b(?:[Bb]etween|[Ff]rom)\s(?P<year>(?:19|20)\d\d)(?=\s(?:and|to)\s(?:19|20)\d\d\b)"
+)
 _american = re.compile(rf"{_FREE}(?P<first>[0-3]?\d)/(?P<second>[0-3]?\d)/(?P<year>(?:19|20)\d\d){_END}")
 _quarter = re.compile(
     rf"\bQ(?P<number>[1-4])(?: of)?[ -]?{_YEAR}\b|\b{_YEAR.replace('year', 'before')}[ -]?Q(?P<after>[1-4])\b"
@@ -67,6 +78,10 @@ def dates(text: str) -> Iterator[Match]:
     for pattern in (_month_first, _day_first, _month_of_year):
         yield from _checked(pattern, text, in_words=True)
     yield from _slashes(text)
+    for found in _year_alone.finditer(text):
+        yield Match(*found.span("year"), "DATE", found["year"])
+    for found in _first_years.finditer(text):
+        yield Match(*found.span("year"), "DATE", found["year"])
 
 
 def _checked(pattern: re.Pattern[str], text: str, *, in_words: bool = False) -> Iterator[Match]:

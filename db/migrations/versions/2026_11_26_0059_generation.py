@@ -6,8 +6,8 @@ from alembic import op
 from db.migrations.result_tables import create_result_table
 from db.tables.base import BigId
 
-revision = "0060"
-down_revision = "0054"
+revision = "0059"
+down_revision = "0058"
 branch_labels = None
 depends_on = None
 
