@@ -1,7 +1,7 @@
 """The curve of a training: what the loss, and figures on documents left out, were after each epoch.
 
-A trainer calls `record` after each epoch, or each step of a training without epochs. The caller of the training may listen: a worker stores the points with the
-model, and writes them for TensorBoard. Without a listener nothing happens.
+A trainer calls `record` after each epoch, or each step of a training without epochs. The caller of the training may
+listen: a worker stores the points with the model, and writes them for TensorBoard. Without a listener nothing happens.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ class SampleLoss:
         vectors: NDArray[np.float32],
         word_vectors: NDArray[np.float32] | None = None,
     ) -> float:
-        """The mean loss of a place; NaN for a sample without words. PV-DM has word vectors  # (V, D), (N, D), (V, D)."""
+        """The mean loss of a place; NaN for a sample without words. Only PV-DM has word vectors
+        # (V, D), (N, D), (V, D)."""
         if not self._places:
             return float("nan")
         inputs = vectors[[row for row, _, _, _ in self._places]]  # (P, D)

@@ -313,6 +313,8 @@ def test_generation_is_never_silent(arch: str, tmp_path: Path) -> None:
     parameters = GenerateParameters(model=str(tmp_path), max_tokens=20, max_prompt_tokens=60)
     for n, n_words in ((60, 100), (1, 30_000)):
         run(GENERATE, 0, parameters, made(n, n_words))
+
+
 @pytest.mark.parametrize("arch", ["bilstm-crf", "pretrained"])
 def test_a_training_of_a_network_for_entities_is_never_silent(
     arch: Any, folder: Path, tmp_path: Path
