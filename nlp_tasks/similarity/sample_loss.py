@@ -1,8 +1,9 @@
 """The loss of Doc2Vec on a sample of its training documents: how well it predicts their words, after each epoch or
 step.
 
-Neither gensim's descent nor the integration in torch tells its loss. Here some places of some documents are drawn once, with noise words for each,
-and the loss of negative sampling is computed for these, as often as wanted (Mikolov et al. 2013, equation 4).
+Neither gensim's descent nor the integration in torch tells its loss. Here some places of some documents are drawn once,
+with noise words for each, and the loss of negative sampling is computed for these, as often as wanted (Mikolov et al.
+2013, equation 4).
 """
 
 from __future__ import annotations
