@@ -308,7 +308,8 @@ def main() -> None:
 
 
 def _show_cost(figures: dict[str, Any]) -> None:
-    bars, rows = {}, []
+    bars: dict[str, dict[str, float]] = {}
+    rows: list[list[Any]] = []
     for database in ("SQLite", "PostgreSQL"):
         found = figures.get(database, {"lost_by": {}})
         for name, lost in found["lost_by"].items():

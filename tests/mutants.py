@@ -144,8 +144,8 @@ MUTANTS = (
     Mutant(
         "a lost answer to a commit is taken for a failed one",
         "workers/running/storing.py",
-        "if tries > 1:",
-        "if False:",
+        "if tries == 1:",
+        "if tries > 0:",
         RUN,
     ),
     Mutant(

@@ -70,7 +70,7 @@ def claim(*, with_job: bool) -> Update:
     }
     # Asked here, limits need no further statement, or a job without limits needs none.
     n_limits = _n_limits(of_job=with_job)
-    more = [n_limits.label("n_limits")]
+    more: list[Any] = [n_limits.label("n_limits")]
     if with_job:
         more = [limits.admission(n_limits, chunk), *(job[name] for name in _OF_JOB)]
     returned = statement.values(values).returning(*(chunk[name] for name in _OF_CHUNK), *more)
