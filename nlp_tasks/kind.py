@@ -57,8 +57,10 @@ class ListRow(Row, Protocol):
     """What later jobs need to bring a document's list of other documents up to date. It is no result: people do not see
     it, and its class is in `Stage.updates`, not in `Kind.rows`. One row for each document."""
 
-    #: The score at which another document enters the list.
-    least: float
+    @property
+    def least(self) -> float:
+        """The score at which another document enters the list."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

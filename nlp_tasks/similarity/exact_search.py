@@ -142,8 +142,8 @@ class Index:
         left, right, cosines = (torch.cat(each) for each in zip(*found, strict=True))
         order = left.argsort(stable=True)
         order = order[counts[left[order]] <= most]
-        left, right, cosines = (each[order].cpu().numpy() for each in (left, right, cosines))
-        return left, right, cosines, (counts > most).cpu().numpy()
+        parts = (each.cpu().numpy() for each in (left[order], right[order], cosines[order], counts > most))
+        return tuple(parts)  # type: ignore[return-value]
 
     def _pairs(
         self,

@@ -54,7 +54,8 @@ class Scales:
         distances = 1.0 - mixed.astype(np.float64)  # (B, R)
         distances[distances < SAME] = np.inf
         nearest = np.partition(distances, NEAREST, axis=1)[:, :NEAREST]
-        return np.maximum(np.where(np.isfinite(nearest), nearest, 1.0).mean(axis=1), SAME)
+        mean: NDArray[np.float64] = np.where(np.isfinite(nearest), nearest, 1.0).mean(axis=1)
+        return np.maximum(mean, SAME)
 
 
 def with_references(

@@ -63,7 +63,7 @@ class Part:
         found = self.columns @ other.columns.T
         if not self.rest.values().numel() or not other.rest.values().numel():
             return found
-        if found.device.type == "cpu" and torch.backends.mkl.is_available():
+        if found.device.type == "cpu" and torch.backends.mkl.is_available():  # type: ignore[no-untyped-call]
             return torch.addmm(found, self.rest, other.transposed)
         return found.add_(torch.sparse.mm(other.rest, self.spread).T)
 
@@ -72,5 +72,5 @@ def _sparse(starts: Any, numbers: Any, values: Any, size: Sequence[int]) -> torc
     """A matrix that is compressed by rows."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-        parts = (torch.as_tensor(each) for each in (starts, numbers, values))
-        return torch.sparse_csr_tensor(*parts, size=tuple(size), check_invariants=False)
+        first, second, third = (torch.as_tensor(each) for each in (starts, numbers, values))
+        return torch.sparse_csr_tensor(first, second, third, size=tuple(size), check_invariants=False)

@@ -165,7 +165,7 @@ def test_a_list_from_which_a_removal_took_a_neighbour_is_filled_again(incrementa
     change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(10)})
     shell.work(submit_new(shell, *wanted) or 0)
     gone = shell("similar", "k0", "--json").json[0]["neighbour_key"]
-    shell("documents", "remove", "inbox", gone, "--yes")
+    shell("documents", "remove", "--collection", "inbox", gone, "--yes")
     assert len(shell("similar", "k0", "--json").json) == 1
     shell.work(submit_new(shell, *wanted) or 0)
     found = lists(shell, "inbox")
