@@ -116,7 +116,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
+.PHONY: bench-queue bench-cancel bench-fairness bench-end-to-end bench-similarity bench-training bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-cancel: venv system ## measure small jobs while a job of a million documents is cancelled
@@ -137,6 +137,8 @@ bench-night: venv system ## measure nightly plans: their time, their estimates, 
 	@$(BIN)/python -m benchmarks.night
 bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and gensim
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
+bench-training: venv ## compare training of Doc2Vec in torch with gensim's, in time and quality (DOCUMENTS=...)
+	@$(BIN)/python -m benchmarks.similarity_training --data "$(SHARED_DATA)" --documents $(or $(DOCUMENTS),100000)
 bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
 bench-pretrained: venv ## compare a transformers model with the transformers pipeline
