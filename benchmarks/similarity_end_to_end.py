@@ -30,7 +30,7 @@ def measure(
 ) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
     """Figures and thresholds; prints the table."""
     with servers.folder() as home, servers.redis(home / "r") as (socket, _):
-        seconds = _run(home, socket, _pieces(data, n_documents), "cpu:1" if device == "cpu" else "cuda:0")
+        seconds = _run(home, socket, pieces(data, n_documents), "cpu:1" if device == "cpu" else "cuda:0")
     row = {
         "train": ["train similarity", seconds["wall of training"], seconds["train"], 0.0, 0.0],
         "submit": ["submit similarity", seconds["wall of search"], 0.0, seconds["infer"], seconds["search"]],
@@ -48,7 +48,7 @@ def measure(
     return figures, {what: {"value": rest["both"], "at_most": MOST_REST}}
 
 
-def _pieces(data: Path, n_documents: int) -> list[str]:
+def pieces(data: Path, n_documents: int) -> list[str]:
     """Pieces of articles. Each pass over the articles starts at another offset, so that no two pieces are the same."""
     texts = [record["text"] for record in read(data / "ko_throughput_wiki" / "documents.jsonl.gz")]
     pieces = (
