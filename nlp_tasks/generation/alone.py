@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nlp_tasks.errors import ModelFileError
 from nlp_tasks.generation.continuous import Writing
+from nlp_tasks.local_transformers import library
 
 
 def write(
@@ -19,8 +21,7 @@ def write(
     beat: Callable[[], None],
 ) -> None:
     """Write a text to its end. `choose` takes the tokens, so that it is written as it would be with others."""
-    from transformers.generation import LogitsProcessorList, StoppingCriteriaList
-
+    transformers = library("generate", ModelFileError)
     finished = False
 
     def take(_: Tensor, scores: Tensor) -> Tensor:
@@ -43,6 +44,6 @@ def write(
             num_beams=1,
             max_new_tokens=text.most,
             max_length=None,
-            logits_processor=LogitsProcessorList([take]),
-            stopping_criteria=StoppingCriteriaList([stop]),
+            logits_processor=transformers.LogitsProcessorList([take]),
+            stopping_criteria=transformers.StoppingCriteriaList([stop]),
         )

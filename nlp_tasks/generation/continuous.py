@@ -101,9 +101,10 @@ class _Run:
                 finished.append(row)
         for row in reversed(finished):
             self.places.leave(row)
-            for rows in (self.active, self.last):
-                rows[row] = rows[-1]  # type: ignore[index]
-                rows.pop()
+            self.active[row] = self.active[-1]
+            self.last[row] = self.last[-1]
+            self.active.pop()
+            self.last.pop()
 
 
 def write(

@@ -71,11 +71,11 @@ class Rows:
         self.longest = 0
 
 
-class Layer(CacheLayerMixin):
+class Layer(CacheLayerMixin):  # type: ignore[no-untyped-call, unused-ignore]
     """A layer of transformers' cache, whose rows have their own ends."""
 
     def __init__(self, buffer: Buffer, rows: Rows) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call, unused-ignore]
         self._buffer, self._rows = buffer, rows
         self.is_initialized = True
 
@@ -295,7 +295,7 @@ class Seq2SeqPlaces(Places):
         super().leave(row)
 
     def _cache(self, n: int, longest: int) -> EncoderDecoderCache:
-        read = []
+        read: list[Any] = []
         for buffer in self._read:
             assert buffer.keys is not None
             assert buffer.values is not None

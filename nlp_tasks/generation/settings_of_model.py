@@ -11,14 +11,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nlp_tasks.errors import ModelFileError
+from nlp_tasks.local_transformers import library
+
 #: From the tokens so far (with the prompt, or the start token of a decoder), and scores (1, V): new scores.
 Process = Callable[[Sequence[int], Tensor], Tensor]
 
 
 def processors(model: Any, n_given: int, most: int, device: str) -> list[Process]:
     """For a text that begins after `n_given` tokens and has at most `most`. Empty for most models."""
-    from transformers import generation as g
-
+    g = library("generate", ModelFileError)
     config = model.generation_config
     ends = end_tokens(model)
     found: list[Any] = []
