@@ -32,6 +32,7 @@ PARTICULAR = {
     "docmill/web/api/search.py",
     "scheduler/search/finding.py",
     "scheduler/search/nearest.py",
+    "scheduler/search/query_vectors.py",
     # Models that are imported are encoders, with the figures of one.
     "docmill/commands/importing_models.py",
     "docmill/commands/model_figures.py",
