@@ -160,6 +160,8 @@ bench-extract: venv system $(PEERS)/.installed ## compare text from files with k
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)
 bench-summaries: $(VENV)/.bench ## compare summaries with lead sentences and other rankers
 	@$(BIN)/python -m benchmarks.summaries --data "$(SHARED_DATA)"
+bench-keywords: $(VENV)/.bench ## compare keywords with YAKE, PositionRank and TextRank
+	@$(BIN)/python -m benchmarks.keywords --data "$(SHARED_DATA)"
 bench-generation: venv ## compare texts by language models with generate of transformers (DEVICE=cpu)
 	@$(BIN)/python -m benchmarks.generation --device $(or $(DEVICE),cpu)
 
@@ -168,8 +170,6 @@ bench-gpu: venv ## measure each kind of model on a GPU and compare it with what 
 	@$(BIN)/python -m benchmarks.gpu --device $(or $(DEVICE),cuda:0)
 bench-all: $(VENV)/.bench ## run every benchmark and compare its figures with the last release's (hours; ONLY=words, SAVE=1 for a release)
 	@$(BIN)/python -m benchmarks.release $(if $(ONLY),--only $(ONLY)) $(if $(SAVE),--save)
-bench-keywords: $(VENV)/.bench ## compare keywords with YAKE, PositionRank and TextRank
-	@$(BIN)/python -m benchmarks.keywords --data "$(SHARED_DATA)"
 
 .PHONY: simulate soak-memory
 simulate: venv system ## run WORKERS=1000 light workers on the real scheduler, Redis and PostgreSQL
