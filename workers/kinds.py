@@ -40,7 +40,7 @@ def all_kinds() -> dict[str, Kind]:
     return kinds
 
 
-def epochs() -> str:
+def known_epochs() -> str:
     """The epoch that the code of each kind has, as JSON."""
     return json.dumps({name: kind.epoch for name, kind in all_kinds().items()})
 

@@ -42,7 +42,7 @@ class Holder:
     #: The machine, as drains name it.
     host: str = ""
     #: The epoch of each kind that its code has, as JSON. It claims nothing of a job that asks for a newer one.
-    epochs: str = "{}"
+    known_epochs: str = "{}"
 
     @property
     def launched(self) -> str:
@@ -226,7 +226,7 @@ def _values(chunk_id: int, holder: Holder, lease_seconds: float) -> dict[str, An
         "b_worker": holder.name,
         "b_launched": holder.launched,
         "b_instance": holder.instance,
-        "b_epochs": holder.epochs,
+        "b_epochs": holder.known_epochs,
     }
 
 
@@ -237,7 +237,7 @@ def _insist_that_it_may(session: Session, chunk_id: int, holder: Holder) -> None
     if found := drains.of(session, holder.host, holder.name, holder.launched):
         raise DrainedError(f"{drains.target_of(found)} is drained: `docmill workers undrain` ends that")
     job = session.connection().execute(hot.job_of_chunk(), {"b_chunk": chunk_id}).one_or_none()
-    known = None if job is None else json.loads(holder.epochs).get(job.kind)
+    known = None if job is None else json.loads(holder.known_epochs).get(job.kind)
     if job is not None and known is not None and job.epoch > known:
         raise NewerCodeError(
             f"job {job.id} asks for {job.kind} of epoch {job.epoch}, and this docmill has {known}: "

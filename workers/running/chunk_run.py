@@ -37,7 +37,7 @@ def run(process: Process, chunk_id: int) -> str:
     log_context.begin(chunk=chunk_id)
     began_ns = time.time_ns()
     try:
-        holder = replace(process.holder, epochs=kinds.epochs())
+        holder = replace(process.holder, known_epochs=kinds.known_epochs())
         claim = chunks.claim_at_once(process.store, chunk_id, holder, process.settings.lease_seconds)
     except DrainedError as error:
         _hand_on(process, chunk_id)
