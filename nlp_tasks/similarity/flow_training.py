@@ -116,7 +116,7 @@ def _moments(vectors: torch.Tensor, chances: NDArray[np.float64], run: Blocks) -
     p = torch.from_numpy(chances).to(vectors)
     mean = vectors.new_zeros(vectors.shape[1], dtype=torch.float64)
     second = vectors.new_zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
-    parts = zip(vectors.split(MOMENT_ROWS), p.split(MOMENT_ROWS), strict=True)
+    parts = zip(torch.split(vectors, MOMENT_ROWS), torch.split(p, MOMENT_ROWS), strict=True)
     for part_mean, part_second in run.map(_sums, parts):
         mean += part_mean
         second += part_second

@@ -25,13 +25,15 @@ class Pattern:
 
     def products(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """x_i.y_j for each pair  # (B, D), (S, D) -> (P,)."""
-        if x.device.type != "cpu" or not torch.backends.mkl.is_available():
+        has_mkl: bool = torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+        if x.device.type != "cpu" or not has_mkl:
             return self.gathered(x, y)
         zeros = x.new_zeros(len(self.partners))
         matrix = torch.sparse_csr_tensor(
             self.starts.int(), self.partners, zeros, (len(x), len(y)), check_invariants=False
         )
-        return torch.sparse.sampled_addmm(matrix, x, y.T, beta=0.0).values()
+        found: torch.Tensor = torch.sparse.sampled_addmm(matrix, x, y.T, beta=0.0).values()
+        return found
 
     def gathered(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """`products` on any device, a part of the pairs at a time."""
@@ -40,7 +42,7 @@ class Pattern:
             [
                 (x.index_select(0, left) * y.index_select(0, right)).sum(dim=1)
                 for left, right in zip(
-                    rows.split(GATHERED_PAIRS), self.partners.split(GATHERED_PAIRS), strict=True
+                    torch.split(rows, GATHERED_PAIRS), torch.split(self.partners, GATHERED_PAIRS), strict=True
                 )
             ]
         )
