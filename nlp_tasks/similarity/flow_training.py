@@ -74,7 +74,7 @@ def train(
 def durations(time: float) -> list[float]:
     """The duration of each step."""
     shares = np.geomspace(1.0, GROWTH, STEPS)
-    return (shares / shares.sum() * time).tolist()
+    return [float(share) for share in shares / shares.sum() * time]
 
 
 @dataclass(frozen=True)

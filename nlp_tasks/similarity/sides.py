@@ -68,7 +68,7 @@ def of_corpus(corpus: Corpus, parameters: TrainSimilarityParameters, device: str
     keep = keep_chances(corpus.counts, parameters.sample)
     rows, words, counts = _pairs(corpus)
     kept = counts * keep[words]  # (P,)
-    lengths = np.bincount(rows, kept, minlength=len(corpus))  # (N,)
+    lengths = np.bincount(rows, kept, minlength=len(corpus)).astype(np.float64)  # (N,)
     order = np.argsort(-lengths, kind="stable")
     places = np.empty_like(order)
     places[order] = np.arange(len(order))
@@ -117,11 +117,15 @@ def _side(
 ) -> Side:
     order = np.lexsort((partners, rows))
     heartbeat.beat()
-    floats = (torch.from_numpy(each.astype(np.float32)).to(device) for each in (counts[order], pulls[order]))
+
+    def tensor(values: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(values.astype(np.float32)).to(device)
+
     return Side(
         np.searchsorted(rows[order], np.arange(len(noise) + 1)),
         torch.from_numpy(partners[order].astype(np.int32)).to(device),
-        *floats,
-        torch.from_numpy(noise.astype(np.float32)).to(device),
+        tensor(counts[order]),
+        tensor(pulls[order]),
+        tensor(noise),
         chances,
     )
