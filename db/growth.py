@@ -50,7 +50,7 @@ def note_run(session: Session, run_id: int) -> None:
         "store_bytes": store_bytes(session),
         "newest_document_id": newest,
         "n_added": None if before is None else 0,
-        "document_id": newest if before is None else before,
+        "counted_to": newest if before is None else before,
         "counted_at": now() if before is None else None,
     }
     session.execute(insert_for(session, RunGrowth).values(values).on_conflict_do_nothing())
@@ -61,7 +61,7 @@ def note_job(session: Session, job_id: int) -> None:
     rows = select(literal(job_id), literal(0), literal(0), literal(0)).where(
         exists().where(Classification.job_id == job_id)
     )
-    columns = ["job_id", "n_compared", "n_moved", "document_id"]
+    columns = ["job_id", "n_compared", "n_moved", "counted_to"]
     session.execute(insert_for(session, LabelMoves).from_select(columns, rows).on_conflict_do_nothing())
 
 
@@ -140,13 +140,13 @@ def last_moves_of_versions(session: Session, version_ids: Sequence[int]) -> dict
 def _count_documents(session: Session, run: RunGrowth) -> None:
     some = (
         select(Document.id)
-        .where(Document.id > run.document_id, Document.id <= run.newest_document_id)
+        .where(Document.id > run.counted_to, Document.id <= run.newest_document_id)
         .order_by(Document.id)
         .limit(DOCUMENTS)
         .subquery()
     )
     n, last = session.execute(select(func.count(), func.max(some.c.id)).select_from(some)).one()
-    values = {"n_added": (run.n_added or 0) + n, "document_id": last or run.document_id}
+    values = {"n_added": (run.n_added or 0) + n, "counted_to": last or run.counted_to}
     if n < DOCUMENTS:
         values["counted_at"] = now()
     session.execute(update(RunGrowth).where(RunGrowth.run_id == run.run_id).values(values))
@@ -178,7 +178,7 @@ def _count_labels(session: Session, job: LabelMoves) -> None:
         .where(
             Classification.job_id == job.job_id,
             Classification.rank == 1,
-            Classification.document_id > job.document_id,
+            Classification.document_id > job.counted_to,
         )
         .order_by(Classification.document_id)
         .limit(LABELS)
@@ -191,7 +191,7 @@ def _count_labels(session: Session, job: LabelMoves) -> None:
     values = {
         "n_compared": job.n_compared + n_compared,
         "n_moved": job.n_moved + int(n_moved or 0),
-        "document_id": last or job.document_id,
+        "counted_to": last or job.counted_to,
     }
     if n < LABELS:
         values["counted_at"] = now()

@@ -145,9 +145,9 @@ _SEARCH = (
 )
 #: What the last nights changed.
 _GROWTH = (
-    "INSERT INTO run_growth (run_id, store_bytes, newest_document_id, n_added, document_id, counted_at) "
+    "INSERT INTO run_growth (run_id, store_bytes, newest_document_id, n_added, counted_to, counted_at) "
     "SELECT id, 8000000000 + id * 3000000, id * 100, 100, id * 100, ended_at FROM run",
-    "INSERT INTO label_moves (job_id, n_compared, n_moved, document_id, counted_at) "
+    "INSERT INTO label_moves (job_id, n_compared, n_moved, counted_to, counted_at) "
     "SELECT id, n_ok, n_ok / 50, 1, finished_at FROM job WHERE kind = 'classify' AND state = 'finished'",
 )
 

@@ -29,7 +29,7 @@ class RunGrowth(Base):
     #: Versions of documents that came in; as many as are counted so far. NULL for the first run of a schedule.
     n_added: Mapped[int | None]
     #: Counted up to this one.
-    document_id: Mapped[int]
+    counted_to: Mapped[int]
     counted_at: Mapped[datetime | None]
 
 
@@ -48,5 +48,5 @@ class LabelMoves(Base):
     n_compared: Mapped[int]
     n_moved: Mapped[int]
     #: Counted up to this document.
-    document_id: Mapped[int]
+    counted_to: Mapped[int]
     counted_at: Mapped[datetime | None]

@@ -149,7 +149,7 @@ def _growth(store: Store, runs: list[int]) -> None:
             session.add(
                 RunGrowth(
                     run_id=run_id, store_bytes=size, newest_document_id=n, n_added=37 + 11 * (n % 5) if n else None,
-                    document_id=n, counted_at=now,
+                    counted_to=n, counted_at=now,
                 )
             )  # fmt: skip
         version = session.scalar(select(func.max(ModelVersion.id)))
@@ -157,7 +157,7 @@ def _growth(store: Store, runs: list[int]) -> None:
         for n, job in enumerate(jobs):
             moved = 3 + (40 if n == len(jobs) - 1 else n % 4)
             session.add(
-                LabelMoves(job_id=job.id, n_compared=1_204, n_moved=moved, document_id=1, counted_at=now)
+                LabelMoves(job_id=job.id, n_compared=1_204, n_moved=moved, counted_to=1, counted_at=now)
             )
             job.model_version_id = version
 

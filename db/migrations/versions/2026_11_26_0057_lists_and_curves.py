@@ -26,8 +26,8 @@ def upgrade() -> None:
     )
     uncounted = sa.text("counted_at IS NULL")
     for table, columns in {
-        "run_growth": ("store_bytes", "newest_document_id", "n_added", "document_id"),
-        "label_moves": ("n_compared", "n_moved", "document_id"),
+        "run_growth": ("store_bytes", "newest_document_id", "n_added", "counted_to"),
+        "label_moves": ("n_compared", "n_moved", "counted_to"),
     }.items():
         owner = "run" if table == "run_growth" else "job"
         op.create_table(
