@@ -31,8 +31,8 @@ def kinds(
     Each parameter is shown with its default, what is allowed, and what it does.
 
     With --json: a list of kinds, each with `kind`, `summary`, `parameters` (name and default) and `described` (a list
-    with `name`, `type`, `default`, `range`, `unit`, `help` and `is_folder` for each parameter). With --schema: one
-    object, with the JSON Schema of the parameters for each kind.
+    with `name`, `type`, `default`, `range`, `unit`, `help`, `is_folder` and `file` for each parameter). With --schema:
+    one object, with the JSON Schema of the parameters for each kind.
 
     Example: docmill kinds summarize
     """

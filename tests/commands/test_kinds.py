@@ -199,7 +199,7 @@ def test_json_has_what_the_help_says(shell: Shell) -> None:
     [keywords] = shell("kinds", "keywords", "--json").json
     assert set(keywords) == {"kind", "summary", "parameters", "described"}
     assert keywords["parameters"]["top"] == 10
-    fields = {"name", "type", "default", "range", "unit", "help", "is_folder"}
+    fields = {"name", "type", "default", "range", "unit", "help", "is_folder", "file"}
     assert {frozenset(one) for one in keywords["described"]} == {frozenset(fields)}
     said = shell("kinds", "--help").out
     assert {word for word in (*keywords, *fields) if f"`{word}`" not in said} == set()
