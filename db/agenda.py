@@ -88,7 +88,7 @@ def _query() -> Select[*tuple[Any, ...]]:
             Notification.state == NotificationState.PENDING,
         ),
         _first(_later(RetentionPolicy.next_at, RetentionPolicy.busy_until)),
-        or_(exists().where(SearchWaiting.id > 0), exists().where(SearchList.due_at.is_not(None))),
+        or_(exists().where(SearchWaiting.id > 0), exists().where(SearchList.due_at <= now())),
         growth.is_any_uncounted().scalar_subquery(),
         request_batches.has_next(),
         request_batches.expires().scalar_subquery(),

@@ -81,8 +81,12 @@ def leave_a_standby(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-#: The class of PostgreSQL's errors about a statement or value that is too large for it.
+#: SQLSTATE of a value whose type cannot become the column's: True for a number. Our own statements cast nothing else.
+_CANNOT_CAST = "42846"
+#: The class of PostgreSQL's errors about a statement or value that is too large for it; and those of them for which a
+#: value is at fault: it is too long for an index or an array, or nested too deeply.
 _LIMIT = "54"
+_TOO_LARGE = ("54000", "54001")
 
 
 def is_infrastructure_error(error: BaseException) -> bool:
@@ -111,6 +115,8 @@ def is_data_error(error: BaseException) -> bool:
     Errors of the connection, the protocol, the tables or the queue's own rows are not."""
     if isinstance(error, UnicodeEncodeError | OverflowError | DataError):
         # Drivers raise the first two themselves: a lone surrogate, a number beyond 64 bits.
+        return True
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in (*_TOO_LARGE, _CANNOT_CAST):
         return True
     if isinstance(error, IntegrityError):
         return _constraint(error) in (_NOT_NULL, _CHECK, _UNIQUE) and not _is_of_the_queue(error)

@@ -77,15 +77,23 @@ def is_any_uncounted() -> Select[bool]:
 
 
 def count_some(session: Session) -> bool:
-    """Count one slice; False if there is nothing to count."""
+    """Count one slice; False if there is nothing to count, or another scheduler is counting it."""
     run = session.scalar(
-        select(RunGrowth).where(RunGrowth.counted_at.is_(None)).order_by(RunGrowth.run_id).limit(1)
+        select(RunGrowth)
+        .where(RunGrowth.counted_at.is_(None))
+        .order_by(RunGrowth.run_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
     if run is not None:
         _count_documents(session, run)
         return True
     job = session.scalar(
-        select(LabelMoves).where(LabelMoves.counted_at.is_(None)).order_by(LabelMoves.job_id).limit(1)
+        select(LabelMoves)
+        .where(LabelMoves.counted_at.is_(None))
+        .order_by(LabelMoves.job_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
     )
     if job is not None:
         _count_labels(session, job)

@@ -12,8 +12,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db.sql import now, one_of
@@ -28,8 +29,12 @@ FREQUENT_FROM = 2_000
 FOLD_FROM = 500
 #: A list is built anew after this share of the documents with its word was taken out of the index.
 REBUILD_SHARE = 0.2
-#: Lists that one call of `maintain` works on.
+#: Lists that one call of `maintain` works on, of which it builds one: whoever erases documents waits for it.
 LISTS_AT_ONCE = 5
+#: A list whose building takes longer than a statement may (`ranking.plan_for_indexes`) is tried again after this time.
+RETRY_SECONDS = 600
+#: SQLSTATE of a statement that took too long.
+_TOO_LONG = "57014"
 #: Rows of `search_posting` that a query reads.
 _MOST_POSTINGS = 20_000
 
@@ -116,24 +121,26 @@ def empty(session: Session) -> None:
 
 def is_any_due(session: Session) -> bool:
     """Whether `maintain` has something to do."""
-    return session.scalar(select(SearchList.term).where(SearchList.due_at.is_not(None)).limit(1)) is not None
+    return session.scalar(select(SearchList.term).where(SearchList.due_at <= now()).limit(1)) is not None
 
 
 def maintain(session: Session) -> int:
-    """Build, or write anew, the lists that have been due for longest, a few of them; returns how many."""
+    """Build, or write anew, the lists that have been due for longest, a few of them; returns how many. One that cannot
+    be built in time is put off, so that the others get their turn."""
     query = (
         select(SearchList.term, SearchList.best.is_not(None), SearchList.n_removed, SearchTerm.n_documents)
         .outerjoin(SearchTerm, SearchTerm.term == SearchList.term)
-        .where(SearchList.due_at.is_not(None))
+        .where(SearchList.due_at <= now())
         .order_by(SearchList.due_at, SearchList.term)
         .limit(LISTS_AT_ONCE)
     )
     due = session.execute(query).all()
-    for term, is_built, n_removed, n_documents in due:
+    for n, (term, is_built, n_removed, n_documents) in enumerate(due, 1):
         if n_documents is None or n_documents < FREQUENT_FROM / 2:
             _drop(session, term)
         elif not is_built or n_removed >= REBUILD_SHARE * n_documents:
-            _build(session, term)
+            _build_in_time(session, term)
+            return n
         else:
             _fold(session, term, are_removed=n_removed > 0)
     return len(due)
@@ -143,6 +150,17 @@ def _drop(session: Session, term: str) -> None:
     """The word is no longer frequent."""
     session.execute(delete(SearchPosting).where(SearchPosting.term == term))
     session.execute(delete(SearchList).where(SearchList.term == term))
+
+
+def _build_in_time(session: Session, term: str) -> None:
+    try:
+        with session.begin_nested():
+            _build(session, term)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _TOO_LONG:
+            raise
+        later = update(SearchList).where(SearchList.term == term).values(due_at=now(RETRY_SECONDS))
+        session.execute(later)
 
 
 def _build(session: Session, term: str) -> None:

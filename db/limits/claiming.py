@@ -20,6 +20,7 @@ from sqlalchemy import (
     Update,
     bindparam,
     case,
+    exists,
     func,
     literal,
     select,
@@ -115,7 +116,12 @@ def count_held(session: Session, chunk_ids: list[int]) -> None:
         .where(one_of(Chunk.id, chunk_ids or (0,)), Chunk.state == ChunkState.LEASED)
         .distinct()
     )
-    for chunk_id, job_id in session.execute(held).all():
+    found = session.execute(held).all()
+    jobs = sorted({row.job_id for row in found})
+    if len(jobs) > 1:
+        # In one order for all jobs together: who claims waits for these limits in that order, too.
+        session.connection().execute(_lock_of_jobs(jobs))
+    for chunk_id, job_id in found:
         rows = [row for row in _locked(session, job_id) if row.device_seconds_per_night is not None]
         count(session, chunk_id, tuple(_meter(row) for row in rows))
 
@@ -183,6 +189,17 @@ def _lock() -> Select[*tuple[Any, ...]]:
         .order_by(*(_LIMIT.c[name] for name in _KEY))
         .with_for_update(of=_LIMIT)
         .execution_options(docmill_prepare=True)
+    )
+
+
+def _lock_of_jobs(job_ids: Sequence[int]) -> Select[str]:
+    """Locks the limits that hold for any of several jobs, in the order of their keys."""
+    holds = exists(select(_JOB.c.id).where(one_of(_JOB.c.id, job_ids), holds_for()).correlate(_LIMIT))
+    return (
+        select(_LIMIT.c.collection)
+        .where(is_limiting(), holds)
+        .order_by(*(_LIMIT.c[name] for name in _KEY))
+        .with_for_update(of=_LIMIT)
     )
 
 

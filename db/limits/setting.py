@@ -5,21 +5,35 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from db.compare_and_set import n_changed
-from db.errors import NotFoundError
+from db.errors import ConflictError, NotFoundError
 from db.limits.scopes import Limit, Scope, limit_of, scope_of
 from db.sql import insert_for
 from db.tables import JobLimit
 
 
 def put(session: Session, scope: Scope, limit: Limit) -> None:
-    """Set the limits of a scope, in place of others. What was used of them still counts."""
+    """Set the limits of a scope, in place of others. What was used of them still counts. ConflictError if the database
+    does not know the time zone: on PostgreSQL it is the one that counts nights."""
+    _insist_on_a_known_time_zone(session, limit.time_zone)
     values = asdict(limit)
     statement = insert_for(session, JobLimit).values(**asdict(scope), **values)
     session.execute(statement.on_conflict_do_update(index_elements=list(asdict(scope)), set_=values))
+
+
+def _insist_on_a_known_time_zone(session: Session, name: str) -> None:
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    try:
+        session.execute(text("SELECT now() AT TIME ZONE :name"), {"name": name})
+    except DataError as error:
+        raise ConflictError(
+            f"the database knows no time zone {name!r}: choose a city, such as Asia/Seoul, or UTC"
+        ) from error
 
 
 def remove(session: Session, scope: Scope) -> None:

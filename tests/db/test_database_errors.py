@@ -69,6 +69,16 @@ def _outcome_twice(session: Session) -> None:
     _outcome(session)
 
 
+def _long_code(session: Session) -> None:
+    session.execute(
+        text(
+            "INSERT INTO outcome (job_id, document_id, state, error_code, error_detail, written_at) "
+            "SELECT j.id, min(d.id), 'error', (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 999) n), "
+            "'', min(d.added_at) FROM job j, document d GROUP BY j.id"
+        )
+    )
+
+
 def _prepared_twice(session: Session) -> None:
     for _ in range(2):
         session.execute(text(f"PREPARE twice {MARK} AS SELECT 1"))
@@ -93,6 +103,8 @@ CASES: dict[str, tuple[Callable[[Session], None], bool, tuple[str, ...]]] = {
     "no value where one must be": (lambda s: _label(s, "a", score=None), True, BOTH),
     "a text where a number must be": (lambda s: _label(s, "a", rank=SECRET), True, PG),
     "two rows of one key": (_twice, True, BOTH),
+    "a truth value for a number": (lambda s: _copied(s, [(True, "a", 1.0)]), True, PG),
+    "a text that is too long for an index": (_long_code, True, PG),
     "two rows of one key among many": (lambda s: _copied(s, [*MANY, MANY[0]]), True, BOTH),
     "a NUL among many": (lambda s: _copied(s, [*MANY, (99, f"{SECRET}\0", 1.0)]), True, PG),
     "no value among many": (lambda s: _copied(s, [*MANY, (99, None, 1.0)]), True, BOTH),

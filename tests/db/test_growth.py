@@ -136,3 +136,23 @@ def test_a_job_without_labels_is_not_counted(store: Store) -> None:
     assert builders.finish(store, job)
     with store.read() as session:
         assert session.execute(text("SELECT count(*) FROM label_moves")).scalar_one() == 0
+
+
+def test_two_schedulers_do_not_count_the_same_slice(
+    empty_postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the one that commits last writes what it read first over what was counted meanwhile."""
+    store = empty_postgres_store
+    monkeypatch.setattr(growth, "DOCUMENTS", 2)
+    schedule = _schedule(store)
+    _end(store, _run(store, schedule))
+    builders.add_documents(store, 5)
+    night = _run(store, schedule)
+    _end(store, night)
+    with store.write() as slow:
+        assert growth.count_some(slow)
+        with store.write() as other:
+            assert not growth.count_some(other)
+    _count(store)
+    with store.read() as session:
+        assert growth.of_runs(session, [night])[night].n_added == 5

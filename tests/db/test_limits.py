@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from db import chunks, jobs, limits
 from db.chunks import Claim, Written
-from db.errors import NotFoundError
+from db.errors import ConflictError, NotFoundError
 from db.limits import Limit, Scope
 from db.limits.scopes import night_from
 from db.sql import clock, now
@@ -29,11 +29,13 @@ from tests.db.builders import (
     let_leases_expire,
     lose,
     reap,
+    sql,
     stop,
     submit,
     the_chunk,
     write_ok,
 )
+from tests.servers import until
 
 EVERYTHING = Scope()
 
@@ -107,6 +109,31 @@ def test_whatever_ends_a_claim_makes_room(sqlite_store: Store, end: str) -> None
                 chunks.put_back(session, mine, "the disk is full")
     assert 99 < state(store).seconds_used < 160, "and its time counts"
     assert claim(store, other.id, "w2") is not None
+
+
+def test_who_gives_chunks_of_several_jobs_back_waits_for_limits_in_the_order_of_those_who_claim(
+    empty_postgres_store: Store,
+) -> None:
+    """A claim under both limits locks that of the kind first. Otherwise each could wait for the other."""
+    store = empty_postgres_store
+    news, mail = add_documents(store, 5, "news"), add_documents(store, 5, "mail")
+    for collection, kind in ((news, "nothing"), (mail, "oracle")):
+        held(store, the_chunk(store, submit(store, collection, kind=kind).job_id).id)
+    put(store, Scope(kind="oracle"), device_seconds_per_night=1_000)
+    put(store, Scope(collection="news"), device_seconds_per_night=1_000)
+
+    def give_back() -> int:
+        with store.write() as session:
+            return chunks.give_back(session, "w1")
+
+    lock = "SELECT 1 FROM job_limit WHERE collection = :name FOR UPDATE NOWAIT"
+    with ThreadPoolExecutor(1) as thread:
+        with store.write() as session:
+            session.execute(text(lock), {"name": ""})
+            giving = thread.submit(give_back)
+            until(lambda: sql(store, "SELECT 1 FROM pg_locks WHERE NOT granted"), "somebody who waits")
+            session.execute(text(lock), {"name": "news"})
+        assert giving.result() == 2
 
 
 # --- scopes --------------------------------------------------------------------------------------------------------
@@ -280,3 +307,12 @@ def test_a_paused_job_holds_what_it_holds(sqlite_store: Store) -> None:
     with store.write() as session:
         chunks.write(session, mine, Written(ok_ids=mine.document_ids), LEASE, close=True)
     assert claim(store, other.id, "w2") is not None
+
+
+def test_a_time_zone_that_the_database_does_not_know_is_refused_when_it_is_set(
+    empty_postgres_store: Store,
+) -> None:
+    """Otherwise every claim under this limit would fail."""
+    with pytest.raises(ConflictError, match="the database knows no time zone 'Mars/Phobos'"):
+        put(empty_postgres_store, device_seconds_per_night=10, time_zone="Mars/Phobos")
+    put(empty_postgres_store, device_seconds_per_night=10, time_zone="Asia/Seoul")

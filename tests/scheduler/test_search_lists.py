@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from db.documents import NewDocument
-from db.fulltext import best_lists, packed_lists, ranking
+from db.fulltext import best_lists, heaviest, packed_lists, ranking
 from db.store import Store
 from db.tables import Document, SearchList, SearchPosting
 from scheduler import removing
 from scheduler.search import SearchRequest, search
-from scheduler.search.indexing import index_all, index_some
+from scheduler.search.indexing import index_all, index_some, maintain_lists
 from tests.db.builders import add
 
 #: Words by their rank; the first are in most documents.
@@ -154,3 +155,32 @@ def test_as_long_as_there_is_no_list_marks_are_used(store: Store, monkeypatch: p
     with store.write() as session:
         best_lists.empty(session)
     assert len(scores(store, (0, 1))) == 10
+
+
+def test_a_list_that_cannot_be_built_in_time_is_put_off_and_holds_no_other_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one transaction builds one list: whoever erases documents waits for it."""
+    slow, find = VOCABULARY[0], heaviest.documents
+
+    def documents(session: Session, word: str, *bounds: int) -> dict[str, heaviest.Source]:
+        if word == slow:
+            session.execute(text("SET LOCAL statement_timeout = '50ms'"))
+            session.execute(text("SELECT pg_sleep(5)"))
+        return find(session, word, *bounds)
+
+    def dues() -> set[str]:
+        with store.read() as session:
+            return set(session.scalars(select(SearchList.term).where(SearchList.due_at.is_not(None))))
+
+    monkeypatch.setattr(heaviest, "documents", documents)
+    filled(store, 200)
+    assert dues() == {slow}
+    assert maintain_lists(store) == 0
+    monkeypatch.setattr(heaviest, "documents", find)
+    with store.write() as session:
+        session.execute(text("UPDATE search_list SET best = NULL, due_at = now() - interval '1 second'"))
+    before = len(dues())
+    assert before > 5
+    assert maintain_lists(store) == 1
+    assert len(dues()) == before - 1

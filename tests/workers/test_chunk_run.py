@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from db.drains import Target
 from db.limits import Limit, Scope
 from db.states import DrainLevel
 from db.store import SCHEMA, Store
+from nlp_tasks.errors import DocumentError
+from nlp_tasks.kind import Document, Result
 from tests.db.builders import (
     add,
     crash,
@@ -104,6 +107,26 @@ def test_an_error_in_a_batch_is_blamed_on_its_document_alone(process: Process) -
     }
     ((detail,),) = sql(process.store, "SELECT error_detail FROM outcome WHERE error_code = 'RUNNER_ERROR'")
     assert detail == "ValueError: asked to raise"
+
+
+def test_a_result_that_is_too_large_for_an_index_is_blamed_on_its_document_alone(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses the key of an index beyond some 2,700 bytes; SQLite takes it. Otherwise the chunk would be put
+    back for ever."""
+    code = "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(300))
+    one = Oracle._one
+
+    def with_long_code(oracle: Oracle, document: Document, together: int) -> Result:
+        if document.text == "bad":
+            return DocumentError(code, "the code of this kind is too long")
+        return one(oracle, document, together)
+
+    monkeypatch.setattr(Oracle, "_one", with_long_code)
+    job_id = _job(process.store, *["good"] * 5, "bad", *["fine"] * 5)
+    _run(process, job_id)
+    refused = code if process.store.is_sqlite else "BAD_RESULT"
+    assert outcomes(process.store, job_id) == {f"k{i}": refused if i == 5 else "ok" for i in range(11)}
 
 
 def test_out_of_memory_halves_the_batch_and_the_lesson_is_kept(

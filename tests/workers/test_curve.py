@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
 from collections.abc import Iterator
@@ -114,6 +115,12 @@ def test_a_curve_goes_on_where_a_killed_process_left_it(tmp_path: Path) -> None:
         ("loss", 1, 1.0),
         ("loss", 2, 0.4),
     ]
+    # Killed again: what it recorded after that line is there.
+    resumed = Curve(file, None)
+    assert [tuple(row) for row in resumed.rows()["model_curve"].values] == [
+        ("loss", 1, 1.0),
+        ("loss", 2, 0.4),
+    ]
     resumed.close()
     assert not file.exists()
     assert Curve(file, None).rows() == {}
@@ -129,3 +136,15 @@ def test_without_a_listener_and_for_no_number_nothing_is_recorded(tmp_path: Path
     assert [json.loads(line)["series"] for line in (tmp_path / "curve").read_text().splitlines()] == [
         "validation_loss"
     ]
+
+
+def test_a_full_disk_of_the_event_file_costs_points_and_not_the_training(tmp_path: Path) -> None:
+    class Full:
+        def add_scalar(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    curve = Curve(tmp_path / "curve", tensorboard.Events(Full()))
+    curve(CurvePoint("loss", 1, 1.0))
+    curve(CurvePoint("loss", 2, 0.5))
+    assert len(curve.rows()["model_curve"].values) == 2
+    curve.close()
