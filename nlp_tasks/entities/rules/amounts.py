@@ -29,9 +29,10 @@ _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
     r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
-#: Not after a part of a number that is not read: 수십만, 몇 만. 제3조 5만원 is a paragraph and an amount, 000 is no amount.
+#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000; and 제3조 5만원 is a paragraph and an amount.
 _UNCERTAIN_BEFORE = (
-    rf"(?<![\d.,수몇여십백천만억조경])(?:(?<!제)(?<!제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
+    r"(?<![\d.,수몇여십백천만억조경])"
+    rf"(?:(?<!제)(?<!제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
 )
 
 
