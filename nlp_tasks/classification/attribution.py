@@ -8,6 +8,8 @@ from nlp_tasks.classification.architecture import Terms
 
 #: A term needs so many letters or digits to be evidence that a reader can judge.
 _LETTERS = 2
+#: Longer runs of letters are noise, such as encoded pictures.
+_LONGEST = 100
 
 
 def heaviest(weighted: Iterable[tuple[str, float]], most: int) -> Terms:
@@ -30,8 +32,8 @@ def words(terms: Terms) -> Terms:
 
 
 def is_word(term: str) -> bool:
-    """Whether a term says something by itself: not a single letter, and not a sign."""
-    return sum(map(str.isalnum, term)) >= _LETTERS
+    """Whether a term says something by itself: not a single letter, not a sign, and not a run of noise."""
+    return len(term) <= _LONGEST and sum(map(str.isalnum, term)) >= _LETTERS
 
 
 def _same(term: str, other: str) -> bool:

@@ -39,6 +39,10 @@ class _Plain:
     starts: list[int]
     ends: list[int]
 
+    def is_start(self, place: int) -> bool:
+        """Whether a character of the text itself begins here, or the text ends."""
+        return not 0 < place < len(self.starts) or self.starts[place] != self.starts[place - 1]
+
 
 @dataclass(frozen=True)
 class Gazetteer:
@@ -61,19 +65,21 @@ class Gazetteer:
         position = 0
         for match in heartbeat.beating(_word.finditer(read.text), 100):
             start = match.start()
-            if start >= position and (end := self._end(read.text, start)) is not None:
+            # Not inside of a character that NFKC writes as several: ㈜, ½.
+            if start >= position and read.is_start(start) and (end := self._end(read, start)) is not None:
                 label = self.label_of[read.text[start:end]]
                 found.append(Entity(read.starts[start], read.ends[end - 1], label))
                 position = end
         return found
 
-    def _end(self, text: str, start: int) -> int | None:
+    def _end(self, read: _Plain, start: int) -> int | None:
         """Where the longest name ends that begins here."""
+        text = read.text
         first = text[start : start + 2]
         lengths: list[int] = [*self._lengths.get(first, []), *self._lengths.get(first[:1], [])]
         for length in lengths:
             end = start + length
-            if text[start:end] in self.label_of and _may_end(text, end):
+            if text[start:end] in self.label_of and read.is_start(end) and _may_end(text, end):
                 return end
         return None
 

@@ -10,7 +10,7 @@ from nlp_tasks import heartbeat, model_files
 from nlp_tasks.entities import gazetteer
 from nlp_tasks.entities.gazetteer import Gazetteer
 from nlp_tasks.errors import NlpError
-from readers import BadRecord, ReadOptions, Record
+from readers import BadRecord, ReadOptions, Record, label_text
 
 #: The fields that may hold the name; the label is in `label`.
 NAME_FIELDS = ("name", "text")
@@ -33,20 +33,26 @@ def opened(path: str, error: type[NlpError]) -> Gazetteer:
             f"there is no gazetteer {path} on this worker: give the name of a model that `docmill train gazetteer` "
             "made, or a file that every worker can read"
         )
-    return gazetteer.made_of(_names(place, error))
+    found = gazetteer.made_of(_names(place, error))
+    if not found.label_of:
+        raise error(f"{path} has no name of at most {gazetteer.MOST_NAME_CHARS} characters")
+    return found
 
 
 def _names(path: Path, error: type[NlpError]) -> Iterator[tuple[str, str]]:
     for field in NAME_FIELDS:
         options = ReadOptions(text_field=field, meta=False, markup="text")
         read = list(heartbeat.beating(readers.read([path], options), 100))
-        if any(isinstance(one, Record) for one in read) or field == NAME_FIELDS[-1]:
+        # A file with a header and no rows says so, and not that it has no field text.
+        if any(isinstance(one, Record) or one.code == "EMPTY_FILE" for one in read):
             break
     if wrong := [str(one) for one in read if isinstance(one, BadRecord)]:
         more = f"; and {len(wrong) - _NAMED} more" if len(wrong) > _NAMED else ""
         raise error("; ".join(wrong[:_NAMED]) + more)
     for record in read:
         assert isinstance(record, Record)
-        if record.label is None:
+        # Of several labels the first one counts, as in a training.
+        label = next(iter(label_text.each(record.label or "")), "")
+        if not label:
             raise error(f"{record.source}: {record.text[:60]!r} has no label: fill its field `label`")
-        yield record.text, record.label
+        yield record.text, label

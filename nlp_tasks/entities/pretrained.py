@@ -92,6 +92,8 @@ class PretrainedTagger:
         return [
             Found(_trimmed(text, entity), min(sure[place] for place in places))
             for entity, places in entities(units, named)
+            # A blank may be a token of its own.
+            if text[entity.start : entity.end].strip()
         ]
 
 

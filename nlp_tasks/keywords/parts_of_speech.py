@@ -119,6 +119,19 @@ _NOUNS = _words("""
     wing writing banking shipping boxing cycling racing rowing sailing shopping skiing swimming wrestling
     modeling modelling labeling labelling parsing mapping matching indexing pruning stemming filtering
     recycling
+    adversary anniversary beneficiary boundary burglary canary commentary corollary depositary diary
+    dictionary dispensary documentary estuary glossary granary infirmary itinerary library luminary mercenary
+    military missionary notary obituary rosary salary sanctuary secretary seminary statuary subsidiary summary
+    tributary undersecretary visionary vocabulary
+    civilian clinician comedian custodian dietitian electrician guardian historian librarian magician
+    mathematician musician optician pedestrian physician politician statistician technician
+    arrest conquest contest forest guest harvest inquest interest manifest midwest northwest protest quest
+    rainforest request southwest tempest unrest
+    additive adjective alternative captive derivative directive explosive imperative infinitive
+    antibiotic arithmetic biopic diagnostic graphic heuristic logistic lyric magic metric rhetoric
+    accrual admiral appraisal betrayal collateral credential decimal deferral differential editorial fractal
+    integral mammal plural polynomial refusal rental repeal reversal revival royal
+    cheese diocese parish radish rubbish constable timetable
 """)
 #: Units of measure, days, months, and nouns that fit any document.
 _LITTLE = _words("""
@@ -163,7 +176,7 @@ def part(name: str, before: str, after: str, is_name: bool) -> Part:
         return Part.NEITHER
     if name in _NOUNS:
         return Part.NOUN
-    if name in _ADJECTIVES or (len(name) > 4 and _ADJECTIVE_ENDINGS.search(name)):
+    if name in _ADJECTIVES or _is_comparative(name) or (len(name) > 4 and _ADJECTIVE_ENDINGS.search(name)):
         return Part.ADJECTIVE
     return Part.NOUN
 
@@ -175,6 +188,15 @@ def _is_verb(name: str, before: str, after: str) -> bool:
     if base is not None and (name.endswith("ed") or base not in _ALSO_NOUNS):
         return name not in _NOUNS
     return before in _MODALS or (before == "to" and base is not None)
+
+
+def _is_comparative(name: str) -> bool:
+    """Whether it is the comparative of an adjective of the list: cheaper, later, easier."""
+    return (
+        len(name) > 4
+        and name.endswith("er")
+        and any(stem in _ADJECTIVES for stem in (name[:-2], name[:-1], name[:-3] + "y"))
+    )
 
 
 def _base(name: str) -> str | None:

@@ -24,6 +24,8 @@ _PREFIX, _SUFFIX = "XPN", "XSN"
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
 #: Parts of speech that are not written together with a noun: where they seem to be, a word was analysed wrongly.
 _BROKEN = frozenset({"NP", "MM", "MAG", "IC", "VV", "VA", "XR", "UNKNOWN"})
+#: What makes an adjective of a noun: 가능 + 한. Such a noun is not what a term ends with.
+_ADJECTIVE = "XSA"
 #: Foreign letters inside Korean text are found as English words, since MeCab splits them differently.
 _korean = re.compile(r"[가-힣]")
 #: Not in words of other scripts: Hangul, Han and kana, which are found elsewhere. Single jamo are masked before.
@@ -119,7 +121,7 @@ def korean(text: str) -> list[Word]:
             first = prefix if prefix >= 0 and text[start - 1] != " " else start
             opens = first < start or before[0] != start or before[1] not in _BROKEN
             found.append(Word(text[first:end], first, end, opens))
-        elif tag in _BROKEN and found and found[-1].end == start and end - start > 1:
+        elif found and found[-1].end == start and (tag == _ADJECTIVE or (tag in _BROKEN and end - start > 1)):
             found[-1] = replace(found[-1], closes=False)
         prefix = start if tag == _PREFIX else -1
         before = (end, tag)

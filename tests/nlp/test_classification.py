@@ -226,6 +226,13 @@ def test_evidence_is_words_without_their_parts_particles_and_signs(model_dir: Pa
     assert not {"선수들이", "선수들을", "선수들의", "후반에"} & set(terms)
 
 
+def test_a_long_run_of_letters_is_no_evidence(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, evidence=5).run([Document(1, "a", "striker" * 2_000 + " the goal")])
+
+    terms = [row.term for row in rows if isinstance(row, TermRow)]
+    assert all(len(term) <= 100 for term in terms)
+
+
 @pytest.mark.parametrize(
     "text", [EVIDENCE, "ㅋㅋㅋㅋ 골골골골골 골ㅋ ㅋㅋㅋㅋ", "goal", "!!", "은행이 금리를", "\n골 \u2028 골\t"]
 )

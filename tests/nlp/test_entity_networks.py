@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -222,3 +223,24 @@ def _score(chain: TagChain, scores: torch.Tensor, way: tuple[int, ...]) -> torch
         before, here = way[place - 1], way[place]
         total = total + chain.transitions[before, here] + chain.barrier[before, here] + scores[place, here]
     return (total + chain.last[way[-1]]).detach()
+
+
+class Blank:
+    """A model of one token, which a tokenizer made of a blank and which the model calls a name."""
+
+    device = "cpu"
+
+    class model:  # noqa: N801
+        eval = staticmethod(lambda: None)
+
+
+def test_a_token_of_a_blank_is_no_entity(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = pretrained.Cut(
+        pretrained.Windows([{"input_ids": [1, 2]}], np.zeros(1, np.int64), np.full(1, 2), 1),
+        [[(0, 1), (1, 2)]],
+    )
+    monkeypatch.setattr(pretrained, "cut", lambda *_: read)
+    monkeypatch.setattr(pretrained, "batches", lambda *_: iter([np.zeros(1, np.int64)]))
+    monkeypatch.setattr(pretrained, "forward", lambda *_: torch.tensor([[[9.0, 0.0, 0.0], [0.0, 9.0, 0.0]]]))
+
+    assert pretrained.PretrainedTagger(Blank(), ["O", "B-PER", "I-PER"]).find(["a "]) == [[]]  # type: ignore[arg-type]

@@ -109,3 +109,17 @@ def test_time_is_linear(unit: str) -> None:
 
     # 8 times the text; quadratic time would be 64 times.
     assert seconds(16_000) < 30 * short
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "normal"),
+    [
+        ("the sum of $150\nmillion in cash", "$150\nmillion", "150000000 USD"),
+        ("about 20\nmillion euros", "20\nmillion euros", "20000000 EUR"),
+        ("no later than 6:00\np.m. on", "6:00\np.m.", "18:00"),
+    ],
+)
+def test_a_unit_on_the_next_line_counts(text: str, part: str, normal: str) -> None:
+    (match,) = find(text)
+
+    assert (text[match.start : match.end], match.normal) == (part, normal)

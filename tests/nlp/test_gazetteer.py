@@ -87,6 +87,8 @@ def test_names_are_read_from_files_of_several_forms(tmp_path: Path) -> None:
         ("name,label\n삼성전자,\n", r"names\.csv:2: '삼성전자' has no label"),
         ("who,label\n삼성전자,ORG\n", r"names\.csv"),
         (None, "there is no gazetteer"),
+        ("name,label\n", r"names\.csv: EMPTY_FILE: the file has a header and no rows"),
+        (f"name,label\n{'x' * 300},ORG\n", "has no name of at most 200 characters"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: str | None, words: str) -> None:
@@ -96,6 +98,20 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: str | None
 
     with pytest.raises(ModelFileError, match=words):
         gazetteer_files.opened(str(path), ModelFileError)
+
+
+def test_of_several_labels_in_a_file_the_first_one_counts(tmp_path: Path) -> None:
+    path = tmp_path / "names.jsonl"
+    path.write_text('{"name": "Kim", "label": ["NAME", "PER"]}\n', encoding="utf-8")
+
+    assert gazetteer_files.opened(str(path), ModelFileError).label_of == {"kim": "NAME"}
+
+
+@pytest.mark.parametrize(("text", "found"), [("½ of 2", [(5, 6)]), ("㈜가 (주)나", [(0, 1), (3, 6)])])
+def test_a_part_of_one_character_is_no_name(text: str, found: list[tuple[int, int]]) -> None:
+    names = gazetteer.made_of([("1", "N"), ("2", "N"), ("주", "X"), ("(주)", "Y")])
+
+    assert [(one.start, one.end) for one in names.find(text)] == found
 
 
 class Listed(list[Document]):

@@ -309,3 +309,22 @@ def test_a_name_that_was_taken_apart_is_not_shown_in_pieces() -> None:
     found = terms("갈륨나이트라이드로 만든 소자가 나왔다. 갈륨나이트라이드 소자는 열에 강하다.", top=20)
 
     assert not {"이트 라이드", "이트라이드", "라이드"} & set(found)
+
+
+@pytest.mark.parametrize(
+    "noun", ["forest", "interest", "protest", "salary", "library", "politician", "rental"]
+)
+def test_a_noun_that_ends_like_an_adjective_is_a_keyword(noun: str) -> None:
+    text = f"The {noun} was large. Nobody had seen such a {noun} before. A bigger {noun} is hard to find."
+
+    assert noun in terms(text)
+
+
+def test_comparatives_and_korean_adjectives_are_no_keywords() -> None:
+    english_terms = terms("Flights are cheaper. The airline offers cheaper flights. Nothing is cheaper.")
+    korean_terms = terms("이 방식은 가능한 방식이다. 이용이 가능한 장치는 장치마다 가능한 자세가 다르다.")
+
+    assert "Flights" in english_terms
+    assert "장치" in korean_terms
+    assert "cheaper" not in english_terms
+    assert "가능" not in korean_terms

@@ -131,6 +131,7 @@ def test_damaged_sentences_are_worth_little(sentence: str) -> None:
         "The reasons are as follows:",
         "신청에 필요한 서류는 다음과 같다.",
         "The rules of the game are the following.",
+        "See Section 3 for the detailed task definition and Section 4 for information about the conversion.",
     ],
 )
 def test_a_sentence_that_announces_others_is_worth_less(sentence: str) -> None:
@@ -170,3 +171,15 @@ def test_damaged_sentences_do_not_win() -> None:
     )
 
     assert sentences(text, sentences=1) == ["거리 공간의 위상은 거리 함수가 정한다."]
+
+
+@pytest.mark.parametrize("again", ["네, 맞습니다.", "The mayor resigned."])
+@pytest.mark.parametrize("length", [{"sentences": 4}, {"max_chars": 300}])
+def test_a_short_sentence_is_not_said_twice(again: str, length: dict[str, float]) -> None:
+    others = (
+        "시장은 오늘 새 다리를 열었다. 다리는 강을 건넌다."
+        if has_hangul(again)
+        else "A bridge opened in Tarn today. The bridge crosses the river."
+    )
+
+    assert sentences(f"{again} {others} {again}", **length).count(again) == 1

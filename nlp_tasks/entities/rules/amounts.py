@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from nlp_tasks.entities.rules import numbers
 from nlp_tasks.entities.rules.match import Match
-from nlp_tasks.entities.rules.numbers import DIGITS, ENGLISH_UNIT, KOREAN
+from nlp_tasks.entities.rules.numbers import BLANK, DIGITS, ENGLISH_UNIT, KOREAN
 
 _BY_SYMBOL = {
     "US$": "USD", "HK$": "HKD", "A$": "AUD", "C$": "CAD", "S$": "SGD", "NT$": "TWD", "$": "USD", "＄": "USD",
@@ -29,7 +29,11 @@ _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
     r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
-_UNCERTAIN_BEFORE = r"(?<![\d.,수몇여십백천만억조경])"
+#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000; and 제3조 5만원 is a paragraph and an amount.
+_UNCERTAIN_BEFORE = (
+    r"(?<![\d.,수몇여십백천만억조경])"
+    rf"(?:(?<!제)(?<!제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
+)
 
 
 def _alternatives(words: dict[str, str]) -> str:
@@ -37,12 +41,14 @@ def _alternatives(words: dict[str, str]) -> str:
 
 
 _korean = re.compile(
-    rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?: ?여)? ?(?P<currency>{_alternatives(_BY_KOREAN_WORD)})(?:{_AFTER})"
+    rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?:{BLANK}?여)?{BLANK}?(?P<currency>{_alternatives(_BY_KOREAN_WORD)})(?:{_AFTER})"
 )
 #: With a large number, 원 may stand before any word: 200만원지원. A small one may be part of it: 3원칙.
 _won = re.compile(rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?:(?<=[백천만억조])|(?<=\d\d\d))원(?=[가-힣])")
-#: The first amount of a range that ends with such a match: 80~100만원.
-_range_start = re.compile(rf"(?<![\w.,])(?P<number>{DIGITS}) ?[~∼～] ?\Z")
+#: The first amount of a range that ends with such a match: 80~100만원, 80만~100만원.
+_range_start = re.compile(
+    rf"(?<![\w.,])(?<![만억조] )(?P<number>{DIGITS}(?P<unit>[십백천]?[만억조]|[백천])?) ?[~∼～] ?\Z"
+)
 _RANGE_CHARS = 30
 _symbol = re.compile(
     rf"(?<![\w$])(?P<sign>[-−]?)(?P<symbol>{_alternatives(_BY_SYMBOL)}|(?:{_CODES})) ?"
@@ -62,7 +68,7 @@ _LARGE_DIGITS = 5
 #: What the second amount of a range says of the first: $10-15 million, $10 to $15 million.
 _range = re.compile(rf"(?: ?[-–~] ?| to )[$€£¥]?{DIGITS}(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))")
 _percent = re.compile(
-    rf"(?<![\w.,])(?P<number>[-−+]?{DIGITS}) ?"
+    rf"(?<![\w.,])(?<!\d/)(?P<number>[-−+]?{DIGITS}){BLANK}?"  # not of 66 2/3%
     r"(?:[%％](?:p\b|포인트)?|퍼센트(?:포인트)?|percentage points?|percent|per cent|pct\b)"
 )
 
@@ -97,13 +103,18 @@ def money(text: str) -> Iterator[Match]:
 
 
 def _before(text: str, found: re.Match[str], value: Decimal, currency: str) -> Iterator[Match]:
-    """The first amount of a range, in the unit of the second."""
-    written = _leading.match(found["number"])
+    """The first amount of a range, in its own unit or in that of the second."""
     start = max(0, found.start() - _RANGE_CHARS)
     first = _range_start.search(text[start : found.start()])
-    if written is None or first is None or not (last := numbers.digits(written[0])):
+    if first is None:
         return
-    amount = numbers.digits(first["number"]) * value / last
+    if first["unit"]:
+        amount = numbers.korean(first["number"])
+    else:
+        written = _leading.match(found["number"])
+        if written is None or not (last := numbers.digits(written[0])):
+            return
+        amount = numbers.digits(first["number"]) * value / last
     place = start + first.start("number")
     yield Match(place, place + len(first["number"]), "MONEY", f"{numbers.written(amount)} {currency}")
 

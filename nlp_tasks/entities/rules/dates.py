@@ -45,7 +45,9 @@ _numeric = re.compile(
     rf"(?:(?:(?<=[. ]\d)|(?<=[. ]\d\d))\.(?!\d)|(?=T\d)|{_END})"
 )
 _month_first = re.compile(rf"\b{_MONTH}{_GAP}{_DAY}(?:st|nd|rd|th)?\b(?:,?{_GAP}{_YEAR}\b)?(?![\d.,]*\d)")
-_day_first = re.compile(rf"(?<![\w.,]){_DAY}(?:st|nd|rd|th)?(?: of)?{_GAP}{_MONTH}(?:,?{_GAP}{_YEAR}\b)?")
+_day_first = re.compile(
+    rf"(?<![\w.,]){_DAY}(?:(?:st|nd|rd|th)(?:{_GAP}day)?)?(?:{_GAP}of)?{_GAP}{_MONTH}(?:,?{_GAP}{_YEAR}\b)?"
+)
 _month_of_year = re.compile(rf"\b{_MONTH},?{_GAP}(?:of )?{_YEAR}\b")
 #: A year alone, after a word that says that it is one: in 2002, between 1997 and 2002, from 1990 to 1995.
 _year_alone = re.compile(

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from nlp_tasks.entities.rules.match import Match
 
 _korean = re.compile(
-    r"(?<!\d)(?:(?P<part>오전|오후|새벽|아침|낮|저녁|밤) ?)?(?P<hour>[0-2]?\d)시"
+    r"(?<!\d)(?:(?P<part>오전|오후|새벽|아침|낮|저녁|밤)\s{0,2})?(?P<hour>[0-2]?\d)시"
     r"(?: ?(?P<minute>[0-5]?\d)분| ?(?P<half>반)(?![가-힣](?<!에)(?<!부)(?<!까)(?<!쯤)(?<!경)(?<!의)))?"
     r"(?:(?![가-힣])|(?=(?:에|부터|까지|쯤|경|께|정각|이후|이전|의|를|가|는|은|도|로|와|이|엔|께)))"
 )
 _digital = re.compile(
     r"(?<![A-Za-z0-9_.:/-])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?:\.\d{1,6})?"
-    r"(?: ?(?P<half>[aApP])\.?[mM]\b\.?)?(?![\d:]|\.\d)"
+    r"(?:\s{0,2}(?P<half>[aApP])\.?[mM]\b\.?)?(?![\d:]|\.\d)"
 )
 #: The time of a timestamp: 2026-11-26T08:30:00Z.
 _stamp = re.compile(r"(?<=\dT)(?P<hour>[0-2]\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?P<half>)")
-_english = re.compile(r"(?<![A-Za-z0-9_.:$])(?P<hour>1[0-2]|0?[1-9]) ?(?P<half>[aApP])\.?[mM]\b\.?")
+_english = re.compile(r"(?<![A-Za-z0-9_.:$])(?P<hour>1[0-2]|0?[1-9])[ \u00a0]?(?P<half>[aApP])\.?[mM]\b\.?")
 _NIGHT_FROM = 5
 
 
@@ -28,7 +28,8 @@ def times(text: str) -> Iterator[Match]:
         hour, minute = int(found["hour"]), 30 if found["half"] else int(found["minute"] or 0)
         if hour > 24 or (hour == 24 and minute):
             continue
-        of_day = _hour(hour, found["part"])
+        # 05시 is of 24 hours.
+        of_day = hour if found["hour"][0] == "0" and not found["part"] else _hour(hour, found["part"])
         yield Match(*found.span(), "TIME", None if of_day is None else f"{of_day:02}:{minute:02}")
     for pattern in (_digital, _stamp, _english):
         for found in pattern.finditer(text):

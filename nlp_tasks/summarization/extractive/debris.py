@@ -19,9 +19,11 @@ _LEFTOVERS = re.compile(
 )
 #: The beginning of a sentence whose beginning is missing.
 _CUT = re.compile(r"[,;:)\]}%=+/&]|\([^)]{1,60}\)\s+[A-Z]")
+#: Announces a list, or points to another part of the document.
 _FOLLOWS = re.compile(
     r":\W*\Z|\b(?:as\s+follows|the\s+following)\W*\Z|다음과\s같(?:다|습니다|이\s[가-힣]+다)\W*\Z"
     r"|다음\s각\s(?:호|목)의?[^.]{0,30}\W*\Z"
+    r"|\A(?:Please\s+)?[Ss]ee\s+(?:also\s+)?(?:Section|Table|Figure|Fig\.|Appendix|Chapter|Exhibit)\b"
 )
 #: Single letters and signs that make a sentence a formula, if they are this share of its words.
 _FORMULA_SHARE = 0.3

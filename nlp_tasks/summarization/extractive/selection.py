@@ -19,6 +19,8 @@ OPENING, INSIDE = 0.25, 0.75
 #: A sentence is a near-duplicate of a chosen one if it shares this part of the content words of the shorter of the two,
 #: weighted by idf. One average word is added to the shorter one: two short sentences soon share most of their words.
 DUPLICATE = 0.6
+#: Rounding errors of what two sentences share.
+_SAME = 1e-4
 #: With a limit in characters, a score counts per size to this power. With 1, the greedy choice for a knapsack, short
 #: sentences fill the summary; with 0 a long sentence costs nothing (Lin and Bilmes 2010).
 SIZE_POWER = 0.25
@@ -145,8 +147,12 @@ class _Repetition:
         of_said = torch.zeros_like(self._terms.lengths, dtype=mass.dtype)
         of_said[self._terms.document[best]] = mass[best]
         smaller = torch.minimum(mass, of_said[self._terms.document])
-        shared = self._common.neighbours(said) / (smaller + self._word).clamp(min=1e-12)
-        self.overlap = torch.maximum(self.overlap, shared)
+        common = self._common.neighbours(said)
+        shared = common / (smaller + self._word).clamp(min=1e-12)
+        larger = torch.maximum(mass, of_said[self._terms.document])
+        # The same words again, however few they are.
+        same = (larger > 0) & (common >= (1 - _SAME) * larger)
+        self.overlap = torch.maximum(self.overlap, torch.where(same, 1.0, shared))
 
 
 def _best(terms: Terms, value: Tensor) -> Tensor:
