@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from nlp_tasks.encoders import Embedded, Long
 from nlp_tasks.encoders.description import Description, is_model2vec
-from nlp_tasks.encoders.layers import Head, weights_of
+from nlp_tasks.encoders.layers import Head, tensors_of, weights_of
 from nlp_tasks.errors import ModelFileError
 
 #: Texts that are tokenized at a time.
@@ -97,7 +96,7 @@ def load(description: Description, device: str) -> StaticEncoder:
 
 def _table(folder: Path) -> torch.Tensor:
     """One vector for each token of the tokenizer, with its weight  # (V, D)."""
-    tensors = load_file(weights_of(folder))
+    tensors = tensors_of(folder)
     found = tensors.get("embedding.weight", tensors.get("embeddings"))
     if found is None:
         raise ModelFileError(f"{weights_of(folder)} has no embeddings: it has {', '.join(sorted(tensors))}")

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from nlp_tasks.encoders import description, open_folder, transformer_encoder
+from nlp_tasks.encoders import description, importing, open_folder, transformer_encoder
 from nlp_tasks.errors import ModelFileError
 from tests import encoder_folders
 from tests.encoder_folders import HIDDEN, SPECIAL, WINDOW, WORDS
@@ -117,6 +117,7 @@ def test_prompts_stand_before_a_text_and_may_be_left_out_of_the_pooling(tmp_path
     assert (told.prompt(), told.prompt("query"), told.prompt("none"), told.prompt("the ")) == (
         "query : ", "query : ", "", "the ",
     )  # fmt: skip
+    assert told.prompt("document") == ""
     states = hidden_states("query : goal")
     found = open_folder(folder).embed(["goal"], told.prompt(), "truncate").vectors[0]
     np.testing.assert_allclose(found, states.mean(dim=0).numpy(), atol=1e-5)
@@ -227,3 +228,38 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, how: str, said: str) -> No
     broken(folder, how)
     with pytest.raises(ModelFileError, match=said):
         open_folder(folder)
+
+
+@pytest.mark.parametrize("make", [encoder_folders.transformer, encoder_folders.model2vec])
+def test_damaged_weights_are_named(tmp_path: Path, make: Any) -> None:
+    folder = make(tmp_path / "damaged")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelFileError):
+        open_folder(folder)
+
+
+@pytest.mark.parametrize("settings", [[], {"prompts": ["query: "]}])
+def test_prompts_of_another_form_are_named(tmp_path: Path, settings: Any) -> None:
+    folder = encoder_folders.transformer(tmp_path / "odd")
+    (folder / description.PROMPTS).write_text(json.dumps(settings))
+    with pytest.raises(ModelFileError, match="is damaged"):
+        description.read(folder)
+
+
+@pytest.mark.parametrize("asked", ["document", "none", "passage : "])
+def test_the_prompt_of_an_import_is_the_one_that_was_asked_for(tmp_path: Path, asked: str) -> None:
+    folder = encoder_folders.transformer(tmp_path / "from")
+    prompts = {"default": "query : ", "document": ""}
+    settings = {"prompts": prompts, "default_prompt_name": "default"}
+    (folder / description.PROMPTS).write_text(json.dumps(settings))
+    importing.import_model(str(folder), None, asked, tmp_path / "to")
+    assert description.read(tmp_path / "to").prompt() == (asked if ":" in asked else "")
+
+
+def test_a_prompt_that_fills_the_input_leaves_nothing_of_any_text(tmp_path: Path) -> None:
+    encoder = open_folder(encoder_folders.transformer(tmp_path / "full"))
+    found = encoder.embed([LONG, "goal"], "query " * WINDOW, "mean")
+    assert found.n_tokens.tolist() == [0, 0]
+    assert isinstance(encoder, transformer_encoder.TransformerEncoder)
+    assert len(encoder.cutter.cut([LONG, "goal"], "query " * WINDOW, "mean", lambda: None).ids) == 2
