@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 SETTING = "DOCMILL_MODEL_SERVERS"
 
@@ -23,6 +23,8 @@ def check(address: str) -> SplitResult:
         )
     if found.username or found.password or found.query or found.fragment or not address.isprintable():
         raise ValueError("server: write the address alone, without user, password, ? or #")
+    if not found.path.isascii() or " " in address:
+        raise ValueError("server: write blanks and letters that are not ASCII as %20 and the like")
     return found
 
 
@@ -64,7 +66,14 @@ def _is_below(asked: SplitResult, listed: SplitResult) -> bool:
         return False
     path = listed.path.rstrip("/")
     inside = asked.path.rstrip("/")
-    return ".." not in inside.split("/") and (inside == path or inside.startswith(path + "/"))
+    return not _goes_up(inside) and (inside == path or inside.startswith(path + "/"))
+
+
+def _goes_up(path: str) -> bool:
+    """Whether a server may take a path for one outside its beginning: with .. in it, however it is written."""
+    while (plain := unquote(path)) != path:
+        path = plain
+    return any(part.startswith("..") for part in re.split(r"[/\\]", path))
 
 
 def _port(parts: SplitResult) -> int:

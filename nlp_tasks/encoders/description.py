@@ -67,7 +67,11 @@ class Description:
 def read(folder: Path) -> Description:
     """The description of a folder. ModelFileError names the file that is missing or says something else."""
     settings = _json(folder / PROMPTS) if (folder / PROMPTS).is_file() else {}
-    prompts = {str(name): str(text) for name, text in (settings.get("prompts") or {}).items() if text}
+    named = settings.get("prompts") or {} if isinstance(settings, dict) else None
+    if not isinstance(named, dict):
+        raise ModelFileError(f"{folder / PROMPTS} is damaged: prompts must be texts by their names")
+    # Many models name prompts that are empty: asked for by name, they stand for nothing.
+    prompts = {str(name): str(text or "") for name, text in named.items()}
     default = settings.get("default_prompt_name")
     if default is not None and default not in prompts:
         default = None

@@ -44,11 +44,12 @@ def _set_prompt(folder: Path, prompt: str) -> None:
     path = folder / description.PROMPTS
     settings = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     prompts = settings.get("prompts") or {}
-    name = prompt if prompt in prompts else PROMPT_NAME
-    if prompt == description.NO_PROMPT:
+    if prompt == description.NO_PROMPT and prompt not in prompts:
         settings["default_prompt_name"] = None
+    elif prompt in prompts:
+        settings["default_prompt_name"] = prompt
     else:
-        settings |= {"prompts": {name: prompt, **prompts}, "default_prompt_name": name}
+        settings |= {"prompts": {**prompts, PROMPT_NAME: prompt}, "default_prompt_name": PROMPT_NAME}
     path.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
 
 

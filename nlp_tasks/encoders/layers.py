@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn.functional import layer_norm, linear, normalize
 
@@ -52,9 +54,7 @@ def _unit(vectors: torch.Tensor) -> torch.Tensor:
 def _layer(module: Module, device: str) -> Any:
     if module.type == "Normalize":
         return _unit
-    tensors = {
-        name: tensor.float().to(device) for name, tensor in load_file(weights_of(module.folder)).items()
-    }
+    tensors = {name: tensor.float().to(device) for name, tensor in tensors_of(module.folder).items()}
     if module.type == "LayerNorm":
         weight, bias = tensors["norm.weight"], tensors["norm.bias"]
         return lambda vectors: layer_norm(vectors, (len(weight),), weight, bias)
@@ -78,6 +78,23 @@ def _dense(module: Module, tensors: dict[str, torch.Tensor]) -> Any:
     return lambda vectors: (
         activate(linear(vectors, weight, bias)) + (vectors if beside is None else linear(vectors, beside))
     )
+
+
+def tensors_of(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a module. ModelFileError if they are missing or damaged."""
+    path = weights_of(folder)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelFileError(f"{path} is damaged: {error}") from error
+
+
+def as_numpy(path: Path) -> dict[str, NDArray[Any]]:
+    """The tensors of a file. NumPy has no bfloat16: float32 holds the same numbers."""
+    found = load_file(path)
+    return {
+        name: (each.float() if each.dtype == torch.bfloat16 else each).numpy() for name, each in found.items()
+    }
 
 
 def weights_of(folder: Path) -> Path:

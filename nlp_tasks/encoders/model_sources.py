@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from nlp_tasks import model_files
 from nlp_tasks.encoders import four_bits
 from nlp_tasks.encoders.description import MODULES
 from nlp_tasks.errors import ModelFileError
@@ -63,13 +65,21 @@ class Found:
 
     def copy(self, target: Path) -> None:
         """Write the folder of the model. ModelFileError if its content is damaged."""
-        if self.is_file:
-            with self.files[self.path].open() as read:
-                four_bits.convert(read.read(), target, self.path)
-            return
+        try:
+            if self.is_file:
+                with self.files[self.path].open() as read:
+                    content = read.read()
+                four_bits.convert(content, target, self.path)
+            else:
+                self._copy_folder(target)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+            raise ModelFileError(f"{self.path or 'the archive'} cannot be unpacked: {error}") from error
+
+    def _copy_folder(self, target: Path) -> None:
         for name, file in self.files.items():
             inner = target / PurePosixPath(name).relative_to(self.path or ".")
-            if inner.suffix in COPIED:
+            # A file of that name marks the models that docmill has trained.
+            if inner.suffix in COPIED and inner != target / model_files.WEIGHTS:
                 inner.parent.mkdir(parents=True, exist_ok=True)
                 with file.open() as opened, inner.open("wb") as written:
                     shutil.copyfileobj(opened, written, 1 << 20)

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from nlp_tasks.encoders import Embedded, Long
 from nlp_tasks.encoders.description import Description, is_model2vec
-from nlp_tasks.encoders.layers import Head, weights_of
+from nlp_tasks.encoders.layers import Head, tensors_of, weights_of
 from nlp_tasks.errors import ModelFileError
 
 #: Texts that are tokenized at a time.
@@ -49,12 +48,13 @@ class StaticEncoder:
         """See `Encoder.embed`. A text without known tokens has a zero vector."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         counts = np.zeros(len(texts), np.int64)
+        n_prompt = len(self._ids([prompt], "mean")[0]) if prompt else 0
         for first in range(0, len(texts), TOGETHER):
             some = [prompt + text for text in texts[first : first + TOGETHER]]
             part = slice(first, first + len(some))
             vectors[part], counts[part] = self._means(self._ids(some, long))
             beat()
-        return Embedded(vectors, counts)
+        return Embedded(vectors, np.maximum(counts - n_prompt, 0))
 
     @torch.inference_mode()
     def _means(self, ids: list[list[int]]) -> tuple[Any, list[int]]:
@@ -97,7 +97,7 @@ def load(description: Description, device: str) -> StaticEncoder:
 
 def _table(folder: Path) -> torch.Tensor:
     """One vector for each token of the tokenizer, with its weight  # (V, D)."""
-    tensors = load_file(weights_of(folder))
+    tensors = tensors_of(folder)
     found = tensors.get("embedding.weight", tensors.get("embeddings"))
     if found is None:
         raise ModelFileError(f"{weights_of(folder)} has no embeddings: it has {', '.join(sorted(tensors))}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from nlp_tasks.batching import by_length
 from nlp_tasks.encoders import Embedded, Long, pooling
@@ -120,7 +121,7 @@ def _read(folder: Path, device: str) -> tuple[Any, Any]:
             model, loading = getattr(transformers, auto).from_pretrained(
                 folder, use_safetensors=True, dtype=weights_type(device), output_loading_info=True, **OFFLINE
             )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
     if missing:

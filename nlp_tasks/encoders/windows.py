@@ -77,9 +77,12 @@ class Cutter:
     def _pieces(self, text: str, prompt: str) -> list[list[int]]:
         """The windows of a text that is too long for one."""
         n_prompt = len(self._content(prompt)) if prompt else 0
-        size = max(1, self.max_tokens - self._n_special - n_prompt)
+        size = self.max_tokens - self._n_special - n_prompt
         self._backend.no_truncation()
         offsets = self._backend.encode(text, add_special_tokens=False).offsets
+        if size < 1 or not offsets:
+            # The prompt leaves the text no room: nothing of it is read.
+            return [self._encode([prompt + text], truncate=True)[0].ids]
         starts = [offsets[place][0] for place in range(0, len(offsets), size)]
         bounds = zip(starts, [*starts[1:], len(text)], strict=True)
         # A piece may have a token more than it had inside the text, which is left out.

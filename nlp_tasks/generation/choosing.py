@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+#: Below this temperature scores would become infinite; the most probable token is certain long before.
+_COLDEST = 1e-30
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -38,7 +41,7 @@ def choose(scores: Tensor, how: Sampling, randoms: Sequence[np.random.Generator]
     its own generator, so that its tokens do not depend on other rows."""
     if how.is_greedy:
         return scores.argmax(dim=1).tolist()
-    scores = scores.float() / how.temperature
+    scores = scores.float() / max(how.temperature, _COLDEST)
     k = min(how.top_k or scores.shape[1], scores.shape[1])
     if k < scores.shape[1] or how.top_p < 1:
         best, ids = scores.topk(k, dim=1)

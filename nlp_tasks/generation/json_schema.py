@@ -102,7 +102,11 @@ def _choice(given: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
 
 
 def _size(value: Any) -> float:
-    return abs(value) if isinstance(value, float) else 0.0
+    """How large a number is; infinite if a float cannot hold it."""
+    try:
+        return abs(float(value)) if isinstance(value, int | float) else 0.0
+    except OverflowError:
+        return math.inf
 
 
 def _is_of(value: Any, kind: str) -> bool:
@@ -113,7 +117,7 @@ def _is_of(value: Any, kind: str) -> bool:
         return kind == "string"
     if not isinstance(value, int | float):
         return False
-    return kind == "number" or (kind == "integer" and float(value).is_integer())
+    return kind == "number" or (kind == "integer" and (isinstance(value, int) or value.is_integer()))
 
 
 def _object(given: Mapping[str, Any], where: str, depth: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from nlp_tasks.errors import DocumentError, ModelFileError
@@ -187,7 +188,7 @@ def open_folder(
             else transformers.AutoModelForCausalLM
         )
         model = auto.from_pretrained(folder, use_safetensors=True, dtype=weights_type(device), **OFFLINE)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
     head = model.get_output_embeddings()
     n_scores = config.vocab_size if head is None else head.weight.shape[0]

@@ -15,6 +15,8 @@ from nlp_tasks.generation.writer import Prompt
 _WINDOW = 2_048
 #: Tokenizers without a limit say a number above this.
 _NO_LIMIT = 1_000_000_000
+#: Special tokens inside halves of others are removed to this depth.
+_NESTED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,15 @@ class PromptEncoder:
         #: The most tokens of an encoder-decoder's text, with the one it starts with.
         self._written = int(named or _WINDOW) - 1
         self._is_chat = how.chat and bool(getattr(tokenizer, "chat_template", None))
-        special = sorted(map(re.escape, tokenizer.all_special_tokens), key=len, reverse=True)
+        special = sorted(map(re.escape, _special_tokens(tokenizer)), key=len, reverse=True)
         self._special = re.compile("|".join(special) or "(?!)")
 
     def encode(self, prompt: Prompt, max_tokens: int) -> Encoded:
-        """DocumentError if it is too long, and must not or cannot be cut."""
+        """DocumentError if it is too long, and must not or cannot be cut, or if nothing is left of it."""
         values = {name: self._without_special(value) for name, value in prompt.values.items()}
         ids = self._ids(prompt.template.fill(values))
+        if not ids:
+            raise DocumentError("EMPTY_TEXT", "the prompt has no tokens but special ones")
         limit = self._limit(max_tokens)
         if len(ids) <= limit:
             return Encoded(ids, self._room(ids))
@@ -110,9 +114,22 @@ class PromptEncoder:
     def _without_special(self, value: str) -> str:
         """The value without texts that the tokenizer reads as special tokens: a document must not end its part of the
         prompt and go on as somebody else."""
-        while (found := self._special.sub("", value)) != value:
+        for _ in range(_NESTED):
+            found = self._special.sub("", value)
+            if found == value:
+                return value
             value = found
-        return value
+        # Deeper ones are no accident. A blank between the halves makes no new one, and the time stays linear.
+        return self._special.sub(" ", value)
+
+
+def _special_tokens(tokenizer: Any) -> set[str]:
+    """The texts that are special tokens. Not every one has a role, such as the end of a text, that the tokenizer lists
+    it by; and tokens of the chat template count, even if they are not declared to be special."""
+    template = str(getattr(tokenizer, "chat_template", None) or "")
+    added = tokenizer.added_tokens_decoder.values()
+    named = {one.content for one in added if one.special or (one.content.strip() and one.content in template)}
+    return named | set(tokenizer.all_special_tokens)
 
 
 def _too_long(n: int, limit: int, max_tokens: int) -> DocumentError:

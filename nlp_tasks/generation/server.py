@@ -69,20 +69,19 @@ class Server:
     ) -> list[Written | DocumentError]:
         """See writer.Writer. ModelServerError if the server cannot be used now."""
         stopping = threading.Event()
-        with ThreadPoolExecutor(self._parameters.concurrency, "generate") as threads:
+        threads = ThreadPoolExecutor(self._parameters.concurrency, "generate")
+        try:
             answers = [threads.submit(self._one, prompt, stopping) for prompt in prompts]
-            try:
-                left = set(answers)
-                while left:
-                    done, left = wait(left, timeout=_BEAT_SECONDS, return_when=FIRST_COMPLETED)
-                    for answer in done:
-                        answer.result()
-                    beat()
-            except BaseException:
-                stopping.set()
-                for answer in answers:
-                    answer.cancel()
-                raise
+            left = set(answers)
+            while left:
+                done, left = wait(left, timeout=_BEAT_SECONDS, return_when=FIRST_COMPLETED)
+                for answer in done:
+                    answer.result()
+                beat()
+        finally:
+            # After an error, answers that are still awaited may take longer than the lease: nobody waits for them.
+            stopping.set()
+            threads.shutdown(wait=False, cancel_futures=True)
         return [answer.result() for answer in answers]
 
     def _one(self, prompt: Prompt, stopping: threading.Event) -> Written | DocumentError:
@@ -157,8 +156,8 @@ class Server:
             found = json.loads(answer.body)
             choice = found["choices"][0]
             text = choice["message"]["content"] if self._is_chat else choice["text"]
-            usage = found.get("usage") or {}
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            usage = found.get("usage")
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise ModelServerError(
                 f"the server {self._parameters.server} does not answer as OpenAI's API does: its address ends with /v1"
             ) from error
@@ -174,7 +173,7 @@ class Server:
             return
         try:
             json_schema.check(self._schema, json.loads(text))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DocumentError("ANSWER_INVALID", f"the schema does not allow the answer: {error}") from error
 
 
@@ -184,7 +183,7 @@ def _said(body: bytes) -> str:
         found = json.loads(body)
         error = found.get("error", found)
         said = error.get("message", error) if isinstance(error, Mapping) else error
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         said = body.decode("utf-8", "replace")
     return " ".join(str(said).split())[:200] or "nothing"
 
@@ -193,6 +192,6 @@ def _seconds(header: str | None) -> float | None:
     return float(header) if header is not None and header.strip().isdecimal() else None
 
 
-def _count(usage: Mapping[str, Any], name: str) -> int | None:
-    found = usage.get(name)
+def _count(usage: Any, name: str) -> int | None:
+    found = usage.get(name) if isinstance(usage, Mapping) else None
     return found if isinstance(found, int) and not isinstance(found, bool) else None

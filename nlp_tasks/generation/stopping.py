@@ -15,7 +15,7 @@ def strings_of(value: str) -> tuple[str, ...]:
         return (value,) if value else ()
     try:
         found = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError('stop: write one string, or a JSON array such as ["\\n\\n", "END"]') from None
     if not all(isinstance(one, str) and one for one in found):
         raise ValueError("stop: every entry of the array must be a string that is not empty")

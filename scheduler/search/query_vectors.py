@@ -5,6 +5,7 @@ Models stay open in this process for the next query.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from nlp_tasks.encoders import Encoder
     from nlp_tasks.similarity.infer_runner import Inference
     from nlp_tasks.similarity.model import Model
+
+
+#: An encoder's tokenizer is set to cut texts or not before each use: one query at a time.
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ def _embedded(folder: Path, text: str) -> QueryVector | None:
     import numpy as np
 
     encoder = _encoder(folder)
-    found = encoder.embed([text], encoder.description.prompt(), "mean")
+    with _one_at_a_time:
+        found = encoder.embed([text], encoder.description.prompt(), "mean")
     if not found.n_tokens[0]:
         return None
     return QueryVector(unit(found.vectors)[0], np.zeros(encoder.dimensions, np.float32))

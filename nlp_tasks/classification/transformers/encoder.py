@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from nlp_tasks import model_files
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
@@ -25,13 +25,16 @@ from nlp_tasks.classification.linear import cross_validation
 from nlp_tasks.classification.transformers import logistic, vector_cache
 from nlp_tasks.classification.transformers.logistic import Logistic
 from nlp_tasks.encoders import Encoder, open_folder
+from nlp_tasks.encoders.layers import as_numpy
 from nlp_tasks.errors import ModelFileError, TrainingError
-from nlp_tasks.text import tokens
+from nlp_tasks.text import located
 
 #: Texts that are embedded between two signs of progress.
 TOGETHER = 512
 #: For attribution, at most this many different words of a text are left out, one by one.
 MOST_WORDS = 100
+#: Before the paths of files that are neither text nor tensors.
+BYTES = "bytes"
 
 
 @dataclass
@@ -55,8 +58,9 @@ class EncoderClassifier:
         """How much the score drops when all occurrences of a word are left out."""
         found = []
         for text, label in zip(texts, labels, strict=True):
-            words = list(dict.fromkeys(tokens(text)))[:MOST_WORDS]
-            variants = [text, *(text.replace(word, " ") for word in words)]
+            places = _places(text)
+            words = list(places)
+            variants = [text, *(_without(text, each) for each in places.values())]
             scores = self.logits(variants, beat)
             pulls = scores[:, label] - scores.mean(axis=1)
             found.append(heaviest(zip(words, (pulls[0] - pulls[1:]).tolist(), strict=True), most))
@@ -127,14 +131,34 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
+def _places(text: str) -> dict[str, list[tuple[int, int]]]:
+    """Where the words of a text are, in the order in which they appear. They are in lower case, the text may not be,
+    and the letters of a short word may be part of another one."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for start, end, word in located(text):
+        if word in found or len(found) < MOST_WORDS:
+            found.setdefault(word, []).append((start, end))
+    return found
+
+
+def _without(text: str, places: Sequence[tuple[int, int]]) -> str:
+    """The text with a blank at each of these places."""
+    ends = [0, *(end for _, end in places)]
+    starts = [*(start for start, _ in places), len(text)]
+    return " ".join(text[end:start] for end, start in zip(ends, starts, strict=True))
+
+
 def _packed(folder: Path) -> State:
-    """The files of an encoder: text as text, safetensors as tensors with the file's path before their names."""
+    """The files of an encoder: text as text, safetensors as tensors with the file's path before their names, the model
+    of a tokenizer as its bytes."""
     files: dict[str, Any] = {}
     tensors: dict[str, NDArray[Any]] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".safetensors":
-            tensors |= {f"encoder/{name}/{key}": tensor for key, tensor in load_file(path).items()}
+            tensors |= {f"encoder/{name}/{key}": tensor for key, tensor in as_numpy(path).items()}
+        elif path.suffix == ".model":
+            tensors[f"{BYTES}/{name}"] = np.frombuffer(path.read_bytes(), np.uint8)
         elif path.suffix in (".json", ".txt") and name != model_files.MANIFEST:
             files[name] = path.read_text(encoding="utf-8")
     return files, tensors
@@ -148,7 +172,10 @@ def _unpack(files: dict[str, Any], tensors: dict[str, NDArray[Any]], folder: Pat
     for name, tensor in tensors.items():
         kind, _, rest = name.partition("/")
         file, _, key = rest.partition(".safetensors/")
-        if kind == "encoder":
+        if kind == BYTES:
+            (folder / rest).parent.mkdir(parents=True, exist_ok=True)
+            (folder / rest).write_bytes(tensor.tobytes())
+        elif kind == "encoder":
             by_file.setdefault(f"{file}.safetensors", {})[key] = tensor
     for name, of_file in by_file.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
