@@ -384,7 +384,9 @@ def test_no_list_of_neighbours_names_a_removed_document(store: Store) -> None:
     assert sql(store, "SELECT count(*) FROM removal WHERE ended_at IS NULL") == [(0,)]
 
 
-def test_a_list_that_is_written_after_a_removal_is_marked_and_does_not_name_the_document(store: Store) -> None:
+def test_a_list_that_is_written_after_a_removal_is_marked_and_does_not_name_the_document(
+    store: Store,
+) -> None:
     """Its worker had loaded the vectors before. Both a list of the job's own document and one of another."""
     collection = add_documents(store, 4)
     job_id = submit(store, collection).job_id
