@@ -198,11 +198,14 @@ class NewOnly:
         return self.depends_on is not None and not self.depends_on.are_updated
 
     def _needs_none(self) -> ColumnElement[bool]:
-        """Whether a document has its result, and no document that it names is outdated."""
+        """Whether a document has its result, the newest job that had it did not fail to bring it up to date, and no
+        document that it names is outdated."""
         if self.depends_on is None or self._takes_all:
             return self._done()
-        return self._done() & Document.id.not_in(
-            outdated(self.depends_on, self.alike, self.job.collection_id)
+        return (
+            self._done()
+            & ~self._failed_since()
+            & Document.id.not_in(outdated(self.depends_on, self.alike, self.job.collection_id))
         )
 
     def _has_changed(self, query: Select[int, int]) -> ColumnElement[bool]:
@@ -259,6 +262,22 @@ class NewOnly:
             Outcome.document_id == Document.id,
             Outcome.state == OutcomeState.OK,
             one_of(Outcome.job_id, self.alike or (0,)),
+        )
+
+    def _failed_since(self) -> ColumnElement[bool]:
+        """Whether a job gave a document an error, or was cancelled before it came to it, and none a result since."""
+        failed, mended = aliased(Outcome), aliased(Outcome)
+        since = exists().where(
+            mended.document_id == failed.document_id,
+            mended.job_id > failed.job_id,
+            mended.state == OutcomeState.OK,
+            one_of(mended.job_id, self.alike or (0,)),
+        )
+        return exists().where(
+            failed.document_id == Document.id,
+            failed.state == OutcomeState.ERROR,
+            one_of(failed.job_id, self.alike or (0,)),
+            ~since,
         )
 
     def _quarantined(self) -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from db.documents import collection_of_key
 from db.results import Rows
 from db.states import OutcomeState
-from db.tables import Collection, Document, Job, Neighbour, NeighbourTerm, Outcome
+from db.tables import Collection, Document, Job, Neighbour, NeighbourList, NeighbourTerm, Outcome
 
 
 def neighbours(session: Session, key: str, collection: str | None, k: int) -> list[dict[str, Any]]:
@@ -90,6 +90,20 @@ def drop_terms(before: Mapping[str, Rows], after: dict[str, Rows]) -> None:
         row for row, pair in zip(terms.values, _pairs(terms, "neighbour_rank"), strict=True) if pair in kept
     ]
     after[NeighbourTerm.__tablename__] = replace(terms, values=values)
+
+
+def mark_lists(before: Mapping[str, Rows], after: dict[str, Rows]) -> None:
+    """A list that lost a neighbour, one of `before` that is not in `after`, may have another one in its place: it is
+    marked, as a removal marks those that are stored."""
+    lists = after.get(NeighbourList.__tablename__)
+    if lists is None or Neighbour.__tablename__ not in before:
+        return
+    left = set(after[Neighbour.__tablename__].values)
+    owner = before[Neighbour.__tablename__].columns.index("document_id")
+    cut = {row[owner] for row in before[Neighbour.__tablename__].values if row not in left}
+    owner = lists.columns.index("document_id")
+    values = [(*row, row[owner] in cut) for row in lists.values]
+    after[NeighbourList.__tablename__] = replace(lists, columns=(*lists.columns, "is_cut"), values=values)
 
 
 def _pairs(rows: Rows, column: str) -> Iterator[tuple[int, int]]:

@@ -721,8 +721,8 @@ MUTANTS = (
     Mutant(
         "a document that lost a neighbour keeps it",
         "db/selection.py",
-        "        return self._done() & Document.id.not_in(\n",
-        "        return self._done() | Document.id.not_in(\n",
+        "            & Document.id.not_in(outdated(",
+        "            | Document.id.not_in(outdated(",
         INCREMENTS,
     ),
     Mutant(

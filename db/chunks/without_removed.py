@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def without_removed(session: Session, written: Written) -> Written:
 
 def _named(written: Written) -> set[int]:
     ids = {*written.ok_ids, *(error[0] for error in written.errors), *(origin for origin, _ in written.made)}
-    for table, rows in written.rows.items():
+    for table, rows in (*written.rows.items(), *written.about_others.items()):
         for place in _places(table, rows):
             ids.update(row[place] for row in rows.values)
     return ids
@@ -46,15 +47,21 @@ def _without(written: Written, gone: set[int]) -> Written:
     errors = [error for error in written.errors if error[0] not in gone]
     outcomes = {*written.ok_ids, *(error[0] for error in written.errors)}
     errors += [(id_, ErrorCode.REMOVED, DETAIL) for id_ in sorted(outcomes & gone)]
-    rows = {table: _kept(table, found, gone) for table, found in written.rows.items()}
-    similar.drop_terms(written.rows, rows)
     return replace(
         written,
         ok_ids=[id_ for id_ in written.ok_ids if id_ not in gone],
         errors=errors,
-        rows=rows,
+        rows=_all_kept(written.rows, gone),
+        about_others=_all_kept(written.about_others, gone),
         made=[made for made in written.made if made[0] not in gone],
     )
+
+
+def _all_kept(before: Mapping[str, Rows], gone: set[int]) -> dict[str, Rows]:
+    after = {table: _kept(table, found, gone) for table, found in before.items()}
+    similar.drop_terms(before, after)
+    similar.mark_lists(before, after)
+    return after
 
 
 def _kept(table: str, rows: Rows, gone: set[int]) -> Rows:

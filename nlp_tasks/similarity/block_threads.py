@@ -37,10 +37,16 @@ def blocks(device: str) -> Iterator[Blocks]:
     if torch.device(device).type != "cpu":
         yield Blocks(None)
         return
+    with one_thread() as n_threads, ThreadPoolExecutor(n_threads, "block") as pool:
+        yield Blocks(pool)
+
+
+@contextmanager
+def one_thread() -> Iterator[int]:
+    """torch uses one thread until the end; yields how many it had."""
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with ThreadPoolExecutor(n_threads, "block") as pool:
-            yield Blocks(pool)
+        yield n_threads
     finally:
         torch.set_num_threads(n_threads)

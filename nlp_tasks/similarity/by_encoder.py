@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -82,12 +82,12 @@ class EncoderSearcher(Searcher):
     def _numbered(self, corpus: Callable[[], Vectors], is_mixed: bool) -> Vectors:
         """The vectors with numbers for their words; the words become those of the search's model."""
         vectors = corpus()
-        words = _Words()
-        terms = [words.packed(each) for each in heartbeat.beating(vectors.terms)]
+        words = _Words(heartbeat.beating(vectors.terms))
+        terms = list(heartbeat.beating(words.packed()))
         size = vectors.matrix.shape[1]
         mean = vectors.matrix.mean(axis=0) if is_mixed and len(vectors.ids) else np.zeros(size, np.float32)
-        counts = words.document_counts() if is_mixed else np.zeros(len(words.numbers), np.int64)
-        self._model = _Model(list(words.numbers), counts, len(terms) if is_mixed else 0, mean)
+        counts = words.document_counts() if is_mixed else np.zeros(len(words.words), np.int64)
+        self._model = _Model(words.words, counts, len(terms) if is_mixed else 0, mean)
         return replace(vectors, terms=terms)
 
 
@@ -104,25 +104,35 @@ class _Model:
 
 
 class _Words:
-    """Numbers of words, in the order in which they appear."""
+    """Numbers of words, in alphabetical order: which of two words comes first does not depend on other documents."""
 
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        self._counts: list[int] = []
-
-    def packed(self, words: bytes) -> bytes:
-        """The words of a document as `shared_terms.Terms` reads them."""
-        counts: dict[str, int] = json.loads(words) if words else {}
-        numbered = sorted((self.numbers.setdefault(word, len(self.numbers)), n) for word, n in counts.items())
-        self._counts += [0] * (len(self.numbers) - len(self._counts))
-        for number, _ in numbered:
-            self._counts[number] += 1
+    def __init__(self, documents: Iterable[bytes]) -> None:
+        """`documents`: the words of each, as the store has them."""
+        found: dict[str, int] = {}
+        #: The words of each document, numbered as they appeared, and their counts.
+        self._documents: list[tuple[NDArray[np.int32], NDArray[np.uint16]]] = []
         most = np.iinfo(COUNT).max
-        return (
-            np.array([number for number, _ in numbered], NUMBER).tobytes()
-            + np.array([min(n, most) for _, n in numbered], COUNT).tobytes()
-        )
+        for words in documents:
+            counts: dict[str, int] = json.loads(words) if words else {}
+            numbers = [found.setdefault(word, len(found)) for word in counts]
+            limited = [min(n, most) for n in counts.values()]
+            self._documents.append((np.array(numbers, NUMBER), np.array(limited, COUNT)))
+        self.words = sorted(found)
+        #: From the number of a word as it appeared to its number.
+        self._numbers = np.empty(len(found), NUMBER)
+        for number, word in enumerate(self.words):
+            self._numbers[found[word]] = number
+
+    def packed(self) -> Iterator[bytes]:
+        """The words of each document as `shared_terms.Terms` reads them."""
+        for appeared, counts in self._documents:
+            numbers = self._numbers[appeared]
+            order = np.argsort(numbers)
+            yield numbers[order].tobytes() + counts[order].tobytes()
 
     def document_counts(self) -> NDArray[np.int64]:
         """The number of documents with each word  # (V,)."""
-        return np.array(self._counts, np.int64)
+        counts = np.zeros(len(self.words), np.int64)
+        for appeared, _ in self._documents:
+            counts[self._numbers[appeared]] += 1
+        return counts

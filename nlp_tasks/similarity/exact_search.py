@@ -53,8 +53,6 @@ class Index:
         ordered = torch.from_numpy(np.asarray(matrix[self._rows], dtype=np.float32)).to(device)
         self._vectors = torch.nn.functional.normalize(ordered, dim=1)  # (N, D)
         rough = device == "cpu" and _has_fast_bfloat16() if rough is None else rough
-        #: An upper bound of the rounding error of `_products`.
-        self._rounding = ROUNDING
         self._rough = self._vectors.bfloat16() if rough and len(keys) >= ROUGH_FROM else None  # (N, D)
 
     def __len__(self) -> int:
@@ -89,8 +87,9 @@ class Index:
         for queries in torch.split(torch.from_numpy(self._places[rows]).to(device), QUERY_ROWS):
             for part in torch.split(listed, FULL_ROWS):
                 best = self._products(part, queries).amax(dim=1)  # (P,)
-                hit[part[best - self._rounding >= ordered[part]]] = True
-                near = part[(best + self._rounding >= ordered[part]) & ~hit[part]]
+                rounding = self._rounding(part)
+                hit[part[best - rounding >= ordered[part]]] = True
+                near = part[(best + rounding >= ordered[part]) & ~hit[part]]
                 beat()
                 for some in torch.split(near, QUERY_ROWS) if len(near) else ():
                     found = self._pairs(some, queries, ordered[some], len(queries), beat)[0]
@@ -156,7 +155,7 @@ class Index:
         """The pairs of a place and a query whose cosine is at or above the place's limit, but none with itself: index
         of the place, ascending, index of the query, cosine; and whether a place has more than `most`, and so no pairs
         # (P,), (P,), (P,), (N,)."""
-        is_near = self._products(places, queries) + self._rounding >= limits[:, None]  # (N, Q)
+        is_near = self._products(places, queries) >= (limits - self._rounding(places))[:, None]  # (N, Q)
         crowded = is_near.sum(dim=1) > most
         is_near[crowded] = False
         near = torch.nonzero(is_near)
@@ -172,6 +171,10 @@ class Index:
     def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         """The scores of some places with some queries, to within the rounding error  # (P, Q)."""
         return self._vectors[places] @ self._vectors[queries].T
+
+    def _rounding(self, places: torch.Tensor) -> torch.Tensor:
+        """An upper bound of the rounding error of `_products`, for each of some places  # (P,)."""
+        return self._vectors.new_full(places.shape, ROUNDING)
 
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]
@@ -208,7 +211,9 @@ class Index:
         n_together = max(FULL_SCORES // len(self), 1)
         for part in torch.split(unsure, n_together) if len(unsure) else ():
             places = self._by_all(queries[part], min(n, len(self)), beat)
-            found[part], scores[part] = self._exact(queries[part], places, scores.shape[1])
+            for few, near in zip(part.split(REFINED_ROWS), places.split(REFINED_ROWS), strict=True):
+                found[few], scores[few] = self._exact(queries[few], near, scores.shape[1])
+                beat()
 
     def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
         """The n best places of all vectors for each query, ties in the order of keys  # (Q, n)."""

@@ -49,7 +49,8 @@ class Scales:
 
     def distances(self, vectors: NDArray[np.float32], terms: Sequence[bytes]) -> NDArray[np.float64]:
         """The mean distance of documents from the nearest references  # (B,)."""
-        cosines = torch.from_numpy(_unit(vectors - self._mean) @ self._vectors.T)
+        # By torch, whose number of threads a training sets.
+        cosines = torch.from_numpy(_unit(vectors - self._mean)) @ torch.from_numpy(self._vectors).T
         mixed = _part(terms, self._idf).mixed(cosines, self._words, TFIDF_SHARE).numpy()
         distances = 1.0 - mixed.astype(np.float64)  # (B, R)
         distances[distances < SAME] = np.inf

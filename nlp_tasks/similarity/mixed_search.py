@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity.exact_search import FULL_ROWS, REFINED_ROWS, ROUNDING, SLACK, Index
+from nlp_tasks import heartbeat
+from nlp_tasks.similarity.exact_search import PAIRS, REFINED_ROWS, ROUNDING, SLACK, Index
 from nlp_tasks.similarity.shared_terms import MOST_SCALE, Terms
 from nlp_tasks.similarity.term_products import Part
 
@@ -25,6 +26,8 @@ BLOCK_ROWS = 8192
 FREQUENT = 1 / 12
 #: ... unless there are more such words: memory is 4 bytes for each and each document.
 MOST_COLUMNS = 256
+#: What a word may add to the rounding error of a float32 sum of at most 1.
+WORD_ROUNDING = 2.0**-25
 
 
 class MixedIndex(Index):
@@ -42,15 +45,21 @@ class MixedIndex(Index):
     ) -> None:
         """`terms` and `scales`: of the same documents, in the order of `matrix`; a scale is at most MOST_SCALE."""
         super().__init__(matrix, keys, device, rough=False)
-        self._rounding = ROUNDING * MOST_SCALE**2
         self._scales = torch.from_numpy(scales[self._rows]).to(device)  # (N,)
         self._terms = terms
+        #: For each document, an upper bound of the rounding error of `_products`: that of a sum of at most 1 grows with
+        #: the number of words.
+        error = ROUNDING + WORD_ROUNDING * terms.n_words[self._rows]
+        self._errors = torch.from_numpy((MOST_SCALE**2 * error).astype(np.float32)).to(device)  # (N,)
         self._share = share
         self._columns = _columns(terms, len(keys))
 
     def _products(self, places: torch.Tensor, queries: torch.Tensor) -> torch.Tensor:
         wanted = self._part(queries)
         return torch.cat([self._block(some, queries, wanted) for some in torch.split(places, BLOCK_ROWS)])
+
+    def _rounding(self, places: torch.Tensor) -> torch.Tensor:
+        return self._errors[places]
 
     def _block(self, places: torch.Tensor, queries: torch.Tensor, wanted: Part) -> torch.Tensor:
         mixed = self._part(places).mixed(super()._products(places, queries), wanted, self._share)
@@ -64,7 +73,8 @@ class MixedIndex(Index):
     @cached_property
     def _blocks(self) -> list[Part]:
         """All documents, BLOCK_ROWS at a time."""
-        return [self._part(each) for each in torch.split(torch.arange(len(self)), BLOCK_ROWS)]
+        places = torch.split(torch.arange(len(self)), BLOCK_ROWS)
+        return [self._part(each) for each in heartbeat.beating(places)]
 
     def _search(
         self, queries: torch.Tensor, k: int, beat: Callable[[], None]
@@ -79,7 +89,7 @@ class MixedIndex(Index):
             beat()
         if k == 0 or n == len(self):
             return found, scores
-        unsure = torch.nonzero(best[:, -1] + self._rounding >= scores[:, -1]).flatten()
+        unsure = torch.nonzero(best[:, -1] + self._rounding(queries) >= scores[:, -1]).flatten()
         self._search_fully(unsure, queries, found, scores, n, beat)
         return found, scores
 
@@ -91,21 +101,43 @@ class MixedIndex(Index):
         best = self._vectors.new_empty(len(queries), 0)
         places = queries.new_empty(len(queries), 0)
         for start, block in zip(range(0, len(self), BLOCK_ROWS), self._blocks, strict=True):
-            vectors = self._vectors[start : start + BLOCK_ROWS]
-            mixed = wanted.mixed(self._vectors[queries] @ vectors.T, block, self._share)
-            mixed = _scaled(mixed, self._scales[queries], self._scales[start : start + BLOCK_ROWS])
-            some, chosen = mixed.topk(min(n, len(vectors)), dim=1)
+            mixed = self._rough_scores(queries, wanted, start, block)
+            some, chosen = mixed.topk(min(n, mixed.shape[1]), dim=1)
             best, places = torch.cat([best, some], dim=1), torch.cat([places, chosen + start], dim=1)
             best, order = best.topk(min(n, best.shape[1]), dim=1)
             places = places.gather(1, order)
             beat()
         return best, places
 
-    def _in_double(self, queries: torch.Tensor, start: int, beat: Callable[[], None]) -> torch.Tensor:
-        beat()
-        places = torch.arange(start, min(start + FULL_ROWS, len(self)), device=queries.device)
-        by_vectors = self._vectors[queries].double() @ self._vectors[places].double().T
-        return self._mixed(queries, places.expand(len(queries), -1), by_vectors)
+    def _by_all(self, queries: torch.Tensor, n: int, beat: Callable[[], None]) -> torch.Tensor:
+        """Only what may be among the n best is scored exactly."""
+        rough = self._all_products(queries, beat)
+        lowest = rough.topk(n, dim=1).values[:, -1] - 2 * self._rounding(queries)
+        best = []
+        for query, scores, limit in zip(queries, rough, lowest, strict=True):
+            near = torch.nonzero(scores >= limit)[:, 0]  # in the order of keys
+            parts = []
+            for some in torch.split(near, PAIRS):
+                parts.append(self._cosines(query[None], some[None])[0])
+                beat()
+            order = torch.cat(parts).sort(descending=True, stable=True).indices[:n]
+            best.append(near[order])
+        return torch.stack(best)
+
+    def _all_products(self, queries: torch.Tensor, beat: Callable[[], None]) -> torch.Tensor:
+        """The approximate scores of queries with all documents  # (Q, N)."""
+        wanted = self._part(queries)
+        blocks = []
+        for start, block in zip(range(0, len(self), BLOCK_ROWS), self._blocks, strict=True):
+            blocks.append(self._rough_scores(queries, wanted, start, block))
+            beat()
+        return torch.cat(blocks, dim=1)
+
+    def _rough_scores(self, queries: torch.Tensor, wanted: Part, start: int, block: Part) -> torch.Tensor:
+        """The approximate scores of queries with the documents of a block, which begins at `start`  # (Q, B)."""
+        stop = start + BLOCK_ROWS
+        mixed = wanted.mixed(self._vectors[queries] @ self._vectors[start:stop].T, block, self._share)
+        return _scaled(mixed, self._scales[queries], self._scales[start:stop])
 
     def _cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         return self._mixed(queries, places, self._vector_cosines(queries, places))
@@ -121,7 +153,7 @@ class MixedIndex(Index):
 
 def _scaled(mixed: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Scores, in the place of mixed cosines  # (L, R), (L,), (R,)."""
-    return mixed.sub_(1).mul_(left.float()[:, None]).mul_(right.float()).add_(1)
+    return mixed.sub_(1).mul_(left.float()[:, None]).mul_(right.float()).add_(1).clamp_(-1, 1)
 
 
 def _columns(terms: Terms, n_documents: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ Words that the model does not know have no weight. Memory: 8 bytes for each dist
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ MOST_SCALE = 2**0.5
 WEIGHED_TOGETHER = 10_000
 #: Documents that are compared with others at a time: a number for each word of the model is kept for each.
 ROWS_TOGETHER = 16
+#: Words of the others that are looked at together, or those of one document more: about 40 bytes for each.
+WORDS_TOGETHER = 2**20
 #: The weights are multiples of 1 over this.
 STEPS = np.float32(2**24)
 #: The packed form of a document's words: numbers, then counts, limited to the largest value of their type.
@@ -57,6 +60,8 @@ class Terms:
         less weight."""
         size = NUMBER.itemsize + COUNT.itemsize
         lengths = np.fromiter((len(each) // size for each in documents), np.int64, count=len(documents))
+        #: The number of different words of each document.
+        self.n_words = lengths  # (N,)
         self._starts = np.concatenate([[0], np.cumsum(lengths)])  # (N + 1,)
         #: For each document, how much of its weight its vector keeps: the product of two of them is that of a pair.
         self.trusts = np.sqrt(np.minimum(lengths / trusted_words, 1.0))  # (N,)
@@ -94,11 +99,19 @@ class Terms:
         found = np.zeros(others.shape)
         for first in range(0, len(rows), ROWS_TOGETHER):
             part = slice(first, first + ROWS_TOGETHER)
-            pairs = np.repeat(rows[part], others.shape[1])
-            _, products, starts = self._products(pairs, others[part].ravel())
-            sums = np.add.reduceat(np.append(products, 0.0), starts[:-1])
-            found[part] = np.where(np.diff(starts) > 0, sums, 0.0).reshape(found[part].shape)
+            pairs, those = np.repeat(rows[part], others.shape[1]), others[part].ravel()
+            # Before each pair, how many words there are.
+            sizes = np.cumsum(self.n_words[those]) - self.n_words[those]
+            begin = np.flatnonzero(np.diff(sizes // WORDS_TOGETHER, prepend=-1)).tolist()
+            for start, stop in pairwise([*begin, len(those)]):
+                found[part].reshape(-1)[start:stop] = self._sums(pairs[start:stop], those[start:stop])
         return found
+
+    def _sums(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The cosine of each pair of one of `rows`, at most ROWS_TOGETHER different ones, and one of `others`."""
+        _, products, starts = self._products(rows, others)
+        sums = np.add.reduceat(np.append(products, 0.0), starts[:-1])
+        return np.where(np.diff(starts) > 0, sums, 0.0)
 
     def of(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
         """The weights of some documents, one after the other: where each begins, numbers of words, weights

@@ -19,6 +19,7 @@ from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Documents, Progress
 from nlp_tasks.similarity import TrainSimilarityParameters, flow_training
 from nlp_tasks.similarity import model as models
+from nlp_tasks.similarity.block_threads import one_thread
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.gensim_descent import Descent
 from nlp_tasks.similarity.hubness import with_references
@@ -54,7 +55,9 @@ def train(
     if len(corpus) < 2:
         raise TrainingError("similarity needs at least 2 documents to train on")
     model, vectors = fit(corpus, parameters, report.training, device)
-    models.save(with_references(model, corpus, inference(model, device, heartbeat.beat)), model_dir)
+    with one_thread():
+        with_all = with_references(model, corpus, inference(model, device, heartbeat.beat))
+    models.save(with_all, model_dir)
     return {
         "n_documents": float(len(corpus)),
         "n_words": float(len(corpus.numbers)),

@@ -10,10 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from db.chunks import ChunkSize
 from db.documents import NewDocument
 from db.tables import Job
+from scheduler import requests
 from tests.commands.conftest import Shell
 from tests.db.builders import add, chunks_of, job_of, outcomes, sql
+from workers.running import chunk_run
 
 WORDS = [
     "harbour",
@@ -198,6 +201,35 @@ def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell)
     assert found == lists(shell, "inbox")
 
 
+def test_what_a_cancelled_job_over_all_documents_left_is_taken_by_the_next_one(
+    incremental: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has a list from before, which lacks the new documents that the cancelled job came to: these are not new any
+    more."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(8)})
+    shell.work(submit_new(shell, *wanted) or 0)
+    change(shell, "inbox", {"k8": WORDS[:3], "k9": WORDS[1:4]})
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "ChunkSize", lambda *_: ChunkSize(8, 10**6))
+        cancelled = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    infer_first, infer_last, _, search_last = (chunk.id for chunk in chunks_of(shell.store, cancelled))
+    for some in ((infer_first, infer_last), (search_last,)):
+        for chunk in some:
+            chunk_run.run(shell.process, chunk)
+        shell.scheduler.mover.move_jobs()
+    shell("cancel", cancelled, status=None)
+    shell.work(cancelled)
+    assert {key for key, code in outcomes(shell.store, cancelled).items() if code == "ok"} == {"k8", "k9"}
+
+    job_id = shell.work(submit_new(shell, *wanted) or 0)
+    assert set(outcomes(shell.store, job_id)) == {f"k{i}" for i in range(8)}
+    assert submit_new(shell, *wanted) is None
+    found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
+
+
 def test_a_job_from_before_a_parameter_was_there_is_built_upon(incremental: Shell) -> None:
     """What counts as done for --new is what the lists are merged into: its results stand by the same rule."""
     shell, wanted = incremental, options("inbox", 2)
@@ -251,8 +283,6 @@ def test_after_any_changes_the_lists_are_those_of_a_full_job(
 
 def half_done(shell: Shell, job_id: int) -> None:
     """The job is cancelled after its first search chunk."""
-    from workers.running import chunk_run
-
     for _ in range(2):
         for chunk in chunks_of(shell.store, job_id)[:2]:
             chunk_run.run(shell.process, chunk.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -381,6 +382,42 @@ def test_no_list_of_neighbours_names_a_removed_document(store: Store) -> None:
     ]
     assert sorted(sql(store, "SELECT term FROM neighbour_term")) == [(f"word {first}",), (f"word {third}",)]
     assert sql(store, "SELECT count(*) FROM removal WHERE ended_at IS NULL") == [(0,)]
+
+
+def test_a_list_that_is_written_after_a_removal_is_marked_and_does_not_name_the_document(
+    store: Store,
+) -> None:
+    """Its worker had loaded the vectors before. Both a list of the job's own document and one of another."""
+    collection = add_documents(store, 4)
+    job_id = submit(store, collection).job_id
+    first, second, third, fourth = the_chunk(store, job_id).document_ids
+    newer = held(store, the_chunk(store, submit(store, collection, document_ids=(third,)).job_id).id)
+
+    def found(of: int, *near: int) -> dict[str, Rows]:
+        return {
+            "neighbour": Rows(
+                ("document_id", "rank", "neighbour_id", "score"),
+                [(of, i, n, 0.5) for i, n in enumerate(near, 1)],
+            ),
+            "neighbour_term": Rows(
+                ("document_id", "neighbour_rank", "rank", "term", "weight"),
+                [(of, i, 1, SECRET if n == second else "word", 0.5) for i, n in enumerate(near, 1)],
+            ),
+            "neighbour_list": Rows(("document_id", "least", "bound", "stored"), [(of, 0.5, 0.5, b"")]),
+        }
+
+    _remove(store, ["k1"])
+    about = {
+        table: replace(rows, values=[*rows.values, *found(second, first)[table].values], skip_existing=True)
+        for table, rows in found(first, second, fourth).items()
+    }
+    with store.write() as session:
+        written = Written([third], rows=found(third, second), about_others=about)
+        chunks.write(session, newer, written, builders.LEASE, close=True)
+    assert sql(store, "SELECT document_id, neighbour_id FROM neighbour") == [(first, fourth)]
+    assert _holding(store, SECRET) == []
+    marked = sql(store, "SELECT document_id, is_cut FROM neighbour_list ORDER BY document_id")
+    assert [(id_, bool(is_cut)) for id_, is_cut in marked] == [(first, True), (third, True)]
 
 
 def test_words_of_a_list_that_another_documents_job_wrote_go_with_the_document(store: Store) -> None:

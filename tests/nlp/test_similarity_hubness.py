@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from nlp_tasks.kind import Document, Setup, Vectors
 from nlp_tasks.similarity import (
@@ -95,3 +96,27 @@ def test_the_references_are_stored_with_the_model_and_a_model_without_scales_not
     TRAIN_SIMILARITY.train(few, parameters, "cpu", tmp_path, lambda *_: None)  # type: ignore[arg-type]
     assert models.load(tmp_path).references is None
     assert {row.scale for row in _inferred(tmp_path, few)} == {None}
+
+
+def test_the_number_of_threads_changes_no_bit_of_a_model(tmp_path: Path) -> None:
+    source = np.random.default_rng(3)
+    words = np.array([f"w{i}" for i in range(2000)])
+    chances = 1 / np.arange(1, 2001)
+    chances /= chances.sum()
+    texts = [
+        Document(i, str(i), " ".join(source.choice(words, source.integers(30, 300), p=chances)))
+        for i in range(400)
+    ]
+    parameters = TrainSimilarityParameters(vector_size=100, epochs=2)
+    before = torch.get_num_threads()
+    assert TRAIN_SIMILARITY.train is not None
+    try:
+        for n_threads in (1, 2):
+            torch.set_num_threads(n_threads)
+            (tmp_path / str(n_threads)).mkdir()
+            TRAIN_SIMILARITY.train(texts, parameters, "cpu", tmp_path / str(n_threads), lambda *_: None)  # type: ignore[arg-type]
+            assert torch.get_num_threads() == n_threads
+    finally:
+        torch.set_num_threads(before)
+    for file in (tmp_path / "1").iterdir():
+        assert file.read_bytes() == (tmp_path / "2" / file.name).read_bytes(), file.name

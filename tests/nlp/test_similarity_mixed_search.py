@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity import mixed_search
+from nlp_tasks.similarity import mixed_search, shared_terms
 from nlp_tasks.similarity.mixed_search import MixedIndex
 from nlp_tasks.similarity.shared_terms import COUNT_POWER, TRUSTED_WORDS, Terms, idf
 
@@ -102,3 +104,64 @@ def test_what_reaches_a_list_are_the_neighbours_above_its_limit(texts: Texts) ->
         )
     reached = index.reached(new, limits).tolist()
     assert reached == [row for row, entered in enumerate(found) if entered is not None and len(entered[0])]
+
+
+def _packed(words: NDArray[np.int64]) -> bytes:
+    return words.astype("<i4").tobytes() + np.ones(len(words), "<u2").tobytes()
+
+
+def test_a_score_below_the_lowest_one_reaches_a_list_that_takes_any() -> None:
+    """The scores of two documents that are far from everything may come out below -1; they count as -1."""
+    terms = Terms([_packed(np.arange(60 * i, 60 * i + 60)) for i in range(4)], np.ones(240, np.float32))
+    vectors = np.array([[1, 0], [-1, 0], [-1, 0.1], [-0.9, -0.2]], np.float32)
+    index = MixedIndex(vectors, ["a", "d", "c", "b"], terms, 0.8, np.full(4, 2**0.5))
+    [(rows, scores)] = index.neighbours(np.array([0]), 3)
+    assert (rows.tolist(), scores.tolist()) == ([3, 2, 1], [-1.0] * 3)
+    lowest = np.array([-1], np.float32)
+    [entered] = index.entries(np.array([0]), np.array([1, 2, 3]), lowest, 10)
+    assert entered is not None
+    assert (entered[0].tolist(), entered[1].tolist()) == ([1, 2, 3], [-1.0] * 3)
+    assert index.reached(np.array([1]), np.array([-1, *[np.inf] * 3], np.float32)).tolist() == [0]
+
+
+def test_rounding_is_bounded_for_long_documents_too() -> None:
+    """Thousands of equal summands in float32 are all rounded to the same side."""
+    n_words = 8000
+    texts = [_packed(np.arange(3 * i, n_words)) for i in range(30)]
+    texts += [_packed(np.array([n_words + i])) for i in range(400)]
+    vectors = np.random.default_rng(0).normal(size=(len(texts), 8)).astype(np.float32)
+    terms = Terms(texts, np.full(n_words + 400, 7.0, np.float32))
+    index = MixedIndex(vectors, [f"{i:03}" for i in range(len(texts))], terms, 0.8, np.ones(len(texts)))
+    some = (0, 15)
+    for row, (rows, scores) in zip(some, index.neighbours(np.array(some), 29), strict=True):
+        for other, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            limits = np.full(len(texts), np.inf, np.float32)
+            limits[other] = score
+            assert index.reached(np.array([row]), limits).tolist() == [other]
+
+
+def test_many_equal_documents_take_little_memory_and_never_long_without_a_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which of them are neighbours is found by exact scores, and only of those that may be."""
+    source, numbers = np.random.default_rng(0), np.arange(20_000)
+    texts = [_packed(np.sort(source.choice(numbers, 600, replace=False))) for _ in range(6000)]
+    vectors = source.normal(size=(len(texts), 8)).astype(np.float32)
+    texts[:50], vectors[:50] = [texts[0]] * 50, vectors[0]
+    terms = Terms(texts, np.ones(len(numbers), np.float32))
+    index = MixedIndex(vectors, [f"{i:05}" for i in range(len(texts))], terms, 0.8, np.ones(len(texts)))
+    next(iter(index.neighbours(np.array([100]), 10)))
+    at_once, beats = [0], [0]
+    products = shared_terms.Terms._products
+
+    def counted(self: Terms, rows: NDArray[np.int64], others: NDArray[np.int64]) -> object:
+        at_once.append(int(self.n_words[others].sum()))
+        return products(self, rows, others)
+
+    monkeypatch.setattr(shared_terms.Terms, "_products", counted)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = list(index.neighbours(np.arange(50), 10, lambda: beats.append(0)))
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 200
+    assert found[0][0].tolist() == list(range(1, 11))
+    assert max(at_once) < 2 * 2**20
+    assert sum(at_once) / len(beats) < 2**20
