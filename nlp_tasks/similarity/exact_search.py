@@ -211,7 +211,9 @@ class Index:
         n_together = max(FULL_SCORES // len(self), 1)
         for part in torch.split(unsure, n_together) if len(unsure) else ():
             places = self._by_all(queries[part], min(n, len(self)), beat)
-            for few, near in zip(part.split(REFINED_ROWS), places.split(REFINED_ROWS), strict=True):
+            for few, near in zip(
+                torch.split(part, REFINED_ROWS), torch.split(places, REFINED_ROWS), strict=True
+            ):
                 found[few], scores[few] = self._exact(queries[few], near, scores.shape[1])
                 beat()
 
