@@ -84,7 +84,7 @@ def test_the_demo_completes_every_job_and_finds_nothing_to_do_the_second_time(tm
         "(SELECT count(*) FROM outcome o WHERE o.job_id = j.id) FROM job j"
     ).fetchall()
     store.close()
-    assert len(jobs) == 10
+    assert len(jobs) == 12
     assert all(state == "finished" and n > 0 and n == counted == rows for state, n, counted, rows in jobs)
     assert "Nothing to do" in demo(tmp_path)
 
