@@ -11,6 +11,7 @@ import pytest
 from db import model_versions, results
 from db.tables import Base
 from nlp_tasks.kind import Row
+from nlp_tasks.training_curve import CurvePoint
 from workers.kinds import all_kinds
 
 KINDS = all_kinds()
@@ -49,7 +50,7 @@ def test_every_result_table_belongs_to_a_kind() -> None:
 
 
 def test_every_table_of_figures_belongs_to_a_kind_that_trains() -> None:
-    assert {row.table for row in FIGURES} == model_versions.figure_tables()
+    assert {row.table for row in (*FIGURES, CurvePoint)} == model_versions.figure_tables()
     for kind in KINDS.values():
         assert bool(kind.figure_rows) == (kind.figures is not None)
         assert kind.figures is None or kind.train is not None
