@@ -49,11 +49,11 @@ def table(title: str, columns: list[str], rows: list[list[Any]]) -> None:
     Console(width=None if sys.stdout.isatty() else 160).print(shown)
 
 
-def not_behind(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
-    """A threshold on the mean difference of paired scores: not below 0 beyond chance (95 %)."""
+def at_least_as_good(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, float]:
+    """A threshold on the mean difference of paired scores: 0. `chance` is half of its 95 % interval."""
     differences = [a - b for a, b in zip(ours, theirs, strict=True)]
     error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else 0.0
-    return {"value": round(fmean(differences), 3), "at_least": round(-1.96 * error, 3)}
+    return {"value": round(fmean(differences), 3), "at_least": 0.0, "chance": round(1.96 * error, 3)}
 
 
 def end(figures: dict[str, Any], bars: dict[str, dict[str, float]]) -> None:
@@ -63,7 +63,8 @@ def end(figures: dict[str, Any], bars: dict[str, dict[str, float]]) -> None:
         least, most = bar.get("at_least"), bar.get("at_most")
         met = (least is None or bar["value"] >= least) and (most is None or bar["value"] <= most)
         limit = f">= {least:g}" if least is not None else f"<= {most:g}"
-        print(f"{'met   ' if met else 'MISSED'}  {what}: {bar['value']:.4g} ({limit})")
+        chance = f" +- {bar['chance']:.3g}" if "chance" in bar else ""
+        print(f"{'met   ' if met else 'MISSED'}  {what}: {bar['value']:.4g}{chance} ({limit})")
         if not met:
             missed.append(what)
     print(json.dumps({"figures": figures, "bars": bars}))
