@@ -909,7 +909,7 @@ MUTANTS = (
         "db/tallies.py",
         'called = f"{function}(:number, CAST(:document AS jsonb))"',
         'called = "(SELECT :number, :document) AS nothing"',
-        ("db/test_limits.py::test_device_seconds_of_a_night_are_used_up",),
+        ("db/test_limits.py::test_device_seconds_count_for_a_chunk_with_errors_too",),
         on_postgres=True,
     ),
     Mutant(

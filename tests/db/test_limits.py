@@ -250,6 +250,17 @@ def test_device_seconds_of_a_night_are_used_up(store: Store) -> None:
     assert claim(store, ids[5]) is not None, "another night"
 
 
+def test_device_seconds_count_for_a_chunk_with_errors_too(store: Store) -> None:
+    """Its results are written in several messages, and not in one."""
+    put(store, device_seconds_per_night=100)
+    taken = held(store, chunks_of(store, a_job(store, 10))[0].id)
+    _claimed_ago(store, 24)
+    errors = [(id_, "RUNNER_ERROR", "it raised") for id_ in taken.document_ids]
+    with store.write_results() as session:
+        chunks.write(session, taken, Written(errors=errors), LEASE, close=True)
+    assert 24 <= state(store).seconds_used < 25
+
+
 def test_a_night_begins_at_noon_in_its_time_zone() -> None:
     moment = datetime(2026, 11, 26, 2, 30, tzinfo=UTC)
     assert night_from(moment, "UTC") == datetime(2026, 11, 25, 12, tzinfo=UTC)

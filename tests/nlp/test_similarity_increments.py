@@ -4,7 +4,7 @@ lists that are not full. Without a store: tests/commands/test_similar_increments
 from __future__ import annotations
 
 import resource
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -205,6 +205,32 @@ def test_a_list_that_lost_neighbours_is_filled_from_its_spare_ones() -> None:
     for gone, _ in stored.lists(documents)[0]:
         del documents.vectors[gone], documents.keys[gone]
     assert 0 in job(documents, stored)
+    assert stored.lists(documents) == full(documents, stored.wanted)
+
+
+def test_what_was_cut_off_a_full_list_is_not_forgotten() -> None:
+    """Near documents come and push spare ones out of what is stored; they go, and others come, farther than those."""
+    source = np.random.default_rng(6)
+    documents = _spread(300, source)
+    stored = _first_job(documents, 5)
+    center = documents.vectors[0] / np.linalg.norm(documents.vectors[0])
+    scores = [score for _, score in full(documents, replace(stored.wanted, k=9))[0]]
+
+    def add(first: int, n: int, cosine: float) -> None:
+        for id_ in range(first, first + n):
+            other = source.normal(size=8)
+            other -= (other @ center) * center
+            other /= np.linalg.norm(other)
+            documents.vectors[id_] = (cosine * center + (1 - cosine**2) ** 0.5 * other).astype(np.float32)
+            documents.keys[id_] = f"{id_:04}"
+
+    add(400, 8, 0.999)
+    assert 0 not in job(documents, stored)
+    for gone in range(400, 408):
+        del documents.vectors[gone], documents.keys[gone]
+    add(500, 4, (scores[6] + scores[7]) / 2)
+    job(documents, stored)
+    assert stored.lists(documents)[0] == full(documents, stored.wanted)[0]
     assert stored.lists(documents) == full(documents, stored.wanted)
 
 
