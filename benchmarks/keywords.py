@@ -6,8 +6,8 @@
 No set of DIR has keywords by its authors, but titles: the content words of a title that its text has are the words to
 find (of papers, articles, petitions and lexicon entries; of news, whose titles play with words, less so). Each method
 gives TOP keywords; their words are compared in the singular. YAKE reads English text as it is, and the nouns of Korean
-text, since it knows no particles. PositionRank (Florescu and Caragea 2017) and TextRank (Mihalcea and Tarau 2004) are
-written out below, over all content words, and take the words of the best phrases.
+text, since it does not know particles. PositionRank (Florescu and Caragea 2017) and TextRank (Mihalcea and Tarau 2004)
+are written out below, over all content words, and take the words of the best phrases.
 """
 
 from __future__ import annotations

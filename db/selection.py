@@ -266,12 +266,12 @@ class NewOnly:
 
     def _failed_since(self) -> ColumnElement[bool]:
         """Whether a job gave a document an error, or was cancelled before it came to it, and none a result since."""
-        failed, mended = aliased(Outcome), aliased(Outcome)
+        failed, recovered = aliased(Outcome), aliased(Outcome)
         since = exists().where(
-            mended.document_id == failed.document_id,
-            mended.job_id > failed.job_id,
-            mended.state == OutcomeState.OK,
-            one_of(mended.job_id, self.alike or (0,)),
+            recovered.document_id == failed.document_id,
+            recovered.job_id > failed.job_id,
+            recovered.state == OutcomeState.OK,
+            one_of(recovered.job_id, self.alike or (0,)),
         )
         return exists().where(
             failed.document_id == Document.id,

@@ -1,7 +1,7 @@
 """Compares a new model with the champion on the same documents, as gates do.
 
 The difference of their macro F1 comes with a confidence interval from a paired bootstrap over the documents (Efron &
-Tibshirani 1993; Koehn 2004), so that a difference by chance does not decide. Knows no kind of model.
+Tibshirani 1993; Koehn 2004), so that a difference by chance does not decide. Independent of the kind of model.
 """
 
 from __future__ import annotations

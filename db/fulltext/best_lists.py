@@ -23,7 +23,7 @@ from db.tables import SearchDocument, SearchList, SearchPosting, SearchTerm
 if TYPE_CHECKING:
     from db.fulltext.packed_lists import Entries
 
-#: A word in so many documents gets a list.
+#: A word in at least this many documents gets a list.
 FREQUENT_FROM = 2_000
 #: New documents after which a list is written anew.
 FOLD_FROM = 500

@@ -16,7 +16,7 @@ from db.tables import Collection, SearchDocument, SearchTerm
 
 #: What stands for all collections.
 OTHERS = "*"
-#: At most so many times as many documents are read as are wanted.
+#: At most this many times the wanted number of documents is read.
 _READ = 2
 
 

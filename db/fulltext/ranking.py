@@ -202,6 +202,6 @@ def tsquery(written: str) -> ColumnElement[Any]:
 
 
 def bm25(n_words: int, ranks: Sequence[float], idf: Sequence[float], mean: float) -> float:
-    """The score of a document of so many words, from the rank of each word."""
+    """The score of a document of this length, from the rank of each word."""
     pairs = zip(ranks, idf, strict=True)
     return sum(of_word * weight(n_words, rank_, mean) for rank_, of_word in pairs if rank_ > 0)

@@ -32,7 +32,7 @@ def _insist_on_a_known_time_zone(session: Session, name: str) -> None:
         session.execute(text("SELECT now() AT TIME ZONE :name"), {"name": name})
     except DataError as error:
         raise ConflictError(
-            f"the database knows no time zone {name!r}: choose a city, such as Asia/Seoul, or UTC"
+            f"the database does not know the time zone {name!r}: choose a city, such as Asia/Seoul, or UTC"
         ) from error
 
 

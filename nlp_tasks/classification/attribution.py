@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nlp_tasks.classification.architecture import Terms
 
-#: A term needs so many letters or digits to be evidence that a reader can judge.
+#: A term needs at least this many letters or digits to be evidence that a reader can judge.
 _LETTERS = 2
 #: Longer runs of letters are noise, such as encoded pictures.
 _LONGEST = 100

@@ -1,7 +1,7 @@
 """Cuts texts into the token windows that a transformer reads.
 
 A text that fits into the model's input is one window, and so is the beginning of a longer one where `truncate` is asked
-for. Otherwise a longer text is cut between tokens, and each piece has the prompt before it. Knows no model.
+for. Otherwise a longer text is cut between tokens, and each piece has the prompt before it. Independent of any model.
 """
 
 from __future__ import annotations

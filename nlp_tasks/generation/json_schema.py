@@ -198,7 +198,7 @@ def check(node: Mapping[str, Any], value: Any, where: str = "the answer") -> Non
         return
     if "enum" in node:
         if not any(type(value) is type(one) and value == one for one in node["enum"]):
-            raise ValueError(f"{where} is none of the values of its enum")
+            raise ValueError(f"{where} is not one of the values of its enum")
         return
     kind = node["type"]
     if not _is_of(value, kind) and not (isinstance(value, dict | list) and kind == _CONTAINERS[type(value)]):

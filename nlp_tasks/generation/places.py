@@ -125,7 +125,7 @@ class Places:
         return len(self.lengths)
 
     def begin(self, prompts: Sequence[Sequence[int]], most: Sequence[int], rows: int) -> Tensor:
-        """Give a place to each prompt, to which at most so many tokens are added; returns the scores (M, V) of each
+        """Give a place to each prompt, to which at most that many tokens are added; returns the scores (M, V) of each
         one's first token. `rows` is how many rows of this length there may be, with those in use."""
         raise NotImplementedError
 

@@ -1,6 +1,6 @@
 """The words of a training corpus as numbers in a file: tokenized once, and read in every epoch.
 
-Knows no model. A word takes 4 bytes on disk; memory holds the vocabulary and one document.
+Independent of any model. A word takes 4 bytes on disk; memory holds the vocabulary and one document.
 """
 
 from __future__ import annotations

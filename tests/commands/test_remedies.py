@@ -49,8 +49,8 @@ class Case:
     #: File name -> content.
     files: dict[str, bytes | Callable[[Path], object]]
     command: str = ADD
-    #: The same files once mended; or none, where an option is advised.
-    mended: dict[str, bytes | Callable[[Path], object]] | None = None
+    #: The same files once fixed; or none, where an option is advised.
+    fixed: dict[str, bytes | Callable[[Path], object]] | None = None
     #: Another command, where the message names a command with a placeholder, or a file that is another.
     then: str | None = None
     #: For options whose value only the person knows.
@@ -62,8 +62,8 @@ class Case:
 
 
 def add(code: str, name: str, bad: bytes, good: bytes | None = None, words: str = "", **more: object) -> Case:
-    mended = None if good is None else {name: good}
-    return Case(code, {name: bad}, f"{ADD} {words}", mended, **more)  # type: ignore[arg-type]
+    fixed = None if good is None else {name: good}
+    return Case(code, {name: bad}, f"{ADD} {words}", fixed, **more)  # type: ignore[arg-type]
 
 
 def line(code: str, bad: bytes, good: bytes = b'{"id": "k", "text": "x"}') -> Case:
@@ -330,15 +330,15 @@ def test_what_a_message_advises_works(prepared: Shell) -> None:
         said = bad(shell, case)
         told = said.err + said.out
         command = case.then or advised(told, case)
-        assert command or case.mended, f"nothing is advised, or it cannot be found: {told}"
-        write(case.mended or {})
+        assert command or case.fixed, f"nothing is advised, or it cannot be found: {told}"
+        write(case.fixed or {})
         again = run(shell, case, command or case.command)
         if case.stays_bad:
             assert len(again.json["bad"]) == 30
         else:
             assert again.status == 0, (case.code, command, told, again)
             assert not REPORT.search(again.err), (case.code, command, told, again)
-        for name in (*case.files, *(case.mended or ())):
+        for name in (*case.files, *(case.fixed or ())):
             Path(name).unlink(missing_ok=True)
 
 

@@ -255,7 +255,7 @@ def test_a_retry_takes_the_newest_version_of_what_failed(store: Store) -> None:
     job_id = submit(store, collection).job_id
     stop(store, job_id)
     assert finish(store, job_id)
-    add(store, [NewDocument("k0", "mended", None, "f")])
+    add(store, [NewDocument("k0", "fixed", None, "f")])
     again = submit(store, collection, failed_in_job_id=job_id)
     assert again.n_documents == 2
     (newest,) = sql(store, "SELECT max(id) FROM document WHERE key = 'k0'")

@@ -324,6 +324,6 @@ def test_a_time_zone_that_the_database_does_not_know_is_refused_when_it_is_set(
     empty_postgres_store: Store,
 ) -> None:
     """Otherwise every claim under this limit would fail."""
-    with pytest.raises(ConflictError, match="the database knows no time zone 'Mars/Phobos'"):
+    with pytest.raises(ConflictError, match="the database does not know the time zone 'Mars/Phobos'"):
         put(empty_postgres_store, device_seconds_per_night=10, time_zone="Mars/Phobos")
     put(empty_postgres_store, device_seconds_per_night=10, time_zone="Asia/Seoul")

@@ -58,7 +58,7 @@ def _cut_off(server: Server) -> Callable[[Database], Stack]:
 
 
 def partition(stack: Stack, job_id: int) -> int:
-    """Cut for longer than the lease, so that others take the chunks over, then mended: what was under way
+    """Cut for longer than the lease, so that others take the chunks over, then restored: what was under way
     arrives after all."""
     assert isinstance(stack, CutOffStack)
     assert stack.relay.n_bytes > 0, "the workers do not go through the relay"

@@ -1,5 +1,5 @@
 """A relay between a client and a server on unix sockets, which can be cut as a network is: bytes under way are
-kept, nobody is told, and new connections get no answer until it is mended."""
+kept, nobody is told, and new connections get no answer until it is restored."""
 
 from __future__ import annotations
 

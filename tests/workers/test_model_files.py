@@ -1,4 +1,4 @@
-"""A model whose files are missing, cut short or altered: named, never blamed on a document, and mended by putting
+"""A model whose files are missing, cut short or altered: named, never blamed on a document, and repaired by putting
 the files back."""
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from docmill.web.rendering import duration, number, page, share, size
 from docmill.web.store_size import StoreSize
 
 Row = dict[str, Any]
-#: Makes a line of the small multiples: what it shows, what is told of each night, the values, what is usual.
+#: Makes a line of the small multiples: what it shows, what is shown for each night, the values, what is usual.
 Chart = Callable[[str, list[str], list[float], str], tuple[str, str, str, Markup]]
 
 #: Running jobs that are shown, and jobs that ended last.

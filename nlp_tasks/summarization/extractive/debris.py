@@ -27,7 +27,7 @@ _FOLLOWS = re.compile(
 )
 #: Single letters and signs that make a sentence a formula, if they are this share of its words.
 _FORMULA_SHARE = 0.3
-#: A sentence with so many commas, and fewer function words among its words, is a list of names or figures.
+#: A sentence with at least this many commas, and fewer function words among its words, is a list of names or figures.
 _LIST_COMMAS, _LIST_SHARE = 6, 0.15
 _WORD = re.compile(r"\S+")
 _SYMBOL = re.compile(r"\W*(?:[A-Za-z]\d*\W*|[=<>+*/|∈∑∏≤≥→±×÷^~]+\S*|\.\.+)\Z")
