@@ -103,3 +103,19 @@ def test_every_ngram_counted_has_its_places(texts: list[str]) -> None:
         assert row == Counter(found.buckets.tolist())
         assert all(0 <= start < end for start, end in zip(found.starts, found.ends, strict=True))
         assert max(found.ends, default=0) <= len(chars.replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("국....", {"국", "."}),
+        ("....국회는 법률을", {".", "국회는", "법률을", "국회", "는", "법률", "을"}),
+        ("국회는....법률을ㅋㅋㅋㅋㅋㅋㅋ", {".", "국회는", "법률을ㅋㅋㅋ", "국회", "는", "법률", "을", "ㅋㅋㅋ", "ㅋ"}),
+    ],
+)
+def test_a_long_run_does_not_move_the_places_of_other_words(text: str, words: set[str]) -> None:
+    """A run is shortened after a text is split into morphemes, which may split the run."""
+    config = NgramConfig(chars=(1, 0), words=(1, 1), morphemes=(1, 1), bits=24)
+    chars, found = ngrams.places(text, config)
+    visible = chars.replace(" ", "")
+    assert {visible[start:end] for start, end in zip(found.starts, found.ends, strict=True)} == words

@@ -41,7 +41,7 @@ class Documents:
             return Index(matrix, keys)
         # Some words of twelve, the same for the same vector.
         words = [np.flatnonzero(np.sin(np.outer(np.arange(1, 13), row)).sum(axis=1) > 0) for row in matrix]
-        packed = [each.astype("<i4").tobytes() + each.astype("<u2").tobytes() for each in words]
+        packed = [each.astype("<i4").tobytes() + (each + 1).astype("<u2").tobytes() for each in words]
         terms = Terms(packed, np.linspace(1, 3, 12, dtype=np.float32))
         return MixedIndex(matrix, keys, terms, 0.6, 1 + np.cos(matrix[:, 0].astype(np.float64)) / 4)
 

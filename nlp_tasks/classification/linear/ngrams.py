@@ -83,16 +83,28 @@ def places(text: str, config: NgramConfig) -> tuple[str, Places]:
     for source, owner, orders, salt in _words([text], read, config):
         starts, ends = word_spans(source) if len(source) else (np.zeros(0, np.int64), np.zeros(0, np.int64))
         before = _visible_before(source)
+        place = _places_of(source[source != SPACE], points[points != SPACE])
         for order, keys in enumerate(_word_keys(source, owner, orders, salt, config.bits), start=orders[0]):
-            last = ends[order - 1 : order - 1 + len(keys)]
-            found.append((keys.astype(np.int64), before[starts[: len(keys)]], before[last]))
+            first, last = starts[: len(keys)], ends[order - 1 : order - 1 + len(keys)]
+            found.append((keys.astype(np.int64), place[before[first]], place[before[last] - 1] + 1))
     empty = np.zeros(0, np.int64)
     columns = [np.concatenate([empty, *(each[i] for each in found)]) for i in range(3)]
-    # Runs of a character may be shortened at other places in a text that is split into morphemes.
-    n_visible = int(np.count_nonzero(points != SPACE))
-    return "".join(map(chr, points.tolist())), Places(
-        columns[0], *(each.clip(max=n_visible) for each in columns[1:])
-    )
+    return "".join(map(chr, points.tolist())), Places(*columns)
+
+
+def _places_of(source: U64, points: U64) -> NDArray[np.int64]:
+    """For each visible character of `source`, its place in `points`  # (S,). Both are the same text; runs of a
+    character may be shortened at different places, because one is split into morphemes."""
+    starts, wanted = _runs(source), _runs(points)
+    run = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    within = np.arange(len(source)) - starts[run]
+    return wanted[run] + np.minimum(within, np.diff(wanted)[run] - 1)
+
+
+def _runs(points: U64) -> NDArray[np.int64]:
+    """Where each run of one character begins, and the end of the last."""
+    first = np.flatnonzero(points[1:] != points[:-1]) + 1
+    return np.concatenate([np.zeros(min(1, len(points)), np.int64), first, np.array([len(points)])])
 
 
 def _visible_before(points: U64) -> NDArray[np.int64]:
