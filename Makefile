@@ -87,6 +87,11 @@ test: system venv helm check ## run all checks, and all tests but the few that t
 test-long: system venv ## run the tests that make test leaves out
 	$(BIN)/pytest --numprocesses $(JOBS) --dist worksteal --durations 15 -m long
 
+.PHONY: fuzz
+fuzz: system venv ## run the property tests with new random examples (ROUNDS=5, a minute each)
+	@for round in $$(seq $(or $(ROUNDS),5)); do $(BIN)/pytest --quiet --numprocesses $(JOBS) -m "hypothesis and not long" \
+		--hypothesis-profile "other examples" || exit 1; done
+
 .PHONY: test-pages
 test-pages: $(VENV)/.browser ## walk through the pages in a browser (needs chromium)
 	$(BIN)/pytest --quiet tests/web/test_walks.py
@@ -106,7 +111,7 @@ cluster-test: venv system ## cut, lose and fail over the hosts of a cluster of t
 
 .PHONY: soak
 soak: venv system ## inject random faults for MINUTES=10, from a printed seed
-	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES)
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10)
 
 .PHONY: compose-test
 compose-test: venv ## run docker-compose.yml, kill each container, upgrade it from PREVIOUS=COMMIT (half an hour; ONLY=kills or ONLY=upgrade)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 import typer.testing
 from sqlalchemy import text
@@ -26,6 +27,10 @@ QUICK = {
     "DOCMILL_GRACE_SECONDS": "10",
 }
 
+#: `make test` tries the same examples each time, so that it fails for a change of the code alone. `make fuzz` tries others.
+hypothesis.settings.register_profile("same examples", derandomize=True)
+hypothesis.settings.register_profile("other examples", derandomize=False)
+hypothesis.settings.load_profile("same examples")
 
 #: The command line is built from its functions once in a process, as in a shell, and not once in each call of a test's.
 typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[attr-defined]
