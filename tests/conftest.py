@@ -27,7 +27,8 @@ QUICK = {
     "DOCMILL_GRACE_SECONDS": "10",
 }
 
-#: `make test` tries the same examples each time, so that it fails for a change of the code alone. `make fuzz` tries others.
+#: `make test` tries the same examples each time, so that it fails for a change of the code alone. `make fuzz` tries
+#: others.
 hypothesis.settings.register_profile("same examples", derandomize=True)
 hypothesis.settings.register_profile("other examples", derandomize=False)
 hypothesis.settings.load_profile("same examples")
