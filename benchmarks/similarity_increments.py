@@ -1,16 +1,16 @@
-"""Similarity by increments: the cost of a night in which 1 % of the documents have changed.
+"""Summaries, labels and neighbours of a night in which 1 % of the documents have changed.
 
     python -m benchmarks.similarity_increments [--documents 100000] [--share 0.01] [--rounds 3] [--method hybrid]
         [--nights 0] [--postgres]
 
 One worker with one processor, of which the processor time counts: it hardly depends on what else the machine does. In
-each round, a share of the documents gets another text. Compared are
-  alone       a job over these documents only: inference, and a search among all documents; nobody else's list is
-              updated
-  increment   `submit similarity --new`: the same, and every list that changes
-  full        a job over all documents
---nights runs some increments first, so that lists differ in age. At the end, the lists of the increments are
-compared with those of the full job.
+each round, a share of the documents gets another text, and is summarized, classified and compared. Compared are
+  alone       jobs over these documents only; of similarity: inference, and a search among all documents, but nobody
+              else's list is updated
+  increment   the same with --new, in which similarity also updates every list that changes
+  full        a similarity job over all documents
+--nights runs some increments of similarity first, so that lists differ in age. At the end, the lists of the increments
+are compared with those of the full job.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ from sqlalchemy import text
 from benchmarks import report, servers
 from benchmarks.queue import background, wait_for_end
 
-COLLECTION, MODEL = "notes", "notes"
+COLLECTION, MODEL, LABELS = "notes", "notes", "subjects"
+SUBJECTS = 5
 TOPICS, TOPIC_WORDS, COMMON_WORDS, DOCUMENT_WORDS = 500, 40, 2_000, 60
+SENTENCE_WORDS = 10
 TRAINED_ON = 5_000
 #: Of the job over the changed documents alone: it must not be like the others, or it would update their lists.
 OTHER = {"min_score": -0.9999}
@@ -56,7 +58,7 @@ def main() -> None:
             url = stack.enter_context(servers.postgres(home / "p"))
         figures = _measure(home, socket, url, chosen)
     print(f"on {report.machine()}")
-    names = ("alone", "increment", "full")
+    names = ("alone", "increment", "others alone", "others increment", "full")
     rows = [
         [name, *(figures[f"{name} {what}"] for what in ("cpu seconds", "seconds", "documents", "rows"))]
         for name in names
@@ -67,11 +69,14 @@ def main() -> None:
         ["job", "processor s", "wall s", "documents", "rows"],
         rows,
     )
+    night, alone = (
+        figures[f"{name} cpu seconds"] + figures[f"others {name} cpu seconds"]
+        for name in ("increment", "alone")
+    )
+    figures["neighbours, increment / alone"] = figures["increment cpu seconds"] / figures["alone cpu seconds"]
+    print(f"neighbours without the other kinds: {figures['neighbours, increment / alone']:.2f} times")
     bars = {
-        "increment / alone": {
-            "value": figures["increment cpu seconds"] / figures["alone cpu seconds"],
-            "at_most": MOST,
-        },
+        "summaries, labels and neighbours: increment / alone": {"value": night / alone, "at_most": MOST},
         "lists that differ from the full job": {"value": figures["different"], "at_most": 0},
     }
     report.end(figures, bars)
@@ -94,7 +99,9 @@ def _measure(home: Path, socket: str, url: str, chosen: argparse.Namespace) -> d
     _add(store, "training", [_text(source) for _ in range(TRAINED_ON)])
     _add(store, COLLECTION, [_text(source) for _ in range(chosen.documents)])
     me = [sys.executable, "-m", "docmill.cli"]
-    taken: dict[str, list[tuple[float, float]]] = {"alone": [], "increment": [], "full": []}
+    taken: dict[str, list[tuple[float, float]]] = {
+        name: [] for name in ("alone", "increment", "others alone", "others increment", "full")
+    }
     alike = {"k": 10, "method": chosen.method}
     last: dict[str, int] = {}
     with (
@@ -104,6 +111,9 @@ def _measure(home: Path, socket: str, url: str, chosen: argparse.Namespace) -> d
         clock = _Clock(store, psutil.Process(worker.pid))
         small = {"vector_size": 200, "epochs": 5}
         clock.job("train-similarity", "training", small)
+        clock.job("train-classify", "training", {}, model=LABELS)
+        # Once, so that what changes is new to them as to similarity.
+        clock.others(COLLECTION, only_new=True)
         clock.job("similarity", COLLECTION, alike)
         for _ in range(chosen.nights):
             _change(store, source, chosen)
@@ -112,8 +122,12 @@ def _measure(home: Path, socket: str, url: str, chosen: argparse.Namespace) -> d
             ids = _change(store, source, chosen)
             last["alone"] = clock.job("similarity", COLLECTION, alike | OTHER, ids=ids)
             taken["alone"].append(clock.taken)
+            last["others alone"] = clock.others(COLLECTION, ids=ids)
+            taken["others alone"].append(clock.taken)
             clock.job("similarity", COLLECTION, alike, only_new=True)
             _change(store, source, chosen)
+            last["others increment"] = clock.others(COLLECTION, only_new=True)
+            taken["others increment"].append(clock.taken)
             last["increment"] = clock.job("similarity", COLLECTION, alike, only_new=True)
             taken["increment"].append(clock.taken)
         before = _lists(store)
@@ -134,12 +148,19 @@ def _measure(home: Path, socket: str, url: str, chosen: argparse.Namespace) -> d
 
 
 def _text(source: random.Random) -> str:
-    """Words of a topic among common ones."""
+    """Sentences of words of a topic among common ones."""
     topic = source.randrange(TOPICS)
     words = [f"t{topic}w{int(source.paretovariate(1)) % TOPIC_WORDS}" for _ in range(DOCUMENT_WORDS // 2)]
     words += [f"c{int(COMMON_WORDS * source.random() ** 3)}" for _ in range(DOCUMENT_WORDS // 2)]
     source.shuffle(words)
-    return " ".join(words)
+    sentences = (words[start : start + SENTENCE_WORDS] for start in range(0, len(words), SENTENCE_WORDS))
+    return " ".join(f"{' '.join(each)}." for each in sentences)
+
+
+def _label(words: str) -> str:
+    """What its topic belongs to."""
+    topic = next(word for word in words.split() if word.startswith("t"))
+    return f"subject {int(topic[1 : topic.index('w')]) % SUBJECTS}"
 
 
 def _add(store: Any, collection: str, texts: list[str], numbers: list[int] | None = None) -> None:
@@ -150,7 +171,7 @@ def _add(store: Any, collection: str, texts: list[str], numbers: list[int] | Non
         id_ = documents.collection_id(session, collection, create=True)
     numbered = zip(numbers if numbers is not None else range(len(texts)), texts, strict=True)
     for batch in documents.batches(
-        NewDocument(f"{number:07}", each, None, "bench") for number, each in numbered
+        NewDocument(f"{number:07}", each, _label(each), "bench") for number, each in numbered
     ):
         with store.write() as session:
             documents.add(session, id_, batch)
@@ -181,6 +202,7 @@ class _Clock:
         collection: str,
         parameters: dict[str, Any],
         *,
+        model: str | None = MODEL,
         ids: tuple[int, ...] | None = None,
         only_new: bool = False,
     ) -> int:
@@ -188,7 +210,7 @@ class _Clock:
         from scheduler import requests
         from scheduler.requests import JobRequest
 
-        request = JobRequest(kind, collection, MODEL, parameters, only_new=only_new)
+        request = JobRequest(kind, collection, model, parameters, only_new=only_new)
         used, started = self._used(), time.perf_counter()
         with self._store.write() as session:
             job_id = requests.submit(session, request, document_ids=ids).job_id
@@ -198,6 +220,14 @@ class _Clock:
             f"job {job_id}: {kind}, {self.taken[0]:.2f} s of processor time, {self.taken[1]:.2f} s",
             flush=True,
         )
+        return job_id
+
+    def others(self, collection: str, *, ids: tuple[int, ...] | None = None, only_new: bool = False) -> int:
+        """The number of the last of the jobs that summarize and classify; `taken` is the time of both."""
+        self.job("summarize", collection, {}, model=None, ids=ids, only_new=only_new)
+        used, seconds = self.taken
+        job_id = self.job("classify", collection, {}, model=LABELS, ids=ids, only_new=only_new)
+        self.taken = used + self.taken[0], seconds + self.taken[1]
         return job_id
 
     def _used(self) -> float:

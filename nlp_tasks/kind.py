@@ -80,16 +80,16 @@ class NewText:
 
 
 @dataclass(frozen=True, slots=True)
-class RowAbout:
-    """A result row about another document than the one that was run, in a stage with `Stage.updates`. Stored together
+class RowsAbout:
+    """Result rows about another document than the one that was run, in a stage with `Stage.updates`. Stored together
     with that one's outcome; rows that the job has already stored about the other document stay as they are."""
 
     document_id: int
-    row: Row
+    rows: Sequence[Row]
 
 
 #: What became of one document: its result rows, rows about others, and new documents, or the error that is its outcome.
-Result: TypeAlias = "Sequence[Row | RowAbout | NewText] | DocumentError"
+Result: TypeAlias = "Sequence[Row | RowsAbout | NewText] | DocumentError"
 
 
 class Runner(Protocol):
@@ -195,7 +195,7 @@ class Stage:
     #: earlier stage stores with the model version must then have the fields `vector`, `terms` and `scale`.
     vectors: Callable[[Any], VectorsWanted] | None = None
     #: The results of documents that the job does not run change with this job's documents: the stage also returns rows
-    #: about those (`RowAbout`). The class of the row that it adds to each result, so that this is possible.
+    #: about those (`RowsAbout`). The class of the row that it adds to each result, so that this is possible.
     updates: type[ListRow] | None = None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result, Row, RowAbout, Setup
+from nlp_tasks.kind import Document, Result, Row, RowsAbout, Setup
 from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
@@ -80,13 +80,12 @@ class Searcher:
                 results[new[0]] = [*results[new[0]], *self._about_others(index, self._increment, rows)]  # type: ignore[misc]
         return results
 
-    def _about_others(self, index: Index, increment: Increment, new: list[int]) -> list[RowAbout]:
+    def _about_others(self, index: Index, increment: Increment, new: list[int]) -> list[RowsAbout]:
         """The new lists of the other documents that one of these new ones enters."""
         changed = increment.changed(index, new, self._setup.beat)
         return [
-            RowAbout(self._ids[row], each)
+            RowsAbout(self._ids[row], rows)
             for row, rows in zip(changed, self._lists(index, changed), strict=True)
-            for each in rows
         ]
 
     def _lists(self, index: Index, rows: list[int]) -> Iterator[list[Row]]:
@@ -140,16 +139,13 @@ class Searcher:
         k = self._parameters.k
         near = [(each.near[0][:k], each.near[1][:k]) for each in known]
         words = iter(self._evidence(rows, near))
+        spelled, id_of = self._model.words, self._ids.__getitem__
         for each, (others, scores) in zip(known, near, strict=True):
-            ranked = enumerate(zip(others.tolist(), scores.tolist(), strict=True), start=1)
-            of_list: list[Row] = [
-                NeighbourRow(rank, self._ids[other], score) for rank, (other, score) in ranked
-            ]
+            ranks = range(1, len(others) + 1)
+            of_list: list[Row] = [*map(NeighbourRow, ranks, map(id_of, others.tolist()), scores.tolist())]
             for neighbour_rank, shared in enumerate(islice(words, len(others)), start=1):
-                of_list += [
-                    NeighbourTermRow(neighbour_rank, rank, self._model.words[number], weight)
-                    for rank, (number, weight) in enumerate(shared, start=1)
-                ]
+                for rank, (number, weight) in enumerate(shared, start=1):
+                    of_list.append(NeighbourTermRow(neighbour_rank, rank, spelled[number], weight))
             if self._increment is not None:
                 of_list.append(self._increment.row(each))
             yield of_list

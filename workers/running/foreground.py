@@ -15,7 +15,7 @@ from db import results
 from db.store import Store
 from db.tables import Job
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Kind, NewText, Result, Row, RowAbout, Stage, Vectors
+from nlp_tasks.kind import Document, Kind, NewText, Result, Row, RowsAbout, Stage, Vectors
 from workers import kinds
 from workers.running import batches, faults
 from workers.running.opening import setup_for, vectors_of
@@ -58,7 +58,7 @@ def run_one(
         [result] = stage.open(setup).run([_as_read(document, stage)])
         if isinstance(result, DocumentError):
             return result
-        made += [row for row in result if not isinstance(row, NewText | RowAbout)]
+        made += [row for row in result if not isinstance(row, NewText | RowsAbout)]
     return made
 
 
@@ -76,7 +76,7 @@ def run_again(
             for document, result in zip(batch, results, strict=True):
                 before = made[document.id]
                 failed = isinstance(result, DocumentError) or isinstance(before, DocumentError)
-                rows = [] if failed else [row for row in result if not isinstance(row, NewText | RowAbout)]  # type: ignore[union-attr]
+                rows = [] if failed else [row for row in result if not isinstance(row, NewText | RowsAbout)]  # type: ignore[union-attr]
                 made[document.id] = result if failed else [*before, *rows]  # type: ignore[assignment, misc]
     return made
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from functools import cache
+from itertools import groupby, repeat
 from math import isfinite
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 from db.chunks import Written
@@ -15,7 +16,7 @@ from db.documents import NewDocument
 from db.results import Rows
 from db.states import ErrorCode
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, NewText, Result, Row, RowAbout
+from nlp_tasks.kind import Document, NewText, Result, Row, RowsAbout
 
 #: By row class: the document of each row, and the rows.
 _Found: TypeAlias = "defaultdict[Any, tuple[list[int], list[Row]]]"
@@ -34,19 +35,15 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
             errors.append((document.id, result.code, result.detail))
             continue
         ok_ids.append(document.id)
-        for row in result:
-            # By type, not isinstance: there are hundreds of thousands in a job.
-            row_type: type = type(row)
+        # Many rows of one type at a time: there are hundreds of thousands in a job.
+        for row_type, some in groupby(result, type):
             if row_type is NewText:
-                made.append((document.id, _as_document(row)))  # type: ignore[arg-type]
-                continue
-            id_, whose = document.id, found
-            if row_type is RowAbout:
-                id_, row, whose = row.document_id, row.row, about_others  # type: ignore[union-attr]
-                row_type = type(row)
-            ids, rows = whose[row_type]
-            ids.append(id_)
-            rows.append(row)  # type: ignore[arg-type]
+                made += [(document.id, _as_document(each)) for each in some]  # type: ignore[arg-type]
+            elif row_type is RowsAbout:
+                for other in some:
+                    _gather(about_others, other.document_id, other.rows)  # type: ignore[union-attr]
+            else:
+                _append(found, row_type, document.id, some)  # type: ignore[arg-type]
     tables: dict[str, Rows] = {}
     refused: dict[int, DocumentError] = {}
     for each, (ids, rows) in found.items():
@@ -62,11 +59,22 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
     return Written(ok_ids if with_outcomes else (), errors, tables, made=made, about_others=others)
 
 
+def _gather(found: _Found, document_id: int, rows: Iterable[Row]) -> None:
+    for row_type, some in groupby(rows, type):
+        _append(found, row_type, document_id, some)
+
+
+def _append(found: _Found, row_type: type, document_id: int, some: Iterable[Row]) -> None:
+    ids, rows = found[row_type]
+    rows.extend(some)
+    ids.extend(repeat(document_id, len(rows) - len(ids)))
+
+
 def _sorted(row_type: Any, ids: list[int], rows: list[Row]) -> Rows:
     """Rows about other documents, in the order of their ids: two workers that write about the same documents then wait
     for each other, and never both for the other."""
     columns, values_of = _reader(row_type)
-    values = sorted(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True))
+    values = sorted(zip(ids, *zip(*map(values_of, rows), strict=True), strict=True), key=itemgetter(0))
     return Rows(("document_id", *columns), values, skip_existing=True)
 
 
@@ -83,9 +91,11 @@ def as_figures(rows: Sequence[Row]) -> dict[str, Rows]:
 def _are_finite(values: Sequence[tuple[Any, ...]]) -> bool:
     """Whether no float among these rows is NaN or infinite. By columns, which is several times as fast."""
     for column in zip(*values, strict=True):
-        if float in set(map(type, column)) and not all(
-            isfinite(value) for value in column if type(value) is float
-        ):
+        types = set(map(type, column))
+        if float not in types:
+            continue
+        numbers = column if len(types) == 1 else [value for value in column if type(value) is float]
+        if not all(map(isfinite, numbers)):
             return False
     return True
 

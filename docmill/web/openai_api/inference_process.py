@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from db.store import Store
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, NewText, Result, RowAbout, Runner
+from nlp_tasks.kind import Document, NewText, Result, RowsAbout, Runner
 from workers import kinds
 from workers.running.opening import setup_for
 from workers.settings import settings
@@ -79,7 +79,7 @@ def _rows(result: Result, tables: Sequence[str]) -> dict[str, list[dict[str, Any
     found: dict[str, list[dict[str, Any]]] = {table: [] for table in tables}
     if not isinstance(result, DocumentError):
         for row in result:
-            if not isinstance(row, RowAbout | NewText):
+            if not isinstance(row, RowsAbout | NewText):
                 found[row.table].append(asdict(row))
     return found
 
