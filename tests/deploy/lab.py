@@ -29,11 +29,12 @@ def missing() -> str | None:
     """What to install, if neither is there."""
     if os.getuid() != 0:
         return "run it as root: it looks for the processes of containers"
-    return (
-        None
-        if lab_program().exists() or shutil.which("docker")
-        else "neither Docker nor compose-lab is there"
-    )
+    if lab_program().exists():
+        return None
+    if not shutil.which("docker"):
+        return "neither Docker nor compose-lab is there"
+    asked = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+    return None if asked.returncode == 0 else "Docker has no `compose`: install docker-compose-plugin"
 
 
 class Lab:
