@@ -1,9 +1,10 @@
 """docmill's queue beside procrastinate, graphile-worker, BullMQ, Dramatiq and Celery: speed, and what ten faults cost.
 
-    python -m benchmarks.queue_peers [--documents 20000] [--only WORDS ...] [--skip speed|faults] [--fsync everysec|always]
+    python -m benchmarks.queue_peers [--documents 20000] [--only WORDS ...] [--skip speed|faults]
 
-Every peer does the same: it reads a short text from PostgreSQL, counts its words, and writes a row with a key on job and document
-to the same PostgreSQL, with synchronous_commit. One worker with two slots for speed, two such workers for faults.
+Every peer does the same: it reads a short text from PostgreSQL, counts its words, and writes a row with a key on job
+and document to the same PostgreSQL, with synchronous_commit. One worker with two slots for speed, two such workers for
+faults.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from benchmarks import report
 from benchmarks.queue_peers import database, showing, speed, trial
@@ -39,15 +39,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "machine": report.machine(),
         "documents": asked.documents,
         "appendfsync": asked.fsync,
+        "lease_seconds": asked.lease,
         "peers": [describe(peer) for peer in peers],
         "speed": {name: [one.as_dict() for one in found] for name, found in speeds.items()},
-        "faults": {name: {fault: vars(one) for fault, one in found.items()} for name, found in losses.items()},
+        "faults": {
+            name: {fault: vars(one) for fault, one in found.items()} for name, found in losses.items()
+        },
     }
     showing.settings(peers, asked.fsync)
     if speeds:
         showing.speeds(speeds)
     if losses:
-        showing.losses(losses, faults)
+        showing.losses(losses, faults, asked.lease)
     report.end(figures, bars(losses))
 
 
@@ -80,7 +83,7 @@ def _losses(peer: Peer, faults: Sequence[Fault], asked: argparse.Namespace) -> d
             if fault.needs_redis and not peer.needs_redis:
                 continue
             print(f"{peer.name}: {fault.name}", flush=True)
-            found[fault.name] = trial.run(peer, fault, site, f"trial{number}")
+            found[fault.name] = trial.run(peer, fault, site, f"trial{number}", asked.lease)
             print(f"  {showing.cell(found[fault.name])}", flush=True)
     return found
 
@@ -91,7 +94,9 @@ def _prepare(peer: Peer, site: Site, n: int) -> None:
         database.create(connection, n)
     if peer.prepare:
         environment = os.environ | site.variables()
-        subprocess.run(peer.prepare(site, n), env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            peer.prepare(site, n), env=environment, cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def _matches(name: str, words: Sequence[str]) -> bool:
@@ -100,14 +105,23 @@ def _matches(name: str, words: Sequence[str]) -> bool:
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.queue_peers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.queue_peers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--documents", type=int, default=20_000, help="documents of a job whose speed is measured")
-    parser.add_argument("--peers", type=Path, default=ROOT / ".bench-queue-peers", help="where they are installed")
+    parser.add_argument(
+        "--documents", type=int, default=20_000, help="documents of a job whose speed is measured"
+    )
+    parser.add_argument(
+        "--peers", type=Path, default=ROOT / ".bench-queue-peers", help="where they are installed"
+    )
     parser.add_argument("--only", nargs="+", default=[], help="peers whose name contains one of these")
     parser.add_argument("--fault", nargs="+", default=[], help="faults whose name contains one of these")
     parser.add_argument("--skip", choices=("speed", "faults"))
-    parser.add_argument("--fsync", choices=("everysec", "always"), default="everysec", help="appendfsync of Redis")
+    parser.add_argument(
+        "--fsync", choices=("everysec", "always"), default="everysec", help="appendfsync of Redis"
+    )
+    parser.add_argument("--lease", type=float, default=6.0, help="seconds in trials; more on a busy machine")
     asked = parser.parse_args(arguments)
     if not (asked.peers / "node_modules").is_dir():
         parser.error(f"{asked.peers} has no peers: run make bench-peers, which installs them")

@@ -69,11 +69,17 @@ def count(documents: Collection[int], seen: Seen, planted: int = 0, seconds: flo
 
 
 def settle(
-    look: Callable[[], Seen], clock: Callable[[], float], wait: Callable[[], None], *, patience: float, quiet: float
+    look: Callable[[], Seen],
+    clock: Callable[[], float],
+    wait: Callable[[], None],
+    *,
+    patience: float,
+    quiet: float,
 ) -> tuple[Seen, float]:
     """The last state, and the seconds until the last change of the results.
 
-    Looks until the queue has held nothing and nothing has been written for `quiet` seconds, or until `patience` is over.
+    Looks until the queue has held nothing, and nothing has been written, for `quiet` seconds, or until `patience` is
+    over.
     """
     began = changed = busy = clock()
     seen = look()

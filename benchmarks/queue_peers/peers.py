@@ -45,11 +45,17 @@ class Peer:
     prepare: Callable[[Site, int], list[str]] | None = None
     beside: Callable[[Site], list[str]] | None = None
     batches: tuple[int, ...] = (1, 100)
-    environment: Callable[[Site], dict[str, str]] = lambda site: {}
+    environment: Callable[[Site], dict[str, str]] = lambda _: {}
 
 
 def _python(site: Site, *arguments: str) -> list[str]:
     return [str(site.peers / "bin" / "python"), "-m", *arguments]
+
+
+def _procrastinate(site: Site, *arguments: str) -> list[str]:
+    """Its application must not be made in the module that is run."""
+    code = f"from {TASKS} import procrastinate_tasks; procrastinate_tasks.main()"
+    return [str(site.peers / "bin" / "python"), "-c", code, *arguments]
 
 
 def _node(site: Site, *arguments: str) -> list[str]:
@@ -80,23 +86,23 @@ DOCMILL = Peer(
     worker=lambda site: _docmill(
         "docmill.cli", "worker", "--devices", f"cpu:{site.slots}", "--kinds", "count-words"
     ),
-    submit=lambda site: _docmill(f"{TASKS}.docmill_submit"),
+    submit=lambda _: _docmill(f"{TASKS}.docmill_submit"),
     held=queues.docmill,
-    prepare=lambda site, n: _docmill(f"{TASKS}.docmill_submit", "prepare", str(n)),
-    beside=lambda site: _docmill("docmill.cli", "scheduler"),
+    prepare=lambda _, n: _docmill(f"{TASKS}.docmill_submit", "prepare", str(n)),
+    beside=lambda _: _docmill("docmill.cli", "scheduler"),
     batches=(100, 1000),
     environment=_shorter_lease,
 )
 PROCRASTINATE = Peer(
     name="procrastinate 3.10.0",
-    settings=f"{_RETRIES}; the documented periodic task retries the jobs of dead workers; heartbeat every third of the lease",
+    settings=f"{_RETRIES}; a periodic task retries jobs of dead workers; heartbeat every third of the lease",
     table="peer_result",
     queue_in_redis=False,
     needs_redis=False,
     worker=lambda site: _python(site, "procrastinate", "--app", f"{TASKS}.procrastinate_tasks.app", "worker"),
-    submit=lambda site: _python(site, f"{TASKS}.procrastinate_tasks"),
+    submit=_procrastinate,
     held=queues.procrastinate,
-    prepare=lambda site, n: _python(site, f"{TASKS}.procrastinate_tasks", "prepare"),
+    prepare=lambda site, _: _procrastinate(site, "prepare"),
 )
 GRAPHILE = Peer(
     name="graphile-worker 0.18.0",
@@ -107,11 +113,11 @@ GRAPHILE = Peer(
     worker=lambda site: _node(site, "graphile.cjs", "worker"),
     submit=lambda site: _node(site, "graphile.cjs", "submit"),
     held=queues.graphile,
-    prepare=lambda site, n: _node(site, "graphile.cjs", "prepare"),
+    prepare=lambda site, _: _node(site, "graphile.cjs", "prepare"),
 )
 BULLMQ = Peer(
     name="BullMQ 6.7.0",
-    settings="5 attempts, exponential backoff from 1 s; lockDuration and stalledInterval as the lease; maxStalledCount 1 (default)",
+    settings="5 attempts, backoff from 1 s; lockDuration, stalledInterval as the lease; maxStalledCount 1 (default)",
     table="peer_result",
     queue_in_redis=True,
     needs_redis=True,
@@ -149,7 +155,11 @@ PEERS = (DOCMILL, PROCRASTINATE, GRAPHILE, BULLMQ, DRAMATIQ, CELERY)
 
 def describe(peer: Peer) -> dict[str, Any]:
     """For the line of JSON."""
-    return {"name": peer.name, "settings": peer.settings, "queue": "Redis" if peer.queue_in_redis else "PostgreSQL"}
+    return {
+        "name": peer.name,
+        "settings": peer.settings,
+        "queue": "Redis" if peer.queue_in_redis else "PostgreSQL",
+    }
 
 
 __all__ = ["PEERS", "ROOT", "Peer", "describe"]

@@ -19,10 +19,20 @@ def settings(peers: Sequence[Peer], appendfsync: str) -> None:
 
 
 def speeds(found: Mapping[str, Sequence[Speed]]) -> None:
-    columns = ["", "documents a job", "jobs/s", "documents/s", "submit s", "CPU us", "WAL bytes", "Redis bytes"]
+    columns = [
+        "",
+        "documents a job",
+        "jobs/s",
+        "documents/s",
+        "submit s",
+        "CPU us",
+        "WAL bytes",
+        "Redis bytes",
+    ]
     rows = [
         [
-            name, one.documents_per_job, one.jobs_per_second, round(one.documents_per_second), f"{one.submit_seconds:.2f}",
+            name, one.documents_per_job, one.jobs_per_second, round(one.documents_per_second),
+            f"{one.submit_seconds:.2f}",
             round(one.cpu_us), round(one.wal_bytes), round(one.redis_bytes),
         ]
         for name, runs in found.items()
@@ -31,22 +41,22 @@ def speeds(found: Mapping[str, Sequence[Speed]]) -> None:
     report.table("Speed; CPU and bytes are for each document", columns, rows)
 
 
-def losses(found: Mapping[str, Mapping[str, Losses]], faults: Sequence[Fault]) -> None:
+def losses(found: Mapping[str, Mapping[str, Losses]], faults: Sequence[Fault], lease_seconds: float) -> None:
     """A row for each fault."""
     title = (
-        f"What {trial.DOCUMENTS} documents suffer, at most {trial.PATIENCE_SECONDS:.0f} s after the fault "
-        f"(leases of {trial.LEASE_SECONDS:.0f} s)"
+        f"What {trial.DOCUMENTS} documents suffer, at most {trial.PATIENCE_LEASES * lease_seconds:.0f} s after the fault "
+        f"(leases of {lease_seconds:g} s)"
     )
     rows = [[fault.name, *(cell(of.get(fault.name)) for of in found.values())] for fault in faults]
     report.table(title, ["", *found], rows)
     print(
-        "lost: no result in time (stuck: the queue still holds it; given up: it does not). twice: two committed results. "
-        "again: run again, with one result. bad: runs of the document that fails each time; looping: it goes on."
+        "lost: no result in time (stuck: the queue still holds it; given up: it does not). twice: two committed "
+        "results. again: run again, one result. bad: runs of the document that fails each time; looping: it goes on."
     )
 
 
 def cell(one: Losses | None) -> str:
-    """The losses in a few words; "-" if nothing was lost or done again, "n/a" if the fault does not concern the peer."""
+    """The losses in a few words; "-" if there are none, "n/a" if the fault does not concern the peer."""
     if one is None:
         return "n/a"
     words = []

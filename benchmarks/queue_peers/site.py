@@ -88,7 +88,9 @@ def open_site(peers: Path, appendfsync: str) -> Iterator[Site]:
     try:
         for server in servers:
             server.start()
-        with psycopg.connect(f"host={postgres.folder} user=docmill dbname=postgres", autocommit=True) as connection:
+        with psycopg.connect(
+            f"host={postgres.folder} user=docmill dbname=postgres", autocommit=True
+        ) as connection:
             connection.execute(f"CREATE DATABASE {PREPARED}")  # type: ignore[arg-type]
         yield Site(folder, peers.absolute(), postgres, redis)
     finally:

@@ -50,7 +50,9 @@ def measure(peer: Peer, site: Site, name: str, n: int, batch: int) -> Speed:
     with site.run(name) as bare:
         place = replace(bare, environment=peer.environment(bare))
         parts = [Part(peer.worker(place), place.variables(), place.folder / "worker.log")]
-        parts += [Part(peer.beside(place), place.variables(), place.folder / "beside.log")] if peer.beside else []
+        parts += (
+            [Part(peer.beside(place), place.variables(), place.folder / "beside.log")] if peer.beside else []
+        )
         with ended(parts):
             # docmill's job is over all documents that it has.
             warm_up = n if peer.name == "docmill" else min(n, WARM_UP)
@@ -85,7 +87,9 @@ def _run(peer: Peer, place: Site, parts: Sequence[Part], job: int, n: int, batch
 
 def _used(place: Site, parts: Sequence[Part], submitter: Submitter) -> Used:
     servers = (place.postgres.process, place.redis.process)
-    pids = [part.pid for part in parts] + [submitter.process.pid] + [server.pid for server in servers if server]
+    pids = (
+        [part.pid for part in parts] + [submitter.process.pid] + [server.pid for server in servers if server]
+    )
     with place.connect() as connection, place.redis.client() as client:
         [(wal,)] = connection.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchall()
         passed = client.info("stats")

@@ -1,4 +1,4 @@
-"""One fault: two workers on a job of light documents, the fault, and what has become of the documents a stated time later."""
+"""One fault: two workers on a job of light documents, the fault, and what became of them a stated time later."""
 
 from __future__ import annotations
 
@@ -24,22 +24,23 @@ DOCUMENTS = 500
 #: docmill's chunks in a trial: several for each worker.
 CHUNK = 25
 PAUSE_SECONDS = 0.02
-LEASE_SECONDS = 6.0
 #: The document that misbehaves.
 PLANTED = 200
-#: Results are waited for so long after the fault is over ...
-PATIENCE_SECONDS = 30.0
-#: ... or until the queue holds nothing and nothing has been written for as long as this.
-QUIET_SECONDS = 3.0
+#: Results are waited for so many leases after the fault is over ...
+PATIENCE_LEASES = 5.0
+#: ... or until the queue has held nothing and nothing has been written for as many as this.
+QUIET_LEASES = 0.5
 
 
-def run(peer: Peer, fault: Fault, site: Site, name: str) -> Losses:
+def run(peer: Peer, fault: Fault, site: Site, name: str, lease_seconds: float) -> Losses:
     """What one fault does to one peer."""
-    with site.run(name, lease_seconds=LEASE_SECONDS) as place, _relays(place) as (relays, cut):
+    with site.run(name, lease_seconds=lease_seconds) as place, _relays(place) as (relays, cut):
         with place.connect() as connection:
             database.record(connection, peer.table)
         place = replace(place, environment=peer.environment(place) | _behaviour(place, fault))
-        beside = [Part(peer.beside(place), place.variables(), place.folder / "beside.log")] if peer.beside else []
+        beside = (
+            [Part(peer.beside(place), place.variables(), place.folder / "beside.log")] if peer.beside else []
+        )
         workers = [_worker(peer, place, "a", cut), _worker(peer, place, "b", None)]
         parts = [*workers, *beside]
         with ended(parts):
@@ -49,7 +50,7 @@ def run(peer: Peer, fault: Fault, site: Site, name: str) -> Losses:
             planted = 0 if fault.is_healthy else PLANTED
             seen, seconds = losses.settle(
                 lambda: _look(peer, place), time.monotonic, lambda: time.sleep(0.2),
-                patience=PATIENCE_SECONDS, quiet=QUIET_SECONDS,
+                patience=PATIENCE_LEASES * lease_seconds, quiet=QUIET_LEASES * lease_seconds,
             )  # fmt: skip
             return losses.count(range(1, DOCUMENTS + 1), seen, planted, seconds)
 
@@ -87,7 +88,9 @@ def _is_under_way(place: Site) -> bool:
 def _runs(place: Site) -> list[tuple[str, int]]:
     with contextlib.suppress(FileNotFoundError):
         lines = (place.folder / "runs").read_text().split("\n")
-        return [(worker, int(document)) for worker, _, document in (line.partition(" ") for line in lines[:-1])]
+        return [
+            (worker, int(document)) for worker, _, document in (line.partition(" ") for line in lines[:-1])
+        ]
     return []
 
 

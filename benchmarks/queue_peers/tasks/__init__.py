@@ -1,1 +1,1 @@
-"""The same light task for each queue. Run by the peers' own interpreter, so nothing here imports docmill, except docmill_*."""
+"""The same light task for each queue, run by the peers' own interpreter: only docmill_*.py imports docmill."""

@@ -1,10 +1,10 @@
 """What the documents of a trial do to the process that works on them, and a record of each run. Standard library only.
 
-    PEERS_RUNS      a file that gets a line "worker document" for each run of a document; empty for none
-    PEERS_WORKER    the name of the worker in it
-    PEERS_PAUSE     seconds that a document takes
-    PEERS_PLANTED   "raise 7": document 7 raises each time; "kill 7": it kills its process each time;
-                    "kill-once-written 7": it kills its process once, when its result has been committed
+PEERS_RUNS      a file that gets a line "worker document" for each run of a document; empty for none
+PEERS_WORKER    the name of the worker in it
+PEERS_PAUSE     seconds that a document takes
+PEERS_PLANTED   "raise 7": document 7 raises each time; "kill 7": it kills its process each time;
+                "kill-once-written 7": it kills its process once, when its result has been committed
 """
 
 from __future__ import annotations

@@ -19,7 +19,14 @@ app.conf.update(
 )
 
 
-@app.task(name="count", autoretry_for=(Exception,), max_retries=4, retry_backoff=1, retry_backoff_max=4, retry_jitter=False)
+@app.task(
+    name="count",
+    autoretry_for=(Exception,),
+    max_retries=4,
+    retry_backoff=1,
+    retry_backoff_max=4,
+    retry_jitter=False,
+)
 def count(job: int, documents: list[int]) -> None:
     work.run(job, documents)
 

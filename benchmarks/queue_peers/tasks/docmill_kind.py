@@ -46,7 +46,7 @@ class Counter:
 
 
 @event.listens_for(Engine, "after_cursor_execute")
-def _executed(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+def _executed(_connection: Any, _cursor: Any, _statement: str, parameters: Any, *_: Any) -> None:
     """docmill writes results itself: note which documents a statement has written, as soon as it has."""
     if isinstance(parameters, dict) and "b_ids" in parameters:
         behaviour.written(parameters["b_ids"])

@@ -15,7 +15,8 @@ from db.store import Store
 COLLECTION = "peers"
 
 
-def add(job: int, n: int, batch: int) -> None:
+def add(_job: int, _n: int, batch: int) -> None:
+    """A job over all documents of the collection."""
     store = Store(os.environ["DOCMILL_DATABASE_URL"])
     with store.write() as session:
         collection_id = documents.collection_id(session, COLLECTION)

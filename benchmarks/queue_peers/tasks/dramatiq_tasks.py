@@ -1,7 +1,7 @@
 """Dramatiq on Redis: acknowledged when done, redelivered when the worker's heartbeat is too old.
 
-The default heartbeat timeout is 60 s, and one command of a thousand looks for dead workers. With a shorter timeout they are looked
-for more often by the same factor.
+The default heartbeat timeout is 60 s, and one command of a thousand looks for dead workers. With a shorter timeout
+they are looked for more often by the same factor.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ dramatiq.set_broker(broker)
 
 
 @dramatiq.actor(actor_name="count", max_retries=4, min_backoff=1_000, max_backoff=4_000)
-def count(name: str, job: int, documents: list[int]) -> None:
+def count(_name: str, job: int, documents: list[int]) -> None:
     work.run(job, documents)
 
 

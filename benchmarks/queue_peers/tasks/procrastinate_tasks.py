@@ -30,7 +30,7 @@ def count(job: int, documents: list[int]) -> None:
 
 @app.periodic(cron=f"* * * * * {_often}")
 @app.task(queueing_lock="retry_stalled_jobs", pass_context=True)
-async def retry_stalled_jobs(context: procrastinate.JobContext, timestamp: int) -> None:
+async def retry_stalled_jobs(_: procrastinate.JobContext, timestamp: int) -> None:  # noqa: ARG001
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=LEASE_SECONDS):
         await app.job_manager.retry_job(job)
 
@@ -52,5 +52,6 @@ def add(job: int, n: int, batch: int) -> None:
     asyncio.run(defer())
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Called with `python -c`: procrastinate's App must not be made in the module that is run."""
     asyncio.run(_prepare()) if sys.argv[1:] == ["prepare"] else submitting.submit(add)

@@ -1,7 +1,7 @@
 """A process that adds a job's documents to a queue when it is told to: `python -m TASKS JOB DOCUMENTS BATCH`.
 
-It prints "ready", waits for a line, adds them, prints "submitted", and waits for the end of its input, so that the caller can
-measure what it used. The start of the interpreter is not measured.
+It prints "ready", waits for a line, adds them, prints "submitted", and waits for the end of its input, so that the
+caller can measure what it used. The start of the interpreter is not measured.
 """
 
 from __future__ import annotations
