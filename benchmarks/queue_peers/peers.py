@@ -79,7 +79,7 @@ def _shorter_lease(site: Site) -> dict[str, str]:
 
 DOCMILL = Peer(
     name="docmill",
-    settings="defaults; a batch is a chunk; in trials chunks of 25, and all times in proportion to the lease",
+    settings="defaults; a batch is a chunk; in trials chunks of 10, and all times in proportion to the lease",
     table="outcome",
     queue_in_redis=False,
     needs_redis=True,

@@ -43,15 +43,13 @@ def speeds(found: Mapping[str, Sequence[Speed]]) -> None:
 
 def losses(found: Mapping[str, Mapping[str, Losses]], faults: Sequence[Fault], lease_seconds: float) -> None:
     """A row for each fault."""
-    title = (
-        f"What {trial.DOCUMENTS} documents suffer, at most {trial.PATIENCE_LEASES * lease_seconds:.0f} s after the fault "
-        f"(leases of {lease_seconds:g} s)"
-    )
+    patience = trial.PATIENCE_LEASES * lease_seconds
+    title = f"What {trial.DOCUMENTS} documents suffer, {patience:g} s after the fault (leases of {lease_seconds:g} s)"
     rows = [[fault.name, *(cell(of.get(fault.name)) for of in found.values())] for fault in faults]
     report.table(title, ["", *found], rows)
     print(
         "lost: no result in time (stuck: the queue still holds it; given up: it does not). twice: two committed "
-        "results. again: run again, one result. bad: runs of the document that fails each time; looping: it goes on."
+        "results. again: run again. bad: runs of the document that fails each time; looping: it goes on."
     )
 
 

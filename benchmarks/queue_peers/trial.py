@@ -20,12 +20,12 @@ from benchmarks.queue_peers.workers import Part, Submitter, ended
 from tests.faults.relay import Relay
 from tests.servers import until
 
-DOCUMENTS = 500
+DOCUMENTS = 240
 #: docmill's chunks in a trial: several for each worker.
-CHUNK = 25
-PAUSE_SECONDS = 0.02
+CHUNK = 10
+PAUSE_SECONDS = 0.05
 #: The document that misbehaves.
-PLANTED = 200
+PLANTED = 100
 #: Results are waited for so many leases after the fault is over ...
 PATIENCE_LEASES = 5.0
 #: ... or until the queue has held nothing and nothing has been written for as many as this.
