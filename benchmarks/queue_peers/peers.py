@@ -145,7 +145,7 @@ CELERY = Peer(
     needs_redis=True,
     worker=lambda site: _python(
         site, "celery", "--app", f"{TASKS}.celery_tasks", "worker", "--concurrency", str(site.slots),
-        "--hostname", "%%h-" + site.environment.get("PEERS_WORKER", "a"), "--loglevel", "WARNING",
+        "--hostname", f"{site.environment.get('PEERS_WORKER', 'a')}@%h", "--loglevel", "WARNING",
     ),
     submit=lambda site: _python(site, f"{TASKS}.celery_tasks"),
     held=queues.celery,
