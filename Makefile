@@ -14,6 +14,8 @@ PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --constraint const
 PROGRESS := $(PYTHON) deploy/progress
 # The extractors that bench-extract measures docmill beside need other versions of its libraries.
 PEERS := .bench-peers
+# The queues that bench-peers measures docmill beside, of Python and of Node.js.
+QUEUE_PEERS := .bench-queue-peers
 SHARED_DATA = $${DOCMILL_SHARED_DATA:-../shared/data}
 JOBS ?= 3
 # What compose-test upgrades from; empty for the newest commit with an older schema.
@@ -56,6 +58,15 @@ $(PEERS)/.installed: benchmarks/extraction_peers.txt $(VENV)/.installed
 	@$(PROGRESS) "updating pip" $(PEERS)/bin/pip install --disable-pip-version-check --upgrade pip
 	@$(PROGRESS) "installing the extractors that bench-extract compares with in $(PEERS)" \
 		$(PEERS)/bin/pip install --disable-pip-version-check --progress-bar raw --requirement $<
+	@touch $@
+
+$(QUEUE_PEERS)/.installed: benchmarks/queue_peers/peers.txt benchmarks/queue_peers/package.json benchmarks/queue_peers/package-lock.json
+	@deploy/system-packages npm
+	@$(PYTHON) -m venv $(QUEUE_PEERS)
+	@$(PROGRESS) "installing the queues of Python that bench-peers compares with in $(QUEUE_PEERS)" \
+		$(QUEUE_PEERS)/bin/pip install --disable-pip-version-check --progress-bar raw --requirement $<
+	@cp benchmarks/queue_peers/package.json benchmarks/queue_peers/package-lock.json $(QUEUE_PEERS)
+	@$(PROGRESS) "installing those of Node.js" npm ci --prefix $(QUEUE_PEERS) --no-audit --no-fund --ignore-scripts
 	@touch $@
 
 .PHONY: demo
@@ -121,9 +132,11 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-entities bench-training
+.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-entities bench-training
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
+bench-peers: venv system $(QUEUE_PEERS)/.installed ## compare the queue with procrastinate, graphile-worker, BullMQ, Dramatiq and Celery: speed, and what ten faults cost
+	@$(BIN)/python -m benchmarks.queue_peers --peers $(QUEUE_PEERS)
 bench-chunk: venv system ## measure what a chunk and its limits cost a client and PostgreSQL
 	@$(BIN)/python -m benchmarks.chunk_cost
 bench-write-path: venv system ## compare writing results with SQLAlchemy's add_all and a bare COPY
@@ -208,5 +221,5 @@ env: .env ## write .env for Docker Compose, with new passwords
 
 .PHONY: clean
 clean: ## remove the virtual environment, caches and the embedded store
-	rm -rf $(VENV) $(PEERS) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
+	rm -rf $(VENV) $(PEERS) $(QUEUE_PEERS) .docmill .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,6 +1,7 @@
 """Benchmarks. Each prints tables, then one line of JSON, and exits with 1 if a threshold is missed.
 
 queue.py, cancel.py, end_to_end.py     the cost of the queue: throughput, cancelling, overhead over a bare loop
+queue_peers/            the queue beside five others: speed, and what ten faults cost
 no_op_kind.py, plain_celery.py, bare_loop.py   what they run and compare with
 classification*.py      classifiers compared with fastText, scikit-learn and transformers
 similarity*.py          similarity compared with gensim, faiss, tf-idf and LSA
