@@ -210,14 +210,15 @@ def test_a_list_that_lost_neighbours_is_filled_from_its_spare_ones() -> None:
 
 def test_a_new_document_as_near_as_what_was_left_out_is_not_sure_of_its_place() -> None:
     """Of equal scores the order of the keys decides, and those of what was left out are not stored."""
-    near, far = np.eye(2, 4, dtype=np.float32)
-    documents = Documents({0: far} | dict.fromkeys(range(1, 8), near), {id_: f"{id_:04}" for id_ in range(8)})
+    far, near, other = np.eye(3, 4, dtype=np.float32)
+    vectors = {0: far} | dict.fromkeys(range(1, 8), near) | {9: other, 10: other}
+    documents = Documents(vectors, {id_: f"{id_:04}" for id_ in vectors})
     stored = _first_job(documents, 1)
     for gone in range(1, 6):
         del documents.vectors[gone], documents.keys[gone]
     documents.vectors[8], documents.keys[8] = near, "0008"
-    job(documents, stored)
-    assert [other for other, _ in stored.lists(documents)[0]] == [6]
+    assert not job(documents, stored) >= {9, 10}
+    assert stored.lists(documents)[0] == [(6, 0.0)]
     assert stored.lists(documents) == full(documents, stored.wanted)
 
 
