@@ -208,6 +208,20 @@ def test_a_list_that_lost_neighbours_is_filled_from_its_spare_ones() -> None:
     assert stored.lists(documents) == full(documents, stored.wanted)
 
 
+def test_a_new_document_as_near_as_what_was_left_out_is_not_sure_of_its_place() -> None:
+    """Of equal scores the order of the keys decides, and those of what was left out are not stored."""
+    far, near, other = np.eye(3, 4, dtype=np.float32)
+    vectors = {0: far} | dict.fromkeys(range(1, 8), near) | {9: other, 10: other}
+    documents = Documents(vectors, {id_: f"{id_:04}" for id_ in vectors})
+    stored = _first_job(documents, 1)
+    for gone in range(1, 6):
+        del documents.vectors[gone], documents.keys[gone]
+    documents.vectors[8], documents.keys[8] = near, "0008"
+    assert not job(documents, stored) >= {9, 10}
+    assert stored.lists(documents)[0] == [(6, 0.0)]
+    assert stored.lists(documents) == full(documents, stored.wanted)
+
+
 def test_what_was_cut_off_a_full_list_is_not_forgotten() -> None:
     """Near documents come and push spare ones out of what is stored; they go, and others come, farther than those."""
     source = np.random.default_rng(6)
