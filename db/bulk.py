@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
 from types import NoneType
@@ -21,8 +21,10 @@ from db.database_errors import strip
 COPY_FROM_ROWS = 50
 #: Rows in one statement of SQLite, and the parameters that any build of it takes.
 MOST_ROWS, MOST_PARAMETERS = 500, 32_766
-#: Rows in one statement of PostgreSQL that takes arrays.
+#: Rows in one statement of PostgreSQL that takes arrays ...
 ARRAY_ROWS = 10_000
+#: ... and characters. A message is held in memory several times on both sides, and cannot have more than 1 GB.
+ARRAY_CHARS = 8_000_000
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -60,10 +62,37 @@ def insert_tuples(
 
 
 def fit_arrays(table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> bool:
-    """Whether each column's values make an array: they are of one type, and not bytes, for which that is slow."""
+    """Whether each column's values make an array: they are of one type, and not bytes, for which that is slow. Nor
+    lists, of which `unnest` would make a row for each item."""
     if any(isinstance(table.c[name].type, LargeBinary) for name in columns):
         return False
-    return all(len(set(map(type, column)) - {NoneType}) <= 1 for column in zip(*rows, strict=True))
+    types = (set(map(type, column)) - {NoneType} for column in zip(*rows, strict=True))
+    return all(len(each) <= 1 and not any(map(is_container, each)) for each in types)
+
+
+def is_container(type_: type) -> bool:
+    """Whether values of a type consist of several: lists, dictionaries, arrays. Text and bytes are one value."""
+    return hasattr(type_, "__len__") and not issubclass(type_, (str, bytes, bytearray, memoryview))
+
+
+def n_chars(rows: Iterable[Sequence[Any]]) -> int:
+    """The characters of all text in some rows."""
+    return sum(len(value) for row in rows for value in row if isinstance(value, str))
+
+
+def pieces(
+    rows: Sequence[tuple[Any, ...]], most_rows: int, most_chars: int
+) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """The rows in pieces of at most so many rows and characters of text. A row with more is a piece of its own."""
+    start, chars = 0, 0
+    for place, row in enumerate(rows):
+        more = n_chars([row])
+        if place > start and (place - start >= most_rows or chars + more > most_chars):
+            yield rows[start:place]
+            start, chars = place, 0
+        chars += more
+    if start < len(rows):
+        yield rows[start:]
 
 
 def _insert_from_arrays(
@@ -79,8 +108,8 @@ def _insert_from_arrays(
     column."""
     connection = session.connection()
     statement = _from_arrays(table, names, skip_existing=skip_existing)
-    for start in range(0, len(rows), ARRAY_ROWS):
-        columns = map(list, zip(*rows[start : start + ARRAY_ROWS], strict=True))
+    for some in pieces(rows, ARRAY_ROWS, ARRAY_CHARS):
+        columns = map(list, zip(*some, strict=True))
         connection.exec_driver_sql(statement, (owner, *columns), execution_options={"docmill_prepare": True})
 
 
@@ -143,7 +172,7 @@ def _copy(session: Session, table: Table, columns: Sequence[str], rows: Iterable
 
 
 def _copied(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict) else value
+    return json.dumps(value) if is_container(type(value)) else value
 
 
 def _is_postgres(session: Session) -> bool:

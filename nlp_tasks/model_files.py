@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,12 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 #: Bytes hashed between two heartbeats.
 PIECE = 1 << 20
+#: A file that was changed so recently may change again without another time stamp: its digest is not kept.
+FRESH_SECONDS = 2.0
+#: Digests that are kept.
+_MOST_KEPT = 1_000
+#: By path, and what changes with each change of a file.
+_kept: dict[tuple[Path, int, int, int, int], str] = {}
 
 
 def sha256_of(path: Path) -> str:
@@ -32,6 +40,26 @@ def sha256_of(path: Path) -> str:
             heartbeat.beat()
             digest.update(piece)
     return digest.hexdigest()
+
+
+def kept_sha256_of(path: Path) -> str:
+    """`sha256_of`, which is kept in this process until the file changes. For files that are checked again and again,
+    and that are in memory already: damage that leaves size and time stamps as they are is not noticed."""
+    state = _state(path)
+    if (digest := _kept.get(state)) is not None:
+        return digest
+    digest = sha256_of(path)
+    if _state(path) == state and time.time() - state[-1] / 1e9 > FRESH_SECONDS:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        _kept[state] = digest
+    return digest
+
+
+def _state(path: Path) -> tuple[Path, int, int, int, int]:
+    """The last of them is the time of its last change, which no program can set."""
+    found = path.stat()
+    return path.absolute(), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def save(model_dir: Path, config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
@@ -52,7 +80,7 @@ def seal(model_dir: Path) -> str:
     return sha256_of(model_dir / MANIFEST)
 
 
-def check(model_dir: Path) -> None:
+def check(model_dir: Path, digest_of: Callable[[Path], str] = sha256_of) -> None:
     """Raise ModelFileError, which names the file, unless every file exists and is as it was saved."""
     for name, digest in _manifest(model_dir).items():
         path = model_dir / name
@@ -60,7 +88,7 @@ def check(model_dir: Path) -> None:
             raise ModelFileError(
                 f"{path} is missing: restore the folder from a backup, or train the model again"
             )
-        if sha256_of(path) != digest:
+        if digest_of(path) != digest:
             raise ModelFileError(
                 f"{path} is damaged (its sha256 differs from the manifest): restore it or train the model again"
             )

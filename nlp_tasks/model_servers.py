@@ -33,7 +33,7 @@ class ModelServers:
     """What DOCMILL_MODEL_SERVERS says: servers of this machine, and those that it lists."""
 
     allowed: tuple[str, ...] = ()
-    #: Sent as `Authorization: Bearer`.
+    #: Sent as `Authorization: Bearer` to the servers that are listed.
     key: str = field(default="", repr=False)
 
     @classmethod
@@ -46,9 +46,15 @@ class ModelServers:
 
     def allows(self, address: str) -> bool:
         """Whether texts may be sent to a server: one on this machine, or one at or below an address that is listed."""
+        return _is_loopback(check(address).hostname or "") or self._lists(address)
+
+    def key_for(self, address: str) -> str:
+        """The key that a server is sent: none unless it is at or below an address that is listed. Any program may
+        listen on a port of this machine."""
+        return self.key if self._lists(address) else ""
+
+    def _lists(self, address: str) -> bool:
         asked = check(address)
-        if _is_loopback(asked.hostname or ""):
-            return True
         return any(_is_below(asked, check(one)) for one in self.allowed)
 
 

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: Of more rows in a table, COPY is so much faster that its messages do not matter.
 MOST_ROWS = 500
+#: Characters of text in all rows. More travel by COPY, a piece at a time.
+MOST_CHARS = bulk.ARRAY_CHARS
 
 _OUTCOME: Any = Outcome.__table__
 _TALLY: Any = Tally.__table__
@@ -56,7 +58,9 @@ def fits(written: Written) -> bool:
     """Whether this can be written so."""
     if written.errors or written.made or written.about_others or written.note is not None:
         return False
-    return all(_fits(table, rows) for table, rows in written.rows.items())
+    if not all(_fits(table, rows) for table, rows in written.rows.items()):
+        return False
+    return sum(bulk.n_chars(rows.values) for rows in written.rows.values()) <= MOST_CHARS
 
 
 def write(store: Store, held: Claim, written: Written, lease_seconds: float, *, close: bool) -> bool:

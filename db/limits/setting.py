@@ -15,6 +15,8 @@ from db.limits.scopes import Limit, Scope, limit_of, scope_of
 from db.sql import insert_for
 from db.tables import JobLimit
 
+_ORDER = (JobLimit.collection, JobLimit.kind, JobLimit.submitter)
+
 
 def put(session: Session, scope: Scope, limit: Limit) -> None:
     """Set the limits of a scope, in place of others. What was used of them still counts. ConflictError if the database
@@ -44,20 +46,28 @@ def remove(session: Session, scope: Scope) -> None:
 
 def forget_collection(session: Session, name: str) -> None:
     """The collection is removed: no limit names it any more."""
+    _lock(session, name)
     n_changed(session, delete(JobLimit).where(JobLimit.collection == name))
 
 
 def rename_collection(session: Session, name: str, new: str) -> None:
     """The collection has another name. Limits of that name, of a collection that is no longer there, go."""
+    _lock(session, name, new)
     forget_collection(session, new)
     renamed = update(JobLimit).where(JobLimit.collection == name)
     n_changed(session, renamed.values(collection=new))
 
 
+def _lock(session: Session, *names: str) -> None:
+    """Lock the limits of these collections in the order of their keys, as whoever claims locks them: in another order,
+    each could wait for the other."""
+    limits = select(JobLimit.collection).where(JobLimit.collection.in_(names))
+    session.execute(limits.order_by(*_ORDER).with_for_update()).all()
+
+
 def all_(session: Session) -> dict[Scope, Limit]:
     """What is set, by scope."""
-    order = (JobLimit.collection, JobLimit.kind, JobLimit.submitter)
-    return {scope_of(row): limit_of(row) for row in session.scalars(select(JobLimit).order_by(*order))}
+    return {scope_of(row): limit_of(row) for row in session.scalars(select(JobLimit).order_by(*_ORDER))}
 
 
 def of(session: Session, scope: Scope) -> Limit | None:

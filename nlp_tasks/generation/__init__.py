@@ -137,7 +137,9 @@ class GenerateParameters:
         int, CHANGES_NO_RESULT, Field(ge=1, le=256, description="server: maximum requests at a time")
     ] = 8
     timeout: Annotated[
-        float, CHANGES_NO_RESULT, Field(ge=1, le=3_600, description="server: seconds to wait for an answer")
+        float,
+        CHANGES_NO_RESULT,
+        Field(ge=1, le=3_600, description="server: maximum seconds until an answer is whole"),
     ] = 120.0
 
     def __post_init__(self) -> None:

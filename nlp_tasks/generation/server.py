@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from nlp_tasks import model_servers
 from nlp_tasks.errors import DocumentError, ModelServerError
-from nlp_tasks.generation import GenerateParameters, choosing, json_schema
+from nlp_tasks.generation import GenerateParameters, choosing, json_schema, time_limit
 from nlp_tasks.generation.writer import Prompt, Written
 from nlp_tasks.model_servers import ModelServers
 
@@ -30,6 +30,8 @@ _LONGEST_DELAY = 30.0
 _BUSY = (408, 409, 425, 429, 500, 502, 503, 504)
 #: ... and of one that does not accept what was asked about this document.
 _REFUSED = (400, 413, 422)
+#: Statuses of a server that wants a key, or another one.
+_NO_KEY = (401, 403)
 _MOST_BYTES = 64 << 20
 #: Seconds between two heartbeats while answers are awaited.
 _BEAT_SECONDS = 1.0
@@ -59,7 +61,10 @@ class Server:
                 f"workers may send texts to {parameters.server} only if {model_servers.SETTING} lists it: set it for "
                 "every worker, or use a server on the same machine"
             )
-        self._parameters, self._stops, self._key = parameters, list(stops), servers.key
+        self._parameters, self._stops = parameters, list(stops)
+        #: Whoever submits a job chooses the server, so only servers that the operator has listed get the key.
+        self._key = servers.key_for(parameters.server)
+        self._key_is_held_back = bool(servers.key) and not self._key
         self._address = model_servers.check(parameters.server)
         self._schema = json_schema.parse(parameters.schema) if parameters.schema else None
         self._is_chat = parameters.chat == "auto"
@@ -119,22 +124,18 @@ class Server:
         return body | {"messages": [*messages, {"role": "user", "content": prompt.text}]}
 
     def _post(self, body: bytes) -> _Answer:
-        connect = (
-            http.client.HTTPSConnection if self._address.scheme == "https" else http.client.HTTPConnection
-        )
-        host = self._address.hostname or ""
-        connection = connect(host, self._address.port, timeout=self._parameters.timeout)
         path = self._address.path.rstrip("/") + ("/chat/completions" if self._is_chat else "/completions")
+        deadline = time_limit.Deadline(self._parameters.timeout)
         try:
-            connection.request("POST", path, body, self._headers())
-            response = connection.getresponse()
-            return _Answer(
-                response.status, response.read(_MOST_BYTES), _seconds(response.headers.get("Retry-After"))
-            )
-        except (TimeoutError, socket.gaierror, ConnectionError, http.client.HTTPException, OSError) as error:
+            with closing(time_limit.connected(self._address, deadline)) as connection:
+                connection.request("POST", path, body, self._headers())
+                with connection.getresponse() as response:
+                    retry_after = _seconds(response.headers.get("Retry-After"))
+                    return _Answer(response.status, response.read(_MOST_BYTES), retry_after)
+        except TimeoutError as error:
+            raise _TryAgainError(f"did not answer within {self._parameters.timeout:g} s") from error
+        except (http.client.HTTPException, OSError) as error:
             raise _TryAgainError(f"cannot be reached: {type(error).__name__}: {error}") from error
-        finally:
-            connection.close()
 
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "User-Agent": "docmill"}
@@ -149,8 +150,8 @@ class Server:
             )
         if answer.status != 200:
             raise ModelServerError(
-                f"the server {self._parameters.server} answered {answer.status}: {_said(answer.body)}; see whether its "
-                f"address and the model {self._parameters.model!r} are right"
+                f"the server {self._parameters.server} answered {answer.status}: {_said(answer.body)}; "
+                f"{self._advice(answer.status)}"
             )
         try:
             found = json.loads(answer.body)
@@ -166,6 +167,11 @@ class Server:
         self._check(text)
         reason = str(choice.get("finish_reason") or "stop")
         return Written(text, reason, _count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+
+    def _advice(self, status: int) -> str:
+        if status in _NO_KEY and self._key_is_held_back:
+            return f"the key is sent only to servers that {model_servers.SETTING} lists, and this one is not listed"
+        return f"see whether its address and the model {self._parameters.model!r} are right"
 
     def _check(self, text: str) -> None:
         """DocumentError if the schema does not allow an answer: not every server holds to it."""

@@ -37,11 +37,13 @@ class QueryVector:
 
 def of(store: Store, version: Version, text: str) -> QueryVector:
     """The vector of a text. ValueError if the model knows none of its words."""
+    from nlp_tasks import model_files
     from nlp_tasks.encoders import is_encoder
     from workers.running.opening import model_folder
     from workers.settings import settings
 
-    folder = model_folder(store, settings(), version.id)
+    # The model stays open: its files are read again only if they have changed.
+    folder = model_folder(store, settings(), version.id, model_files.kept_sha256_of)
     found = _embedded(folder, text) if is_encoder(folder) else _inferred(folder, text)
     if found is None:
         raise ValueError(

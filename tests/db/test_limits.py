@@ -136,6 +136,37 @@ def test_who_gives_chunks_of_several_jobs_back_waits_for_limits_in_the_order_of_
         assert giving.result() == 2
 
 
+@pytest.mark.parametrize("change", ["forget", "rename to a later name", "rename to an earlier name"])
+def test_who_changes_the_limits_of_a_collection_waits_for_them_in_the_order_of_those_who_claim(
+    empty_postgres_store: Store, change: str
+) -> None:
+    store = empty_postgres_store
+    # Stored in the other order than that of their keys, in which claims lock them.
+    for scope in (Scope("news", "oracle"), Scope("news", "nothing"), Scope("mail", "oracle")):
+        put(store, scope, device_seconds_per_night=1_000)
+    first, second = (("news", "nothing"), ("news", "oracle"))
+    if change != "forget":
+        first, second = ("mail", "oracle"), ("news", "nothing")
+
+    def do() -> None:
+        with store.write() as session:
+            if change == "forget":
+                limits.forget_collection(session, "news")
+            elif change == "rename to a later name":
+                limits.rename_collection(session, "mail", "news")
+            else:
+                limits.rename_collection(session, "news", "mail")
+
+    lock = text("SELECT 1 FROM job_limit WHERE collection = :name AND kind = :kind FOR UPDATE NOWAIT")
+    with ThreadPoolExecutor(1) as thread:
+        with store.write() as session:
+            session.execute(lock, {"name": first[0], "kind": first[1]})
+            doing = thread.submit(do)
+            until(lambda: sql(store, "SELECT 1 FROM pg_locks WHERE NOT granted"), "somebody who waits")
+            session.execute(lock, {"name": second[0], "kind": second[1]})
+        doing.result()
+
+
 # --- scopes --------------------------------------------------------------------------------------------------------
 
 

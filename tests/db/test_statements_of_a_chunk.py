@@ -18,6 +18,7 @@ from db.errors import FencedError, NotFoundError
 from db.limits import Limit, Scope
 from db.results import Rows
 from db.store import Store
+from db.tables import Base
 from tests.db.builders import (
     LEASE,
     a_job,
@@ -252,6 +253,65 @@ def test_rows_come_back_however_many_and_whatever_types_they_mix(store: Store, n
         for rank in range(1, n + 1)
     ]
     assert written(store, rows) == rows
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([], []),
+        ([1, 1, 1, 1], [3, 1]),
+        ([4, 4, 4], [2, 1]),
+        ([10, 1, 10, 1], [1, 1, 1, 1]),
+        ([1, 100, 1, 1], [1, 1, 2]),
+    ],
+)
+def test_rows_are_cut_into_pieces_by_their_number_and_their_text(
+    lengths: list[int], expected: list[int]
+) -> None:
+    rows = [(number, "글" * length, None) for number, length in enumerate(lengths)]
+    found = list(bulk.pieces(rows, 3, 10))
+    assert [len(each) for each in found] == expected
+    assert [row for each in found for row in each] == rows
+
+
+def test_no_statement_holds_more_text_than_a_bound(
+    empty_postgres_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of PostgreSQL has at most 1 GB, and results of a chunk may be larger."""
+    store = empty_postgres_store
+    monkeypatch.setattr(bulk, "ARRAY_CHARS", 2_500)
+    monkeypatch.setattr(one_message, "MOST_CHARS", 2_500)
+    [chunk] = chunks_of(store, a_job(store, 10))
+    mine = held(store, chunk.id)
+    columns = ("document_id", "rank", "label", "score", "reason")
+    values = [(document, 1, "a", 0.5, "x" * 1_000) for document in mine.document_ids]
+    large = Written(mine.document_ids, rows={"classification": Rows(columns, values)})
+    assert not one_message.fits(large)
+    assert one_message.fits(replace(large, rows={"classification": Rows(columns, values[:2])}))
+    sizes: list[int] = []
+
+    def note(_c: Any, _cursor: Any, _statement: str, sent: Any, _x: Any, _many: bool) -> None:
+        arrays = [
+            each for each in (sent.values() if isinstance(sent, dict) else sent) if isinstance(each, list)
+        ]
+        sizes.append(sum(len(value) for each in arrays for value in each if isinstance(value, str)))
+
+    event.listen(store.engine, "before_cursor_execute", note)
+    try:
+        chunks.write_at_once(store, mine, large, LEASE, close=True)
+    finally:
+        event.remove(store.engine, "before_cursor_execute", note)
+    assert max(sizes) <= 2_500
+    assert [row.reason for row in sql(store, "SELECT reason FROM classification")] == ["x" * 1_000] * 10
+
+
+@pytest.mark.parametrize("value", [[1, 2], [[1], [2]], [], {"a": 1}, (1, 2)])
+@pytest.mark.parametrize("n", [1, 3])
+def test_a_column_of_lists_makes_no_array(value: Any, n: int) -> None:
+    """`unnest` would make a row of each item."""
+    table = Base.metadata.tables["classification"]
+    assert not bulk.fit_arrays(table, ("rank", "reason"), [(number, value) for number in range(n)])
+    assert bulk.fit_arrays(table, ("rank", "reason"), [(number, "text") for number in range(n)])
 
 
 def test_a_claim_that_is_refused_says_why_or_nothing(store: Store) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -99,7 +101,7 @@ def test_each_document_is_asked_about_in_the_form_of_openais_api(listener: Liste
 
     found = run(
         listener.address, ["a", "b"], system="be brief", prompt="Say {text}", max_tokens=9, temperature=0.5,
-        top_k=4, top_p=0.9, stop='["x", "y"]', seed=3, servers=ModelServers(key="secret"),
+        top_k=4, top_p=0.9, stop='["x", "y"]', seed=3, servers=ModelServers.of(listener.address, "secret"),
     )  # fmt: skip
 
     assert [(row.text, row.finish_reason, row.n_prompt_tokens, row.n_tokens) for [row] in found] == [
@@ -231,6 +233,35 @@ def test_texts_leave_the_machine_only_for_servers_that_are_listed(
     assert ModelServers.of(setting).allows(address) is allowed
 
 
+@pytest.mark.parametrize(
+    ("setting", "is_sent"),
+    [
+        ("", False),
+        ("http://10.0.0.5:8000", False),
+        ("http://127.0.0.1:{port}", True),
+        ("http://127.0.0.1:{port}/v1", True),
+        ("http://127.0.0.1:{port}/v2", False),
+        ("https://127.0.0.1:{port}", False),
+        ("http://127.0.0.1", False),
+        ("http://localhost:{port}", False),
+    ],
+)
+def test_the_key_is_sent_only_to_servers_that_are_listed(
+    listener: Listener, setting: str, is_sent: bool
+) -> None:
+    servers = ModelServers.of(setting.format(port=listener.server_address[1]), "secret")
+    run(listener.address, ["a"], servers)
+    assert [headers.get("Authorization") for _, _, headers in listener.asked] == (
+        ["Bearer secret"] if is_sent else [None]
+    )
+
+
+def test_a_server_that_wants_the_key_and_is_not_listed_says_what_to_do(listener: Listener) -> None:
+    listener.answer = lambda _body, _n: (401, {"error": "no key"}, {})
+    with pytest.raises(ModelServerError, match="only to servers that DOCMILL_MODEL_SERVERS lists"):
+        run(listener.address, ["a"], ModelServers(key="secret"))
+
+
 def test_a_server_that_is_not_listed_is_not_asked() -> None:
     with pytest.raises(ModelServerError, match="only if DOCMILL_MODEL_SERVERS lists it"):
         run("http://10.0.0.5:8000/v1", ["a"])
@@ -262,6 +293,47 @@ def test_a_text_counts_whatever_is_said_of_its_tokens(listener: Listener, usage:
     listener.answer = lambda _body, _n: (200, {"choices": [choice], "usage": usage}, {})
     [[row]] = run(listener.address, ["a"])
     assert (row.text, row.n_prompt_tokens, row.n_tokens) == ("fine", None, None)
+
+
+DRIPS = {
+    "nothing": (),
+    "a header without end": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a"),
+    "headers without end": (b"HTTP/1.1 200 OK\r\n", b"A: b\r\n"),
+    "answers to wait": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n", b" "),
+    "a body in chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "a body to the end": (b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize("drip", DRIPS)
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(
+    drip: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "DELAYS", ())
+    stopped = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.recv(1 << 16)
+            for part in DRIPS[drip][:1]:
+                connection.sendall(part)
+            while not stopped.wait(0.1):
+                for part in DRIPS[drip][1:]:
+                    connection.sendall(part)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        started = time.monotonic()
+        try:
+            with pytest.raises(ModelServerError, match="did not answer within 1 s"):
+                run(f"http://127.0.0.1:{listening.getsockname()[1]}/v1", ["a"], timeout=1)
+            assert time.monotonic() - started < 20
+        finally:
+            stopped.set()
+            thread.join()
 
 
 def test_after_an_error_nobody_waits_for_other_answers(listener: Listener) -> None:

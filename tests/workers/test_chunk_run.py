@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
@@ -40,7 +41,7 @@ from tests.db.builders import (
     write_ok,
 )
 from tests.db.members import drain, undrain
-from tests.kinds import Oracle, answer
+from tests.kinds import Oracle, OracleRow, answer
 from tests.servers import until
 from workers.processes.process import Process
 from workers.running import chunk_run, documents_run, lease, runners, write_behind
@@ -107,6 +108,30 @@ def test_an_error_in_a_batch_is_blamed_on_its_document_alone(process: Process) -
     }
     ((detail,),) = sql(process.store, "SELECT error_detail FROM outcome WHERE error_code = 'RUNNER_ERROR'")
     assert detail == "ValueError: asked to raise"
+
+
+@pytest.mark.parametrize(
+    ("value", "n"),
+    [(["a", "b"], 3), (["a", "b"], 60), ([["a"], ["b"]], 3), ({"a": 1}, 3), (np.array(["a"]), 3)],
+    ids=["a list", "a list among many rows", "lists", "a dictionary", "an array"],
+)
+def test_a_cell_with_a_list_is_blamed_on_its_document_alone(
+    process: Process, monkeypatch: pytest.MonkeyPatch, value: Any, n: int
+) -> None:
+    """In whatever way the rows travel to the database."""
+    monkeypatch.setattr(
+        Oracle,
+        "_one",
+        lambda _, document, __: [OracleRow(1, "a", 1.0, value if document.text == "bad" else None)],
+    )
+    job_id = _job(process.store, *["good"] * n, "bad", "fine")
+    _run(process, job_id)
+    assert outcomes(process.store, job_id) == {
+        f"k{i}": "BAD_RESULT" if i == n else "ok" for i in range(n + 2)
+    }
+    ((detail,),) = sql(process.store, "SELECT error_detail FROM outcome WHERE error_code = 'BAD_RESULT'")
+    said = f"reason of table classification is a {type(value).__name__}, and a cell holds one value"
+    assert detail == f"{said}: write it as JSON text"
 
 
 def test_a_result_that_is_too_large_for_an_index_is_blamed_on_its_document_alone(

@@ -136,7 +136,12 @@ def _labelled(store: Store, kind: Kind, parameters: Any) -> Callable[[], Labelle
     return None
 
 
-def model_folder(store: Store, settings: Settings, version_id: int) -> Path:
+def model_folder(
+    store: Store,
+    settings: Settings,
+    version_id: int,
+    digest_of: Callable[[Path], str] = model_files.sha256_of,
+) -> Path:
     """The folder of a model version, checked file by file against what was registered."""
     with store.read() as session:
         version = model_versions.by_id(session, version_id)
@@ -146,9 +151,9 @@ def model_folder(store: Store, settings: Settings, version_id: int) -> Path:
         raise ModelFileError(
             f"model {version.ref}: {manifest} is missing; is the models folder mounted here?"
         )
-    if model_files.sha256_of(manifest) != version.manifest_sha256:
+    if digest_of(manifest) != version.manifest_sha256:
         raise ModelFileError(f"model {version.ref}: {manifest} is not the one that was registered")
-    model_files.check(folder)
+    model_files.check(folder, digest_of)
     return folder
 
 

@@ -11,6 +11,7 @@ from math import isfinite
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
+from db.bulk import is_container
 from db.chunks import Written
 from db.documents import NewDocument
 from db.results import Rows
@@ -24,7 +25,8 @@ _Found: TypeAlias = "defaultdict[Any, tuple[list[int], list[Row]]]"
 
 def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
     """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result
-    that is not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything."""
+    that is not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything. So is a list
+    or a dictionary: a cell holds one value."""
     ok_ids: list[int] = []
     errors: list[tuple[int, str, str]] = []
     found: _Found = defaultdict(lambda: ([], []))
@@ -52,6 +54,8 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         tables[each.table] = Rows(("document_id", *columns), values, skip_existing=not with_outcomes)
         if not _are_finite(values):
             refused |= _not_finite(each.table, values)
+        if not _are_single(values):
+            refused |= _not_single(each.table, ("document_id", *columns), values)
     if refused:
         left = [(document, refused.get(document.id, result)) for document, result in done]
         return as_written(left, with_outcomes=with_outcomes)
@@ -104,6 +108,26 @@ def _not_finite(table: str, values: Sequence[tuple[Any, ...]]) -> dict[int, Docu
     """The documents whose rows hold a value that is no finite number."""
     error = DocumentError(ErrorCode.BAD_RESULT, f"a value for table {table} is not a finite number")
     return {row[0]: error for row in values if not _are_finite([row])}
+
+
+def _are_single(values: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether no cell among these rows holds several values."""
+    return not any(
+        is_container(each) for column in zip(*values, strict=True) for each in set(map(type, column))
+    )
+
+
+def _not_single(
+    table: str, columns: Sequence[str], values: Sequence[tuple[Any, ...]]
+) -> dict[int, DocumentError]:
+    """The documents whose rows hold a list or the like in a cell."""
+    found: dict[int, DocumentError] = {}
+    for row in values:
+        for name, value in zip(columns, row, strict=True):
+            if is_container(type(value)):
+                said = f"{name} of table {table} is a {type(value).__name__}, and a cell holds one value"
+                found[row[0]] = DocumentError(ErrorCode.BAD_RESULT, f"{said}: write it as JSON text")
+    return found
 
 
 @cache

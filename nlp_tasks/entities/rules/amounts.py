@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 
-from nlp_tasks.entities.rules import numbers
+from nlp_tasks.entities.rules import numbers, ranges
 from nlp_tasks.entities.rules.match import Match
 from nlp_tasks.entities.rules.numbers import BLANK, DIGITS, ENGLISH_UNIT, KOREAN
 
@@ -45,11 +45,6 @@ _korean = re.compile(
 )
 #: With a large number, 원 may stand before any word: 200만원지원. A small one may be part of it: 3원칙.
 _won = re.compile(rf"{_UNCERTAIN_BEFORE}(?P<number>{KOREAN})(?:(?<=[백천만억조])|(?<=\d\d\d))원(?=[가-힣])")
-#: The first amount of a range that ends with such a match: 80~100만원, 80만~100만원.
-_range_start = re.compile(
-    rf"(?<![\w.,])(?<![만억조] )(?P<number>{DIGITS}(?P<unit>[십백천]?[만억조]|[백천])?) ?[~∼～] ?\Z"
-)
-_RANGE_CHARS = 30
 _symbol = re.compile(
     rf"(?<![\w$])(?P<sign>[-−]?)(?P<symbol>{_alternatives(_BY_SYMBOL)}|(?:{_CODES})) ?"
     rf"(?:(?P<korean>{DIGITS} ?[천백]?[만억조]+)"
@@ -61,14 +56,11 @@ _word = re.compile(
     # In Unicode, other letters are equal to s and k when case is ignored.
     re.IGNORECASE | re.ASCII,
 )
-_leading = re.compile(rf"{DIGITS}(?=[십백천만억조]*\Z)")
 #: Words that mean money only where the number looks like it: "3 won", "180 pounds".
 _AMBIGUOUS = {"won", "pound", "pounds"}
 _LARGE_DIGITS = 5
-#: What the second amount of a range says of the first: $10-15 million, $10 to $15 million.
-_range = re.compile(rf"(?: ?[-–~] ?| to )[$€£¥]?{DIGITS}(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))")
 _percent = re.compile(
-    rf"(?<![\w.,])(?<!\d/)(?P<number>[-−+]?{DIGITS}){BLANK}?"  # not of 66 2/3%
+    rf"(?<![\w.,])(?<!\d/)(?P<number>(?:(?<![%％])[-−+])?{DIGITS}){BLANK}?"  # not of 66 2/3%
     r"(?:[%％](?:p\b|포인트)?|퍼센트(?:포인트)?|percentage points?|percent|per cent|pct\b)"
 )
 
@@ -76,54 +68,57 @@ _percent = re.compile(
 def money(text: str) -> Iterator[Match]:
     """Amounts of money: "1200000000000 KRW"."""
     for found in _korean.finditer(text):
-        value = numbers.korean(found["number"])
-        currency = _BY_KOREAN_WORD[found["currency"]]
-        yield _money(found, value, currency)
-        yield from _before(text, found, value, currency)
+        yield from _in_korean(text, found, _BY_KOREAN_WORD[found["currency"]])
     for found in _won.finditer(text):
-        if not any(char.isdigit() for char in found["number"]):
-            continue  # a name: 백원근
-        value = numbers.korean(found["number"])
-        yield _money(found, value, "KRW")
-        yield from _before(text, found, value, "KRW")
+        if any(char.isdigit() for char in found["number"]):  # otherwise a name: 백원근
+            yield from _in_korean(text, found, "KRW")
     for found in _symbol.finditer(text):
-        if found["korean"]:
-            value = numbers.korean(found["korean"].replace(" ", ""))
-        else:
-            after = _range.match(text, found.end()) if found["unit"] is None else None
-            value = numbers.english(found["number"], after["unit"] if after else found["unit"])
-        value = -value if found["sign"] else value
-        yield _money(found, value, _BY_SYMBOL.get(found["symbol"], found["symbol"]))
+        yield from _with_symbol(text, found, _BY_SYMBOL.get(found["symbol"], found["symbol"]))
     for found in _word.finditer(text):
-        currency = found["currency"]
-        if currency.lower() in _AMBIGUOUS and not _looks_like_money(found):
-            continue
-        code = _BY_ENGLISH_WORD.get(currency.lower(), currency.upper())
-        yield _money(found, numbers.english(found["number"], found["unit"]), code)
+        currency = found["currency"].lower()
+        if currency not in _AMBIGUOUS or _looks_like_money(found):
+            yield from _with_word(text, found, _BY_ENGLISH_WORD.get(currency, currency.upper()))
 
 
-def _before(text: str, found: re.Match[str], value: Decimal, currency: str) -> Iterator[Match]:
-    """The first amount of a range, in its own unit or in that of the second."""
-    start = max(0, found.start() - _RANGE_CHARS)
-    first = _range_start.search(text[start : found.start()])
-    if first is None:
-        return
-    if first["unit"]:
-        amount = numbers.korean(first["number"])
-    else:
-        written = _leading.match(found["number"])
-        if written is None or not (last := numbers.digits(written[0])):
-            return
-        amount = numbers.digits(first["number"]) * value / last
-    place = start + first.start("number")
-    yield Match(place, place + len(first["number"]), "MONEY", f"{numbers.written(amount)} {currency}")
+def _in_korean(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
+    value = numbers.korean(found["number"])
+    yield _money(*found.span(), value, currency)
+    if first := ranges.korean_first(text, found.start(), found["number"], value):
+        yield _money(first.start, first.end, first.value, currency)
+
+
+def _with_symbol(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
+    """The amount, and the second one of a range that has no symbol of its own: $1-2 million."""
+    number = found["korean"] or found["number"]
+    value = numbers.korean(number) if found["korean"] else numbers.english(number, found["unit"])
+    if second := ranges.second(text, found):
+        last = (
+            numbers.korean(second["korean"])
+            if second["korean"]
+            else numbers.english(second["number"], second["unit"])
+        )
+        if second["korean"]:
+            value = ranges.korean(number, second["korean"], last)
+        else:
+            value = ranges.english(number, found["unit"], second["unit"], last)
+        yield _money(second.end("link"), second.end(), last, currency)
+    yield _money(*found.span(), -value if found["sign"] else value, currency)
+
+
+def _with_word(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
+    value = numbers.english(found["number"], found["unit"])
+    yield _money(*found.span(), value, currency)
+    if first := ranges.english_first(text, found.start(), found["unit"], value):
+        yield _money(first.start, first.end, first.value, currency)
 
 
 def percent(text: str) -> Iterator[Match]:
     """Percentages and percentage points: "3.5"."""
     for found in _percent.finditer(text):
-        value = numbers.digits(found["number"].replace("−", "-"))
+        value = ranges.signed(found["number"])
         yield Match(*found.span(), "PERCENT", numbers.written(value))
+        if first := ranges.percent_first(text, found.start(), value):
+            yield Match(first.start, first.end, "PERCENT", numbers.written(first.value))
 
 
 def _looks_like_money(found: re.Match[str]) -> bool:
@@ -131,5 +126,5 @@ def _looks_like_money(found: re.Match[str]) -> bool:
     return bool(found["unit"]) or "," in number or len(number.partition(".")[0]) >= _LARGE_DIGITS
 
 
-def _money(found: re.Match[str], value: Decimal, currency: str) -> Match:
-    return Match(*found.span(), "MONEY", f"{numbers.written(value)} {currency}")
+def _money(start: int, end: int, value: Decimal, currency: str) -> Match:
+    return Match(start, end, "MONEY", f"{numbers.written(value)} {currency}")
