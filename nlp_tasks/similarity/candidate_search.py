@@ -54,11 +54,9 @@ def members(groups: torch.Tensor) -> torch.Tensor:
 
 
 def _n_tiles(n_vectors: int) -> int:
-    """The number of tiles for `n_vectors`, at most a span, rounded up to a power of TILES."""
-    n_tiles = 1
-    while n_tiles * TILE_ROWS < min(n_vectors, SPAN_ROWS):
-        n_tiles *= TILES
-    return n_tiles
+    """The number of tiles for `n_vectors`, at most a span; rounded up to a multiple of TILES if there are as many."""
+    n_tiles = -(-min(n_vectors, SPAN_ROWS) // TILE_ROWS)
+    return n_tiles if n_tiles < TILES else -(-n_tiles // TILES) * TILES
 
 
 def _largest(maxima: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -247,8 +247,8 @@ class Index:
         n_groups: int,
         beat: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The k best of the n best in `n_groups` groups of `copy`, and the queries that may have lost a neighbour: those
-        whose k-th neighbour is not clearly above what was left out  # (Q, k), (Q, k), (U,)."""
+        """The k best of the n best in `n_groups` groups of `copy`, and the queries that may have lost a neighbour:
+        those whose k-th neighbour is not clearly above what was left out  # (Q, k), (Q, k), (U,)."""
         groups, maxima, rounding = best_groups(copy, queries, n_groups, beat)
         n_places = min(n, len(self))
         found = queries.new_empty(len(queries), k)
