@@ -184,7 +184,7 @@ def search(device: str, sizes: Sizes) -> Iterator[Work]:
     from nlp_tasks.similarity.exact_search import Index
 
     matrix = np.random.default_rng(0).normal(size=(sizes.vectors, 128)).astype(np.float32)
-    index = Index(matrix, [f"{row:08}" for row in range(sizes.vectors)], device, rough=False)
+    index = Index(matrix, [f"{row:08}" for row in range(sizes.vectors)], device, rough=())
     rows = np.arange(sizes.queries)
     yield Work("search", "float32", sizes.queries, lambda: list(index.neighbours(rows, 10)))
 

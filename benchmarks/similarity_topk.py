@@ -68,7 +68,7 @@ def _compare(n: int, n_queries: int, device: str) -> dict[str, Any]:
     if (faiss := _faiss(matrix, queries)) is not None:
         runs["faiss"] = faiss
     seconds = _seconds(runs, device)
-    plain = Index(matrix, keys, device, rough=False)
+    plain = Index(matrix, keys, device, rough=())
     seconds |= _seconds({"float32": lambda: _ids(plain, queries), "again": faiss or (lambda: None)}, device)
     return {
         "faiss queries per second": n_queries / seconds["faiss"] if faiss else "-",

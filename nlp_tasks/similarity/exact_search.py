@@ -1,8 +1,8 @@
 """Exact nearest neighbours by cosine, in tiles, on any torch device.
 
-If the processor multiplies bfloat16 twice as fast as float32, candidates are found with bfloat16, and queries whose
-neighbours could have been lost in rounding are searched again with float32: the result is the same. Memory, beside the
-vectors, is bounded, whatever their number. Knows vectors and rows only.
+If the processor multiplies int8 or bfloat16 faster than float32, candidates are found with such a copy of the vectors,
+and queries whose neighbours could have been lost in rounding are searched again with float32: the result is the same.
+Memory, beside the vectors, is bounded, whatever their number. Knows vectors and rows only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from nlp_tasks.similarity.candidate_search import best_groups, members
+from nlp_tasks.similarity.rough_vectors import COPIES, ROUNDING, Copy, FloatCopy, fast_copies
 
 #: Queries that are searched at a time: enough for matrix products to run at full speed.
 QUERY_ROWS = 1024
@@ -21,16 +22,13 @@ QUERY_ROWS = 1024
 REFINED_ROWS = 32
 #: Candidates beyond k and the query itself, so that rounding rarely loses a neighbour.
 SLACK = 4
-#: An upper bound of the rounding error of a product of unit vectors in float32 ...
-ROUNDING = 1e-5
-#: ... and in bfloat16: 2^-8 by the two factors, 2^-9 by the product.
-ROUGH_ROUNDING = 2**-8 + 2**-9 + 1e-4
 #: For comparisons with every vector: vectors at a time, and the cosines that are kept (64 MiB).
 FULL_ROWS = 16_384
 FULL_SCORES = 2**24
 #: Pairs whose cosines are computed at a time: their vectors stay in the cache.
 PAIRS = 1024
-#: bfloat16 is used with at least this many vectors, and until this share of the queries had to be searched again.
+#: A copy in few bits is used with at least this many vectors, and until this share of the queries had to be searched
+#: again.
 ROUGH_FROM = 8192
 UNSURE_SHARE = 0.4
 
@@ -43,20 +41,26 @@ class Index:
         matrix: NDArray[np.float32],
         keys: Sequence[str],
         device: str = "cpu",
-        rough: bool | None = None,
+        rough: Sequence[str] | None = None,
     ) -> None:
-        """`rough`: whether to find candidates with bfloat16; None to do so if the processor is fast at it."""
+        """`rough`: the copies (of COPIES) to find candidates with, the next one if one is too rough for these vectors;
+        None for those that the processor is fast at."""
         #: From the place in the order of keys to the row of `matrix`, and back.
         self._rows = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
         self._places = np.empty_like(self._rows)
         self._places[self._rows] = np.arange(len(self._rows))
         ordered = torch.from_numpy(np.asarray(matrix[self._rows], dtype=np.float32)).to(device)
         self._vectors = torch.nn.functional.normalize(ordered, dim=1)  # (N, D)
-        rough = device == "cpu" and _has_fast_bfloat16() if rough is None else rough
-        self._rough = self._vectors.bfloat16() if rough and len(keys) >= ROUGH_FROM else None  # (N, D)
+        if rough is None:
+            rough = fast_copies() if device == "cpu" else ()
+        self._rougher = list(rough) if len(keys) >= ROUGH_FROM else []
+        self._rough = self._next_rough()
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def _next_rough(self) -> Copy | None:
+        return COPIES[self._rougher.pop(0)](self._vectors) if self._rougher else None
 
     def neighbours(
         self, rows: NDArray[np.int64], k: int, beat: Callable[[], None] = lambda: None
@@ -182,9 +186,9 @@ class Index:
         """Places and cosines of the k nearest of these places  # (Q, k), (Q, k)."""
         n = k + 1 + SLACK
         if self._rough is not None:
-            found, scores, unsure = self._try(self._rough, queries, k, 2 * n, ROUGH_ROUNDING, beat)
+            found, scores, unsure = self._try(self._rough, queries, k, n, 2 * n, beat)
             if len(unsure) > UNSURE_SHARE * len(queries):
-                self._rough = None
+                self._rough = self._next_rough()
             if len(unsure):
                 found[unsure], scores[unsure] = self._surely(queries[unsure], k, n, beat)
             return found, scores
@@ -194,7 +198,7 @@ class Index:
         self, queries: torch.Tensor, k: int, n: int, beat: Callable[[], None]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The same in float32; in float64, with every vector, if float32 cannot distinguish the neighbours."""
-        found, scores, unsure = self._try(self._vectors, queries, k, n, ROUNDING, beat)
+        found, scores, unsure = self._try(FloatCopy(self._vectors), queries, k, n, n, beat)
         self._search_fully(unsure, queries, found, scores, n, beat)
         return found, scores
 
@@ -236,38 +240,38 @@ class Index:
 
     def _try(
         self,
-        vectors: torch.Tensor,
+        copy: Copy,
         queries: torch.Tensor,
         k: int,
         n: int,
-        rounding: float,
+        n_groups: int,
         beat: Callable[[], None],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The k best in n groups of `vectors`, and the queries that may have lost a neighbour: those whose k-th
-        neighbour is not clearly above the groups that were left out  # (Q, k), (Q, k), (U,)."""
-        maxima, groups = best_groups(vectors, vectors[queries], n, beat)
+        """The k best of the n best in `n_groups` groups of `copy`, and the queries that may have lost a neighbour:
+        those whose k-th neighbour is not clearly above what was left out  # (Q, k), (Q, k), (U,)."""
+        groups, maxima, rounding = best_groups(copy, queries, n_groups, beat)
         n_places = min(n, len(self))
         found = queries.new_empty(len(queries), k)
         scores = maxima.new_empty(len(queries), k)
         lowest = maxima.new_empty(len(queries))
         for start in range(0, len(queries), REFINED_ROWS):
             part = slice(start, start + REFINED_ROWS)
-            places, lowest[part] = self._best_places(queries[part], groups[part], n_places)
+            places, lowest[part] = self._best_places(copy, queries[part], groups[part], n_places)
             found[part], scores[part] = self._exact(queries[part], places, k)
             beat()
         if k == 0 or n_places == len(self):
             return found, scores, queries.new_empty(0)
         bound = lowest + ROUNDING
-        if maxima.shape[1] == n:  # otherwise every group was searched
+        if maxima.shape[1] == n_groups:  # otherwise every group was searched
             bound = torch.maximum(bound, maxima[:, -1] + rounding)
         return found, scores, torch.nonzero(bound >= scores[:, -1]).flatten()
 
     def _best_places(
-        self, queries: torch.Tensor, groups: torch.Tensor, n: int
+        self, copy: Copy, queries: torch.Tensor, groups: torch.Tensor, n: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The n best places in the groups of each query, and the lowest of their products  # (Q, n), (Q,)."""
         every = members(groups)  # (Q, n * GROUP)
-        places = every.clamp_max(len(self) - 1)
+        places = copy.places(every.clamp_max(len(self) - 1))
         products = torch.bmm(self._vectors[queries][:, None], _rows(self._vectors, places).transpose(1, 2))
         scores = products[:, 0].masked_fill_(every >= len(self), -torch.inf)
         scores, chosen = scores.topk(n, dim=1)
@@ -302,9 +306,3 @@ class Index:
 def _rows(vectors: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """vectors[places], in the faster of two ways  # (Q, n, D)."""
     return vectors.index_select(0, places.flatten()).view(*places.shape, -1)
-
-
-def _has_fast_bfloat16() -> bool:
-    """Whether this processor has instructions for bfloat16 products; without them bfloat16 is slower than float32."""
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(supported())

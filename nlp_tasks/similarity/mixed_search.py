@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from nlp_tasks import heartbeat
-from nlp_tasks.similarity.exact_search import PAIRS, REFINED_ROWS, ROUNDING, SLACK, Index
+from nlp_tasks.similarity.exact_search import PAIRS, REFINED_ROWS, SLACK, Index
+from nlp_tasks.similarity.rough_vectors import ROUNDING
 from nlp_tasks.similarity.shared_terms import MOST_SCALE, Terms
 from nlp_tasks.similarity.term_products import Part
 
@@ -44,7 +45,7 @@ class MixedIndex(Index):
         device: str = "cpu",
     ) -> None:
         """`terms` and `scales`: of the same documents, in the order of `matrix`; a scale is at most MOST_SCALE."""
-        super().__init__(matrix, keys, device, rough=False)
+        super().__init__(matrix, keys, device, rough=())
         self._scales = torch.from_numpy(scales[self._rows]).to(device)  # (N,)
         self._terms = terms
         #: For each document, an upper bound of the rounding error of `_products`: that of a sum of at most 1 grows with

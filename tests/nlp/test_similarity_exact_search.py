@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp_tasks.similarity import candidate_search
+from nlp_tasks.similarity import candidate_search, rough_vectors
 from nlp_tasks.similarity.exact_search import Index
 
 
@@ -18,9 +19,21 @@ def _plain(matrix: np.ndarray, keys: list[str], row: int, k: int) -> list[int]:
     return sorted(others, key=lambda other: (-scores[other], keys[other]))[:k]
 
 
-@pytest.mark.parametrize("rough", [False, True])
+#: Copies of the vectors to find candidates with.
+ROUGH = ((), ("bfloat16",), ("int8",), ("int8", "bfloat16"))
+
+
+def _assert_same(one: list, other: list) -> None:
+    for (found, scores), (others, other_scores) in zip(one, other, strict=True):
+        assert found.tolist() == others.tolist()
+        assert scores.tolist() == other_scores.tolist()
+
+
+@pytest.mark.parametrize("rough", ROUGH)
 @pytest.mark.parametrize("n", [9_000, 70_000])
-def test_neighbours_are_those_of_a_plain_sort_over_several_tiles_and_spans(n: int, rough: bool) -> None:
+def test_neighbours_are_those_of_a_plain_sort_over_several_tiles_and_spans(
+    n: int, rough: tuple[str, ...]
+) -> None:
     random = np.random.default_rng(0)
     matrix = random.normal(size=(n, 16)).astype(np.float32)
     keys = [str(number) for number in random.permutation(n)]
@@ -43,20 +56,19 @@ def test_equal_vectors_are_ordered_by_key(n: int, k: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("spread", [0.0, 1e-4, 0.02, 0.2])
-def test_bfloat16_loses_no_neighbour_however_close_they_are(spread: float) -> None:
+def test_rounding_loses_no_neighbour_however_close_they_are(spread: float) -> None:
     random = np.random.default_rng(3)
     centres = random.normal(size=(30, 24)).astype(np.float32)
     matrix = np.repeat(centres, 300, axis=0) + spread * random.normal(size=(9_000, 24)).astype(np.float32)
     keys = [str(number) for number in random.permutation(9_000)]
     rows = random.choice(9_000, 100, replace=False)
-    exact, rough = (list(Index(matrix, keys, rough=each).neighbours(rows, 10)) for each in (False, True))
-    for (found, scores), (other, other_scores) in zip(exact, rough, strict=True):
-        assert found.tolist() == other.tolist()
-        assert scores.tolist() == other_scores.tolist()
+    exact, *others = (list(Index(matrix, keys, rough=each).neighbours(rows, 10)) for each in ROUGH)
+    for found in others:
+        _assert_same(exact, found)
 
 
 def test_more_equal_vectors_than_candidates_are_still_ordered_by_key() -> None:
-    n = 3 * candidate_search.TILE_ROWS + 500
+    n = 3 * rough_vectors.TILE_ROWS + 500
     matrix = np.ones((n, 4), dtype=np.float32)
     keys = [f"{number:06}" for number in np.random.default_rng(1).permutation(n)]
     first = sorted(range(n), key=keys.__getitem__)
@@ -90,3 +102,39 @@ def test_a_zero_vector_has_cosine_zero() -> None:
     found, scores = next(Index(matrix, ["a", "b", "c"]).neighbours(np.array([1]), 2))
     assert found.tolist() == [0, 2]
     assert scores.tolist() == [0.0, -1.0]
+
+
+@pytest.mark.parametrize("rough", ROUGH)
+def test_one_large_number_or_none_makes_no_copy_too_rough(rough: tuple[str, ...]) -> None:
+    """A vector of one number and a zero vector round in another way than all others."""
+    random = np.random.default_rng(4)
+    matrix = random.normal(size=(9_001, 24)).astype(np.float32)
+    matrix[10:60] = np.eye(24, dtype=np.float32)[np.arange(50) % 24]
+    matrix[100:200] = 0
+    keys = [str(number) for number in random.permutation(len(matrix))]
+    rows = np.concatenate([np.arange(0, 220, 5), [9_000]])
+    _assert_same(
+        list(Index(matrix, keys, rough=()).neighbours(rows, 10)),
+        list(Index(matrix, keys, rough=rough).neighbours(rows, 10)),
+    )
+
+
+@pytest.mark.parametrize("dimensions", [2, 100, 300])
+def test_no_true_product_is_above_the_bound_of_a_copy(dimensions: int) -> None:
+    random = torch.Generator().manual_seed(5)
+    vectors = torch.nn.functional.normalize(torch.randn(1300, dimensions, generator=random), dim=1)
+    vectors[::3] = vectors[::3].sign() * (
+        vectors[::3].abs() > vectors[::3].abs().amax(dim=1, keepdim=True) / 2
+    )
+    vectors = torch.nn.functional.normalize(vectors, dim=1)
+    queries = torch.arange(0, 1300, 13)
+    truth = vectors[queries].double() @ vectors.double().T
+    for make in rough_vectors.COPIES.values():
+        copy = make(vectors)
+        groups, maxima, rounding = candidate_search.best_groups(copy, queries, 10**6, lambda: None)
+        bounds = (maxima + rounding[:, None]).repeat_interleave(candidate_search.GROUP, dim=1)
+        rows = candidate_search.members(groups)
+        there = rows < len(vectors)
+        places = copy.places(rows.clamp_max(len(vectors) - 1))
+        assert (truth.gather(1, places)[there] <= bounds[there]).all()
+        assert (maxima[maxima.isfinite()] <= 1.1).all()
