@@ -1,8 +1,9 @@
-"""Turns scores into calibrated probabilities: temperature scaling (Guo et al. 2017), with a power beside it.
+"""Turns scores into calibrated probabilities: one temperature (Guo et al. 2017), then a map of the confidence.
 
-Both change the confidence of predictions, not the predictions. One temperature cannot fit scores whose margins are
-squashed, as those of an SVM are: it makes the easy documents too unsure because of the hard ones. The power corrects
-that. If documents have several labels, a threshold for each label is chosen afterwards.
+A temperature alone fits the mean confidence, but makes easy documents too unsure and hard ones too sure, or the other
+way round. Beta calibration (Kull et al. 2017) maps the probability of the best label to the share of such labels that
+are right. Both change the confidence of predictions, not the order of a document's labels. If documents have several
+labels, the map is that of every label's own probability, and a threshold for each label is chosen afterwards.
 """
 
 from __future__ import annotations
@@ -25,35 +26,56 @@ THRESHOLDS = np.linspace(0.05, 0.95, 37)
 OWN_THRESHOLD = 10
 
 
-#: The prior of the power's logarithm: normal, with mean 0 and this standard deviation. With few documents the power
-#: stays near 1.
-POWER_SPREAD = 0.5
-#: L-BFGS iterations for temperature and power, and margins below which the power makes no difference.
-ITERATIONS, LEAST_MARGIN = 50, 1e-12
+#: L-BFGS iterations for the map, and the standard deviation of its parameters' prior: with few documents it is near
+#: the identity.
+ITERATIONS, SPREAD = 50, 1.0
+#: Probabilities are at least this far from 0 and 1 where their logarithm is taken.
+EDGE = 1e-7
+#: Newton steps to a document's own factor, the largest change of its logarithm in one, and the bounds of the factor.
+FACTOR_STEPS, LONGEST_STEP, FACTORS = 10, 2.0, (0.05, 20.0)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How scores become probabilities. (temperature, power) = (1, 1) is plain softmax or sigmoid."""
+    """How scores become probabilities. The default is plain softmax, or the sigmoid."""
 
     temperature: float = 1.0
-    power: float = 1.0
-
-    def adjusted(self, logits: NDArray[np.floating[Any]], *, several: bool) -> NDArray[np.float64]:
-        """Scores (N, K) for softmax (for the sigmoid if a document may have `several` labels), in the same order:
-        each margin m, by which a score is below the best one, becomes (m / temperature) ** power. With several labels
-        the margin is that to 0."""
-        scores = logits.astype(np.float64) / self.temperature
-        if self.power == 1:
-            return scores
-        if several:
-            return np.asarray(np.sign(scores) * np.abs(scores) ** self.power)
-        return np.asarray(-((scores.max(axis=1, keepdims=True) - scores) ** self.power))
+    #: Beta calibration: the confidence c becomes sigmoid(rise * ln(c) - fall * ln(1 - c) + shift).
+    rise: float = 1.0
+    fall: float = 1.0
+    shift: float = 0.0
 
     def probabilities(self, logits: NDArray[np.floating[Any]], *, several: bool) -> NDArray[np.float64]:
-        """Calibrated probabilities (N, K) of scores (N, K)."""
-        adjusted = self.adjusted(logits, several=several)
-        return sigmoid(adjusted) if several else softmax(adjusted)
+        """Calibrated probabilities (N, K) of scores (N, K), in the order of the scores. They sum to 1 unless a
+        document may have `several` labels."""
+        scores = logits.astype(np.float64) / self.temperature
+        plain = sigmoid(scores) if several else softmax(scores)
+        if (self.rise, self.fall, self.shift) == (1.0, 1.0, 0.0) or not plain.size:
+            return plain
+        if several:
+            return self._mapped(plain)
+        margins = scores.max(axis=1, keepdims=True) - scores
+        return softmax(-_factors(margins, self._mapped(plain.max(axis=1))) * margins)
+
+    def _mapped(self, confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside = np.clip(confidence, EDGE, 1 - EDGE)
+        return sigmoid(self.rise * np.log(inside) - self.fall * np.log1p(-inside) + self.shift)
+
+
+def _factors(margins: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The factor (N, 1) of each document's margins (N, K) with which softmax gives its best label the probability
+    that is wanted (N,), or the nearest of FACTORS."""
+    target = np.log(-np.log(np.clip(wanted, EDGE, 1 - EDGE)))[:, np.newaxis]
+    logs = np.zeros_like(target)
+    for _ in range(FACTOR_STEPS):
+        factor = np.exp(logs)
+        weights = np.exp(-factor * margins)
+        total = weights.sum(axis=1, keepdims=True)
+        surprise = np.log(total).clip(EDGE**2)
+        slope = factor * (weights * margins).sum(axis=1, keepdims=True) / total / surprise
+        step = (np.log(surprise) - target) / slope.clip(EDGE)
+        logs = np.clip(logs + step.clip(-LONGEST_STEP, LONGEST_STEP), *np.log(FACTORS))
+    return np.exp(logs)
 
 
 @dataclass(frozen=True)
@@ -94,44 +116,38 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
 
 
 def fit(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Calibration:
-    """The temperature and power with the lowest log loss on labels (N,) or (N, K), which must not have been used in
-    training."""
-    start = temperature(logits, labels)
+    """The temperature with the lowest log loss on labels (N,) or (N, K), which must not have been used in training,
+    and the map that fits best whether the labels are right."""
+    divisor = temperature(logits, labels)
     if not len(labels):
-        return Calibration(start)
-    scores = torch.from_numpy(logits.astype(np.float64) / start)
-    truth = torch.from_numpy(labels)
-    margins = scores.abs() if labels.ndim > 1 else scores.max(dim=1, keepdim=True).values - scores
-    signs = scores.sign() if labels.ndim > 1 else -torch.ones_like(scores)
-    logs = margins.clamp_min(LEAST_MARGIN).log()
-    found = torch.zeros(2, dtype=torch.float64, requires_grad=True)  # log temperature beside `start`, log power
+        return Calibration(divisor)
+    plain = probabilities_for(labels, logits / divisor)
+    if labels.ndim > 1:
+        return Calibration(divisor, *_map(plain.ravel(), labels.ravel() > 0))
+    return Calibration(divisor, *_map(plain.max(axis=1), plain.argmax(axis=1) == labels))
+
+
+def _map(confidence: NDArray[np.float64], is_right: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Rise, fall and shift with the lowest log loss, by L-BFGS; a normal prior of log rise, log fall and shift."""
+    inside = torch.from_numpy(np.clip(confidence, EDGE, 1 - EDGE))
+    rising, falling = inside.log(), -(-inside).log1p()
+    signs = torch.from_numpy(np.where(is_right, -1.0, 1.0))
+    found = torch.zeros(3, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([found], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         heartbeat.beat()
         optimizer.zero_grad()
-        adjusted = signs * (found[1].exp() * (logs - found[0])).exp()
-        prior = (found[1] / POWER_SPREAD).square() / 2
-        total = _smoothed_loss(adjusted, truth) + prior / len(labels)
+        scores = found[0].exp() * rising + found[1].exp() * falling + found[2]
+        prior = (found / SPREAD).square().sum() / 2
+        total = torch.nn.functional.softplus(signs * scores).mean() + prior / len(confidence)
         total.backward()  # type: ignore[no-untyped-call]
         return total.detach()
 
     with torch.enable_grad():
         optimizer.step(loss)  # type: ignore[no-untyped-call]
-    log_temperature, log_power = found.detach().tolist()
-    fitted = Calibration(start * float(np.exp(log_temperature)), float(np.exp(log_power)))
-    return fitted if np.isfinite([fitted.temperature, fitted.power]).all() else Calibration(start)
-
-
-def _smoothed_loss(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Log loss with the pseudo-document of `_loss`."""
-    if labels.ndim == 1:
-        logs = scores.log_softmax(dim=1)
-        given, imagined = -logs.gather(1, labels.unsqueeze(1)), -logs.mean()
-    else:
-        given = torch.nn.functional.softplus(torch.where(labels > 0, -scores, scores))
-        imagined = (torch.nn.functional.softplus(-scores) + torch.nn.functional.softplus(scores)).mean() / 2
-    return (len(labels) * given.mean() + imagined) / (len(labels) + 1)
+    rise, fall, shift = found.detach().tolist()
+    return float(np.exp(rise)), float(np.exp(fall)), float(shift)
 
 
 def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:

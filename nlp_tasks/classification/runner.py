@@ -28,7 +28,7 @@ class LabelRunner:
         self.classifier = classifier
         self.labels: list[str] = config["labels"]
         #: Models of earlier versions have a temperature alone.
-        self.calibration = Calibration(config["temperature"], config.get("power", 1.0))
+        self.calibration = Calibration(config["temperature"], *config.get("confidence_map", ()))
         #: One for each label if documents may have several; otherwise None.
         self.thresholds: list[float] | None = config.get("thresholds")
         self.parameters: ClassifyParameters = setup.parameters

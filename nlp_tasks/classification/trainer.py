@@ -206,7 +206,9 @@ def _save(
     evaluation: dict[str, Any],
 ) -> None:
     config, tensors = classifier.state()
-    written = {"arch": parameters.arch, "labels": labels, **asdict(decision.calibration)}
+    fitted = decision.calibration
+    written = {"arch": parameters.arch, "labels": labels, "temperature": fitted.temperature}
+    written |= {"confidence_map": [fitted.rise, fitted.fall, fitted.shift]}
     written |= {"thresholds": None if decision.thresholds is None else decision.thresholds.tolist()}
     written |= {"classifier": config, "trained_with": asdict(parameters)}
     model_files.save(model_dir, written, tensors)

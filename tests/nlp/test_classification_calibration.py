@@ -17,16 +17,19 @@ from nlp_tasks.classification.metrics import expected_error, reliability, sigmoi
 from nlp_tasks.kind import Document, Setup
 
 
-def squashed(n: int, seed: int, *, several: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Scores (N, 4) whose margins are the square root of those of the true probabilities, and labels thrown by these."""
+#: How the true probabilities follow from the scores of the tests.
+TRUE = Calibration(1.0, 0.5, 1.6, 0.4)
+
+
+def misjudged(n: int, seed: int, *, several: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N, 4), and labels thrown by probabilities that no temperature makes of them."""
     random = np.random.default_rng(seed)
-    logits = random.normal(size=(n, 4)) * random.choice([0.5, 6.0], (n, 1))
+    logits = (random.normal(size=(n, 4)) * random.choice([0.5, 3.0], (n, 1)) - 1).astype(np.float32)
+    true = TRUE.probabilities(logits, several=several)
     if several:
-        labels = (random.random((n, 4)) < sigmoid(logits)).astype(np.int64)
-        return (np.sign(logits) * np.abs(logits) ** 0.5).astype(np.float32), labels
-    thrown = (softmax(logits).cumsum(axis=1) < random.random((n, 1))).sum(axis=1)
-    margins = logits.max(axis=1, keepdims=True) - logits
-    return (-(margins**0.5)).astype(np.float32), np.minimum(thrown, 3)
+        return logits, (random.random((n, 4)) < true).astype(np.int64)
+    thrown = (true.cumsum(axis=1) < random.random((n, 1))).sum(axis=1)
+    return logits, np.minimum(thrown, 3)
 
 
 def error(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -36,29 +39,43 @@ def error(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_squashed_scores_are_calibrated_where_one_temperature_is_not_enough(several: bool) -> None:
-    fitted = calibration.fit(*squashed(4_000, 1, several=several))
-    logits, labels = squashed(20_000, 2, several=several)
+def test_scores_are_calibrated_where_one_temperature_is_not_enough(several: bool) -> None:
+    fitted = calibration.fit(*misjudged(4_000, 1, several=several))
+    logits, labels = misjudged(20_000, 2, several=several)
     plain = Calibration(calibration.temperature(logits, labels))
     assert error(plain.probabilities(logits, several=several), labels) > 0.03
     assert error(fitted.probabilities(logits, several=several), labels) < 0.015
-    assert fitted.power == pytest.approx(2, rel=0.15)
 
 
 @pytest.mark.parametrize("several", [False, True])
 def test_calibration_keeps_the_order_of_labels(several: bool) -> None:
-    logits, labels = squashed(300, 3, several=several)
+    logits, labels = misjudged(300, 3, several=several)
     found = calibration.fit(logits, labels).probabilities(logits, several=several)
     assert (np.argsort(found, axis=1, kind="stable") == np.argsort(logits, axis=1, kind="stable")).all()
     assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("n", [0, 1, 3, 8])
-def test_with_few_documents_the_power_stays_near_one_and_nothing_is_certain(n: int) -> None:
+def test_with_few_documents_the_map_stays_near_the_identity_and_nothing_is_certain(n: int) -> None:
     logits = np.tile(np.array([[3.0, 0.0, 0.0]], np.float32), (n, 1))
     fitted = calibration.fit(logits, np.zeros(n, np.int64))
-    assert 0.5 < fitted.power < 2
+    assert 0.3 < fitted.rise < 3
+    assert 0.3 < fitted.fall < 3
     assert fitted.probabilities(np.array([[3.0, 0.0, 0.0]]), several=False).max() < 0.999
+
+
+@pytest.mark.parametrize("n_labels", [2, 3, 40])
+def test_the_best_label_gets_the_mapped_confidence(n_labels: int) -> None:
+    random = np.random.default_rng(n_labels)
+    logits = random.normal(size=(200, n_labels)) * random.choice([0.3, 3.0, 9.0], (200, 1))
+    for mapped in (Calibration(1.0, 2.0, 0.5, 0.3), Calibration(0.5, 0.4, 0.7, 0.5), Calibration(2.0, 1, 1, -0.5)):
+        best = softmax(logits / mapped.temperature).max(axis=1)
+        raised = best**mapped.rise * (1 - best) ** -mapped.fall * np.exp(mapped.shift)
+        wanted = np.maximum(raised / (1 + raised), 1 / n_labels)
+        found = mapped.probabilities(logits, several=False)
+        assert found.sum(axis=1) == pytest.approx(1)
+        is_near_a_tie = np.sort(logits, axis=1)[:, -1] - np.sort(logits, axis=1)[:, -2] < 0.2
+        assert found.max(axis=1)[~is_near_a_tie] == pytest.approx(wanted[~is_near_a_tie], abs=0.01)
 
 
 def test_equal_scores_are_equally_probable() -> None:
@@ -98,7 +115,7 @@ def test_a_model_of_an_earlier_version_has_a_temperature_alone(tmp_path: Path) -
     folder.mkdir()
     TRAIN_CLASSIFY.train(noisy(120), TrainParameters(), "cpu", folder, lambda *_: None)
     config, tensors = model_files.load(folder)
-    assert config.pop("power") > 0
+    assert len(config.pop("confidence_map")) == 3
     evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
     assert evaluation["temperature"] == config["temperature"]
     older = tmp_path / "older"
