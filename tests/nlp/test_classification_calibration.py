@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from nlp_tasks import model_files
-from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters, calibration
+from nlp_tasks.classification import (
+    CLASSIFY,
+    TRAIN_CLASSIFY,
+    ClassifyParameters,
+    TrainParameters,
+    calibration,
+)
 from nlp_tasks.classification.architecture import Examples, Training
 from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.classification.linear import linear
@@ -68,7 +74,11 @@ def test_with_few_documents_the_map_stays_near_the_identity_and_nothing_is_certa
 def test_the_best_label_gets_the_mapped_confidence(n_labels: int) -> None:
     random = np.random.default_rng(n_labels)
     logits = random.normal(size=(200, n_labels)) * random.choice([0.3, 3.0, 9.0], (200, 1))
-    for mapped in (Calibration(1.0, 2.0, 0.5, 0.3), Calibration(0.5, 0.4, 0.7, 0.5), Calibration(2.0, 1, 1, -0.5)):
+    for mapped in (
+        Calibration(1.0, 2.0, 0.5, 0.3),
+        Calibration(0.5, 0.4, 0.7, 0.5),
+        Calibration(2.0, 1, 1, -0.5),
+    ):
         best = softmax(logits / mapped.temperature).max(axis=1)
         raised = best**mapped.rise * (1 - best) ** -mapped.fall * np.exp(mapped.shift)
         wanted = np.maximum(raised / (1 + raised), 1 / n_labels)
@@ -93,7 +103,9 @@ def noisy(n: int) -> list[Document]:
         shown = label if random.random() < 0.75 else 1 - label
         words = random.choice([f"word{i}" for i in range(50)], 5)
         found.append(
-            Document(number, f"k{number}", " ".join([*words, ("goal", "bank")[shown]]), ("sport", "money")[label])
+            Document(
+                number, f"k{number}", " ".join([*words, ("goal", "bank")[shown]]), ("sport", "money")[label]
+            )
         )
     return found
 
