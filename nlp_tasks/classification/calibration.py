@@ -32,7 +32,7 @@ ITERATIONS, SPREAD = 50, 1.0
 #: Probabilities are at least this far from 0 and 1 where their logarithm is taken.
 EDGE = 1e-7
 #: Newton steps to a document's own factor, the largest change of its logarithm in one, and the bounds of the factor.
-FACTOR_STEPS, LONGEST_STEP, FACTORS = 10, 2.0, (0.05, 20.0)
+FACTOR_STEPS, LONGEST_STEP, FACTORS = 10, 2.0, (0.005, 20.0)
 
 
 @dataclass(frozen=True)

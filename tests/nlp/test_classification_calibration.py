@@ -19,9 +19,8 @@ from nlp_tasks.classification import (
 from nlp_tasks.classification.architecture import Examples, Training
 from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.classification.linear import linear
-from nlp_tasks.classification.metrics import expected_error, reliability, sigmoid, softmax
+from nlp_tasks.classification.metrics import expected_error, reliability, softmax
 from nlp_tasks.kind import Document, Setup
-
 
 #: How the true probabilities follow from the scores of the tests.
 TRUE = Calibration(1.0, 0.5, 1.6, 0.4)
@@ -79,7 +78,7 @@ def test_the_best_label_gets_the_mapped_confidence(n_labels: int) -> None:
         Calibration(0.5, 0.4, 0.7, 0.5),
         Calibration(2.0, 1, 1, -0.5),
     ):
-        best = softmax(logits / mapped.temperature).max(axis=1)
+        best = softmax(logits / mapped.temperature).max(axis=1).clip(0, 1 - calibration.EDGE)
         raised = best**mapped.rise * (1 - best) ** -mapped.fall * np.exp(mapped.shift)
         wanted = np.maximum(raised / (1 + raised), 1 / n_labels)
         found = mapped.probabilities(logits, several=False)
