@@ -100,10 +100,10 @@ def _default(fold: Fold, found: Found, *, is_first: bool) -> None:
 
 def _peers(fold: Fold, found: Found) -> None:
     """Train and test each peer. The features are made once for both models; their time counts for each."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import FeatureUnion
-    from sklearn.svm import LinearSVC
+    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from sklearn.pipeline import FeatureUnion  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from sklearn.svm import LinearSVC  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     words = {"sublinear_tf": True, "ngram_range": (1, 2)}
     chars = {"sublinear_tf": True, "ngram_range": (2, 5), "analyzer": "char_wb"}
@@ -140,8 +140,10 @@ def _judged(name: str, found: Found) -> tuple[dict[str, Any], dict[str, dict[str
     best = max((model for model in compared if model != DEFAULT), key=lambda m: np.mean(found.accuracy[m]))
     reliable = classification_calibration.figures(np.array(found.confidence), np.array(found.is_right))
     report.table(f"{name}: calibration", ["", "value"], [[what, value] for what, value in reliable.items()])
-    lead = compared[best].lead + compared[best].chance
-    bars = {f"{name}: lead over {best}, upper end of its interval": {"value": lead, "at_least": 0.0}}
+    highest = compared[best].lead + compared[best].chance
+    bars: dict[str, dict[str, float]] = {
+        f"{name}: lead over {best}, upper end of its interval": {"value": highest, "at_least": 0.0}
+    }
     if reliable["documents"] >= ENOUGH:
         bars[f"{name}: calibration error"] = {"value": reliable["error"], "at_most": MOST_ERROR}
     accuracies = {model: float(np.mean(each)) for model, each in found.accuracy.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -134,5 +135,6 @@ def test_a_model_of_an_earlier_version_has_a_temperature_alone(tmp_path: Path) -
     model_files.save(older, config, tensors)
     model_files.seal(older)
     runner = CLASSIFY.stages[0].open(Setup(parameters=ClassifyParameters(), model_dir=older))
-    [(row,)] = runner.run([Document(1, "a", "goal goal")])
+    found: Any = runner.run([Document(1, "a", "goal goal")])
+    [(row,)] = found
     assert row.label == "sport"
