@@ -44,13 +44,22 @@ def load(folder: Path, name: str) -> list[Document]:
     return documents
 
 
-def folds(documents: list[Document], most: int) -> Iterator[Fold]:
-    """At most `most` folds by a stable hash of the key; one for a large set."""
-    numbers = [_number(document.key) for document in documents]
+def folds(documents: list[Document], most: int, seed: int = 0) -> Iterator[Fold]:
+    """At most `most` folds by a stable hash of the key, another one for each seed; one fold for a large set."""
+    numbers = [_number(document.key, seed) for document in documents]
     for fold in range(1 if len(documents) >= LARGE else min(most, FOLDS)):
         pairs = list(zip(documents, numbers, strict=True))
         yield Fold([d for d, n in pairs if n != fold], [d for d, n in pairs if n == fold])
 
 
-def _number(key: str) -> int:
-    return int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) % FOLDS
+def sample(documents: list[Document], most: int) -> list[Document]:
+    """At most `most` documents, by a stable hash of the key."""
+    by_hash = sorted(
+        documents, key=lambda document: hashlib.sha256(f"sample {document.key}".encode()).digest()
+    )
+    return by_hash[:most]
+
+
+def _number(key: str, seed: int) -> int:
+    salted = f"{seed}\0{key}" if seed else key
+    return int(hashlib.sha256(salted.encode()).hexdigest()[:8], 16) % FOLDS

@@ -106,9 +106,7 @@ def _deleted(runner: LabelRunner, texts: Sequence[str], draw: random.Random) -> 
 
 
 def _probabilities(runner: LabelRunner, texts: Sequence[str]) -> Any:
-    from nlp_tasks.classification.metrics import softmax
-
-    return softmax(runner.classifier.logits(texts, lambda: None) / runner.temperature)
+    return runner.calibration.probabilities(runner.classifier.logits(texts, lambda: None), several=False)
 
 
 def _whole(term: str) -> str:

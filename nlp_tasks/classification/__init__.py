@@ -12,7 +12,7 @@ import it to check parameters.
     neural/                 cnn, gru, lstm, transformer
     transformers/           encoder, pretrained, zero-shot
     nearest.py, ensemble.py the architectures of these names
-    calibration.py          temperature scaling, and thresholds for several labels
+    calibration.py          scores to calibrated probabilities, and thresholds for several labels
     metrics.py, figures.py  accuracy and the like; how they are stored
     attribution.py          the terms that weigh most for a label
 """

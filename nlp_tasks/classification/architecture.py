@@ -72,12 +72,22 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """Scores of texts by classifiers that did not learn from them."""
+
+    logits: NDArray[np.float32]  # (M, K)
+    labels: NDArray[np.int64]  # (M,) or (M, K)
+
+
+@dataclass(frozen=True)
 class Fitted:
     """A classifier, and scores of the validation texts to calibrate it by. They come from a classifier like it that
     did not learn from these texts."""
 
     classifier: Classifier
     validation_logits: NDArray[np.float32]  # (T, K)
+    #: Such scores of more texts, with their labels, if there are: cross-validation scores all texts that way.
+    unseen: Unseen | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""Temperature scaling (Guo et al. 2017): one number that turns scores into calibrated probabilities.
+"""Turns scores into calibrated probabilities: one temperature (Guo et al. 2017), then a map of the confidence.
 
-It changes the confidence of predictions, not the predictions. If documents have several labels, a threshold for each
-label is chosen afterwards.
+A temperature alone fits the mean confidence, but makes easy documents too unsure and hard ones too sure, or the other
+way round. Beta calibration (Kull et al. 2017) maps the probability of the best label to the share of such labels that
+are right. Both change the confidence of predictions, not the order of a document's labels. If documents have several
+labels, the map is that of every label's own probability, and a threshold for each label is chosen afterwards.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nlp_tasks import heartbeat
-from nlp_tasks.classification.metrics import log_loss, probabilities_for
+from nlp_tasks.classification.metrics import log_loss, probabilities_for, sigmoid, softmax
 
 #: Temperatures tried, on a log scale.
 LOWEST, HIGHEST, STEPS = 0.005, 50.0, 60
@@ -21,6 +24,58 @@ LOWEST, HIGHEST, STEPS = 0.005, 50.0, 60
 THRESHOLDS = np.linspace(0.05, 0.95, 37)
 #: A label with fewer documents than this gets the threshold that is best for all labels together.
 OWN_THRESHOLD = 10
+
+
+#: L-BFGS iterations for the map, and the standard deviation of its parameters' prior: with few documents it is near
+#: the identity.
+ITERATIONS, SPREAD = 50, 1.0
+#: Probabilities are at least this far from 0 and 1 where their logarithm is taken.
+EDGE = 1e-7
+#: Newton steps to a document's own factor, the largest change of its logarithm in one, and the bounds of the factor.
+FACTOR_STEPS, LONGEST_STEP, FACTORS = 10, 2.0, (0.005, 20.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How scores become probabilities. The default is plain softmax, or the sigmoid."""
+
+    temperature: float = 1.0
+    #: Beta calibration: the confidence c becomes sigmoid(rise * ln(c) - fall * ln(1 - c) + shift).
+    rise: float = 1.0
+    fall: float = 1.0
+    shift: float = 0.0
+
+    def probabilities(self, logits: NDArray[np.floating[Any]], *, several: bool) -> NDArray[np.float64]:
+        """Calibrated probabilities (N, K) of scores (N, K), in the order of the scores. They sum to 1 unless a
+        document may have `several` labels."""
+        scores = logits.astype(np.float64) / self.temperature
+        plain = sigmoid(scores) if several else softmax(scores)
+        if (self.rise, self.fall, self.shift) == (1.0, 1.0, 0.0) or not plain.size:
+            return plain
+        if several:
+            return self._mapped(plain)
+        margins = scores.max(axis=1, keepdims=True) - scores
+        return softmax(-_factors(margins, self._mapped(plain.max(axis=1))) * margins)
+
+    def _mapped(self, confidence: NDArray[np.float64]) -> NDArray[np.float64]:
+        inside = np.clip(confidence, EDGE, 1 - EDGE)
+        return sigmoid(self.rise * np.log(inside) - self.fall * np.log1p(-inside) + self.shift)
+
+
+def _factors(margins: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The factor (N, 1) of each document's margins (N, K) with which softmax gives its best label the probability
+    that is wanted (N,), or the nearest of FACTORS."""
+    target = np.log(-np.log(np.clip(wanted, EDGE, 1 - EDGE)))[:, np.newaxis]
+    logs = np.zeros_like(target)
+    for _ in range(FACTOR_STEPS):
+        factor = np.exp(logs)
+        weights = np.exp(-factor * margins)
+        total = weights.sum(axis=1, keepdims=True)
+        surprise = np.log(total).clip(EDGE**2)
+        slope = factor * (weights * margins).sum(axis=1, keepdims=True) / total / surprise
+        step = (np.log(surprise) - target) / slope.clip(EDGE)
+        logs = np.clip(logs + step.clip(-LONGEST_STEP, LONGEST_STEP), *np.log(FACTORS))
+    return np.exp(logs)
 
 
 @dataclass(frozen=True)
@@ -58,6 +113,41 @@ def temperature(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) ->
         else:
             low = left
     return float(np.exp((low + high) / 2))
+
+
+def fit(logits: NDArray[np.floating[Any]], labels: NDArray[np.int64]) -> Calibration:
+    """The temperature with the lowest log loss on labels (N,) or (N, K), which must not have been used in training,
+    and the map that fits best whether the labels are right."""
+    divisor = temperature(logits, labels)
+    if not len(labels):
+        return Calibration(divisor)
+    plain = probabilities_for(labels, logits / divisor)
+    if labels.ndim > 1:
+        return Calibration(divisor, *_map(plain.ravel(), labels.ravel() > 0))
+    return Calibration(divisor, *_map(plain.max(axis=1), plain.argmax(axis=1) == labels))
+
+
+def _map(confidence: NDArray[np.float64], is_right: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Rise, fall and shift with the lowest log loss, by L-BFGS; a normal prior of log rise, log fall and shift."""
+    inside = torch.from_numpy(np.clip(confidence, EDGE, 1 - EDGE))
+    rising, falling = inside.log(), -(-inside).log1p()
+    signs = torch.from_numpy(np.where(is_right, -1.0, 1.0))
+    found = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([found], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        heartbeat.beat()
+        optimizer.zero_grad()
+        scores = found[0].exp() * rising + found[1].exp() * falling + found[2]
+        prior = (found / SPREAD).square().sum() / 2
+        total = torch.nn.functional.softplus(signs * scores).mean() + prior / len(confidence)
+        total.backward()  # type: ignore[no-untyped-call]
+        return total.detach()
+
+    with torch.enable_grad():
+        optimizer.step(loss)  # type: ignore[no-untyped-call]
+    rise, fall, shift = found.detach().tolist()
+    return float(np.exp(rise)), float(np.exp(fall)), float(shift)
 
 
 def thresholds(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from nlp_tasks import model_files
 from nlp_tasks.classification import ClassifyParameters, LabelRow, TermRow, architecture
 from nlp_tasks.classification.architecture import Classifier
 from nlp_tasks.classification.attribution import words
-from nlp_tasks.classification.metrics import sigmoid, softmax
+from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
 
@@ -22,12 +22,13 @@ _ASKED = 3
 
 
 class LabelRunner:
-    """A loaded classifier with its labels, temperature and thresholds."""
+    """A loaded classifier with its labels, calibration and thresholds."""
 
     def __init__(self, classifier: Classifier, config: dict[str, Any], setup: Setup) -> None:
         self.classifier = classifier
         self.labels: list[str] = config["labels"]
-        self.temperature: float = config["temperature"]
+        #: Models of earlier versions have a temperature alone.
+        self.calibration = Calibration(config["temperature"], *config.get("confidence_map", ()))
         #: One for each label if documents may have several; otherwise None.
         self.thresholds: list[float] | None = config.get("thresholds")
         self.parameters: ClassifyParameters = setup.parameters
@@ -55,15 +56,15 @@ class LabelRunner:
         found: list[list[LabelRow | TermRow]] = [list(rows) for rows in labelled]
         for place, label, weighted in zip(places, chosen, terms, strict=True):
             found[place] += [
-                TermRow(rank, self.labels[label], term, weight / self.temperature)
+                TermRow(rank, self.labels[label], term, weight / self.calibration.temperature)
                 for rank, (term, weight) in enumerate(words(weighted)[:most], start=1)
             ]
         return found
 
     def label(self, texts: Sequence[str]) -> list[list[LabelRow]]:
         """The labels of each text, the most probable first."""
-        logits = self.classifier.logits(texts, self.beat) / self.temperature
-        probabilities = softmax(logits) if self.thresholds is None else sigmoid(logits)
+        logits = self.classifier.logits(texts, self.beat)
+        probabilities = self.calibration.probabilities(logits, several=self.thresholds is not None)
         n = (
             len(self.labels)
             if self.thresholds is not None

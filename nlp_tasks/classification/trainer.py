@@ -29,7 +29,8 @@ from nlp_tasks.classification import (
     calibration,
     metrics,
 )
-from nlp_tasks.classification.architecture import Classifier, Examples, Training
+from nlp_tasks.classification.architecture import Classifier, Examples, Training, Unseen
+from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.classification.figures import EVALUATION
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Documents, Progress
@@ -56,7 +57,7 @@ class Parts:
 class Decision:
     """How scores become labels."""
 
-    temperature: float
+    calibration: Calibration
     #: The probability threshold of each label (K,) if documents may have several labels; otherwise None.
     thresholds: NDArray[np.float64] | None
 
@@ -76,7 +77,7 @@ def train(
     chosen = architecture.get(parameters.arch)
     checkpoint = Checkpoint(model_dir / FOLDER, _fingerprint(examples, parts.labels, parameters))
     fitted = chosen.fit(examples, Training(parameters, device, progress, checkpoint))
-    decision = _decide(fitted.validation_logits, examples)
+    decision = _decide(fitted.unseen or Unseen(fitted.validation_logits, examples.validation_labels))
     evaluation = _measure(fitted.classifier, decision, parts, progress)
     evaluation["seconds_to_train"] = time.perf_counter() - started
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
@@ -173,12 +174,12 @@ def _fingerprint(examples: Examples, labels: list[str], parameters: TrainParamet
     return digest.hexdigest()
 
 
-def _decide(validation_logits: NDArray[np.float32], examples: Examples) -> Decision:
-    temperature = calibration.temperature(validation_logits, examples.validation_labels)
-    if examples.validation_labels.ndim == 1:
-        return Decision(temperature, None)
-    probabilities = metrics.sigmoid(validation_logits / temperature)
-    return Decision(temperature, calibration.thresholds(probabilities, examples.validation_labels))
+def _decide(unseen: Unseen) -> Decision:
+    fitted = calibration.fit(unseen.logits, unseen.labels)
+    if unseen.labels.ndim == 1:
+        return Decision(fitted, None)
+    probabilities = fitted.probabilities(unseen.logits, several=True)
+    return Decision(fitted, calibration.thresholds(probabilities, unseen.labels))
 
 
 def _measure(classifier: Classifier, decision: Decision, parts: Parts, progress: Progress) -> dict[str, Any]:
@@ -186,13 +187,13 @@ def _measure(classifier: Classifier, decision: Decision, parts: Parts, progress:
     started = time.perf_counter()
     logits = classifier.logits(texts, lambda: progress(1, 1, "measuring on held-out documents"))
     seconds = time.perf_counter() - started
-    probabilities = metrics.probabilities_for(truth, logits / decision.temperature)
+    probabilities = decision.calibration.probabilities(logits, several=parts.several)
     if decision.thresholds is None:
         evaluation = metrics.evaluate(parts.labels, truth, probabilities)
     else:
         evaluation = metrics.evaluate_several(parts.labels, truth, probabilities, decision.thresholds)
     counted = {"n_train": float(len(parts.fit) + len(parts.validation)), "n_held_out": float(len(texts))}
-    figures = {"documents_per_second": len(texts) / seconds, "temperature": decision.temperature}
+    figures = {"documents_per_second": len(texts) / seconds, "temperature": decision.calibration.temperature}
     return evaluation | counted | figures
 
 
@@ -205,7 +206,9 @@ def _save(
     evaluation: dict[str, Any],
 ) -> None:
     config, tensors = classifier.state()
-    written = {"arch": parameters.arch, "labels": labels, "temperature": decision.temperature}
+    fitted = decision.calibration
+    written = {"arch": parameters.arch, "labels": labels, "temperature": fitted.temperature}
+    written |= {"confidence_map": [fitted.rise, fitted.fall, fitted.shift]}
     written |= {"thresholds": None if decision.thresholds is None else decision.thresholds.tolist()}
     written |= {"classifier": config, "trained_with": asdict(parameters)}
     model_files.save(model_dir, written, tensors)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nlp_tasks.classification import metrics
+from nlp_tasks.classification import architecture, metrics
 from nlp_tasks.classification.architecture import Examples, Fitted, Training
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.linear import cross_validation, features
@@ -82,7 +82,8 @@ def fit(examples: Examples, training: Training, config: NgramConfig | None = Non
     svm = problem.fit(choice.strength, passes, watch.fitting)
     mixed = svm.mixed(problem.complement_bayes(SMOOTHING), *choice.shares).shifted(choice.offsets)
     is_validation = unseen.places >= len(labels) - n_validation
-    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen[is_validation])
+    scored = architecture.Unseen(choice.unseen, labels[unseen.places])
+    return Fitted(LinearClassifier(vocabulary, mixed), choice.unseen[is_validation], scored)
 
 
 def _config_for(texts: Sequence[str]) -> NgramConfig:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from nlp_tasks import model_files
-from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
+from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training, Unseen
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.linear import cross_validation
 from nlp_tasks.classification.transformers import logistic, vector_cache
@@ -103,7 +103,9 @@ def fit(examples: Examples, training: Training) -> Fitted:
     weights = examples.class_weights
     chosen, unseen = logistic.choose(rows, labels, weights, fold, lambda: training.progress(1, 1, "choosing"))
     head = logistic.fit(rows, labels, weights, chosen, lambda: training.progress(1, 1, "fitting"))
-    return Fitted(EncoderClassifier(encoder, digest, head), unseen[len(examples.texts) :])
+    is_scored = fold != cross_validation.ALWAYS_USED
+    scored = Unseen(unseen[is_scored], labels[is_scored])
+    return Fitted(EncoderClassifier(encoder, digest, head), unseen[len(examples.texts) :], scored)
 
 
 def vectors(
