@@ -132,10 +132,12 @@ def submit(session: Session, new: NewJob) -> Submitted:
 
 
 def _in_turn(session: Session, new: NewJob) -> NewJob:
-    """A job that updates the results of others over their documents waits for the one before it, whose results it has
-    to read."""
-    are_chosen = new.only_new or new.documents is not None
-    if not are_chosen or new.after_job_id or new.depends_on is None or not new.depends_on.are_updated:
+    """A job over some documents, whose results depend on all of them, waits for the one before it: that one writes the
+    results which this one has to read, or makes the vectors among which it searches."""
+    if new.after_job_id or new.depends_on is None:
+        return new
+    updates_others = (new.only_new or new.documents is not None) and new.depends_on.are_updated
+    if not updates_others and new.where is None:
         return new
     selection.one_at_a_time(session, new.collection_id)
     return replace(new, after_job_id=earlier.last_unfinished(session, new.work, new.collection_id))

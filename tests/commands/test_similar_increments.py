@@ -13,9 +13,11 @@ from sqlalchemy import text
 from db.chunks import ChunkSize
 from db.documents import NewDocument
 from db.tables import Job
+from nlp_tasks.similarity import NeighbourRow
+from nlp_tasks.similarity.search_runner import Searcher
 from scheduler import requests
 from tests.commands.conftest import Shell
-from tests.db.builders import add, chunks_of, job_of, outcomes, sql
+from tests.db.builders import add, chunks_of, job_of, let_backoffs_pass, outcomes, sql
 from workers.running import chunk_run
 
 WORDS = [
@@ -199,6 +201,74 @@ def test_a_second_job_over_new_documents_waits_for_the_first(incremental: Shell)
     found = lists(shell, "inbox")
     shell.done("similarity", "--model", "m", *wanted)
     assert found == lists(shell, "inbox")
+
+
+def test_a_job_over_some_documents_waits_for_the_vectors_of_all(incremental: Shell) -> None:
+    """The first job has not made them when the second one is submitted, which would search among those that are
+    there."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(8)})
+    first = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    second = shell("submit", "similarity", "--model", "m", "--where", "key = 'k0'", *wanted, "--json").json[
+        "job"
+    ]
+    assert job_of(shell.store, second).state == "waiting"
+    shell.work(first)
+    shell.work(second)
+    found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
+
+
+def test_a_job_over_some_documents_that_was_started_out_of_turn_searches_later(incremental: Shell) -> None:
+    """With --after, it waits for another job than the one that makes its vectors."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(8)})
+    other = shell.done("summarize", "--collection", "training")
+    first = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    some = ["--where", "key = 'k0'", "--after", other]
+    second = shell("submit", "similarity", "--model", "m", *some, *wanted, "--json").json["job"]
+    shell.scheduler.mover.move_jobs()
+    infer, search = (chunk.id for chunk in chunks_of(shell.store, second))
+    chunk_run.run(shell.process, infer)
+    shell.scheduler.mover.move_jobs()
+    chunk_run.run(shell.process, search)
+    assert outcomes(shell.store, second) == {}
+    shell.work(first)
+    let_backoffs_pass(shell.store)
+    shell.work(second)
+    found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [NeighbourRow(7, 1, float("nan")), NeighbourRow(1 << 80, 1, 0.5), NeighbourRow(7, 1, [0.5])],  # type: ignore[arg-type]
+    ids=["no number", "a number that no column holds", "a list"],
+)
+def test_a_new_document_without_a_result_takes_no_updates_of_others_with_it(
+    incremental: Shell, monkeypatch: pytest.MonkeyPatch, bad: NeighbourRow
+) -> None:
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(8)})
+    shell.work(submit_new(shell, *wanted) or 0)
+    before = lists(shell, "inbox")
+    change(shell, "inbox", {"new": WORDS[:3], "newer": WORDS[1:4]})
+    run = Searcher.run
+
+    def with_a_bad_row(self: Searcher, documents: Any) -> Any:
+        found = zip(documents, run(self, documents), strict=True)
+        return [[*result, bad] if each.key == "new" else result for each, result in found]  # type: ignore[misc]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Searcher, "run", with_a_bad_row)
+        job_id = shell.work(submit_new(shell, *wanted) or 0)
+    assert outcomes(shell.store, job_id) == {"new": "BAD_RESULT", "newer": "ok"}
+    found = lists(shell, "inbox")
+    assert {key for key in before if found[key] != before[key]}
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == {key: rows for key, rows in lists(shell, "inbox").items() if key != "new"}
 
 
 def test_what_a_cancelled_job_over_all_documents_left_is_taken_by_the_next_one(

@@ -23,7 +23,7 @@ ROWS = 500
 
 def earlier_results(store: Store, job_id: int, row: type[ListRow]) -> Earlier:
     """The newest lists from the jobs like this one. ConflictError while one of them has not ended, if there are
-    documents whose lists this job may have to update."""
+    documents whose lists this job may have to update, or whose vectors it does not make itself."""
     import numpy as np
 
     listed: list[tuple[int, float]] = []
@@ -43,7 +43,7 @@ def earlier_results(store: Store, job_id: int, row: type[ListRow]) -> Earlier:
             done += earlier.done_by(session, before)
         ids, first = np.unique(np.array([id_ for id_, _ in listed], np.int64), return_index=True)
         others = np.isin(ids, np.array(earlier.documents_of(session, job_id), np.int64), invert=True)
-        if others.any():
+        if others.any() or job.where_clause is not None:
             earlier.insist_on_its_turn(session, job, its_work)
     #: The job of each document's newest list.
     newest = _job_at(first, jobs, lists_begin)

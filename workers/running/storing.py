@@ -16,15 +16,15 @@ from db.errors import NewerSchemaError
 from db.states import ErrorCode
 from db.store import newer_schema
 from nlp_tasks.errors import DocumentError
-from nlp_tasks.kind import Document, Result
+from nlp_tasks.kind import Document
 from workers import tracing
 from workers.processes.process import Process
 from workers.running.chunk_report import Failed
 from workers.running.lease import Lease
-from workers.running.writing import as_written
+from workers.running.writing import Refusal, Stored, as_written, refusal
 
 #: Documents with their results.
-Done = Sequence[tuple[Document, Result]]
+Done = Sequence[tuple[Document, Stored]]
 
 
 class Storing:
@@ -118,7 +118,9 @@ class Storing:
                 raise error
             refused = type(getattr(error, "orig", None) or error).__name__
             blamed = DocumentError(ErrorCode.BAD_RESULT, f"the database refuses its result: {refused}")
-            self.write([(document, blamed)], close=close)
+            # Of a refusal, it is what it says of others that the database refuses.
+            blamed = result.error if isinstance(result, Refusal) else blamed
+            self.write([(document, refusal(result, blamed))], close=close)
             return
         middle = len(done) // 2
         self.write(done[:middle])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import groupby, repeat
 from math import isfinite
@@ -23,7 +23,28 @@ from nlp_tasks.kind import Document, NewText, Result, Row, RowsAbout
 _Found: TypeAlias = "defaultdict[Any, tuple[list[int], list[Row]]]"
 
 
-def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) -> Written:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A result that cannot be stored, and what it says of other documents, which can. Those are not to blame, and no
+    later job would make these rows."""
+
+    error: DocumentError
+    about_others: Sequence[RowsAbout]
+
+
+#: What is stored of a document.
+Stored: TypeAlias = "Result | Refusal"
+
+
+def refusal(result: Stored, error: DocumentError) -> Stored:
+    """The error in place of a result. What a refusal says of others is not stored, either."""
+    if isinstance(result, DocumentError | Refusal):
+        return error
+    about_others = [row for row in result if type(row) is RowsAbout]
+    return Refusal(error, about_others) if about_others else error
+
+
+def as_written(done: Sequence[tuple[Document, Stored]], *, with_outcomes: bool) -> Written:
     """Outcomes, rows and new documents of some documents. Before the last stage only errors are outcomes. A result
     that is not a number (NaN, infinity) is the error BAD_RESULT: SQL could not compare it with anything. So is a list
     or a dictionary: a cell holds one value."""
@@ -36,7 +57,11 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         if isinstance(result, DocumentError):
             errors.append((document.id, result.code, result.detail))
             continue
-        ok_ids.append(document.id)
+        if isinstance(result, Refusal):
+            errors.append((document.id, result.error.code, result.error.detail))
+            result = result.about_others
+        else:
+            ok_ids.append(document.id)
         # Many rows of one type at a time: there are hundreds of thousands in a job.
         for row_type, some in groupby(result, type):
             if row_type is NewText:
@@ -57,7 +82,10 @@ def as_written(done: Sequence[tuple[Document, Result]], *, with_outcomes: bool) 
         if not _are_single(values):
             refused |= _not_single(each.table, ("document_id", *columns), values)
     if refused:
-        left = [(document, refused.get(document.id, result)) for document, result in done]
+        left = [
+            (document, refusal(result, refused[document.id]) if document.id in refused else result)
+            for document, result in done
+        ]
         return as_written(left, with_outcomes=with_outcomes)
     others = {type_.table: _sorted(type_, *rows) for type_, rows in about_others.items()}
     return Written(ok_ids if with_outcomes else (), errors, tables, made=made, about_others=others)
