@@ -1,4 +1,5 @@
 """What a model sees of a unit: the units around it, the word and the morpheme that it is in, and their neighbours.
+A sentence that has only words is seen otherwise: see word_features.py.
 
 Korean words carry particles, so the word alone says little: the morphemes of MeCab say where a name ends, and its
 dictionary knows many persons and places.
@@ -68,10 +69,11 @@ def features_of(sentence: str, units: Sequence[Unit], known: Known) -> list[list
     forms = [sentence[start:end] for start, end in units]
     around = _Around(forms)
     morphemes = _analysed(sentence)
-    if has_only_words(sentence):
-        found = features_of_words(forms)
-    else:
-        found = _of_syllables(sentence, units, around, morphemes)
+    found = (
+        features_of_words(forms)
+        if has_only_words(sentence)
+        else _of_syllables(sentence, units, around, morphemes)
+    )
     if known.clusters is not None:
         _add_clusters(found, units, morphemes, around, known.clusters)
     if known.gazetteer is not None:

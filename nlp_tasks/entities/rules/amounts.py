@@ -29,8 +29,8 @@ _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
     r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
-#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000; and 제3조 5만원 is an article of a law and an amount,
-#: but 변제 5만원 is an amount.
+#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000. 제3조 5만원 is an article
+#: of a law and an amount; 변제 5만원 is an amount.
 _UNCERTAIN_BEFORE = (
     r"(?<![\d.,수몇여십백천만억조경])"
     rf"(?:(?<!제)(?<!(?<![가-힣])제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
