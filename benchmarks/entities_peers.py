@@ -22,6 +22,8 @@ TUTORIAL = {
     "max_iterations": 100,
     "all_possible_transitions": True,
 }
+#: spaCy has converged after so many epochs without a better one.
+PATIENCE = 4
 
 
 def characters(train: Sequence[Marked], test: Sequence[Marked]) -> list[list[Entity]]:
@@ -104,9 +106,9 @@ def _of_word(prefix: str, word: str) -> dict[str, Any]:
 
 def spacy(
     train: Sequence[Marked], test: Sequence[Marked], language: str, seconds: float
-) -> list[list[Entity]]:
-    """spaCy's NER (tok2vec) from scratch, for at most so many seconds of processor time; the best of its epochs by a
-    tenth of the documents."""
+) -> tuple[list[list[Entity]], str]:
+    """spaCy's NER (tok2vec) from scratch, until so many epochs in a row were no better on a tenth of the documents, for
+    at most so many seconds of processor time; the best of its epochs. Also says which of the two ended it."""
     import spacy as library
     from spacy.training import Example
 
@@ -126,8 +128,9 @@ def spacy(
     tuning, learning = examples[::10], [each for place, each in enumerate(examples) if place % 10]
     optimizer = nlp.initialize(lambda: learning)
     draw, best, kept_model = random.Random(1), -1.0, nlp.to_bytes()
-    started, since = time.process_time(), 0
-    while time.process_time() - started < seconds and since < 5:
+    started, since, epochs = time.process_time(), 0, 0
+    while time.process_time() - started < seconds and since < PATIENCE:
+        epochs += 1
         draw.shuffle(learning)
         for batch in library.util.minibatch(learning, library.util.compounding(4.0, 32.0, 1.001)):
             nlp.update(list(batch), sgd=optimizer, drop=0.2)
@@ -136,7 +139,8 @@ def spacy(
         if score > best:
             best, kept_model = score, nlp.to_bytes()
     nlp.from_bytes(kept_model)
-    return [
+    found = [
         [Entity(span.start_char, span.end_char, span.label_) for span in doc.ents]
         for doc in nlp.pipe(each.document.text for each in test)
     ]
+    return found, f"{epochs} epochs, {'converged' if since >= PATIENCE else 'stopped by time'}"

@@ -4,6 +4,7 @@ This module declares the kinds `entities`, `train-entities` and `train-gazetteer
 clients import it to check parameters.
 
     runner.py               the stage: what the model, the gazetteer and the rules find in each document
+    names_again.py          mentions that a model missed of names that it found elsewhere in the text
     merging.py              which of them stands where two find the same place
     rules/                  rules with normal forms and checksums
     redaction.py            a text without what it must not say
@@ -12,7 +13,7 @@ clients import it to check parameters.
     annotations.py          the entities that people marked, as documents carry them
     spans.py                places of entities, and tags of units
     units.py                syllables, words and signs: what gets a tag
-    features.py             what a model sees of a unit
+    features.py             what a model sees of a unit; word_features.py: in a sentence that has only words
     learned_beside.py       what a model knows beside the marked texts
     word_clusters.py        learns clusters of words from texts without marks; clusters.py: what is kept of them
     gazetteer.py            names of a list in a text; gazetteer_files.py: reads a list; gazetteer_trainer.py: the kind
@@ -273,7 +274,7 @@ ENTITIES = Kind(
     needs_model=_needs_model,
     with_model={"method": "model"},
     inputs=_inputs,
-    epoch=2,
+    epoch=3,
     chunk_documents=512,
     chunk_chars=1_000_000,
 )

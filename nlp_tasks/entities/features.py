@@ -1,4 +1,5 @@
 """What a model sees of a unit: the units around it, the word and the morpheme that it is in, and their neighbours.
+A sentence that has only words is seen otherwise: see word_features.py.
 
 Korean words carry particles, so the word alone says little: the morphemes of MeCab say where a name ends, and its
 dictionary knows many persons and places.
@@ -16,6 +17,8 @@ from nlp_tasks.entities import clusters, gazetteer
 from nlp_tasks.entities.clusters import Clusters
 from nlp_tasks.entities.gazetteer import Gazetteer
 from nlp_tasks.entities.spans import Entity, Unit, tags
+from nlp_tasks.entities.units import has_only_words
+from nlp_tasks.entities.word_features import features_of_words
 
 _words = re.compile(r"\S+")
 _NONE = "#"
@@ -65,23 +68,35 @@ def features_of(sentence: str, units: Sequence[Unit], known: Known) -> list[list
     """The features of each unit of a sentence."""
     forms = [sentence[start:end] for start, end in units]
     around = _Around(forms)
-    shapes = _Around([_shape(form) for form in forms])
-    lower = _Around([form.lower() for form in forms])
     morphemes = _analysed(sentence)
-    words = [found.span() for found in _words.finditer(sentence)]
-    of_char = {char: place for place, (start, end) in enumerate(words) for char in range(start, end)}
-    spelled = _Around([sentence[start:end] for start, end in words])
-    found = [
-        _of_units(place, around, lower, shapes)
-        + _of_word(sentence, unit, words[of_char[unit[0]]], of_char[unit[0]], spelled)
-        + _of_morpheme(unit, morphemes)
-        for place, unit in enumerate(units)
-    ]
+    found = (
+        features_of_words(forms)
+        if has_only_words(sentence)
+        else _of_syllables(sentence, units, around, morphemes)
+    )
     if known.clusters is not None:
         _add_clusters(found, units, morphemes, around, known.clusters)
     if known.gazetteer is not None:
         _add_names(found, units, known.gazetteer.find(sentence))
     return found
+
+
+def _of_syllables(
+    sentence: str, units: Sequence[Unit], around: _Around, morphemes: _Morphemes
+) -> list[list[str]]:
+    """The features of each unit of a sentence with Hangul, Chinese characters or kana."""
+    forms = around.items
+    shapes = _Around([_shape(form) for form in forms])
+    lower = _Around([form.lower() for form in forms])
+    words = [found.span() for found in _words.finditer(sentence)]
+    of_char = {char: place for place, (start, end) in enumerate(words) for char in range(start, end)}
+    spelled = _Around([sentence[start:end] for start, end in words])
+    return [
+        _of_units(place, around, lower, shapes)
+        + _of_word(sentence, unit, words[of_char[unit[0]]], of_char[unit[0]], spelled)
+        + _of_morpheme(unit, morphemes)
+        for place, unit in enumerate(units)
+    ]
 
 
 def _add_clusters(

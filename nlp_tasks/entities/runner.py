@@ -9,6 +9,7 @@ from nlp_tasks.entities import EntitiesParameters, EntityRow, RedactedRow, archi
 from nlp_tasks.entities.architecture import Finder, Found
 from nlp_tasks.entities.gazetteer import Gazetteer
 from nlp_tasks.entities.merging import merged
+from nlp_tasks.entities.names_again import with_missed_mentions
 from nlp_tasks.entities.redaction import redacted
 from nlp_tasks.entities.rules import chosen
 from nlp_tasks.entities.rules.find import find
@@ -43,7 +44,7 @@ class EntityFinder:
         results: list[Result] = []
         for text, found in zip(texts, learned, strict=True):
             self._beat()
-            results.append(self._of(text, found) if text.strip() else _blank())
+            results.append(self._of(text, with_missed_mentions(text, found)) if text.strip() else _blank())
         return results
 
     def _of(self, text: str, learned: Sequence[Found]) -> list[EntityRow | RedactedRow]:

@@ -8,7 +8,6 @@ Korean, and words, numbers and signs elsewhere. The same texts and seed give the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from nlp_tasks import heartbeat
 from nlp_tasks import text as texts
 from nlp_tasks.entities.clusters import Clusters, written
+from nlp_tasks.entities.units import units_of
 
 #: Numbers of clusters.
 SIZES = (50, 200, 1000)
@@ -33,7 +33,6 @@ WIDTH, EXTRA_WIDTH, PASSES = 100, 20, 3
 ROUNDS = 10
 #: Rows of a matrix that are computed between two heartbeats.
 ROWS_TOGETHER = 2_000
-_plain = re.compile(r"[^\W\d_]+|\d+|\S")
 _BOUNDARY = -1
 
 Vectors = NDArray[np.float32]
@@ -68,7 +67,7 @@ def words_of(line: str) -> list[str]:
     """The words of a line, as clusters know them."""
     if texts.has_hangul(line):
         return [written(line[each.start : each.end]) for each in texts.analysed(line)]
-    return [written(found) for found in _plain.findall(line)]
+    return [written(line[start:end]) for start, end in units_of(line)]
 
 
 def _read(documents: Iterable[str]) -> _Words:

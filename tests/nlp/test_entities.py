@@ -20,7 +20,10 @@ from nlp_tasks.entities import (
     TrainEntitiesParameters,
 )
 from nlp_tasks.entities.annotations import AnnotationError, marked
+from nlp_tasks.entities.architecture import Found
+from nlp_tasks.entities.features import Known, features_of
 from nlp_tasks.entities.metrics import measure
+from nlp_tasks.entities.names_again import with_missed_mentions
 from nlp_tasks.entities.redaction import redacted
 from nlp_tasks.entities.spans import Entity, entities, tags, without_overlaps
 from nlp_tasks.entities.units import units_of
@@ -190,6 +193,90 @@ def test_tags_and_places_are_two_forms_of_the_same() -> None:
         apart = without_overlaps(chosen)
 
         assert [each for each, _ in entities(units, tags(units, apart))] == apart
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("Kim's U.S.-based firm", ["Kim", "'s", "U.S.", "-", "based", "firm"]),
+        ("O'Brien didn’t, I'll", ["O'Brien", "didn", "’t", ",", "I", "'ll"]),
+        ("@ann_lee #Paris 19th 3G", ["@ann_lee", "#Paris", "19th", "3G"]),
+        ("see www.example.com/a?b=1 (p. 3)", ["see", "www.example.com/a?b=1", "(", "p", ".", "3", ")"]),
+        ("snake_case  — 1.5", ["snake", "_", "case", "—", "1", ".", "5"]),
+        ("U.S. 3G는", ["U", ".", "S", ".", "3", "G", "는"]),
+        ("東京 U.S.", ["東", "京", "U", ".", "S", "."]),
+    ],
+)
+def test_a_sentence_of_words_has_words_as_units_and_others_have_syllables(
+    text: str, units: list[str]
+) -> None:
+    assert [text[start:end] for start, end in units_of(text)] == units
+
+
+def test_a_word_is_seen_by_its_form_and_its_neighbours() -> None:
+    sentence = "Yesterday Ann Lee left"
+    first, _, last_name, last = features_of(sentence, units_of(sentence), Known())
+
+    assert {"first", "word1=ann", "title1=True", "word2=lee"} <= {*first}
+    assert {"word0=lee", "word-1=ann", "word-2=yesterday", "shape=Xx", "ends=ee"} <= {*last_name}
+    assert {"last", "begins=le", "title0=False"} <= {*last}
+    # No feature is there twice: its weight would be regularised half as much.
+    assert all(len({*each}) == len(each) for each in (first, last_name, last))
+
+
+def test_a_name_before_a_hyphen_or_an_apostrophe_has_its_own_place(tmp_path: Path) -> None:
+    patterns = ("{p}'s house is in {l}.", "The {l}-based firm hired {p}.", "{p} left {l}.")
+    documents = []
+    for number in range(60):
+        p, l = f"Ann Lee{'ab'[number % 2]}", ("Busan", "Paris", "U.S.")[number % 3]  # noqa: E741
+        text = patterns[number // 3 % 3].format(p=p, l=l)
+        marks = [
+            [text.index(each), text.index(each) + len(each), label]
+            for each, label in ((p, "PER"), (l, "LOC"))
+        ]
+        documents.append(Document(number, f"d{number}", text, meta={"entities": marks}))
+    trained(tmp_path, Listed(documents), iterations=40)
+
+    for text in ("The U.S.-based firm hired Ann Leeb.", "Ann Leea's house is in Paris."):
+        rows = found_in(text, tmp_path, method="model", rules="none")
+        assert {row.text for row in rows} in ({"U.S.", "Ann Leeb"}, {"Ann Leea", "Paris"})
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "added"),
+    [
+        ("Elan lost. Then Elan rose, and Elan-based firms", ["Elan"], [16, 31]),
+        ("Elan lost; elan and Elans did not", ["Elan"], []),
+        ("김민수는 왔다. 그리고 김민수에게 갔다. 김민수산은", ["김민수"], [13]),
+        ("In 2024, and 2024", ["2024"], []),
+        ("the firm of the firm", ["the firm"], []),
+    ],
+)
+def test_a_name_that_was_found_once_is_found_elsewhere_in_the_text(
+    text: str, names: list[str], added: list[int]
+) -> None:
+    found = [Found(Entity(text.index(each), text.index(each) + len(each), "X"), 0.8) for each in names]
+    unsure = [Found(each.entity, 0.4) for each in found]
+
+    again = with_missed_mentions(text, found)
+
+    assert [one.entity.start for one in again if one not in found] == added
+    assert all(text[one.entity.start : one.entity.end] == names[0] for one in again)
+    assert {one.score for one in again} <= {0.8, 0.4}
+    assert with_missed_mentions(text, unsure) == unsure
+
+
+def test_a_name_with_two_labels_has_the_likelier_one_elsewhere_and_nothing_found_changes() -> None:
+    text = "Ford, Ford, Ford Motor, Ford"
+    found = [
+        Found(Entity(0, 4, "PER"), 0.6),
+        Found(Entity(6, 10, "ORG"), 0.9),
+        Found(Entity(12, 22, "ORG"), 0.3),
+    ]
+
+    again = with_missed_mentions(text, found)
+
+    assert again == [*found, Found(Entity(24, 28, "ORG"), 0.45)]
 
 
 def test_rules_give_the_models_entities_their_normal_form(model: Path) -> None:

@@ -29,10 +29,11 @@ _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
     r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
-#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000; and 제3조 5만원 is a paragraph and an amount.
+#: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000. 제3조 5만원 is an article
+#: of a law and an amount; 변제 5만원 is an amount.
 _UNCERTAIN_BEFORE = (
     r"(?<![\d.,수몇여십백천만억조경])"
-    rf"(?:(?<!제)(?<!제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
+    rf"(?:(?<!제)(?<!(?<![가-힣])제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
 )
 
 
@@ -60,7 +61,8 @@ _word = re.compile(
 _AMBIGUOUS = {"won", "pound", "pounds"}
 _LARGE_DIGITS = 5
 _percent = re.compile(
-    rf"(?<![\w.,])(?<!\d/)(?P<number>(?:(?<![%％])[-−+])?{DIGITS}){BLANK}?"  # not of 66 2/3%
+    # Not of 66 2/3%, nor a part of 3천5.
+    rf"(?<![A-Za-z0-9_.,십백천만억조])(?<!\d/)(?P<number>(?:(?<![%％])[-−+])?{DIGITS}){BLANK}?"
     r"(?:[%％](?:p\b|포인트)?|퍼센트(?:포인트)?|percentage points?|percent|per cent|pct\b)"
 )
 

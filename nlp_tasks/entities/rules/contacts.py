@@ -24,7 +24,10 @@ _phones = (
     ),
     re.compile(r"(?<![A-Za-z0-9_.+-])0(?P<area>1[016789])(?P<middle>\d{4})(?P<last>\d{4})(?![A-Za-z0-9_-])"),
 )
-_representative = re.compile(r"(?<![A-Za-z0-9_.+-])1[568]\d\d-\d{4}(?![A-Za-z0-9_-])")
+_representative = re.compile(r"(?<![A-Za-z0-9_.+-])(?P<first>1[568]\d\d)-(?P<last>\d{4})(?![A-Za-z0-9_-])")
+#: Before a number that may also be two years: 1566-1614. Anywhere in so many characters before it.
+_says_phone = re.compile(r"전화|문의|상담|센터|번호|대표|연락|고객|☎|☏|\b(?:tel|phone|call)\b", re.IGNORECASE)
+_SAYS_CHARS, _LAST_YEAR = 20, 2100
 _american = re.compile(
     r"(?<![A-Za-z0-9_.+-])(?:\+?1[-. ])?(?:\((?P<area>[2-9]\d\d)\) ?|(?P<plain>[2-9]\d\d)[-.])"
     r"(?P<middle>[2-9]\d\d)[-. ](?P<last>\d{4})(?![A-Za-z0-9_-])"
@@ -57,6 +60,10 @@ def phones(text: str) -> Iterator[Match]:
         for found in pattern.finditer(text):
             yield Match(*found.span(), "PHONE", f"+82{found['area']}{found['middle']}{found['last']}")
     for found in _representative.finditer(text):
+        if _are_years(found) and not _says_phone.search(
+            text, max(0, found.start() - _SAYS_CHARS), found.start()
+        ):
+            continue
         yield Match(*found.span(), "PHONE", found[0])
     for found in _american.finditer(text):
         area = found["area"] or found["plain"]
@@ -65,3 +72,8 @@ def phones(text: str) -> Iterator[Match]:
         digits = re.sub(r"\D", "", found[0])
         if 8 <= len(digits) <= 15:
             yield Match(*found.span(), "PHONE", f"+{digits}")
+
+
+def _are_years(found: re.Match[str]) -> bool:
+    """Whether it reads as years as well, as of a life or a war: 1592-1598."""
+    return int(found["first"]) < int(found["last"]) <= _LAST_YEAR

@@ -22,9 +22,13 @@ _MONTHS = {
 }  # fmt: skip
 _MONTH = (
     "(?P<month>"
-    + "|".join(sorted((name.capitalize() for name in _MONTHS), key=len, reverse=True))
+    + "|".join(
+        sorted(
+            (form for name in _MONTHS for form in (name.capitalize(), name.upper())), key=len, reverse=True
+        )
+    )
     # The stop of an abbreviation, and not that of a sentence: "Nov. 26", "until 26 November."
-    + r")\b(?:(?:(?<=\b[A-Z][a-z]{2})(?<!May)|(?<=\bSept))\.)?"
+    + r")\b(?:(?:(?<=\b[A-Z][a-z]{2})(?<!May)|(?<=\b[A-Z]{3})(?<!MAY)|(?<=\bSept)|(?<=\bSEPT))\.)?"
 )
 #: Between the parts of a date: texts that were set in columns have several blanks, or a line end.
 _GAP = r"\s{1,4}"
@@ -38,6 +42,10 @@ _korean = re.compile(
     r"|(?! ?(?:대|간|차|만에|동안|째|여|전|넘|이상|가까이)))"
 )
 _korean_day = re.compile(rf"(?<![\d년])(?<!년 )(?P<month>[01]?\d)월 ?{_DAY}일(?!간|차)")
+#: A month alone. Not 5월호, nor 2월 30일, which is no day.
+_korean_month = re.compile(
+    r"(?<![\d년.,])(?<!년 )(?P<month>1[0-2]|0?[1-9])월(?! ?\d{1,2} ?일)(?!요일|[간호드령세급])"
+)
 _korean_quarter = re.compile(rf"(?<!\d){_YEAR}년 ?(?:제 ?)?(?P<quarter>[1-4])(?: ?/ ?4)? ?분기")
 _korean_half = re.compile(rf"(?<!\d){_YEAR}년 ?(?P<half>상|하)반기")
 _numeric = re.compile(
@@ -75,7 +83,7 @@ def dates(text: str) -> Iterator[Match]:
         year = found["year"] or found["before"] or found["of"]
         quarter = found["number"] or found["after"] or _ORDINALS[found["word"].lower()]
         yield Match(*found.span(), "DATE", f"{year}-Q{quarter}")
-    for pattern in (_korean, _numeric, _korean_day):
+    for pattern in (_korean, _numeric, _korean_day, _korean_month):
         yield from _checked(pattern, text)
     for pattern in (_month_first, _day_first, _month_of_year):
         yield from _checked(pattern, text, in_words=True)
@@ -93,6 +101,8 @@ def _checked(pattern: re.Pattern[str], text: str, *, in_words: bool = False) -> 
         month = None if given is None else _MONTHS[given.lower()] if in_words else int(given)
         day = None if parts.get("day") is None else int(parts["day"])
         year = None if parts.get("year") is None else int(parts["year"])
+        if given == "MAY" and year is None:
+            continue  # a verb in capitals: SECTION 1 MAY
         if (normal := iso(year, month, day)) is not None:
             yield Match(*found.span(), "DATE", normal)
 
