@@ -148,7 +148,8 @@ def export(
 
     A similarity model becomes FOLDER/doc2vec.model, which gensim's `Doc2Vec.load` reads: with gensim's inference and
     the same seed, its vectors are bit for bit those of the trained model. gensim's files are pickles: load them only
-    if you trust their source. Models of other kinds cannot be exported.
+    if you trust their source. Trained models of other kinds cannot be
+    exported.
 
     With --onnx, an imported encoder (`docmill models import`) becomes FOLDER/model.onnx with its tokenizer.json and a
     docmill.json, which says what the graph takes and gives. The export is refused if ONNX Runtime's vectors differ from
