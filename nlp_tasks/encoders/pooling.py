@@ -60,7 +60,7 @@ def pool(
 
 
 def _at(tokens: _Tokens, places: torch.Tensor) -> torch.Tensor:
-    return tokens.hidden[torch.arange(len(places), device=places.device), places].float()
+    return tokens.hidden[torch.arange(places.shape[0], device=places.device), places].float()
 
 
 def _cls(tokens: _Tokens) -> torch.Tensor:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from nlp_tasks.batching import by_length
-from nlp_tasks.encoders import Embedded, Long, pooling
+from nlp_tasks.encoders import Embedded, Long, packed_linear, pooling
 from nlp_tasks.encoders.description import Description, Module
 from nlp_tasks.encoders.layers import Head
 from nlp_tasks.encoders.windows import Cutter, Windows
@@ -54,11 +54,15 @@ class TransformerEncoder:
         self.max_tokens = self.cutter.max_tokens
         empty = torch.zeros(1, len(self.pooling) * self.model.config.hidden_size, device=self.device)
         self.dimensions = self.head.body(empty).shape[1]
+        self._is_packed = False
 
     def embed(
         self, texts: Sequence[str], prompt: str, long: Long, beat: Callable[[], None] = lambda: None
     ) -> Embedded:
         """See `Encoder.embed`."""
+        if self.device == "cpu" and not self._is_packed:
+            packed_linear.pack(self.model)
+            self._is_packed = True
         windows = self.cutter.cut(texts, prompt, long, beat)
         n_left_out = 0 if self.pools_prompt or not prompt else self.cutter.prompt_tokens(prompt)
         vectors = np.zeros((len(windows.ids), self.dimensions), np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Cutter:
         self.max_tokens = max_tokens
         self._n_special = self._backend.num_special_tokens_to_add(False)
         self._ends_special = self._n_special > 0 and self._encode([""])[0].special_tokens_mask[-1] == 1
+
+    def save(self, path: Path) -> None:
+        """Write a tokenizer.json that cuts texts to one window, as `truncate` does."""
+        self._backend.enable_truncation(self.max_tokens)
+        self._backend.save(str(path))
 
     def prompt_tokens(self, prompt: str) -> int:
         """Tokens before the text itself: special ones at the start and those of the prompt."""
