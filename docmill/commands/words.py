@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +11,7 @@ from docmill.commands.options import Json
 from docmill.commands.output import print_json, say, users_umask, warn
 from docmill.commands.shell import Commands
 from docmill.commands.tables import print_table
+from scheduler.exports.word_format import WordFormat
 
 if TYPE_CHECKING:
     from scheduler.words import NearWords
@@ -65,6 +65,51 @@ def analogy(
     from scheduler.store import store
 
     _print(words.analogy(store(), a, b, c, n, model), json=json)
+
+
+@app.command()
+def export(
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="A file, or a folder with --format; {date}, {time} and {name} are filled in. Replaced if it exists.",
+        ),
+    ],
+    model: Model = None,
+    format: Annotated[WordFormat | None, typer.Option(help="By the suffix of PATH if not given.")] = None,
+    top: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Only the N most frequent words.")
+    ] = None,
+    bom: Annotated[
+        bool, typer.Option("--bom", help="CSV: begin with a byte order mark, by which Excel knows UTF-8.")
+    ] = False,
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="CSV: leave words as they are that a spreadsheet would run as a formula."),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Export the vectors of a model's words.
+
+    txt is the text format of word2vec, which gensim, spaCy and fastText read. CSV, JSON Lines, Parquet and XLSX have a
+    row for each word: rank, word, count, and v1, v2, ... The file is there whole or not at all, and beside it
+    PATH.manifest.json says what it holds.
+
+    Example: docmill words export --model news --to vectors.txt
+    """
+    from scheduler.exports import word_vectors
+    from scheduler.store import store
+
+    wanted = word_vectors.WordExport(to, model, format, top, bom=bom, raw=raw)
+    with users_umask():
+        made = word_vectors.export(store(), wanted)
+    if json:
+        print_json(asdict(made))
+    else:
+        say(f"{made.to}: the vectors of {made.n_rows:,} words of {made.what}")
+    for note in made.notes:
+        warn(f"note: {note}")
 
 
 def _print(found: NearWords, *, json: bool) -> None:
