@@ -43,7 +43,8 @@ class TrainWordsParameters:
         ),
     ] = "morphemes"
     merges: Annotated[
-        int, Field(ge=1, le=200_000, description="for units bpe: number of merges, about that of the subwords")
+        int,
+        Field(ge=1, le=200_000, description="for units bpe: number of merges, about that of the subwords"),
     ] = 16_000
     vector_size: Annotated[int, Field(ge=2, le=2000, description="dimensions of a word's vector")] = 100
     window: Annotated[

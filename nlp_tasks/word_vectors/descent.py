@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 #: MAX_SENTENCE_LEN in gensim: a batch has at most this many words, and the rest of a longer sentence is ignored.
 MOST_BATCH_WORDS = 10_000
-#: Multiplications of a batch, about: a fifth of a second. Batches of the largest models have fewer words, but enough for
-#: their windows.
+#: Multiplications of a batch, about: a fifth of a second. Batches of the largest models have fewer words, but enough
+#: for their windows.
 BATCH_MULTIPLICATIONS, LEAST_BATCH_WORDS = 300_000_000, 1_000
 
 Batch = list[list[int]]

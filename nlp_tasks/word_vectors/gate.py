@@ -1,4 +1,5 @@
-"""The gate of word vectors: a new model must know the words of the texts, and keep most of the champion's neighbours."""
+"""The gate of word vectors: a new model must know the words of the texts, and keep the champion's
+neighbours."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from db.model_versions import Version
 from db.reading import BATCH, Column, Row, Type
 from db.store import Store
 from scheduler import words

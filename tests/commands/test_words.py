@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import signal
@@ -13,6 +14,8 @@ import pyarrow.parquet
 import pytest
 from gensim.models import KeyedVectors
 
+from docmill import AsyncClient, Client
+from docmill.errors import InvalidRequestError, NotFoundError, UnsupportedError
 from tests.commands.conftest import Shell
 from tests.faults.stack import Stack
 from tests.servers import missing_redis, until
@@ -20,9 +23,7 @@ from tests.servers import missing_redis, until
 #: Two fields whose words are never in one text, so that a word's neighbours are certain.
 FIELDS = (("금리", "은행", "대출", "환율", "채권"), ("투수", "타자", "홈런", "야구", "감독"))
 SMALL = tuple(
-    word
-    for pair in ("vector_size=10", "epochs=30", "min_count=1", "sample=0")
-    for word in ("-p", pair)
+    word for pair in ("vector_size=10", "epochs=30", "min_count=1", "sample=0") for word in ("-p", pair)
 )
 TRAIN = ("train", "words", "--collection", "inbox", "--model", "fields", *SMALL)
 
@@ -57,6 +58,34 @@ def test_words_of_one_field_are_near(trained: Shell) -> None:
     assert "은행" in said.out
     assert said.err == "compared by the model fields@1\n"
     assert "10 words" in trained("models", "list").out
+
+
+def test_the_python_client_answers_the_same(trained: Shell) -> None:
+    url = trained.store.url.render_as_string(hide_password=False)
+    with Client(url) as client:
+        assert client.nearest_words("금리", n=3) == (
+            trained("words", "nearest", "금리", "-n", 3, "--json").json
+        )
+        assert client.nearest_words(["투수", "타자"])[0]["word"] in FIELDS[1]
+        assert client.word_analogy("금리", "은행", "투수", n=2, model="fields") == (
+            trained("words", "analogy", "금리", "은행", "투수", "-n", 2, "--json").json
+        )
+        with pytest.raises(InvalidRequestError, match="spelled alike are 홈런"):
+            client.nearest_words("홈럼")
+        for words, n in (([], 1), (["금리"], 0)):
+            with pytest.raises(InvalidRequestError, match="at least"):
+                client.nearest_words(words, n=n)
+        with pytest.raises(NotFoundError, match="train words"):
+            client.nearest_words("금리", model="other")
+    with Client("http://127.0.0.1:9", key="k") as far, pytest.raises(UnsupportedError, match="docmill words"):
+        far.nearest_words("금리")
+
+    async def asked() -> list[dict[str, object]]:
+        async with AsyncClient(url) as client:
+            assert len(await client.word_analogy("금리", "은행", "투수", n=2)) == 2
+            return await client.nearest_words("금리", n=3)
+
+    assert asyncio.run(asked()) == trained("words", "nearest", "금리", "-n", 3, "--json").json
 
 
 def test_an_analogy_leaves_its_words_out(trained: Shell) -> None:
@@ -154,8 +183,8 @@ def checkpoint_is_there(stack: Stack) -> bool:
 @pytest.mark.timeout(300)
 def test_a_worker_trains_is_killed_and_resumes_and_the_words_are_there(stack: Stack, tmp_path: Path) -> None:
     stack.start()
-    stack.add(texts(60, 200), "inbox")
-    assert stack.run(*TRAIN, "-p", "epochs=150").returncode == 0
+    stack.add(texts(60, 100), "inbox")
+    assert stack.run(*TRAIN, "-p", "epochs=60").returncode == 0
     until(lambda: checkpoint_is_there(stack), "a checkpoint", 120)
     stack.busy_child().send_signal(signal.SIGKILL)
 
