@@ -140,12 +140,7 @@ def typical(found: Set) -> dict[int, str]:
 def categories(found: Set) -> dict[int, str]:
     """The category of each word of the list that the corpus has, by its number; words of two meanings stay."""
     numbers = {word: number for number, word in enumerate(found.corpus.words)}
-    return {
-        numbers[word]: line
-        for line in CATEGORIES
-        for word in line.split()
-        if word in numbers
-    }
+    return {numbers[word]: line for line in CATEGORIES for word in line.split() if word in numbers}
 
 
 def coherence(vectors: NDArray[np.float32], fields: Mapping[int, str], k: int | None) -> tuple[float, float]:
@@ -187,9 +182,7 @@ def main() -> None:
         rows += _measured(found, fields, k, asked.seeds, figures, ratios)
     columns = ["set", "words", "words compared", "what", "same field", "apart", "by chance", "CPU s"]
     report.table(f"Word vectors; {report.machine()}", columns, rows)
-    bars = {
-        f"{mine}: CPU beside gensim": {"value": fmean(ratios[mine]), "at_most": 1.2} for mine, _ in PAIRS
-    }
+    bars = {f"{mine}: CPU beside gensim": {"value": fmean(ratios[mine]), "at_most": 1.2} for mine, _ in PAIRS}
     report.end(figures, bars)
 
 

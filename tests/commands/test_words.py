@@ -180,6 +180,7 @@ def checkpoint_is_there(stack: Stack) -> bool:
 
 
 @pytest.mark.stack
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_worker_trains_is_killed_and_resumes_and_the_words_are_there(stack: Stack, tmp_path: Path) -> None:
     stack.start()

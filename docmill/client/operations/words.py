@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from db.store import Store
-from docmill.client.operations.description import Operation, Steps, Stores
+from docmill.client.operations.description import Operation, Steps
 from docmill.errors import InvalidRequestError, UnsupportedError
 from scheduler import words
 from scheduler.words import NearWords
