@@ -4,8 +4,8 @@
 
 Two measures of quality, neither of which the training sees:
 
-- Labelled sets: for each word that is typical of one label (at least 80 % of its documents have it, in a sample in which
-  every label is as frequent), the share of its 10 nearest such words that are typical of the same label.
+- Labelled sets: for each word that is typical of one label (at least 80 % of its documents have it, if every label were
+  as frequent), the share of its 10 nearest such words that are typical of the same label.
 - Wikipedia: for each word of a list of categories, written by hand before anything was measured, the share of the
   nearest words of the list, as many as its category has others, that are of its category.
 """
@@ -194,7 +194,7 @@ def _measured(
     figures: dict[str, float],
     ratios: Mapping[str, list[float]],
 ) -> Sequence[list[object]]:
-    """The lines of a set: all trainings of a seed, one after the other, so that others on the machine slow all alike."""
+    """The lines of a set: all trainings of a seed, one after the other, so that the load of the machine slows all alike."""
     quality: defaultdict[str, list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     chance = 0.0
