@@ -194,7 +194,7 @@ def _measured(
     figures: dict[str, float],
     ratios: Mapping[str, list[float]],
 ) -> Sequence[list[object]]:
-    """The lines of a set: all trainings of a seed, one after the other, so that the load of the machine slows all alike."""
+    """The lines of a set. All trainings of a seed run one after the other: the load of the machine slows all alike."""
     quality: defaultdict[str, list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
     chance = 0.0

@@ -55,11 +55,11 @@ def neighbours_kept(new: Model, old: Model, beat: Callable[[], None]) -> float:
 
 
 def _neighbours(
-    model: Model, words: Sequence[str], sample: NDArray[np.int64], k: int, beat: Callable[[], None]
-) -> NDArray[np.int64]:
+    model: Model, words: Sequence[str], sample: NDArray[np.int_], k: int, beat: Callable[[], None]
+) -> NDArray[np.intp]:
     """For each word of the sample, the places in `words` of the nearest others  # (S, k)."""
     vectors = model.unit_vectors[[model.numbers[word] for word in words]]
-    found = []
+    found: list[NDArray[np.intp]] = []
     for start in range(0, len(sample), TOGETHER):
         beat()
         rows = sample[start : start + TOGETHER]

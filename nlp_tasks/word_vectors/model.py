@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,11 +54,12 @@ def save(model: Model, model_dir: Path) -> None:
 
 def load(model_dir: Path) -> Model:
     """The model of a folder, verified. Raises ModelFileError if it is incomplete, or not a Word2Vec model."""
-    config, tensors = model_files.load(model_dir)
+    config, saved = model_files.load(model_dir)
     if config.get("format") != FORMAT:
         raise ModelFileError(
             f"{model_dir} holds {config.get('format')!r}, not {FORMAT!r}: train the model again"
         )
+    tensors: Mapping[str, NDArray[Any]] = saved
     return Model(
         TrainWordsParameters(**config["parameters"]),
         units.from_json(config["units"]),

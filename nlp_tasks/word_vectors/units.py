@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +62,7 @@ def of(parameters: TrainWordsParameters, documents: Documents, beat: Callable[[i
     if parameters.units != "bpe":
         return Units(parameters.units)
 
-    def read() -> Any:
+    def read() -> Iterator[str]:
         for n_done, document in enumerate(documents, start=1):
             yield plain(document.text).lower()
             beat(n_done)
