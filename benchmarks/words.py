@@ -31,6 +31,9 @@ from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.kind import Document
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.word_vectors import TrainWordsParameters, descent
+from nlp_tasks.word_vectors.gate import neighbours_kept
+from nlp_tasks.word_vectors.model import Model
+from nlp_tasks.word_vectors.units import Units
 
 #: Set, file, and the field of its label; "" for Wikipedia.
 SETS = (
@@ -197,6 +200,7 @@ def _measured(
     """The lines of a set. All trainings of a seed run one after the other: the load of the machine slows all alike."""
     quality: defaultdict[str, list[float]] = defaultdict(list)
     seconds: defaultdict[str, list[float]] = defaultdict(list)
+    by_seed: list[Model] = []
     chance = 0.0
     for seed in range(1, seeds + 1):
         for what, trainer, parameters in ROWS:
@@ -205,6 +209,13 @@ def _measured(
             seconds[what].append(time.process_time() - began)
             share, chance = coherence(vectors, fields, k)
             quality[what].append(share)
+            if what == ROWS[0][0]:
+                units = Units(parameters.units)
+                by_seed.append(Model(parameters, units, found.corpus.words, found.corpus.counts, vectors))
+    if len(by_seed) > 1:
+        # What the gate measures, between two seeds of one training.
+        kept = neighbours_kept(by_seed[1], by_seed[0], lambda: None)
+        figures[f"{found.name}, neighbours kept by another seed"] = kept
     for mine, theirs in PAIRS:
         ratios[mine].append(fmean(seconds[mine]) / fmean(seconds[theirs]))
     n_words = int(found.corpus.counts.sum())

@@ -21,7 +21,7 @@ COMMON_WORDS = 20_000
 NEIGHBOURS = 10
 #: By how much the share of unknown words may be above the champion's.
 MORE_UNKNOWN = 0.02
-#: Two trainings on the same documents with different seeds have more neighbours in common (docs/words.md).
+#: Below what two seeds of one training should have in common; `make bench-words` measures that.
 LEAST_KEPT = 0.25
 #: Words of the sample that are compared between two heartbeats.
 TOGETHER = 100
