@@ -132,7 +132,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-entities bench-training bench-paired
+.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-entities bench-training bench-paired bench-words
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-peers: venv system $(QUEUE_PEERS)/.installed ## compare the queue with procrastinate, graphile-worker, BullMQ, Dramatiq and Celery: speed, and what ten faults cost
@@ -175,6 +175,8 @@ bench-embeddings: $(VENV)/.bench ## compare encoders with sentence-transformers 
 	@$(BIN)/python -m benchmarks.embeddings --data "$(SHARED_DATA)"
 bench-entities: $(VENV)/.bench ## compare entity models with a character CRF, sklearn-crfsuite and spaCy (about 20 minutes of a core)
 	@$(BIN)/python -m benchmarks.entities --data "$(SHARED_DATA)"
+bench-words: venv ## compare word vectors with gensim's own Word2Vec
+	@$(BIN)/python -m benchmarks.words --data "$(SHARED_DATA)"
 bench-extract: venv system $(PEERS)/.installed ## compare text from files with kreuzberg, markitdown, pypdf and python-docx
 	@deploy/system-packages libreoffice-writer libreoffice-calc libreoffice-impress fonts-noto-cjk
 	@$(BIN)/python -m benchmarks.extraction --data "$(SHARED_DATA)" --peers $(PEERS)

@@ -43,6 +43,7 @@ from docmill.commands import (
     store,
     submitting,
     watching_folders,
+    words,
     workers,
 )
 from docmill.commands.shell import CommandGroup, Commands, section_of
@@ -91,8 +92,8 @@ SECTIONS: dict[str, tuple[Callable[..., None] | tuple[str, Commands], ...]] = {
         submitting.retry, ("limits", limits.app),
     ),
     "Results": (
-        searching.search, similar.similar, jobs.results, sql.sql, exporting.export, digest.digest, copying_pages.pages,
-        evaluating.evaluate,
+        searching.search, similar.similar, ("words", words.app), jobs.results, sql.sql, exporting.export, digest.digest,
+        copying_pages.pages, evaluating.evaluate,
     ),
     "Models and labels": (submitting.train, ("models", models.app), ("label", labelling.app)),
     "Every night": (

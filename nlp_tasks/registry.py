@@ -19,6 +19,7 @@ MODULES = (
     "nlp_tasks.classification.shadow",
     "nlp_tasks.similarity",
     "nlp_tasks.similarity.embedding",
+    "nlp_tasks.word_vectors",
 )
 
 #: Every kind by name.

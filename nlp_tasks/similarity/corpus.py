@@ -75,7 +75,7 @@ def read(
             progress(n_done)
         file.flush()
         if not numbers:
-            raise TrainingError("no document has any words: similarity is trained on text")
+            raise TrainingError("no document has any words to train on: add documents with text")
         # The mapping stays valid after the file is closed. The file has no name, so that nothing is left on disk.
         every = np.memmap(file, dtype=np.int32, mode="r+", shape=(starts[-1],))
     return _with_frequent_first(list(numbers), every, np.array(starts), min_count)

@@ -31,7 +31,8 @@ DOCMILL = [sys.executable, "-m", "docmill.cli"]
 KOREAN = "서울은 한국의 수도이다. 한강이 그 가운데를 흐른다. 사람이 많이 산다."
 #: What only reads, with what it needs to be asked.
 READING = {
-    "collections": "", "kinds": "", "status": "", "watch": "1", "results": "1", "similar": "k", "sql": "SELECT\u00a01",
+    "collections": "", "kinds": "", "status": "", "watch": "1", "results": "1", "similar": "k", "words nearest": "w",
+    "words analogy": "a b c", "words export": "--to v.txt", "sql": "SELECT\u00a01",
     "verify": "1", "repro": "1 k", "doctor": "", "quarantine list": "", "quarantine show": "1 k",
     "schedule list": "", "models list": "", "models show": "m", "models export": "m out", "label list": "",
     "db show": "", "backup": "out", "documents list": "--collection c", "documents show": "k",

@@ -49,6 +49,7 @@ from nlp_tasks.similarity import SIMILARITY, TRAIN_SIMILARITY, SimilarityParamet
 from nlp_tasks.similarity.embedding import EMBED
 from nlp_tasks.summarization import SUMMARIZE
 from nlp_tasks.summarization.abstractive import TRAIN_SUMMARIZER, TrainSummarizerParameters
+from nlp_tasks.word_vectors import TRAIN_WORDS, TrainWordsParameters
 from tests import language_models
 from tests.nlp import test_classification_pretrained
 from tests.readers.extraction import builders
@@ -224,7 +225,7 @@ def test_every_kind_is_tried_here() -> None:
     tried = {
         "train-classify", "train-similarity", "train-summarizer", "classify", "shadow-classify", "similarity",
         "summarize", "keywords", "evaluate", "extract", "entities", "train-entities", "train-gazetteer",
-        "embed", "generate",
+        "embed", "generate", "train-words",
     }  # fmt: skip
     assert tried == set(KINDS)
 
@@ -277,6 +278,16 @@ def test_similarity_from_training_to_search_is_never_silent(tmp_path: Path) -> N
     run(SIMILARITY, 1, parameters, documents, model_dir=tmp_path, corpus=lambda: vectors)
     run(EMBED, 0, EMBED.parameters(), documents, model_dir=tmp_path)
     judged(TRAIN_SIMILARITY, documents, tmp_path, metrics)
+
+
+@pytest.mark.parametrize("units", ["morphemes", "words", "bpe"])
+def test_a_training_of_words_is_never_silent(units: Any, tmp_path: Path) -> None:
+    documents = Listed([*made(300, 100).documents, *made(1, 30_000).documents])
+    assert TRAIN_WORDS.train is not None
+    with lively() as listener:
+        chosen = TrainWordsParameters(units=units, epochs=2, min_count=1, merges=2_000)
+        TRAIN_WORDS.train(documents, chosen, "cpu", tmp_path, listener.beat)
+    judged(TRAIN_WORDS, documents, tmp_path, {})
 
 
 def test_a_training_of_a_summarizer_is_never_silent(tmp_path: Path) -> None:

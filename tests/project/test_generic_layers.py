@@ -33,6 +33,10 @@ PARTICULAR = {
     "scheduler/search/finding.py",
     "scheduler/search/nearest.py",
     "scheduler/search/query_vectors.py",
+    # Vectors of words are asked for, and exported, by commands of their own.
+    "docmill/commands/words.py",
+    "scheduler/words.py",
+    "scheduler/exports/word_vectors.py",
     # Models that are imported are encoders, with the figures of one.
     "docmill/commands/importing_models.py",
     "docmill/commands/model_figures.py",
@@ -60,7 +64,7 @@ PLAIN = {
     "terms", "seed", "job", "labels", "sample", "gate", "width", "window",
     "tables", "scope", "seconds", "pages", "chars", "memory", "html", "rules", "long", "field", "redact", "iterations",
     "records", "text_field", "key_field", "label_field", "encoding", "delimiter", "markup", "steps",
-    "prompt", "system", "chat", "model", "stop", "schema", "example", "examples", "server", "timeout",
+    "prompt", "system", "words", "units", "chat", "model", "stop", "schema", "example", "examples", "server", "timeout",
 }  # fmt: skip
 #: Examples in help texts and error messages.
 ALLOWED = {

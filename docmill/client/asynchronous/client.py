@@ -13,7 +13,7 @@ from docmill.client.asynchronous import job
 from docmill.client.asynchronous.connection import connection
 from docmill.client.asynchronous.documents import AsyncDocumentMethods
 from docmill.client.asynchronous.job import AsyncJob
-from docmill.client.operations import jobs, models, queries
+from docmill.client.operations import jobs, models, queries, words
 from scheduler.exports.manifest import Manifest
 
 Row = dict[str, Any]
@@ -141,6 +141,18 @@ class AsyncClient(AsyncDocumentMethods):
     async def rollback(self, model: str, *, alias: str = "champion") -> str:
         """`Client.rollback`."""
         return await self._run(models.rollback(model, alias))
+
+    async def nearest_words(
+        self, word: str | Sequence[str], *, n: int = 10, model: str | None = None
+    ) -> list[Row]:
+        """`Client.nearest_words`."""
+        return await self._run(words.nearest(word, n, model))
+
+    async def word_analogy(
+        self, a: str, b: str, c: str, *, n: int = 10, model: str | None = None
+    ) -> list[Row]:
+        """`Client.word_analogy`."""
+        return await self._run(words.analogy(a, b, c, n, model))
 
     async def close(self) -> None:
         """`Client.close`."""

@@ -12,7 +12,7 @@ from docmill.client import choosing, requesting
 from docmill.client.blocking import job
 from docmill.client.blocking.documents import DocumentMethods
 from docmill.client.blocking.job import Job
-from docmill.client.operations import jobs, models, queries
+from docmill.client.operations import jobs, models, queries, words
 from scheduler.exports.manifest import Manifest
 
 Row = dict[str, Any]
@@ -176,6 +176,19 @@ class Client(DocumentMethods):
         """Let an alias stand for the version before again, and return that version, NAME@1. ConflictError if there
         was none."""
         return self._run(models.rollback(model, alias))
+
+    def nearest_words(self, word: str | Sequence[str], *, n: int = 10, model: str | None = None) -> list[Row]:
+        """The words whose vectors are nearest to that of a word, or to the mean direction of several: `rank`, `word`,
+        `score`, `count`. `model` is NAME, NAME@VERSION or NAME@ALIAS, made by `train-words`; the only one if None.
+        Needs the models folder.
+
+        InvalidRequestError, with words that are spelled alike, for a word that the model does not know, NotFoundError
+        for an unknown model, UnsupportedError over HTTP."""
+        return self._run(words.nearest(word, n, model))
+
+    def word_analogy(self, a: str, b: str, c: str, *, n: int = 10, model: str | None = None) -> list[Row]:
+        """The words that are to `c` as `b` is to `a`, as `nearest_words` gives them."""
+        return self._run(words.analogy(a, b, c, n, model))
 
     def close(self) -> None:
         """Close the connections. The next call opens new ones."""

@@ -62,6 +62,10 @@ class Subwords:
         parts.append(waiting.decode("utf-8", "replace"))
         return "".join(parts).replace(_BLANK, " ").strip()
 
+    def readable(self, text: str) -> list[str]:
+        """The tokens of a text as text, without those that stand for bytes. A blank before a word is "▁"."""
+        return [self._tokens[id_] for id_ in self.encode(text) if id_ >= len(_SPECIAL) + len(_BYTES)]
+
     def starts_word(self, id_: int) -> bool:
         """Whether a token begins a word after a blank."""
         return self._tokens[id_].startswith(_BLANK)
