@@ -110,7 +110,10 @@ def test_every_ngram_counted_has_its_places(texts: list[str]) -> None:
     [
         ("국....", {"국", "."}),
         ("....국회는 법률을", {".", "국회는", "법률을", "국회", "는", "법률", "을"}),
-        ("국회는....법률을ㅋㅋㅋㅋㅋㅋㅋ", {".", "국회는", "법률을ㅋㅋㅋ", "국회", "는", "법률", "을", "ㅋㅋㅋ", "ㅋ"}),
+        (
+            "국회는....법률을ㅋㅋㅋㅋㅋㅋㅋ",
+            {".", "국회는", "법률을ㅋㅋㅋ", "국회", "는", "법률", "을", "ㅋㅋㅋ", "ㅋ"},
+        ),
     ],
 )
 def test_a_long_run_does_not_move_the_places_of_other_words(text: str, words: set[str]) -> None:
