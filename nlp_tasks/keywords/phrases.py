@@ -21,6 +21,8 @@ from nlp_tasks.text import morphemes
 _NOUNS = frozenset({"NNG", "NNP"})
 #: Prefixes and suffixes belong to the noun that they are written with: 경쟁 + 력, 신 + 기술.
 _PREFIX, _SUFFIX = "XPN", "XSN"
+#: "That over there", which is hardly ever written: MeCab takes 저수지 apart as 저 + 수지.
+_LIKE_PREFIX = ("MM", "저")
 #: Suffixes that do not make a new term: plurals, "-like", "each", honorifics.
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
 #: Parts of speech that are not written together with a noun: where they seem to be, a word was analysed wrongly.
@@ -46,7 +48,7 @@ _notice = re.compile(
 )
 #: What is in a text without being said: notes of transcripts, places of formulas, and references to parts of a law.
 _marks = re.compile(
-    r"\{[A-Za-z_]+\}|\b[A-Za-z]+_\{?\d+\}?(?!\.?\w)"
+    r"\{[A-Za-z_]+\}|\b[A-Za-z]+_\{?\d+\}?(?!\.?[A-Za-z0-9_])"
     r"|제\d+(?:조|항|호|목|장|절|편|관)(?:의\d+)?(?:제\d+(?:조|항|호|목)(?:의\d+)?)*"
 )
 #: The same word again in Chinese characters: 영국사(寧國寺).
@@ -151,7 +153,7 @@ def korean(text: str) -> list[Word]:
             found.append(Word(text[first:end], first, end, opens))
         elif found and found[-1].end == start and _breaks(tag, end - start):
             found[-1] = replace(found[-1], closes=False)
-        prefix = start if tag == _PREFIX else -1
+        prefix = start if tag == _PREFIX or (tag, text[start:end]) == _LIKE_PREFIX else -1
         before = (end, tag)
     return [word for word in found if word.name not in stop_words.KOREAN]
 

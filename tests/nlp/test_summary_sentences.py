@@ -190,7 +190,7 @@ def test_a_short_sentence_is_not_said_twice(again: str, length: dict[str, float]
     ("leaning", "free"),
     [
         ("1998년에 은퇴하고 농사를 지었다.", "박정우는 1998년에 은퇴하고 농사를 지었다."),
-        ("꽃을 먹을 수 있어서 참꽃이라고도 부른다.", "이 마을 사람들이 진달래를 참꽃이라고도 부른다."),
+        ("꽃을 먹을 수 있어서 참꽃이라고도 부른다.", "섬 사람들이 진달래를 참꽃이라고도 부른다."),
         ("전국 대회를 시작으로 네 번의 본선에 나갔다.", "대회를 없애야 한다고 생각합니다."),
         ("Kim: And the lamp broke.", "Kim: The lamp broke."),
     ],
