@@ -57,7 +57,7 @@ class LabelRunner:
         for place, label, weighted in zip(places, chosen, terms, strict=True):
             found[place] += [
                 TermRow(rank, self.labels[label], term, weight / self.calibration.temperature)
-                for rank, (term, weight) in enumerate(words(weighted)[:most], start=1)
+                for rank, (term, weight) in enumerate(words(weighted, most), start=1)
             ]
         return found
 

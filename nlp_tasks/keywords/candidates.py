@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TypeAlias
 
+from nlp_tasks.keywords import stop_words
 from nlp_tasks.keywords.word import Word, singular
 
 #: The names of the words of a term, in the singular.
@@ -19,6 +20,12 @@ _FEWEST = 2
 _PART_OF = 0.3
 #: The maximum number of nouns of a compound.
 _MOST_NOUNS = 6
+#: What a word keeps of its score if it fits any document.
+_FILLER = 0.5
+#: The score of a term of n words is the sum of its words' scores divided by n to this power: with 0 long terms win,
+#: with 1 (the mean) they are hardly ever shown.
+_LENGTH_POWER = 0.5
+_FILLERS = stop_words.KOREAN_FILLERS | {singular(word) for word in stop_words.ENGLISH_FILLERS}
 
 
 def ranked(
@@ -30,11 +37,12 @@ def ranked(
     term that is shown contains another one.
     """
     places, n_words, compounds = _places(runs, max_words)
+    names = _names(runs, max_words)
     counts = {term: len(found) for term, found in places.items()}
     worth = {
         term: _worth(term, counts, n_words, scores)
         for term, n in counts.items()
-        if (n >= _FEWEST or len(term) == 1 or term in compounds) and not _too_short(term)
+        if (n >= _FEWEST or len(term) == 1 or term in compounds or term in names) and not _too_short(term)
     }
     best = sorted(worth, key=lambda term: (-round(worth[term], 9), places[term][0]))
     # MeCab may split one word in two ways: blanks and case do not distinguish terms.
@@ -43,19 +51,39 @@ def ranked(
     for term in best:
         if len(kept) == top:
             break
-        if any(counts[other] >= max(_PART_OF * counts[term], _FEWEST) for other in longer[term]):
+        if any(_replaces(other, term, counts, names) for other in longer[term]):
             continue
         if not any(_contains(term, other) or _contains(other, term) for other, _ in kept.values()):
             kept.setdefault("".join(term), (term, worth[term]))
     return [(_as_written(text, places[term]), score) for term, score in kept.values()]
 
 
+def _replaces(longer: Term, term: Term, counts: Mapping[Term, int], names: set[Term]) -> bool:
+    """Whether a longer term is shown and not a part of it: a first name only stands before its surname."""
+    if longer in names and counts[longer] == counts[term]:
+        return True
+    return counts[longer] >= max(_PART_OF * counts[term], _FEWEST)
+
+
+def _names(runs: Sequence[Sequence[Word]], max_words: int) -> set[Term]:
+    """The names of two words or more: all of the adjacent words that are written as names."""
+    found: set[Term] = set()
+    for run in runs:
+        for is_name, words in groupby(run, key=lambda word: word.is_name):
+            term = tuple(singular(word.name) for word in words) if is_name else ()
+            if 1 < len(term) <= max_words:
+                found.add(term)
+    return found
+
+
 def _worth(
     term: Term, counts: Mapping[Term, int], n_words: Mapping[str, int], scores: Mapping[str, float]
 ) -> float:
     parts = [scores[name] * counts[term] / n_words[name] for name in term]
+    if len(term) == 1:
+        return parts[0] * (_FILLER if term[0] in _FILLERS else 1)
     # A compound that occurs once is one word, and not as good as all of its parts.
-    return max(parts) if counts[term] < _FEWEST else sum(parts)
+    return max(parts) if counts[term] < _FEWEST else sum(parts) / len(term) ** _LENGTH_POWER
 
 
 def _contains(term: Term, other: Term) -> bool:

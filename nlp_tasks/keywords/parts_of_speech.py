@@ -36,7 +36,7 @@ _VERBS = _words("""
     decline defeat defend define deliver demonstrate deny depend derive describe deserve destroy determine
     develop die differ disappear discuss dismiss distinguish divide dominate draw drive drop earn eat elect
     eliminate emerge employ enable encourage end endorse enjoy ensure enter establish estimate evaluate
-    examine exceed exist expand explain explore express extend extract face fail fall favour feel fight fill
+    examine exceed exclude exist expand explain explore express extend extract face fail fall favour feel fight fill
     finish fit flee fly focus follow forget form generate get give grow handle happen hear help hide hire
     hit hold hope identify ignore illustrate imagine implement imply improve include incorporate increase
     indicate induce influence inform insist intend introduce invest investigate invite involve issue join
@@ -47,7 +47,7 @@ _VERBS = _words("""
     reach react read realise realize receive recognise recognize recommend recover reduce refer reflect
     refuse regard reject relate rely remain remember remove replace represent require resemble resign
     resolve respond restore retain retire reveal rise rule run satisfy save score seek select sell send
-    separate serve set settle shake share show shut sign sing sit sleep solve speak spend split spread stand
+    see separate serve set settle shake share show shut sign sing sit sleep solve speak spend split spread stand
     start state stay steal stop strengthen struggle stress submit succeed suffer suggest support suppose
     survive swing talk teach tend threaten throw treat try turn understand undertake unveil urge vary visit
     vote vow wait walk want warn watch wear welcome win wish wonder work worry write yield
@@ -149,7 +149,9 @@ _LITTLE = _words("""
     page paper par piece place plan point points position problem problems process purpose question reason
     reasons respect rest result results role section sense series side situation sort sorts stage start
     statement step term terms top total trouble type types use value version view work spokesman spokeswoman
-    guy guys folks man men woman women person people lot stuff inc corp co ltd plc llc reuter reuters ap afp
+    guy guys folks three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety fourth fifth sixth seventh
+    eighth ninth tenth man men woman women person people lot stuff inc corp co ltd plc llc reuter reuters ap afp
 """)
 _MODALS = _words("""
     will would can could may might must shall should not n't cannot he she it they we i you who did does do

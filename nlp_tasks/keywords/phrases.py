@@ -7,6 +7,7 @@ Knows parts of speech and stop words, not how important a word is.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,10 +21,16 @@ from nlp_tasks.text import morphemes
 _NOUNS = frozenset({"NNG", "NNP"})
 #: Prefixes and suffixes belong to the noun that they are written with: 경쟁 + 력, 신 + 기술.
 _PREFIX, _SUFFIX = "XPN", "XSN"
+#: "That over there", which is hardly ever written: MeCab takes 저수지 apart as 저 + 수지.
+_LIKE_PREFIX = ("MM", "저")
 #: Suffixes that do not make a new term: plurals, "-like", "each", honorifics.
 _LIGHT_SUFFIXES = frozenset({"들", "적", "씩", "님", "쯤", "꼴", "짜리"})
 #: Parts of speech that are not written together with a noun: where they seem to be, a word was analysed wrongly.
 _BROKEN = frozenset({"NP", "MM", "MAG", "IC", "VV", "VA", "XR", "UNKNOWN"})
+#: Of these, what a single syllable of an unknown word is taken for: 챔피언스리 + 그.
+_PIECES = frozenset({"NP", "MM", "IC", "XR", "UNKNOWN"})
+#: Nouns that end as if with a particle.
+_NO_PARTICLE = frozenset({"겨를"})
 #: What makes an adjective of a noun: 가능 + 한. Such a noun is not what a term ends with.
 _ADJECTIVE = "XSA"
 #: Foreign letters inside Korean text are found as English words, since MeCab splits them differently.
@@ -39,6 +46,16 @@ _jamo = re.compile("[\u3130-\u318f\uffa0-\uffdc]+")
 _notice = re.compile(
     r"(?:[ⓒ©][^\n.ⓒ©]{0,30}|저작권자[^\n.]{0,30})?무단\s?(?:전재|복제|배포)[^\n.]{0,20}금지|[Aa]ll rights reserved"
 )
+#: What is in a text without being said: notes of transcripts, places of formulas, and references to parts of a law.
+_marks = re.compile(
+    r"\{[A-Za-z_]+\}|\b[A-Za-z]+_\{?\d+\}?(?!\.?[A-Za-z0-9_])"
+    r"|제\d+(?:조|항|호|목|장|절|편|관)(?:의\d+)?(?:제\d+(?:조|항|호|목)(?:의\d+)?)*"
+)
+#: The same word again in Chinese characters: 영국사(寧國寺).
+_gloss = re.compile(r"(?<=[가-힣])\([^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)")
+#: Who speaks, at the beginning of a line. It is a label if it is there at least this often.
+_speaker = re.compile(r"^[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?:(?=\s)", re.MULTILINE)
+_SPEAKS = 3
 #: Longer sequences are not words but noise, or clauses in a script without blanks.
 _LONGEST_CHARS = 40
 #: What may be between two words of a term: blanks, or a line end.
@@ -50,9 +67,9 @@ def phrases(text: str) -> list[list[Word]]:
 
     Links, addresses, file names and single jamo are not words, and end a phrase.
     """
-    spoken = text
-    for pattern in (_jamo, _notice):
-        spoken = pattern.sub(lambda match: "," * len(match[0]), spoken)
+    spoken = _without_speakers(text)
+    for pattern in (_jamo, _notice, _marks, _gloss):
+        spoken = pattern.sub(_commas, spoken)
     masked = addresses.masked(spoken, ",")
     words = english(masked)
     if _korean.search(masked):
@@ -67,6 +84,18 @@ def phrases(text: str) -> list[list[Word]]:
     return runs
 
 
+def _commas(match: re.Match[str]) -> str:
+    return "," * len(match[0])
+
+
+def _without_speakers(text: str) -> str:
+    """The text without the names of those who speak, which are at the beginning of most lines of a transcript."""
+    if text.count(":") < _SPEAKS:
+        return text
+    labels = Counter(match[0] for match in _speaker.finditer(text))
+    return _speaker.sub(lambda match: _commas(match) if labels[match[0]] >= _SPEAKS else match[0], text)
+
+
 def english(text: str) -> list[Word]:
     """Nouns, and adjectives that may stand before them, in Latin (or other non-Korean) letters."""
     found = []
@@ -78,13 +107,13 @@ def english(text: str) -> list[Word]:
         if word[-2:] in ("'s", "’s"):
             end -= 2
         name = text[start:end].lower().replace("’", "'")
-        if end - start < 2 or _says_little(name):
-            continue
+        if end - start < 2 or (end - start == 2 and word.islower() and word.isascii()) or _says_little(name):
+            continue  # two small letters are a symbol or the end of a number, not a word
         before = _beside(text, spelled, place, -1)
         is_name = word[0].isupper() and before != "" and not before.endswith(".")
         kind = part(name, before, _beside(text, spelled, place, 1), is_name)
         if kind is not Part.NEITHER:
-            found.append(Word(name, start, end, closes=kind is Part.NOUN))
+            found.append(Word(name, start, end, closes=kind is Part.NOUN, is_name=is_name))
     return found
 
 
@@ -118,11 +147,25 @@ def korean(text: str) -> list[Word]:
             if text[start:end] not in _LIGHT_SUFFIXES:
                 found[-1] = Word(text[found[-1].start : end], found[-1].start, end, found[-1].opens)
         elif tag in _NOUNS and _korean.search(text, start, end):
+            end -= _with_particle(text, start, end)
             first = prefix if prefix >= 0 and text[start - 1] != " " else start
             opens = first < start or before[0] != start or before[1] not in _BROKEN
             found.append(Word(text[first:end], first, end, opens))
-        elif found and found[-1].end == start and (tag == _ADJECTIVE or (tag in _BROKEN and end - start > 1)):
+        elif found and found[-1].end == start and _breaks(tag, end - start):
             found[-1] = replace(found[-1], closes=False)
-        prefix = start if tag == _PREFIX else -1
+        prefix = start if tag == _PREFIX or (tag, text[start:end]) == _LIKE_PREFIX else -1
         before = (end, tag)
     return [word for word in found if word.name not in stop_words.KOREAN]
+
+
+def _breaks(tag: str, size: int) -> bool:
+    """Whether a morpheme of this size is no particle, so that the noun before it is only a part of its word."""
+    return tag == _ADJECTIVE or tag in _PIECES or (tag in _BROKEN and size > 1)
+
+
+def _with_particle(text: str, start: int, end: int) -> bool:
+    """Whether MeCab took the particle at the end of an unknown word for a part of it: 시정 + 촌은."""
+    if end - start < 2 or (end < len(text) and text[end].isalnum()) or text[start:end] in _NO_PARTICLE:
+        return False
+    closed = (ord(text[end - 2]) - ord("가")) % 28 > 0 if "가" <= text[end - 2] <= "힣" else None
+    return (closed is True and text[end - 1] in "은을") or (closed is False and text[end - 1] in "는를")

@@ -38,11 +38,41 @@ ENGLISH = _words("""
     taking tell ten than that the their theirs them themselves then there therefore these they thing things
     think third this those though thought three through thus time times to today together told too took
     toward towards tried trillion true try turn two uh um under until up upon us use used uses using usually
-    various ve very want wanted wants was wasn way ways we week weeks well went were weren what whatever
+    various ve very vs want wanted wants was wasn way ways we week weeks well went were weren what whatever
     when where whether which while who whole whom whose why will with within without won would wouldn yeah
-    year years yes yet you your yours yourself
+    year years yes yet you your yours yourself hmm hm mm mhm oh ah eh huh okay ok yep yup nope wow hey
+    alright anyway anyways gonna wanna gotta
 """)
 
+#: Korean nouns that fit documents of any subject. They may be parts of terms, and by themselves are rarely keywords.
+KOREAN_FILLERS = _words("""
+    가능 가능성 가치 각종 감소 개정 개인 거주 결과 결정 경력 경험 계기 관계 관리 관점 구분 구성
+    근처 기간 기록 기본 기준 기타 기회 길이 내부 노력 능력 다양 다행 단계 답변 당일 도움 도중
+    등등 말씀 매년 매일 명칭 목적 무단 문제점 미래 밤새 발견 발생 발표 방향 번호 변화 별명 보고
+    보통 본인 부근 분야 사례 사무 사실상 상단 상태 생략 선정 선택 설정 설치 소식 순서 스스로
+    시기 시절 시점 시행 시행일 신청 실제 약칭 언제 얼마 업무 여부 역할 연락 영향 외부 요구 요청
+    우측 운영 유지 의견 의미 이름 이해 인근 인물 일반 일정 자리 전달 정리 제외 조건 존재 종류
+    종전 주요 준비 중요 증가 지급 직전 직후 진짜 질문 차이 참고 참여 책임 출신 측면 통과 특성
+    특징 평소 포함 하단 항상 해결 행위 현황 형태 혼자 확인 활동 효과 희망
+""")
+#: The same in English.
+ENGLISH_FILLERS = _words("""
+    ability access account action activity advantage analysis announcement approach attention author background
+    benefit business candidate category cause challenge chairman circumstance collection comment company
+    comparison component conclusion condition consequence content context contribution control customer data
+    date deadline decision definition description direction director discussion document effect element
+    environment error evidence existence expert expectation experiment factor failure feature figure firm
+    framework function goal group idea impact implementation importance improvement increase influence
+    information input introduction knowledge leader length limit limitation link loss manager market measure
+    member method mistake network number object official operation opinion opportunity option organisation
+    organization output overview parameter participant party pattern performance period phase player position
+    possibility practice presence president prior problem procedure product progress project property
+    proposal protection quality quantity question quarter range reaction region relation relationship
+    representation requirement research resource response responsibility result role rule sample scheme season
+    service session set setting share shareholder significance site size solution source staff standard
+    status strategy structure studies study subject success suggestion summary support system target task
+    team technique technology theory title topic training trend unit user variety
+""")
 #: Nouns (and adjectives) that end in "ly".
 NO_ADVERBS = _words("""
     ally anomaly assembly belly billy bully butterfly daily early elderly emily family folly homily italy

@@ -16,6 +16,8 @@ class Word:
     #: with an adjective.
     opens: bool = True
     closes: bool = True
+    #: Whether it is written as a name: with a capital letter inside of a sentence.
+    is_name: bool = False
 
 
 def singular(name: str) -> str:

@@ -226,6 +226,26 @@ def test_evidence_is_words_without_their_parts_particles_and_signs(model_dir: Pa
     assert not {"선수들이", "선수들을", "선수들의", "후반에"} & set(terms)
 
 
+def test_evidence_says_something_if_the_text_does() -> None:
+    weighted = [
+        ("있는", 9.0),
+        ("goals", 8.0),
+        ("ㅠㅠ", 7.5),
+        ("goal", 7.0),
+        ("the", 6.0),
+        ("not", 5.0),
+        ("감동", 4.0),
+    ]
+
+    assert attribution.words(weighted, 3) == [("goals", 8.0), ("not", 5.0), ("감동", 4.0)]
+    assert attribution.words(weighted, 5) == [pair for pair in weighted if pair[0] not in ("ㅠㅠ", "goal")]
+
+
+def test_laughter_is_not_a_part_of_a_word(model_dir: Path) -> None:
+    (rows,) = opened(model_dir, evidence=9).run([Document(1, "a", "ㅋㅋ선수들ㅠㅠ 골ㅋ 후반ㅡㅡ")])
+    assert not [row for row in rows if isinstance(row, TermRow) and re.search("[ㄱ-ㅣ]", row.term)]
+
+
 def test_a_long_run_of_letters_is_no_evidence(model_dir: Path) -> None:
     (rows,) = opened(model_dir, evidence=5).run([Document(1, "a", "striker" * 2_000 + " the goal")])
 

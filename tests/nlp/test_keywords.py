@@ -328,3 +328,60 @@ def test_comparatives_and_korean_adjectives_are_no_keywords() -> None:
     assert "장치" in korean_terms
     assert "cheaper" not in english_terms
     assert "가능" not in korean_terms
+
+
+def test_a_first_name_is_no_keyword_without_its_surname() -> None:
+    text = (
+        "The race in Torrin was won by Ada Quillfeather. Quillfeather trains in Torrin. The fans of Quillfeather met "
+        "Bruno Tamsin in Torrin. The prize went to Quillfeather."
+    )
+
+    found = terms(text, top=30)
+
+    assert not {"Ada", "Bruno", "Tamsin"} & set(found)
+    assert {"Quillfeather", "Bruno Tamsin"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("Carol: The {vocalsound} remote.\nBob: A button {vocalsound} oh.\n" * 3, {"vocalsound", "carol", "oh"}),
+        ("파동의 속도는 formula_18이다. 파동의 매질이 formula_2이면 속도가 변한다.", {"formula"}),
+        ("The wj of a parser and wi are vectors. Parsers see wi and wj on the 2 nd day.", {"wi", "wj", "nd"}),
+        ("법 제12조제3항에 따라 저수지를 판다. 저수지는 제4조의2제1항에 따른다.", {"조제", "조의", "항"}),
+        ("영국사(寧國寺)의 석탑(石塔)은 낡았다. 영국사는 산에 있다.", {"寧國寺", "石塔"}),
+        ("The orchestra has eight violins. Eight players of the orchestra left with the violins.", {"eight"}),
+    ],
+)  # fmt: skip
+def test_what_nobody_says_is_no_keyword(text: str, never: set[str]) -> None:
+    found = {term.lower() for term in terms(text, top=30)}
+
+    assert found
+    assert not found & never
+
+
+def test_a_particle_is_not_shown_with_an_unknown_noun() -> None:
+    assert [word.name for word in korean("시정촌은 넓다. 마을 가을")][:2] == ["시정", "촌"]
+    assert {"마을", "가을"} <= {word.name for word in korean("마을 가을")}
+
+
+@pytest.mark.parametrize(
+    ("text", "filler", "subject"),
+    [
+        (
+            "The company sold yachts. The company builds yachts. A company of yachts failed.",
+            "company",
+            "yachts",
+        ),
+        (
+            "정미소의 운영은 어렵다. 운영 끝에 정미소가 닫혔다. 정미소 사람들은 운영에 지쳤다.",
+            "운영",
+            "정미소",
+        ),
+    ],
+)
+def test_a_word_that_fits_any_document_comes_after_the_subject(text: str, filler: str, subject: str) -> None:
+    found = terms(text)
+
+    assert found[0].lower() == subject
+    assert terms(f"{filler} {filler}") == [filler], "it is shown if there is nothing else"

@@ -10,6 +10,7 @@ import pytest
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Setup
 from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters, SummarySentenceRow
+from nlp_tasks.summarization.extractive.candidates import described
 from nlp_tasks.summarization.extractive.debris import worth
 from nlp_tasks.summarization.extractive.leaning import leans
 from nlp_tasks.text import has_hangul
@@ -183,3 +184,48 @@ def test_a_short_sentence_is_not_said_twice(again: str, length: dict[str, float]
     )
 
     assert sentences(f"{again} {others} {again}", **length).count(again) == 1
+
+
+@pytest.mark.parametrize(
+    ("leaning", "free"),
+    [
+        ("1998년에 은퇴하고 농사를 지었다.", "박정우는 1998년에 은퇴하고 농사를 지었다."),
+        ("꽃을 먹을 수 있어서 참꽃이라고도 부른다.", "섬 사람들이 진달래를 참꽃이라고도 부른다."),
+        ("전국 대회를 시작으로 네 번의 본선에 나갔다.", "대회를 없애야 한다고 생각합니다."),
+        ("Kim: And the lamp broke.", "Kim: The lamp broke."),
+    ],
+)
+def test_a_sentence_without_its_subject_does_not_open_a_summary(leaning: str, free: str) -> None:
+    found = described([leaning, free])
+
+    assert list(found.leans) == [True, False]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "다음은 섬의 새에 대한 목록이다.",
+        "② 그 밖에 등록에 필요한 사항은 대통령령으로 정한다.",
+        "This lease may be executed in counterparts.",
+        "Um so the, uh, the lamp is um red.",
+        'The mayor said "we will build it.',
+        "2\\. 저수지의 관리",
+        "plus interest and other penalties under the lease.",
+        "and the lamp, which has a red shade,",
+    ],
+)
+def test_boilerplate_stutter_and_halves_are_worth_less(bad: str) -> None:
+    good = [
+        "The mayor opened the bridge.",
+        "Boats pass below it.",
+        "It cost nine crowns.",
+        "Nobody paid.",
+        "He left.",
+    ]
+
+    assert described([*good, bad]).worth[-1] < 1
+    assert set(described(good).worth) == {1.0}
+
+
+def test_small_letters_are_no_fault_where_all_sentences_begin_so() -> None:
+    assert set(described(["the mayor left.", "boats pass below.", "iPhone sales rose."]).worth) == {1.0}

@@ -17,8 +17,8 @@ from nlp_tasks.classification.linear import ngrams
 from nlp_tasks.classification.linear.ngrams import NgramConfig
 from nlp_tasks.text import has_hangul
 
-#: A run of letters and digits, or another visible character.
-_RUN = re.compile(r"[^\W_]+|[^\s]")
+#: A run of letters and digits, one of single jamo (laughter, crying), or another visible character.
+_RUN = re.compile(r"[\u3130-\u318f]+|[^\W_\u3130-\u318f]+|[^\s]")
 #: Morphemes that are shown without the particles after them.
 _NOMINAL = re.compile("[가-힣a-z]+")
 

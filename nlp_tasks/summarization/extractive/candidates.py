@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 from nlp_tasks import addresses
 from nlp_tasks.keywords import stop_words
-from nlp_tasks.summarization.extractive.debris import worth
+from nlp_tasks.summarization.extractive.debris import DAMAGED, worth
 from nlp_tasks.summarization.extractive.leaning import leans
 from nlp_tasks.text import tokens
 
 #: Who speaks, at the beginning of a line of a transcript.
 _SPEAKER = re.compile(r"[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?: (?=\S)")
+#: A sentence that begins with a small letter, but not with a name such as iPhone or e-mail.
+_SMALL = re.compile(r"[a-z]+(?=[\s,])")
+#: Sentences begin with capitals in a document that has this many times as many as with small letters.
+_CAPITALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +45,25 @@ def described(sentences: Sequence[str], found: Sequence[Sequence[str]] | None = 
     return Candidates(
         [_content(sentence, words) for sentence, words in zip(sentences, found, strict=True)],
         [len(sentence) for sentence in sentences],
-        [leans(sentence) for sentence in sentences],
-        [worth(sentence) for sentence in sentences],
+        [leans(_spoken(sentence)) for sentence in sentences],
+        [
+            DAMAGED if cut else worth(sentence)
+            for sentence, cut in zip(sentences, _cut(sentences), strict=True)
+        ],
     )
+
+
+def _cut(sentences: Sequence[str]) -> list[bool]:
+    """Which sentences begin in the middle: with a small letter, in a document whose sentences begin with capitals."""
+    small = [_SMALL.match(sentence) is not None for sentence in sentences]
+    n_capitals = sum(sentence[:1].isupper() for sentence in sentences)
+    return small if n_capitals > _CAPITALS * sum(small) else [False] * len(sentences)
+
+
+def _spoken(sentence: str) -> str:
+    """A sentence without who says it."""
+    speaker = _SPEAKER.match(sentence)
+    return sentence[speaker.end() :] if speaker else sentence
 
 
 def _content(sentence: str, words: Sequence[str]) -> list[str]:

@@ -132,6 +132,30 @@ _SPOKEN_BY_NOBODY = re.compile(
 )
 
 
+#: Words that may be the subject or the topic of a sentence, and those that only look so: verbs before a noun, adverbs.
+_SUBJECT = re.compile(r"[가-힣A-Za-z\d)\]」』》〉\"'”’%](?:[은는이가도]|께서|에서는|에는)(?=[\s,])")
+_NO_SUBJECT = re.compile(
+    r"(?:[되하있없않]는|[가-힣](?:받|많|같|높|낮|작|좋|깊|넓|젊|얻|맞|맡|않|짧|길|얇|굵|남|찾|믿|잡|죽|낳)은"
+    r"|(?:없|같|많|깊|높|길|굳|일찍|함께)이|에도|해도|어도|아도|라도|지도|고도|서도)\Z"
+)
+#: A statement in the style of books and news. Letters and speech leave out "I".
+_STATEMENT = re.compile(r"(?<![니까])다\W*\Z")
+
+
+def has_no_subject(sentence: str) -> bool:
+    """Whether a Korean statement leaves out what it is about, which an earlier sentence says: "1998년에 은퇴했다."
+
+    It can follow the sentence before it, but cannot open a summary. Never true where a word looks like a subject.
+    """
+    if not _STATEMENT.search(sentence) or not "가" <= sentence[-2:-1] <= "힣":
+        return False
+    for match in _SUBJECT.finditer(sentence):
+        word = sentence[: match.end()].rpartition(" ")[2]
+        if not _NO_SUBJECT.search(word):
+            return False
+    return True
+
+
 def leans(sentence: str) -> bool:
     """Whether a reader needs an earlier sentence to understand this one."""
     opening = _OPENING.match(sentence)
@@ -142,7 +166,7 @@ def leans(sentence: str) -> bool:
             return True
     elif _ENGLISH.match(beginning):
         return True
-    return _spoken_by_unknown(sentence, start)
+    return has_no_subject(sentence) or _spoken_by_unknown(sentence, start)
 
 
 def _spoken_by_unknown(sentence: str, start: int) -> bool:
