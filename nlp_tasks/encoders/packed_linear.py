@@ -22,7 +22,7 @@ class PackedLinear(torch.nn.Module):
         super().__init__()
         self._weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), ROWS)
         self._bias = None if layer.bias is None else layer.bias.detach()
-        self._after = ("gelu", [], "none") if gelu else ("none", [], "")
+        self._after: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(..., D) -> (..., E)."""
@@ -45,8 +45,10 @@ def pack(model: Any) -> None:
 
 def available() -> bool:
     """Whether this build of torch has what `PackedLinear` needs."""
-    return torch.backends.mkldnn.is_available() and all(
-        hasattr(torch.ops.mkldnn, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
+    operators = torch.ops.mkldnn
+    is_built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return is_built and all(
+        hasattr(operators, name) for name in ("_reorder_linear_weight", "_linear_pointwise")
     )
 
 

@@ -98,7 +98,8 @@ def _places_of(source: U64, points: U64) -> NDArray[np.int64]:
     starts, wanted = _runs(source), _runs(points)
     run = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     within = np.arange(len(source)) - starts[run]
-    return wanted[run] + np.minimum(within, np.diff(wanted)[run] - 1)
+    places: NDArray[np.int64] = wanted[run] + np.minimum(within, np.diff(wanted)[run] - 1)
+    return places
 
 
 def _runs(points: U64) -> NDArray[np.int64]:
