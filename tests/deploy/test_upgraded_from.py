@@ -25,8 +25,8 @@ def git(root: Path, *words: str) -> str:
 
 
 def commit(root: Path, *names: str, after: str | None = None) -> str:
-    """A commit with these files, and no others from before in the folder of migrations. Each comes after the one with the
-    number before it, or the last one after this number."""
+    """A commit with these files, and no others from before in the folder of migrations. Each comes after the one
+    with the number before it, or the last one after this number."""
     folder = root / VERSIONS
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
