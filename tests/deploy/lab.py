@@ -152,9 +152,19 @@ def before_migration(commit: str, root: Path = ROOT) -> str:
 
     mine = schema(commit)
     for before in _git(root, "rev-list", "--first-parent", f"{commit}~1").split():
-        if schema(before) < mine:
+        if schema(before) < mine and _has_one_head(root, before):
             return before
     sys.exit(f"no commit before {commit} has an older schema: give --previous")
+
+
+def _has_one_head(root: Path, commit: str) -> bool:
+    """Whether its migrations are one chain. Between merges of branches they are not, and nothing can be migrated."""
+    files = "db/migrations/versions/"
+    own = re.findall(
+        r'^revision\b.*"(\w+)"', _git(root, "grep", "-h", "^revision", commit, "--", files), re.M
+    )
+    older = _git(root, "grep", "-h", "^down_revision", commit, "--", files)
+    return len(set(own) - set(re.findall(r'"(\w+)"', older))) == 1
 
 
 def _git(root: Path, *words: str) -> str:
