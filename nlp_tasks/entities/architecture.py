@@ -94,7 +94,7 @@ def load(model_dir: Path, device: str) -> Finder:
     arch = config["arch"]
     if not is_current(config):
         raise ModelFileError(
-            f"{model_dir} was trained by another version of docmill, with other features of words: train the model again"
+            f"{model_dir} was trained by another version of docmill, with other features: train the model again"
         )
     function: Callable[[Path, str], Finder] = import_module(MODULES[arch]).load
     return function(model_dir, device)

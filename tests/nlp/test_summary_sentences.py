@@ -205,7 +205,9 @@ def test_statements_without_any_subject_before_them_lean_on_nothing() -> None:
     minutes = ["정기 회의를 개최했다.", "내년 예산을 심의했다.", "새 회장을 뽑았다."]
 
     assert list(described(minutes).leans) == [False] * 3
-    assert list(described([*minutes, "회의는 네 시에 끝났다.", "저녁을 먹었다."]).leans) == [False] * 4 + [True]
+    assert list(described([*minutes, "회의는 네 시에 끝났다.", "저녁을 먹었다."]).leans) == [False] * 4 + [
+        True
+    ]
 
 
 @pytest.mark.parametrize(
