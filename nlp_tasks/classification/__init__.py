@@ -235,6 +235,7 @@ CLASSIFY = Kind(
     stages=(Stage("predict", _open),),
     model_from="train-classify",
     rounds=True,
+    epoch=2,
     endpoint=Endpoint("/v1/classify", one_text, _answer),
     chunk_documents=32_768,
     chunk_chars=2_000_000,

@@ -13,6 +13,7 @@ from nlp_tasks.checkpoint import Checkpoint
 from nlp_tasks.entities import TrainEntitiesParameters
 from nlp_tasks.entities.features import Known
 from nlp_tasks.entities.spans import Entity
+from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ MODULES = {
     "bilstm-crf": "nlp_tasks.entities.bilstm_crf",
     "pretrained": "nlp_tasks.entities.pretrained",
 }
+#: Those that read units and features; a model is of no use with others than it was trained with.
+BY_FEATURES = frozenset({"crf", "bilstm-crf"})
+#: Which units and features: counts up with every change of units.py, features.py or word_features.py.
+FEATURES = 2
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,18 @@ def fit(lesson: Lesson) -> Fitted:
 
 
 def load(model_dir: Path, device: str) -> Finder:
-    """The model of a folder, which is checked first."""
+    """The model of a folder, which is checked first. ModelFileError if it was trained with other features."""
     model_files.check(model_dir)
-    arch = model_files.read_config(model_dir)["arch"]
+    config = model_files.read_config(model_dir)
+    arch = config["arch"]
+    if not is_current(config):
+        raise ModelFileError(
+            f"{model_dir} was trained by another version of docmill, with other features: train the model again"
+        )
     function: Callable[[Path, str], Finder] = import_module(MODULES[arch]).load
     return function(model_dir, device)
+
+
+def is_current(config: dict[str, Any]) -> bool:
+    """Whether the model with this config sees texts as it did when it was trained."""
+    return config["arch"] not in BY_FEATURES or config.get("features_version", 1) == FEATURES

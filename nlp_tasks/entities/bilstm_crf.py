@@ -38,9 +38,11 @@ BATCH_SENTENCES, LEARNING_RATE, LARGEST_GRADIENT = 32, 3e-3, 5.0
 PATIENCE = 5
 #: Units, with padding, that are tagged together.
 BATCH_UNITS = 4_096
-#: The features of the CRF that the network gets: it finds out about the surroundings by itself.
+#: The features of the CRF that the network gets: it finds out about the surroundings by itself. The last line has those
+#: of word_features.py.
 TAKEN = ("u0", "l0", "p3", "e3", "e2", "d", "w", "w-begin", "w-inside", "w-end", "w-goes-on", "w-first2", "w-first3",
-         "w-last2", "w-before", "w-after", "m", "m-side", "t", "n", "g")  # fmt: skip
+         "w-last2", "w-before", "w-after", "m", "m-side", "t", "n", "g",
+         "word0", "title0", "upper0", "shape", "digit", "begins", "ends")  # fmt: skip
 
 
 @dataclass(frozen=True)

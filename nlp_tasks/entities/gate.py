@@ -17,9 +17,12 @@ from nlp_tasks.paired_bootstrap import Counts, compare
 
 
 def judge(candidate: Candidate) -> Sequence[Figure]:
-    """See kind.Gate. Nothing is compared if there is no champion, or if the training was started with gate=none."""
+    """See kind.Gate. Nothing is compared if there is no champion, if it cannot be used any more because it was trained
+    with other features, or if the training was started with gate=none."""
     told = _trained_with(candidate.model_dir)
     if candidate.champion_dir is None or told["gate"] == "none":
+        return []
+    if not architecture.is_current(model_files.read_config(candidate.champion_dir)):
         return []
     share = min(told["held_out"], _trained_with(candidate.champion_dir)["held_out"])
     _, gold = trainer.divide(candidate.documents, told["field"], share)

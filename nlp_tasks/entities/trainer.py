@@ -46,7 +46,12 @@ def train(
     lesson = Lesson(fit, validation, labels, known, parameters, device, model_dir, progress, checkpoint)
     fitted = architecture.fit(lesson)
     shutil.rmtree(checkpoint.folder, ignore_errors=True)
-    config = {"arch": parameters.arch, "labels": labels, "trained_with": asdict(parameters)}
+    config = {
+        "arch": parameters.arch,
+        "features_version": architecture.FEATURES,
+        "labels": labels,
+        "trained_with": asdict(parameters),
+    }
     model_files.save(model_dir, config | fitted.config, fitted.tensors)
     metrics, figures = _measured(architecture.load(model_dir, device), held_out, progress)
     metrics |= {

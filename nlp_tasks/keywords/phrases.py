@@ -75,6 +75,7 @@ def phrases(text: str) -> list[list[Word]]:
     if _korean.search(masked):
         words += korean(addresses.masked(spoken, "x"))  # looks like a noun to the particle that follows it
     words = sorted(words + chinese_japanese.words(masked), key=lambda word: word.start)
+    words = words or english(masked, fewest_letters=2)
     runs: list[list[Word]] = []
     for word in words:
         if runs and _JOINT.fullmatch(text, runs[-1][-1].end, word.start):
@@ -96,8 +97,9 @@ def _without_speakers(text: str) -> str:
     return _speaker.sub(lambda match: _commas(match) if labels[match[0]] >= _SPEAKS else match[0], text)
 
 
-def english(text: str) -> list[Word]:
-    """Nouns, and adjectives that may stand before them, in Latin (or other non-Korean) letters."""
+def english(text: str, fewest_letters: int = 3) -> list[Word]:
+    """Nouns, and adjectives that may stand before them, in Latin (or other non-Korean) letters. Two small letters are
+    mostly a symbol or the end of a number, not a word, and `fewest_letters` counts only for these."""
     found = []
     spelled = [(*match.span(), match.group()) for match in _english.finditer(text)]
     for place, (start, end, word) in enumerate(spelled):
@@ -107,8 +109,9 @@ def english(text: str) -> list[Word]:
         if word[-2:] in ("'s", "’s"):
             end -= 2
         name = text[start:end].lower().replace("’", "'")
-        if end - start < 2 or (end - start == 2 and word.islower() and word.isascii()) or _says_little(name):
-            continue  # two small letters are a symbol or the end of a number, not a word
+        is_symbol = end - start < fewest_letters and word.islower() and word.isascii()
+        if end - start < 2 or is_symbol or _says_little(name):
+            continue
         before = _beside(text, spelled, place, -1)
         is_name = word[0].isupper() and before != "" and not before.endswith(".")
         kind = part(name, before, _beside(text, spelled, place, 1), is_name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from nlp_tasks import model_files
 from nlp_tasks.entities import (
     ENTITIES,
     TRAIN_ENTITIES,
@@ -27,7 +29,7 @@ from nlp_tasks.entities.names_again import with_missed_mentions
 from nlp_tasks.entities.redaction import redacted
 from nlp_tasks.entities.spans import Entity, entities, tags, without_overlaps
 from nlp_tasks.entities.units import units_of
-from nlp_tasks.errors import DocumentError, TrainingError
+from nlp_tasks.errors import DocumentError, ModelFileError, TrainingError
 from nlp_tasks.kind import Candidate, Document, Setup
 
 ROOT = Path(__file__).parents[2]
@@ -349,6 +351,22 @@ def test_a_damaged_model_is_not_read(tmp_path: Path) -> None:
 
     with pytest.raises(Exception, match="damaged"):
         ENTITIES.stages[0].open(Setup(EntitiesParameters(method="model"), model_dir=tmp_path))
+
+
+def test_a_model_with_older_features_is_refused_and_does_not_stop_the_next_one(
+    tmp_path: Path, model: Path
+) -> None:
+    assert TRAIN_ENTITIES.gate is not None
+    older = tmp_path / "older"
+    shutil.copytree(model, older)
+    config = json.loads((older / "config.json").read_text(encoding="utf-8"))
+    del config["features_version"]
+    (older / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model_files.seal(older)
+
+    with pytest.raises(ModelFileError, match="train the model again"):
+        ENTITIES.stages[0].open(Setup(EntitiesParameters(method="model"), model_dir=older))
+    assert TRAIN_ENTITIES.gate(Candidate(examples(), model, {}, older, "cpu")) == []
 
 
 @pytest.mark.skipif(not KLUE.is_file(), reason="needs the shared data")

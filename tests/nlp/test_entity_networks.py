@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.entities import TRAIN_ENTITIES, TrainEntitiesParameters, architecture, pretrained
+from nlp_tasks.entities import TRAIN_ENTITIES, TrainEntitiesParameters, architecture, bilstm_crf, pretrained
 from nlp_tasks.entities.architecture import Finder
+from nlp_tasks.entities.features import Known
 from nlp_tasks.entities.tag_chain import TagChain, forbidden
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document
@@ -119,6 +120,18 @@ def test_a_text_of_many_windows_has_all_of_its_names(finder: Finder) -> None:
     text = "\n".join(["이영희 는 서울 에 산다 ."] * 40)
 
     assert named(finder, text) == [("이영희", "PER"), ("서울", "LOC")] * 40
+
+
+@pytest.mark.parametrize("word", ["Seoul", "서울"])
+def test_a_recurrent_network_sees_capitals_and_ends_of_words(word: str) -> None:
+    """In sentences of words as well as in those with syllables."""
+    seen = [
+        {feature for each in described for feature in each}
+        for _, _, described in bilstm_crf.read(f"{word} Smith", Known())
+    ]
+
+    assert any("Smith" in feature or "Sm" in feature for feature in seen[0])
+    assert any(feature.startswith(("ends=", "e3=")) for feature in seen[0])
 
 
 def test_what_is_found_does_not_depend_on_the_other_texts(finder: Finder) -> None:

@@ -180,6 +180,11 @@ def test_a_document_of_stop_words_has_no_keywords_and_a_blank_one_is_an_error() 
     assert blank.code == "EMPTY_TEXT"
 
 
+def test_two_small_letters_are_a_keyword_only_of_a_text_without_other_words() -> None:
+    assert terms("ai and ui") == ["ai", "ui"]
+    assert terms("the model has km of ai") == ["model"]
+
+
 def test_one_word_is_its_own_keyword() -> None:
     assert keywords("Bridge.") == [[KeywordRow(1, "Bridge", 1.0)]]
 

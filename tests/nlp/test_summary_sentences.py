@@ -196,9 +196,18 @@ def test_a_short_sentence_is_not_said_twice(again: str, length: dict[str, float]
     ],
 )
 def test_a_sentence_without_its_subject_does_not_open_a_summary(leaning: str, free: str) -> None:
-    found = described([leaning, free])
+    found = described([free, leaning, free])
 
-    assert list(found.leans) == [True, False]
+    assert list(found.leans) == [False, True, False]
+
+
+def test_statements_without_any_subject_before_them_lean_on_nothing() -> None:
+    minutes = ["정기 회의를 개최했다.", "내년 예산을 심의했다.", "새 회장을 뽑았다."]
+
+    assert list(described(minutes).leans) == [False] * 3
+    assert list(described([*minutes, "회의는 네 시에 끝났다.", "저녁을 먹었다."]).leans) == [False] * 4 + [
+        True
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from nlp_tasks import addresses
 from nlp_tasks.keywords import stop_words
 from nlp_tasks.summarization.extractive.debris import DAMAGED, worth
-from nlp_tasks.summarization.extractive.leaning import leans
+from nlp_tasks.summarization.extractive.leaning import has_no_subject, leans
 from nlp_tasks.text import tokens
 
 #: Who speaks, at the beginning of a line of a transcript.
@@ -45,12 +45,22 @@ def described(sentences: Sequence[str], found: Sequence[Sequence[str]] | None = 
     return Candidates(
         [_content(sentence, words) for sentence, words in zip(sentences, found, strict=True)],
         [len(sentence) for sentence in sentences],
-        [leans(_spoken(sentence)) for sentence in sentences],
+        _leaning([_spoken(sentence) for sentence in sentences]),
         [
             DAMAGED if cut else worth(sentence)
             for sentence, cut in zip(sentences, _cut(sentences), strict=True)
         ],
     )
+
+
+def _leaning(sentences: Sequence[str]) -> list[bool]:
+    """Which sentences lean on an earlier one. Minutes and diaries may name no subject at all: theirs do not."""
+    found: list[bool] = []
+    has_subject = False
+    for sentence in sentences:
+        found.append(leans(sentence, has_subject_before=has_subject))
+        has_subject = has_subject or not has_no_subject(sentence)
+    return found
 
 
 def _cut(sentences: Sequence[str]) -> list[bool]:

@@ -156,8 +156,9 @@ def has_no_subject(sentence: str) -> bool:
     return True
 
 
-def leans(sentence: str) -> bool:
-    """Whether a reader needs an earlier sentence to understand this one."""
+def leans(sentence: str, *, has_subject_before: bool = True) -> bool:
+    """Whether a reader needs an earlier sentence to understand this one. A statement that leaves out its subject leans
+    only if a sentence before it has one."""
     opening = _OPENING.match(sentence)
     start = opening.end() if opening else 0
     beginning = sentence[start : start + _BEGINNING_CHARS]
@@ -166,7 +167,7 @@ def leans(sentence: str) -> bool:
             return True
     elif _ENGLISH.match(beginning):
         return True
-    return has_no_subject(sentence) or _spoken_by_unknown(sentence, start)
+    return (has_subject_before and has_no_subject(sentence)) or _spoken_by_unknown(sentence, start)
 
 
 def _spoken_by_unknown(sentence: str, start: int) -> bool:
