@@ -125,9 +125,7 @@ def _peers(fold: Fold, found: Found) -> None:
             found.add(f"{type(model).__name__}, {name}", accuracy, seconds)
 
 
-def _judged(
-    name: str, found: Found, share: float
-) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+def _judged(name: str, found: Found, share: float) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
     """Print a table; the figures of a set, and its thresholds. `share`: of the documents that a fold tests."""
     ours = found.accuracy[DEFAULT]
     rows, compared = [], {}

@@ -110,9 +110,14 @@ def test_labels_are_ordered_by_score_where_their_probabilities_are_equal(
         batch_documents = batch_chars = 1
 
         def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> np.ndarray:
+            beat()
             return np.array([scores] * len(texts), np.float32)
 
-    config: dict[str, Any] = {"labels": ["a", "b", "c"], "temperature": 1.0, "confidence_map": [0.5, 0.5, 0.1]}
+    config: dict[str, Any] = {
+        "labels": ["a", "b", "c"],
+        "temperature": 1.0,
+        "confidence_map": [0.5, 0.5, 0.1],
+    }
     config["thresholds"] = thresholds
     classifier: Any = Fixed()
     runner = LabelRunner(classifier, config, Setup(parameters=ClassifyParameters(top_n=3)))
