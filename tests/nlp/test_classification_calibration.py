@@ -93,7 +93,7 @@ def test_the_best_label_gets_the_mapped_confidence(n_labels: int) -> None:
 @pytest.mark.parametrize("wanted", [0.3, 0.5, 0.9, 0.999])
 def test_the_mapped_confidence_is_found_however_far_the_scores_are_from_it(wanted: float) -> None:
     random = np.random.default_rng(0)
-    scores = random.normal(size=(2_000, 40)) * random.choice([0.3, 3.0, 30.0, 300.0], (2_000, 1))
+    scores = random.normal(size=(20_000, 40)) * random.choice([0.01, 0.1, 1.0, 10.0], (20_000, 1)) * 3
     constant = Calibration(1.0, 1e-9, 1e-9, float(np.log(wanted / (1 - wanted))))
     margins = scores.max(axis=1, keepdims=True) - scores
     lowest, highest = (softmax(-factor * margins).max(axis=1) for factor in calibration.FACTORS)
