@@ -63,7 +63,7 @@ def main() -> None:
             for fold in classification_data.folds(documents, arguments.folds, seed):
                 _default(fold, found, is_first=seed == 0)
                 _peers(fold, found)
-        figures[name], of_set = _judged(name, found)
+        figures[name], of_set = _judged(name, found, 1 / arguments.folds)
         bars |= of_set
     report.end(figures, bars)
 
@@ -125,9 +125,8 @@ def _peers(fold: Fold, found: Found) -> None:
             found.add(f"{type(model).__name__}, {name}", accuracy, seconds)
 
 
-def _judged(name: str, found: Found) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
-    """Print a table; the figures of a set, and its thresholds."""
-    share = 1 / classification_data.FOLDS
+def _judged(name: str, found: Found, share: float) -> tuple[dict[str, Any], dict[str, dict[str, float]]]:
+    """Print a table; the figures of a set, and its thresholds. `share`: of the documents that a fold tests."""
     ours = found.accuracy[DEFAULT]
     rows, compared = [], {}
     for model, accuracy in found.accuracy.items():

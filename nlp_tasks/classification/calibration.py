@@ -31,8 +31,8 @@ OWN_THRESHOLD = 10
 ITERATIONS, SPREAD = 50, 1.0
 #: Probabilities are at least this far from 0 and 1 where their logarithm is taken.
 EDGE = 1e-7
-#: Newton steps to a document's own factor, the largest change of its logarithm in one, and the bounds of the factor.
-FACTOR_STEPS, LONGEST_STEP, FACTORS = 10, 2.0, (0.005, 20.0)
+#: Bisections of the logarithm of a document's own factor, and the bounds of the factor.
+FACTOR_STEPS, FACTORS = 24, (0.005, 20.0)
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,14 @@ class Calibration:
 def _factors(margins: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     """The factor (N, 1) of each document's margins (N, K) with which softmax gives its best label the probability
     that is wanted (N,), or the nearest of FACTORS."""
-    target = np.log(-np.log(np.clip(wanted, EDGE, 1 - EDGE)))[:, np.newaxis]
-    logs = np.zeros_like(target)
+    target = -np.log(np.clip(wanted, EDGE, 1 - EDGE))[:, np.newaxis]
+    low, high = (np.full_like(target, np.log(bound)) for bound in FACTORS)
     for _ in range(FACTOR_STEPS):
-        factor = np.exp(logs)
-        weights = np.exp(-factor * margins)
-        total = weights.sum(axis=1, keepdims=True)
-        surprise = np.log(total).clip(EDGE**2)
-        slope = factor * (weights * margins).sum(axis=1, keepdims=True) / total / surprise
-        step = (np.log(surprise) - target) / slope.clip(EDGE)
-        logs = np.clip(logs + step.clip(-LONGEST_STEP, LONGEST_STEP), *np.log(FACTORS))
-    return np.exp(logs)
+        middle = (low + high) / 2
+        surprise = np.log(np.exp(-np.exp(middle) * margins).sum(axis=1, keepdims=True))
+        is_low = surprise > target  # a larger factor makes the best label more probable
+        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+    return np.exp((low + high) / 2)
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ class LabelRunner:
             if self.thresholds is not None
             else min(max(1, self.parameters.top_n), len(self.labels))
         )
-        best = _best(probabilities, n)
+        # By the scores: probabilities near 0 or 1 may be equal where the scores are not.
+        best = _best(logits, n)
         scores = np.take_along_axis(probabilities, best, axis=1).tolist()
         rows = self._one if self.thresholds is None else self._several
         return [rows(*pair) for pair in zip(best.tolist(), scores, strict=True)]
@@ -118,9 +119,9 @@ def _load(model_dir: Path, setup: Setup) -> LabelRunner:
     return LabelRunner(classifier, config, setup)
 
 
-def _best(probabilities: NDArray[np.float64], n: int) -> NDArray[np.int64]:
-    """Indexes (N, n) of the largest probabilities, in descending order; ties in the order of the labels."""
-    best: NDArray[np.int64] = np.argsort(-probabilities, axis=1, kind="stable")[:, :n]
+def _best(logits: NDArray[np.float32], n: int) -> NDArray[np.int64]:
+    """Indexes (N, n) of the largest scores, in descending order; ties in the order of the labels."""
+    best: NDArray[np.int64] = np.argsort(-logits, axis=1, kind="stable")[:, :n]
     return best
 
 

@@ -105,14 +105,15 @@ class Int8Copy:
     products. Vectors are sorted by their largest number, so that the vectors of a tile fit its scale."""
 
     def __init__(self, vectors: torch.Tensor) -> None:
-        largest = vectors.abs().amax(dim=1)  # (N,)
+        # By tiles: the absolute values of all vectors would take as much memory as the vectors.
+        largest = torch.cat([part.abs().amax(dim=1) for part in torch.split(vectors, TILE_ROWS)])  # (N,)
         self._order = largest.argsort()  # (N,) row of the copy -> place
         self._rows = torch.empty_like(self._order)  # (N,) place -> row of the copy
         self._rows[self._order] = torch.arange(len(vectors))
         # Empty rows at the end: every tile has the same size.
-        self.vectors = torch.zeros(
-            -(-len(vectors) // TILE_ROWS) * TILE_ROWS, vectors.shape[1], dtype=torch.int8
-        )
+        n_rows, size = -(-len(vectors) // TILE_ROWS) * TILE_ROWS, vectors.shape[1]
+        # At least 2 columns: torch._int_mm gives wrong products of a single one.
+        self.vectors = torch.zeros(n_rows, max(size, 2), dtype=torch.int8)
         tiles = torch.split(self._order, TILE_ROWS)
         self.scales = torch.empty(len(tiles))
         #: The length of what rounding took from a vector, at most, in each tile.
@@ -121,7 +122,7 @@ class Int8Copy:
             part = vectors[places]
             scale = largest[places].amax().clamp_min(1e-12) / INT8_MAX
             rounded = (part / scale).round_()
-            self.vectors[tile * TILE_ROWS : tile * TILE_ROWS + len(places)] = rounded.to(torch.int8)
+            self.vectors[tile * TILE_ROWS : tile * TILE_ROWS + len(places), :size] = rounded.to(torch.int8)
             self.scales[tile] = scale
             self.errors[tile] = (part - rounded.mul_(scale)).norm(dim=1).amax() + ROUNDING
 
@@ -169,10 +170,20 @@ def fast_copies() -> tuple[str, ...]:
     """The copies that this processor multiplies with instructions of their own, the fastest first; without such
     instructions they are slower than float32, and int8 may overflow."""
     supported = {
-        "int8": getattr(torch.cpu, "_is_vnni_supported", _never)() and hasattr(torch, "_int_mm"),
+        "int8": getattr(torch.cpu, "_is_vnni_supported", _never)() and multiplies_int8(),
         "bfloat16": getattr(torch.cpu, "_is_avx512_bf16_supported", _never)(),
     }
     return tuple(name for name in COPIES if supported[name])
+
+
+def multiplies_int8() -> bool:
+    """Whether products of int8 are right here. They overflow without VNNI, also if oneDNN is kept from using it
+    (ONEDNN_MAX_CPU_ISA)."""
+    if not hasattr(torch, "_int_mm"):
+        return False
+    largest = torch.full((TILE_ROWS, 64), INT8_MAX, dtype=torch.int8)
+    products = torch._int_mm(largest, -largest.T)
+    return bool((products == -64 * INT8_MAX**2).all())
 
 
 def _never() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nlp_tasks.classification.architecture import Examples, Training
 from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.classification.linear import linear
 from nlp_tasks.classification.metrics import expected_error, reliability, softmax
+from nlp_tasks.classification.runner import LabelRunner
 from nlp_tasks.kind import Document, Setup
 
 #: How the true probabilities follow from the scores of the tests.
@@ -86,6 +88,41 @@ def test_the_best_label_gets_the_mapped_confidence(n_labels: int) -> None:
         assert found.sum(axis=1) == pytest.approx(1)
         is_near_a_tie = np.sort(logits, axis=1)[:, -1] - np.sort(logits, axis=1)[:, -2] < 0.2
         assert found.max(axis=1)[~is_near_a_tie] == pytest.approx(wanted[~is_near_a_tie], abs=0.01)
+
+
+@pytest.mark.parametrize("wanted", [0.3, 0.5, 0.9, 0.999])
+def test_the_mapped_confidence_is_found_however_far_the_scores_are_from_it(wanted: float) -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=(20_000, 40)) * random.choice([0.01, 0.1, 1.0, 10.0], (20_000, 1)) * 3
+    constant = Calibration(1.0, 1e-9, 1e-9, float(np.log(wanted / (1 - wanted))))
+    margins = scores.max(axis=1, keepdims=True) - scores
+    lowest, highest = (softmax(-factor * margins).max(axis=1) for factor in calibration.FACTORS)
+    found = constant.probabilities(scores, several=False).max(axis=1)
+    assert found == pytest.approx(np.clip(wanted, lowest, highest), abs=1e-4)
+
+
+@pytest.mark.parametrize("thresholds", [None, [0.0, 0.0, 0.0]])
+@pytest.mark.parametrize("scores", [[20.0, 30.0, 25.0], [-2_000.0, 0.0, -1_000.0]])
+def test_labels_are_ordered_by_score_where_their_probabilities_are_equal(
+    scores: list[float], thresholds: list[float] | None
+) -> None:
+    class Fixed:
+        batch_documents = batch_chars = 1
+
+        def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> np.ndarray:
+            beat()
+            return np.array([scores] * len(texts), np.float32)
+
+    config: dict[str, Any] = {
+        "labels": ["a", "b", "c"],
+        "temperature": 1.0,
+        "confidence_map": [0.5, 0.5, 0.1],
+    }
+    config["thresholds"] = thresholds
+    classifier: Any = Fixed()
+    runner = LabelRunner(classifier, config, Setup(parameters=ClassifyParameters(top_n=3)))
+    [rows] = runner.label(["x"])
+    assert [row.label for row in rows] == ["b", "c", "a"]
 
 
 def test_equal_scores_are_equally_probable() -> None:
