@@ -194,6 +194,7 @@ def retry(
     if job.state not in jobs.ENDED:
         raise ConflictError(f"job {job_id} is {job.state}: wait until it has ended, or cancel it")
     kind = kinds.find(job.kind)
+    others = kind.others(kinds.parse_parameters(kind, job.parameters))
     again = NewJob(
         kind=job.kind,
         parameters=job.parameters,
@@ -207,6 +208,7 @@ def retry(
         failed_in_job_id=job_id,
         where=_both(job.where_clause, where),
         document_ids=document_ids,
+        depends_on=None if others is None else selection.depends_on(**asdict(others)),
     )
     try:
         with tracing.span("submit", kind=job.kind, retries=job_id) as span:

@@ -47,13 +47,15 @@ def analogy(store: Store, a: str, b: str, c: str, n: int, model: str | None = No
 
 def open_model(store: Store, model: str | None) -> tuple[Version, Model]:
     """A model of word vectors by its name, or the only one."""
+    from nlp_tasks import model_files
     from workers.running.opening import model_folder
     from workers.settings import settings
 
     with store.read() as session:
         name = model if model is not None else model_versions.sole_model(session, _MAKER)
         version = model_versions.resolve(session, name, _MAKER)
-    return version, _opened(model_folder(store, settings(), version.id))
+    # The model stays open: its files are read again only if they have changed.
+    return version, _opened(model_folder(store, settings(), version.id, model_files.kept_sha256_of))
 
 
 @lru_cache(maxsize=2)

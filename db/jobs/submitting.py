@@ -137,7 +137,7 @@ def _in_turn(session: Session, new: NewJob) -> NewJob:
     if new.after_job_id or new.depends_on is None:
         return new
     updates_others = (new.only_new or new.documents is not None) and new.depends_on.are_updated
-    if not updates_others and new.where is None:
+    if not updates_others and new.where is None and new.failed_in_job_id is None:
         return new
     selection.one_at_a_time(session, new.collection_id)
     return replace(new, after_job_id=earlier.last_unfinished(session, new.work, new.collection_id))

@@ -220,6 +220,41 @@ def test_a_job_over_some_documents_waits_for_the_vectors_of_all(incremental: She
     assert found == lists(shell, "inbox")
 
 
+@pytest.mark.parametrize("scope", ["collection", "all"])
+def test_a_retry_waits_for_the_vectors_of_all(incremental: Shell, scope: str) -> None:
+    """A retry takes some documents, too: those that failed."""
+    shell, wanted = incremental, options("inbox", 2, f"scope={scope}")
+    change(shell, "inbox", {"k0": WORDS[:3]})
+    failed = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    shell("cancel", failed)
+    shell.work(failed)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(1, 8)})
+    first = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    second = shell("retry", failed, "--json").json["job"]
+    assert job_of(shell.store, second).state == "waiting"
+    shell.work(first)
+    shell.work(second)
+    found = lists(shell, "inbox")
+    shell.done("similarity", "--model", "m", *wanted)
+    assert found == lists(shell, "inbox")
+
+
+def test_a_job_over_some_documents_goes_on_after_one_that_was_cancelled(incremental: Shell) -> None:
+    """It waits while the other one is paused, and for its end, however that comes."""
+    shell, wanted = incremental, options("inbox", 2)
+    change(shell, "inbox", {f"k{i}": WORDS[i % 8 : i % 8 + 3] for i in range(8)})
+    first = shell("submit", "similarity", "--model", "m", *wanted, "--json").json["job"]
+    some = ["--where", "key = 'k0'"]
+    second = shell("submit", "similarity", "--model", "m", *some, *wanted, "--json").json["job"]
+    shell("pause", first)
+    shell.scheduler.mover.move_jobs()
+    assert job_of(shell.store, second).state == "waiting"
+    assert f"waiting for job {first}" in shell("status", second).out
+    shell("cancel", first)
+    shell.work(second)
+    assert outcomes(shell.store, second) == {"k0": "ok"}
+
+
 def test_a_job_over_some_documents_that_was_started_out_of_turn_searches_later(incremental: Shell) -> None:
     """With --after, it waits for another job than the one that makes its vectors."""
     shell, wanted = incremental, options("inbox", 2)

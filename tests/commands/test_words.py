@@ -16,9 +16,11 @@ from gensim.models import KeyedVectors
 
 from docmill import AsyncClient, Client
 from docmill.errors import InvalidRequestError, NotFoundError, UnsupportedError
+from nlp_tasks import model_files
 from tests.commands.conftest import Shell
 from tests.faults.stack import Stack
 from tests.servers import missing_redis, until
+from workers.running.opening import model_folder
 
 #: Two fields whose words are never in one text, so that a word's neighbours are certain.
 FIELDS = (("금리", "은행", "대출", "환율", "채권"), ("투수", "타자", "홈런", "야구", "감독"))
@@ -58,6 +60,25 @@ def test_words_of_one_field_are_near(trained: Shell) -> None:
     assert "은행" in said.out
     assert said.err == "compared by the model fields@1\n"
     assert "10 words" in trained("models", "list").out
+
+
+def test_the_files_of_a_model_are_read_once_for_many_questions(
+    trained: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model_files, "FRESH_SECONDS", -1.0)
+    trained("words", "nearest", "금리")
+    read: list[Path] = []
+    digest_of = model_files.sha256_of
+
+    def noted(path: Path) -> str:
+        read.append(path)
+        return digest_of(path)
+
+    monkeypatch.setattr(model_files, "sha256_of", noted)
+    monkeypatch.setattr(model_folder, "__defaults__", (noted,))
+    monkeypatch.setattr(model_files.check, "__defaults__", (noted,))
+    trained("words", "nearest", "금리")
+    assert not read
 
 
 def test_the_python_client_answers_the_same(trained: Shell) -> None:
