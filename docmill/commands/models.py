@@ -164,10 +164,12 @@ def export(
     from workers.running.opening import model_folder
     from workers.settings import settings
 
+    if int8 and not onnx:
+        raise ValueError("--int8 belongs to --onnx: add --onnx")
     with store().read() as session:
         trained_by = model_versions.listing(session, model.partition("@")[0])[0]["kind"]
         version = model_versions.resolve(session, model, trained_by)
-    if onnx or int8:
+    if onnx:
         _export_onnx(version, folder, int8=int8)
         return
     if trained_by == IMPORTED:

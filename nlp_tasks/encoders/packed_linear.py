@@ -20,13 +20,14 @@ class PackedLinear(torch.nn.Module):
 
     def __init__(self, layer: torch.nn.Linear, *, gelu: bool = False) -> None:
         super().__init__()
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), ROWS)
+        # Named as in torch's layer: T5 reads the type of its layers' weights.
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(layer.weight.detach(), ROWS)
         self._bias = None if layer.bias is None else layer.bias.detach()
         self._after: tuple[str, list[float], str] = ("gelu", [], "none") if gelu else ("none", [], "")
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """(..., D) -> (..., E)."""
-        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, *self._after)
+        found: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, self.weight, self._bias, *self._after)
         return found
 
 

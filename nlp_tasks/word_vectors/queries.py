@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nlp_tasks.word_vectors.model import Model
 from nlp_tasks.word_vectors.spelling import alike
+from readers.normalization import nfc
 
 #: Suggestions for an unknown word.
 SUGGESTIONS = 5
@@ -45,6 +46,7 @@ def analogy(model: Model, a: str, b: str, c: str, n: int) -> list[NearWord]:
 def known(model: Model, word: str) -> list[int]:
     """The rows of a word: its own, or those of the units that it consists of. ValueError, with words that are spelled
     alike, if the model has none of them."""
+    word = nfc(word)  # as texts are in the store
     if word in model.numbers:
         return [model.numbers[word]]
     cut = model.units.cut_query(word)

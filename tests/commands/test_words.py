@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import signal
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -120,6 +121,10 @@ def test_a_word_in_another_form_is_found(trained: Shell) -> None:
     assert trained("words", "nearest", "금리가", "--json").json == (
         trained("words", "nearest", "금리", "--json").json
     )
+    decomposed = unicodedata.normalize("NFD", "금리")
+    assert trained("words", "nearest", decomposed, "--json").json == (
+        trained("words", "nearest", "금리", "--json").json
+    )
     joined = trained("words", "nearest", "은행대출", "--json").json
     apart = trained("words", "nearest", "은행", "대출", "--json").json
     assert [each["word"] for each in joined] == [each["word"] for each in apart]
@@ -168,6 +173,8 @@ def test_vectors_are_exported_in_each_format(trained: Shell, tmp_path: Path) -> 
     assert (tmp_path / "out" / "fields.txt").read_text("utf-8").splitlines()[0] == "3 10"
     assert "add --format, or a suffix (.txt, .csv" in trained("words", "export", "--to", "v", status=2).err
     assert "--bom belongs to" in trained("words", "export", "--to", "v.txt", "--bom", status=2).err
+    refused = trained("models", "export", "fields", tmp_path / "model", "--int8", status=2).err
+    assert "--int8 belongs to --onnx: add --onnx" in refused
     said = trained("models", "export", "fields", tmp_path / "model").out
     assert "KeyedVectors.load_word2vec_format(" in said
     assert (tmp_path / "model" / "vectors.txt").read_bytes() == (tmp_path / "v.txt").read_bytes()
@@ -206,7 +213,7 @@ def checkpoint_is_there(stack: Stack) -> bool:
 def test_a_worker_trains_is_killed_and_resumes_and_the_words_are_there(stack: Stack, tmp_path: Path) -> None:
     stack.start()
     stack.add(texts(60, 100), "inbox")
-    assert stack.run(*TRAIN, "-p", "epochs=60").returncode == 0
+    assert stack.run(*TRAIN, "-p", "epochs=600").returncode == 0
     until(lambda: checkpoint_is_there(stack), "a checkpoint", 120)
     stack.busy_child().send_signal(signal.SIGKILL)
 

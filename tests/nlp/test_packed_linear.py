@@ -38,3 +38,20 @@ def test_a_packed_layer_takes_any_number_of_rows_and_needs_no_bias() -> None:
                 torch.testing.assert_close(
                     packed_linear.PackedLinear(layer)(rows), layer(rows), atol=1e-5, rtol=1e-5
                 )
+
+
+@pytest.mark.skipif(not packed_linear.available(), reason="this build of torch has no oneDNN")
+@pytest.mark.parametrize("feed_forward", ["relu", "gated-gelu"])
+def test_a_packed_t5_which_reads_the_type_of_its_weights_gives_the_hidden_states_of_torch(
+    feed_forward: str,
+) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.T5Config(
+        vocab_size=50, d_model=16, d_kv=8, d_ff=32, num_layers=2, num_heads=2, feed_forward_proj=feed_forward
+    )
+    model = transformers.T5EncoderModel(config).eval()
+    ids = torch.arange(1, 13).reshape(2, 6)
+    with torch.inference_mode():
+        expected = model(input_ids=ids).last_hidden_state
+        packed_linear.pack(model)
+        torch.testing.assert_close(model(input_ids=ids).last_hidden_state, expected, atol=1e-5, rtol=1e-5)
