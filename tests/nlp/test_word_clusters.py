@@ -12,11 +12,15 @@ from nlp_tasks.entities import TRAIN_ENTITIES, TrainEntitiesParameters, architec
 from nlp_tasks.entities.spans import Entity
 from nlp_tasks.kind import Document
 
-PLACES = [f"{a}{b}{c}" for a in "bdfgk" for b in "aeiou" for c in ("rin", "los", "mut", "kan", "vex")]
-FRUITS = [f"{a}{b}{c}" for a in "lmnpr" for b in "aeiou" for c in ("rin", "los", "mut", "kan", "vex")]
+WORDS = [f"{a}{b}{c}" for a in "bdfgklmnpr" for b in "aeiou" for c in ("rin", "los", "mut", "kan", "vex")]
+#: Their spelling does not tell them apart.
+random.Random(1).shuffle(WORDS)
+PLACES, FRUITS = WORDS[:125], WORDS[125:]
+#: What the marked texts say of both.
+OF_BOTH = "he said that {} was good"
 PATTERNS = (
-    (PLACES, ("he lives in {} now", "we went to {} today", "all of {} is far")),
-    (FRUITS, ("he eats a {} now", "we bought my {} today", "one sweet {} is red")),
+    (PLACES, ("he lives in {} now", "we went to {} today", "all of {} is far", OF_BOTH)),
+    (FRUITS, ("he eats a {} now", "we bought my {} today", "one sweet {} is red", OF_BOTH)),
 )
 N = 22_000
 
@@ -65,11 +69,11 @@ class Listed(list[Document]):
 def test_a_model_knows_names_that_only_texts_without_marks_have(tmp_path: Path) -> None:
     marked = []
     for number, word in enumerate([*PLACES[:60], *FRUITS[:60]] * 3):
-        text = f"he said that {word} was good"
+        text = OF_BOTH.format(word)
         marks = [[one.start, one.end, one.label] for one in places(text)]
         marked.append(Document(number, f"m{number}", text, meta={"entities": marks}))
     plain = [Document(1_000 + n, f"p{n}", text) for n, text in enumerate(sentences(N))]
-    unseen = [f"he said that {word} was good" for word in PLACES[60:]]
+    unseen = [OF_BOTH.format(word) for word in [*PLACES[60:], *FRUITS[60:]]]
     assert TRAIN_ENTITIES.train is not None
 
     hits = {}
@@ -85,7 +89,7 @@ def test_a_model_knows_names_that_only_texts_without_marks_have(tmp_path: Path) 
         hits[chosen] = sum([one.entity for one in each] == places(text) for each, text in pairs)
 
     assert hits["auto"] > 0.9 * len(unseen)
-    assert hits["none"] < 0.5 * len(unseen)
+    assert hits["none"] < 0.7 * len(unseen)  # half of them by chance
 
 
 def places(text: str) -> list[Entity]:
