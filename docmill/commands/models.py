@@ -141,15 +141,16 @@ def export(
     ],
     onnx: Annotated[bool, typer.Option("--onnx", help="Write an imported encoder as ONNX.")] = False,
     int8: Annotated[
-        bool, typer.Option("--int8", help="With --onnx: also write weights of 8 bits, and measure the loss.")
+        bool,
+        typer.Option("--int8", help="Like --onnx, and also with weights of 8 bits: the loss is measured."),
     ] = False,
 ) -> None:
     """Write a model for use in other programs.
 
     A similarity model becomes FOLDER/doc2vec.model, which gensim's `Doc2Vec.load` reads: with gensim's inference and
     the same seed, its vectors are bit for bit those of the trained model. gensim's files are pickles: load them only
-    if you trust their source. Trained models of other kinds cannot be
-    exported.
+    if you trust their source. Word vectors become FOLDER/vectors.txt, in word2vec's text format. Trained models of
+    other kinds cannot be exported.
 
     With --onnx, an imported encoder (`docmill models import`) becomes FOLDER/model.onnx with its tokenizer.json and a
     docmill.json, which says what the graph takes and gives. The export is refused if ONNX Runtime's vectors differ from
@@ -164,12 +165,10 @@ def export(
     from workers.running.opening import model_folder
     from workers.settings import settings
 
-    if int8 and not onnx:
-        raise ValueError("--int8 belongs to --onnx: add --onnx")
     with store().read() as session:
         trained_by = model_versions.listing(session, model.partition("@")[0])[0]["kind"]
         version = model_versions.resolve(session, model, trained_by)
-    if onnx:
+    if onnx or int8:
         _export_onnx(version, folder, int8=int8)
         return
     if trained_by == IMPORTED:

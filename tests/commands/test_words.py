@@ -173,8 +173,6 @@ def test_vectors_are_exported_in_each_format(trained: Shell, tmp_path: Path) -> 
     assert (tmp_path / "out" / "fields.txt").read_text("utf-8").splitlines()[0] == "3 10"
     assert "add --format, or a suffix (.txt, .csv" in trained("words", "export", "--to", "v", status=2).err
     assert "--bom belongs to" in trained("words", "export", "--to", "v.txt", "--bom", status=2).err
-    refused = trained("models", "export", "fields", tmp_path / "model", "--int8", status=2).err
-    assert "--int8 belongs to --onnx: add --onnx" in refused
     said = trained("models", "export", "fields", tmp_path / "model").out
     assert "KeyedVectors.load_word2vec_format(" in said
     assert (tmp_path / "model" / "vectors.txt").read_bytes() == (tmp_path / "v.txt").read_bytes()
