@@ -244,3 +244,28 @@ def test_a_sequential_scan_would_be_seen(large: Store) -> None:
         session.execute(text("SELECT count(*) FROM outcome WHERE written_at < now()")).scalar_one()
     assert len(plans.bad) == 1
     assert plans.bad[0].startswith("outcome: SELECT")
+
+
+def test_the_documents_that_came_in_are_found_by_their_time(large: Store) -> None:
+    """A time that may change from row to row is a filter of all documents, and no condition of the index."""
+    from docmill.web.views.documents import _came_in
+
+    plans: list[str] = []
+
+    def look(_c: Any, cursor: Any, statement: str, values: Any, _x: Any, _m: bool) -> None:
+        if not statement.startswith("SELECT"):
+            return
+        with cursor.connection.cursor() as own:
+            own.execute(f"EXPLAIN {statement}", values)
+            plans.append("\n".join(row[0] for row in own.fetchall()))
+
+    with large.read() as session:
+        event.listen(large.engine, "before_cursor_execute", look)
+        try:
+            assert list(_came_in(session, [1])) == [1]
+        finally:
+            event.remove(large.engine, "before_cursor_execute", look)
+    [condition] = [
+        line for line in plans[-1].splitlines() if "Index Cond" in line and "collection_id" in line
+    ]
+    assert "added_at" in condition
