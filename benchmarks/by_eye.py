@@ -23,30 +23,21 @@ from nlp_tasks.keywords import KEYWORDS, KeywordsParameters
 from nlp_tasks.kind import Document, Setup
 from nlp_tasks.summarization import SUMMARIZE, SummarizeParameters
 
+_PROSE = {
+    "en_news_bbc": 12,
+    "en_summ_scisummnet": 6,
+    "en_topic_reuters_r8": 6,
+    "en_summ_qmsum": 3,
+    "en_longdoc_contracts": 3,
+    "ko_summ_wikilead": 10,
+    "ko_topic_petitions": 10,
+    "ko_throughput_wiki": 5,
+    "ko_longdoc_law": 5,
+}
 #: From a kind to the folders that its documents are from, and the share of each in 60 documents.
 FOLDERS = {
-    "summaries": {
-        "en_news_bbc": 12,
-        "en_summ_scisummnet": 6,
-        "en_topic_reuters_r8": 6,
-        "en_summ_qmsum": 3,
-        "en_longdoc_contracts": 3,
-        "ko_summ_wikilead": 10,
-        "ko_topic_petitions": 10,
-        "ko_throughput_wiki": 5,
-        "ko_longdoc_law": 5,
-    },
-    "keywords": {
-        "en_news_bbc": 12,
-        "en_summ_scisummnet": 6,
-        "en_topic_reuters_r8": 6,
-        "en_summ_qmsum": 3,
-        "en_longdoc_contracts": 3,
-        "ko_summ_wikilead": 10,
-        "ko_topic_petitions": 10,
-        "ko_throughput_wiki": 5,
-        "ko_longdoc_law": 5,
-    },
+    "summaries": _PROSE,
+    "keywords": _PROSE,
     "evidence": {
         "ko_topic_petitions": 15,
         "ko_sentiment_nsmc": 15,

@@ -22,7 +22,7 @@ TUTORIAL = {
     "max_iterations": 100,
     "all_possible_transitions": True,
 }
-#: spaCy has converged after so many epochs without a better one.
+#: spaCy has converged after this number of epochs without a better one.
 PATIENCE = 4
 
 
@@ -107,8 +107,8 @@ def _of_word(prefix: str, word: str) -> dict[str, Any]:
 def spacy(
     train: Sequence[Marked], test: Sequence[Marked], language: str, seconds: float
 ) -> tuple[list[list[Entity]], str]:
-    """spaCy's NER (tok2vec) from scratch, until so many epochs in a row were no better on a tenth of the documents, for
-    at most so many seconds of processor time; the best of its epochs. Also says which of the two ended it."""
+    """spaCy's NER (tok2vec) from scratch, until several epochs in a row were no better on a tenth of the documents,
+    within a limit of processor time; the best of its epochs. Also says which of the two ended it."""
     import spacy as library
     from spacy.training import Example
 

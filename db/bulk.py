@@ -83,7 +83,7 @@ def n_chars(rows: Iterable[Sequence[Any]]) -> int:
 def pieces(
     rows: Sequence[tuple[Any, ...]], most_rows: int, most_chars: int
 ) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """The rows in pieces of at most so many rows and characters of text. A row with more is a piece of its own."""
+    """The rows in pieces, each within both limits. A row with more characters of text is a piece of its own."""
     start, chars = 0, 0
     for place, row in enumerate(rows):
         more = n_chars([row])

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     Integer,
+    ScalarSelect,
     Text,
     cast,
     column,
@@ -117,6 +118,12 @@ def _now_sqlite(element: now, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(now, "postgresql")
 def _now_postgresql(element: now, compiler: SQLCompiler, **kw: Any) -> str:
     return f"(clock_timestamp() + ({compiler.process(element.clauses, **kw)}) * interval '1 second')"
+
+
+def statement_time(seconds: float = 0) -> ScalarSelect[datetime]:
+    """`now`, asked once in a statement. PostgreSQL asks `now` itself in each row, so that no index can be searched by
+    it: use this in conditions on large tables."""
+    return select(now(seconds)).scalar_subquery()
 
 
 class seconds_between(FunctionElement[float]):  # noqa: N801

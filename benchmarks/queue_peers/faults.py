@@ -13,7 +13,7 @@ from tests.faults.relay import Relay
 
 #: That a server is away.
 AWAY_SECONDS = 2.0
-#: A worker is frozen or cut off for so many leases.
+#: For how many leases a worker is frozen or cut off.
 LEASES = 1.75
 
 
@@ -62,7 +62,7 @@ def _cut(struck: Struck) -> None:
         relay.cut()
     time.sleep(LEASES * struck.site.lease_seconds)
     for relay in struck.relays:
-        relay.mend()
+        relay.restore()
 
 
 def _restart_redis(struck: Struck) -> None:

@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.05
 START_SECONDS = 300.0
 #: The document that misbehaves.
 PLANTED = 100
-#: Results are waited for so many leases after the fault is over ...
+#: For how many leases results are waited for after the fault is over ...
 PATIENCE_LEASES = 5.0
 #: ... or until the queue has held nothing and nothing has been written for as many as this.
 QUIET_LEASES = 0.5
@@ -121,5 +121,5 @@ def _relays(place: Site) -> Iterator[tuple[tuple[Relay, ...], Path]]:
         yield relays, folder
     finally:
         for relay in relays:
-            relay.mend()
+            relay.restore()
             relay.stop()

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.sql import now
+from db.sql import statement_time
 from db.tables import Job
 from docmill.pages.night.remedies import remedy
 from docmill.web import causes
@@ -93,7 +93,7 @@ def _failing(session: Session) -> tuple[_Failing, ...]:
     """The jobs of the last days, newest first."""
     recent = (
         select(Job.id, Job.kind, Job.n_error)
-        .where(Job.finished_at > now(-DAYS * 86_400), Job.n_error > 0)
+        .where(Job.finished_at > statement_time(-DAYS * 86_400), Job.n_error > 0)
         .order_by(Job.finished_at.desc(), Job.id.desc())
         .limit(JOBS)
     )

@@ -34,7 +34,7 @@ def _of(words: Sequence[str], place: int) -> list[str]:
 
 
 def _seen(by: int, word: str) -> list[str]:
-    """The word so many places from here: which one it is, and how it is written."""
+    """The word at a distance of `by` words: which one it is, and how it is written."""
     return [f"word{by}={word.lower()}", f"title{by}={word.istitle()}", f"upper{by}={word.isupper()}"]
 
 

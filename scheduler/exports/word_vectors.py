@@ -33,7 +33,7 @@ class WordExport:
     model: str | None = None
     #: By the suffix of the file if None.
     format: WordFormat | None = None
-    #: Only so many of the most frequent words.
+    #: At most this number of words, the most frequent ones.
     n_words: int | None = None
     #: CSV begins with a byte order mark, by which Excel knows UTF-8.
     bom: bool = False

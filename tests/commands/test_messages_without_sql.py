@@ -35,7 +35,7 @@ def _break(shell: Shell, table: str) -> None:
     _run(shell, f"ALTER TABLE {table} RENAME TO {table}_gone")
 
 
-def _mend(shell: Shell, table: str) -> None:
+def _repair(shell: Shell, table: str) -> None:
     _run(shell, f"ALTER TABLE {table}_gone RENAME TO {table}")
 
 
@@ -75,7 +75,7 @@ def test_a_chunk_that_cannot_be_written_tells_why_without_sql(
             shell("doctor", status=1).out,
         ]
     finally:
-        _mend(shell, "classification")
+        _repair(shell, "classification")
 
     assert all(words.startswith("put back: ") for words in said)
     assert "classification" in (chunk.fault or "")
@@ -99,7 +99,7 @@ def test_a_chunk_that_cannot_be_claimed_tells_why_without_sql(
             said = chunk_run.run(shell.process, chunk.id)
             shell.scheduler.run_once()
     finally:
-        _mend(shell, "chunk")
+        _repair(shell, "chunk")
     assert said.startswith("not claimed: ")
     assert "cannot claim chunk" in caplog.text
     assert "trying again" in caplog.text

@@ -33,7 +33,7 @@ class CutOffStack(Stack):
         super().start_launcher(self.through_relay | dict(environment or {}))
 
     def stop(self) -> None:
-        self.relay.mend()
+        self.relay.restore()
         super().stop()
         self.relay.stop()
 
@@ -66,7 +66,7 @@ def partition(stack: Stack, job_id: int) -> int:
     for _ in spread(stack, job_id, 2):
         stack.relay.cut()
         time.sleep(LEASE_SECONDS + 2)
-        stack.relay.mend()
+        stack.relay.restore()
         n += 1
     return n
 

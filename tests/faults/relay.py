@@ -28,7 +28,7 @@ class Relay:
     def cut(self) -> None:
         self._loop.call_soon_threadsafe(self._is_whole.clear)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         self._loop.call_soon_threadsafe(self._is_whole.set)
 
     def stop(self) -> None:

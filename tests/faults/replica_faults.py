@@ -43,7 +43,7 @@ class ReplicatedStack(Stack):
         return [self.redis]
 
     def stop(self) -> None:
-        self.relay.mend()
+        self.relay.restore()
         super().stop()
         self.relay.stop()
         for server in (self.primary, self.standby):

@@ -25,7 +25,7 @@ _phones = (
     re.compile(r"(?<![A-Za-z0-9_.+-])0(?P<area>1[016789])(?P<middle>\d{4})(?P<last>\d{4})(?![A-Za-z0-9_-])"),
 )
 _representative = re.compile(r"(?<![A-Za-z0-9_.+-])(?P<first>1[568]\d\d)-(?P<last>\d{4})(?![A-Za-z0-9_-])")
-#: Before a number that may also be two years: 1566-1614. Anywhere in so many characters before it.
+#: Before a number that may also be two years: 1566-1614. How far before it, in characters, the word may be.
 _says_phone = re.compile(r"전화|문의|상담|센터|번호|대표|연락|고객|☎|☏|\b(?:tel|phone|call)\b", re.IGNORECASE)
 _SAYS_CHARS, _LAST_YEAR = 20, 2100
 _american = re.compile(

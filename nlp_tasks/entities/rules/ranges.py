@@ -14,7 +14,7 @@ from decimal import Decimal
 from nlp_tasks.entities.rules import numbers
 from nlp_tasks.entities.rules.numbers import BLANK, DIGITS, ENGLISH_UNIT, KOREAN
 
-#: A unit that makes the first amount so many times the second does not hold for it.
+#: A unit that makes the first amount this many times the second is not its own.
 _TOO_MUCH = 100
 #: What may stand before an amount: no part of a number, of a date, of an identifier, or of a paragraph (제3조).
 _BEFORE = r"(?<![A-Za-z0-9_.,/$€£¥₩＄￥￦])(?<![-–—])"
