@@ -63,6 +63,7 @@ $(PEERS)/.installed: benchmarks/extraction_peers.txt $(VENV)/.installed
 $(QUEUE_PEERS)/.installed: benchmarks/queue_peers/peers.txt benchmarks/queue_peers/package.json benchmarks/queue_peers/package-lock.json
 	@deploy/system-packages npm
 	@$(PYTHON) -m venv $(QUEUE_PEERS)
+	@$(PROGRESS) "updating pip" $(QUEUE_PEERS)/bin/pip install --disable-pip-version-check --upgrade pip
 	@$(PROGRESS) "installing the queues of Python that bench-peers compares with in $(QUEUE_PEERS)" \
 		$(QUEUE_PEERS)/bin/pip install --disable-pip-version-check --progress-bar raw --requirement $<
 	@cp benchmarks/queue_peers/package.json benchmarks/queue_peers/package-lock.json $(QUEUE_PEERS)
