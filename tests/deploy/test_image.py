@@ -99,6 +99,41 @@ def test_an_extra_that_does_not_exist_is_an_error_that_lists_them() -> None:
     assert "no extra perquet; it has files, parquet" in done.stderr
 
 
+WITHOUT = """
+import importlib.util, runpy, sys
+
+find_spec = importlib.util.find_spec
+absent = set(sys.argv[2].split(","))
+
+class Absent:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] in absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+importlib.util.find_spec = lambda name, *rest: None if name in absent else find_spec(name, *rest)
+sys.meta_path.insert(0, Absent)
+runpy.run_path(sys.argv[1])
+"""
+
+
+def packages(lines: list[str]) -> set[str]:
+    return {re.split(r"[^\w-]", line)[0].replace("-", "_").lower() for line in lines}
+
+
+def test_every_module_is_imported_without_the_extras_that_the_image_lacks() -> None:
+    [extras] = re.findall(r'^ARG EXTRAS="(.*)"$', DOCKERFILE, re.M)
+    there = packages(requirements(extras).stdout.splitlines())
+    absent = packages([line for lines in PROJECT["optional-dependencies"].values() for line in lines]) - there
+    assert {"transformers", "onnx"} <= absent
+
+    command = [sys.executable, "-c", WITHOUT, str(IMAGE / "check"), ",".join(sorted(absent))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "every module can be imported" in done.stdout
+
+
 @pytest.fixture(scope="module")
 def trim() -> Any:
     loader = SourceFileLoader("docmill_trim", str(IMAGE / "trim"))
