@@ -68,6 +68,26 @@ LONG = (
     "test_a_kind_of_a_package_has_its_table_and_its_rows[sqlite]",
     "test_a_job_goes_through_redis_6_2",
     "test_a_million_tiny_documents_are_read_in_less_than_a_minute",
+    # The README's commands and the other faults go the same ways.
+    "test_up_runs_jobs_and_stops_with_everything_it_started",
+    "[kill -9 of the scheduler-sqlite]",
+    "[kill -9 of Redis with all its data-sqlite]",
+    "[PostgreSQL behind pgbouncer, which is killed-postgresql]",
+    "[a machine that gives a tenth of a core-sqlite]",
+    "[a document that segfaults-sqlite]",
+    "[TERM of the launcher-postgresql]",
+    "[FLUSHALL in a loop-sqlite]",
+    "[large jobs are cancelled beside it-postgresql]",
+    "[Redis failover: the primary killed-sqlite]",
+    "test_three_nights_of_the_example[sqlite]",
+    # What other tests show on less.
+    "test_a_browser_shows_it_on_a_desk_a_phone_and_paper_and_asks_nobody_for_anything",
+    "test_gigabytes_without_a_line_end_are_passed_over_in_bounded_memory[2]",
+    "test_ten_megabytes_of_prose_take_seconds",
+    "test_files_that_arrive_are_added_until_it_is_told_to_end[15]",
+    "test_a_training_of_a_classifier_is_never_silent[linear]",
+    "test_a_training_of_entities_and_what_it_finds_are_never_silent",
+    "test_similarity_from_training_to_search_is_never_silent",
 )
 
 
