@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from benchmarks import report, simulate
-from benchmarks.queue import background
+from benchmarks.queue import background, wait_for_index
 from benchmarks.simulation.light_worker import KIND
 
 PER_CHUNK = 10
@@ -62,22 +62,6 @@ def watch(stack: simulate.Stack, scheduler: int, launcher: int, n_chunks: int) -
     return found
 
 
-def await_index(stack: simulate.Stack) -> None:
-    """Until every document is in the search index: the scheduler loads its libraries for that, and holds texts."""
-    from db import fulltext
-
-    end = time.monotonic() + 600
-    while True:
-        with stack.store.read() as session:
-            if not fulltext.next_texts(session, 1, 1, newest_first=True):
-                return
-        if time.monotonic() > end:
-            raise SystemExit(
-                f"the documents are not indexed after 10 minutes: see {stack.home}/scheduler.log"
-            )
-        time.sleep(1.0)
-
-
 def growth(samples: list[int]) -> float:
     """How much larger the last quarter is than the first."""
     quarter = max(1, len(samples) // 4)
@@ -97,7 +81,7 @@ def main() -> None:
         jobs = simulate.Jobs(stack, PER_CHUNK, ahead=2_000)
         simulate._await_first(stack)
         jobs.start()
-        await_index(stack)
+        wait_for_index(stack.store, 600)
         started = time.monotonic()
         samples = watch(stack, scheduler.pid, launcher.pid, options.chunks)
         seconds = time.monotonic() - started
