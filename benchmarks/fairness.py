@@ -26,7 +26,7 @@ import redis as redis_client
 from sqlalchemy import text
 
 from benchmarks import report, servers
-from benchmarks.queue import KIND, _add, _environment, background, wait_for_end, wait_for_index
+from benchmarks.queue import KIND, _add, _environment, background, wait_for_end, index_all
 from benchmarks.simulation.measuring import cpu_of_tree
 
 STEADY = "steady"
@@ -145,7 +145,7 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
         here.timed(STEADY, "small")
         here.timed(KIND, "small")
         # A scheduler that puts new documents into the search index is not idle.
-        wait_for_index(here.store, 600)
+        index_all(here.store)
         found = {"idle": idle(here)}
         alone = [here.timed(STEADY, "small") for _ in range(TIMES)]
         _add(here.store, "giant", n_giant)
@@ -161,7 +161,7 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
             "worst_ratio": max(behind) / statistics.median(alone),
         }
         found["limits"] = limits_hold(here)
-        wait_for_index(here.store, 3600)
+        index_all(here.store)
         found["cost"] = cost(here)
     return found
 
@@ -276,7 +276,7 @@ def measure_cost(url: str, home: Path, socket: str, rounds: int) -> dict[str, An
     with system(url, home, socket) as here:
         _add(here.store, "middle", MIDDLE)
         here.timed(KIND, "middle")
-        wait_for_index(here.store, 600)
+        index_all(here.store)
         return cost(here, rounds)
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.memory [--chunks 10000]
 
-Real processes work through jobs of small chunks. After a warm-up of a tenth, when the scheduler has also put the
-documents into the search index, what each process has for itself (USS) is sampled; the median of the last quarter of
-the samples is compared with that of the first quarter.
+Real processes work through jobs of small chunks. The documents are in the search index before. After a warm-up of a
+tenth, what each process has for itself (USS) is sampled; the median of the last quarter of the samples is compared with
+that of the first quarter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from benchmarks import report, simulate
-from benchmarks.queue import background, wait_for_index
+from benchmarks.queue import background
 from benchmarks.simulation.light_worker import KIND
 
 PER_CHUNK = 10
@@ -81,7 +81,6 @@ def main() -> None:
         jobs = simulate.Jobs(stack, PER_CHUNK, ahead=2_000)
         simulate._await_first(stack)
         jobs.start()
-        wait_for_index(stack.store, 600)
         started = time.monotonic()
         samples = watch(stack, scheduler.pid, launcher.pid, options.chunks)
         seconds = time.monotonic() - started

@@ -257,19 +257,12 @@ def wait_for_end(store: Any, job_id: int, seconds: float = float("inf")) -> None
         time.sleep(0.1)
 
 
-def wait_for_index(store: Any, seconds: float) -> None:
-    """Until the scheduler has put every document into the search index, which it does beside all other work.
-    TimeoutError after so long."""
-    from db import fulltext
+def index_all(store: Any) -> None:
+    """Put every document into the search index, which a scheduler would do beside what is measured."""
+    from scheduler.search.indexing import index_some
 
-    until = time.monotonic() + seconds
-    while True:
-        with store.read() as session:
-            if not fulltext.next_texts(session, 1, 1, newest_first=True):
-                return
-        if time.monotonic() > until:
-            raise TimeoutError(f"documents still wait for the search index after {seconds:.0f} s")
-        time.sleep(1.0)
+    while index_some(store):
+        pass
 
 
 def main() -> None:

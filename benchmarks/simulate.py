@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report, servers
-from benchmarks.queue import _add, background, wait_for_index
+from benchmarks.queue import _add, background, index_all
 from benchmarks.simulation.light_worker import KIND, Figures
 from benchmarks.simulation.measuring import Parts, bytes_of
 
@@ -101,7 +101,6 @@ def run_light(stack: Stack, n_workers: int, per_chunk: int, seconds: float, span
             for _ in range(n_processes)
         ]
         jobs.start()
-        wait_for_index(stack.store, 600)
         time.sleep(WARM_UP_SECONDS + seconds)
         parts = Parts(stack.home / "p", stack.redis, scheduler.pid, tuple(worker.pid for worker in workers))
         figures = _measure(stack, parts, span, lambda: _sum(workers))
@@ -121,7 +120,6 @@ def run_real(stack: Stack, n_workers: int, per_chunk: int, span: float) -> dict[
         launcher = started.enter_context(background("worker", worker, environment, stack.home))
         _await_first(stack)
         jobs.start()
-        wait_for_index(stack.store, 600)
         time.sleep(WARM_UP_SECONDS)
         parts = Parts(stack.home / "p", stack.redis, scheduler.pid, (launcher.pid,))
         figures = _measure(stack, parts, span, lambda: _closed(stack))
@@ -260,6 +258,7 @@ def started() -> Iterator[Stack]:
         store = Store(url)
         migrations.upgrade(store)
         _add(store, "simulated", COLLECTION_DOCUMENTS)
+        index_all(store)
         with store.read() as session:
             collection = documents.collection_id(session, "simulated")
         yield Stack(home, url, socket, redis_process.pid, store, collection)

@@ -70,8 +70,8 @@ def count_exchanges() -> None:
 
 
 class Fetcher(threading.Thread):
-    """Takes messages from Redis as long as workers wait for them: for all that wait, at once. One at a time, this thread
-    would hold the workers of this process up, as it needs Python's lock several times for each."""
+    """Takes messages from Redis as long as workers wait for them: for all that wait, at once. This thread needs
+    Python's lock several times for a command, so with one message at a time the workers would wait for it."""
 
     def __init__(self, messages: queue.Queue[int], free: threading.Semaphore) -> None:
         super().__init__(daemon=True)
