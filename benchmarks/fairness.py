@@ -26,7 +26,7 @@ import redis as redis_client
 from sqlalchemy import text
 
 from benchmarks import report, servers
-from benchmarks.queue import KIND, _add, _environment, background, wait_for_end, index_all
+from benchmarks.queue import KIND, _add, _environment, background, wait_for_end
 from benchmarks.simulation.measuring import cpu_of_tree
 
 STEADY = "steady"
@@ -139,6 +139,8 @@ def _postmaster(store: Any) -> int:
 
 def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> dict[str, Any]:
     """Everything on one database."""
+    from scheduler.search.indexing import index_all
+
     with system(url, home, socket) as here:
         _add(here.store, "small", n_small)
         _add(here.store, "middle", MIDDLE)
@@ -273,6 +275,8 @@ def _lost(rounds: Iterable[tuple[tuple[float, float], tuple[float, float]]]) -> 
 
 def measure_cost(url: str, home: Path, socket: str, rounds: int) -> dict[str, Any]:
     """Only that."""
+    from scheduler.search.indexing import index_all
+
     with system(url, home, socket) as here:
         _add(here.store, "middle", MIDDLE)
         here.timed(KIND, "middle")

@@ -257,14 +257,6 @@ def wait_for_end(store: Any, job_id: int, seconds: float = float("inf")) -> None
         time.sleep(0.1)
 
 
-def index_all(store: Any) -> None:
-    """Put every document into the search index, which a scheduler would do beside what is measured."""
-    from scheduler.search.indexing import index_some
-
-    while index_some(store):
-        pass
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])  # type: ignore[union-attr]
     parser.add_argument("--documents", type=int, default=100_000)

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import report, servers
-from benchmarks.queue import _add, background, index_all
+from benchmarks.queue import _add, background
 from benchmarks.simulation.light_worker import KIND, Figures
 from benchmarks.simulation.measuring import Parts, bytes_of
 
@@ -254,6 +254,7 @@ def started() -> Iterator[Stack]:
         )
         from db import documents, migrations
         from db.store import Store
+        from scheduler.search.indexing import index_all
 
         store = Store(url)
         migrations.upgrade(store)
