@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
+from kombu.exceptions import BatchPublishError
 
 from db.chunks import Message
 from nlp_tasks.kind import Kind
@@ -48,9 +50,10 @@ class Broker:
         return int(self._channel().client.info("memory")["used_memory"])
 
     def send(self, messages: Iterable[Message], kinds: dict[str, Kind]) -> None:
-        """Send messages, each with a description that Flower shows."""
+        """Send messages, each with a description that Flower shows; in few round trips. If this fails, Redis may have
+        got some of them."""
         connection = self._channel().connection.client
-        with self._app.amqp.Producer(connection) as producer:
+        with self._app.amqp.Producer(connection) as producer, _as_redis_says(), producer.batch():
             for message in messages:
                 self._app.send_task(
                     TASK_NAME,
@@ -85,6 +88,15 @@ class Broker:
         except Exception:
             self.close()
             raise
+
+
+@contextmanager
+def _as_redis_says() -> Iterator[None]:
+    """The error of Redis in place of the one that says only that a batch has failed."""
+    try:
+        yield
+    except BatchPublishError as error:
+        raise (error.__cause__ or error) from None
 
 
 def describe(message: Message, kind: Kind | None) -> str:

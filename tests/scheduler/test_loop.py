@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis.connection import AbstractConnection
 
 from db import chunks, jobs
 from db.store import Store
@@ -63,6 +64,29 @@ def _messages(server: RedisServer, queue: str = "docmill.oracle") -> list[dict[s
 
 
 # --- feeding ---------------------------------------------------------------------------------------------------
+
+
+def test_many_messages_are_sent_in_few_round_trips(
+    store: Store, redis_server: RedisServer, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCMILL_WINDOW", "300")
+    scheduler = Scheduler(store, Broker(make_app()), settings())
+    a_job(store, 300, per_chunk=1)
+    scheduler.broker.ping()
+    packets: list[Any] = []
+    send = AbstractConnection.send_packed_command
+    monkeypatch.setattr(
+        AbstractConnection,
+        "send_packed_command",
+        lambda self, command, *rest, **more: (packets.append(command), send(self, command, *rest, **more))[1],
+    )
+
+    scheduler.feeder.feed()
+
+    assert len(_messages(redis_server)) == 300
+    scheduler.broker.close()
+    # The length of the queue, what names the connection, and the messages with their events for Flower.
+    assert len(packets) < 20
 
 
 def test_redis_holds_a_window_of_the_ready_chunks(scheduler: Scheduler, redis_server: RedisServer) -> None:
