@@ -148,7 +148,7 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
         here.timed(KIND, "small")
         # A scheduler that puts new documents into the search index is not idle.
         index_all(here.store)
-        found = {"idle": idle(here)}
+        found = {"idle": idle(here), "cost": cost(here)}
         alone = [here.timed(STEADY, "small") for _ in range(TIMES)]
         _add(here.store, "giant", n_giant)
         giant = here.submit(STEADY, "giant")
@@ -163,8 +163,6 @@ def measure(url: str, home: Path, socket: str, n_giant: int, n_small: int) -> di
             "worst_ratio": max(behind) / statistics.median(alone),
         }
         found["limits"] = limits_hold(here)
-        index_all(here.store)
-        found["cost"] = cost(here)
     return found
 
 
