@@ -85,7 +85,7 @@ def money(text: str) -> Iterator[Match]:
 def _in_korean(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
     value = numbers.korean(found["number"])
     yield _money(*found.span(), value, currency)
-    if first := ranges.korean_first(text, found.start(), found["number"], value):
+    if first := ranges.korean_first(text, found.span(), found["number"], value):
         yield _money(first.start, first.end, first.value, currency)
 
 
@@ -110,7 +110,7 @@ def _with_symbol(text: str, found: re.Match[str], currency: str) -> Iterator[Mat
 def _with_word(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
     value = numbers.english(found["number"], found["unit"])
     yield _money(*found.span(), value, currency)
-    if first := ranges.english_first(text, found.start(), found["unit"], value):
+    if first := ranges.english_first(text, found.span(), found["unit"], value):
         yield _money(first.start, first.end, first.value, currency)
 
 
@@ -119,7 +119,7 @@ def percent(text: str) -> Iterator[Match]:
     for found in _percent.finditer(text):
         value = ranges.signed(found["number"])
         yield Match(*found.span(), "PERCENT", numbers.written(value))
-        if first := ranges.percent_first(text, found.start(), value):
+        if first := ranges.percent_first(text, found.span(), value):
             yield Match(first.start, first.end, "PERCENT", numbers.written(first.value))
 
 
