@@ -32,9 +32,10 @@ _day_first = re.compile(
     rf"(?<![\w.,]){DAY}(?:(?:st|nd|rd|th)(?:{GAP}day)?)?(?:{GAP}of)?{GAP}{MONTH}(?:,?{GAP}{YEAR}\b)?"
 )
 _month_of_year = re.compile(rf"\b{MONTH},?{GAP}(?:of )?{YEAR}\b")
-#: A year alone, after a word that says that it is one: in 2002, between 1997 and 2002, from 1990 to 1995.
+#: A year alone, after a word that says that it is one: in 2002, late 2004, the end of 2001, between 1997 and 2002.
 _year_alone = re.compile(
-    r"\b(?:[Ii]n|[Ss]ince|[Dd]uring|[Uu]ntil|(?:[Bb]etween|[Ff]rom)(?:\s(?:19|20)\d\d\s(?:and|to))?)\s"
+    r"\b(?:[Ii]n|[Ss]ince|[Dd]uring|[Uu]ntil|[Ee]arly|[Ll]ate|[Mm]id|(?:[Ss]pring|[Ss]ummer|[Aa]utumn|[Ff]all|[Ww]inter|"
+    r"[Ee]nd|[Bb]eginning|[Ss]tart|[Mm]iddle) of|(?:[Bb]etween|[Ff]rom)(?:\s(?:19|20)\d\d\s(?:and|to))?)\s"
     r"(?P<year>(?:19|20)\d\d)\b(?![-/:%][\w]|[.,]\d|\s(?:people|men|women|units|tonnes|tons|jobs|homes|shares)\b)"
 )
 _first_years = re.compile(
