@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nlp_tasks.entities.rules import links
 from nlp_tasks.entities.rules.date_parts import GAP, MONTH, MONTHS, YEAR, iso
 from nlp_tasks.entities.rules.match import Match
 
@@ -96,13 +97,14 @@ _FURTHEST = 30
 
 def ends(text: str) -> Iterator[Match]:
     """The two ends of each range of days, months, quarters or years."""
-    for pattern in _PATTERNS:
-        for found in pattern.finditer(text):
-            if values := _values(found.groupdict()):
-                yield from _both(found, *values)
-    for found in _quarters.finditer(text):
-        if found["q1"] < found["q2"]:
-            yield from _both(found, f"{found['year']}-Q{found['q1']}", f"{found['year']}-Q{found['q2']}")
+    for part in links.around_links(text):
+        for pattern in _PATTERNS:
+            for found in pattern.finditer(text, *part):
+                if values := _values(found.groupdict()):
+                    yield from _both(found, *values)
+        for found in _quarters.finditer(text, *part):
+            if found["q1"] < found["q2"]:
+                yield from _both(found, f"{found['year']}-Q{found['q1']}", f"{found['year']}-Q{found['q2']}")
 
 
 def _both(found: re.Match[str], first: str, second: str) -> Iterator[Match]:

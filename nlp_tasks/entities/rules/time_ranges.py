@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from nlp_tasks.entities.rules import links
 from nlp_tasks.entities.rules.match import Match
 
 #: The hour of 24 for an hour and the word before it; None if that does not say which half of the day is meant.
@@ -30,16 +31,21 @@ _english = re.compile(
 
 def ends(text: str, hour: Hour) -> Iterator[Match]:
     """The two ends of each range of hours. Without a normal form where the half of the day is not said (3~5시)."""
-    for found in _korean.finditer(text):
-        first, second = (int(found["h1"]), _minute(found["m1"])), (int(found["h2"]), _minute(found["m2"]))
-        if max(first, second) <= (24, 0) and first != second:
-            yield from _both(found, *_in_korean(first, second, found["part"], hour))
-    for found in _english.finditer(text):
-        second = int(found["h2"]) % 12 + (12 if found["half"] in "pP" else 0)
-        first = int(found["h1"]) % 12 + (12 if found["half"] in "pP" else 0)
-        if (first, _minute(found["m1"])) >= (second, _minute(found["m2"])):
-            first = (first + 12) % 24
-        yield from _both(found, first, second)
+    for part in links.around_links(text):
+        for found in _korean.finditer(text, *part):
+            first, second = (int(found["h1"]), _minute(found["m1"])), (int(found["h2"]), _minute(found["m2"]))
+            if max(first, second) <= (24, 0) and first != second:
+                yield from _both(found, *_in_korean(first, second, found["part"], hour))
+        for found in _english.finditer(text, *part):
+            yield from _both(found, *_in_english(found))
+
+
+def _in_english(found: re.Match[str]) -> tuple[int, int]:
+    half = 12 if found["half"] in "pP" else 0
+    first, second = int(found["h1"]) % 12 + half, int(found["h2"]) % 12 + half
+    if (first, _minute(found["m1"])) >= (second, _minute(found["m2"])):
+        first = (first + 12) % 24
+    return first, second
 
 
 def _in_korean(
