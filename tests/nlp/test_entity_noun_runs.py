@@ -30,7 +30,9 @@ def test_a_unit_sees_the_end_of_its_run_and_the_runs_beside_it() -> None:
     sentence = "검찰은 방송문화진흥회를 조사"
     units = units_of(sentence)
     runs = runs_of(sentence, list(texts.analysed(sentence)))
-    of_unit = dict(zip((sentence[start:end] for start, end in units), features_of_runs(units, runs), strict=True))
+    of_unit = dict(
+        zip((sentence[start:end] for start, end in units), features_of_runs(units, runs), strict=True)
+    )
 
     assert {"r-head=진흥회B", "r-e1=회4", "r-tail=를B", "r-head=검찰", "r-tail=은", "r+head=조사"} >= {
         each for each in of_unit["방"] if each.startswith(("r-head", "r-e1=", "r-tail", "r+head"))
