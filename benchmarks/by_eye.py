@@ -1,6 +1,6 @@
 """Prints 60 outputs of a kind for a person to judge, half Korean and half English; docs/by-eye.md has the rubric.
 
-    python -m benchmarks.by_eye --data DIR --kind summaries|keywords|evidence [--seed 1117] [--documents 60]
+    python -m benchmarks.by_eye --data DIR --kind summaries|keywords|evidence|entities [--seed 1117] [--documents 60]
 
 DIR has the folders in FOLDERS, each with one *.jsonl.gz. Two versions of docmill print the same documents.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import by_eye_entities
 from benchmarks.summaries_data import records
 from nlp_tasks.classification import ClassifyParameters, TrainParameters, trainer
 from nlp_tasks.classification.runner import open_runner
@@ -38,6 +39,7 @@ _PROSE = {
 FOLDERS = {
     "summaries": _PROSE,
     "keywords": _PROSE,
+    "entities": _PROSE,
     "evidence": {
         "ko_topic_petitions": 15,
         "ko_sentiment_nsmc": 15,
@@ -61,7 +63,9 @@ def main() -> None:
     parser.add_argument("--documents", type=int, default=60)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    show: Show = {"summaries": _summaries, "keywords": _keywords, "evidence": _evidence}[arguments.kind]
+    show: Show = {
+        "summaries": _summaries, "keywords": _keywords, "evidence": _evidence, "entities": by_eye_entities.shown,
+    }[arguments.kind]  # fmt: skip
     number = 0
     for folder, share in FOLDERS[arguments.kind].items():
         n = max(round(share * arguments.documents / 60), 1)

@@ -3,13 +3,15 @@ documents a second.
 
     pip install sklearn-crfsuite spacy
     python -m benchmarks.entities --data DIR [--set NAME ...] [--folds 5] [--jobs 2] [--unmarked 20000]
+        [--results FILE]
 
 DIR contains ko_ner_klue and en_ner. Each model is trained on four fifths of a set and measured on the rest, by exact
 matches of place and label over all folds together; then docmill is compared with each peer fold by fold (mean and
 standard error of the differences). Two models take so long that they are measured on some folds, and compared on
 these: spaCy, on the first fold of each English set, until it has converged or for at most --spacy-seconds of processor
 time; and docmill with Korean texts without marks beside the marked ones, on the first --text-folds. The whole takes
-about 20 minutes of processor time.
+about 20 minutes of processor time. With --results, each result is written to a file as it comes, and is not measured
+again by the next run with this file, unless the code or an option has changed.
 """
 
 from __future__ import annotations
@@ -20,14 +22,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from benchmarks import entities_data, entities_peers, report
+from benchmarks import entities_data, entities_peers, entities_results, report
 from benchmarks.entities_data import ENGLISH, KLUE, SETS, Fold
+from benchmarks.entities_results import Done
 from nlp_tasks.entities import (
     ENTITIES,
     TRAIN_ENTITIES,
@@ -44,26 +47,10 @@ from nlp_tasks.kind import Document, Setup
 OURS, WITH_TEXTS, CHARACTERS, TUTORIAL, SPACY = (
     "docmill", "docmill, with unmarked texts", "character CRF", "sklearn-crfsuite, tutorial", "spaCy, from scratch",
 )  # fmt: skip
+_LONG = (WITH_TEXTS, SPACY)
 #: docmill holds out as few documents as possible, as the others hold out none.
 HELD_OUT = 0.01
 Bars = dict[str, dict[str, float]]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a model found in the documents of a fold, what is right, and processor seconds to train and to find."""
-
-    name: str
-    model: str
-    fold: int
-    right: list[list[Entity]]
-    found: list[list[Entity]]
-    seconds: float
-    #: Entities whose place does not have their text.
-    n_wrong_places: int = 0
-    documents_per_second: float = 0.0
-    #: What ended the training.
-    note: str = ""
 
 
 def main() -> None:
@@ -78,6 +65,9 @@ def main() -> None:
     parser.add_argument("--unmarked", type=int, default=20_000, help="texts without marks from each source")
     parser.add_argument("--text-folds", type=int, default=2, help="folds of Korean with texts without marks")
     parser.add_argument("--spacy-seconds", type=float, default=120)
+    parser.add_argument(
+        "--results", type=Path, help="file for each result as it comes; what it has is not measured again"
+    )
     arguments = parser.parse_args()
     machine = report.machine()
     print(machine)
@@ -98,26 +88,45 @@ def main() -> None:
 
 def _all(arguments: argparse.Namespace) -> list[Done]:
     """Every model on every fold, as many at a time as were asked for."""
+    known = {
+        (one.name, one.fold, one.model, one.version): one for one in entities_results.read(arguments.results)
+    }
     works = [
-        (str(arguments.data), name, fold, model, arguments.unmarked, arguments.spacy_seconds)
+        (name, fold, model, _version(model, arguments))
         for name in arguments.set
         for fold in range(arguments.folds)
         for model in _models(name, fold, arguments.text_folds)
     ]
+    # What takes longest comes last, so that most of a run that is cut off is whole.
+    works.sort(key=lambda work: _LONG.index(work[2]) if work[2] in _LONG else -1)
+    found = [known[work] for work in works if work in known]
     # One thread for each, so that processor seconds mean something.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    found: list[Done] = []
     with ProcessPoolExecutor(arguments.jobs, mp_context=get_context("spawn")) as pool:
-        for future in as_completed([pool.submit(_work, *work) for work in works]):
-            one = future.result()
-            found.append(one)
-            score = measure(one.right, one.found)
-            print(
-                f"{one.name}, fold {one.fold + 1}, {one.model}: macro F1 {score.macro_f1:.3f}, micro F1 "
-                f"{score.micro_f1:.3f}, {one.seconds:.0f} s{one.note and f' ({one.note})'}",
-                flush=True,
-            )
+        options = (str(arguments.data), arguments.unmarked, arguments.spacy_seconds)
+        for future in as_completed(
+            [pool.submit(_work, *work, *options) for work in works if work not in known]
+        ):
+            found.append(future.result())
+            entities_results.append(arguments.results, found[-1])
+            _tell(found[-1])
     return sorted(found, key=lambda each: (each.name, each.model, each.fold))
+
+
+def _version(model: str, arguments: argparse.Namespace) -> str:
+    options = (
+        [arguments.unmarked] if model == WITH_TEXTS else [arguments.spacy_seconds] if model == SPACY else []
+    )
+    return entities_results.version(options, is_ours=model in (OURS, WITH_TEXTS))
+
+
+def _tell(one: Done) -> None:
+    score = measure(one.right, one.found)
+    print(
+        f"{one.name}, fold {one.fold + 1}, {one.model}: macro F1 {score.macro_f1:.3f}, micro F1 "
+        f"{score.micro_f1:.3f}, {one.seconds:.0f} s{one.note and f' ({one.note})'}",
+        flush=True,
+    )
 
 
 def _models(name: str, fold: int, text_folds: int) -> list[str]:
@@ -126,11 +135,13 @@ def _models(name: str, fold: int, text_folds: int) -> list[str]:
     return [OURS, TUTORIAL, *([SPACY] if fold == 0 else [])]
 
 
-def _work(data: str, name: str, number: int, model: str, n_unmarked: int, seconds: float) -> Done:
+def _work(
+    name: str, number: int, model: str, version: str, data: str, n_unmarked: int, seconds: float
+) -> Done:
     fold = list(entities_data.folds(entities_data.load(Path(data), name)))[number]
     if model in (OURS, WITH_TEXTS):
         unmarked = entities_data.unmarked(Path(data), name, n_unmarked) if model == WITH_TEXTS else []
-        return _ours(name, model, fold, unmarked)
+        return replace(_ours(name, model, fold, unmarked), version=version)
     started, note = time.process_time(), ""
     if model == SPACY:
         found, note = entities_peers.spacy(fold.train, fold.test, "en" if name in ENGLISH else "xx", seconds)
@@ -138,7 +149,8 @@ def _work(data: str, name: str, number: int, model: str, n_unmarked: int, second
         find_names = entities_peers.characters if model == CHARACTERS else entities_peers.tutorial
         found = find_names(fold.train, fold.test)
     spent = time.process_time() - started
-    return Done(name, model, number, [each.entities for each in fold.test], found, spent, note=note)
+    right = [each.entities for each in fold.test]
+    return Done(name, model, number, right, found, spent, note=note, version=version)
 
 
 class _Listed(list[Document]):

@@ -14,6 +14,7 @@ clients import it to check parameters.
     spans.py                places of entities, and tags of units
     units.py                syllables, words and signs: what gets a tag
     features.py             what a model sees of a unit; word_features.py: in a sentence that has only words
+    noun_runs.py            what it sees of the nouns that stand together in a Korean sentence
     learned_beside.py       what a model knows beside the marked texts
     word_clusters.py        learns clusters of words from texts without marks; clusters.py: what is kept of them
     gazetteer.py            names of a list in a text; gazetteer_files.py: reads a list; gazetteer_trainer.py: the kind

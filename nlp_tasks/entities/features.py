@@ -1,5 +1,5 @@
 """What a model sees of a unit: the units around it, the word and the morpheme that it is in, and their neighbours.
-A sentence that has only words is seen otherwise: see word_features.py.
+The nouns that stand together: see noun_runs.py. A sentence that has only words is seen otherwise: see word_features.py.
 
 Korean words carry particles, so the word alone says little: the morphemes of MeCab say where a name ends, and its
 dictionary knows many persons and places.
@@ -16,6 +16,7 @@ from nlp_tasks import text as texts
 from nlp_tasks.entities import clusters, gazetteer
 from nlp_tasks.entities.clusters import Clusters
 from nlp_tasks.entities.gazetteer import Gazetteer
+from nlp_tasks.entities.noun_runs import features_of_runs, runs_of
 from nlp_tasks.entities.spans import Entity, Unit, tags
 from nlp_tasks.entities.units import has_only_words
 from nlp_tasks.entities.word_features import features_of_words
@@ -57,6 +58,7 @@ class _Around:
 class _Morphemes:
     """The morphemes of a sentence: surface, part of speech, meaning, and which one each character is in."""
 
+    all: Sequence[texts.Morpheme]
     surfaces: _Around
     tags: _Around
     meanings: _Around
@@ -91,10 +93,12 @@ def _of_syllables(
     words = [found.span() for found in _words.finditer(sentence)]
     of_char = {char: place for place, (start, end) in enumerate(words) for char in range(start, end)}
     spelled = _Around([sentence[start:end] for start, end in words])
+    of_runs = features_of_runs(units, runs_of(sentence, morphemes.all))
     return [
         _of_units(place, around, lower, shapes)
         + _of_word(sentence, unit, words[of_char[unit[0]]], of_char[unit[0]], spelled)
         + _of_morpheme(unit, morphemes)
+        + of_runs[place]
         for place, unit in enumerate(units)
     ]
 
@@ -195,6 +199,7 @@ def _analysed(sentence: str) -> _Morphemes:
     found = list(texts.analysed(sentence)) if texts.has_hangul(sentence) else []
     of_char = {char: place for place, each in enumerate(found) for char in range(each.start, each.end)}
     return _Morphemes(
+        found,
         _Around([sentence[each.start : each.end] for each in found]),
         _Around([each.tag for each in found]),
         _Around([each.meaning for each in found]),

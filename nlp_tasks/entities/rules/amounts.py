@@ -22,6 +22,9 @@ _BY_KOREAN_WORD = {
 }  # fmt: skip
 _BY_ENGLISH_WORD = {
     "dollar": "USD", "dollars": "USD", "euro": "EUR", "euros": "EUR", "won": "KRW", "yen": "JPY", "yuan": "CNY",
+    "rupee": "INR", "rupees": "INR", "rouble": "RUB", "roubles": "RUB", "ruble": "RUB", "rubles": "RUB", "baht": "THB",
+    "swiss franc": "CHF", "swiss francs": "CHF", "hong kong dollars": "HKD", "canadian dollars": "CAD",
+    "australian dollars": "AUD", "singapore dollars": "SGD", "taiwan dollars": "TWD", "renminbi": "CNY",
     "pound": "GBP", "pounds": "GBP", "pounds sterling": "GBP", "u.s. dollars": "USD", "us dollars": "USD",
 }  # fmt: skip
 #: What may follow a currency without a space: particles and suffixes, not the rest of another word (원칙, 엔진, 동네).
@@ -29,12 +32,15 @@ _AFTER = (
     r"(?![가-힣])|(?=(?:으로|로|을|를|이|가|은|는|에|의|과|와|도|만|씩|대|짜|정|어치|쯤|선|당|이상|이하|미만|초과|부터|까지|보다|마다|밖|"
     r"규모|상당|안팎|가량|수준|등|및|인|여))"
 )
+#: Before a number in words (삼천만 원), no other syllable than these: not 노조원, 유만원.
+_JUST = "약총금각단돈또매및월"
 #: Not after a part of a number that is not read: 수십만, 몇 만. Nor 000. 제3조 5만원 is an article
 #: of a law and an amount; 변제 5만원 is an amount.
-_UNCERTAIN_BEFORE = (
-    r"(?<![\d.,수몇여십백천만억조경])"
-    rf"(?:(?<!제)(?<!(?<![가-힣])제 )(?=\d)(?![0０]\d)|(?!\d)(?<![\d수몇여십백천만억조경]{BLANK}))"
-)
+_IN_DIGITS = r"(?<!제)(?<!(?<![가-힣])제 )(?=\d)(?![0０]\d)"
+#: (단위 : 백만원) names a unit, and no amount.
+_NO_UNIT = r"(?<!단위)(?<!단위:)(?<!단위: )(?<!단위 : )(?<!단위 :)"
+_IN_WORDS = rf"{_NO_UNIT}(?![\d억조경])(?:(?<![가-힣])|(?<=[{_JUST}]))(?<![\d수몇여십백천만억조경]{BLANK})"
+_UNCERTAIN_BEFORE = rf"(?<![\d.,수몇여십백천만억조경])(?:{_IN_DIGITS}|{_IN_WORDS})"
 
 
 def _alternatives(words: dict[str, str]) -> str:
@@ -85,7 +91,7 @@ def money(text: str) -> Iterator[Match]:
 def _in_korean(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
     value = numbers.korean(found["number"])
     yield _money(*found.span(), value, currency)
-    if first := ranges.korean_first(text, found.start(), found["number"], value):
+    if first := ranges.korean_first(text, found.span(), found["number"], value):
         yield _money(first.start, first.end, first.value, currency)
 
 
@@ -110,7 +116,7 @@ def _with_symbol(text: str, found: re.Match[str], currency: str) -> Iterator[Mat
 def _with_word(text: str, found: re.Match[str], currency: str) -> Iterator[Match]:
     value = numbers.english(found["number"], found["unit"])
     yield _money(*found.span(), value, currency)
-    if first := ranges.english_first(text, found.start(), found["unit"], value):
+    if first := ranges.english_first(text, found.span(), found["unit"], value):
         yield _money(first.start, first.end, first.value, currency)
 
 
@@ -119,7 +125,7 @@ def percent(text: str) -> Iterator[Match]:
     for found in _percent.finditer(text):
         value = ranges.signed(found["number"])
         yield Match(*found.span(), "PERCENT", numbers.written(value))
-        if first := ranges.percent_first(text, found.start(), value):
+        if first := ranges.percent_first(text, found.span(), value):
             yield Match(first.start, first.end, "PERCENT", numbers.written(first.value))
 
 

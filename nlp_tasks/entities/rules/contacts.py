@@ -24,10 +24,27 @@ _phones = (
     ),
     re.compile(r"(?<![A-Za-z0-9_.+-])0(?P<area>1[016789])(?P<middle>\d{4})(?P<last>\d{4})(?![A-Za-z0-9_-])"),
 )
+#: Representative numbers begin with these. Others are taken for one only where they cannot be years.
+_REPRESENTATIVE = re.compile(
+    r"15(?:22|33|44|51|66|77|88|99)|16(?:00|44|6[0168]|70|88)|18(?:00|11|33|55|77|99)"
+)
 _representative = re.compile(r"(?<![A-Za-z0-9_.+-])(?P<first>1[568]\d\d)-(?P<last>\d{4})(?![A-Za-z0-9_-])")
-#: Before a number that may also be two years: 1566-1614. How far before it, in characters, the word may be.
-_says_phone = re.compile(r"전화|문의|상담|센터|번호|대표|연락|고객|☎|☏|\b(?:tel|phone|call)\b", re.IGNORECASE)
-_SAYS_CHARS, _LAST_YEAR = 20, 2100
+#: Beside a number that may also be two years: 1566-1614. How far before and after it, in characters, the word may be.
+_says_phone = re.compile(
+    r"전화|문의|상담|센터|번호|대표|연락|고객|통화|국번|ARS|☎|☏|\b(?:tel|phone|call)\b", re.IGNORECASE
+)
+_calls = re.compile(
+    r"번?(?:으로|로|에|에서)?[ )]{0,2}(?:전화|문의|상담|연락|걸|통화)|번(?:[^가-힣]|으로|에|이|은|을|\Z)"
+)
+_says_years = re.compile(
+    r"년|세기|시대|시기|왕조|역사|전쟁|재위|생몰|\b(?:years?|born|died|reign(?:ed)?|history|period|century|from|between|in)\b",
+    re.IGNORECASE,
+)
+_BEFORE_CHARS, _AFTER_CHARS, _LAST_YEAR = 20, 12, 2100
+#: Longer ranges of years are rare; phone numbers are not.
+_LONGEST_YEARS = 150
+#: Of a number that may be years, though nothing says so.
+_UNSURE = 0.5
 _american = re.compile(
     r"(?<![A-Za-z0-9_.+-])(?:\+?1[-. ])?(?:\((?P<area>[2-9]\d\d)\) ?|(?P<plain>[2-9]\d\d)[-.])"
     r"(?P<middle>[2-9]\d\d)[-. ](?P<last>\d{4})(?![A-Za-z0-9_-])"
@@ -60,11 +77,8 @@ def phones(text: str) -> Iterator[Match]:
         for found in pattern.finditer(text):
             yield Match(*found.span(), "PHONE", f"+82{found['area']}{found['middle']}{found['last']}")
     for found in _representative.finditer(text):
-        if _are_years(found) and not _says_phone.search(
-            text, max(0, found.start() - _SAYS_CHARS), found.start()
-        ):
-            continue
-        yield Match(*found.span(), "PHONE", found[0])
+        if score := _is_representative(text, found):
+            yield Match(*found.span(), "PHONE", found[0], score)
     for found in _american.finditer(text):
         area = found["area"] or found["plain"]
         yield Match(*found.span(), "PHONE", f"+1{area}{found['middle']}{found['last']}")
@@ -74,6 +88,16 @@ def phones(text: str) -> Iterator[Match]:
             yield Match(*found.span(), "PHONE", f"+{digits}")
 
 
-def _are_years(found: re.Match[str]) -> bool:
-    """Whether it reads as years as well, as of a life or a war: 1592-1598."""
-    return int(found["first"]) < int(found["last"]) <= _LAST_YEAR
+def _is_representative(text: str, found: re.Match[str]) -> float:
+    """How sure it is that this is a representative number: 0 if it reads as years, as of a life or a war (1592-1598),
+    and nothing beside it says that it is a number to call."""
+    years = int(found["last"]) - int(found["first"])
+    if years <= 0 or int(found["last"]) > _LAST_YEAR:
+        return 1.0
+    before = max(0, found.start() - _BEFORE_CHARS), found.start()
+    after = found.end(), found.end() + _AFTER_CHARS
+    if _says_phone.search(text, *before) or _calls.match(text, *after):
+        return 1.0
+    says_years = _says_years.search(text, *before) or _says_years.search(text, *after)
+    is_given_out = _REPRESENTATIVE.fullmatch(found["first"]) is not None
+    return _UNSURE if is_given_out and years > _LONGEST_YEARS and not says_years else 0.0

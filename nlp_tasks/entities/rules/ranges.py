@@ -29,6 +29,13 @@ _second = re.compile(
     rf"|(?P<number>{DIGITS}(?!\d|[.,]\d))(?P<unit>{ENGLISH_UNIT}(?![A-Za-z]))?)(?![\w/%％]|[-–—.,]\w|{BLANK}?[~%％])"
 )
 _between = re.compile(r"\b[Bb]etween\s\Z")
+#: After the second amount: 3에서 5%로; and 3에서 20% 늘었다, which is no range.
+_arrives = re.compile(rf"{BLANK}?(?:으로|로|까지|사이|정도|가량|안팎|내외|수준)")
+_changes = re.compile(
+    rf"(?:[이가은는을를도씩나만]|이나|포인트)?{BLANK}{{0,2}}(?:더{BLANK}?)?"
+    r"(?:줄|준|늘|는|감소|증가|하락|상승|떨어|올[라랐려렸]|오[르른]|내[려렸리린]|인하|인상|할인|깎|빠[지진졌]|빼|뛰|급[등락증감]|"
+    r"성장|추가|높|낮|초과|가산|공제)"
+)
 _year = re.compile(r"(?:19|20)\d\d")
 #: 3천, of which 만 may be left out: 3천~5천만.
 _small = re.compile(rf"{DIGITS}[십백천]")
@@ -47,23 +54,23 @@ class End:
     value: Decimal
 
 
-def korean_first(text: str, start: int, second: str, value: Decimal) -> End | None:
-    """What stands before the amount `second` at `start`, a number as KOREAN matches it."""
-    return _first(_korean_first, text, start, value, lambda found: korean(found["number"], second, value))
+def korean_first(text: str, span: tuple[int, int], second: str, value: Decimal) -> End | None:
+    """What stands before the amount `second` at `span`, a number as KOREAN matches it."""
+    return _first(_korean_first, text, span, value, lambda found: korean(found["number"], second, value))
 
 
-def english_first(text: str, start: int, unit: str | None, value: Decimal) -> End | None:
-    """What stands before an amount at `start` with this unit."""
+def english_first(text: str, span: tuple[int, int], unit: str | None, value: Decimal) -> End | None:
+    """What stands before an amount at `span` with this unit."""
 
     def valued(found: re.Match[str]) -> Decimal:
         return english(found["number"], found["unit"], unit, value)
 
-    return _first(_english_first, text, start, value, valued)
+    return _first(_english_first, text, span, value, valued)
 
 
-def percent_first(text: str, start: int, value: Decimal) -> End | None:
-    """What stands before a percentage at `start`."""
-    return _first(_percent_first, text, start, value, lambda found: signed(found["number"]))
+def percent_first(text: str, span: tuple[int, int], value: Decimal) -> End | None:
+    """What stands before a percentage at `span`."""
+    return _first(_percent_first, text, span, value, lambda found: signed(found["number"]))
 
 
 def second(text: str, first: re.Match[str]) -> re.Match[str] | None:
@@ -109,16 +116,25 @@ def _shared(own: Decimal, factor: Decimal, second_value: Decimal) -> Decimal:
 def _first(
     pattern: re.Pattern[str],
     text: str,
-    start: int,
+    span: tuple[int, int],
     second_value: Decimal,
     valued: Callable[[re.Match[str]], Decimal],
 ) -> End | None:
-    found = pattern.search(text, max(0, start - _FIRST_CHARS), start)
+    found = pattern.search(text, max(0, span[0] - _FIRST_CHARS), span[0])
     if found is None or not _links(text, found.start(), found["link"]):
+        return None
+    if "에서" in found["link"] and not _goes_from(text, span[1], valued(found), second_value):
         return None
     if _year.fullmatch(found["number"]) and second_value < int(found["number"]) // 2:
         return None
     return End(found.start("number"), found.start("link"), valued(found))
+
+
+def _goes_from(text: str, end: int, first: Decimal, second: Decimal) -> bool:
+    """Whether 에서 makes a range of two amounts. Of 100에서 20% 줄었다 the second is how much the first changed."""
+    if _arrives.match(text, end):
+        return True
+    return first < second and not _changes.match(text, end)
 
 
 def _links(text: str, start: int, link: str) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nlp_tasks.entities.rules import time_ranges
 from nlp_tasks.entities.rules.match import Match
 
 _korean = re.compile(
-    r"(?<!\d)(?:(?P<part>오전|오후|새벽|아침|낮|저녁|밤)\s{0,2})?(?P<hour>[0-2]?\d)시"
+    rf"(?<!\d)(?:(?P<part>{time_ranges.PART})\s{{0,2}})?(?P<hour>[0-2]?\d)시"
     r"(?: ?(?P<minute>[0-5]?\d)분| ?(?P<half>반)(?![가-힣](?<!에)(?<!부)(?<!까)(?<!쯤)(?<!경)(?<!의)))?"
-    r"(?:(?![가-힣])|(?=(?:에|부터|까지|쯤|경|께|정각|이후|이전|의|를|가|는|은|도|로|와|이|엔|께)))"
+    + time_ranges.AFTER
 )
 _digital = re.compile(
     r"(?<![A-Za-z0-9_.:/-])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?:\.\d{1,6})?"
@@ -24,6 +25,8 @@ _NIGHT_FROM = 5
 
 def times(text: str) -> Iterator[Match]:
     """Times of day. Without a normal form where the half of the day is not said ("3시")."""
+    # First, because they know more: of 오후 3~5시, the half of the day of the second.
+    yield from time_ranges.ends(text, _hour)
     for found in _korean.finditer(text):
         hour, minute = int(found["hour"]), 30 if found["half"] else int(found["minute"] or 0)
         if hour > 24 or (hour == 24 and minute):
