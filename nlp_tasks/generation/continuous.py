@@ -61,6 +61,8 @@ class _Run:
     beat: Callable[[], None]
     active: list[Writing] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
+    #: Prompts that are being read in this moment.
+    n_read: int = 0
 
     def until_done(self) -> None:
         while self.waiting or self.active:
@@ -85,8 +87,9 @@ class _Run:
         longest = len(self.waiting[-1].prompt)
         n = min(free, len(self.waiting), max(1, self.budget.prompt_tokens // longest))
         new = [self.waiting.pop() for _ in range(n)]
-        first = len(self.active)
+        first, self.n_read = len(self.active), n
         scores = self.places.begin([one.prompt for one in new], [one.most for one in new], rows)
+        self.n_read = 0
         self.active += new
         self.last += [0] * n
         self._go_on(scores, first)
@@ -132,7 +135,7 @@ def write(
                 run.until_done()
                 return
             except torch.OutOfMemoryError:
-                n = len(run.active)
+                n = len(run.active) + run.n_read
                 if n <= 1:
                     raise
             # After the `except` block: its frames held what was allocated.
