@@ -117,7 +117,11 @@ class LanguageModel:
     def _text(self, key: str, found: Encoded) -> Text:
         most = min(self.how.max_tokens, found.room)
         given = [start_of(self.model)] if self.encoder.is_seq2seq else found.ids
-        processors = settings_of_model.processors(self.model, len(given), most, self.device)
+        processors = (
+            settings_of_model.processors(self.model, len(given), most, self.device)
+            if self.places is not None
+            else ()  # `generate`, which writes each text alone, does the same
+        )
         return Text(found.ids, most, key, self.how.seed, given, processors, self.how.constraint)
 
     def _chosen(self, scores: Tensor, texts: Sequence[Any]) -> list[tuple[int, bool]]:

@@ -20,8 +20,10 @@ from nlp_tasks.generation.settings_of_model import Process
 from nlp_tasks.summarization.abstractive import decoding
 from nlp_tasks.summarization.abstractive.decoding import Decoding
 
-#: Tokens in the cache of keys and values, and tokens that are read in one call.
-CACHE_TOKENS = {"cuda": 262_144, "cpu": 32_768}
+#: Bytes of keys and values, and the least and the most tokens that they are of.
+CACHE_BYTES = {"cuda": 8 << 30, "cpu": 1 << 30}
+CACHE_TOKENS = 8_192, 131_072
+#: Tokens that are read in one call.
 READ_TOKENS = {"cuda": 16_384, "cpu": 2_048}
 
 
@@ -52,7 +54,7 @@ class ContinuousWriter:
         self._model, self._open_places, self._device = model, open_places, device
         where = device.partition(":")[0]
         #: Reduced permanently when the device runs out of memory.
-        self.budget = Budget(CACHE_TOKENS[where], READ_TOKENS[where])
+        self.budget = Budget(_cache_tokens(model, CACHE_BYTES[where]), READ_TOKENS[where])
         self._ends = frozenset(settings_of_model.end_tokens(model))
         self._given = [start_of(model)]
 
@@ -89,6 +91,15 @@ class ContinuousWriter:
                 row.ids.append(id_)
             chosen.append((id_, is_end or len(row.ids) >= row.most))
         return chosen
+
+
+def _cache_tokens(model: Any, size: int) -> int:
+    """The tokens whose keys and values have this many bytes."""
+    config = model.config
+    layers = getattr(config, "decoder_layers", 0) or getattr(config, "num_decoder_layers", 0)
+    of_one = 2 * (layers or config.num_hidden_layers) * config.hidden_size * model.dtype.itemsize
+    least, most = CACHE_TOKENS
+    return max(least, min(most, size // of_one))
 
 
 def drawn(scores: Tensor, how: Decoding, randoms: Sequence[np.random.Generator]) -> Tensor:

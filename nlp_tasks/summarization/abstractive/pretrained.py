@@ -161,7 +161,7 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
 
 
 def _continuous_writer(model: Any, device: str) -> ContinuousWriter | None:
-    """None if the settings of the model ask for what only `generate` does, or if its rows cannot be written together."""
+    """None if the model asks for what only `generate` does, or if its rows cannot be written together."""
     if not settings_of_model.are_all_done(model):
         return None
     open_places = shared_places.of_model(model, device)
