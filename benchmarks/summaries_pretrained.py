@@ -45,7 +45,7 @@ class Mixture:
 
 MIXTURES = (
     Mixture("mixed lengths", 384, 3),
-    Mixture("mixed lengths, texts of 1 to 64 tokens", 384, 3, written=64, end_bias=20.0),
+    Mixture("mixed lengths, texts of 1 to 64 tokens", 384, 3, written=64, end_bias=6.0),
     Mixture("nearly all as long as the window", 192, 2, ("en_news_bbc", "ko_topic_petitions"), 512),
     Mixture("mixed lengths, width 256", 96, 2, shape={"d_model": 256}),
 )
