@@ -19,8 +19,8 @@ _LEFTOVERS = re.compile(
 )
 #: A sentence whose beginning or end is missing.
 _CUT = re.compile(r".*,\Z|[,;:)\]}%=+/&]|\([^)]{1,60}\)\s+[A-Z]")
-#: Announces a list, points to another part of the document, leaves the matter to another text, or says from when on a law
-#: is in force.
+#: Announces a list, points to another part of the document, leaves the matter to another text, or says when a law takes
+#: effect.
 _FOLLOWS = re.compile(
     r":\W*\Z|\b(?:as\s+follows|the\s+following)\W*\Z|다음과\s같(?:다|습니다|이\s[가-힣]+다)\W*\Z"
     r"|다음\s각\s(?:호|목)의?[^.]{0,30}\W*\Z"
