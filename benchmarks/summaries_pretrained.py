@@ -95,7 +95,8 @@ def _measure(mixture: Mixture, data: Path, seed: int, device: str, share: float)
         folder = Path(name)
         _save_bart(folder, texts, seed, mixture.window, mixture.end_bias, **mixture.shape)
         ours = pretrained.open_folder(folder, device)
-        runs, written = [], []
+        runs: list[tuple[float, float]] = []
+        written: list[str] = []
         for _ in range(ROUNDS):
             written, seconds = _timed(lambda: ours.summarize(texts, how), device)
             runs.append((seconds, _timed(lambda: _in_order(ours, texts, how, 8), device)[1]))

@@ -101,7 +101,7 @@ def _cache_tokens(model: Any, size: int) -> int:
     """The tokens whose keys and values have this many bytes."""
     config = model.config
     layers = getattr(config, "decoder_layers", 0) or getattr(config, "num_decoder_layers", 0)
-    of_one = 2 * (layers or config.num_hidden_layers) * config.hidden_size * model.dtype.itemsize
+    of_one: int = 2 * (layers or config.num_hidden_layers) * config.hidden_size * model.dtype.itemsize
     least, most = CACHE_TOKENS
     return max(least, min(most, size // of_one))
 
