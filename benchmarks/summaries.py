@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="the torch device of docmill's part of the speed")
     parser.add_argument("--seed", type=int, default=7, help="seed of the sample of documents")
     parser.add_argument(
-        "--share", type=float, default=1.0, help="scales the number of documents in the quality part"
+        "--share",
+        type=float,
+        default=1.0,
+        help="scales the number of documents in the parts quality and pretrained",
     )
     parser.add_argument("--parts", default=",".join(PARTS), help="which parts to run, separated by commas")
     arguments = parser.parse_args()
@@ -49,7 +52,7 @@ def main() -> None:
         "splitter": lambda: summaries_splitter.measure(data, seed),
         "speed": lambda: summaries_speed.measure(data, seed, device),
         "quality": lambda: summaries_quality.measure(data, seed, arguments.share),
-        "pretrained": lambda: summaries_pretrained.measure(data, seed, device),
+        "pretrained": lambda: summaries_pretrained.measure(data, seed, device, arguments.share),
         "headlines": lambda: summaries_headlines.measure(data, seed, device),
     }
     peers()

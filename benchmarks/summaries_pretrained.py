@@ -1,7 +1,9 @@
 """Summaries by a transformers model, compared with a plain loop over `model.generate`: greedy texts and speed.
 
-The model is a small untrained BART with a tokenizer of whole words, which is made and saved here. The documents fit
-into its window. CPU time of one thread, both sides in turn.
+The models are small untrained BARTs with a tokenizer of whole words, which are made and saved here. On CPU: processor
+time of one thread, both sides in turn, the median ratio.
+
+    python -m benchmarks.summaries --data DIR --parts pretrained [--share 0.5]
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,64 +23,118 @@ from benchmarks import report
 from benchmarks.summaries_data import records
 
 FOLDERS = ("ko_throughput_wiki", "en_topic_reuters_r8")
-DOCUMENTS, ALONE, WINDOW, WRITTEN, ROUNDS = 384, 96, 1024, 32, 2
+ALONE, WINDOW, WRITTEN, ROUNDS = 48, 1024, 32, 3
 Bars = dict[str, dict[str, float]]
 
 
-def measure(data: Path, seed: int, device: str) -> tuple[dict[str, Any], Bars]:
-    """Figures and thresholds."""
+@dataclass(frozen=True)
+class Mixture:
+    """Documents, and the model that reads them."""
+
+    name: str
+    documents: int
+    #: The least ratio of speeds.
+    at_least: float
+    folders: tuple[str, ...] = FOLDERS
+    window: int = WINDOW
+    written: int = WRITTEN
+    #: Added to the score of the end token: texts end at different lengths.
+    end_bias: float = 0.0
+    shape: dict[str, int] = field(default_factory=dict)
+
+
+MIXTURES = (
+    Mixture("mixed lengths", 384, 3),
+    Mixture("mixed lengths, texts of 1 to 64 tokens", 384, 3, written=64, end_bias=6.0),
+    Mixture("nearly all as long as the window", 192, 2, ("en_news_bbc", "ko_topic_petitions"), 512),
+    Mixture("mixed lengths, width 256", 96, 2, shape={"d_model": 256}),
+)
+
+
+def measure(data: Path, seed: int, device: str, share: float = 1.0) -> tuple[dict[str, Any], Bars]:
+    """Figures and thresholds; `share` scales the number of documents."""
     import torch
 
+    torch.set_num_threads(1)
+    found = {mixture.name: _measure(mixture, data, seed, device, share) for mixture in MIXTURES}
+    report.table(
+        f"Small BARTs, greedy, {device}",
+        [
+            "",
+            "documents",
+            "tokens written",
+            "docmill, docs/s",
+            "batches of 8",
+            "one by one",
+            "ratio",
+            "identical",
+        ],
+        [[name, *figures.values()] for name, figures in found.items()],
+    )
+    bars: Bars = {}
+    for mixture in MIXTURES:
+        figures = found[mixture.name]
+        bars[f"{mixture.name}: times unsorted batches of 8"] = {
+            "value": figures["ratio"],
+            "at_least": mixture.at_least,
+        }
+        bars[f"{mixture.name}: texts identical to generate one by one"] = {
+            "value": figures["identical"],
+            "at_least": 1,
+        }
+    return found, bars
+
+
+def _measure(mixture: Mixture, data: Path, seed: int, device: str, share: float) -> dict[str, float]:
     from nlp_tasks.summarization.abstractive import pretrained
     from nlp_tasks.summarization.abstractive.decoding import Decoding
 
-    torch.set_num_threads(1)
-    how = Decoding(beams=1, no_repeat=0, max_tokens=WRITTEN)
-    texts = _texts(data, seed)
+    how = Decoding(beams=1, no_repeat=0, max_tokens=mixture.written)
+    texts = _texts(data, seed, mixture.folders, max(round(share * mixture.documents), 8), mixture.window)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        _save_bart(folder, texts, seed)
+        _save_bart(folder, texts, seed, mixture.window, mixture.end_bias, **mixture.shape)
         ours = pretrained.open_folder(folder, device)
-        work = {
-            "docmill": lambda: ours.summarize(texts, how),
-            "batches of 8": lambda: _in_order(ours, texts, how, 8),
-            "one by one": lambda: _in_order(ours, texts[:ALONE], how, 1),
-        }
-        found = {name: _timed(do) for name, do in work.items()}
-        best = {name: seconds for name, (_, seconds) in found.items()}
-        for name in ("docmill", "batches of 8") * (ROUNDS - 1):
-            best[name] = min(best[name], _timed(work[name])[1])
-    best["one by one"] *= len(texts) / ALONE
-    alone = found["one by one"][0]
-    same = sum(a == b for a, b in zip(found["docmill"][0], alone, strict=False)) / len(alone)
-    report.table(
-        f"A small BART, {len(texts)} documents, greedy, {WRITTEN} tokens written, {device}",
-        ["", "documents/s", "times batches of 8"],
-        [[name, len(texts) / s, best["batches of 8"] / s] for name, s in best.items()],
-    )
-    ratio = best["batches of 8"] / best["docmill"]
-    bars: Bars = {
-        "greedy texts identical to generate one by one": {"value": same, "at_least": 1},
-        "transformers, times unsorted batches of 8": {"value": ratio, "at_least": 2},
+        runs: list[tuple[float, float]] = []
+        written: list[str] = []
+        for _ in range(ROUNDS):
+            written, seconds = _timed(lambda: ours.summarize(texts, how), device)
+            runs.append((seconds, _timed(lambda: _in_order(ours, texts, how, 8), device)[1]))
+        alone, of_alone = _timed(lambda: _in_order(ours, texts[:ALONE], how, 1), device)
+        tokens = [len(ours.tokenizer(text)["input_ids"]) - 2 for text in written]
+    own, theirs = (len(texts) / median(column) for column in zip(*runs, strict=True))
+    return {
+        "documents": len(texts),
+        "tokens": sum(tokens) / len(tokens),
+        "docs_a_second": own,
+        "batches_of_8": theirs,
+        "one_by_one": len(alone) / of_alone,
+        "ratio": median(batches / seconds for seconds, batches in runs),
+        "identical": sum(a == b for a, b in zip(written, alone, strict=False)) / len(alone),
     }
-    return {"seconds": best, "identical": same, "ratio": ratio, "documents": len(texts)}, bars
 
 
-def _texts(data: Path, seed: int) -> list[str]:
-    """Documents of both languages in random order, of any length up to the model's window."""
+def _texts(
+    data: Path,
+    seed: int,
+    folders: tuple[str, ...] = FOLDERS,
+    n: int = 384,
+    window: int = WINDOW,
+) -> list[str]:
+    """Documents in random order, of any length up to the model's window."""
     found = [
-        _cut(record["text"])
-        for folder in FOLDERS
-        for record in islice(records(data, folder, seed), DOCUMENTS // len(FOLDERS))
+        _cut(record["text"], window)
+        for folder in folders
+        for record in islice(records(data, folder, seed), n // len(folders))
     ]
     random.Random(seed).shuffle(found)
     return found
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, window: int) -> str:
     """The text, truncated to the number of words and marks that fit into the window."""
     pieces = _pieces(text)
-    return text if len(pieces) <= WINDOW - 2 else text[: pieces[WINDOW - 2][1][0]]
+    return text if len(pieces) <= window - 2 else text[: pieces[window - 2][1][0]]
 
 
 def _pieces(text: str) -> list[tuple[str, tuple[int, int]]]:
@@ -85,7 +143,9 @@ def _pieces(text: str) -> list[tuple[str, tuple[int, int]]]:
     return list(tokenizers.pre_tokenizers.Whitespace().pre_tokenize_str(text))
 
 
-def _save_bart(folder: Path, texts: list[str], seed: int, **shape: int) -> None:
+def _save_bart(
+    folder: Path, texts: list[str], seed: int, window: int = WINDOW, end_bias: float = 0.0, **shape: int
+) -> None:
     """A small BART, or one of another shape."""
     import tokenizers
     import torch
@@ -102,7 +162,7 @@ def _save_bart(folder: Path, texts: list[str], seed: int, **shape: int) -> None:
     )
     special = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     transformers.PreTrainedTokenizerFast(
-        tokenizer_object=backend, model_max_length=WINDOW, **special
+        tokenizer_object=backend, model_max_length=window, **special
     ).save_pretrained(folder)
     torch.manual_seed(seed)
     small = {
@@ -110,9 +170,11 @@ def _save_bart(folder: Path, texts: list[str], seed: int, **shape: int) -> None:
         "decoder_attention_heads": 4, "encoder_ffn_dim": 512, "decoder_ffn_dim": 512,
     }  # fmt: skip
     config = transformers.BartConfig(
-        vocab_size=len(words), max_position_embeddings=WINDOW, init_std=0.2, **(small | shape)
+        vocab_size=len(words), max_position_embeddings=window, init_std=0.2, **(small | shape)
     )
-    transformers.BartForConditionalGeneration(config).save_pretrained(folder)
+    model = transformers.BartForConditionalGeneration(config)
+    model.final_logits_bias[0, 2] = end_bias
+    model.save_pretrained(folder)
 
 
 def _in_order(ours: Any, texts: list[str], how: Any, size: int) -> list[str]:
@@ -136,7 +198,8 @@ def _in_order(ours: Any, texts: list[str], how: Any, size: int) -> list[str]:
     return [text.strip() for text in written]
 
 
-def _timed(work: Callable[[], list[str]]) -> tuple[list[str], float]:
-    start = time.process_time()
+def _timed(work: Callable[[], list[str]], device: str) -> tuple[list[str], float]:
+    clock = time.process_time if device == "cpu" else time.perf_counter
+    start = clock()
     written = work()
-    return written, time.process_time() - start
+    return written, clock() - start

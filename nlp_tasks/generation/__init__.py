@@ -9,7 +9,8 @@ This module declares the kind `generate`. It imports nothing heavy, because clie
     language_model.py       a folder with a transformers model
     own_model.py            a model that docmill trained on pairs
     server.py               a server with OpenAI's API
-    continuous.py, places.py, alone.py  who is written when; the cache of keys and values; one at a time
+    continuous.py, alone.py     who is written when; one at a time
+    places.py, shared_places.py the cache of keys and values, and whether the rows of a model can share it
     choosing.py, stopping.py, settings_of_model.py  which token is next, and where a text ends
     json_schema.py, constraint.py, closing.py  answers that a JSON Schema allows
     fields.py               such an answer as rows of values

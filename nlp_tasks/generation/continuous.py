@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Protocol
 
 import torch
@@ -18,6 +19,8 @@ from nlp_tasks.generation.places import Places
 
 #: Free places are given away when they are at least this share of all.
 _FREE_SHARE = 1 / 8
+#: A prompt of this share of the longest one in use is of a similar length.
+_SIMILAR = 3 / 4
 #: The most rows at a time, and the most tokens of prompts that are read in one call.
 MOST_ROWS = 256
 
@@ -50,6 +53,9 @@ class Budget:
     #: Tokens of prompts, with padding, that are read in one call.
     prompt_tokens: int
     rows: int = MOST_ROWS
+    #: Beyond this many rows, only prompts of similar lengths are written together: attention computes each row as if it
+    #: were as long as the longest.
+    mixed_rows: int = MOST_ROWS
 
 
 @dataclass
@@ -61,6 +67,8 @@ class _Run:
     beat: Callable[[], None]
     active: list[Writing] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
+    #: Prompts that are being read in this moment.
+    n_read: int = 0
 
     def until_done(self) -> None:
         while self.waiting or self.active:
@@ -75,18 +83,27 @@ class _Run:
         """How many places to give away now; none while only few are free."""
         longest = max(len(one.prompt) + one.most for one in (*self.active, self.waiting[-1]))
         rows = max(1, min(self.budget.rows, self.budget.tokens // longest))
+        if rows > self.budget.mixed_rows:
+            rows = min(rows, max(self.budget.mixed_rows, len(self.active) + self._n_similar(rows)))
         free = rows - len(self.active)
         wanted = min(max(1, int(rows * _FREE_SHARE)), len(self.waiting))
         return free if free >= wanted or not self.active else 0
 
+    def _n_similar(self, most: int) -> int:
+        """How many of the next prompts, of at most so many, are about as long as the longest one in use."""
+        longest = max(len(one.prompt) for one in (*self.active, self.waiting[-1]))
+        following = reversed(self.waiting[-most:])
+        return sum(1 for _ in takewhile(lambda one: len(one.prompt) >= _SIMILAR * longest, following))
+
     def _begin(self, free: int) -> None:
         """Read the next prompts: those that fit into one call."""
-        rows = len(self.active) + free
+        rows = len(self.active) + min(free, len(self.waiting))
         longest = len(self.waiting[-1].prompt)
         n = min(free, len(self.waiting), max(1, self.budget.prompt_tokens // longest))
         new = [self.waiting.pop() for _ in range(n)]
-        first = len(self.active)
+        first, self.n_read = len(self.active), n
         scores = self.places.begin([one.prompt for one in new], [one.most for one in new], rows)
+        self.n_read = 0
         self.active += new
         self.last += [0] * n
         self._go_on(scores, first)
@@ -132,7 +149,7 @@ def write(
                 run.until_done()
                 return
             except torch.OutOfMemoryError:
-                n = len(run.active)
+                n = len(run.active) + run.n_read
                 if n <= 1:
                     raise
             # After the `except` block: its frames held what was allocated.

@@ -5,30 +5,25 @@ Nothing is downloaded, only safetensors weights are read, and code that comes wi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from nlp_tasks.errors import DocumentError, ModelFileError
-from nlp_tasks.generation import alone, continuous, settings_of_model, stopping
+from nlp_tasks.generation import alone, continuous, settings_of_model, shared_places, stopping
 from nlp_tasks.generation.choosing import Sampling, choose, seed_of
 from nlp_tasks.generation.constraint import Constraint, Follower
 from nlp_tasks.generation.continuous import Budget
-from nlp_tasks.generation.places import CausalPlaces, OwnPositions, Places, Seq2SeqPlaces, start_of
+from nlp_tasks.generation.places import start_of
 from nlp_tasks.generation.prompts import Encoded, PromptEncoder
 from nlp_tasks.generation.writer import LENGTH, STOP, Prompt, Written
 from nlp_tasks.local_transformers import OFFLINE, library
 from nlp_tasks.torch_device import weights_type
-
-log = logging.getLogger("docmill.worker")
 
 #: Tokens in the cache, and tokens of prompts that are read in one call.
 CACHE_TOKENS = {"cuda": 262_144, "cpu": 32_768}
@@ -83,7 +78,7 @@ class LanguageModel:
         where = device.partition(":")[0]
         #: Reduced permanently when the device runs out of memory.
         self.budget = Budget(CACHE_TOKENS[where], PROMPT_TOKENS[where])
-        self.places = _places_of(model, device)
+        self.places = shared_places.of_model(model, device)
         self._ends = frozenset(settings_of_model.end_tokens(model))
         self._is_forced = model.generation_config.forced_eos_token_id is not None
 
@@ -122,15 +117,18 @@ class LanguageModel:
     def _text(self, key: str, found: Encoded) -> Text:
         most = min(self.how.max_tokens, found.room)
         given = [start_of(self.model)] if self.encoder.is_seq2seq else found.ids
-        processors = settings_of_model.processors(self.model, len(given), most, self.device)
+        processors = (
+            settings_of_model.processors(self.model, len(given), most, self.device)
+            if self.places is not None
+            else ()  # `generate`, which writes each text alone, does the same
+        )
         return Text(found.ids, most, key, self.how.seed, given, processors, self.how.constraint)
 
     def _chosen(self, scores: Tensor, texts: Sequence[Any]) -> list[tuple[int, bool]]:
         """The next token of each text."""
         scores = scores.float()
         for row, text in enumerate(texts):
-            for process in text.processors:
-                scores[row : row + 1] = process([*text.given, *text.ids], scores[row : row + 1])
+            settings_of_model.process(text.processors, text.given, text.ids, scores[row : row + 1])
             if text.follower is not None:
                 text.follower.restrict(scores[row], text.most - len(text.ids))
         ids = choose(scores, self.how.sampling, [text.random for text in texts])
@@ -193,50 +191,3 @@ def open_folder(
     head = model.get_output_embeddings()
     n_scores = config.vocab_size if head is None else head.weight.shape[0]
     return LanguageModel(model, encoder_of(tokenizer, config), how(tokenizer, n_scores), device)
-
-
-def _places_of(model: Any, device: str) -> Callable[[], Places] | None:
-    """How rows of this model are written together; None if that does not give what the model gives alone."""
-    if model.config.is_encoder_decoder:
-        positions = OwnPositions(model.get_decoder())
-        open_places: Callable[[], Places] = partial(Seq2SeqPlaces, model, device, positions)
-    else:
-        open_places = partial(CausalPlaces, model, device)
-    try:
-        is_right = _is_as_alone(model, open_places(), device)
-    except (AttributeError, TypeError, ValueError, RuntimeError, NotImplementedError, KeyError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
-        log.info("%s: rows of different lengths cannot be written together: %s", type(model).__name__, error)
-        return None
-    if not is_right:
-        log.warning("%s: rows written together differ; each is written alone", type(model).__name__)
-    return open_places if is_right else None
-
-
-def _is_as_alone(model: Any, places: Places, device: str) -> bool:
-    """Whether rows of different lengths that begin at different times have the scores that each has alone."""
-    top = model.get_input_embeddings().weight.shape[0]
-    first, second = [n % top for n in (7, 3, 11, 5, 13, 2)], [n % top for n in (3, 8)]
-    with torch.inference_mode():
-        begun = places.begin([first], [4], 2)
-        own = int(begun[0].argmax())
-        places.step([own])
-        places.begin([second], [4], 2)
-        together = places.step([own, own])
-        expected = torch.cat([_alone(model, first, [own, own], device), _alone(model, second, [own], device)])
-    spread = float(expected.float().std())
-    near = 1e-3 if model.dtype == torch.float32 else 0.1
-    return bool(((together - expected).abs().float().max() <= near * max(spread, 1e-3)).item())
-
-
-def _alone(model: Any, prompt: list[int], written: list[int], device: str) -> Tensor:
-    """Scores (1, V) after a prompt and some tokens, computed at once and without a cache."""
-    if model.config.is_encoder_decoder:
-        return model(  # type: ignore[no-any-return]
-            input_ids=torch.tensor([prompt], device=device),
-            decoder_input_ids=torch.tensor([[start_of(model), *written]], device=device),
-            use_cache=False,
-        ).logits[:, -1]
-    ids = torch.tensor([[*prompt, *written]], device=device)
-    return model(input_ids=ids, use_cache=False).logits[:, -1]  # type: ignore[no-any-return]

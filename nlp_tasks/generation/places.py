@@ -20,6 +20,8 @@ from transformers.modeling_outputs import BaseModelOutput
 _STEP = 16
 #: Scores (rows x different ends x vocabulary) that one reading of prompts computes.
 _MOST_SCORES = 1 << 25
+#: A buffer that has too few rows grows by at least this factor.
+_GROWTH = 1.25
 
 
 class Buffer:
@@ -31,8 +33,12 @@ class Buffer:
 
     def reserve(self, like: Tensor, values_like: Tensor, n: int, rows: int, length: int) -> None:
         """Room for so many rows of this length; what the first `n` hold is kept."""
-        if self.keys is not None and self.keys.shape[0] >= rows and self.keys.shape[2] >= length:
-            return
+        if self.keys is not None:
+            if self.keys.shape[0] >= rows and self.keys.shape[2] >= length:
+                return
+            if self.keys.shape[0] < rows:
+                # Shorter rows follow longer ones: every few of them would need some more room, and a copy of all.
+                rows = max(rows, int(_GROWTH * self.keys.shape[0]))
         self.keys = _larger(self.keys, like, n, rows, length)
         self.values = _larger(self.values, values_like, n, rows, length)
 

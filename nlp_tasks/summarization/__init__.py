@@ -73,7 +73,7 @@ class SummarizeParameters:
             le=10,
             description="preference for sentences at the beginning of the document; 0 for none; not used with a query",
         ),
-    ] = 1.25
+    ] = 1.0
     pretrained: Annotated[
         str,
         Field(description="abstractive: local folder of a transformers encoder-decoder, instead of --model"),
@@ -210,7 +210,7 @@ SUMMARIZE = Kind(
     rows=(SummaryRow, SummarySentenceRow),
     stages=(Stage("summarize", _open),),
     rounds=True,
-    epoch=3,
+    epoch=4,
     model_from="train-summarizer",
     needs_model=_needs_model,
     check=_check,

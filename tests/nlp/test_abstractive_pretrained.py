@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,13 @@ def texts() -> list[str]:
     return [" ".join(WORDS[(7 * n + 3 * i) % 40] for i in range(n)) for n in (5, 20, 1, 12, 20, 3, 8)]
 
 
+def written(summarizer: PretrainedSummarizer, texts: Sequence[str], how: Decoding) -> list[list[int]]:
+    """The tokens of each text, without those that begin and end it."""
+    assert summarizer.continuous is not None
+    encoded = [summarizer.tokenizer(text)["input_ids"] for text in texts]
+    return summarizer.continuous.write(encoded, [0] * len(texts), how, how.max_tokens, lambda: None)
+
+
 def test_greedy_writes_what_generate_writes_one_by_one(summarizer: PretrainedSummarizer) -> None:
     alone = [
         summarizer.model.generate(
@@ -73,13 +81,64 @@ def test_greedy_writes_what_generate_writes_one_by_one(summarizer: PretrainedSum
         for text in texts()
     ]  # fmt: skip
 
-    together = summarizer.generate(texts(), GREEDY).tolist()
+    together = written(summarizer, texts(), GREEDY)
 
-    pad, end = 1, 2
-    for one, row in zip(alone, together, strict=True):
-        assert row[: len(one)] == one
-        assert set(row[len(one) :]) <= {pad, end}
+    start, end = 2, 2
+    assert [[start, *ids, end] for ids in together] == alone
     assert len({tuple(row) for row in together}) > 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"min_length": 6, "forced_bos_token_id": 9, "no_repeat_ngram_size": 2},
+        {"min_new_tokens": 5, "repetition_penalty": 1.4, "forced_eos_token_id": 2},
+        {"begin_suppress_tokens": [7, 8, 11], "suppress_tokens": [12]},
+        {"encoder_no_repeat_ngram_size": 2},
+    ],
+    ids=str,
+)
+def test_what_a_model_is_set_to_is_done_as_generate_does_it(folder: Path, settings: dict[str, Any]) -> None:
+    def opened() -> PretrainedSummarizer:
+        summarizer = pretrained.open_folder(folder, "cpu")
+        config = summarizer.model.generation_config
+        for name, value in ({"forced_eos_token_id": None} | settings).items():
+            setattr(config, name, value)
+        return PretrainedSummarizer(summarizer.model, summarizer.tokenizer, "cpu")
+
+    how = Decoding(beams=1, no_repeat=2, max_tokens=8)
+    summarizer = opened()
+    alone = [
+        summarizer.model.generate(
+            **summarizer.tokenizer(text, return_tensors="pt"), num_beams=1, do_sample=False,
+            no_repeat_ngram_size=2, max_new_tokens=8,
+        )[0]
+        for text in texts()
+    ]  # fmt: skip
+
+    found = summarizer.summarize(texts(), how)
+
+    assert (summarizer.continuous is None) == ("encoder_no_repeat_ngram_size" in settings)
+    assert found == [summarizer.tokenizer.decode(ids, skip_special_tokens=True).strip() for ids in alone]
+
+
+def test_the_place_of_a_finished_text_goes_to_the_next(summarizer: PretrainedSummarizer) -> None:
+    """The rows that a step works on: never fewer than the places while texts wait."""
+    assert summarizer.continuous is not None
+    long = [ids for ids in written(summarizer, texts(), GREEDY) if len(ids) > 2]
+    summarizer.continuous._ends |= {long[0][1]}
+    summarizer.continuous.budget.rows = 3
+    sizes: list[int] = []
+    summarizer.model.get_decoder().register_forward_pre_hook(
+        lambda _, _args, kwargs: sizes.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+
+    lengths = [len(ids) for ids in written(summarizer, texts(), GREEDY)]
+
+    assert len(set(lengths)) > 1
+    # One row for each token, and one for the end token of a text that ends before its limit.
+    assert sum(sizes) == sum(min(length + 1, GREEDY.max_tokens) for length in lengths)
+    assert max(sizes) == 3
 
 
 @pytest.mark.parametrize(

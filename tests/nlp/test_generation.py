@@ -95,8 +95,9 @@ def test_greedy_texts_are_those_of_generate_for_each_document_alone(arch: str, f
     assert len({row.text for row in found}) > 2
 
 
-def test_what_the_settings_of_a_model_ask_for_is_done_as_generate_does_it(folders: Any) -> None:
-    stage = opened(folders("gpt2"))
+@pytest.mark.parametrize("arch", ["gpt2", "bart", "bloom"])
+def test_what_the_settings_of_a_model_ask_for_is_done_as_generate_does_it(arch: str, folders: Any) -> None:
+    stage = opened(folders(arch))
     settings = stage._writer.model.generation_config
     settings.repetition_penalty, settings.no_repeat_ngram_size, settings.min_new_tokens = 1.3, 2, 4
     settings.suppress_tokens, settings.begin_suppress_tokens = [40, 41], [50, 60]

@@ -132,6 +132,8 @@ def test_damaged_sentences_are_worth_little(sentence: str) -> None:
         "The reasons are as follows:",
         "신청에 필요한 서류는 다음과 같다.",
         "The rules of the game are the following.",
+        "제1조 (시행일) 이 규칙은 공포한 날부터 시행한다.",
+        "이 법은 공포 후 6개월이 경과한 날부터 시행한다.",
         "See Section 3 for the detailed task definition and Section 4 for information about the conversion.",
     ],
 )
@@ -145,6 +147,7 @@ def test_a_sentence_that_announces_others_is_worth_less(sentence: str) -> None:
         "The port of Oslo (Norway) will ban diesel lorries from 2027.",
         "부산항의 컨테이너 물동량이 석 달 내리 3.5% 늘었다.",
         "A plan B for Q3 was agreed, Ms X said.",
+        "서울시는 청년 교통비 지원을 7월 1일부터 시행한다.",
         "GPT_large는 새 모델의 이름이다.",
         '「도시교통정비 촉진법」(이하 "법"이라 한다)에서 위임된 사항을 정한다.',
     ],
@@ -190,6 +193,10 @@ def test_a_short_sentence_is_not_said_twice(again: str, length: dict[str, float]
     ("leaning", "free"),
     [
         ("1998년에 은퇴하고 농사를 지었다.", "박정우는 1998년에 은퇴하고 농사를 지었다."),
+        (
+            "2001년에 은퇴한 뒤 학교를 세웠는데, 이는 섬에서 처음이었다.",
+            "박정우는 은퇴한 뒤 학교를 세웠는데, 이는 처음이었다.",
+        ),
         ("꽃을 먹을 수 있어서 참꽃이라고도 부른다.", "섬 사람들이 진달래를 참꽃이라고도 부른다."),
         ("전국 대회를 시작으로 네 번의 본선에 나갔다.", "대회를 없애야 한다고 생각합니다."),
         ("Kim: And the lamp broke.", "Kim: The lamp broke."),

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from nlp_tasks import memory_pressure
 from nlp_tasks.errors import ModelFileError
+from nlp_tasks.generation import settings_of_model, shared_places
 from nlp_tasks.local_transformers import OFFLINE, library
-from nlp_tasks.summarization.abstractive import decoding
+from nlp_tasks.summarization.abstractive.continuous_writer import ContinuousWriter, drawn
 from nlp_tasks.summarization.abstractive.decoding import Decoding
 from nlp_tasks.summarization.abstractive.model import seed_of
 from nlp_tasks.summarization.abstractive.windows import windows
@@ -36,6 +37,8 @@ class PretrainedSummarizer:
         self.model, self.tokenizer, self.device = model.to(device).eval(), tokenizer, device
         #: Reduced permanently when the device runs out of memory.
         self.batch_tokens = BATCH_TOKENS[device.partition(":")[0]]
+        #: None if rows of this model cannot be written together, whatever they have read.
+        self.continuous = _continuous_writer(self.model, device)
         named = getattr(model.config, "max_position_embeddings", WINDOW_TOKENS)
         self.window_tokens = int(min(named, tokenizer.model_max_length))
 
@@ -55,12 +58,6 @@ class PretrainedSummarizer:
         for i, again in zip(long, self._write([summaries[i] for i in long], how, seed, beat), strict=True):
             summaries[i] = again
         return summaries
-
-    def generate(
-        self, texts: Sequence[str], how: Decoding, seed: int = 0, beat: Callable[[], None] = lambda: None
-    ) -> Tensor:
-        """The token ids (B, T) that the model generates for a batch of texts."""
-        return self._generate(self._encode(texts), [seed_of(text, seed) for text in texts], how, beat)
 
     def _generate(
         self, encoded: Sequence[list[int]], seeds: Sequence[int], how: Decoding, beat: Callable[[], None]
@@ -89,8 +86,22 @@ class PretrainedSummarizer:
         return how.max_tokens or own.max_new_tokens or own.max_length or WRITTEN_TOKENS
 
     def _write(self, texts: list[str], how: Decoding, seed: int, beat: Callable[[], None]) -> list[str]:
-        """The text that the model writes for each window, in batches of similar length."""
+        """The text that the model writes for each window. With several beams, in batches of similar length."""
         encoded = self._encode(texts)
+        if how.beams == 1 and self.continuous is not None:
+            seeds = [seed_of(text, seed) for text in texts]
+            rows = self.continuous.write(encoded, seeds, how, self.written_tokens(how), beat)
+            return self._decode(rows)
+        return self._in_batches(texts, encoded, how, seed, beat)
+
+    def _in_batches(
+        self,
+        texts: Sequence[str],
+        encoded: Sequence[list[int]],
+        how: Decoding,
+        seed: int,
+        beat: Callable[[], None],
+    ) -> list[str]:
         order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
         written: dict[int, str] = {}
         while order:
@@ -109,10 +120,13 @@ class PretrainedSummarizer:
                 if not memory_pressure.relieve():
                     self.batch_tokens = of_one * (len(chosen) // 2)
                 continue
-            decoded = self.tokenizer.batch_decode(ids, skip_special_tokens=True)
-            written |= {index: text.strip() for index, text in zip(chosen, decoded, strict=True)}
+            written |= dict(zip(chosen, self._decode(ids), strict=True))
             order = order[len(chosen) :]
         return [written[index] for index in range(len(texts))]
+
+    def _decode(self, ids: Any) -> list[str]:
+        """The text of each row of tokens."""
+        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in ids]
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of each text, including special ones, truncated to the window."""
@@ -146,13 +160,20 @@ def open_folder(folder: Path, device: str) -> PretrainedSummarizer:
     return PretrainedSummarizer(model, tokenizer, device)
 
 
+def _continuous_writer(model: Any, device: str) -> ContinuousWriter | None:
+    """None if the model asks for what only `generate` does, or if its rows cannot be written together."""
+    if not settings_of_model.are_all_done(model):
+        return None
+    open_places = shared_places.of_model(model, device)
+    return None if open_places is None else ContinuousWriter(model, open_places, device)
+
+
 def _drawing(how: Decoding, seeds: Sequence[int]) -> Any:
     """A logits processor after which the largest score is a random draw, with a separate generator for each row."""
     randoms = [np.random.default_rng(seed) for seed in seeds]
 
     def draw(ids: Tensor, scores: Tensor) -> Tensor:  # noqa: ARG001 (transformers gives both)
-        chances = torch.log_softmax(scores.float() / how.temperature, dim=-1)
-        return decoding.noisy(decoding.cut(chances, how.top_k, how.top_p), randoms)
+        return drawn(scores, how, randoms)
 
     return draw
 

@@ -19,12 +19,14 @@ _LEFTOVERS = re.compile(
 )
 #: A sentence whose beginning or end is missing.
 _CUT = re.compile(r".*,\Z|[,;:)\]}%=+/&]|\([^)]{1,60}\)\s+[A-Z]")
-#: Announces a list, points to another part of the document, or leaves the matter to another text.
+#: Announces a list, points to another part of the document, leaves the matter to another text, or says when a law takes
+#: effect.
 _FOLLOWS = re.compile(
     r":\W*\Z|\b(?:as\s+follows|the\s+following)\W*\Z|다음과\s같(?:다|습니다|이\s[가-힣]+다)\W*\Z"
     r"|다음\s각\s(?:호|목)의?[^.]{0,30}\W*\Z"
     r"|\A다음은\s.{0,80}(?:설명|목록|표|내용|예|예시|순서|일람|명단)(?:이다|입니다)\W*\Z"
     r"|사항은\s(?:[가-힣]+령|고시|[가-힣]*조례|[가-힣]*규칙|정관|규정|약관)(?:으로|로)\s(?:따로\s)?정한다\W*\Z"
+    r"|(?:\A|\)\s)이\s(?:법|영|규칙|규정|조례|고시|훈령|예규)[은는]\s.{1,60}부터\s시행한다\W*\Z"
     r"|\b(?:executed|signed) in (?:any number of |two or more |one or more )?counterparts\b"
     r"|\A(?:Please\s+)?[Ss]ee\s+(?:also\s+)?(?:Section|Table|Figure|Fig\.|Appendix|Chapter|Exhibit)\b"
 )

@@ -132,11 +132,13 @@ _SPOKEN_BY_NOBODY = re.compile(
 )
 
 
-#: Words that may be the subject or the topic of a sentence, and those that only look so: verbs before a noun, adverbs.
+#: Words that may be the subject or the topic of a sentence, and those that only look so: verbs before a noun, adverbs,
+#: words that stand for something said before.
 _SUBJECT = re.compile(r"[가-힣A-Za-z\d)\]」』》〉\"'”’%](?:[은는이가도]|께서|에서는|에는)(?=[\s,])")
 _NO_SUBJECT = re.compile(
     r"(?:[되하있없않]는|[가-힣](?:받|많|같|높|낮|작|좋|깊|넓|젊|얻|맞|맡|않|짧|길|얇|굵|남|찾|믿|잡|죽|낳)은"
     r"|(?:없|같|많|깊|높|길|굳|일찍|함께)이|에도|해도|어도|아도|라도|지도|고도|서도)\Z"
+    r"|\A(?:이는|이것[은이]|그것[은이]|그[는가]|그녀[는가]|그들[은이]|이들[은이])\Z"
 )
 #: A statement in the style of books and news. Letters and speech leave out "I".
 _STATEMENT = re.compile(r"(?<![니까])다\W*\Z")

@@ -22,9 +22,9 @@ ITERATIONS = 15
 #: in transcripts; with 0 the longest sentences win.
 SLOPE = 0.85
 #: The scores of sentences with fewer content words are reduced in proportion: "Yes." is not a summary.
-FULL_WORDS = 8
+FULL_WORDS = 6
 #: The beginning of a document is this share of its sentences, at least one.
-BEGINNING = 0.06
+BEGINNING = 0.05
 
 
 def edge_values(terms: Terms, method: str) -> Tensor:

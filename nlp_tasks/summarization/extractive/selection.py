@@ -15,7 +15,7 @@ from nlp_tasks.summarization.extractive.term_matrix import Graph, Terms
 _TIE = 1e-5
 #: What a sentence that leans on the one before it keeps of its score while that one is not chosen: if it would open the
 #: summary, and otherwise.
-OPENING, INSIDE = 0.25, 0.75
+OPENING, INSIDE = 0.25, 0.9
 #: A sentence is a near-duplicate of a chosen one if it shares this part of the content words of the shorter of the two,
 #: weighted by idf. One average word is added to the shorter one: two short sentences soon share most of their words.
 DUPLICATE = 0.6
