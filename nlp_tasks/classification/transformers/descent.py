@@ -166,8 +166,7 @@ class Descent:
             loss = self._measure(scores.float(), self._labels[chosen[part]]) * len(part) / len(chosen)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-            note = f"{self._schedule.name}: loss {total:.3f}{course.note}"
-            self._training.progress(course.steps, self._schedule.n_steps, note)
+            self._training.progress(course.steps, self._schedule.n_steps, f"{self._schedule.name}{course.note}")
         torch.nn.utils.clip_grad_norm_(self._learned, LARGEST_GRADIENT)
         self._optimizer.step()
         return total

@@ -135,8 +135,8 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 def open_folder(folder: Path, n_labels: int, device: str) -> PooledClassifier:
     """The model of a local folder, with a layer of random numbers for `n_labels` labels. TrainingError if it cannot be
     read."""
-    if not (folder / description.MODULES).is_file():
-        pretrained.read_config(folder)
+    if not any((folder / name).is_file() for name in (description.MODULES, "config.json")):
+        pretrained.read_config(folder)  # says what a folder must have
     try:
         told = description.read(folder)
         if told.is_static:
