@@ -26,7 +26,7 @@ from nlp_tasks.classification.transformers.pretrained import Windows, forward
 #: Windows of a step; they go through the model in parts of so many tokens with padding, whose gradients are added.
 BATCH_WINDOWS, PART_TOKENS, PART_TOKENS_ON_CPU = 16, 16_384, 2_048
 #: The rate of the linear layer and of the topmost layer, and the factor from each layer to the one below it.
-LEARNING_RATE, DECAY_BY_LAYER = 1e-4, 0.85
+LEARNING_RATE, DECAY_BY_LAYER = 3e-5, 0.85
 WEIGHT_DECAY, WARM_UP, LARGEST_GRADIENT = 0.01, 0.1, 1.0
 #: How often a training is validated, and validations without a lower loss after which it ends.
 VALIDATIONS, PATIENCE = 16, 4
@@ -115,16 +115,14 @@ class Descent:
         #: The batches of one pass, and its number.
         self._batches: list[NDArray[np.int64]] = []
         self._pass = -1
-        #: The step with the lowest loss on the validation texts.
+        #: The step with the lowest loss on the validation texts; 0 if there was none.
         self.best_step = 0
 
-    def run(self, first: NDArray[np.float32]) -> None:
-        """Take the steps, going on from the checkpoint if there is one. `first`: scores (T, K) of the validation texts
-        before the first step."""
+    def run(self) -> None:
+        """Take the steps, going on from the checkpoint if there is one. With validation texts, the weights of the best
+        validation are kept."""
         course = self._course()
         course.restore()
-        if course.epoch == 0:
-            course.judge(self._loss(first))
         while course.steps < self._schedule.n_steps:
             self._learn(course, min(self._schedule.between, self._schedule.n_steps - course.steps))
             course.epoch += 1
@@ -132,7 +130,7 @@ class Descent:
             if course.epoch - course.best_epoch >= PATIENCE and len(self._examples.validation_texts):
                 course.steps = self._schedule.n_steps  # a training that resumes from here ends, too
             course.save()
-        if len(self._examples.validation_texts):
+        if course.best_state:
             course.model.load_state_dict(course.best_state)
             self.best_step = min(course.best_epoch * self._schedule.between, self._schedule.n_steps)
         self.classifier.model.eval()
@@ -166,7 +164,9 @@ class Descent:
             loss = self._measure(scores.float(), self._labels[chosen[part]]) * len(part) / len(chosen)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-            self._training.progress(course.steps, self._schedule.n_steps, f"{self._schedule.name}{course.note}")
+            self._training.progress(
+                course.steps, self._schedule.n_steps, f"{self._schedule.name}{course.note}"
+            )
         torch.nn.utils.clip_grad_norm_(self._learned, LARGEST_GRADIENT)
         self._optimizer.step()
         return total
@@ -189,12 +189,9 @@ class Descent:
             self._training.progress(course.steps, self._schedule.n_steps, "validating")
 
         logits = self.classifier.logits(self._examples.validation_texts, beat)
-        loss = self._loss(logits)
+        # Of scaled scores, as they are scaled for labelling: what counts is not how large they are.
+        loss = calibrate(logits, self._examples.validation_labels).loss
         accuracy = float(are_right(self._examples.validation_labels, logits).mean())
         course.note = f", validation loss {loss:.3f}, accuracy {accuracy:.4f}"
         course.judge(loss)
         training_curve.record(course.epoch, validation_loss=loss, validation_accuracy=accuracy)
-
-    def _loss(self, logits: NDArray[np.float32]) -> float:
-        """The loss of scores that are scaled as they are for labelling: what counts is the order, not the size."""
-        return calibrate(logits, self._examples.validation_labels).loss if len(logits) else 0.0

@@ -2,8 +2,9 @@
 
 The linear layer starts as the logistic regression on the vectors of the model as it is (Kumar et al. 2022): training
 starts from what `encoder` would be. Then all layers learn, the lower the more slowly (Howard and Ruder 2018), for a
-number of steps with a linear warm-up and decay (Mosbach et al. 2021). The best of the validations counts, the one
-before the first step among them. With few documents the training is then repeated on all of them, up to that step.
+number of steps with a linear warm-up and decay (Mosbach et al. 2021). The best validation counts, unless the
+regression was better by more than chance. With few documents the training is then repeated on all of them, up to that
+step.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nlp_tasks import heartbeat
-from nlp_tasks.classification import TrainParameters
+from nlp_tasks.classification import TrainParameters, metrics
 from nlp_tasks.classification.architecture import Examples, Fitted, Training
+from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.classification.linear import cross_validation
 from nlp_tasks.classification.transformers import logistic, pooled
 from nlp_tasks.classification.transformers.descent import BATCH_WINDOWS, Descent, Schedule, usable
+from nlp_tasks.classification.transformers.logistic import Logistic
 from nlp_tasks.classification.transformers.pooled import PooledClassifier
 from nlp_tasks.torch_device import seeded
 
 #: Passes over the documents if neither steps nor epochs were asked for, in at least and at most so many steps; but for
 #: many documents at least LEAST_PASSES.
-PASSES, LEAST_STEPS, MOST_STEPS, LEAST_PASSES = 10, 100, 800, 2
+PASSES, LEAST_STEPS, MOST_STEPS, LEAST_PASSES = 6, 100, 600, 2
 #: With fewer documents, training is repeated on all of them: those of the validation set are a fifth.
 FEW = 2_000
 
@@ -45,12 +48,9 @@ def fit(examples: Examples, training: Training) -> Fitted:
     opened = _open(examples, training)
     started = _start(opened, examples, training)
     schedule = _schedule(opened, examples, training.parameters)
-    choosing = _train(opened, examples, started.rows[: len(examples.texts)], started, schedule, training)
-    logits = choosing.classifier.logits(
-        examples.validation_texts, lambda: training.progress(1, 1, "calibrating")
-    )
-    if len(started.rows) >= FEW and choosing.best_step:
-        return Fitted(choosing.classifier, logits)
+    tuned, logits, best_step = _chosen(opened, examples, started, schedule, training)
+    if best_step and len(started.rows) >= FEW:
+        return Fitted(tuned, logits)
     whole = replace(
         examples,
         texts=[*examples.texts, *examples.validation_texts],
@@ -58,9 +58,37 @@ def fit(examples: Examples, training: Training) -> Fitted:
         validation_texts=[],
         validation_labels=examples.validation_labels[:0],
     )
-    repeated = schedule.repeated(choosing.best_step, len(whole.texts) / len(examples.texts))
-    final = _train(_open(examples, training), whole, started.rows, started, repeated, training)
-    return Fitted(final.classifier, logits)
+    repeated = schedule.repeated(best_step, len(whole.texts) / len(examples.texts))
+    final = _open(examples, training)
+    final.model.start_from(_head(whole, started))
+    _descend(final, whole, repeated, training)
+    return Fitted(final, logits)
+
+
+def _chosen(
+    classifier: PooledClassifier, examples: Examples, started: _Start, schedule: Schedule, training: Training
+) -> tuple[PooledClassifier, NDArray[np.float32], int]:
+    """The classifier after its best step, its scores of the validation texts, and that step: 0, and the scores of the
+    frozen head, if that is better by more than chance."""
+    head = _head(examples, started)
+    frozen = head.scores(started.rows[len(examples.texts) :])
+    classifier.model.start_from(head)
+    best_step = _descend(classifier, examples, schedule, training)
+    if not best_step:
+        return classifier, frozen, 0
+    tuned = classifier.logits(examples.validation_texts, lambda: training.progress(1, 1, "comparing"))
+    is_worse = _is_worse(tuned, frozen, examples.validation_labels)
+    return (classifier, frozen, 0) if is_worse else (classifier, tuned, best_step)
+
+
+def _is_worse(tuned: NDArray[np.float32], frozen: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+    """Whether the mean loss of calibrated scores is higher by more than its standard error, document by document."""
+    ours, theirs = (
+        metrics.log_losses(labels, metrics.probabilities_for(labels, calibrate(each, labels).logits))
+        for each in (tuned, frozen)
+    )
+    differences = ours - theirs
+    return float(differences.mean()) > float(differences.std()) / len(differences) ** 0.5
 
 
 def _open(examples: Examples, training: Training) -> PooledClassifier:
@@ -96,18 +124,15 @@ def _schedule(classifier: PooledClassifier, examples: Examples, parameters: Trai
     return Schedule(taken, n_steps, "choosing the number of steps")
 
 
-def _train(
-    classifier: PooledClassifier,
-    examples: Examples,
-    rows: NDArray[np.float32],
-    started: _Start,
-    schedule: Schedule,
-    training: Training,
-) -> Descent:
-    """The classifier after its last step, or after its best one if there are validation texts."""
-    head = logistic.fit(rows, examples.labels, examples.class_weights, started.strength, heartbeat.beat)
-    classifier.model.start_from(head)
+def _head(examples: Examples, started: _Start) -> Logistic:
+    """The regression on the first vectors, those of these texts."""
+    rows = started.rows[: len(examples.texts)]
+    return logistic.fit(rows, examples.labels, examples.class_weights, started.strength, heartbeat.beat)
+
+
+def _descend(classifier: PooledClassifier, examples: Examples, schedule: Schedule, training: Training) -> int:
+    """Train the classifier, and return the best step."""
     descent = Descent(classifier, examples, schedule, training)
     with seeded(training.parameters.seed, training.device):
-        descent.run(head.scores(started.rows[len(examples.texts) :]))
-    return descent
+        descent.run()
+    return descent.best_step
