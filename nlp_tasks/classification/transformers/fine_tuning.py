@@ -88,7 +88,7 @@ def _is_worse(tuned: NDArray[np.float32], frozen: NDArray[np.float32], labels: N
         for each in (tuned, frozen)
     )
     differences = ours - theirs
-    return float(differences.mean()) > float(differences.std()) / len(differences) ** 0.5
+    return bool(differences.mean() > differences.std() / np.sqrt(len(differences)))
 
 
 def _open(examples: Examples, training: Training) -> PooledClassifier:

@@ -37,6 +37,9 @@ class Scores(NamedTuple):
 class PooledModel(torch.nn.Module):
     """Scores are a linear function of pooled vectors, which are centred and scaled first."""
 
+    mean: torch.Tensor  # (D,)
+    scale: torch.Tensor  # ()
+
     def __init__(self, body: Any, modes: tuple[str, ...], *, is_normalized: bool) -> None:
         """`body`: a model of transformers, whose configuration has the number of labels. `is_normalized`: vectors have
         length 1."""
@@ -70,8 +73,8 @@ class PooledModel(torch.nn.Module):
         with torch.no_grad():
             self.head.weight.copy_(torch.from_numpy(head.matrix.T))
             self.head.bias.copy_(torch.from_numpy(head.bias))
-            self.get_buffer("mean").copy_(torch.from_numpy(head.mean))
-            self.get_buffer("scale").fill_(head.scale)
+            self.mean.copy_(torch.from_numpy(head.mean))
+            self.scale.fill_(head.scale)
 
 
 @dataclass
