@@ -39,6 +39,8 @@ typer.testing._get_command = cache(typer.testing._get_command)  # type: ignore[a
 #: Tests that take a quarter of a minute or more, of which another one tries the same with the other database, or in a
 #: smaller way: they are `long` too. Ends of their names.
 LONG = (
+    "test_a_training_that_was_interrupted_in_both_parts_ends_with_the_same_model",
+    "test_the_gradients_of_parts_add_up_to_that_of_the_batch",
     "test_faults.py::test_after_the_fault_every_document_has_one_right_outcome[a document that hangs-postgresql]",
     "[two workers of one name, one is killed-postgresql]",
     "[kill -9 of a worker's child-postgresql]",

@@ -117,6 +117,14 @@ class TrainParameters:
             description="maximum passes over the documents; 0 for the default of the architecture",
         ),
     ] = 0
+    steps: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=1_000_000,
+            description="for arch pretrained: maximum steps of 16 windows; 0: by the number of documents",
+        ),
+    ] = 0
     pretrained: Annotated[
         str,
         Field(

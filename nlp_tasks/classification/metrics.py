@@ -128,13 +128,16 @@ def expected_error(bins: list[dict[str, Any]]) -> float:
 
 def log_loss(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     """Mean negative log-likelihood of the labels, in nats; 0 for no documents."""
-    if not len(truth):
-        return 0.0
+    return float(log_losses(truth, probabilities).mean()) if len(truth) else 0.0
+
+
+def log_losses(truth: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The negative log-likelihood of each document's label (N,), or the mean over all labels if it may have several."""
     if truth.ndim == 1:
         given = probabilities[np.arange(len(truth)), truth]
-    else:
-        given = np.where(truth > 0, probabilities, 1 - probabilities)
-    return float(-np.log(np.maximum(given, 1e-12)).mean())
+        return np.asarray(-np.log(np.maximum(given, 1e-12)))
+    given = np.where(truth > 0, probabilities, 1 - probabilities)
+    return np.asarray(-np.log(np.maximum(given, 1e-12)).mean(axis=1))
 
 
 def _label_figures(confusion: NDArray[np.int64], index: int) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,12 +100,12 @@ class TransformerEncoder:
 def load(description: Description, device: str) -> TransformerEncoder:
     """The model of a folder. ModelFileError if transformers cannot read it."""
     reader, pooled, *after = description.modules
-    model, tokenizer = _read(reader.folder, device)
+    model, tokenizer = read(reader, weights_type(device))
     lower = bool(reader.config.get("do_lower_case"))
     return TransformerEncoder(
         description,
-        model,
-        Cutter(tokenizer, _longest(reader, tokenizer, model.config), lower=lower),
+        model.to(device).eval(),
+        Cutter(tokenizer, longest(reader, tokenizer, model.config), lower=lower),
         tokenizer.pad_token_id or 0,
         pooling.modes(pooled.config),
         bool(pooled.config.get("include_prompt", True)),
@@ -115,15 +114,17 @@ def load(description: Description, device: str) -> TransformerEncoder:
     )
 
 
-def _read(folder: Path, device: str) -> tuple[Any, Any]:
+def read(reader: Module, numbers: torch.dtype) -> tuple[Any, Any]:
+    """The model and the tokenizer of the module that reads texts. ModelFileError if transformers cannot read them."""
     transformers = library("an encoder", ModelFileError)
+    folder = reader.folder
     try:
         config = transformers.AutoConfig.from_pretrained(folder, **OFFLINE)
         auto = ENCODERS.get(config.model_type, "AutoModel")
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **OFFLINE)
         with _quiet(transformers):
             model, loading = getattr(transformers, auto).from_pretrained(
-                folder, use_safetensors=True, dtype=weights_type(device), output_loading_info=True, **OFFLINE
+                folder, use_safetensors=True, dtype=numbers, output_loading_info=True, **OFFLINE
             )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ModelFileError(f"transformers cannot read {folder}: {error}") from error
@@ -132,7 +133,7 @@ def _read(folder: Path, device: str) -> tuple[Any, Any]:
         raise ModelFileError(
             f"the weights in {folder} lack {len(missing)} tensors of the model, such as {missing[0]}"
         )
-    return model.to(device).eval(), tokenizer
+    return model, tokenizer
 
 
 @contextmanager
@@ -146,7 +147,7 @@ def _quiet(transformers: Any) -> Iterator[None]:
         transformers.utils.logging.set_verbosity(before)
 
 
-def _longest(module: Module, tokenizer: Any, config: Any) -> int:
+def longest(module: Module, tokenizer: Any, config: Any) -> int:
     """The most tokens of a window: as the module says, or the tokenizer and the model; never more than the model has
     places for."""
     places = getattr(config, "max_position_embeddings", None) or -1

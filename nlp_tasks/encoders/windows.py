@@ -44,7 +44,7 @@ class Cutter:
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_padding()
         if lower:
-            _lower(self._backend)
+            lower_case(self._backend)
         self.max_tokens = max_tokens
         self._n_special = self._backend.num_special_tokens_to_add(False)
         self._ends_special = self._n_special > 0 and self._encode([""])[0].special_tokens_mask[-1] == 1
@@ -109,7 +109,8 @@ class Cutter:
         return encoded
 
 
-def _lower(backend: Any) -> None:
+def lower_case(backend: Any) -> None:
+    """Let a tokenizer put texts in lower case first."""
     from tokenizers import normalizers
 
     before = [backend.normalizer] if backend.normalizer is not None else []

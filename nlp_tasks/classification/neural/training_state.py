@@ -42,7 +42,7 @@ class Course:
 
     def judge(self, validation_loss: float) -> bool:
         """Whether the epoch that has just ended is the best so far. If it is, its weights are kept."""
-        if validation_loss >= self.best:
+        if not validation_loss < self.best:  # a loss that is not a number is not better, either
             return False
         self.best, self.best_epoch = validation_loss, self.epoch
         self.best_state = copy.deepcopy(self.model.state_dict())

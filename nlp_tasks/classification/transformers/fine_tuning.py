@@ -1,75 +1,138 @@
-"""Fine-tunes a transformers model on windows of documents: AdamW, linear warm-up and decay; keeps the best epoch."""
+"""Fine-tunes a transformers model on windows of documents, so that few labels do not spoil what it knows.
+
+The linear layer starts as the logistic regression on the vectors of the model as it is (Kumar et al. 2022): training
+starts from what `encoder` would be. Then all layers learn, the lower the more slowly (Howard and Ruder 2018), for a
+number of steps with a linear warm-up and decay (Mosbach et al. 2021). The best validation counts, unless the
+regression was better by more than chance. With few documents the training is then repeated on all of them, up to that
+step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.classification.architecture import Examples, Training
-from nlp_tasks.classification.neural import epochs
-from nlp_tasks.classification.neural.losses import measure_for
-from nlp_tasks.classification.neural.training_state import Course
-from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, Windows, cut, forward
+from nlp_tasks import heartbeat
+from nlp_tasks.classification import TrainParameters, metrics
+from nlp_tasks.classification.architecture import Examples, Fitted, Training
+from nlp_tasks.classification.calibration import calibrate
+from nlp_tasks.classification.linear import cross_validation
+from nlp_tasks.classification.transformers import logistic, pooled
+from nlp_tasks.classification.transformers.descent import BATCH_WINDOWS, Descent, Schedule, usable
+from nlp_tasks.classification.transformers.logistic import Logistic
+from nlp_tasks.classification.transformers.pooled import PooledClassifier
+from nlp_tasks.torch_device import seeded
 
-#: Devlin et al. (2019), section A.3, and the values that the authors of KoELECTRA use.
-EPOCHS, BATCH_WINDOWS, LEARNING_RATE, WARM_UP = 3, 32, 5e-5, 0.1
-#: Training reads at most this many windows of a document, each with the document's label. Labelling reads all.
-TRAINED_WINDOWS = 4
-
-
-def run(classifier: PretrainedClassifier, examples: Examples, training: Training) -> None:
-    """Train `classifier.model` in place. Uses torch's random state, which the caller seeds."""
-    training.progress(0, 1, "splitting texts into tokens")
-    windows = cut(classifier.tokenizer, classifier.model.config, examples.texts)
-    usable = _first_of_each(windows)
-    n_epochs = training.parameters.epochs or EPOCHS
-    n_steps = n_epochs * -(-len(usable) // BATCH_WINDOWS)
-    step = _Step(classifier, windows, examples, n_steps)
-    random = np.random.default_rng(training.parameters.seed)
-    course = Course(classifier.model, [step.optimizer], random, classifier.device, training.checkpoint)
-
-    def epoch() -> Iterator[float]:
-        order = random.permutation(usable)
-        for chosen in np.split(order, range(BATCH_WINDOWS, len(order), BATCH_WINDOWS)):
-            yield step.take(chosen, course.steps)
-
-    def validation_logits(beat: Callable[[], None]) -> NDArray[np.float32]:
-        return classifier.logits(examples.validation_texts, beat)
-
-    loop = epochs.Loop(n_epochs, n_steps, epoch, validation_logits, examples.validation_labels)
-    epochs.run(loop, course, training.progress)
+#: Passes over the documents if neither steps nor epochs were asked for, in at least and at most so many steps; but for
+#: many documents at least LEAST_PASSES.
+PASSES, LEAST_STEPS, MOST_STEPS, LEAST_PASSES = 6, 100, 600, 2
+#: With fewer documents, training is repeated on all of them: those of the validation set are a fifth.
+FEW = 2_000
 
 
-def _first_of_each(windows: Windows) -> NDArray[np.int64]:
-    """Indexes of the first TRAINED_WINDOWS windows of each text."""
-    first = np.searchsorted(windows.owner, windows.owner)
-    return np.flatnonzero(np.arange(len(windows.owner)) - first < TRAINED_WINDOWS)
+@dataclass(frozen=True)
+class _Start:
+    """What is known before the first step."""
+
+    #: Vectors of the training texts, then of the validation texts, by the model as it is.
+    rows: NDArray[np.float32]  # (N + T, D)
+    #: Of the logistic regression.
+    strength: float
 
 
-class _Step:
-    """The optimizer with its schedule, and the data that a step needs."""
+def fit(examples: Examples, training: Training) -> Fitted:
+    """See architecture.Architecture."""
+    opened = _open(examples, training)
+    started = _start(opened, examples, training)
+    schedule = _schedule(opened, examples, training.parameters)
+    tuned, logits, best_step = _chosen(opened, examples, started, schedule, training)
+    if best_step and len(started.rows) >= FEW:
+        return Fitted(tuned, logits)
+    whole = replace(
+        examples,
+        texts=[*examples.texts, *examples.validation_texts],
+        labels=np.concatenate([examples.labels, examples.validation_labels]),
+        validation_texts=[],
+        validation_labels=examples.validation_labels[:0],
+    )
+    repeated = schedule.repeated(best_step, len(whole.texts) / len(examples.texts))
+    final = _open(examples, training)
+    final.model.start_from(_head(whole, started))
+    _descend(final, whole, repeated, training)
+    return Fitted(final, logits)
 
-    def __init__(
-        self, classifier: PretrainedClassifier, windows: Windows, examples: Examples, total: int
-    ) -> None:
-        self.classifier, self.windows, self.total = classifier, windows, total
-        device = classifier.device
-        self.labels = torch.from_numpy(examples.labels[windows.owner]).to(device)
-        self.measure = measure_for(examples, device)
-        self.optimizer = torch.optim.AdamW(classifier.model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
 
-    def take(self, chosen: NDArray[np.int64], done: int) -> float:
-        """Learn from the chosen windows, after `done` other steps; returns their loss."""
-        scores = forward(self.classifier, [self.windows.inputs[place] for place in chosen])
-        loss = self.measure(scores.float(), self.labels[chosen])
-        for group in self.optimizer.param_groups:
-            warm = (done + 1) / max(1.0, WARM_UP * self.total)
-            group["lr"] = LEARNING_RATE * min(warm, (self.total - done) / self.total)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.classifier.model.parameters(), 1.0)
-        self.optimizer.step()
-        return float(loss.detach())
+def _chosen(
+    classifier: PooledClassifier, examples: Examples, started: _Start, schedule: Schedule, training: Training
+) -> tuple[PooledClassifier, NDArray[np.float32], int]:
+    """The classifier after its best step, its scores of the validation texts, and that step: 0, and the scores of the
+    frozen head, if that is better by more than chance."""
+    head = _head(examples, started)
+    frozen = head.scores(started.rows[len(examples.texts) :])
+    classifier.model.start_from(head)
+    best_step = _descend(classifier, examples, schedule, training)
+    if not best_step:
+        return classifier, frozen, 0
+    tuned = classifier.logits(examples.validation_texts, lambda: training.progress(1, 1, "comparing"))
+    is_worse = _is_worse(tuned, frozen, examples.validation_labels)
+    return (classifier, frozen, 0) if is_worse else (classifier, tuned, best_step)
+
+
+def _is_worse(tuned: NDArray[np.float32], frozen: NDArray[np.float32], labels: NDArray[np.int64]) -> bool:
+    """Whether the mean loss of calibrated scores is higher by more than its standard error, document by document."""
+    ours, theirs = (
+        metrics.log_losses(labels, metrics.probabilities_for(labels, calibrate(each, labels).logits))
+        for each in (tuned, frozen)
+    )
+    differences = ours - theirs
+    return bool(differences.mean() > differences.std() / np.sqrt(len(differences)))
+
+
+def _open(examples: Examples, training: Training) -> PooledClassifier:
+    # Weights that the folder lacks, none of which are used, are drawn at random.
+    with seeded(training.parameters.seed, training.device):
+        return pooled.open_folder(Path(training.parameters.pretrained), examples.n_labels, training.device)
+
+
+def _start(classifier: PooledClassifier, examples: Examples, training: Training) -> _Start:
+    texts = [*examples.texts, *examples.validation_texts]
+    labels = np.concatenate([examples.labels, examples.validation_labels])
+
+    def beat() -> None:
+        training.progress(0, 1, "embedding")
+
+    rows = classifier.vectors(classifier.windows(texts), beat)
+    fold = cross_validation.folds(labels, len(examples.validation_texts))
+    strength, _ = logistic.choose(rows, labels, examples.class_weights, fold, beat)
+    return _Start(rows, strength)
+
+
+def _schedule(classifier: PooledClassifier, examples: Examples, parameters: TrainParameters) -> Schedule:
+    """As many steps as were asked for, or as these documents need."""
+    n_windows = len(usable(classifier.windows(examples.texts)))
+    of_pass = -(-n_windows // BATCH_WINDOWS)
+    asked = [parameters.steps, parameters.epochs * of_pass]
+    if any(asked):
+        n_steps = min(each for each in asked if each)
+    else:
+        n_steps = max(min(max(PASSES * of_pass, LEAST_STEPS), MOST_STEPS), LEAST_PASSES * of_pass)
+    # Nothing can show that a step was good without validation texts.
+    taken = n_steps if len(examples.validation_texts) else 0
+    return Schedule(taken, n_steps, "choosing the number of steps")
+
+
+def _head(examples: Examples, started: _Start) -> Logistic:
+    """The regression on the first vectors, those of these texts."""
+    rows = started.rows[: len(examples.texts)]
+    return logistic.fit(rows, examples.labels, examples.class_weights, started.strength, heartbeat.beat)
+
+
+def _descend(classifier: PooledClassifier, examples: Examples, schedule: Schedule, training: Training) -> int:
+    """Train the classifier, and return the best step."""
+    descent = Descent(classifier, examples, schedule, training)
+    with seeded(training.parameters.seed, training.device):
+        descent.run()
+    return descent.best_step

@@ -1,4 +1,5 @@
-"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA.
+"""`pretrained`: fine-tunes a transformers model from a local folder, such as KoELECTRA; and what is common to all
+architectures that start from such a folder.
 
 Nothing is downloaded, only safetensors weights are read, and code that comes with a model is never run. Needs the
 package transformers, which is imported on use. A document that is longer than the model's input is read in windows; its
@@ -24,7 +25,7 @@ from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
 from nlp_tasks.local_transformers import OFFLINE, library
-from nlp_tasks.torch_device import computed, mixed_precision, seeded
+from nlp_tasks.torch_device import computed, mixed_precision
 
 #: Tokens in a batch when labelling, including padding. On a CPU small batches are twice as fast as large ones: they
 #: stay in the cache, and their windows have similar lengths.
@@ -78,7 +79,7 @@ class PretrainedClassifier(PretrainedModel):
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K): the mean of the windows' scores, weighted by their tokens."""
-        windows = cut(self.tokenizer, self.model.config, texts)
+        windows = self.windows(texts)
         self.model.eval()
         sums = np.zeros((windows.n_texts, self.model.config.num_labels))
         with torch.inference_mode():
@@ -89,6 +90,10 @@ class PretrainedClassifier(PretrainedModel):
         totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
         return (sums / totals[:, None]).astype(np.float32)
 
+    def windows(self, texts: Sequence[str]) -> Windows:
+        """The windows of texts, as this model reads them."""
+        return cut(self.tokenizer, self.model.config, texts)
+
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]
     ) -> list[Terms]:
@@ -97,7 +102,7 @@ class PretrainedClassifier(PretrainedModel):
         self.model.eval()
         found = []
         for text, label in zip(texts, labels, strict=True):
-            windows = cut(self.tokenizer, self.model.config, [text])
+            windows = self.windows([text])
             total = float(windows.lengths.sum())
             pulls = [pair for window in windows.inputs for pair in self._pulls(window, label, total)]
             found.append(heaviest(pulls, most))
@@ -121,7 +126,12 @@ class PretrainedClassifier(PretrainedModel):
 
 
 def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) -> PretrainedClassifier:
-    """The classifier that `state` described."""
+    """The classifier that `state` described, of this version of docmill or an older one, whose models had the layers
+    for labels that transformers has."""
+    if "pooling" in config:
+        from nlp_tasks.classification.transformers import pooled
+
+        return pooled.load(config, tensors, device)
     return PretrainedClassifier(*restore(config, tensors, AUTO, device), device)
 
 
@@ -144,21 +154,12 @@ def fit(examples: Examples, training: Training) -> Fitted:
     """Fine-tune the model in the folder `parameters.pretrained`."""
     from nlp_tasks.classification.transformers import fine_tuning
 
-    with seeded(training.parameters.seed, training.device):  # the layer of labels starts at random
-        folder = Path(training.parameters.pretrained)
-        classifier = open_folder(folder, examples.n_labels, training.device)
-        fine_tuning.run(classifier, examples, training)
-    validation_logits = classifier.logits(
-        examples.validation_texts, lambda: training.progress(1, 1, "calibrating")
-    )
-    return Fitted(classifier, validation_logits)
+    return fine_tuning.fit(examples, training)
 
 
-def open_folder(folder: Path, n_labels: int | None, device: str) -> PretrainedClassifier:
-    """The model of a local folder, with a new layer for `n_labels` labels, or with its own labels if that is None.
-    TrainingError if it cannot be read."""
-    options = {} if n_labels is None else {"num_labels": n_labels}
-    return PretrainedClassifier(*read_folder(folder, AUTO, device, **options), device)
+def open_folder(folder: Path, device: str) -> PretrainedClassifier:
+    """The classifier of a local folder, with its own labels. TrainingError if it cannot be read."""
+    return PretrainedClassifier(*read_folder(folder, AUTO, device), device)
 
 
 def read_folder(folder: Path, auto: str, device: str, **options: Any) -> tuple[Any, Any]:

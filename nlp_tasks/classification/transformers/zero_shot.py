@@ -99,7 +99,7 @@ def fit(examples: Examples, training: Training) -> Fitted:
 def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:
     config = pretrained.read_config(folder)
     if _entailment(config) is not None:
-        return ZeroShotClassifier(pretrained.open_folder(folder, None, device), sentences)
+        return ZeroShotClassifier(pretrained.open_folder(folder, device), sentences)
     made_for = config.architectures or ["an unknown purpose"]
     if config.is_encoder_decoder or any("For" in name for name in made_for):
         raise TrainingError(
