@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Row, RowsAbout, Setup
-from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
+from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters, search_recall
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
+from nlp_tasks.similarity.inverted_lists import INDEXED_FROM, InvertedIndex
 from nlp_tasks.similarity.mixed_search import MixedIndex
 from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, TRUSTED_WORDS, Terms, idf
 
@@ -121,26 +122,31 @@ class Searcher:
             self._terms = Terms(
                 vectors.terms, idf(model.document_counts, model.n_documents), self.trusted_words
             )
-        matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
         scales = vectors.scales if vectors.scales is not None else np.ones(len(self._ids))
-        self._index = self._new_index(matrix, scales)
+        self._index = self._new_index(vectors.matrix, scales)
         if earlier is not None:
             self._increment = Increment(earlier, self._ids, self._keys, self._parameters)
         return self._index
 
     def _new_index(self, matrix: NDArray[np.float32], scales: NDArray[np.float64]) -> Index:
-        if self._parameters.method == "doc2vec":
-            return Index(matrix, self._keys, self._setup.device)
+        asked, device = self._parameters, self._setup.device
+        if asked.search == "index" and len(matrix) >= INDEXED_FROM:
+            return InvertedIndex(matrix, self._model.mean, self._keys, asked.recall, device, self._setup.beat)
+        if len(matrix):
+            matrix = matrix - self._model.mean
+        if asked.method == "doc2vec":
+            return Index(matrix, self._keys, device)
         assert self._terms is not None
-        return MixedIndex(matrix, self._keys, self._terms, self.tfidf_share, scales, self._setup.device)
+        return MixedIndex(matrix, self._keys, self._terms, self.tfidf_share, scales, device)
 
     def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""
         k = self._parameters.k
         near = [(each.near[0][:k], each.near[1][:k]) for each in known]
         words = iter(self._evidence(rows, near))
+        measured = search_recall.measured(self._index, rows, near, self._parameters, self._setup.beat)
         spelled, id_of = self._model.words, self._ids.__getitem__
-        for each, (others, scores) in zip(known, near, strict=True):
+        for row, each, (others, scores) in zip(rows, known, near, strict=True):
             ranks = range(1, len(others) + 1)
             of_list: list[Row] = [*map(NeighbourRow, ranks, map(id_of, others.tolist()), scores.tolist())]
             for neighbour_rank, shared in enumerate(islice(words, len(others)), start=1):
@@ -148,6 +154,8 @@ class Searcher:
                     of_list.append(NeighbourTermRow(neighbour_rank, rank, spelled[number], weight))
             if self._increment is not None:
                 of_list.append(self._increment.row(each))
+            if row in measured:
+                of_list.append(measured[row])
             yield of_list
 
     def _evidence(self, rows: list[int], near: list[Near]) -> list[list[tuple[int, float]]]:
