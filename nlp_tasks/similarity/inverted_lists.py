@@ -35,12 +35,20 @@ MARGIN = 2.0
 NEIGHBOURS = 10
 #: Candidates that are kept of all queries at a time: lists read x queries (12 bytes for each of some places).
 PROBES_TOGETHER = 2**17
+#: Bytes for each vector beside its numbers: its key, its places in several orders.
+BYTES_EACH = 200
 #: Blocks of lists for each thread: a thread that is done takes the next one.
 BLOCKS = 64
 
 
+def memory(n: int, size: int) -> int:
+    """About how many bytes a search among n vectors takes while its index is built, with the vectors as they were read.
+    Of that, 4 n x size are free again afterwards."""
+    return n * (2 * 4 * size + BYTES_EACH)
+
+
 class InvertedIndex(Index):
-    """Vectors in lists. Memory: 4 bytes for each number and 28 for each vector; while it is built, not more."""
+    """Vectors in lists."""
 
     def __init__(
         self,
@@ -165,8 +173,8 @@ class InvertedIndex(Index):
         best = self._vectors.new_full((n_queries * n_probed, n), -torch.inf)
         places = queries.repeat_interleave(n_probed)[:, None].repeat(1, n)
         pairs = probed.flatten().argsort(stable=True)
-        lists, counts = probed.flatten()[pairs].unique_consecutive(return_counts=True)
-        bounds = [0, *counts.cumsum(0).tolist()]
+        lists, starts = np.unique(probed.flatten()[pairs].cpu().numpy(), return_index=True)
+        bounds = [*starts.tolist(), len(pairs)]
         wanted = self._vectors[queries]
         each = [*zip(lists.tolist(), pairwise(bounds), strict=True)]
 

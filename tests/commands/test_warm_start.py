@@ -17,6 +17,7 @@ def test_a_training_goes_on_from_the_champion_that_it_names(shell: Shell) -> Non
     shell.texts(*TEXTS, "profit loss", "강 물")
     job_id = shell(*TRAIN, "-p", "start=m", "-p", "epochs=5").json["job"]
     shell.work(job_id)
-    newest = shell("models", "show", "m@2", "--json").json
+    newest = shell("models", "show", "m", "--json").json[0]
+    assert newest["version"] == 2
     assert newest["parameters"]["start"] == "m@1"
     assert {"self_rank", "champion_self_rank"} <= {figure["name"] for figure in newest["gate"]["figures"]}

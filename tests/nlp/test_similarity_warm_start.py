@@ -34,14 +34,9 @@ class Documents:
 
 
 def _texts(topics: list[str], n: int) -> list[str]:
-    """Documents with some words of their own."""
+    """Documents of words of their topic."""
     chance = random.Random(len(topics))
-    return [
-        " ".join(
-            [f"own{topics[i % len(topics)]}{i}"] * 5 + chance.choices(TOPICS[topics[i % len(topics)]], k=30)
-        )
-        for i in range(n)
-    ]
+    return [" ".join(chance.choices(TOPICS[topics[i % len(topics)]], k=30)) for i in range(n)]
 
 
 OLD = _texts(["bank", "farm", "court"], 45)
