@@ -5,7 +5,7 @@
 A model is trained on four fifths of the documents. Then all are trained anew, and by going on from that model with
 fewer epochs. Quality is top-1 on all documents (lee: correlation with human ratings); `before` is the model of four
 fifths on the same. Time is processor time of one thread, without reading the words of the documents, which takes the
-same for both; that of going on includes the inference of all documents by the old model.
+same for both; that of going on includes finding the documents' vectors by the old model.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.corpus import Corpus, read
 from nlp_tasks.similarity.infer_runner import inference
 from nlp_tasks.similarity.model import Model
-from nlp_tasks.similarity.trainer import first_vectors, fit
+from nlp_tasks.similarity.trainer import fit, goes_on
 
 SETS = {"wikihalves": similarity_data.wikihalves, "law": similarity_data.law, "lee": similarity_data.lee}
 #: The share of the documents that the first model has.
@@ -82,9 +82,7 @@ def _fitted(corpus: Corpus, parameters: TrainSimilarityParameters) -> tuple[Mode
     started = time.process_time()
     start = None
     if parameters.start:
-        before = warm_start.load(parameters)
-        first = first_vectors(len(corpus), parameters)
-        start = warm_start.of_corpus(before, corpus, parameters, first, "cpu", lambda _: None)
+        start = goes_on(warm_start.load(parameters), corpus, parameters)
     model, _ = fit(corpus, parameters, lambda *_: None, "cpu", start)
     return model, time.process_time() - started
 

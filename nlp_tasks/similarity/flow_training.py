@@ -37,6 +37,8 @@ GROWTH = 10.0
 #: Equal steps of a training that goes on from a model, in the time for which that was trained: each is shorter than the
 #: last of STEPS.
 STEPS_ON = 10
+#: Growing steps of the documents alone before, from small vectors to those that the model's words give them.
+STEPS_ALONE = 6
 #: Rows whose moments are summed at a time.
 MOMENT_ROWS = 2**12
 #: The size of the noise sample up to a given stiffness of a row: T k m times the largest eigenvalue, over 4.
@@ -67,6 +69,12 @@ def train(
     time = (parameters.epochs + (start.epochs if start is not None else 0)) * rate
     trained = np.empty_like(vectors)
     with blocks(device) as run:
+        if start is not None:
+            others = _Others(words, sides.words.chances, _moments(words, sides.words.chances, run))
+            for duration in growing(start.epochs * rate, STEPS_ALONE):
+                documents = _move(
+                    sides.documents, documents, others, run=run, duration=duration, time=time, random=random
+                )
         moments = _moments(documents, sides.documents.chances, run)
         for step, duration in enumerate(durations(parameters.epochs * rate, parameters.epochs, start)):
             move = partial(_move, run=run, duration=duration, time=time, random=random)
@@ -91,7 +99,12 @@ def durations(time: float, epochs: int = 1, start: Start | None = None) -> list[
     if start is not None:
         steps = n_steps(epochs, start)
         return [time / steps] * steps
-    shares = np.geomspace(1.0, GROWTH, STEPS)
+    return growing(time, STEPS)
+
+
+def growing(time: float, steps: int) -> list[float]:
+    """The durations of steps, each longer than the one before."""
+    shares = np.geomspace(1.0, GROWTH, steps)
     return [float(share) for share in shares / shares.sum() * time]
 
 

@@ -51,11 +51,7 @@ def train(
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
         raise TrainingError("similarity needs at least 2 documents to train on")
-    start = None
-    if before is not None:
-        first = first_vectors(len(corpus), parameters)
-        with one_thread():
-            start = warm_start.of_corpus(before, corpus, parameters, first, device, report.inferring)
+    start = goes_on(before, corpus, parameters, device, report.inferring) if before is not None else None
     report.in_parts(*parts_of(parameters, start))
     model, vectors = fit(corpus, parameters, report.training, device, start)
     with one_thread():
@@ -73,6 +69,22 @@ def train(
 def uses_torch(parameters: TrainSimilarityParameters) -> bool:
     """Whether a model is trained by `flow_training`, and not by gensim. PV-DM always is by gensim."""
     return parameters.trainer == "torch" and parameters.architecture == "dbow"
+
+
+def goes_on(
+    before: Model,
+    corpus: Corpus,
+    parameters: TrainSimilarityParameters,
+    device: str = "cpu",
+    progress: Callable[[int], None] = lambda _: None,
+) -> Start:
+    """What a training on a corpus has from a model. `flow_training` finds the documents' vectors itself, which takes
+    less time than an inference."""
+    vectors = first_vectors(len(corpus), parameters)
+    if not uses_torch(parameters):
+        with one_thread():
+            warm_start.infer(before, corpus, vectors, device, progress)
+    return warm_start.of_corpus(before, corpus, parameters, vectors)
 
 
 def parts_of(parameters: TrainSimilarityParameters, start: Start | None) -> tuple[str, int]:

@@ -30,7 +30,7 @@ class Start:
     #: Their output vectors, and the word vectors of PV-DM.
     output: NDArray[np.float32]  # (K, D)
     word_vectors: NDArray[np.float32] | None  # (K, D)
-    #: The vectors of the documents, inferred; small random ones where the model knows no word.
+    #: First vectors of the documents: inferred, or small random ones where the model knows no word.
     vectors: NDArray[np.float32]  # (N, D)
     #: For how many epochs the model infers: as many as it was trained for from the beginning.
     epochs: int
@@ -51,33 +51,34 @@ def load(parameters: TrainSimilarityParameters) -> Model:
 
 
 def of_corpus(
-    model: Model,
-    corpus: Corpus,
-    parameters: TrainSimilarityParameters,
-    first: NDArray[np.float32],
-    device: str,
-    progress: Callable[[int], None],
+    model: Model, corpus: Corpus, parameters: TrainSimilarityParameters, vectors: NDArray[np.float32]
 ) -> Start:
-    """What a model knows of a corpus. `first`: vectors for documents of which it knows no word (N, D); they are
-    changed. `progress` gets the number of documents done."""
+    """What a model knows of a corpus; `vectors` (N, D) of the documents."""
     pairs = [(i, model.numbers[word]) for i, word in enumerate(corpus.words) if word in model.numbers]
     known, numbers = np.array(pairs, np.int64).reshape(-1, 2).T
-    infer = inference(model, device, heartbeat.beat)
-    for n_done, rows in _alike(corpus):
-        texts = [(row, [word for word in corpus.document(row) if word in model.numbers]) for row in rows]
-        texts = [(row, words) for row, words in texts if words]
-        vectors = infer([words for _, words in texts])
-        usable = np.isfinite(vectors).all(axis=1)
-        first[np.array([row for row, _ in texts], np.int64)[usable]] = vectors[usable]
-        progress(n_done)
     return Start(
         known,
         model.output[numbers],
         model.word_vectors[numbers] if model.word_vectors is not None else None,
-        first,
+        vectors,
         model.infer_epochs,
         model_files.sha256_of(Path(parameters.start) / model_files.MANIFEST),
     )
+
+
+def infer(
+    model: Model, corpus: Corpus, vectors: NDArray[np.float32], device: str, progress: Callable[[int], None]
+) -> None:
+    """Change the vectors of documents of which the model knows a word to what it infers (N, D). `progress` gets the
+    number of documents done."""
+    by_model = inference(model, device, heartbeat.beat)
+    for n_done, rows in _alike(corpus):
+        texts = [(row, [word for word in corpus.document(row) if word in model.numbers]) for row in rows]
+        texts = [(row, words) for row, words in texts if words]
+        found = by_model([words for _, words in texts])
+        usable = np.isfinite(found).all(axis=1)
+        vectors[np.array([row for row, _ in texts], np.int64)[usable]] = found[usable]
+        progress(n_done)
 
 
 def _alike(corpus: Corpus) -> list[tuple[int, list[int]]]:
