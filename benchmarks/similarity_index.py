@@ -35,7 +35,7 @@ K = 10
 SIDES = ("index", "exact", "faiss", "usearch")
 COLUMNS = ["search", "build s", "queries/s", "recall@10", "settings", "peak GB"]
 #: Queries of the exact search; it takes long.
-EXACT_QUERIES = 256
+EXACT_QUERIES = 512
 #: Pieces that the model of `doc2vec` is trained on.
 PIECES = 20_000
 #: The numbers of lists or candidates that are tried for a peer.
@@ -106,8 +106,10 @@ def _compare(name: str, vectors: NDArray[np.float32], options: argparse.Namespac
     nearest = made[0].nearest
     if "exact" in options.only:
         exact = Index(vectors, keys)
+        _ids(exact.neighbours(few, K))  # after which it uses the copy that fits these vectors
         speed, share = _measured(lambda of: _ids(exact.neighbours(of, K)), few, nearest)
         made.append(Made("exact", 0.0, speed, share, "", _peak_gb(), nearest))
+        print(made[-1].row, flush=True)
         del exact
     units = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     for peer, make in (("faiss", _faiss), ("usearch", _usearch)):

@@ -61,7 +61,9 @@ class InvertedIndex(Index):
     ) -> None:
         """`mean` is subtracted from each vector first. `recall`: the share of the nearest documents to find."""
         self._rough, self._rougher = None, []
+        beat()
         by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+        beat()
         unit = _Units(matrix, mean, device)
         n_lists = round(len(keys) ** 0.5)
         of_sample = np.unique(np.linspace(0, len(keys) - 1, SAMPLED * n_lists).astype(np.int64))
