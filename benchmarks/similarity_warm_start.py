@@ -72,7 +72,7 @@ def _one(gold: Gold, trainer: str, seed: int, epochs: int) -> list[float]:
         before, _ = _fitted(read(old, full.min_count, lambda _: None), full)
         models.save(before, Path(folder))
         anew, anew_seconds = _fitted(corpus, full)
-        on, on_seconds = _fitted(corpus, replace(full, epochs=epochs, start=folder))
+        on, on_seconds = _fitted(corpus, replace(full, epochs=epochs, start_from=folder))
     found = [_quality(gold, model) for model in (before, anew, on)]
     return [*found, anew_seconds, on_seconds, on_seconds / anew_seconds, reading]
 
@@ -81,7 +81,7 @@ def _fitted(corpus: Corpus, parameters: TrainSimilarityParameters) -> tuple[Mode
     """The model, and the processor seconds that it took."""
     started = time.process_time()
     start = None
-    if parameters.start:
+    if parameters.start_from:
         start = goes_on(warm_start.load(parameters), corpus, parameters)
     model, _ = fit(corpus, parameters, lambda *_: None, "cpu", start)
     return model, time.process_time() - started

@@ -86,7 +86,7 @@ class SimilarityParameters:
             "those that are probably near, and measure what is missed; methods doc2vec and embedding only"
         ),
     ] = "exact"
-    recall: Annotated[
+    target_recall: Annotated[
         float,
         Field(ge=0.5, le=1, description="share of the nearest documents that search=index is to find"),
     ] = 0.95
@@ -151,7 +151,7 @@ class TrainSimilarityParameters:
     ] = -1.0
     alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the start")] = 0.025
     min_alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the end")] = 0.0001
-    start: Annotated[
+    start_from: Annotated[
         str,
         Field(
             description="the name of a model that `train similarity` made, to go on from, with fewer epochs: NAME for "
@@ -286,9 +286,9 @@ def _train(
 
 def _inputs(parameters: TrainSimilarityParameters) -> Sequence[Input]:
     """A value that starts with "/" or "." is a folder."""
-    if not parameters.start or parameters.start.startswith(("/", ".")):
+    if not parameters.start_from or parameters.start_from.startswith(("/", ".")):
         return ()
-    return (ModelInput("start", "train-similarity"),)
+    return (ModelInput("start_from", "train-similarity"),)
 
 
 def _gate(candidate: Candidate) -> Sequence[Figure]:

@@ -47,7 +47,7 @@ def train(
 ) -> dict[str, float]:
     """Train a model into `model_dir`; its metrics are described in docs/similarity.md."""
     report = _Report(progress, len(documents))
-    before = warm_start.load(parameters) if parameters.start else None
+    before = warm_start.load(parameters) if parameters.start_from else None
     corpus = read(documents, parameters.min_count, report.reading)
     if len(corpus) < 2:
         raise TrainingError("similarity needs at least 2 documents to train on")
@@ -106,7 +106,7 @@ def fit(
     if parameters.sample < 0:
         parameters = replace(parameters, sample=_sample_for(int(corpus.counts.sum())))
     # The folder of another model is of no use in this one's file, and as long as that infers, so does this.
-    parameters = replace(parameters, start="")
+    parameters = replace(parameters, start_from="")
     if start is not None:
         parameters = replace(parameters, infer_epochs=parameters.infer_epochs or start.epochs)
     vectors = first_vectors(len(corpus), parameters) if start is None else start.vectors

@@ -39,13 +39,13 @@ class Start:
 
 
 def load(parameters: TrainSimilarityParameters) -> Model:
-    """The model in the folder `start`. TrainingError if a training with these parameters cannot go on from it."""
-    model = models.load(Path(parameters.start))
+    """The model in the folder `start_from`. TrainingError if a training with these parameters cannot go on from it."""
+    model = models.load(Path(parameters.start_from))
     for name in ("architecture", "vector_size"):
         has, wanted = getattr(model.parameters, name), getattr(parameters, name)
         if has != wanted:
             raise TrainingError(
-                f"start: that model has {name}={has}, and this training {wanted}: add -p {name}={has}"
+                f"start_from: that model has {name}={has}, and this training {wanted}: add -p {name}={has}"
             )
     return model
 
@@ -62,7 +62,7 @@ def of_corpus(
         model.word_vectors[numbers] if model.word_vectors is not None else None,
         vectors,
         model.infer_epochs,
-        model_files.sha256_of(Path(parameters.start) / model_files.MANIFEST),
+        model_files.sha256_of(Path(parameters.start_from) / model_files.MANIFEST),
     )
 
 

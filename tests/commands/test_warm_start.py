@@ -12,12 +12,12 @@ TEXTS = [
 
 def test_a_training_goes_on_from_the_champion_that_it_names(shell: Shell) -> None:
     shell.texts(*TEXTS)
-    assert "there is no model 'm'" in shell(*TRAIN, "-p", "start=m", status=1).err
+    assert "there is no model 'm'" in shell(*TRAIN, "-p", "start_from=m", status=1).err
     shell.work(shell(*TRAIN, "-p", "epochs=20").json["job"])
     shell.texts(*TEXTS, "profit loss", "강 물")
-    job_id = shell(*TRAIN, "-p", "start=m", "-p", "epochs=5").json["job"]
+    job_id = shell(*TRAIN, "-p", "start_from=m", "-p", "epochs=5").json["job"]
     shell.work(job_id)
     newest = shell("models", "show", "m", "--json").json[0]
     assert newest["version"] == 2
-    assert newest["parameters"]["start"] == "m@1"
+    assert newest["parameters"]["start_from"] == "m@1"
     assert {"self_rank", "champion_self_rank"} <= {figure["name"] for figure in newest["gate"]["figures"]}

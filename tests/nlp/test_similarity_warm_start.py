@@ -76,7 +76,7 @@ def test_a_quarter_of_the_epochs_learns_what_is_new(chosen: dict[str, Any], tmp_
     parameters = replace(SMALL, **chosen)
     old, new = tmp_path / "old", tmp_path / "new"
     _train(old, OLD, parameters)
-    told = _train(new, ALL, replace(parameters, epochs=10, start=str(old)))
+    told = _train(new, ALL, replace(parameters, epochs=10, start_from=str(old)))
     done = [step for step, _, _ in told]
     assert done == sorted(done)
     assert done[-1] == told[-1][1]
@@ -86,13 +86,13 @@ def test_a_quarter_of_the_epochs_learns_what_is_new(chosen: dict[str, Any], tmp_
     assert after.started_from == sha256_of(old / "manifest.json")
     assert str(tmp_path) not in (new / "config.json").read_text()
     assert _top_1(new) >= 0.95
-    _train(tmp_path / "again", ALL, replace(parameters, epochs=10, start=str(old)))
+    _train(tmp_path / "again", ALL, replace(parameters, epochs=10, start_from=str(old)))
     assert sha256_of(tmp_path / "again" / "manifest.json") == sha256_of(new / "manifest.json")
 
 
 def test_the_gate_shows_the_champions_quality_beside_it(tmp_path: Path) -> None:
     _train(tmp_path / "old", OLD, SMALL)
-    _train(tmp_path / "new", ALL, replace(SMALL, epochs=10, start=str(tmp_path / "old")))
+    _train(tmp_path / "new", ALL, replace(SMALL, epochs=10, start_from=str(tmp_path / "old")))
     documents = Documents([Document(i, str(i), text) for i, text in enumerate(ALL)])
     assert TRAIN_SIMILARITY.gate is not None
     metrics = {"self_rank": 0.99}
@@ -104,7 +104,7 @@ def test_the_gate_shows_the_champions_quality_beside_it(tmp_path: Path) -> None:
 
 def test_a_model_of_another_size_is_named_with_the_fix(tmp_path: Path) -> None:
     _train(tmp_path / "old", OLD, SMALL)
-    wanted = replace(SMALL, vector_size=20, start=str(tmp_path / "old"))
+    wanted = replace(SMALL, vector_size=20, start_from=str(tmp_path / "old"))
     with pytest.raises(
         TrainingError, match="has vector_size=16, and this training 20: add -p vector_size=16"
     ):
