@@ -68,6 +68,9 @@ LONG = (
     "test_a_kind_of_a_package_has_its_table_and_its_rows[sqlite]",
     "test_a_job_goes_through_redis_6_2",
     "test_a_million_tiny_documents_are_read_in_less_than_a_minute",
+    "test_the_recall_of_a_job_is_stored_and_verify_repeats_it[postgresql]",
+    "test_a_quarter_of_the_epochs_learns_what_is_new[gensim]",
+    "test_a_quarter_of_the_epochs_learns_what_is_new[dm]",
 )
 
 
