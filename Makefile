@@ -133,7 +133,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-few-labels bench-entities bench-training bench-paired bench-words
+.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-few-labels bench-entities bench-training bench-paired bench-words bench-index bench-warm-start
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-peers: venv system $(QUEUE_PEERS)/.installed ## compare the queue with procrastinate, graphile-worker, BullMQ, Dramatiq and Celery: speed, and what ten faults cost
@@ -162,6 +162,10 @@ bench-similarity: $(VENV)/.bench ## compare vectors and search with faiss and ge
 	@$(BIN)/python -m benchmarks.similarity --data "$(SHARED_DATA)"
 bench-training: venv ## compare training of Doc2Vec in torch with gensim's, in time and quality (DOCUMENTS=...)
 	@$(BIN)/python -m benchmarks.similarity_training --data "$(SHARED_DATA)" --documents $(or $(DOCUMENTS),100000)
+bench-index: $(VENV)/.bench ## compare the search by an index with exact search, faiss and usearch (VECTORS=...)
+	@$(BIN)/python -m benchmarks.similarity_index --data "$(SHARED_DATA)" --vectors $(or $(VECTORS),1000000)
+bench-warm-start: venv ## compare going on from a model of Doc2Vec with training anew, in time and quality
+	@$(BIN)/python -m benchmarks.similarity_warm_start --data "$(SHARED_DATA)"
 bench-classification: $(VENV)/.bench ## compare the classifier with scikit-learn and fastText
 	@$(BIN)/python -m benchmarks.classification --data "$(SHARED_DATA)"
 bench-paired: $(VENV)/.bench ## test if the default classifier is behind scikit-learn beyond chance, and calibrated (over an hour)

@@ -23,6 +23,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "v_shadow_agreement": ("job_id",),
     "v_similar": (*_DOCUMENT, "rank"),
     "v_similar_terms": (*_DOCUMENT, "rank", "term_rank"),
+    "v_search_recall": ("job_id",),
     "v_failures": ("job_id", "document_id"),
     "v_job_progress": ("job_id",),
     "v_extractions": _DOCUMENT,

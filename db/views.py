@@ -205,6 +205,15 @@ FROM ({_SIMILAR}) s
 JOIN neighbour_term t ON t.job_id = s.job_id AND t.document_id = s.document_id AND t.neighbour_rank = s.rank
 """  # noqa: S608
 
+_SEARCH_RECALL = """
+SELECT r.job_id, c.name AS collection, COUNT(*) AS n_documents,
+       CAST(SUM(r.n_found) AS DOUBLE PRECISION) / NULLIF(SUM(r.n_nearest), 0) AS recall,
+       COUNT(CASE WHEN r.n_found < r.n_nearest THEN 1 END) AS n_incomplete,
+       MAX(r.n_lists) AS n_lists, MAX(r.n_read) AS n_read
+FROM neighbour_recall r JOIN job j ON j.id = r.job_id JOIN collection c ON c.id = j.collection_id
+GROUP BY r.job_id, c.name
+"""
+
 _FAILURES = """
 SELECT r.job_id, j.kind, COALESCE(f.name, c.name) AS collection, d.key AS document_key, r.error_code, r.error_detail,
        d.source, d.version AS document_version, r.document_id, r.written_at
@@ -437,6 +446,20 @@ VIEWS: Mapping[str, View] = {
             **_CURRENT,
         },
     ),
+    "v_search_recall": View(
+        about="How much of what is nearest a `similarity` job with `search=index` has found.",
+        query=_SEARCH_RECALL,
+        columns={
+            "job_id": "the job",
+            "collection": "name of the collection",
+            "n_documents": "number of documents that were also searched exactly",
+            "recall": "share of their nearest documents that are on their lists",
+            "n_incomplete": "number of these documents whose list lacks one",
+            "n_lists": "number of lists of the index",
+            "n_read": "number of lists that were read for each document",
+        },
+        notes="Table `neighbour_recall` has the counts of each document.",
+    ),
     "v_failures": View(
         about="Every document that failed in a job.",
         query=_FAILURES,
@@ -511,4 +534,4 @@ VIEWS: Mapping[str, View] = {
 
 #: The digest of the views of every docmill so far, the newest last. When you change a view, append the new digest,
 #: which the test of this tuple prints. Its length is the number by which an older docmill knows newer views.
-DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98", "7513376de521bc63")
+DIGESTS = ("cafcbab6a89ca69f", "ef8045dc4b68d6bc", "5359d9ccfb02db98", "a9363c1fc1e616d5")

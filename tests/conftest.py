@@ -90,6 +90,9 @@ LONG = (
     "test_a_training_of_a_classifier_is_never_silent[linear]",
     "test_a_training_of_entities_and_what_it_finds_are_never_silent",
     "test_similarity_from_training_to_search_is_never_silent",
+    "test_the_recall_of_a_job_is_stored_and_verify_repeats_it[postgresql]",
+    "test_a_quarter_of_the_epochs_learns_what_is_new[gensim]",
+    "test_a_quarter_of_the_epochs_learns_what_is_new[dm]",
 )
 
 

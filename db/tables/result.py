@@ -385,6 +385,21 @@ class NeighbourTerm(JobDetail):
     weight: Mapped[float]
 
 
+class NeighbourRecall(JobDetail):
+    """What a search by an index has found of a document's nearest, for a sample of a job's documents."""
+
+    __tablename__ = "neighbour_recall"
+
+    #: Neighbours that an exact search finds.
+    n_nearest: Mapped[int]
+    #: Those of them that are on the document's list.
+    n_found: Mapped[int]
+    #: Lists of the index.
+    n_lists: Mapped[int]
+    #: Lists that are read for a document.
+    n_read: Mapped[int]
+
+
 class Embedding(JobResult):
     """A document's vector, as programs compare it: of length 1, so that a scalar product is a score of similarity."""
 

@@ -6,6 +6,7 @@ clients import it to check parameters.
     trainer.py              trains a model; corpus.py: its training documents as word numbers
     flow_training.py        training for PV-DBOW in torch; sides.py, sparse_rows.py, block_threads.py: its data, kernels
                             and threads
+    warm_start.py           what a training goes on from
     model.py                a Doc2Vec model as arrays, on disk and as a gensim object
     gate.py                 decides whether a new model replaces the champion
     infer_runner.py         the stage `infer`: documents to vectors
@@ -16,6 +17,9 @@ clients import it to check parameters.
     embedding.py            the kind `embed`: vectors as results; embedding_runner.py: its stage
     increments.py           documents whose neighbours change because of new ones
     exact_search.py         exact nearest neighbours by the vectors; candidate_search.py: its candidates
+    inverted_lists.py       nearest neighbours among millions of vectors, not all of which are compared; centroids.py:
+                            of its lists
+    search_recall.py        what such a search has found of the nearest
     mixed_search.py         exact nearest neighbours by the vectors and the words
     shared_terms.py         tf-idf, and the words that two documents share
     word_counts.py          counts of known words
@@ -36,7 +40,9 @@ from nlp_tasks.kind import (
     Candidate,
     Documents,
     Figure,
+    Input,
     Kind,
+    ModelInput,
     Others,
     Progress,
     Runner,
@@ -44,7 +50,7 @@ from nlp_tasks.kind import (
     Stage,
     VectorsWanted,
 )
-from nlp_tasks.parameters import Seed, parameters
+from nlp_tasks.parameters import LOCAL_FOLDER, Seed, parameters
 
 
 @parameters
@@ -73,6 +79,17 @@ class SimilarityParameters:
         int,
         Field(ge=0, le=100, description="number of shared words stored for each neighbour; 0 for none"),
     ] = 3
+    search: Annotated[
+        Literal["exact", "index"],
+        Field(
+            description="exact: compare all documents with each other; index: for millions of documents, compare only "
+            "those that are probably near, and measure what is missed; methods doc2vec and embedding only"
+        ),
+    ] = "exact"
+    target_recall: Annotated[
+        float,
+        Field(ge=0.5, le=1, description="share of the nearest documents that search=index is to find"),
+    ] = 0.95
 
     @property
     def needs_terms(self) -> bool:
@@ -87,9 +104,10 @@ class SimilarityParameters:
     @property
     def others(self) -> Others:
         """A list depends on all documents. New documents are merged into the lists of the others, except by
-        `hybrid-embedding` (a new document changes the weight of its words everywhere) and where other collections are
-        searched, too."""
-        are_updated = self.method != "hybrid-embedding" and self.scope == "collection"
+        `hybrid-embedding` (a new document changes the weight of its words everywhere), by an index (a merged list is
+        not what its search finds) and where other collections are searched, too."""
+        is_exact = self.method != "hybrid-embedding" and self.search == "exact"
+        are_updated = is_exact and self.scope == "collection"
         return Others(NeighbourRow.table, are_updated, self.scope == "all", NeighbourListRow.table)
 
     @property
@@ -133,6 +151,14 @@ class TrainSimilarityParameters:
     ] = -1.0
     alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the start")] = 0.025
     min_alpha: Annotated[float, Field(gt=0, le=1, description="learning rate at the end")] = 0.0001
+    start_from: Annotated[
+        str,
+        Field(
+            description="the name of a model that `train similarity` made, to go on from, with fewer epochs: NAME for "
+            "its champion, NAME@VERSION; or its folder"
+        ),
+        LOCAL_FOLDER,
+    ] = ""
     seed: Seed = 0
 
     def __post_init__(self) -> None:
@@ -189,6 +215,21 @@ class NeighbourTermRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighbourRecallRow:
+    """What a search by an index has found of a document's nearest, for some documents of a job."""
+
+    table: ClassVar[str] = "neighbour_recall"
+
+    #: How many neighbours an exact search finds ...
+    n_nearest: int
+    #: ... and how many of these are on the document's list.
+    n_found: int
+    #: The lists of the index, and how many of them are read for a document.
+    n_lists: int
+    n_read: int
+
+
+@dataclass(frozen=True, slots=True)
 class NeighbourListRow:
     """What is known of a document's nearest documents beyond its list, so that later jobs need not search again."""
 
@@ -200,6 +241,15 @@ class NeighbourListRow:
     bound: float
     #: The neighbours and some spare ones, nearest first: ids (int64), then scores (float32), little-endian.
     stored: bytes
+
+
+def _check(parameters: SimilarityParameters) -> None:
+    if parameters.search == "index" and parameters.method.startswith("hybrid"):
+        instead = "embedding" if parameters.method == "hybrid-embedding" else "doc2vec"
+        raise ValueError(
+            f"search=index compares vectors alone, and method={parameters.method} words as well: use method={instead}, "
+            "or search=exact"
+        )
 
 
 def _open_infer(setup: Setup) -> Runner:
@@ -234,6 +284,13 @@ def _train(
     return train(documents, parameters, device, model_dir, progress)
 
 
+def _inputs(parameters: TrainSimilarityParameters) -> Sequence[Input]:
+    """A value that starts with "/" or "." is a folder."""
+    if not parameters.start_from or parameters.start_from.startswith(("/", ".")):
+        return ()
+    return (ModelInput("start_from", "train-similarity"),)
+
+
 def _gate(candidate: Candidate) -> Sequence[Figure]:
     from nlp_tasks.similarity.gate import judge
 
@@ -253,7 +310,7 @@ SIMILARITY = Kind(
     name="similarity",
     summary="Find the documents most similar to each, by Doc2Vec or an imported model, and the words they share",
     parameters=SimilarityParameters,
-    rows=(VectorRow, NeighbourRow, NeighbourTermRow),
+    rows=(VectorRow, NeighbourRow, NeighbourTermRow, NeighbourRecallRow),
     stages=(
         Stage("infer", _open_infer),
         Stage(
@@ -265,6 +322,7 @@ SIMILARITY = Kind(
     with_imported={"method": "embedding"},
     rounds=True,
     others=attrgetter("others"),
+    check=_check,
     chunk_documents=1000,
     chunk_chars=4_000_000,
     # 2: lists with spare neighbours, and `hybrid` compares all documents, not 100 candidates.
@@ -276,6 +334,7 @@ TRAIN_SIMILARITY = Kind(
     summary="Train a Doc2Vec model on documents, for `similarity`",
     parameters=TrainSimilarityParameters,
     train=_train,
+    inputs=_inputs,
     gate=_gate,
     headline={"self_rank": "self-rank {:.3f}"},
     export=_export,

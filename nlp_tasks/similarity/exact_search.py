@@ -228,7 +228,7 @@ class Index:
         lowest = scores.topk(n, dim=1).values[:, -1:]
         best = []
         for row, limit in zip(scores, lowest, strict=True):
-            above = torch.nonzero(row >= limit)[:, 0]  # in the order of keys
+            above = self._in_key_order(torch.nonzero(row >= limit).T)[0]
             best.append(above[row[above].sort(descending=True, stable=True).indices[:n]])
         return torch.stack(best)
 
@@ -281,11 +281,15 @@ class Index:
         self, queries: torch.Tensor, places: torch.Tensor, k: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """The best k of the candidate places, by cosines that do not depend on the place of a vector in a tile."""
-        places = places.sort(dim=1).values  # so that a stable sort by score keeps ties in the order of keys
+        places = self._in_key_order(places)  # which a stable sort by score keeps
         scores = self._cosines(queries, places)  # (Q, C)
         scores.masked_fill_(places == queries[:, None], -torch.inf)  # a document is not its own neighbour
         scores, order = scores.sort(dim=1, descending=True, stable=True)
         return places.gather(1, order)[:, :k], scores[:, :k]
+
+    def _in_key_order(self, places: torch.Tensor) -> torch.Tensor:
+        """Places in each row in the order of their keys  # (Q, C)."""
+        return places.sort(dim=1).values
 
     def _cosines(self, queries: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """The score of each query with each of its places. It depends on these two alone: neither the number of vectors

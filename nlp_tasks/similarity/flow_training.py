@@ -15,6 +15,7 @@ other side, drawn anew in each step; what is linear in the sample's error is cor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,10 +29,16 @@ from nlp_tasks.similarity import TrainSimilarityParameters, noise_sample, sparse
 from nlp_tasks.similarity.block_threads import Blocks, blocks
 from nlp_tasks.similarity.corpus import Corpus
 from nlp_tasks.similarity.sides import Side, of_corpus
+from nlp_tasks.similarity.warm_start import Start
 
 #: Steps of an integration, and how much longer the last one is than the first: growth from nearly 0 is exponential.
 STEPS = 20
 GROWTH = 10.0
+#: Equal steps of a training that goes on from a model, in the time for which that was trained: each is shorter than the
+#: last of STEPS.
+STEPS_ON = 10
+#: Growing steps of the documents alone before, from small vectors to those that the model's words give them.
+STEPS_ALONE = 6
 #: Rows whose moments are summed at a time.
 MOMENT_ROWS = 2**12
 #: The size of the noise sample up to a given stiffness of a row: T k m times the largest eigenvalue, over 4.
@@ -45,20 +52,31 @@ def train(
     device: str,
     progress: Callable[[int, int], None],
     loss: Callable[[NDArray[np.float32], NDArray[np.float32]], float],
+    start: Start | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The output vectors (V, D) and the documents' vectors (N, D), from first vectors of the documents (N, D).
+    """The output vectors (V, D) and the documents' vectors (N, D), from first vectors of the documents (N, D), and
+    those of the words that `start` knows.
 
     `progress` gets (step, documents done in it); `loss`, of both after each step, is recorded as the training's curve.
     """
     sides = of_corpus(corpus, parameters, device)
     documents = torch.from_numpy(vectors[sides.order]).to(device)
     words = torch.zeros(len(corpus.words), parameters.vector_size, device=device)
+    if start is not None:
+        words[torch.from_numpy(start.known).to(device)] = torch.from_numpy(start.output).to(device)
     random = np.random.default_rng([parameters.seed, 104729])
-    time = parameters.epochs * (parameters.alpha + parameters.min_alpha) / 2
+    rate = (parameters.alpha + parameters.min_alpha) / 2
+    time = (parameters.epochs + (start.epochs if start is not None else 0)) * rate
     trained = np.empty_like(vectors)
     with blocks(device) as run:
+        if start is not None:
+            others = _Others(words, sides.words.chances, _moments(words, sides.words.chances, run))
+            for duration in growing(start.epochs * rate, STEPS_ALONE):
+                documents = _move(
+                    sides.documents, documents, others, run=run, duration=duration, time=time, random=random
+                )
         moments = _moments(documents, sides.documents.chances, run)
-        for step, duration in enumerate(durations(time)):
+        for step, duration in enumerate(durations(parameters.epochs * rate, parameters.epochs, start)):
             move = partial(_move, run=run, duration=duration, time=time, random=random)
             words = move(sides.words, words, _Others(documents, sides.documents.chances, moments))
             progress(step, len(corpus) // 2)
@@ -71,9 +89,22 @@ def train(
     return words.cpu().numpy(), trained
 
 
-def durations(time: float) -> list[float]:
+def n_steps(epochs: int, start: Start | None) -> int:
+    """The number of steps of a training."""
+    return STEPS if start is None else max(2, math.ceil(STEPS_ON * epochs / start.epochs))
+
+
+def durations(time: float, epochs: int = 1, start: Start | None = None) -> list[float]:
     """The duration of each step."""
-    shares = np.geomspace(1.0, GROWTH, STEPS)
+    if start is not None:
+        steps = n_steps(epochs, start)
+        return [time / steps] * steps
+    return growing(time, STEPS)
+
+
+def growing(time: float, steps: int) -> list[float]:
+    """The durations of steps, each longer than the one before."""
+    shares = np.geomspace(1.0, GROWTH, steps)
     return [float(share) for share in shares / shares.sum() * time]
 
 

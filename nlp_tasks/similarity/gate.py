@@ -32,7 +32,8 @@ LEAST_KEPT = 0.4
 def judge(candidate: Candidate) -> list[Figure]:
     """The figures `self_rank`, `unknown_share` and, if there is a champion, `neighbours_kept`: the mean share of a
     document's nearest neighbours in the sample that both models have in common ("top-10 overlap 0.83"). Without a
-    champion there are no thresholds. A weak champion lowers the threshold of `self_rank`."""
+    champion there are no thresholds. The champion's `self_rank` is shown beside that of a training that went on from
+    another model. A weak champion lowers the threshold of `self_rank`."""
     new = models.load(candidate.model_dir)
     words = _sample(candidate.documents, candidate.beat)
     self_rank, unknown = candidate.metrics["self_rank"], _unknown_share(new, words)
@@ -42,8 +43,12 @@ def judge(candidate: Candidate) -> list[Figure]:
     old = models.load(candidate.champion_dir)
     common = [each for each in words if _known(new, each) and _known(old, each)]
     sets = [_neighbours(model, common, candidate.device, candidate.beat) for model in (new, old)]
+    beside = []
+    if new.started_from is not None:
+        beside.append(Figure("champion_self_rank", candidate.champion_metrics["self_rank"]))
     return [
         Figure("self_rank", self_rank, at_least=min(LEAST_SELF_RANK, least)),
+        *beside,
         Figure("unknown_share", unknown, at_most=_unknown_share(old, words) + MORE_UNKNOWN),
         Figure("neighbours_kept", _overlap(*sets), at_least=LEAST_KEPT),
     ]

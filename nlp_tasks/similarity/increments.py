@@ -78,7 +78,11 @@ class Increment:
     """The lists that earlier jobs made, and the new documents of this one."""
 
     def __init__(
-        self, earlier: Earlier, ids: Sequence[int], keys: Sequence[str], parameters: SimilarityParameters
+        self,
+        earlier: Earlier,
+        ids: Sequence[int] | NDArray[np.int64],
+        keys: Sequence[str],
+        parameters: SimilarityParameters,
     ) -> None:
         """`ids` and `keys`: of the documents of the index, row by row, in ascending order of the ids."""
         self._earlier = earlier

@@ -60,6 +60,8 @@ class Model:
     #: Some training documents, by which scores are scaled (nlp_tasks.similarity.hubness); None in models that were
     #: trained before there were any.
     references: References | None = None
+    #: The digest of the manifest of the model whose training this one went on from; None for none.
+    started_from: str | None = None
 
     @cached_property
     def numbers(self) -> dict[str, int]:
@@ -108,6 +110,8 @@ def packed(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         "words": model.words,
         "reference_distance": model.references.distance if model.references is not None else None,
     }
+    if model.started_from is not None:
+        config["started_from"] = model.started_from
     return config, tensors
 
 
@@ -124,6 +128,7 @@ def unpacked(config: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> 
         tensors["document_counts"],
         tensors["mean"],
         _references(config, tensors),
+        config.get("started_from"),
     )
 
 

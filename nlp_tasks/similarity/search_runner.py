@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import resource
+import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Protocol
@@ -11,12 +14,15 @@ from numpy.typing import NDArray
 
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Row, RowsAbout, Setup
-from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters
+from nlp_tasks.similarity import NeighbourRow, NeighbourTermRow, SimilarityParameters, search_recall
 from nlp_tasks.similarity import model as models
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.increments import Increment, Known, Near, searched, size_with_spares
+from nlp_tasks.similarity.inverted_lists import INDEXED_FROM, InvertedIndex, memory
 from nlp_tasks.similarity.mixed_search import MixedIndex
 from nlp_tasks.similarity.shared_terms import TFIDF_SHARE, TRUSTED_WORDS, Terms, idf
+
+log = logging.getLogger("docmill.worker")
 
 #: Lists that become result rows at a time.
 LISTS_TOGETHER = 256
@@ -64,27 +70,29 @@ class Searcher:
         come the rows about documents of other jobs to which one of the new documents is nearer than their neighbours.
         """
         index = self._index or self._load()
-        known = [self._row_of[document.id] for document in documents if document.id in self._row_of]
-        found = self._lists(index, known)
-        results: list[Result] = [
-            next(found) if document.id in self._row_of else _no_vector() for document in documents
-        ]
+        rows = self._rows_of(documents)
+        found = self._lists(index, [row for row in rows if row >= 0])
+        results: list[Result] = [next(found) if row >= 0 else _no_vector() for row in rows]
         if self._increment is not None:
-            new = [
-                i
-                for i, document in enumerate(documents)
-                if document.id in self._row_of and self._increment.is_new(self._row_of[document.id])
-            ]
-            rows = [self._row_of[documents[i].id] for i in new]
+            new = [i for i, row in enumerate(rows) if row >= 0 and self._increment.is_new(row)]
+            rows = [rows[i] for i in new]
             if rows:
                 results[new[0]] = [*results[new[0]], *self._about_others(index, self._increment, rows)]  # type: ignore[misc]
         return results
+
+    def _rows_of(self, documents: Sequence[Document]) -> list[int]:
+        """The row of each document in the index; -1 for one that is not there."""
+        ids = np.array([document.id for document in documents], np.int64)
+        rows = np.searchsorted(self._ids, ids)
+        there = rows < len(self._ids)
+        there[there] = self._ids[rows[there]] == ids[there]
+        return np.where(there, rows, -1).tolist()  # type: ignore[no-any-return]
 
     def _about_others(self, index: Index, increment: Increment, new: list[int]) -> list[RowsAbout]:
         """The new lists of the other documents that one of these new ones enters."""
         changed = increment.changed(index, new, self._setup.beat)
         return [
-            RowsAbout(self._ids[row], rows)
+            RowsAbout(int(self._ids[row]), rows)
             for row, rows in zip(changed, self._lists(index, changed), strict=True)
         ]
 
@@ -113,41 +121,62 @@ class Searcher:
         is_updated = self._setup.earlier is not None and self._parameters.others.are_updated
         earlier = self._setup.earlier() if is_updated and self._setup.earlier is not None else None
         vectors = self._setup.corpus()
-        self._ids = vectors.ids.tolist()
+        self._ids = vectors.ids
         self._keys = vectors.keys
-        self._row_of = {id_: row for row, id_ in enumerate(self._ids)}
         if self._parameters.needs_terms:
             model = self._model
             self._terms = Terms(
                 vectors.terms, idf(model.document_counts, model.n_documents), self.trusted_words
             )
-        matrix = vectors.matrix - self._model.mean if len(self._ids) else vectors.matrix
         scales = vectors.scales if vectors.scales is not None else np.ones(len(self._ids))
-        self._index = self._new_index(matrix, scales)
+        self._index = self._new_index(vectors.matrix, scales)
         if earlier is not None:
             self._increment = Increment(earlier, self._ids, self._keys, self._parameters)
         return self._index
 
     def _new_index(self, matrix: NDArray[np.float32], scales: NDArray[np.float64]) -> Index:
-        if self._parameters.method == "doc2vec":
-            return Index(matrix, self._keys, self._setup.device)
+        asked, device = self._parameters, self._setup.device
+        if asked.search == "index" and len(matrix) >= INDEXED_FROM:
+            return self._inverted(matrix)
+        if len(matrix):
+            matrix = matrix - self._model.mean
+        if asked.method == "doc2vec":
+            return Index(matrix, self._keys, device)
         assert self._terms is not None
-        return MixedIndex(matrix, self._keys, self._terms, self.tfidf_share, scales, self._setup.device)
+        return MixedIndex(matrix, self._keys, self._terms, self.tfidf_share, scales, device)
+
+    def _inverted(self, matrix: NDArray[np.float32]) -> InvertedIndex:
+        gigabytes = memory(*matrix.shape) / 1e9
+        log.info("an index of %d vectors of %d numbers takes about %.1f GB", *matrix.shape, gigabytes)
+        asked, setup = self._parameters, self._setup
+        index = InvertedIndex(
+            matrix, self._model.mean, self._keys, asked.target_recall, setup.device, setup.beat
+        )
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+        log.info(
+            "%d of the index's %d lists are read for a document; this process has taken %.1f GB at most",
+            index.n_probed, index.n_lists, peak,
+        )  # fmt: skip
+        return index
 
     def _rows(self, rows: list[int], known: list[Known]) -> Iterator[list[Row]]:
         """The result rows of some lists."""
         k = self._parameters.k
         near = [(each.near[0][:k], each.near[1][:k]) for each in known]
         words = iter(self._evidence(rows, near))
-        spelled, id_of = self._model.words, self._ids.__getitem__
-        for each, (others, scores) in zip(known, near, strict=True):
+        measured = search_recall.measured(self._index, rows, near, self._parameters, self._setup.beat)
+        spelled = self._model.words
+        for row, each, (others, scores) in zip(rows, known, near, strict=True):
             ranks = range(1, len(others) + 1)
-            of_list: list[Row] = [*map(NeighbourRow, ranks, map(id_of, others.tolist()), scores.tolist())]
+            of_list: list[Row] = [*map(NeighbourRow, ranks, self._ids[others].tolist(), scores.tolist())]
             for neighbour_rank, shared in enumerate(islice(words, len(others)), start=1):
                 for rank, (number, weight) in enumerate(shared, start=1):
                     of_list.append(NeighbourTermRow(neighbour_rank, rank, spelled[number], weight))
             if self._increment is not None:
                 of_list.append(self._increment.row(each))
+            if row in measured:
+                of_list.append(measured[row])
             yield of_list
 
     def _evidence(self, rows: list[int], near: list[Near]) -> list[list[tuple[int, float]]]:

@@ -62,6 +62,7 @@ COLUMNS = {
     "v_model_confusion": "model model_version true_label predicted_label n_documents",
     "v_shadow_agreement": "job_id collection model model_version n_documents n_agreeing agreement",
     "v_similar": "collection document_key neighbour_key neighbour_collection rank score job_id",
+    "v_search_recall": "job_id collection n_documents recall n_incomplete n_lists n_read",
     "v_similar_terms": "collection document_key neighbour_key rank term_rank term weight job_id",
     "v_failures": "job_id kind collection document_key error_code error_detail source written_at",
     "v_pruned": "job_id kind collection policy n_ok n_error first_at last_at",

@@ -247,4 +247,9 @@ def test_bad_training_parameters_are_refused_by_name(bad: dict[str, object]) -> 
 
 
 def test_rows_name_their_tables() -> None:
-    assert [row.table for row in SIMILARITY.rows] == ["document_vector", "neighbour", "neighbour_term"]
+    assert [row.table for row in SIMILARITY.rows] == [
+        "document_vector",
+        "neighbour",
+        "neighbour_term",
+        "neighbour_recall",
+    ]

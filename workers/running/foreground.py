@@ -104,6 +104,6 @@ def _with(corpus: Callable[[], Vectors], document: Document, row: Any) -> Callab
         places = [place for place in places if place[0] != document.id]
         places.append((document.id, document.key, row.vector, row.terms, row.scale))
         ids, keys, vectors, terms, scales = zip(*sorted(places, key=itemgetter(0)), strict=True)
-        return vectors_of(list(ids), list(keys), list(vectors), terms, scales)
+        return vectors_of(list(ids), list(keys), b"".join(vectors), terms, scales)
 
     return with_it

@@ -168,7 +168,7 @@ def stored_vectors(
     """A model version's vectors in one collection, or in all."""
     ids: list[int] = []
     keys: list[str] = []
-    blocks: list[bytes] = []
+    numbers = bytearray()  # not a list of vectors: joining it would take the memory twice
     terms: list[bytes] = []
     scales: list[float | None] = []
     with store.read() as session:
@@ -176,25 +176,25 @@ def stored_vectors(
         for id_, key, vector, words, scale in heartbeat.beating(found, every=ROWS):
             ids.append(id_)
             keys.append(key)
-            blocks.append(vector)
+            numbers += vector
             scales.append(scale)
             if with_terms:
                 terms.append(words)
-    return vectors_of(ids, keys, blocks, terms, scales)
+    return vectors_of(ids, keys, numbers, terms, scales)
 
 
 def vectors_of(
     ids: list[int],
     keys: list[str],
-    blocks: list[bytes],
+    numbers: bytes | bytearray,
     terms: Sequence[bytes],
     scales: Sequence[float | None],
 ) -> Vectors:
-    """Vectors from their bytes, in the order of their ids."""
+    """Vectors from their bytes, one after the other, in the order of their ids."""
     import numpy as np
 
     matrix: NDArray[np.float32] = np.zeros((0, 1), dtype="<f4")
     if ids:
-        matrix = np.frombuffer(b"".join(blocks), dtype="<f4").reshape(len(ids), -1)
+        matrix = np.frombuffer(numbers, dtype="<f4").reshape(len(ids), -1)
     known = np.array([1.0 if scale is None else scale for scale in scales])
     return Vectors(np.asarray(ids, dtype=np.int64), keys, matrix, terms, known)
