@@ -19,6 +19,7 @@ from nlp_tasks.text import morphemes
 
 #: Common and proper nouns.
 _NOUNS = frozenset({"NNG", "NNP"})
+_PROPER_NOUN = "NNP"
 #: Prefixes and suffixes belong to the noun that they are written with: 경쟁 + 력, 신 + 기술.
 _PREFIX, _SUFFIX = "XPN", "XSN"
 #: "That over there", which is hardly ever written: MeCab takes 저수지 apart as 저 + 수지.
@@ -148,12 +149,12 @@ def korean(text: str) -> list[Word]:
     for start, end, tag in morphemes(text):
         if tag == _SUFFIX and found and found[-1].end == start:
             if text[start:end] not in _LIGHT_SUFFIXES:
-                found[-1] = Word(text[found[-1].start : end], found[-1].start, end, found[-1].opens)
+                found[-1] = replace(found[-1], name=text[found[-1].start : end], end=end, closes=True)
         elif tag in _NOUNS and _korean.search(text, start, end):
             end -= _with_particle(text, start, end)
             first = prefix if prefix >= 0 and text[start - 1] != " " else start
             opens = first < start or before[0] != start or before[1] not in _BROKEN
-            found.append(Word(text[first:end], first, end, opens))
+            found.append(Word(text[first:end], first, end, opens, is_name=tag == _PROPER_NOUN))
         elif found and found[-1].end == start and _breaks(tag, end - start):
             found[-1] = replace(found[-1], closes=False)
         prefix = start if tag == _PREFIX or (tag, text[start:end]) == _LIKE_PREFIX else -1
