@@ -13,6 +13,8 @@ from nlp_tasks.keywords.word import Word, singular
 
 #: The names of the words of a term, in the singular.
 Term: TypeAlias = tuple[str, ...]
+#: Where a term occurs: (start, end), in text order.
+Spans: TypeAlias = list[tuple[int, int]]
 
 #: Sequences of words that occur less often than this are not terms: they may be adjacent by chance.
 _FEWEST = 2
@@ -22,13 +24,13 @@ _MOST_NOUNS = 6
 _FILLER = 0.5
 #: The score of a term of n words is the sum of its words' scores divided by n to this power: with 0 long terms win,
 #: with 1 (the mean) they are hardly ever shown.
-_LENGTH_POWER = 0.5
+_LENGTH_POWER = 0.7
 #: The power of the share of a word's occurrences that are in a term: with 1 a term of frequent words is worth only its
 #: own occurrences, with 0 all of theirs.
 _SHARE_POWER = 0.5
 #: A term at the very beginning has up to 1 + _EARLY times its score. How far the beginning reaches: a share of the
 #: text, and at least a number of characters, about two sentences.
-_EARLY = 1.0
+_EARLY = 2.0
 _BEGINNING, _SHORTEST_BEGINNING = 0.05, 200
 #: A term that has more than this share of its words in better terms is left out.
 _MOST_SHARED = 0.6
@@ -54,20 +56,36 @@ def ranked(
     }
     best = sorted(worth, key=lambda term: (-round(worth[term], 9), places[term][0]))
     # MeCab may split one word in two ways: blanks and case do not distinguish terms.
-    kept: dict[str, Term] = {}
+    kept: dict[str, tuple[Term, float]] = {}
     longer = _longer(best)
     for term in best:
         if len(kept) == top:
             break
-        replaced = any(_replaces(other, term, counts, names) for other in longer[term])
-        if not replaced and not _overlaps(term, kept.values()):
-            kept.setdefault("".join(term), term)
-    return [(_as_written(text, places[term]), worth[term]) for term in kept.values()]
+        if any(_replaces(other, term, counts, names) for other in longer[term]):
+            continue
+        shown = _introduced(term, longer[term], places, names)
+        if not _overlaps(shown, [other for other, _ in kept.values()]):
+            kept.setdefault("".join(shown), (shown, worth[term]))
+    return [(_as_written(text, places[term]), score) for term, score in kept.values()]
 
 
 def _replaces(longer: Term, term: Term, counts: Mapping[Term, int], names: set[Term]) -> bool:
     """Whether a term occurs only in a longer one: a first name only before its surname."""
     return counts[longer] == counts[term] and (counts[longer] >= _FEWEST or longer in names)
+
+
+def _introduced(term: Term, longer: set[Term], places: Mapping[Term, Spans], names: set[Term]) -> Term:
+    """The whole name in which a part of it first occurs: 에디 클라크 for 클라크.
+
+    Names in English stay as they are: titles and readers use the surname alone.
+    """
+    start, end = places[term][0]
+    found = [
+        other
+        for other in longer & names
+        if not term[0].isascii() and places[other][0][0] <= start and end <= places[other][0][1]
+    ]
+    return max(found, key=lambda other: (len(places[other]), len(other), other), default=term)
 
 
 def _overlaps(term: Term, others: Collection[Term]) -> bool:
@@ -110,11 +128,11 @@ def _contains(term: Term, other: Term) -> bool:
 
 def _places(
     runs: Sequence[Sequence[Word]], max_words: int
-) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int], set[Term]]:
+) -> tuple[dict[Term, Spans], Mapping[str, int], set[Term]]:
     """Every term of up to `max_words` written words, with the spans where it stands by itself; the number of
     occurrences of each noun; and the terms of several nouns that are written as one word. The
     nouns of such a compound are not terms where they are parts of it."""
-    places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
+    places: defaultdict[Term, Spans] = defaultdict(list)
     compounds: set[Term] = set()
     n_words = Counter(singular(word.name) for run in runs for word in run)
     for run in runs:

@@ -52,8 +52,11 @@ _marks = re.compile(
     r"\{[A-Za-z_]+\}|\b[A-Za-z]+_\{?\d+\}?(?!\.?[A-Za-z0-9_])"
     r"|제\d+(?:조|항|호|목|장|절|편|관)(?:의\d+)?(?:제\d+(?:조|항|호|목)(?:의\d+)?)*"
 )
-#: The same word again in Chinese characters: 영국사(寧國寺).
-_gloss = re.compile(r"(?<=[가-힣])\([^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)")
+#: The same word again in Chinese characters, or in Latin or Cyrillic letters: 영국사(寧國寺), 에디 클라크(Eddie Clarke,
+_gloss = re.compile(
+    r"(?<=[가-힣])\((?:[^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)"
+    r"|[^()\n가-힣,;]{0,60}[A-Za-z\u00c0-\u024f\u0400-\u04ff][^()\n가-힣,;]{0,60}(?=[),;]))"
+)
 #: Who speaks, at the beginning of a line. It is a label if it is there at least this often.
 _speaker = re.compile(r"^[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?:(?=\s)", re.MULTILINE)
 _SPEAKS = 3
