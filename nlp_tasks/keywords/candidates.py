@@ -32,6 +32,8 @@ _SHARE_POWER = 0.5
 #: text, and at least a number of characters, about two sentences.
 _EARLY = 2.0
 _BEGINNING, _SHORTEST_BEGINNING = 0.05, 200
+#: A term is shown as a longer one if at least this share of its occurrences are in it.
+_MOSTLY = 0.7
 #: A term that has more than this share of its words in better terms is left out.
 _MOST_SHARED = 0.6
 _FILLERS = stop_words.KOREAN_FILLERS | {singular(word) for word in stop_words.ENGLISH_FILLERS}
@@ -62,16 +64,20 @@ def ranked(
         if len(kept) == top:
             break
         if any(_replaces(other, term, counts, names) for other in longer[term]):
-            continue
-        shown = _introduced(term, longer[term], places, names)
+            wholes = [other for other in longer[term] if _replaces(other, term, counts, names)]
+            shown = max(wholes, key=lambda other: (worth[other], other))
+        else:
+            shown = _introduced(term, longer[term], places, names)
         if not _overlaps(shown, [other for other, _ in kept.values()]):
             kept.setdefault("".join(shown), (shown, worth[term]))
     return [(_as_written(text, places[term]), score) for term, score in kept.values()]
 
 
 def _replaces(longer: Term, term: Term, counts: Mapping[Term, int], names: set[Term]) -> bool:
-    """Whether a term occurs only in a longer one: a first name only before its surname."""
-    return counts[longer] == counts[term] and (counts[longer] >= _FEWEST or longer in names)
+    """Whether a term occurs mostly in a longer one, or only in a name: a first name before its surname."""
+    if longer in names and counts[longer] == counts[term]:
+        return True
+    return counts[longer] >= max(_MOSTLY * counts[term], _FEWEST)
 
 
 def _introduced(term: Term, longer: set[Term], places: Mapping[Term, Spans], names: set[Term]) -> Term:
@@ -114,11 +120,11 @@ def _names(runs: Sequence[Sequence[Word]], max_words: int) -> set[Term]:
 
 def _worth(term: Term, n: int, n_words: Mapping[str, int], scores: Mapping[str, float]) -> float:
     """The score of a term with n occurrences."""
-    parts = [scores[name] * (n / n_words[name]) ** _SHARE_POWER for name in term]
+    parts = [scores[name] * math.pow(n / n_words[name], _SHARE_POWER) for name in term]
     if len(term) == 1:
         return parts[0] * (_FILLER if term[0] in _FILLERS else 1)
     # A compound that occurs once is one word, and not as good as all of its parts.
-    return max(parts) if n < _FEWEST else sum(parts) / len(term) ** _LENGTH_POWER
+    return max(parts) if n < _FEWEST else sum(parts) / math.pow(len(term), _LENGTH_POWER)
 
 
 def _contains(term: Term, other: Term) -> bool:
