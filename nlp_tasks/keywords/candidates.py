@@ -24,7 +24,7 @@ _MOST_NOUNS = 6
 _FILLER = 0.5
 #: The score of a term of n words is the sum of its words' scores divided by n to this power: with 0 long terms win,
 #: with 1 (the mean) they are hardly ever shown.
-_LENGTH_POWER = 0.7
+_LENGTH_POWER = 0.6
 #: The power of the share of a word's occurrences that are in a term: with 1 a term of frequent words is worth only its
 #: own occurrences, with 0 all of theirs.
 _SHARE_POWER = 0.5
