@@ -62,7 +62,7 @@ KEYWORDS = Kind(
     parameters=KeywordsParameters,
     rows=(KeywordRow,),
     stages=(Stage("keywords", _open),),
-    epoch=3,
+    epoch=4,
     chunk_documents=512,
     chunk_chars=2_000_000,
 )

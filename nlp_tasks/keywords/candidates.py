@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -12,19 +13,29 @@ from nlp_tasks.keywords.word import Word, singular
 
 #: The names of the words of a term, in the singular.
 Term: TypeAlias = tuple[str, ...]
+#: Where a term occurs: (start, end), in text order.
+Spans: TypeAlias = list[tuple[int, int]]
 
 #: Sequences of words that occur less often than this are not terms: they may be adjacent by chance.
 _FEWEST = 2
-#: Of a term and a longer one that contains it, the longer one is shown if it has at least this share of the other's
-#: occurrences.
-_PART_OF = 0.3
 #: The maximum number of nouns of a compound.
 _MOST_NOUNS = 6
 #: What a word keeps of its score if it fits any document.
 _FILLER = 0.5
 #: The score of a term of n words is the sum of its words' scores divided by n to this power: with 0 long terms win,
 #: with 1 (the mean) they are hardly ever shown.
-_LENGTH_POWER = 0.5
+_LENGTH_POWER = 0.6
+#: The power of the share of a word's occurrences that are in a term: with 1 a term of frequent words is worth only its
+#: own occurrences, with 0 all of theirs.
+_SHARE_POWER = 0.5
+#: A term at the very beginning has up to 1 + _EARLY times its score. How far the beginning reaches: a share of the
+#: text, and at least a number of characters, about two sentences.
+_EARLY = 2.0
+_BEGINNING, _SHORTEST_BEGINNING = 0.05, 200
+#: A term is shown as a longer one if at least this share of its occurrences are in it.
+_MOSTLY = 0.7
+#: A term that has more than this share of its words in better terms is left out.
+_MOST_SHARED = 0.6
 _FILLERS = stop_words.KOREAN_FILLERS | {singular(word) for word in stop_words.ENGLISH_FILLERS}
 
 
@@ -33,14 +44,15 @@ def ranked(
 ) -> list[tuple[str, float]]:
     """The `top` terms in their most frequent spelling, with their scores, the best first; ties in text order.
 
-    The score of a term is the sum of its words' scores, each times the share of the word's occurrences in the term. No
-    term that is shown contains another one.
+    The score of a term is the sum of its words' scores, each reduced by the share of the word's occurrences that are
+    elsewhere; a term at the beginning of the text has a higher one. No term that is shown contains another one, or
+    has most of its words in better ones.
     """
     places, n_words, compounds = _places(runs, max_words)
     names = _names(runs, max_words)
     counts = {term: len(found) for term, found in places.items()}
     worth = {
-        term: _worth(term, counts, n_words, scores)
+        term: _worth(term, n, n_words, scores) * _early(places[term][0][0], len(text))
         for term, n in counts.items()
         if (n >= _FEWEST or len(term) == 1 or term in compounds or term in names) and not _too_short(term)
     }
@@ -52,17 +64,47 @@ def ranked(
         if len(kept) == top:
             break
         if any(_replaces(other, term, counts, names) for other in longer[term]):
-            continue
-        if not any(_contains(term, other) or _contains(other, term) for other, _ in kept.values()):
-            kept.setdefault("".join(term), (term, worth[term]))
+            wholes = [other for other in longer[term] if _replaces(other, term, counts, names)]
+            shown = max(wholes, key=lambda other: (worth[other], other))
+        else:
+            shown = _introduced(term, longer[term], places, names)
+        if not _overlaps(shown, [other for other, _ in kept.values()]):
+            kept.setdefault("".join(shown), (shown, worth[term]))
     return [(_as_written(text, places[term]), score) for term, score in kept.values()]
 
 
 def _replaces(longer: Term, term: Term, counts: Mapping[Term, int], names: set[Term]) -> bool:
-    """Whether a longer term is shown and not a part of it: a first name only stands before its surname."""
+    """Whether a term occurs mostly in a longer one, or only in a name: a first name before its surname."""
     if longer in names and counts[longer] == counts[term]:
         return True
-    return counts[longer] >= max(_PART_OF * counts[term], _FEWEST)
+    return counts[longer] >= max(_MOSTLY * counts[term], _FEWEST)
+
+
+def _introduced(term: Term, longer: set[Term], places: Mapping[Term, Spans], names: set[Term]) -> Term:
+    """The whole name in which a part of it first occurs: 에디 클라크 for 클라크.
+
+    Names in English stay as they are: titles and readers use the surname alone.
+    """
+    start, end = places[term][0]
+    found = [
+        other
+        for other in longer & names
+        if not term[0].isascii() and places[other][0][0] <= start and end <= places[other][0][1]
+    ]
+    return max(found, key=lambda other: (len(places[other]), len(other), other), default=term)
+
+
+def _overlaps(term: Term, others: Collection[Term]) -> bool:
+    """Whether a term contains one of the others, is a part of one, or has most of its words in them."""
+    if any(_contains(term, other) or _contains(other, term) for other in others):
+        return True
+    shown = set().union(*others)
+    return sum(name in shown for name in term) > _MOST_SHARED * len(term)
+
+
+def _early(start: int, size: int) -> float:
+    """The factor for a term that first occurs at this character of a text of this size."""
+    return 1 + _EARLY * math.exp(-start / max(_BEGINNING * size, _SHORTEST_BEGINNING))
 
 
 def _names(runs: Sequence[Sequence[Word]], max_words: int) -> set[Term]:
@@ -76,14 +118,13 @@ def _names(runs: Sequence[Sequence[Word]], max_words: int) -> set[Term]:
     return found
 
 
-def _worth(
-    term: Term, counts: Mapping[Term, int], n_words: Mapping[str, int], scores: Mapping[str, float]
-) -> float:
-    parts = [scores[name] * counts[term] / n_words[name] for name in term]
+def _worth(term: Term, n: int, n_words: Mapping[str, int], scores: Mapping[str, float]) -> float:
+    """The score of a term with n occurrences."""
+    parts = [scores[name] * math.pow(n / n_words[name], _SHARE_POWER) for name in term]
     if len(term) == 1:
         return parts[0] * (_FILLER if term[0] in _FILLERS else 1)
     # A compound that occurs once is one word, and not as good as all of its parts.
-    return max(parts) if counts[term] < _FEWEST else sum(parts) / len(term) ** _LENGTH_POWER
+    return max(parts) if n < _FEWEST else sum(parts) / math.pow(len(term), _LENGTH_POWER)
 
 
 def _contains(term: Term, other: Term) -> bool:
@@ -93,11 +134,11 @@ def _contains(term: Term, other: Term) -> bool:
 
 def _places(
     runs: Sequence[Sequence[Word]], max_words: int
-) -> tuple[dict[Term, list[tuple[int, int]]], Mapping[str, int], set[Term]]:
+) -> tuple[dict[Term, Spans], Mapping[str, int], set[Term]]:
     """Every term of up to `max_words` written words, with the spans where it stands by itself; the number of
     occurrences of each noun; and the terms of several nouns that are written as one word. The
     nouns of such a compound are not terms where they are parts of it."""
-    places: defaultdict[Term, list[tuple[int, int]]] = defaultdict(list)
+    places: defaultdict[Term, Spans] = defaultdict(list)
     compounds: set[Term] = set()
     n_words = Counter(singular(word.name) for run in runs for word in run)
     for run in runs:

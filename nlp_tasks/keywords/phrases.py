@@ -19,6 +19,7 @@ from nlp_tasks.text import morphemes
 
 #: Common and proper nouns.
 _NOUNS = frozenset({"NNG", "NNP"})
+_PROPER_NOUN = "NNP"
 #: Prefixes and suffixes belong to the noun that they are written with: 경쟁 + 력, 신 + 기술.
 _PREFIX, _SUFFIX = "XPN", "XSN"
 #: "That over there", which is hardly ever written: MeCab takes 저수지 apart as 저 + 수지.
@@ -51,8 +52,11 @@ _marks = re.compile(
     r"\{[A-Za-z_]+\}|\b[A-Za-z]+_\{?\d+\}?(?!\.?[A-Za-z0-9_])"
     r"|제\d+(?:조|항|호|목|장|절|편|관)(?:의\d+)?(?:제\d+(?:조|항|호|목)(?:의\d+)?)*"
 )
-#: The same word again in Chinese characters: 영국사(寧國寺).
-_gloss = re.compile(r"(?<=[가-힣])\([^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)")
+#: The same word again in Chinese characters, or in Latin or Cyrillic letters: 영국사(寧國寺), 에디 클라크(Eddie Clarke,
+_gloss = re.compile(
+    r"(?<=[가-힣])\((?:[^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)"
+    r"|[^()\n가-힣,;]{0,60}[A-Za-z\u00c0-\u024f\u0400-\u04ff][^()\n가-힣,;]{0,60}(?=[),;]))"
+)
 #: Who speaks, at the beginning of a line. It is a label if it is there at least this often.
 _speaker = re.compile(r"^[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?:(?=\s)", re.MULTILINE)
 _SPEAKS = 3
@@ -148,12 +152,12 @@ def korean(text: str) -> list[Word]:
     for start, end, tag in morphemes(text):
         if tag == _SUFFIX and found and found[-1].end == start:
             if text[start:end] not in _LIGHT_SUFFIXES:
-                found[-1] = Word(text[found[-1].start : end], found[-1].start, end, found[-1].opens)
+                found[-1] = replace(found[-1], name=text[found[-1].start : end], end=end, closes=True)
         elif tag in _NOUNS and _korean.search(text, start, end):
             end -= _with_particle(text, start, end)
             first = prefix if prefix >= 0 and text[start - 1] != " " else start
             opens = first < start or before[0] != start or before[1] not in _BROKEN
-            found.append(Word(text[first:end], first, end, opens))
+            found.append(Word(text[first:end], first, end, opens, is_name=tag == _PROPER_NOUN))
         elif found and found[-1].end == start and _breaks(tag, end - start):
             found[-1] = replace(found[-1], closes=False)
         prefix = start if tag == _PREFIX or (tag, text[start:end]) == _LIKE_PREFIX else -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
@@ -20,8 +20,11 @@ from readers.markup import plain
 
 #: Words within a window of this many words are connected; the nearer they are, the more windows they share.
 WINDOW_WORDS = 4
-#: How much more an occurrence counts at the beginning of a document, and what share of its words the beginning is.
-EARLY, BEGINNING = 8.0, 0.05
+#: How much more a word counts that first occurs at the beginning of a document; what share of its words the beginning
+#: is, and how many words at least.
+EARLY, BEGINNING, SHORTEST_BEGINNING = 3.0, 0.03, 3.0
+#: The probability of following an edge instead of restarting: by half, a word counts by its own frequency and place.
+DAMPING = 0.5
 
 
 class KeywordFinder:
@@ -71,7 +74,7 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
         return scores
     batch = term_matrix.count([list(windows[index].values()) for index in filled], device=device)
     early = torch.tensor([weight for index in filled for weight in _early(documents[index])], device=device)
-    ranks = ranking.pagerank(batch, term_matrix.graph(batch, batch.counts), early, ranking.DAMPING)
+    ranks = ranking.pagerank(batch, term_matrix.graph(batch, batch.counts), early, DAMPING)
     importance = iter(ranks.tolist())
     for index in filled:
         scores[index] = {name: next(importance) for name in windows[index]}
@@ -79,13 +82,12 @@ def word_scores(documents: Sequence[Sequence[Sequence[Word]]], device: str = "cp
 
 
 def _early(runs: Sequence[Sequence[Word]]) -> list[float]:
-    """How often each word occurs; an occurrence at the very beginning counts 1 + EARLY times."""
+    """How often each word occurs, in the order of the first occurrences; at the very beginning 1 + EARLY times that."""
     names = [singular(word.name) for word in chain.from_iterable(runs)]
-    reach = max(BEGINNING * len(names), 1)
-    weights: defaultdict[str, float] = defaultdict(float)
-    for place, name in enumerate(names):
-        weights[name] += 1 + EARLY * math.exp(-place / reach)
-    return list(weights.values())
+    reach = max(BEGINNING * len(names), SHORTEST_BEGINNING)
+    counts = Counter(names)
+    first = {name: place for place, name in reversed(list(enumerate(names)))}
+    return [n * (1 + EARLY * math.exp(-first[name] / reach)) for name, n in counts.items()]
 
 
 def _windows(names: Sequence[str]) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ class Word:
     #: with an adjective.
     opens: bool = True
     closes: bool = True
-    #: Whether it is written as a name: with a capital letter inside of a sentence.
+    #: Whether it is a name: written with a capital letter inside of a sentence, or a proper noun in Korean.
     is_name: bool = False
 
 

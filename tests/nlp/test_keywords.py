@@ -390,3 +390,44 @@ def test_a_word_that_fits_any_document_comes_after_the_subject(text: str, filler
 
     assert found[0].lower() == subject
     assert terms(f"{filler} {filler}") == [filler], "it is shown if there is nothing else"
+
+
+def test_a_korean_name_is_shown_whole_as_it_is_introduced() -> None:
+    text = (
+        "에디 클라크(Eddie Clarke, 1950년 10월 5일)는 기타 연주자이다. 클라크는 기타를 배웠다. 클라크의 기타는 빨랐다. "
+        "사람들은 클라크를 좋아했다."
+    )
+
+    found = terms(text, top=20)
+
+    assert "에디 클라크" in found[:2]
+    assert not {"에디", "클라크", "Eddie", "Clarke", "Eddie Clarke"} & set(found)
+
+
+def test_the_gloss_of_a_word_is_no_keyword_and_an_abbreviation_that_is_used_is_one() -> None:
+    found = terms(
+        "국내총생산(GDP)이 늘었다. 국내총생산(GDP)은 크다. GDP 통계가 나왔다. GDP가 다시 늘었다.", top=20
+    )
+
+    assert "GDP" in found
+    assert "Хэрулэн" not in terms("헤롤렝(Хэрулэн)은 도시이다. 도시는 크다.", top=20)
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [("The glacier fell. The orchard grew. " * 3, "glacier"), ("빙하가 녹는다. 과수원이 넓다. " * 3, "빙하")],
+)
+def test_what_a_text_begins_with_comes_before_what_is_as_frequent(text: str, subject: str) -> None:
+    assert terms(text)[0] == subject
+
+
+def test_no_keyword_has_most_of_its_words_in_better_ones() -> None:
+    text = (
+        "World cup qualifiers begin. The world cup qualifiers were long. Cup qualifiers schedule: the cup qualifiers "
+        "schedule is full. A qualifiers schedule dispute grew; the qualifiers schedule dispute ended."
+    )
+
+    found = [set(term.lower().split()) for term in terms(text, top=30)]
+
+    for place, words in enumerate(found):
+        assert len(words & set().union(*found[:place])) <= 0.6 * len(words)
