@@ -171,6 +171,8 @@ class Setup:
     remote: Policy = NOTHING
     #: Which model servers this worker may send texts to.
     servers: ModelServers = NO_SERVERS
+    #: Where graphs of networks are kept on this machine: ONNX Runtime computes them. None: torch computes.
+    graphs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from nlp_tasks.classification.transformers.pretrained import (
 from nlp_tasks.entities.architecture import Example, Fitted, Found, Lesson
 from nlp_tasks.entities.spans import OUTSIDE, Entity, Unit, entities, tags
 from nlp_tasks.errors import TrainingError
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import seeded
 
 #: The class of transformers that loads a model of tags.
@@ -60,6 +61,23 @@ class PretrainedTagger:
 
     inner: PretrainedModel
     names: list[str]
+    decides = True
+
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.inner.slot("logits")]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The scores of all tokens in windows (M, K), in the order of the texts."""
+        read = cut(self.inner, texts)
+        with torch.inference_mode():
+            padded = forward(self.inner, read.windows.inputs)
+        from_right = self.inner.tokenizer.padding_side == "right"
+        rows = [
+            row[:length] if from_right else row[len(row) - length :]
+            for row, length in zip(padded.numpy(), read.windows.lengths.tolist(), strict=True)
+        ]
+        return np.concatenate(rows)
 
     def find(self, texts: Sequence[str]) -> list[list[Found]]:
         """See architecture.Finder."""

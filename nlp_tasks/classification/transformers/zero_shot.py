@@ -18,11 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
 from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
 from nlp_tasks.errors import TrainingError
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import seeded
 
 ENTAILMENT = "entailment"
@@ -36,6 +38,7 @@ class ZeroShotClassifier:
     sentences: list[str]
     batch_documents: int = 64
     batch_chars: int = 100_000
+    decides = True
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K) of each text with each sentence."""
@@ -66,6 +69,14 @@ class ZeroShotClassifier:
     ) -> list[Terms]:
         """No terms: an inference model compares the sentence with the whole text."""
         return [[] for _ in texts]
+
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.model.slot("logits", self.sentences[0])]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
 
     def state(self) -> State:
         """The model's state, and the sentences."""
