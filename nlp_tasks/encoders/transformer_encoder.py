@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -46,10 +46,13 @@ class LastHiddenStates(torch.nn.Module):
         self.model = model
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        found: torch.Tensor = self.model(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state
-        return found
+        return hidden_states(self.model, input_ids, attention_mask)
+
+
+def hidden_states(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """The last hidden states (B, S, D) of token ids and their mask (B, S)."""
+    found: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    return found
 
 
 @dataclass
@@ -65,6 +68,8 @@ class TransformerEncoder:
     pools_prompt: bool
     head: Head
     device: str
+    #: Vectors are compared, and nothing is decided.
+    decides: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.max_tokens = self.cutter.max_tokens
@@ -104,14 +109,10 @@ class TransformerEncoder:
         return found
 
     def _hidden(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        if self._graph is not None:
-            found: torch.Tensor = self._graph(ids, mask)
-        else:
-            found = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        if self._graph is None:
+            return hidden_states(self.model, ids, mask)
+        found: torch.Tensor = self._graph(ids, mask)
         return found
-
-    #: Vectors are compared, and nothing is decided.
-    decides = False
 
     def slots(self) -> list[Slot]:
         """The model, without pooling and what comes after it. To be asked for before anything is embedded: layers of

@@ -109,12 +109,12 @@ class _Scores(nn.Module):
 class RecurrentTagger:
     """A trained network."""
 
-    def __init__(self, network: Network, names: list[str], numbers: Mapping[str, int], known: Known) -> None:
-        self._network, self._names, self._numbers, self._known = network.eval(), names, numbers, known
-        self._scores: nn.Module = _Scores(network)
-
     #: The tags are decided by all scores of a sentence; they are compared one by one.
     decides = True
+
+    def __init__(self, network: Network, names: list[str], numbers: Mapping[str, int], known: Known) -> None:
+        self.network, self.names, self.numbers, self._known = network.eval(), names, numbers, known
+        self._scores: nn.Module = _Scores(network)
 
     def slots(self) -> list[Slot]:
         """From vectors of units to scores of tags."""
@@ -125,26 +125,30 @@ class RecurrentTagger:
         def put(graph: nn.Module) -> None:
             self._scores = graph
 
-        return [Slot("tags", OnnxNetwork(_Scores(self._network), inputs, axes, "scores"), put)]
+        return [Slot("tags", OnnxNetwork(_Scores(self.network), inputs, axes, "scores"), put)]
 
     def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The scores of all units (M, K), in the order of the texts."""
-        sentences = [
-            _numbered(*each, self._numbers) for text in texts for each in read(text, self._known)
-        ]
+        sentences = self.sentences(texts)
+        if not sentences:
+            return np.zeros((0, len(self.names)), np.float32)
         with torch.inference_mode():
             scores, mask = self._scored(sentences)
         return np.asarray(scores[mask].numpy(), np.float32)
 
+    def sentences(self, texts: Sequence[str]) -> list[Sentence]:
+        """Those of all texts, with the numbers of their features."""
+        return [_numbered(*each, self.numbers) for text in texts for each in read(text, self._known)]
+
     def _scored(self, sentences: list[Sentence]) -> tuple[Tensor, Tensor]:
-        padded, lengths, mask = self._network.vectors(sentences)
+        padded, lengths, mask = self.network.vectors(sentences)
         return self._scores(padded, lengths), mask
 
     def find(self, texts: Sequence[str]) -> list[list[Found]]:
         """See architecture.Finder."""
         found: list[list[Found]] = [[] for _ in texts]
         pairs = [
-            (place, _numbered(start, units, features, self._numbers))
+            (place, _numbered(start, units, features, self.numbers))
             for place, text in enumerate(texts)
             for start, units, features in read(text, self._known)
         ]
@@ -158,9 +162,9 @@ class RecurrentTagger:
 
     def _of(self, sentences: list[Sentence]) -> Iterator[list[Found]]:
         scores, mask = self._scored(sentences)
-        tagged, sure = self._network.chain.decode(scores, mask)
+        tagged, sure = self.network.chain.decode(scores, mask)
         for sentence, numbers, values in zip(sentences, tagged.tolist(), sure.tolist(), strict=True):
-            named = [self._names[number] for number in numbers[: len(sentence.units)]]
+            named = [self.names[number] for number in numbers[: len(sentence.units)]]
             yield [
                 Found(entity, min(1.0, min(values[place] for place in places)))
                 for entity, places in entities(sentence.units, named)

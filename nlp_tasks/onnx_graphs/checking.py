@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +27,9 @@ class Check:
     """How far the numbers of a graph are from those of torch."""
 
     largest_difference: float
-    #: Of vectors: 1 where none has turned.
-    lowest_cosine: float
-    #: Of scores: the share of texts, or of units in them, whose largest score is that of another label. None for vectors.
+    #: Of vectors: 1 where none has turned. None for scores.
+    lowest_cosine: float | None
+    #: Of scores: the share of texts, or of units in them, that get another label. None for vectors.
     changed_labels: float | None = None
 
     @property
@@ -42,19 +43,38 @@ def batches(compute: Callable[[Sequence[str]], NDArray[np.float32]]) -> NDArray[
     return np.concatenate([compute(SAMPLE), *(compute([text]) for text in SAMPLE)])
 
 
-def compared(expected: NDArray[np.float32], found: NDArray[np.float32], *, decides: bool) -> Check:
-    """Numbers of torch (M, K) beside those of a graph. Where two scores of torch are equal up to the difference that is
-    allowed, either label is right."""
-    if not expected.size:
-        return Check(0.0, 1.0, 0.0 if decides else None)
+def compared(
+    expected: NDArray[np.float32],
+    found: NDArray[np.float32],
+    decided: Callable[[NDArray[np.float32]], NDArray[Any]] | None,
+) -> Check:
+    """Numbers of torch (M, K) beside those of a graph. `decided`: the labels that scores lead to (M, ...); None for
+    vectors."""
+    difference = float(np.abs(found - expected).max(initial=0.0))
+    if decided is None:
+        return Check(difference, float(_cosines(expected, found).min(initial=1.0)))
+    changed = (decided(found) != decided(expected)).reshape(len(found), -1).any(axis=1)
+    if difference <= MOST_DIFFERENCE:
+        changed &= ~_is_close(expected)
+    return Check(difference, None, float(changed.mean()) if len(changed) else 0.0)
+
+
+def best(scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The largest of each row (M,)."""
+    found: NDArray[np.int64] = scores.argmax(axis=1)
+    return found
+
+
+def _is_close(scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Rows whose two largest scores are equal but for the difference that is allowed: either label is right."""
+    if scores.shape[1] < 2:
+        return np.zeros(len(scores), bool)
+    two = np.partition(scores, -2, axis=1)[:, -2:]
+    close: NDArray[np.bool_] = two[:, 1] - two[:, 0] <= 2 * MOST_DIFFERENCE
+    return close
+
+
+def _cosines(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
-    cosines = (found * expected).sum(axis=1) / np.maximum(lengths, 1e-12)
-    changed = float(_lost(expected, found).mean()) if decides else None
-    return Check(float(np.abs(found - expected).max()), float(cosines.min()), changed)
-
-
-def _lost(expected: NDArray[np.float32], found: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Rows in which the graph chooses another label, which torch gives a lower score."""
-    chosen = np.take_along_axis(expected, found.argmax(axis=1)[:, None], axis=1)[:, 0]
-    lost: NDArray[np.bool_] = expected.max(axis=1) - chosen > 2 * MOST_DIFFERENCE
-    return lost
+    cosines: NDArray[np.float32] = (found * expected).sum(axis=1) / np.maximum(lengths, 1e-12)
+    return cosines

@@ -23,7 +23,9 @@ def need_packages(*, to_write: bool) -> None:
             import onnx  # noqa: F401
             import onnxscript  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError as missing:
-        raise ModelFileError(f"ONNX needs the package {missing.name}: pip install 'docmill[onnx]'") from missing
+        raise ModelFileError(
+            f"ONNX needs the package {missing.name}: pip install 'docmill[onnx]'"
+        ) from missing
 
 
 def write(network: Network, path: Path) -> None:

@@ -68,7 +68,9 @@ class PretrainedModel:
         inputs = {name: tensor.cpu() for name, tensor in pad(self, windows.inputs[:2]).items()}
         most = longest(self.tokenizer, self.model.config)
         axes = {0: torch.export.Dim("windows"), 1: torch.export.Dim("tokens", max=most)}
-        network = Network(_OneOutput(self.model, list(inputs), output), inputs, dict.fromkeys(inputs, axes), output)
+        network = Network(
+            OneOutput(self.model, list(inputs), output), inputs, dict.fromkeys(inputs, axes), output
+        )
 
         def put(graph: torch.nn.Module) -> None:
             self.graph = graph
@@ -88,7 +90,7 @@ class PretrainedModel:
         }, tensors
 
 
-class _OneOutput(torch.nn.Module):
+class OneOutput(torch.nn.Module):
     """A model of transformers that takes tensors by position and gives one."""
 
     def __init__(self, model: Any, names: list[str], output: str) -> None:
