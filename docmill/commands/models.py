@@ -155,12 +155,12 @@ def export(
     if you trust their source. Word vectors become FOLDER/vectors.txt, in word2vec's text format. Trained models of
     other kinds cannot be exported.
 
-    With --onnx, an imported encoder (`docmill models import`), a neural classifier or a neural model of entities becomes
-    FOLDER/model.onnx with its tokenizer.json (or what else turns texts into its inputs) and a docmill.json, which says
-    what the graph takes and gives. The export is refused if ONNX Runtime's vectors or scores differ from
-    torch's by more than 1e-4, or lead to other labels, and if the model is no network. With --int8, the largest
-    difference and the share of labels that change are measured on the held-out documents of the training, as far as the
-    store still has them. It needs `pip install 'docmill[onnx]'`.
+    With --onnx, an imported encoder (`docmill models import`), a neural classifier or a neural model of entities
+    becomes FOLDER/model.onnx. Beside it are its tokenizer.json, or what else turns texts into its inputs, and a
+    docmill.json, which says what the graph takes and gives. The export is refused if the model is no network, or if
+    ONNX Runtime's vectors or scores differ from torch's by more than 1e-4 or lead to other labels. With --int8, the
+    largest difference and the share of labels that change are measured on the held-out documents of the training, as
+    far as the store still has them. It needs `pip install 'docmill[onnx]'`.
 
     Example: docmill models export news@2 exported/
     """
@@ -198,12 +198,12 @@ def _export_onnx(version: Any, trained_by: str, folder: Path, *, int8: bool) -> 
     from workers.settings import settings
     from workers.training import past_documents
 
-    source = model_folder(store(), settings(), version.id)
     export = None if trained_by == IMPORTED else find(trained_by).export_onnx
     if trained_by != IMPORTED and export is None:
         raise ValueError(
             f"{version.ref} was made by {trained_by}, whose models are not written as ONNX; leave --onnx out"
         )
+    source = model_folder(store(), settings(), version.id)
     with users_umask():
         folder.parent.mkdir(parents=True, exist_ok=True)
         if export is None:

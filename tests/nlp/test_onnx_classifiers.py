@@ -26,7 +26,10 @@ def documents(n: int = 60, *, several: bool = False) -> list[Document]:
     for number in range(n):
         topics = ["sport", "money"] if several and number % 3 == 2 else [("sport", "money")[number % 2]]
         size = int(random.integers(2, 40))
-        words = [*random.choice([w for t in topics for w in TOPICS[t]], size), *random.choice(["the", "a"], 3)]
+        words = [
+            *random.choice([w for t in topics for w in TOPICS[t]], size),
+            *random.choice(["the", "a"], 3),
+        ]
         label = label_text.canonical(topics) if several else topics[0]
         found.append(Document(number, f"k{number}", " ".join(random.permutation(words)), label))
     return found
@@ -52,8 +55,10 @@ def rows(model_dir: Path, graphs: Path | None, **parameters: Any) -> list[Any]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("arch", [*NEURAL, "ensemble", *FROM_FOLDER])
-def test_onnx_runtime_gives_the_rows_of_torch(arch: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", [*NEURAL, *FROM_FOLDER])
+def test_onnx_runtime_gives_the_rows_of_torch_and_so_does_a_folder_for_other_programs(
+    arch: str, tmp_path: Path
+) -> None:
     pytest.importorskip("onnxruntime")
     several = arch == "gru"
     model_dir = train(arch, tmp_path, several=several)
@@ -65,9 +70,7 @@ def test_onnx_runtime_gives_the_rows_of_torch(arch: str, tmp_path: Path) -> None
     assert [[row.label for row in each] for each in graph_rows] == [
         [row.label for row in each] for each in torch_rows
     ]
-    scores = [
-        np.array([row.score for each in found for row in each]) for found in (torch_rows, graph_rows)
-    ]
+    scores = [np.array([row.score for each in found for row in each]) for found in (torch_rows, graph_rows)]
     np.testing.assert_allclose(scores[1], scores[0], atol=1e-4)
     # The second worker finds the graph that the first has made, and explains by torch.
     [made] = [path for path in (tmp_path / "graphs").iterdir() if path.is_dir()]
@@ -75,17 +78,12 @@ def test_onnx_runtime_gives_the_rows_of_torch(arch: str, tmp_path: Path) -> None
     again = rows(model_dir, tmp_path / "graphs", top_n=top, evidence=2)
     assert made.stat().st_ino == written
     assert [each[0].label for each in again] == [each[0].label for each in torch_rows]
+    is_exported(arch, model_dir, documents(several=several), tmp_path)
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("arch", [*NEURAL, *FROM_FOLDER])
-def test_a_folder_for_other_programs_has_the_scores_of_torch(arch: str, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
+def is_exported(arch: str, model_dir: Path, on: list[Document], tmp_path: Path) -> None:
     from nlp_tasks.classification import onnx_export
 
-    several = arch == "cnn"
-    model_dir = train(arch, tmp_path, several=several)
-    on = documents(several=several)
     written = onnx_export.export(model_dir, tmp_path / "out", int8=True, documents=on)
 
     assert written.float32.largest_difference <= 1e-4
@@ -107,7 +105,11 @@ def test_a_folder_for_other_programs_has_the_scores_of_torch(arch: str, tmp_path
 
 @pytest.mark.parametrize(
     ("arch", "why"),
-    [("linear", "counts n-grams"), ("nearest", "by training on it"), ("ensemble", "train arch cnn by itself")],
+    [
+        ("linear", "counts n-grams"),
+        ("nearest", "by training on it"),
+        ("ensemble", "train arch cnn by itself"),
+    ],
 )
 def test_a_classifier_that_is_no_network_is_refused_with_the_reason(
     arch: str, why: str, tmp_path: Path
@@ -116,6 +118,8 @@ def test_a_classifier_that_is_no_network_is_refused_with_the_reason(
     from nlp_tasks.classification import onnx_export
 
     model_files.save(tmp_path / "model", {"arch": arch}, {"x": np.zeros(1)})
-    with pytest.raises(ModelFileError, match=rf"arch {arch} cannot be written as ONNX: .*{why}.*leave --onnx out"):
+    with pytest.raises(
+        ModelFileError, match=rf"arch {arch} cannot be written as ONNX: .*{why}.*leave --onnx out"
+    ):
         onnx_export.export(tmp_path / "model", tmp_path / "out", int8=False, documents=None)
     assert not (tmp_path / "out").exists()

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from torch.nn import Module
 
 from nlp_tasks import heartbeat, model_files
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training, Unseen
@@ -58,7 +60,13 @@ class EncoderClassifier:
 
     def slots(self) -> list[Slot]:
         """The encoder; none if it is a table of token vectors."""
-        return self.encoder.slots() if hasattr(self.encoder, "slots") else []
+        found: list[Slot] = self.encoder.slots() if hasattr(self.encoder, "slots") else []
+        return [replace(slot, put=partial(self._put, slot)) for slot in found]
+
+    def _put(self, slot: Slot, graph: Module) -> None:
+        """Its vectors are cached apart from those of torch."""
+        slot.put(graph)
+        self.digest = f"{self.digest} by ONNX Runtime"
 
     def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Scores (N, K), without the cache."""
