@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -42,13 +44,13 @@ def write(network: Network, path: Path) -> None:
                 verbose=False,
                 input_names=list(network.inputs),
                 output_names=[network.output],
-                dynamic_shapes=tuple(dict(network.axes[name]) for name in network.inputs),
+                dynamic_shapes=_shapes(network),
             )
             assert program is not None
             program.save(str(path), external_data=False)
     except (torch.onnx.OnnxExporterError, NotImplementedError) as error:
         raise ModelFileError(
-            f"torch cannot write this network as ONNX: {type(error).__name__}: {_first_line(error)}; use it in torch"
+            f"torch cannot write this network as ONNX: {_reason(error)}; use the model in torch"
         ) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -71,8 +73,18 @@ def quantize(source: Path, target: Path, left_out: Sequence[str] = ()) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:200]
+def _shapes(network: Network) -> tuple[Any, ...]:
+    """As the exporter takes them: those of `*inputs` are one tuple."""
+    shapes = tuple(dict(network.axes[name]) for name in network.inputs)
+    parameters = inspect.signature(network.module.forward).parameters.values()
+    is_list = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+    return (shapes,) if is_list else shapes
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what was the cause."""
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {str(cause).strip().partition(chr(10))[0][:300]}"
 
 
 @contextmanager

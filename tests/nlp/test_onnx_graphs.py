@@ -173,3 +173,11 @@ def test_a_recurrent_layer_ends_each_sequence_where_torch_does(cell: type, tmp_p
             torch.testing.assert_close(
                 graph(padded, lengths), states(layer.layer, padded, lengths), atol=1e-5, rtol=0
             )
+
+
+def test_a_crf_is_refused_with_the_reason(tmp_path: Path) -> None:
+    from nlp_tasks.entities import onnx_export
+
+    model_files.save(tmp_path / "model", {"arch": "crf"}, {"x": np.zeros(1)})
+    with pytest.raises(ModelFileError, match=r"arch crf cannot be written as ONNX: .*python-crfsuite"):
+        onnx_export.export(tmp_path / "model", tmp_path / "out", int8=False, documents=None)
