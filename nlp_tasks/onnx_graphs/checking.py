@@ -51,12 +51,14 @@ def compared(
     """Numbers of torch (M, K) beside those of a graph. `decided`: the labels that scores lead to (M, ...); None for
     vectors."""
     difference = float(np.abs(found - expected).max(initial=0.0))
+    if not len(found):
+        return Check(0.0, 1.0) if decided is None else Check(0.0, None, 0.0)
     if decided is None:
-        return Check(difference, float(_cosines(expected, found).min(initial=1.0)))
+        return Check(difference, float(_cosines(expected, found).min()))
     changed = (decided(found) != decided(expected)).reshape(len(found), -1).any(axis=1)
     if difference <= MOST_DIFFERENCE:
         changed &= ~_is_close(expected)
-    return Check(difference, None, float(changed.mean()) if len(changed) else 0.0)
+    return Check(difference, None, float(changed.mean()))
 
 
 def best(scores: NDArray[np.float32]) -> NDArray[np.int64]:

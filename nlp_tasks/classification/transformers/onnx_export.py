@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nlp_tasks import heartbeat
-from nlp_tasks.classification.transformers import pretrained
+from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.encoder import EncoderClassifier
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot import ZeroShotClassifier, entailment
@@ -143,24 +143,23 @@ def _of_sentences(classifier: EmbeddingClassifier, about: dict[str, Any], decide
     network = Network(SentenceScores(classifier, list(whole.inputs)), whole.inputs, whole.axes, "logits")
     most = pretrained.longest(model.tokenizer, model.model.config)
 
-    def fitting(texts: Sequence[str]) -> list[str]:
-        """Those that are one window."""
+    def first(texts: Sequence[str]) -> Windows:
+        """The first window of each text."""
         windows = _cut(model, texts)
-        n_windows = np.bincount(windows.owner, minlength=windows.n_texts)
-        return [text for text, n in zip(texts, n_windows, strict=True) if n == 1]
+        owner, places = np.unique(windows.owner, return_index=True)
+        inputs = [windows.inputs[place] for place in places.tolist()]
+        return Windows(inputs, owner, windows.lengths[places], windows.n_texts)
 
-    def answers(texts: Sequence[str], compute: Compute) -> NDArray[np.float32]:
-        found = fitting(texts)
-        if not found:
-            return np.zeros((0, len(classifier.sentences)), np.float32)
-        return computed(model, _cut(model, found).inputs, compute)
+    def expected(texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = zero_shot_embedding.embed_windows(model, first(texts), heartbeat.beat)
+        return np.asarray(vectors @ classifier.directions.T, np.float32)
 
     return Export(
         network=network,
         about=about | tokens_of(model) | {"max_tokens": most, "long_texts": FIRST},
         write_files=partial(write_tokenizer, model),
-        answers=answers,
-        expected=lambda texts: classifier.logits(fitting(texts), heartbeat.beat),
+        answers=lambda texts, compute: computed(model, first(texts).inputs, compute),
+        expected=expected,
         decided=decided,
     )
 

@@ -95,7 +95,11 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 
 def embed(model: PretrainedModel, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float64]:
     """The embeddings (N, D) of texts, normalised to length 1."""
-    windows = _cut(model, texts)
+    return embed_windows(model, _cut(model, texts), beat)
+
+
+def embed_windows(model: PretrainedModel, windows: Windows, beat: Callable[[], None]) -> NDArray[np.float64]:
+    """The same of texts that are cut already."""
     sums = np.zeros((windows.n_texts, model.model.config.hidden_size))
     for owner, _, vectors in _token_vectors(model, windows, beat):
         sums[owner] += vectors.sum(axis=0)
