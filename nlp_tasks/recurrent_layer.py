@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ def states(layer: nn.LSTM | nn.GRU, padded: Tensor, lengths: Tensor) -> Tensor:
 def _as_onnx_operator(layer: nn.LSTM | nn.GRU, padded: Tensor, lengths: Tensor) -> Tensor:
     """ONNX's own operators know lengths, so that the backward direction begins at each sequence's end."""
     is_lstm = isinstance(layer, nn.LSTM)
-    attributes: dict[str, object] = {"hidden_size": layer.hidden_size, "direction": "bidirectional"}
+    attributes: dict[str, Any] = {"hidden_size": layer.hidden_size, "direction": "bidirectional"}
     if not is_lstm:
         attributes["linear_before_reset"] = 1  # as in torch's GRU
     order = LSTM_GATES if is_lstm else GRU_GATES

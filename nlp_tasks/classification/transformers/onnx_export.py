@@ -178,7 +178,8 @@ class HeadScores(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         rows = (self.vectors(input_ids, attention_mask) - self.get_buffer("mean")) / self.scale
-        return rows @ self.get_buffer("matrix") + self.get_buffer("bias")
+        scores: Tensor = rows @ self.get_buffer("matrix") + self.get_buffer("bias")
+        return scores
 
 
 def _of_encoder(

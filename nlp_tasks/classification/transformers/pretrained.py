@@ -78,6 +78,11 @@ class PretrainedModel:
 
         return Slot("model", network, put)
 
+    def by_graph(self, padded: Any) -> torch.Tensor:
+        """What the graph gives for the inputs of a batch."""
+        found: torch.Tensor = self.graph(*padded.values())
+        return found
+
     def state(self) -> State:
         """The configuration of the model, the files of the tokenizer as text, and all weights."""
         tensors = {name: weight.cpu().numpy().copy() for name, weight in self.model.state_dict().items()}
@@ -277,7 +282,7 @@ def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]])
     """Scores (B, K) of some windows."""
     padded = pad(classifier, inputs)
     if classifier.graph is not None:
-        return classifier.graph(*padded.values())
+        return classifier.by_graph(padded)
 
     def scores() -> torch.Tensor:
         logits: torch.Tensor = classifier.model(**padded).logits
@@ -290,7 +295,7 @@ def hidden_states(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]
     """The last hidden states (B, S, D) of some windows, in one batch, in 16 bits where the device is good at that."""
     padded = pad(model, inputs)
     if model.graph is not None:
-        return model.graph(*padded.values())
+        return model.by_graph(padded)
     with mixed_precision(model.device):
         found: torch.Tensor = model.model(**padded).last_hidden_state
     return found
