@@ -140,9 +140,7 @@ def export(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where to write; created if it does not exist.")
     ],
-    onnx: Annotated[
-        bool, typer.Option("--onnx", help="Write an encoder, a classifier or a model of entities as ONNX.")
-    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write a neural model as ONNX.")] = False,
     int8: Annotated[
         bool,
         typer.Option("--int8", help="Like --onnx, and also with weights of 8 bits: the loss is measured."),

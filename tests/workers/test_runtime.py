@@ -52,7 +52,7 @@ def seen_through(stack: Stack, *words: str) -> int:
     said = stack.run(*words, "--json", seconds=300)
     assert said.returncode == 0, said.stderr
     job: int = json.loads(said.stdout)["job"]
-    until(lambda: stack.state(job) == "finished", f"the end of {words}", 300)
+    until(lambda: stack.state(job) == "finished", f"the end of {words}", 500)
     return job
 
 
@@ -73,7 +73,6 @@ def with_runtime(stack: Stack, name: str) -> None:
         stack.launcher.wait(60)
     stack.extra["DOCMILL_RUNTIME"] = name
     stack.start_launcher()
-    stack.children()
 
 
 @pytest.mark.stack
@@ -101,7 +100,8 @@ def test_each_kind_has_the_rows_of_torch_by_a_worker_with_onnx_runtime(stack: St
     }
     found = {}
     for name in ("torch", "onnx"):
-        with_runtime(stack, name)
+        if name == "onnx":
+            with_runtime(stack, name)
         found[name] = {
             table: rows(stack, table, seen_through(stack, *words)) for table, words in asked.items()
         }
