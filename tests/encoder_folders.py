@@ -181,3 +181,17 @@ def _packed(name: str, tensor: np.ndarray) -> bytes:
     scale = (np.abs(blocks).max(axis=1, keepdims=True) / 7).astype(np.float16)
     numbers = np.clip(np.round(blocks / scale.astype(np.float32)) + 8, 0, 15).astype(np.uint8)
     return np.concatenate([scale.view(np.uint8), numbers[:, :16] | numbers[:, 16:] << 4], axis=1).tobytes()
+
+
+def inference(folder: Path) -> Path:
+    """The folder of a BERT, made one for natural language inference."""
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(folder)
+    config.label2id = {"contradiction": 0, "entailment": 1, "neutral": 2}
+    config.id2label = {number: name for name, number in config.label2id.items()}
+    with torch.random.fork_rng():
+        torch.manual_seed(8)
+        transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    return folder

@@ -59,6 +59,8 @@ class Settings(StoreSettings):
     model_memory_mb: int = Field(default=0, ge=0)
     #: In what numbers models compute: auto, float32, bfloat16 or float16.
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    #: What computes neural models on a CPU: torch, or ONNX Runtime (the extra `onnx`). GPUs always use torch.
+    runtime: Literal["torch", "onnx"] = "torch"
     #: How long a device that failed rests before it is tried again; doubled at each failure, up to 16 times this.
     device_rest_seconds: float = Field(default=60, gt=0)
     #: Workers and schedulers serve /metrics at this port; 0: they do not. And the address to listen on.
@@ -116,6 +118,11 @@ class Settings(StoreSettings):
     def remote(self) -> Policy:
         """The same, as the readers of URLs want it."""
         return Policy.of(self.remote_files)
+
+    @property
+    def graphs(self) -> Path | None:
+        """Where this machine keeps graphs for ONNX Runtime; None if torch computes."""
+        return self.home_path / "graphs" if self.runtime == "onnx" and self.device == "cpu" else None
 
     @property
     def redis(self) -> RedisAddress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -139,7 +140,7 @@ def export(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where to write; created if it does not exist.")
     ],
-    onnx: Annotated[bool, typer.Option("--onnx", help="Write an imported encoder as ONNX.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write a neural model as ONNX.")] = False,
     int8: Annotated[
         bool,
         typer.Option("--int8", help="Like --onnx, and also with weights of 8 bits: the loss is measured."),
@@ -152,9 +153,12 @@ def export(
     if you trust their source. Word vectors become FOLDER/vectors.txt, in word2vec's text format. Trained models of
     other kinds cannot be exported.
 
-    With --onnx, an imported encoder (`docmill models import`) becomes FOLDER/model.onnx with its tokenizer.json and a
-    docmill.json, which says what the graph takes and gives. The export is refused if ONNX Runtime's vectors differ from
-    torch's by more than 1e-4. It needs `pip install 'docmill[onnx]'`.
+    With --onnx, an imported encoder (`docmill models import`), a neural classifier or a neural model of entities
+    becomes FOLDER/model.onnx. Beside it are its tokenizer.json, or what else turns texts into its inputs, and a
+    docmill.json, which says what the graph takes and gives. The export is refused if the model is no network, or if
+    ONNX Runtime's vectors or scores differ from torch's by more than 1e-4 or lead to other labels. With --int8, the
+    largest difference and the share of labels that change are measured on the held-out documents of the training, as
+    far as the store still has them. It needs `pip install 'docmill[onnx]'`.
 
     Example: docmill models export news@2 exported/
     """
@@ -169,7 +173,7 @@ def export(
         trained_by = model_versions.listing(session, model.partition("@")[0])[0]["kind"]
         version = model_versions.resolve(session, model, trained_by)
     if onnx or int8:
-        _export_onnx(version, folder, int8=int8)
+        _export_onnx(version, trained_by, folder, int8=int8)
         return
     if trained_by == IMPORTED:
         raise ValueError(f"{version.ref} was imported: its files are as they were, in the models folder")
@@ -183,23 +187,30 @@ def export(
     say(f"{version.ref} is in {target}: {how} reads it")
 
 
-def _export_onnx(version: Any, folder: Path, *, int8: bool) -> None:
-    from nlp_tasks.encoders import onnx_export
+def _export_onnx(version: Any, trained_by: str, folder: Path, *, int8: bool) -> None:
+    from nlp_tasks.encoders import onnx_export as encoders
+    from nlp_tasks.kind import IMPORTED
     from scheduler.store import store
+    from workers.kinds import find
     from workers.running.opening import model_folder
     from workers.settings import settings
+    from workers.training import past_documents
 
+    export = None if trained_by == IMPORTED else find(trained_by).export_onnx
+    if trained_by != IMPORTED and export is None:
+        raise ValueError(
+            f"{version.ref} was made by {trained_by}, whose models are not written as ONNX; leave --onnx out"
+        )
     source = model_folder(store(), settings(), version.id)
     with users_umask():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        written = onnx_export.export(source, folder, int8=int8)
-    checks = [("model.onnx", written.float32), ("model.int8.onnx", written.int8)]
-    for name, check in checks:
-        if check is not None:
-            say(
-                f"{version.ref} is in {folder / name}: largest difference from torch "
-                f"{check.largest_difference:.1e}, lowest cosine {check.lowest_cosine:.4f}"
-            )
+        if export is None:
+            lines: Sequence[str] = encoders.export(source, folder, int8=int8).lines()
+        else:
+            documents = past_documents.of_version(store(), find(trained_by), version.id) if int8 else None
+            lines = export(source, folder, int8=int8, documents=documents)
+    for line in lines:
+        say(f"{version.ref} is in {line}")
 
 
 def _write_page(file: Path, version: dict[str, Any], versions: list[dict[str, Any]]) -> None:

@@ -50,7 +50,7 @@ def worker(
     from db import connections
     from scheduler.store import open_for_work
     from workers.kinds import all_kinds, find
-    from workers.processes import logs, redis_version
+    from workers.processes import logs, redis_version, runtime
     from workers.processes.devices import decide
     from workers.processes.launcher import Launcher
     from workers.settings import settings
@@ -65,6 +65,7 @@ def worker(
     _warn_without_redis(settings())
     redis_version.check(settings())
     tensorboard.check(settings())
+    runtime.check(settings())
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
     launcher = Launcher(_with_port(metrics_port), decision.devices, wanted)
     on_stop(launcher.stopping.set)

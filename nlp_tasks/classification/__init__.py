@@ -14,6 +14,7 @@ import it to check parameters.
     nearest.py, ensemble.py the architectures of these names
     calibration.py          scores to calibrated probabilities, and thresholds for several labels
     metrics.py, figures.py  accuracy and the like; how they are stored
+    onnx_export.py          writes a model for other programs
     attribution.py          the terms that weigh most for a label
 """
 
@@ -207,6 +208,12 @@ def _train(
     return trainer.train(documents, parameters, device, model_dir, progress)
 
 
+def _export_onnx(model_dir: Path, target: Path, *, int8: bool, documents: Documents | None) -> Sequence[str]:
+    from nlp_tasks.classification import onnx_export
+
+    return onnx_export.export(model_dir, target, int8=int8, documents=documents).lines()
+
+
 def _judge(candidate: Candidate) -> Sequence[Figure]:
     from nlp_tasks.classification import gate
 
@@ -261,6 +268,7 @@ TRAIN_CLASSIFY = Kind(
     headline={"accuracy": "accuracy {:.3f}", "macro_f1": "macro F1 {:.3f}"},
     labelled_only=True,
     takes_corrections=True,
+    export_onnx=_export_onnx,
 )
 
 KINDS = (CLASSIFY, TRAIN_CLASSIFY)

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nlp_tasks import heartbeat
 from nlp_tasks.classification import architecture
 from nlp_tasks.classification.architecture import Classifier, Examples, Fitted, State, Terms, Training
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.calibration import calibrate
 from nlp_tasks.errors import ModelFileError
+from nlp_tasks.onnx_graphs.slot import Slot
 
 MEMBERS = ("linear", "morphemes", "cnn")
 #: Each member is asked for this many times the number of terms wanted, since other terms may rank first in the sum.
@@ -41,6 +43,17 @@ class EnsembleClassifier:
         """Scores (N, K): the weighted sum of the members' scores."""
         scores = [member.logits(texts, beat) for member in self.members]
         return _mixed(scores, self.factors)
+
+    #: The largest score is that of the label.
+    decides = True
+
+    def slots(self) -> list[Slot]:
+        """Those of the members that have networks."""
+        return [slot for member in self.members if hasattr(member, "slots") for slot in member.slots()]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]

@@ -16,6 +16,7 @@ from nlp_tasks.classification.attribution import words
 from nlp_tasks.classification.calibration import Calibration
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.onnx_graphs import using
 
 #: The classifier is asked for this many times the number of terms wanted: signs and parts of other terms are left out.
 _ASKED = 3
@@ -26,6 +27,8 @@ class LabelRunner:
 
     def __init__(self, classifier: Classifier, config: dict[str, Any], setup: Setup) -> None:
         self.classifier = classifier
+        #: The classifier that explains labels.
+        self.explained = classifier
         self.labels: list[str] = config["labels"]
         #: Models of earlier versions have a temperature alone.
         self.calibration = Calibration(config["temperature"], *config.get("confidence_map", ()))
@@ -52,7 +55,7 @@ class LabelRunner:
         places = [place for place, rows in enumerate(labelled) if rows[0].label is not None]
         chosen = [self.labels.index(str(labelled[place][0].label)) for place in places]
         most = self.parameters.evidence
-        terms = self.classifier.explain([texts[place] for place in places], chosen, _ASKED * most, self.beat)
+        terms = self.explained.explain([texts[place] for place in places], chosen, _ASKED * most, self.beat)
         found: list[list[LabelRow | TermRow]] = [list(rows) for rows in labelled]
         for place, label, weighted in zip(places, chosen, terms, strict=True):
             found[place] += [
@@ -116,7 +119,12 @@ def _load(model_dir: Path, setup: Setup) -> LabelRunner:
     config, tensors = model_files.load(model_dir)
     chosen = architecture.get(config["arch"])
     classifier = chosen.load(config["classifier"], tensors, setup.device)
-    return LabelRunner(classifier, config, setup)
+    runner = LabelRunner(classifier, config, setup)
+    if runner.parameters.evidence and setup.graphs is not None:
+        # A graph has no gradients, by which networks are explained.
+        runner.explained = chosen.load(config["classifier"], tensors, setup.device)
+    using.use(classifier, setup)
+    return runner
 
 
 def _best(logits: NDArray[np.float32], n: int) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from nlp_tasks.encoders import Long, open_folder
 from nlp_tasks.errors import DocumentError
 from nlp_tasks.kind import Document, Setup
+from nlp_tasks.onnx_graphs import using
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Vectorizer:
         """`prompt` as `Description.prompt` takes it."""
         assert setup.model_dir is not None
         self._encoder = open_folder(setup.model_dir, setup.device)
+        using.use(self._encoder, setup)
         self._prompt = self._encoder.description.prompt(prompt)
         self._long, self._beat = long, setup.beat
         self.dimensions = self._encoder.dimensions

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from nlp_tasks import heartbeat
 from nlp_tasks.batching import by_length
 from nlp_tasks.encoders import Embedded, Long, packed_linear, pooling
 from nlp_tasks.encoders.description import Description, Module
@@ -23,6 +25,7 @@ from nlp_tasks.encoders.layers import Head
 from nlp_tasks.encoders.windows import Cutter, Windows
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.local_transformers import OFFLINE, library
+from nlp_tasks.onnx_graphs.slot import Network, Slot
 from nlp_tasks.torch_device import weights_type
 
 #: Tokens in a batch, including padding. On a CPU, small batches stay in its cache.
@@ -33,6 +36,23 @@ ENCODERS = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5Encod
 COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-roberta")
 #: The longest window of a model without a limit of its own.
 WINDOW_TOKENS = 8_192
+
+
+class LastHiddenStates(torch.nn.Module):
+    """A model of transformers that takes tensors by position and gives one."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        return hidden_states(self.model, input_ids, attention_mask)
+
+
+def hidden_states(model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """The last hidden states (B, S, D) of token ids and their mask (B, S)."""
+    found: torch.Tensor = model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    return found
 
 
 @dataclass
@@ -48,9 +68,13 @@ class TransformerEncoder:
     pools_prompt: bool
     head: Head
     device: str
+    #: Vectors are compared, and nothing is decided.
+    decides: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.max_tokens = self.cutter.max_tokens
+        #: Computes instead of the model, whose weights are gone then.
+        self._graph: torch.nn.Module | None = None
         empty = torch.zeros(1, len(self.pooling) * self.model.config.hidden_size, device=self.device)
         self.dimensions = self.head.body(empty).shape[1]
         self._is_packed = False
@@ -59,7 +83,7 @@ class TransformerEncoder:
         self, texts: Sequence[str], prompt: str, long: Long, beat: Callable[[], None] = lambda: None
     ) -> Embedded:
         """See `Encoder.embed`."""
-        if self.device == "cpu" and not self._is_packed:
+        if self.device == "cpu" and not self._is_packed and self._graph is None:
             packed_linear.pack(self.model)
             self._is_packed = True
         windows = self.cutter.cut(texts, prompt, long, beat)
@@ -78,11 +102,37 @@ class TransformerEncoder:
         lengths = torch.from_numpy(windows.lengths[chosen]).to(self.device)
         ids = _padded([windows.ids[place] for place in chosen], self.pad_id).to(self.device)
         mask = (torch.arange(ids.shape[1], device=self.device) < lengths[:, None]).long()  # (B, S)
-        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state  # (B, S, D)
+        hidden = self._hidden(ids, mask)  # (B, S, D)
         found: NDArray[np.float32] = (
             self.head.body(pooling.pool(hidden, lengths, self.pooling, n_left_out)).cpu().numpy()
         )
         return found
+
+    def _hidden(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        if self._graph is None:
+            return hidden_states(self.model, ids, mask)
+        found: torch.Tensor = self._graph(ids, mask)
+        return found
+
+    def slots(self) -> list[Slot]:
+        """The model, without pooling and what comes after it. To be asked for before anything is embedded: layers of
+        oneDNN have no graph."""
+        ids = torch.full((2, 7), self.pad_id)
+        mask = torch.ones_like(ids)
+        mask[1, -2:] = 0
+        inputs = {"input_ids": ids, "attention_mask": mask}
+        axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens", max=self.max_tokens)}
+        network = Network(LastHiddenStates(self.model), inputs, dict.fromkeys(inputs, axes), "hidden")
+
+        def put(graph: torch.nn.Module) -> None:
+            self._graph = graph
+            self.model = self.model.to("meta")
+
+        return [Slot("encoder", network, put)]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors (N, D)."""
+        return self.embed(texts, self.description.prompt(), "mean", heartbeat.beat).vectors
 
     def _joined(self, windows: Windows, vectors: NDArray[np.float32], n_texts: int) -> Embedded:
         """The vectors of texts: means of those of their windows, weighted by their tokens."""

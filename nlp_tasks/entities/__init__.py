@@ -22,6 +22,7 @@ clients import it to check parameters.
     crf.py                  a conditional random field (python-crfsuite)
     bilstm_crf.py           a recurrent network with a layer that decides on whole sentences; tag_chain.py: that layer
     pretrained.py           a transformers model, fine-tuned
+    onnx_export.py          writes a model for other programs
     figures.py, metrics.py  how well a model does
 """
 
@@ -259,6 +260,12 @@ def _inputs(parameters: EntitiesParameters | TrainEntitiesParameters) -> Sequenc
     return ()
 
 
+def _export_onnx(model_dir: Path, target: Path, *, int8: bool, documents: Documents | None) -> Sequence[str]:
+    from nlp_tasks.entities import onnx_export
+
+    return onnx_export.export(model_dir, target, int8=int8, documents=documents).lines()
+
+
 def _judge(candidate: Candidate) -> Sequence[Figure]:
     from nlp_tasks.entities import gate
 
@@ -291,6 +298,7 @@ TRAIN_ENTITIES = Kind(
     headline={"macro_f1": "macro F1 {:.3f}", "micro_f1": "micro F1 {:.3f}"},
     reads_meta=True,
     inputs=_inputs,
+    export_onnx=_export_onnx,
 )
 
 TRAIN_GAZETTEER = Kind(

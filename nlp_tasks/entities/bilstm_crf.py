@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from nlp_tasks import heartbeat, model_files
+from nlp_tasks import heartbeat, model_files, recurrent_layer
 from nlp_tasks.batching import by_length, shuffled
 from nlp_tasks.classification.neural.training_state import Course
 from nlp_tasks.entities.architecture import Example, Fitted, Found, Lesson
@@ -28,6 +28,8 @@ from nlp_tasks.entities.features import Known, features_of, known_to
 from nlp_tasks.entities.spans import OUTSIDE, Entity, Unit, entities, inside, tags
 from nlp_tasks.entities.tag_chain import TagChain, forbidden
 from nlp_tasks.entities.units import sentences_of, units_of
+from nlp_tasks.onnx_graphs.slot import Network as OnnxNetwork
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import seeded
 
 #: The most frequent features that get a vector, the widths of these and of the LSTM (both directions together).
@@ -69,7 +71,17 @@ class Network(nn.Module):
 
     def forward(self, sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor]:
         """Scores (B, S, K), and the mask (B, S), True for units."""
-        device = self.tags.weight.device
+        padded, lengths, mask = self.vectors(sentences)
+        return self.scores(padded, lengths), mask
+
+    def scores(self, padded: Tensor, lengths: Tensor) -> Tensor:
+        """Scores (B, S, K) of the tags of units, from their vectors (B, S, D) and the lengths of the sentences (B,)."""
+        scores: Tensor = self.tags(self.drop(recurrent_layer.states(self.around, padded, lengths)))
+        return scores
+
+    def vectors(self, sentences: Sequence[Sentence]) -> tuple[Tensor, Tensor, Tensor]:
+        """The vectors of units (B, S, D), padded at the end, the lengths (B,), and the mask (B, S), True for units."""
+        device = self.features.weight.device
         lengths = torch.tensor([len(each.units) for each in sentences])
         bags = [bag for each in sentences for bag in each.features]
         starts = np.cumsum([0, *map(len, bags[:-1])])
@@ -80,22 +92,63 @@ class Network(nn.Module):
         mask = torch.arange(int(lengths.max()))[None] < lengths[:, None]
         padded = vectors.new_zeros(*mask.shape, WIDTH)
         padded[mask.to(device)] = self.drop(vectors)
-        packed = nn.utils.rnn.pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = nn.utils.rnn.pad_packed_sequence(self.around(packed)[0], batch_first=True)
-        return self.tags(self.drop(states)), mask.to(device)
+        return padded, lengths, mask.to(device)
+
+
+class _Scores(nn.Module):
+    """The part of a network that knows vectors of units, and no features."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, vectors: Tensor, lengths: Tensor) -> Tensor:
+        return self.network.scores(vectors, lengths)
 
 
 class RecurrentTagger:
     """A trained network."""
 
+    #: The tags are decided by all scores of a sentence; they are compared one by one.
+    decides = True
+
     def __init__(self, network: Network, names: list[str], numbers: Mapping[str, int], known: Known) -> None:
-        self._network, self._names, self._numbers, self._known = network.eval(), names, numbers, known
+        self.network, self.names, self.numbers, self._known = network.eval(), names, numbers, known
+        self._scores: nn.Module = _Scores(network)
+
+    def slots(self) -> list[Slot]:
+        """From vectors of units to scores of tags."""
+        sentences, units = torch.export.Dim("sentences"), torch.export.Dim("units")
+        inputs = {"vectors": torch.zeros(2, 7, WIDTH), "lengths": torch.tensor([7, 5])}
+        axes = {"vectors": {0: sentences, 1: units}, "lengths": {0: sentences}}
+
+        def put(graph: nn.Module) -> None:
+            self._scores = graph
+
+        return [Slot("tags", OnnxNetwork(_Scores(self.network), inputs, axes, "scores"), put)]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The scores of all units (M, K), in the order of the texts."""
+        sentences = self.sentences(texts)
+        if not sentences:
+            return np.zeros((0, len(self.names)), np.float32)
+        with torch.inference_mode():
+            scores, mask = self._scored(sentences)
+        return np.asarray(scores[mask].numpy(), np.float32)
+
+    def sentences(self, texts: Sequence[str]) -> list[Sentence]:
+        """Those of all texts, with the numbers of their features."""
+        return [_numbered(*each, self.numbers) for text in texts for each in read(text, self._known)]
+
+    def _scored(self, sentences: list[Sentence]) -> tuple[Tensor, Tensor]:
+        padded, lengths, mask = self.network.vectors(sentences)
+        return self._scores(padded, lengths), mask
 
     def find(self, texts: Sequence[str]) -> list[list[Found]]:
         """See architecture.Finder."""
         found: list[list[Found]] = [[] for _ in texts]
         pairs = [
-            (place, _numbered(start, units, features, self._numbers))
+            (place, _numbered(start, units, features, self.numbers))
             for place, text in enumerate(texts)
             for start, units, features in read(text, self._known)
         ]
@@ -108,10 +161,10 @@ class RecurrentTagger:
         return [sorted(of_text, key=lambda one: one.entity.start) for of_text in found]
 
     def _of(self, sentences: list[Sentence]) -> Iterator[list[Found]]:
-        scores, mask = self._network(sentences)
-        tagged, sure = self._network.chain.decode(scores, mask)
+        scores, mask = self._scored(sentences)
+        tagged, sure = self.network.chain.decode(scores, mask)
         for sentence, numbers, values in zip(sentences, tagged.tolist(), sure.tolist(), strict=True):
-            named = [self._names[number] for number in numbers[: len(sentence.units)]]
+            named = [self.names[number] for number in numbers[: len(sentence.units)]]
             yield [
                 Found(entity, min(1.0, min(values[place] for place in places)))
                 for entity, places in entities(sentence.units, named)

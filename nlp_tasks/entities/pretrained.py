@@ -7,7 +7,7 @@ from the window's edge. Offsets come from the tokenizer, which has to be a fast 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from nlp_tasks.classification.transformers.pretrained import (
 from nlp_tasks.entities.architecture import Example, Fitted, Found, Lesson
 from nlp_tasks.entities.spans import OUTSIDE, Entity, Unit, entities, tags
 from nlp_tasks.errors import TrainingError
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import seeded
 
 #: The class of transformers that loads a model of tags.
@@ -60,6 +61,21 @@ class PretrainedTagger:
 
     inner: PretrainedModel
     names: list[str]
+    decides = True
+
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.inner.slot("logits")]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The scores of all tokens in windows (M, K), in the order of the texts."""
+
+        def compute(windows: Sequence[dict[str, list[int]]]) -> NDArray[np.float32]:
+            with torch.inference_mode():
+                found: NDArray[np.float32] = forward(self.inner, windows).float().numpy()
+            return found
+
+        return flat(self.inner, texts, compute)
 
     def find(self, texts: Sequence[str]) -> list[list[Found]]:
         """See architecture.Finder."""
@@ -146,6 +162,23 @@ def cut(inner: PretrainedModel, texts: Sequence[str]) -> Cut:
         inputs += [{name: encoded[name][at] for name in names} for at in range(len(encoded["input_ids"]))]
     lengths = np.array([len(window["input_ids"]) for window in inputs], np.int64)
     return Cut(Windows(inputs, np.array(owner, np.int64), lengths, len(texts)), places)
+
+
+def flat(
+    inner: PretrainedModel,
+    texts: Sequence[str],
+    compute: Callable[[Sequence[dict[str, list[int]]]], NDArray[np.float32]],
+    together: int = 32,
+) -> NDArray[np.float32]:
+    """What `compute` makes (B, S, K) of the windows of texts, for all tokens one after the other (M, K)."""
+    windows = cut(inner, texts).windows
+    at_the_end = inner.tokenizer.padding_side == "right"
+    rows = []
+    for start in heartbeat.beating(range(0, len(windows.inputs), together)):
+        found = compute(windows.inputs[start : start + together])
+        for row, length in zip(found, windows.lengths[start : start + together].tolist(), strict=True):
+            rows.append(row[:length] if at_the_end else row[len(row) - length :])
+    return np.concatenate(rows)
 
 
 class _Training:

@@ -16,6 +16,7 @@ from nlp_tasks.entities.rules.find import find
 from nlp_tasks.entities.spans import Entity
 from nlp_tasks.errors import DocumentError, ModelFileError
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.onnx_graphs import using
 
 
 class EntityFinder:
@@ -34,6 +35,7 @@ class EntityFinder:
         if self._parameters.method == "model":
             assert setup.model_dir is not None
             self._model = architecture.load(setup.model_dir, setup.device)
+            using.use(self._model, setup)
         if self._parameters.gazetteer:
             self._gazetteer = gazetteer_files.opened(self._parameters.gazetteer, ModelFileError)
 

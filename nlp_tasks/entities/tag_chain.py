@@ -27,6 +27,10 @@ class TagChain(nn.Module):
     def _steps(self) -> tuple[Tensor, Tensor]:
         return self.transitions + self.barrier[:-1], self.first + self.barrier[-1]
 
+    def steps(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The scores of transitions (K, K), of the first tag (K,) and of the last one (K,)."""
+        return *self._steps(), self.last
+
     def _of(self, scores: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """The score of these tags (B,)."""
         transitions, first = self._steps()

@@ -24,7 +24,9 @@ def classifier(shell: Shell, n_held_out: float, **more: float) -> None:
     made(shell, "topics", "train-classify", accuracy=0.75, macro_f1=0.7, n_held_out=n_held_out, **more)
 
 
-def test_the_end_of_a_training_says_that_too_few_were_held_out_and_so_does_the_model(shell: Shell) -> None:
+def test_the_end_of_a_training_says_that_too_few_were_held_out_and_so_does_the_model(
+    shell: Shell, tmp_path: Path
+) -> None:
     texts = [f"{text} {i}" for i in range(10) for text in ("the bank raised rates", "a goal in the cup")]
     shell.texts(*texts, labels=["money", "sport"] * 10)
     job_id = shell.work(int(shell("train", "classify", "--collection", "inbox", "--json").json["job"]))
@@ -34,6 +36,10 @@ def test_the_end_of_a_training_says_that_too_few_were_held_out_and_so_does_the_m
     assert FEW in shell("models", "show", "inbox").out
     assert "4 held out: too few to tell" in shell("models", "list").out
     assert FEW.capitalize() in shell("models", "show", "inbox", "--html", "-").out
+    said = shell("models", "export", "inbox", tmp_path / "out", "--onnx", status=None)
+    assert said.status != 0
+    assert "arch linear cannot be written as ONNX: it counts n-grams" in said.err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("n_held_out", "few"), [(29, True), (30, False), (3000, False)])
@@ -61,6 +67,8 @@ def test_the_list_has_the_figures_that_tell_and_show_has_them_all(shell_on_both:
     ):
         assert figures in listed
     assert "temperature" not in listed
+    refused = shell("models", "export", "short", "out", "--onnx", status=2).err
+    assert "was made by train-summarizer, whose models are not written as ONNX; leave --onnx out" in refused
     told = [line.split() for line in shell("models", "show", "topics").lines]
     assert ["temperature", "1.375"] in told
     assert ["n_train", "123,456"] in told

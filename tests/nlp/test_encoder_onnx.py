@@ -58,8 +58,9 @@ def test_a_graph_that_gives_other_vectors_is_refused_and_not_kept(
 ) -> None:
     pytest.importorskip("onnxruntime")
     from nlp_tasks.encoders import onnx_export
+    from nlp_tasks.onnx_graphs import checking
 
-    monkeypatch.setattr(onnx_export, "MOST_DIFFERENCE", -1.0)
+    monkeypatch.setattr(checking, "MOST_DIFFERENCE", -1.0)
     source = encoder_folders.sentence_transformer(tmp_path / "tiny")
     with pytest.raises(ModelFileError, match=r"differ from torch's by up to .* use the model in torch"):
         onnx_export.export(source, tmp_path / "out")

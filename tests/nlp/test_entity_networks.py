@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,20 @@ import numpy as np
 import pytest
 import torch
 
-from nlp_tasks.entities import TRAIN_ENTITIES, TrainEntitiesParameters, architecture, bilstm_crf, pretrained
+from nlp_tasks.entities import (
+    ENTITIES,
+    TRAIN_ENTITIES,
+    EntitiesParameters,
+    TrainEntitiesParameters,
+    architecture,
+    bilstm_crf,
+    pretrained,
+)
 from nlp_tasks.entities.architecture import Finder
 from nlp_tasks.entities.features import Known
 from nlp_tasks.entities.tag_chain import TagChain, forbidden
 from nlp_tasks.errors import TrainingError
-from nlp_tasks.kind import Document
+from nlp_tasks.kind import Document, Setup
 
 PERSONS, PLACES = ("김민수", "이영희", "Ann Lee", "Bob"), ("서울", "부산", "Paris")
 PATTERNS = ("{p} 는 {l} 에 산다 .", "{l} 에서 {p} 를 만났다 .", "{p} moved to {l} .", "날씨가 좋다 .")
@@ -257,3 +266,35 @@ def test_a_token_of_a_blank_is_no_entity(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pretrained, "forward", lambda *_: torch.tensor([[[9.0, 0.0, 0.0], [0.0, 9.0, 0.0]]]))
 
     assert pretrained.PretrainedTagger(Blank(), ["O", "B-PER", "I-PER"]).find(["a "]) == [[]]  # type: ignore[arg-type]
+
+
+@pytest.mark.long
+def test_onnx_runtime_finds_what_torch_finds_and_so_does_a_folder_for_other_programs(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    from nlp_tasks.entities import onnx_export
+
+    def rows(graphs: Path | None) -> list[Any]:
+        setup = Setup(EntitiesParameters(method="model", rules="none"), "cpu", model_dir, graphs=graphs)
+        long = Document(999, "long", "\n".join(["이영희 는 서울 에 산다 ."] * 40))
+        return list(ENTITIES.stages[0].open(setup).run([*examples(), long, Document(1000, "odd", "!")]))
+
+    for one, other in zip(rows(None), rows(tmp_path / "graphs"), strict=True):
+        assert [(e.start_char, e.end_char, e.label) for e in one] == [
+            (e.start_char, e.end_char, e.label) for e in other
+        ]
+        assert [e.score for e in one] == pytest.approx([e.score for e in other], abs=1e-4)
+
+    written = onnx_export.export(model_dir, tmp_path / "out", int8=True, documents=examples())
+    assert written.float32.is_equal
+    assert written.int8 is not None
+    assert written.n_documents > 0
+    about = json.loads((tmp_path / "out" / "docmill.json").read_text())
+    assert about["tags"] == ["O", "B-LOC", "I-LOC", "B-PER", "I-PER"]
+    assert about["int8"]["changed_labels"] == written.int8.changed_labels
+    assert {path.name for path in (tmp_path / "out").iterdir()} > {
+        "model.onnx",
+        "model.int8.onnx",
+        "docmill.json",
+    }

@@ -77,6 +77,7 @@ def setup_for(
         uploads=partial(api_files.copy_to, store),
         remote=settings.remote,
         servers=settings.servers,
+        graphs=settings.graphs,
     )
 
 

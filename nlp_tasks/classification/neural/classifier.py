@@ -26,6 +26,8 @@ from nlp_tasks.classification.neural.losses import measure_for
 from nlp_tasks.classification.neural.network import Batch, MakeEncoder, Network
 from nlp_tasks.classification.neural.training_state import Course
 from nlp_tasks.classification.neural.word_ngrams import WordNgrams
+from nlp_tasks.onnx_graphs.slot import Network as OnnxNetwork
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import computed, mixed_precision, seeded
 
 #: The number of n-grams that have a vector, at most: the most frequent ones.
@@ -52,6 +54,7 @@ class NeuralClassifier:
     device: str
     batch_documents: int = 1024
     batch_chars: int = 200_000
+    decides = True
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K)."""
@@ -90,6 +93,23 @@ class NeuralClassifier:
             pulls[places] = (gradient * vectors).sum(dim=1).detach().cpu().numpy()
             beat()
         return [float(pull) for pull in pulls]
+
+    def slots(self) -> list[Slot]:
+        """The encoder of windows."""
+        windows, words = torch.export.Dim("windows"), torch.export.Dim("words", max=network.WINDOW_WORDS)
+        mask = torch.ones(2, 7, dtype=torch.bool)
+        mask[1, 5:] = False
+        inputs = {"windows": torch.zeros(2, 7, network.WIDTH), "mask": mask}
+        axes = {name: {0: windows, 1: words} for name in inputs}
+
+        def put(module: torch.nn.Module) -> None:
+            self.network.encoder = module
+
+        return [Slot("encoder", OnnxNetwork(self.network.encoder, inputs, axes, "encoded"), put)]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
 
     def state(self) -> State:
         """The weights of the network by name, and the buckets."""
@@ -130,7 +150,7 @@ def score(model: Network, words: WordNgrams, device: str, beat: Callable[[], Non
     """Logits (N, K) of indexed texts, in batches of windows of similar length."""
     model.eval()
     bounds, owner = network.windows(words, np.arange(len(words)))
-    sums = torch.zeros(len(words), model.encoder.out_width + 1, device=device)
+    sums = torch.zeros(len(words), model.labels.in_features + 1, device=device)
     with torch.inference_mode():
         for chosen in by_length(bounds[:, 1] - bounds[:, 0], BATCH_WORDS):
             part = network.batch(words, bounds[chosen], owner[chosen], len(words), device)

@@ -53,9 +53,10 @@ class Network(nn.Module):
         super().__init__()
         self.words = nn.EmbeddingBag(n_ids + 1, WIDTH, mode="mean", sparse=True, padding_idx=NOTHING)
         nn.init.normal_(self.words.weight, std=0.1)
-        self.encoder = make_encoder()
+        encoder = make_encoder()
+        self.encoder: nn.Module = encoder
         self.dropout = nn.Dropout(dropout)
-        self.labels = nn.Linear(self.encoder.out_width, n_labels)
+        self.labels = nn.Linear(encoder.out_width, n_labels)
 
     def forward(self, batch: Batch) -> Tensor:
         return self.decide(self.pool(batch))

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from nlp_tasks import recurrent_layer
 from nlp_tasks.classification.neural.network import WIDTH, Encoder
 from nlp_tasks.classification.neural.pooling import maximum_and_mean
 
@@ -21,7 +22,5 @@ class RecurrentEncoder(Encoder):
         self.layer = self.cell(WIDTH, WIDTH // 2, bidirectional=True, batch_first=True)
 
     def forward(self, windows: Tensor, mask: Tensor) -> Tensor:
-        lengths = mask.sum(dim=1).cpu()
-        packed = nn.utils.rnn.pack_padded_sequence(windows, lengths, batch_first=True, enforce_sorted=False)
-        states, _ = nn.utils.rnn.pad_packed_sequence(self.layer(packed)[0], batch_first=True)
+        states = recurrent_layer.states(self.layer, windows, mask.sum(dim=1))
         return maximum_and_mean(states, mask)  # (B, 2 * WIDTH)

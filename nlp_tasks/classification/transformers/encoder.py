@@ -10,15 +10,17 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
+from torch.nn import Module
 
-from nlp_tasks import model_files
+from nlp_tasks import heartbeat, model_files
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training, Unseen
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.linear import cross_validation
@@ -27,6 +29,7 @@ from nlp_tasks.classification.transformers.logistic import Logistic
 from nlp_tasks.encoders import Encoder, open_folder
 from nlp_tasks.encoders.layers import as_numpy
 from nlp_tasks.errors import ModelFileError, TrainingError
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.text import located
 
 #: Texts that are embedded between two signs of progress.
@@ -51,6 +54,24 @@ class EncoderClassifier:
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K)."""
         return self.head.scores(vectors(self.encoder, self.digest, texts, lambda _: beat()))
+
+    #: The largest score is that of the label.
+    decides = True
+
+    def slots(self) -> list[Slot]:
+        """The encoder; none if it is a table of token vectors."""
+        found: list[Slot] = self.encoder.slots() if hasattr(self.encoder, "slots") else []
+        return [replace(slot, put=partial(self._put, slot)) for slot in found]
+
+    def _put(self, slot: Slot, graph: Module) -> None:
+        """Its vectors are cached apart from those of torch."""
+        slot.put(graph)
+        self.digest = f"{self.digest} by ONNX Runtime"
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K), without the cache."""
+        prompt = self.encoder.description.prompt()
+        return self.head.scores(self.encoder.embed(texts, prompt, "mean", heartbeat.beat).vectors)
 
     def explain(
         self, texts: Sequence[str], labels: Sequence[int], most: int, beat: Callable[[], None]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.errors import ModelFileError, TrainingError
 from nlp_tasks.local_transformers import OFFLINE, library
+from nlp_tasks.onnx_graphs.slot import Network, Slot
 from nlp_tasks.torch_device import computed, mixed_precision
 
 #: Tokens in a batch when labelling, including padding. On a CPU small batches are twice as fast as large ones: they
@@ -38,6 +39,8 @@ COUNTED_AFTER_PADDING = ("camembert", "longformer", "mpnet", "roberta", "xlm-rob
 WINDOW_TOKENS = 512
 #: Texts that are tokenized at a time.
 CUT_TOGETHER = 64
+#: What a network is traced with, alone and twice: of two lengths, and short.
+TRACED = "the match today "
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,29 @@ class PretrainedModel:
     model: Any
     tokenizer: Any
     device: str
+    #: Computes instead of the model, whose weights are gone then (see `slot`).
+    graph: Any = field(default=None, kw_only=True)
+
+    def slot(self, output: str, second: str | None = None) -> Slot:
+        """The model as a network that gives this part of its output. `second` as in `cut`."""
+        windows = cut(self.tokenizer, self.model.config, [TRACED, TRACED * 2], second)
+        inputs = {name: tensor.cpu() for name, tensor in pad(self, windows.inputs[:2]).items()}
+        most = longest(self.tokenizer, self.model.config)
+        axes = {0: torch.export.Dim("windows"), 1: torch.export.Dim("tokens", max=most)}
+        network = Network(
+            OneOutput(self.model, list(inputs), output), inputs, dict.fromkeys(inputs, axes), output
+        )
+
+        def put(graph: torch.nn.Module) -> None:
+            self.graph = graph
+            self.model = self.model.to("meta")
+
+        return Slot("model", network, put)
+
+    def by_graph(self, padded: Any) -> torch.Tensor:
+        """What the graph gives for the inputs of a batch."""
+        found: torch.Tensor = self.graph(*padded.values())
+        return found
 
     def state(self) -> State:
         """The configuration of the model, the files of the tokenizer as text, and all weights."""
@@ -70,12 +96,33 @@ class PretrainedModel:
         }, tensors
 
 
+class OneOutput(torch.nn.Module):
+    """A model of transformers that takes tensors by position and gives one."""
+
+    def __init__(self, model: Any, names: list[str], output: str) -> None:
+        super().__init__()
+        self.model, self._names, self._output = model, names, output
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = getattr(self.model(**dict(zip(self._names, inputs, strict=True))), self._output)
+        return found
+
+
 @dataclass
 class PretrainedClassifier(PretrainedModel):
     """A model that gives each text a score for each label."""
 
     batch_documents: int = 256
     batch_chars: int = 200_000
+    decides = True
+
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.slot("logits")]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K): the mean of the windows' scores, weighted by their tokens."""
@@ -235,6 +282,8 @@ def longest(tokenizer: Any, config: Any) -> int:
 def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
     """Scores (B, K) of some windows."""
     padded = pad(classifier, inputs)
+    if classifier.graph is not None:
+        return classifier.by_graph(padded)
 
     def scores() -> torch.Tensor:
         logits: torch.Tensor = classifier.model(**padded).logits
@@ -243,10 +292,14 @@ def forward(classifier: PretrainedModel, inputs: Sequence[dict[str, list[int]]])
     return computed(classifier.device, scores)
 
 
-def run(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:
-    """The output of the model for some windows, in one batch, in 16 bits where the device is good at that."""
+def hidden_states(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> torch.Tensor:
+    """The last hidden states (B, S, D) of some windows, in one batch, in 16 bits where the device is good at that."""
+    padded = pad(model, inputs)
+    if model.graph is not None:
+        return model.by_graph(padded)
     with mixed_precision(model.device):
-        return model.model(**pad(model, inputs))
+        found: torch.Tensor = model.model(**padded).last_hidden_state
+    return found
 
 
 def pad(model: PretrainedModel, inputs: Sequence[dict[str, list[int]]]) -> Any:

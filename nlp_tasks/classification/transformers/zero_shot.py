@@ -18,11 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nlp_tasks import heartbeat
 from nlp_tasks.classification.architecture import Examples, Fitted, State, Terms, Training
 from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
 from nlp_tasks.errors import TrainingError
+from nlp_tasks.onnx_graphs.slot import Slot
 from nlp_tasks.torch_device import seeded
 
 ENTAILMENT = "entailment"
@@ -36,6 +38,7 @@ class ZeroShotClassifier:
     sentences: list[str]
     batch_documents: int = 64
     batch_chars: int = 100_000
+    decides = True
 
     def logits(self, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float32]:
         """Scores (N, K) of each text with each sentence."""
@@ -45,13 +48,13 @@ class ZeroShotClassifier:
     def _entails(self, texts: Sequence[str], sentence: str, beat: Callable[[], None]) -> NDArray[np.float64]:
         """The score (N,) of one sentence for each text."""
         windows = _cut(self.model, texts, sentence)
-        entailment = _entailment(self.model.model.config)
+        place = entailment(self.model.model.config)
         sums = np.zeros(windows.n_texts)
         self.model.model.eval()
         with torch.inference_mode():
             for chosen in pretrained.batches(windows, self.model.device):
                 scores = pretrained.forward(self.model, [windows.inputs[place] for place in chosen])
-                found = scores[:, entailment].float().cpu().numpy()
+                found = scores[:, place].float().cpu().numpy()
                 np.add.at(sums, windows.owner[chosen], found * windows.lengths[chosen])
                 beat()
         totals = np.bincount(windows.owner, weights=windows.lengths, minlength=windows.n_texts)
@@ -66,6 +69,14 @@ class ZeroShotClassifier:
     ) -> list[Terms]:
         """No terms: an inference model compares the sentence with the whole text."""
         return [[] for _ in texts]
+
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.model.slot("logits", self.sentences[0])]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
 
     def state(self) -> State:
         """The model's state, and the sentences."""
@@ -98,7 +109,7 @@ def fit(examples: Examples, training: Training) -> Fitted:
 
 def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier | EmbeddingClassifier:
     config = pretrained.read_config(folder)
-    if _entailment(config) is not None:
+    if entailment(config) is not None:
         return ZeroShotClassifier(pretrained.open_folder(folder, device), sentences)
     made_for = config.architectures or ["an unknown purpose"]
     if config.is_encoder_decoder or any("For" in name for name in made_for):
@@ -112,7 +123,7 @@ def _open(folder: Path, sentences: list[str], device: str) -> ZeroShotClassifier
     )
 
 
-def _entailment(config: Any) -> int | None:
+def entailment(config: Any) -> int | None:
     """The index of the model's output for entailment; None if it has none."""
     found = [number for name, number in config.label2id.items() if name.lower().startswith("entail")]
     return found[0] if found else None

@@ -19,6 +19,7 @@ from nlp_tasks.classification.architecture import State, Terms
 from nlp_tasks.classification.attribution import heaviest
 from nlp_tasks.classification.transformers import pretrained
 from nlp_tasks.classification.transformers.pretrained import PretrainedModel, Windows
+from nlp_tasks.onnx_graphs.slot import Slot
 
 #: Factor of the cosines, the one that sentence-transformers uses in training: cosines are close together, and a small
 #: validation set is not enough to find their scale.
@@ -35,6 +36,7 @@ class EmbeddingClassifier:
     sentences: list[str]
     batch_documents: int = 256
     batch_chars: int = 200_000
+    decides = True
 
     def __post_init__(self) -> None:
         directions = embed(self.model, self.sentences, heartbeat.beat)  # (K, D)
@@ -71,6 +73,14 @@ class EmbeddingClassifier:
             found.append(heaviest(pulls, most))
         return found
 
+    def slots(self) -> list[Slot]:
+        """The whole model."""
+        return [self.model.slot("last_hidden_state")]
+
+    def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Scores (N, K)."""
+        return self.logits(texts, heartbeat.beat)
+
     def state(self) -> State:
         """The model's state, and the sentences."""
         config, tensors = self.model.state()
@@ -85,7 +95,11 @@ def load(config: dict[str, Any], tensors: dict[str, NDArray[Any]], device: str) 
 
 def embed(model: PretrainedModel, texts: Sequence[str], beat: Callable[[], None]) -> NDArray[np.float64]:
     """The embeddings (N, D) of texts, normalised to length 1."""
-    windows = _cut(model, texts)
+    return embed_windows(model, _cut(model, texts), beat)
+
+
+def embed_windows(model: PretrainedModel, windows: Windows, beat: Callable[[], None]) -> NDArray[np.float64]:
+    """The same of texts that are cut already."""
     sums = np.zeros((windows.n_texts, model.model.config.hidden_size))
     for owner, _, vectors in _token_vectors(model, windows, beat):
         sums[owner] += vectors.sum(axis=0)
@@ -103,8 +117,8 @@ def _token_vectors(
     model.model.eval()
     for chosen in pretrained.batches(windows, model.device):
         with torch.inference_mode():
-            output = pretrained.run(model, [windows.inputs[place] for place in chosen])
-        vectors = output.last_hidden_state.float().cpu().numpy().astype(np.float64)  # (B, S, D)
+            hidden = pretrained.hidden_states(model, [windows.inputs[place] for place in chosen])
+        vectors = hidden.float().cpu().numpy().astype(np.float64)  # (B, S, D)
         for place, of_window in zip(chosen, vectors, strict=True):
             # The padding may be on either side.
             start = 0 if model.tokenizer.padding_side == "right" else len(of_window) - windows.lengths[place]
