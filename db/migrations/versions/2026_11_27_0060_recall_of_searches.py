@@ -6,7 +6,7 @@ from alembic import op
 from db.migrations.result_tables import create_result_table
 from db.tables.base import BigId
 
-revision = "0065"
+revision = "0060"
 down_revision = "0059"
 branch_labels = None
 depends_on = None
