@@ -199,7 +199,7 @@ def _export_onnx(version: Any, trained_by: str, folder: Path, *, int8: bool) -> 
     export = None if trained_by == IMPORTED else find(trained_by).export_onnx
     if trained_by != IMPORTED and export is None:
         raise ValueError(
-            f"{version.ref} was made by {trained_by}, whose models are not written as ONNX; leave --onnx out"
+            f"{version.ref} was made by {trained_by}, which makes no models that can be written as ONNX"
         )
     source = model_folder(store(), settings(), version.id)
     with users_umask():

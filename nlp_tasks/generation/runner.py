@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nlp_tasks.errors import DocumentError
+from nlp_tasks.errors import DocumentError, ModelFileError
 from nlp_tasks.generation import GenerateParameters, GenerationRow, fields, json_schema, stopping, template
 from nlp_tasks.generation.choosing import Sampling
 from nlp_tasks.generation.examples import Examples
 from nlp_tasks.generation.writer import Prompt, Writer, Written
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.local_transformers import library
 
 
 class Generator:
@@ -81,6 +82,7 @@ def open_writer(setup: Setup) -> Writer:
 
 
 def _of_folder(parameters: GenerateParameters, how: Sampling, stops: tuple[str, ...], device: str) -> Writer:
+    library("generate", ModelFileError)
     from nlp_tasks.generation import language_model
     from nlp_tasks.generation.constraint import Constraint
     from nlp_tasks.generation.language_model import Decoding

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from nlp_tasks import sentences
-from nlp_tasks.errors import DocumentError
+from nlp_tasks.errors import DocumentError, ModelFileError
 from nlp_tasks.kind import Document, Result, Setup
+from nlp_tasks.local_transformers import library
 from nlp_tasks.summarization import ABSTRACTIVE, SummarizeParameters, SummaryRow
 from nlp_tasks.summarization.abstractive.decoding import Decoding
 from readers.markup import plain
@@ -53,6 +54,7 @@ def open_writer(setup: Setup) -> Writer:
     """The model in `setup.model_dir`, or the transformers model that the parameters name."""
     parameters: SummarizeParameters = setup.parameters
     if parameters.pretrained:
+        library("-p pretrained", ModelFileError)
         from nlp_tasks.summarization.abstractive import pretrained
 
         return pretrained.open_folder(Path(parameters.pretrained), setup.device)
