@@ -6,9 +6,7 @@ Texts are analysed outside of any transaction, by the analyser of Korean, which 
 from __future__ import annotations
 
 import logging
-import os
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ from collections.abc import Callable, Sequence
 from db import fulltext
 from db.database_errors import is_infrastructure_error, words
 from db.fulltext import Indexed
+from db.retention.steps import some_job_runs
 from db.store import Store, is_lock_timeout
 
 log = logging.getLogger("docmill.scheduler")
@@ -25,8 +24,6 @@ BATCH_DOCUMENTS, BATCH_CHARS = 200, 200_000
 #: A turn of the step ends after this time.
 TURN_SECONDS = 0.5
 LOCK_SECONDS = 2.0
-#: The thread of the loop gives way to the others, where threads have priorities of their own (Linux).
-NICE = 10
 
 
 class Indexer:
@@ -34,24 +31,23 @@ class Indexer:
 
     def __init__(self, store: Store, stopping: threading.Event) -> None:
         self._store, self._stopping = store, stopping
-        self._is_nice = False
 
     def turn(self) -> bool:
-        """Index some of the documents that wait; whether there were any."""
-        self._give_way()
+        """Index some of the documents that wait; whether there were any. While jobs run, half of the time is left to
+        them. The thread's own priority stays as it is: it holds Python's lock and the store's, and everybody would wait
+        for it on a busy machine."""
+        with self._store.look() as session:
+            is_busy = some_job_runs(session)
         until, n = time.monotonic() + TURN_SECONDS, 0
         while not self._stopping.is_set() and time.monotonic() < until:
+            began = time.monotonic()
             did = index_some(self._store, stopping=self._stopping) + maintain_lists(self._store)
             if not did:
                 break
             n += did
+            if is_busy:
+                self._stopping.wait(time.monotonic() - began)
         return n > 0
-
-    def _give_way(self) -> None:
-        if self._is_nice or sys.platform != "linux" or threading.current_thread() is threading.main_thread():
-            return
-        self._is_nice = True
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def index_some(

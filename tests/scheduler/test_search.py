@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
@@ -21,8 +22,8 @@ from scheduler import removing
 from scheduler.broker import Broker
 from scheduler.loop import Scheduler
 from scheduler.search import Answer, SearchRequest, excerpts, search
-from scheduler.search.indexing import index_all, index_some
-from tests.db.builders import add
+from scheduler.search.indexing import Indexer, index_all, index_some
+from tests.db.builders import a_job, add, add_documents
 from workers.app import make_app
 from workers.settings import settings
 
@@ -251,6 +252,40 @@ def test_the_loop_fills_the_index(store: Store, redis_url: str) -> None:
     while scheduler.run_once():
         pass
     scheduler.broker.close()
+    _is_exact(store)
+
+
+class Waits(threading.Event):
+    """Notes how long somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout or 0.0)
+        return False
+
+
+def test_indexing_leaves_time_to_jobs_and_holds_no_lock_at_a_lower_priority(store: Store) -> None:
+    priorities: list[int] = []
+
+    def turn(stopping: threading.Event) -> None:
+        Indexer(store, stopping).turn()
+        priorities.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    for busy in (False, True):
+        if busy:
+            a_job(store, 10)
+        add_documents(store, 10, f"more {busy}")
+        stopping = Waits()
+        thread = threading.Thread(target=turn, args=(stopping,))
+        thread.start()
+        thread.join()
+        assert bool(sum(stopping.seconds)) is busy
+
+    # With a lower one, everybody would wait for this thread on a busy machine.
+    assert priorities == [os.getpriority(os.PRIO_PROCESS, 0)] * 2
     _is_exact(store)
 
 
