@@ -13,6 +13,7 @@ figure is appended to a file as it comes, and figures that are there are not mea
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import tempfile
 import time
@@ -199,14 +200,19 @@ def _examples(case: Case, material: Material) -> Examples:
 def _kept(path: Path | None) -> dict[Case, dict[str, float]]:
     if path is None or not path.is_file():
         return {}
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {Case(**line["case"]): line["figures"] for line in lines}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):  # a line that was cut off
+            told = json.loads(line)
+            found[Case(**told["case"])] = told["figures"]
+    return found
 
 
 def _keep(path: Path | None, case: Case, figures: dict[str, float]) -> None:
     if path is not None:
+        is_cut_off = path.is_file() and not path.read_bytes().endswith(b"\n")
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"case": asdict(case), "figures": figures}) + "\n")
+            file.write("\n" * is_cut_off + json.dumps({"case": asdict(case), "figures": figures}) + "\n")
 
 
 def _of(

@@ -282,7 +282,7 @@ ENTITIES = Kind(
     needs_model=_needs_model,
     with_model={"method": "model"},
     inputs=_inputs,
-    epoch=3,
+    epoch=4,
     chunk_documents=512,
     chunk_chars=1_000_000,
 )

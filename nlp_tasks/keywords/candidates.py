@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import TypeAlias
 
 from nlp_tasks.keywords import stop_words
@@ -34,6 +35,9 @@ _EARLY = 2.0
 _BEGINNING, _SHORTEST_BEGINNING = 0.05, 200
 #: A term is shown as a longer one if at least this share of its occurrences are in it.
 _MOSTLY = 0.7
+#: A term that is in longer ones in at least this share of its occurrences is shown as one of these: 여자 축구 for 여자.
+#: Not a name.
+_HARDLY_ALONE = 0.8
 #: A term that has more than this share of its words in better terms is left out.
 _MOST_SHARED = 0.6
 _FILLERS = stop_words.KOREAN_FILLERS | {singular(word) for word in stop_words.ENGLISH_FILLERS}
@@ -50,6 +54,7 @@ def ranked(
     """
     places, n_words, compounds = _places(runs, max_words)
     names = _names(runs, max_words)
+    is_name = {singular(word.name) for run in runs for word in run if word.is_name}
     counts = {term: len(found) for term, found in places.items()}
     worth = {
         term: _worth(term, n, n_words, scores) * _early(places[term][0][0], len(text))
@@ -63,11 +68,14 @@ def ranked(
     for term in best:
         if len(kept) == top:
             break
-        if any(_replaces(other, term, counts, names) for other in longer[term]):
-            wholes = [other for other in longer[term] if _replaces(other, term, counts, names)]
+        wholes = [other for other in longer[term] if _replaces(other, term, counts, names)]
+        if wholes:
             shown = max(wholes, key=lambda other: (worth[other], other))
+        elif is_name.isdisjoint(term) and _is_hardly_alone(term, longer[term], places):
+            shown = _first_whole(term, longer[term], places)
         else:
-            shown = _introduced(term, longer[term], places, names)
+            # Names in English stay as they are: titles and readers use the surname alone.
+            shown = term if term[0].isascii() else _first_whole(term, longer[term] & names, places)
         if not _overlaps(shown, [other for other, _ in kept.values()]):
             kept.setdefault("".join(shown), (shown, worth[term]))
     return [(_as_written(text, places[term]), score) for term, score in kept.values()]
@@ -80,17 +88,21 @@ def _replaces(longer: Term, term: Term, counts: Mapping[Term, int], names: set[T
     return counts[longer] >= max(_MOSTLY * counts[term], _FEWEST)
 
 
-def _introduced(term: Term, longer: set[Term], places: Mapping[Term, Spans], names: set[Term]) -> Term:
-    """The whole name in which a part of it first occurs: 에디 클라크 for 클라크.
+def _is_hardly_alone(term: Term, longer: set[Term], places: Mapping[Term, Spans]) -> bool:
+    """Whether a term is mostly a part of longer ones, though of several."""
+    around = sorted(span for other in longer if len(places[other]) >= _FEWEST for span in places[other])
+    furthest = list(accumulate((end for _, end in around), max))
+    n_inside = 0
+    for start, end in places[term]:
+        n_before = bisect_right(around, start, key=lambda span: span[0])
+        n_inside += n_before > 0 and furthest[n_before - 1] >= end
+    return n_inside >= _HARDLY_ALONE * len(places[term])
 
-    Names in English stay as they are: titles and readers use the surname alone.
-    """
+
+def _first_whole(term: Term, longer: Collection[Term], places: Mapping[Term, Spans]) -> Term:
+    """The longer term in which a term first occurs: 여자 축구 for 여자, 에디 클라크 for 클라크."""
     start, end = places[term][0]
-    found = [
-        other
-        for other in longer & names
-        if not term[0].isascii() and places[other][0][0] <= start and end <= places[other][0][1]
-    ]
+    found = [other for other in longer if places[other][0][0] <= start and end <= places[other][0][1]]
     return max(found, key=lambda other: (len(places[other]), len(other), other), default=term)
 
 

@@ -57,6 +57,14 @@ _gloss = re.compile(
     r"(?<=[가-힣])\((?:[^()\n]{0,60}[\u4e00-\u9fff][^()\n]{0,60}\)"
     r"|[^()\n가-힣,;]{0,60}[A-Za-z\u00c0-\u024f\u0400-\u04ff][^()\n가-힣,;]{0,60}(?=[),;]))"
 )
+#: A heading that stands before its first sentence as if it were a part of it: "1 Introduction Semantic parsing is".
+_heading = re.compile(
+    r"(?:^|(?<=[.!?]\s)|(?<=\d\s)|(?<=\d\.\s))"
+    r"(?:I(?:ntroduction|NTRODUCTION)|C(?:onclusions?|ONCLUSIONS?)|A(?:cknowledge?ments?|CKNOWLEDGE?MENTS?)"
+    r"|Related Work|RELATED WORK)"
+    r"(?=\s{1,4}[A-Z])",
+    re.MULTILINE,
+)
 #: Who speaks, at the beginning of a line. It is a label if it is there at least this often.
 _speaker = re.compile(r"^[^\W\d_][\w.]{0,15}(?: [\w.]{1,15}){0,3} ?:(?=\s)", re.MULTILINE)
 _SPEAKS = 3
@@ -72,7 +80,7 @@ def phrases(text: str) -> list[list[Word]]:
     Links, addresses, file names and single jamo are not words, and end a phrase.
     """
     spoken = _without_speakers(text)
-    for pattern in (_jamo, _notice, _marks, _gloss):
+    for pattern in (_jamo, _notice, _marks, _gloss, _heading):
         spoken = pattern.sub(_commas, spoken)
     masked = addresses.masked(spoken, ",")
     words = english(masked)
@@ -114,7 +122,8 @@ def english(text: str, fewest_letters: int = 3) -> list[Word]:
             end -= 2
         name = text[start:end].lower().replace("’", "'")
         is_symbol = end - start < fewest_letters and word.islower() and word.isascii()
-        if end - start < 2 or is_symbol or _says_little(name):
+        # A bank is ING.
+        if end - start < 2 or is_symbol or word in stop_words.ENGLISH_ENDS or _says_little(name):
             continue
         before = _beside(text, spelled, place, -1)
         is_name = word[0].isupper() and before != "" and not before.endswith(".")

@@ -17,6 +17,9 @@ KOREAN = _words("""
     하나 한편 해당 현재 활용 후
 """)
 
+#: The ends of words that were hyphenated at the end of a line: pars ing, deriva tions.
+ENGLISH_ENDS = _words("ing ings tion tions ation ations sion sions ment ments tional tive ness ity ities")
+
 #: Function words, words that fit any document (numbers, times, saying, doing, having), and parts of contractions.
 ENGLISH = _words("""
     a about above according across after again against ago al all almost alone along already also although

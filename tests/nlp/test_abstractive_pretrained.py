@@ -227,6 +227,63 @@ def test_the_kind_writes_rows_and_keeps_its_lease(folder: Path) -> None:
     assert len(beats) >= 8
 
 
+@pytest.mark.parametrize("beams", [1, 3])
+def test_a_text_of_which_the_tokenizer_leaves_nothing_has_no_summary_and_hurts_no_other(
+    summarizer: PretrainedSummarizer, beams: int
+) -> None:
+    """Tokenizers such as that of KoBART add no tokens of their own."""
+    import tokenizers
+
+    how = Decoding(beams=beams, max_tokens=8)
+    backend = summarizer.tokenizer.backend_tokenizer
+    backend.post_processor = tokenizers.processors.TemplateProcessing("$A", special_tokens=[])
+    backend.normalizer = tokenizers.normalizers.Replace("\u200b", "")
+    first, last = texts()[:2]
+
+    assert summarizer.summarize([first, "\u200b", last], how) == [
+        summarizer.summarize([first], how)[0],
+        "",
+        summarizer.summarize([last], how)[0],
+    ]
+    assert summarizer.summarize(["\u200b"], how) == [""]
+
+
+@pytest.mark.parametrize("beams", [1, 2])
+def test_no_more_is_written_than_the_model_has_positions_for(folder: Path, beams: int) -> None:
+    """On a GPU, a place beyond them is an error that ends the process."""
+    model = pretrained.open_folder(folder, "cpu").model
+    model.generation_config.eos_token_id = model.config.eos_token_id = None
+    summarizer = PretrainedSummarizer(model, pretrained.open_folder(folder, "cpu").tokenizer, "cpu")
+
+    (summary,) = summarizer.summarize(texts()[:1], Decoding(beams=beams, no_repeat=0, max_tokens=500))
+
+    assert 0 < len(summary.split()) <= 64
+
+
+@pytest.mark.parametrize("search", ["greedy", "sample", "beam"])
+def test_a_job_that_is_stopped_between_two_tokens_writes_the_same_again(folder: Path, search: Any) -> None:
+    parameters = SummarizeParameters(
+        method="abstractive", pretrained=str(folder), max_tokens=8, search=search
+    )
+    documents = [Document(n, str(n), text) for n, text in enumerate([*texts(), " ", "zzz " * 500])]
+    left = 0
+
+    def stop() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise InterruptedError
+
+    runner = SUMMARIZE.stages[0].open(Setup(parameters, beat=stop))
+    expected = [repr(runner.run([document])) for document in documents]
+
+    for n_beats in (3, 14):
+        left = n_beats
+        with pytest.raises(InterruptedError):
+            runner.run(documents)
+        assert [repr([result]) for result in runner.run(documents)] == expected
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match=r"no config\.json"):
         pretrained.open_folder(tmp_path, "cpu")

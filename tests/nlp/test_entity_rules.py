@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
 import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from nlp_tasks.entities.rules import LABELS, chosen
+from nlp_tasks import heartbeat
+from nlp_tasks.entities import ENTITIES
+from nlp_tasks.entities.rules import LABELS, chosen, dates
 from nlp_tasks.entities.rules.find import find
 
 CASES = [
@@ -93,6 +97,8 @@ def test_names_of_rules_are_checked() -> None:
         "4111 ",
         "Q1",
         "가",
+        "1~3월",
+        "2011-",
     ],
 )
 def test_time_is_linear(unit: str) -> None:
@@ -123,3 +129,41 @@ def test_a_unit_on_the_next_line_counts(text: str, part: str, normal: str) -> No
     (match,) = find(text)
 
     assert (text[match.start : match.end], match.normal) == (part, normal)
+
+
+def test_random_strings_of_what_ranges_are_made_of_give_exact_places() -> None:
+    numbers = "1 3 12 31 00 2011 2019 99 1588 1566 2000 ² ３ ٣ ½"
+    signs = "$ - – ~ ～ . , / : ( %"
+    korean = "5월 월 일 년 시 분기 원 만 억 (월) 부터 까지 에서 오전 오후 제 조 간 전화 번으로 여 수"
+    english = "pm p.m. March MAY Nov. to and between from million percent st th Q1"
+    parts = [*f"{numbers} {signs} {korean} {english}".split(), " ", " ", "\n", "\u00a0"]
+    chance = random.Random(7)
+    for _ in range(500):
+        text = "".join(chance.choice(parts) for _ in range(chance.randint(1, 25)))
+
+        found = find(text)
+
+        assert all(left.end <= right.start for left, right in pairwise(found)), text
+        assert all(0 <= m.start < m.end <= len(text) for m in found), text
+        written = [text[m.start : m.end] for m in found]
+        assert written == [each.strip() for each in written], text
+
+
+def test_a_rule_sends_heartbeats_while_it_reads_a_long_line() -> None:
+    """Of one that finds nothing, too."""
+    for unit in ("2011-", "1~3월"):
+        beats: list[int] = []
+        with heartbeat.heard_by(lambda: beats.append(1)):  # noqa: B023 (called in the loop)
+            list(dates.dates(unit * 100))
+        assert len(beats) >= 10, unit
+
+
+def test_rules_that_find_other_things_have_a_new_epoch() -> None:
+    """Where this fails: raise `ENTITIES.epoch`, so that no older result stands, and write the new pair here."""
+    text = (
+        "2017년 9월~11월, 5월 1~3일, 2011~2015년, March 3-5, 2020, 오후 3~5시에 1588-2000, 02-123-4567으로 전화. "
+        "100에서 20% 줄었다. 80~100만원, $1-2 million, 7-30%, 2월 30일, 3/4/2026, a@b.kr, 900101-1234568."
+    )
+    found = "\n".join(repr(match) for match in find(text))
+
+    assert (ENTITIES.epoch, hashlib.sha256(found.encode()).hexdigest()[:8]) == (4, "21562a64")

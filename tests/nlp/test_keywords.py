@@ -431,3 +431,40 @@ def test_no_keyword_has_most_of_its_words_in_better_ones() -> None:
 
     for place, words in enumerate(found):
         assert len(words & set().union(*found[:place])) <= 0.6 * len(words)
+
+
+def test_a_word_that_is_hardly_ever_alone_is_shown_as_the_term_of_its_first_place() -> None:
+    text = (
+        "대한민국 여자 축구 국가대표팀은 대한민국을 대표하는 여자 축구 국가대표팀이다. 여자 축구는 여자 월드컵에 "
+        "나갔다. 여자 월드컵 본선에는 네 번, 여자 아시안컵에는 열세 번 나갔다. 여자 아시안컵에서 준우승을 했다. "
+        "남자 축구도 있다."
+    )
+
+    found = terms(text)
+
+    assert "여자" not in found
+    assert found[0].startswith("여자 축구")
+    # A surname is a term of its own, though it stands in several names of it.
+    names = "Then Tony Blair spoke, and Tony Blair left. Yet Cherie Blair stayed, Cherie Blair won, and Blair lost."
+    assert terms(names)[0] == "Blair"
+
+
+@pytest.mark.parametrize("ending", ["ing", "tion", "ments"])
+def test_the_end_of_a_word_that_was_hyphenated_is_no_keyword(ending: str) -> None:
+    text = f"The pars {ending} of sentences, fast pars {ending} of text, and slow pars {ending} of speech."
+
+    assert not any(ending in term.split() for term in terms(text))
+    assert "ING" in terms("The bank ING grew. The bank ING lends. Customers of ING pay ING in euros.")
+
+
+@pytest.mark.parametrize("between", [" ", "\n"])
+def test_a_heading_is_no_part_of_the_sentence_after_it(between: str) -> None:
+    text = (
+        f"1 Introduction{between}Semantic parsing maps text. Introduction{between}Semantic parsing is a task."
+    )
+
+    assert terms(text)[0] == "Semantic parsing"
+    assert not any("introduction" in term.lower() for term in terms(text))
+    assert "introduction" in terms(
+        "The introduction of the euro was late. After its introduction, prices rose."
+    )

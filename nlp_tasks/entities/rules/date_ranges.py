@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from nlp_tasks import heartbeat
 from nlp_tasks.entities.rules import links
 from nlp_tasks.entities.rules.date_parts import GAP, MONTH, MONTHS, YEAR, iso
 from nlp_tasks.entities.rules.match import Match
@@ -99,6 +100,7 @@ def ends(text: str) -> Iterator[Match]:
     """The two ends of each range of days, months, quarters or years."""
     for part in links.around_links(text):
         for pattern in _PATTERNS:
+            heartbeat.beat()
             for found in pattern.finditer(text, *part):
                 if values := _values(found.groupdict()):
                     yield from _both(found, *values)

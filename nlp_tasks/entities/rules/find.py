@@ -34,7 +34,9 @@ def find(text: str, labels: Collection[str] = LABELS) -> list[Match]:
     taken: list[Match] = []
     occupied = bytearray(len(text))
     for label in LABELS:
-        for match in sorted(_RULES[label](text), key=lambda each: (each.start - each.end, each.start)):
+        heartbeat.beat()
+        found = heartbeat.beating(_RULES[label](text))
+        for match in sorted(found, key=lambda each: (each.start - each.end, each.start)):
             heartbeat.beat()
             if not any(occupied[match.start : match.end]):
                 occupied[match.start : match.end] = b"\1" * (match.end - match.start)

@@ -40,6 +40,9 @@ class PretrainedSummarizer:
         #: None if rows of this model cannot be written together, whatever they have read.
         self.continuous = _continuous_writer(self.model, device)
         named = getattr(model.config, "max_position_embeddings", WINDOW_TOKENS)
+        #: Of the decoder, which begins with one token and does not read the last; 0 for no limit.
+        of_decoder = getattr(model.config, "max_decoder_position_embeddings", 0)
+        self._positions = int(of_decoder or getattr(model.config, "max_position_embeddings", 0) or 0)
         self.window_tokens = int(min(named, tokenizer.model_max_length))
 
     def summarize(
@@ -48,10 +51,12 @@ class PretrainedSummarizer:
         """One summary for each of `texts`, none of which may be blank. A text that is too long for the model is read in
         windows of whole sentences; their summaries are concatenated, truncated to the window, and summarized again."""
         lengths = self._lengths(texts)
-        parts = [
-            [text] if n <= self.window_tokens else windows(text, self._lengths, self.window_tokens)
-            for text, n in zip(texts, lengths, strict=True)
-        ]
+        parts = []
+        for text, n in zip(texts, lengths, strict=True):
+            beat()
+            parts.append(
+                [text] if n <= self.window_tokens else windows(text, self._lengths, self.window_tokens)
+            )
         written = iter(self._write([part for of_text in parts for part in of_text], how, seed, beat))
         summaries = [" ".join(next(written) for _ in of_text).strip() for of_text in parts]
         long = [i for i, of_text in enumerate(parts) if len(of_text) > 1 and summaries[i]]
@@ -81,13 +86,33 @@ class PretrainedSummarizer:
         return written
 
     def written_tokens(self, how: Decoding) -> int:
-        """The maximum number of tokens written for one window."""
+        """The maximum number of tokens written for one window: never more than the decoder has positions for."""
         own = self.model.generation_config
-        return how.max_tokens or own.max_new_tokens or own.max_length or WRITTEN_TOKENS
+        wanted = how.max_tokens or own.max_new_tokens or own.max_length or WRITTEN_TOKENS
+        return min(int(wanted), self._positions) if self._positions else int(wanted)
 
     def _write(self, texts: list[str], how: Decoding, seed: int, beat: Callable[[], None]) -> list[str]:
-        """The text that the model writes for each window. With several beams, in batches of similar length."""
+        """The text that the model writes for each window; nothing for one of which the tokenizer leaves nothing. With
+        several beams, in batches of similar length."""
         encoded = self._encode(texts)
+        filled = [index for index, ids in enumerate(encoded) if ids]
+        written = [""] * len(texts)
+        for index, summary in zip(
+            filled,
+            self._of_encoded([texts[i] for i in filled], [encoded[i] for i in filled], how, seed, beat),
+            strict=True,
+        ):
+            written[index] = summary
+        return written
+
+    def _of_encoded(
+        self,
+        texts: Sequence[str],
+        encoded: Sequence[list[int]],
+        how: Decoding,
+        seed: int,
+        beat: Callable[[], None],
+    ) -> list[str]:
         if how.beams == 1 and self.continuous is not None:
             seeds = [seed_of(text, seed) for text in texts]
             rows = self.continuous.write(encoded, seeds, how, self.written_tokens(how), beat)
