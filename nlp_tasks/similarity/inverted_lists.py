@@ -98,6 +98,8 @@ class InvertedIndex(Index):
         self, rows: NDArray[np.int64], k: int, beat: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """As `neighbours`, but compared with every vector."""
+        if not len(rows):
+            return
         k = min(k, len(self) - 1)
         places = torch.from_numpy(self._places[rows]).to(self._vectors.device)
         found, scores = self._surely(places, k, k + 1 + SLACK, beat)

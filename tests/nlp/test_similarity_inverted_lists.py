@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity import inverted_lists
+from nlp_tasks.similarity import SimilarityParameters, inverted_lists, search_recall
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.inverted_lists import InvertedIndex
 
@@ -56,6 +56,14 @@ def test_it_finds_the_wanted_share_of_many_neighbours() -> None:
     found = _found(index, rows, 100)
     assert np.mean([len(exact[i].intersection(one)) / 100 for i, (one, _) in enumerate(found)]) >= 0.89
     assert index.n_probed < index.n_lists
+
+
+def test_some_documents_none_of_which_is_in_the_sample_have_lists() -> None:
+    matrix, keys = _clustered(6000)
+    index = _indexed(matrix, keys, 0.9)
+    rows = [row for row in range(600) if row not in index.measured][:256]
+    lists = [*index.neighbours(np.array(rows), 10)]
+    assert search_recall.measured(index, rows, lists, SimilarityParameters(), lambda: None) == {}
 
 
 def test_few_candidates_are_kept_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
