@@ -34,7 +34,10 @@ from db.retention.policy import Policy
 from db.retention.policy import parse as parse
 from db.retention.steps import Place, Sort, Step, some_job_runs
 from db.store import Store, is_lock_timeout
+from db.tables import Job
+from db.work import Work
 from scheduler import removing
+from workers import kinds
 
 log = logging.getLogger("docmill.scheduler")
 
@@ -160,10 +163,17 @@ def _steps(policy: Policy, take: Callable[[Sort, Place], Step]) -> Iterator[Step
             place = step.next
 
 
+def _work_of(job: Job) -> Work:
+    try:
+        return kinds.work_of(job)
+    except ValueError:  # a kind of a package that is not installed any more
+        return Work(job.kind, job.parameters)
+
+
 def _sorts(policy: Policy) -> Iterator[Sort]:
     """Results first: what follows asks what they still refer to."""
     if policy.outcomes is not None:
-        yield outcomes.Outcomes(policy.outcomes)
+        yield outcomes.Outcomes(policy.outcomes, _work_of)
     if policy.chunks is not None:
         yield _of(chunks.step, policy.chunks)
     if policy.models is not None:

@@ -32,6 +32,7 @@ from db.states import HARMFUL, OutcomeState
 from db.tables import Base, Document, Job, ModelVersion, Outcome, Pruned
 from db.tables.base import tables_of
 from db.tables.result import JobResult
+from db.work import Work
 
 _OUTCOME = Base.metadata.tables[Outcome.__tablename__]
 
@@ -61,8 +62,10 @@ class _Range:
 class Outcomes:
     """The steps of one pass over the outcomes."""
 
-    def __init__(self, rule: OfJobs) -> None:
+    def __init__(self, rule: OfJobs, work_of: Callable[[Job], Work]) -> None:
+        """`work_of`: what a job does; older jobs lack parameters that their kind has got since."""
         self._rule = rule
+        self._work_of = work_of
         self._old: _Old | None = None
 
     def __call__(self, session: Session, after: Place, limit: int, *, really: bool) -> Step:
@@ -73,7 +76,7 @@ class Outcomes:
             job = next_job(session, self._rule, after.first - bool(after.second), ~_is_provenance())
             if job is None:
                 return Step()
-            newer = _newer_like(session, job)
+            newer = _newer_like(session, job, self._work_of(job))
             old = self._old = _Old(job.id, _tables_of(session, job.id) if newer else (), newer)
         if not old.newer:
             return Step(next=Place(old.job_id))
@@ -181,21 +184,21 @@ def _superseded(session: Session, old: _Old, ids: Sequence[int]) -> list[int]:
     return list(session.scalars(query))
 
 
-def _newer_like(session: Session, job: Job) -> tuple[int, ...]:
+def _newer_like(session: Session, job: Job, work: Work) -> tuple[int, ...]:
     """Ended jobs after this one that do the same: the kind, the parameters and the model's name are equal."""
     mine, other = aliased(ModelVersion), aliased(ModelVersion)
     query = (
-        select(Job.id)
+        select(Job.id, Job.parameters)
         .outerjoin(other, other.id == Job.model_version_id)
         .outerjoin(mine, mine.id == job.model_version_id)
         .where(
             Job.id > job.id,
             Job.kind == job.kind,
-            Job.parameters == job.parameters,
             other.model_id.is_not_distinct_from(mine.model_id),
         )
     )
-    return tuple(session.scalars(query.order_by(Job.n_documents.desc(), Job.id.desc())))
+    rows = session.execute(query.order_by(Job.n_documents.desc(), Job.id.desc()))
+    return tuple(id_ for id_, parameters in rows if work.has_parameters(parameters))
 
 
 def _is_shown(table: Table, job_id: int, document: Any) -> ColumnElement[bool]:

@@ -31,10 +31,10 @@ ROWS_TOGETHER = 2**14
 LEARNED_FROM = 400
 #: Standard errors by which the learned recall is above the wanted one.
 MARGIN = 2.0
-#: Neighbours that the number of lists is learned from.
+#: Neighbours that the number of lists is learned from, at least: with fewer, chance counts for more.
 NEIGHBOURS = 10
-#: Candidates that are kept of all queries at a time: lists read x queries (12 bytes for each of some places).
-PROBES_TOGETHER = 2**17
+#: Candidates that are kept at a time, of all queries and of all lists that they read (12 bytes each).
+CANDIDATES_TOGETHER = 2**21
 #: Bytes for each vector beside its numbers: its key, its places in several orders.
 BYTES_EACH = 200
 #: Blocks of lists for each thread: a thread that is done takes the next one.
@@ -58,8 +58,9 @@ class InvertedIndex(Index):
         recall: float,
         device: str = "cpu",
         beat: Callable[[], None] = lambda: None,
+        k: int = NEIGHBOURS,
     ) -> None:
-        """`mean` is subtracted from each vector first. `recall`: the share of the nearest documents to find."""
+        """`mean` is subtracted from each vector first. `recall`: the share of the `k` nearest documents to find."""
         self._rough, self._rougher = None, []
         beat()
         by_key = np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
@@ -87,7 +88,7 @@ class InvertedIndex(Index):
         # Documents in between learn and measure in turn.
         taken = np.linspace(0, len(keys) - 1, min(2 * LEARNED_FROM, len(keys))).astype(np.int64)
         self.measured = set(by_key[taken[1::2]].tolist())
-        self.n_probed = self._learned(by_key[taken[::2]], recall, beat)
+        self.n_probed = self._learned(by_key[taken[::2]], max(k, NEIGHBOURS), recall, beat)
 
     @property
     def n_lists(self) -> int:
@@ -97,6 +98,8 @@ class InvertedIndex(Index):
         self, rows: NDArray[np.int64], k: int, beat: Callable[[], None] = lambda: None
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """As `neighbours`, but compared with every vector."""
+        if not len(rows):
+            return
         k = min(k, len(self) - 1)
         places = torch.from_numpy(self._places[rows]).to(self._vectors.device)
         found, scores = self._surely(places, k, k + 1 + SLACK, beat)
@@ -112,12 +115,12 @@ class InvertedIndex(Index):
         ]
         return np.concatenate(found)
 
-    def _learned(self, rows: NDArray[np.int64], recall: float, beat: Callable[[], None]) -> int:
-        """How many lists have to be read for these rows' neighbours. Some may be missed beside the sample unless all
-        are."""
+    def _learned(self, rows: NDArray[np.int64], k: int, recall: float, beat: Callable[[], None]) -> int:
+        """How many lists have to be read for the k neighbours of each of these rows. Some may be missed beside the
+        sample unless all are."""
         if recall >= 1:
             return self.n_lists
-        near = np.stack([found for found, _ in self.exact_neighbours(rows, NEIGHBOURS, beat)])  # (S, k)
+        near = np.stack([found for found, _ in self.exact_neighbours(rows, k, beat)])  # (S, k)
         lists = np.searchsorted(self._begins, self._places[near], side="right") - 1  # (S, k)
         queries = self._vectors[torch.from_numpy(self._places[rows]).to(self._vectors.device)]
         ranked = centroids.ranked(centroids.whole(queries), self._centroids, self.n_lists).cpu().numpy()
@@ -140,9 +143,8 @@ class InvertedIndex(Index):
         scores = self._vectors.new_empty(len(queries), k)
         n = k + 1 + SLACK
         with blocks(self._vectors.device.type) as run:
-            for part in torch.split(
-                torch.arange(len(queries), device=queries.device), PROBES_TOGETHER // self.n_probed + 1
-            ):
+            n_together = CANDIDATES_TOGETHER // (n * self.n_probed) + 1
+            for part in torch.split(torch.arange(len(queries), device=queries.device), n_together):
                 found[part], scores[part] = self._in_lists(queries[part], k, n, run, beat)
         return found, scores
 

@@ -150,7 +150,7 @@ class Searcher:
         log.info("an index of %d vectors of %d numbers takes about %.1f GB", *matrix.shape, gigabytes)
         asked, setup = self._parameters, self._setup
         index = InvertedIndex(
-            matrix, self._model.mean, self._keys, asked.target_recall, setup.device, setup.beat
+            matrix, self._model.mean, self._keys, asked.target_recall, setup.device, setup.beat, asked.k
         )
         unit = 1 if sys.platform == "darwin" else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from scheduler.search.indexing import index_all
 from tests.db import builders
 from tests.db.builders import a_job, add_documents, chunks_of, held, sql, submit, the_chunk
 from tests.db.machines import OverAStore, run_on_postgres, run_on_sqlite
+from workers import kinds
 
 OLD = "90 d"
 
@@ -123,6 +125,19 @@ def test_outcomes_that_a_newer_job_stands_for_are_pruned_and_counted(store: Stor
     assert _run(store, f"[outcomes]\nolder_than = '{OLD}'") == {}
     with store.read() as session:
         assert [account.adds_up for account in passes.accounts(session, 10)] == [True]
+
+
+def test_a_newer_job_stands_for_one_from_before_its_kind_had_a_parameter(store: Store) -> None:
+    collection = add_documents(store, 3)
+    kind = kinds.find("summarize")
+    every = asdict(kind.parameters())
+    before = {name: value for name, value in every.items() if name != "diversity"}
+    first = _done(store, collection, kind="summarize", parameters=before)
+    _done(store, collection, kind="summarize", parameters=every | {"sentences": 9})
+    assert _run(store, f"[outcomes]\nolder_than = '{OLD}'") == {}
+    _done(store, collection, kind="summarize", parameters=every)
+    assert _run(store, f"[outcomes]\nolder_than = '{OLD}'") == {"outcomes": 3, "rows of summary": 3}
+    assert _outcomes(store, first) == 0
 
 
 def test_what_is_young_or_among_the_last_or_of_another_sort_stays(store: Store) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from nlp_tasks.similarity import inverted_lists
+from nlp_tasks.similarity import SimilarityParameters, inverted_lists, search_recall
 from nlp_tasks.similarity.exact_search import Index
 from nlp_tasks.similarity.inverted_lists import InvertedIndex
 
@@ -45,6 +46,41 @@ def test_it_finds_the_wanted_share_of_the_nearest_and_reads_few_lists() -> None:
     exact = [set(found.tolist()) for found, _ in Index(matrix, keys).neighbours(rows, 10)]
     shares = [len(exact[i].intersection(found)) / 10 for i, (found, _) in enumerate(_found(index, rows))]
     assert np.mean(shares) >= 0.9
+
+
+def test_it_finds_the_wanted_share_of_many_neighbours() -> None:
+    matrix, keys = _clustered(3000)
+    index = InvertedIndex(matrix, np.zeros(matrix.shape[1], np.float32), keys, 0.9, k=100)
+    rows = np.array(sorted(index.measured))
+    exact = [set(found.tolist()) for found, _ in Index(matrix, keys).neighbours(rows, 100)]
+    found = _found(index, rows, 100)
+    assert np.mean([len(exact[i].intersection(one)) / 100 for i, (one, _) in enumerate(found)]) >= 0.89
+    assert index.n_probed < index.n_lists
+
+
+def test_some_documents_none_of_which_is_in_the_sample_have_lists() -> None:
+    matrix, keys = _clustered(6000)
+    index = _indexed(matrix, keys, 0.9)
+    rows = [row for row in range(600) if row not in index.measured][:256]
+    lists = [*index.neighbours(np.array(rows), 10)]
+    assert search_recall.measured(index, rows, lists, SimilarityParameters(), lambda: None) == {}
+
+
+def test_few_candidates_are_kept_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, keys = _clustered(1000)
+    index = _indexed(matrix, keys, 0.9)
+    together = _found(index, np.arange(40))
+    kept: list[int] = []
+    in_lists = InvertedIndex._candidates
+
+    def counted(self: InvertedIndex, queries: torch.Tensor, probed: torch.Tensor, n: int, *rest: Any) -> Any:
+        kept.append(probed.numel() * n)
+        return in_lists(self, queries, probed, n, *rest)
+
+    monkeypatch.setattr(InvertedIndex, "_candidates", counted)
+    monkeypatch.setattr(inverted_lists, "CANDIDATES_TOGETHER", 1000)
+    assert _found(index, np.arange(40)) == together
+    assert max(kept) <= 1000 + index.n_probed * (10 + 1 + 4)
 
 
 @pytest.mark.parametrize("kinds", [3, 40, 5000])

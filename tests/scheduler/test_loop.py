@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import threading
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import redis
 from redis.connection import AbstractConnection
 
 from db import chunks, jobs
@@ -74,12 +76,13 @@ def test_many_messages_are_sent_in_few_round_trips(
     a_job(store, 300, per_chunk=1)
     scheduler.broker.ping()
     packets: list[Any] = []
-    send = AbstractConnection.send_packed_command
-    monkeypatch.setattr(
-        AbstractConnection,
-        "send_packed_command",
-        lambda self, command, *rest, **more: (packets.append(command), send(self, command, *rest, **more))[1],
-    )
+    send: Any = AbstractConnection.send_packed_command
+
+    def counted(self: Any, command: Any, *rest: Any, **more: Any) -> None:
+        packets.append(command)
+        send(self, command, *rest, **more)
+
+    monkeypatch.setattr(AbstractConnection, "send_packed_command", counted)
 
     scheduler.feeder.feed()
 
@@ -87,6 +90,32 @@ def test_many_messages_are_sent_in_few_round_trips(
     scheduler.broker.close()
     # The length of the queue, what names the connection, and the messages with their events for Flower.
     assert len(packets) < 20
+
+
+@pytest.mark.parametrize("has_arrived", [False, True])
+def test_messages_whose_connection_is_lost_are_sent_again(
+    scheduler: Scheduler, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, has_arrived: bool
+) -> None:
+    """Whether Redis has got them or not, nobody knows then."""
+    job_id = a_job(scheduler.store, 4, per_chunk=1)
+    send: Any = AbstractConnection.send_packed_command
+
+    def lost(self: Any, command: Any, *rest: Any, **more: Any) -> None:
+        is_batch = b"LPUSH" in (command if isinstance(command, bytes) else b"".join(command))
+        if has_arrived or not is_batch:
+            send(self, command, *rest, **more)
+        if is_batch:
+            raise redis.ConnectionError("lost")
+
+    with monkeypatch.context() as while_it_is_lost:
+        while_it_is_lost.setattr(AbstractConnection, "send_packed_command", lost)
+        with pytest.raises(redis.ConnectionError, match="lost"):
+            scheduler.feeder.feed()
+    assert sql(scheduler.store, "SELECT COUNT(*) FROM chunk WHERE sent_at IS NOT NULL") == [(0,)]
+    scheduler.broker.close()
+    scheduler.run_once()
+    sent = [json.loads(base64.b64decode(each["body"]))[0][0] for each in _messages(redis_server)]
+    assert sorted(sent) == [chunk.id for chunk in chunks_of(scheduler.store, job_id)]
 
 
 def test_redis_holds_a_window_of_the_ready_chunks(scheduler: Scheduler, redis_server: RedisServer) -> None:
