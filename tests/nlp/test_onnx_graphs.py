@@ -15,8 +15,8 @@ import torch
 from nlp_tasks import model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Setup
-from nlp_tasks.onnx_graphs import checking, kept, using
-from nlp_tasks.onnx_graphs.slot import Slot
+from nlp_tasks.onnx_graphs import checking, kept, session, using, writing
+from nlp_tasks.onnx_graphs.slot import Network, Slot
 
 
 @pytest.fixture
@@ -141,13 +141,40 @@ def test_a_missing_package_is_named_with_what_to_install(
     using.use(object(), setup)
 
 
+def test_a_graph_without_memory_for_a_batch_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def get_inputs(self) -> list[object]:
+            return []
+
+        def run(self, *_: object) -> None:
+            raise Exception("BFCArena: Failed to allocate memory for requested buffer")
+
+    monkeypatch.setattr(session, "_opened", lambda _: Session())
+    with pytest.raises(MemoryError, match="not enough memory for a batch"):
+        session.Graph(tmp_path).of({})
+
+
+@pytest.mark.long
+def test_a_graph_whose_sizes_are_those_of_the_example_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+
+    class Fixed(torch.nn.Module):
+        def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+            return numbers + torch.full((len(numbers), 1), 2.0)
+
+    axes = {"numbers": {0: torch.export.Dim("rows"), 1: torch.export.Dim("places")}}
+    network = Network(Fixed(), {"numbers": torch.zeros(2, 3)}, axes, "sums")
+    with pytest.raises(
+        ModelFileError, match=r"inputs of any size: axis 0 of numbers is 2; use the model in torch"
+    ):
+        writing.write(network, tmp_path / "a.onnx")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cell", [torch.nn.LSTM, torch.nn.GRU])
 def test_a_recurrent_layer_ends_each_sequence_where_torch_does(cell: type, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     from nlp_tasks.onnx_graphs.session import Graph
-    from nlp_tasks.onnx_graphs.slot import Network
-    from nlp_tasks.onnx_graphs.writing import write
     from nlp_tasks.recurrent_layer import states
 
     class Layer(torch.nn.Module):
@@ -163,7 +190,7 @@ def test_a_recurrent_layer_ends_each_sequence_where_torch_does(cell: type, tmp_p
     inputs = {"padded": torch.zeros(2, 4, 6), "lengths": torch.tensor([4, 2])}
     rows, places = torch.export.Dim("rows"), torch.export.Dim("places")
     axes = {"padded": {0: rows, 1: places}, "lengths": {0: rows}}
-    write(Network(layer, inputs, axes, "states"), tmp_path / "a.onnx")
+    writing.write(Network(layer, inputs, axes, "states"), tmp_path / "a.onnx")
     graph = Graph(tmp_path / "a.onnx")
     for n, size in ((1, 1), (3, 9), (8, 40)):
         padded = torch.randn(n, size, 6)
