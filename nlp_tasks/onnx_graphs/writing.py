@@ -87,11 +87,12 @@ def _shapes(network: Network) -> tuple[Any, ...]:
 
 def _fixed(network: Network, program: torch.onnx.ONNXProgram) -> str:
     """The axes that should vary and have the size of the traced example in the graph; nothing if there are none."""
+    shapes = {str(each.name): tuple(each.shape or ()) for each in program.model.graph.inputs}
     found = [
-        f"axis {axis} of {each.name} is {each.shape[axis]}"
-        for each in program.model.graph.inputs
-        for axis in network.axes[each.name]
-        if isinstance(each.shape[axis], int)
+        f"axis {axis} of {name} is {shape[axis]}"
+        for name, shape in shapes.items()
+        for axis in network.axes[name]
+        if isinstance(shape[axis], int)
     ]
     return ", ".join(found)
 

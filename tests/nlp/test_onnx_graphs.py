@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from nlp_tasks import model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Setup
-from nlp_tasks.onnx_graphs import checking, kept, session, using, writing
+from nlp_tasks.onnx_graphs import checking, exporting, kept, session, using, writing
 from nlp_tasks.onnx_graphs.slot import Network, Slot
 
 
@@ -114,7 +115,8 @@ def test_numbers_and_labels_are_compared() -> None:
     other[0] = [2.5, 2.0]
     found = checking.compared(scores, other, checking.best)
     assert not found.is_equal
-    assert (found.largest_difference, found.changed_labels) == (1.5, pytest.approx(1 / 3))
+    assert found.largest_difference == 1.5
+    assert found.changed_labels == pytest.approx(1 / 3)
     assert found.lowest_cosine is None
     vectors = checking.compared(scores, -scores, None)
     assert vectors.lowest_cosine == pytest.approx(-1)
@@ -152,6 +154,39 @@ def test_a_graph_without_memory_for_a_batch_says_so(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(session, "_opened", lambda _: Session())
     with pytest.raises(MemoryError, match="not enough memory for a batch"):
         session.Graph(tmp_path).of({})
+
+
+class Opened:
+    """A graph that is asked for nothing."""
+
+    of = None
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_that_exists_is_written_into_without_the_one_above_it(
+    exists: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def write(_: object, path: Path) -> None:
+        written.append(path.parent)
+        path.write_bytes(b"graph")
+
+    monkeypatch.setattr(exporting, "need_packages", lambda **_: None)
+    monkeypatch.setattr(exporting, "write", write)
+    monkeypatch.setattr(exporting, "Graph", lambda _: Opened())
+    target = tmp_path / "out"
+    if exists:
+        target.mkdir()
+
+    def answers(texts: Sequence[str], *_: object) -> np.ndarray:
+        return np.zeros((len(texts), 2), np.float32)
+
+    what = exporting.Export(None, {}, lambda _: None, answers, answers)  # type: ignore[arg-type]
+    exporting.export(what, "a", target, int8=False)
+
+    assert written[0].parent == (target if exists else tmp_path)
+    assert {path.name for path in target.iterdir()} == {"model.onnx", "docmill.json"}
 
 
 @pytest.mark.long
