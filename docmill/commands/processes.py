@@ -65,7 +65,7 @@ def worker(
     _warn_without_redis(settings())
     redis_version.check(settings())
     tensorboard.check(settings())
-    runtime.check(settings())
+    runtime.check(settings(), decision.devices)
     logging.getLogger("docmill.launcher").log(decision.log_level, "%s", decision)
     launcher = Launcher(_with_port(metrics_port), decision.devices, wanted)
     on_stop(launcher.stopping.set)

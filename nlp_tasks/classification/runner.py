@@ -120,7 +120,7 @@ def _load(model_dir: Path, setup: Setup) -> LabelRunner:
     chosen = architecture.get(config["arch"])
     classifier = chosen.load(config["classifier"], tensors, setup.device)
     runner = LabelRunner(classifier, config, setup)
-    if runner.parameters.evidence and setup.graphs is not None:
+    if runner.parameters.evidence and using.is_wanted(classifier, setup):
         # A graph has no gradients, by which networks are explained.
         runner.explained = chosen.load(config["classifier"], tensors, setup.device)
     using.use(classifier, setup)

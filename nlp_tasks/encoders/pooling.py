@@ -96,7 +96,8 @@ def _mean_by_root(tokens: _Tokens) -> torch.Tensor:
 def _weighted_mean(tokens: _Tokens) -> torch.Tensor:
     """Weighted by place: 1 for the first token, 2 for the second (Muennighoff 2022)."""
     n_places = tokens.hidden.shape[1]
-    weights = tokens.counted * torch.arange(1.0, n_places + 1, device=tokens.hidden.device)
+    numbers = torch.arange(1, n_places + 1, device=tokens.hidden.device)
+    weights = (tokens.counted * numbers).float()
     total = weights.sum(dim=1, keepdim=True).clamp(min=1e-9)
     return (tokens.hidden.float() * weights[:, :, None]).sum(dim=1) / total
 

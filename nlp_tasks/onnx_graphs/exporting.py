@@ -73,7 +73,9 @@ def export(what: Export, name: str, target: Path, *, int8: bool, texts: Sequence
     on `texts`, or on sample texts if there are none. ModelFileError, with the name of the model, if the graph differs
     from torch; then `target` is as it was."""
     need_packages(to_write=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".onnx-") as made:
+    # In the folder that was named, if it is there: it may be on another disk than what it is in.
+    beside = target if target.is_dir() else target.parent
+    with tempfile.TemporaryDirectory(dir=beside, prefix=".onnx-") as made:
         folder = Path(made)
         write(what.network, folder / GRAPH)
         exact = _sampled(what, Graph(folder / GRAPH))

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from nlp_tasks.errors import ModelFileError
 
+#: What ONNX Runtime says if memory was refused.
+OUT_OF_MEMORY = ("Failed to allocate memory", "bad_alloc", "bad allocation")
+
 
 class Graph(nn.Module):
     """Takes and gives the tensors of the network that the graph was written from. It has as many threads as torch has
@@ -29,7 +32,12 @@ class Graph(nn.Module):
 
     def of(self, inputs: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
         """The output for inputs by their names."""
-        found: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        try:
+            found: NDArray[np.float32] = self._session.run(None, inputs)[0]
+        except Exception as error:  # its own exceptions have no common class
+            if any(words in str(error) for words in OUT_OF_MEMORY):
+                raise MemoryError("ONNX Runtime has not enough memory for a batch") from error
+            raise
         return found
 
 

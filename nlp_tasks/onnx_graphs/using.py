@@ -31,6 +31,11 @@ def use(model: Any, setup: Setup) -> None:
         slot.put(Graph(folder / _file(slot)))
 
 
+def is_wanted(model: Any, setup: Setup) -> bool:
+    """Whether `use` puts graphs in the place of networks."""
+    return setup.graphs is not None and bool(_slots(model))
+
+
 def _slots(model: Any) -> Sequence[Slot]:
     """A model without networks (counts, tables, a CRF) has no method for them."""
     found: Sequence[Slot] = model.slots() if hasattr(model, "slots") else ()

@@ -48,6 +48,10 @@ def write(network: Network, path: Path) -> None:
             )
             assert program is not None
             program.save(str(path), external_data=False)
+            if fixed := _fixed(network, program):
+                raise ModelFileError(
+                    f"torch cannot write this network as ONNX for inputs of any size: {fixed}; use the model in torch"
+                )
     except (torch.onnx.OnnxExporterError, NotImplementedError) as error:
         raise ModelFileError(
             f"torch cannot write this network as ONNX: {_reason(error)}; use the model in torch"
@@ -79,6 +83,18 @@ def _shapes(network: Network) -> tuple[Any, ...]:
     parameters = inspect.signature(network.module.forward).parameters.values()
     is_list = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
     return (shapes,) if is_list else shapes
+
+
+def _fixed(network: Network, program: torch.onnx.ONNXProgram) -> str:
+    """The axes that should vary and have the size of the traced example in the graph; nothing if there are none."""
+    shapes = {str(each.name): tuple(each.shape or ()) for each in program.model.graph.inputs}
+    found = [
+        f"axis {axis} of {name} is {shape[axis]}"
+        for name, shape in shapes.items()
+        for axis in network.axes[name]
+        if isinstance(shape[axis], int)
+    ]
+    return ", ".join(found)
 
 
 def _reason(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import torch
 from nlp_tasks import checkpoint, model_files, training_curve
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
 from nlp_tasks.classification.neural.training_state import Course
-from nlp_tasks.classification.transformers import descent, logistic, pooled
+from nlp_tasks.classification.transformers import descent, logistic, pooled, pretrained
 from nlp_tasks.encoders import open_folder
 from nlp_tasks.errors import TrainingError
 from nlp_tasks.kind import Document, Setup
@@ -220,3 +220,18 @@ def test_a_model_without_layers_is_refused(tmp_path: Path) -> None:
     static = encoder_folders.model2vec(tmp_path / "static")
     with pytest.raises(TrainingError, match="nothing to fine-tune, use -p arch=encoder"):
         train(documents(20), tmp_path / "model", static)
+
+
+def test_a_model_of_the_encoder_of_an_encoder_decoder_is_read_again(tmp_path: Path) -> None:
+    import transformers
+
+    encoder_folders.transformer(tmp_path / "t5")  # its tokenizer
+    config = transformers.T5Config(
+        vocab_size=len(encoder_folders.SPECIAL) + len(encoder_folders.WORDS), d_model=16, d_kv=8, d_ff=32,
+        num_layers=2, num_heads=2, pad_token_id=0,
+    )  # fmt: skip
+    transformers.T5EncoderModel(config).save_pretrained(tmp_path / "t5")
+    made = pooled.open_folder(tmp_path / "t5", 2, "cpu")
+    again = pretrained.load(*made.state(), "cpu")
+    texts = ["goal striker", "bank rates money today"]
+    np.testing.assert_allclose(again.logits(texts, lambda: None), made.logits(texts, lambda: None), atol=1e-6)

@@ -8,16 +8,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from nlp_tasks.classification import CLASSIFY, TRAIN_CLASSIFY, ClassifyParameters, TrainParameters
+from nlp_tasks.classification.runner import LabelRunner
+from nlp_tasks.classification.transformers.encoder import EncoderClassifier
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Document, Setup
+from nlp_tasks.onnx_graphs.slot import Slot
 from readers import label_text
 from tests import encoder_folders
 
 TOPICS = {"sport": ["goal", "striker", "골을", "match"], "money": ["bank", "rates", "금리를", "loan"]}
 NEURAL = ("cnn", "gru", "lstm", "transformer")
-FROM_FOLDER = ("pretrained", "encoder", "zero-shot", "zero-shot by embedding")
+FROM_FOLDER = ("pretrained", "pretrained with a prompt", "encoder", "zero-shot", "zero-shot by embedding")
+
+POOLING = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
 
 
 def documents(n: int = 60, *, several: bool = False) -> list[Document]:
@@ -41,6 +47,10 @@ def train(arch: str, folder: Path, *, several: bool = False, **parameters: Any) 
     model_dir.mkdir()
     if arch in FROM_FOLDER:
         made = encoder_folders.transformer(folder / "source")
+        if "prompt" in arch:
+            settings = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+            pooling = {"pooling_mode": POOLING}
+            made = encoder_folders.sentence_transformer(folder / "source", pooling, settings=settings)
         if arch == "zero-shot":
             encoder_folders.inference(made)
         parameters["pretrained"] = str(made)
@@ -92,6 +102,8 @@ def is_exported(arch: str, model_dir: Path, on: list[Document], tmp_path: Path) 
     assert written.n_documents > 0
     about = json.loads((tmp_path / "out" / "docmill.json").read_text())
     assert about["labels"] == ["money", "sport"]
+    if arch.startswith("pretrained"):
+        assert about["prompt"] == ("query: " if "prompt" in arch else "")
     assert about["int8"]["documents"] == written.n_documents
     assert about["int8"]["changed_labels"] == written.int8.changed_labels
     beside = "buckets.npy" if arch in NEURAL else "tokenizer.json"
@@ -123,3 +135,27 @@ def test_a_classifier_that_is_no_network_is_refused_with_the_reason(
     ):
         onnx_export.export(tmp_path / "model", tmp_path / "out", int8=False, documents=None)
     assert not (tmp_path / "out").exists()
+
+
+def test_models_without_networks_are_in_memory_once(tmp_path: Path) -> None:
+    model_dir = train("linear", tmp_path)
+    setup = Setup(ClassifyParameters(evidence=2), "cpu", model_dir, graphs=tmp_path / "graphs")
+    runner = CLASSIFY.stages[0].open(setup)
+    assert isinstance(runner, LabelRunner)
+    assert runner.explained is runner.classifier
+
+
+def test_vectors_by_a_graph_have_one_place_in_the_cache_whoever_made_the_graph() -> None:
+    put: list[object] = []
+
+    class OfOneNetwork:
+        def slots(self) -> list[Slot]:
+            return [Slot("encoder", None, put.append)]  # type: ignore[arg-type]
+
+    made, opened = (EncoderClassifier(OfOneNetwork(), "digest", None) for _ in range(2))  # type: ignore[arg-type]
+    for classifier, times in ((made, 2), (opened, 1)):  # who makes a graph tries it first
+        for _ in range(times):
+            [slot] = classifier.slots()
+            slot.put(torch.nn.Identity())
+    assert made.digest == opened.digest != "digest"
+    assert len(put) == 3

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ import torch
 from nlp_tasks import model_files
 from nlp_tasks.errors import ModelFileError
 from nlp_tasks.kind import Setup
-from nlp_tasks.onnx_graphs import checking, kept, using
-from nlp_tasks.onnx_graphs.slot import Slot
+from nlp_tasks.onnx_graphs import checking, exporting, kept, session, using, writing
+from nlp_tasks.onnx_graphs.slot import Network, Slot
 
 
 @pytest.fixture
@@ -114,7 +115,8 @@ def test_numbers_and_labels_are_compared() -> None:
     other[0] = [2.5, 2.0]
     found = checking.compared(scores, other, checking.best)
     assert not found.is_equal
-    assert (found.largest_difference, found.changed_labels) == (1.5, pytest.approx(1 / 3))
+    assert found.largest_difference == 1.5
+    assert found.changed_labels == pytest.approx(1 / 3)
     assert found.lowest_cosine is None
     vectors = checking.compared(scores, -scores, None)
     assert vectors.lowest_cosine == pytest.approx(-1)
@@ -141,13 +143,73 @@ def test_a_missing_package_is_named_with_what_to_install(
     using.use(object(), setup)
 
 
+def test_a_graph_without_memory_for_a_batch_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Session:
+        def get_inputs(self) -> list[object]:
+            return []
+
+        def run(self, *_: object) -> None:
+            raise Exception("BFCArena: Failed to allocate memory for requested buffer")
+
+    monkeypatch.setattr(session, "_opened", lambda _: Session())
+    with pytest.raises(MemoryError, match="not enough memory for a batch"):
+        session.Graph(tmp_path).of({})
+
+
+class Opened:
+    """A graph that is asked for nothing."""
+
+    of = None
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_that_exists_is_written_into_without_the_one_above_it(
+    exists: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Path] = []
+
+    def write(_: object, path: Path) -> None:
+        written.append(path.parent)
+        path.write_bytes(b"graph")
+
+    monkeypatch.setattr(exporting, "need_packages", lambda **_: None)
+    monkeypatch.setattr(exporting, "write", write)
+    monkeypatch.setattr(exporting, "Graph", lambda _: Opened())
+    target = tmp_path / "out"
+    if exists:
+        target.mkdir()
+
+    def answers(texts: Sequence[str], *_: object) -> np.ndarray:
+        return np.zeros((len(texts), 2), np.float32)
+
+    what = exporting.Export(None, {}, lambda _: None, answers, answers)  # type: ignore[arg-type]
+    exporting.export(what, "a", target, int8=False)
+
+    assert written[0].parent == (target if exists else tmp_path)
+    assert {path.name for path in target.iterdir()} == {"model.onnx", "docmill.json"}
+
+
+@pytest.mark.long
+def test_a_graph_whose_sizes_are_those_of_the_example_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+
+    class Fixed(torch.nn.Module):
+        def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+            return numbers + torch.full((len(numbers), 1), 2.0)
+
+    axes = {"numbers": {0: torch.export.Dim("rows"), 1: torch.export.Dim("places")}}
+    network = Network(Fixed(), {"numbers": torch.zeros(2, 3)}, axes, "sums")
+    with pytest.raises(
+        ModelFileError, match=r"inputs of any size: axis 0 of numbers is 2; use the model in torch"
+    ):
+        writing.write(network, tmp_path / "a.onnx")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("cell", [torch.nn.LSTM, torch.nn.GRU])
 def test_a_recurrent_layer_ends_each_sequence_where_torch_does(cell: type, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     from nlp_tasks.onnx_graphs.session import Graph
-    from nlp_tasks.onnx_graphs.slot import Network
-    from nlp_tasks.onnx_graphs.writing import write
     from nlp_tasks.recurrent_layer import states
 
     class Layer(torch.nn.Module):
@@ -163,7 +225,7 @@ def test_a_recurrent_layer_ends_each_sequence_where_torch_does(cell: type, tmp_p
     inputs = {"padded": torch.zeros(2, 4, 6), "lengths": torch.tensor([4, 2])}
     rows, places = torch.export.Dim("rows"), torch.export.Dim("places")
     axes = {"padded": {0: rows, 1: places}, "lengths": {0: rows}}
-    write(Network(layer, inputs, axes, "states"), tmp_path / "a.onnx")
+    writing.write(Network(layer, inputs, axes, "states"), tmp_path / "a.onnx")
     graph = Graph(tmp_path / "a.onnx")
     for n, size in ((1, 1), (3, 9), (8, 40)):
         padded = torch.randn(n, size, 6)

@@ -15,9 +15,11 @@ from tests import encoder_folders
 from tests.faults.stack import Stack
 from tests.servers import missing_redis, until
 from workers.processes import runtime
+from workers.processes.devices import Device
 from workers.settings import Settings
 
 PEOPLE, PLACES = ("Kim", "Lee", "Park", "Ann"), ("Busan", "Seoul", "Paris")
+CPU, GPU = [Device("cpu-0", "cpu")], [Device("cuda-0", "cuda:0")]
 COLUMNS = {
     "classification": ("rank", "label", "score"),
     "entity": ("rank", "start_char", "end_char", "label", "text", "score"),
@@ -131,8 +133,17 @@ def test_a_worker_for_onnx_runtime_without_its_packages_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(runtime, "find_spec", lambda _name: None)
     with pytest.raises(ValueError, match=r"DOCMILL_RUNTIME is onnx, .*pip install 'docmill\[onnx\]'"):
-        runtime.check(Settings(runtime="onnx"))
-    runtime.check(Settings())
+        runtime.check(Settings(runtime="onnx"), CPU)
+    runtime.check(Settings(), CPU)
+
+
+def test_graphs_do_not_compute_in_16_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "find_spec", lambda name: name)
+    asked = Settings(runtime="onnx", precision="bfloat16")
+    with pytest.raises(ValueError, match=r"DOCMILL_PRECISION is bfloat16: set DOCMILL_PRECISION=auto"):
+        runtime.check(asked, [*GPU, *CPU])
+    runtime.check(asked, GPU)
+    runtime.check(Settings(runtime="onnx", precision="float32"), CPU)
 
 
 def test_gpus_compute_in_torch(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ TOGETHER = 512
 MOST_WORDS = 100
 #: Before the paths of files that are neither text nor tensors.
 BYTES = "bytes"
+#: After the digest of an encoder whose vectors a graph computes.
+BY_GRAPH = " by ONNX Runtime"
 
 
 @dataclass
@@ -66,7 +68,7 @@ class EncoderClassifier:
     def _put(self, slot: Slot, graph: Module) -> None:
         """Its vectors are cached apart from those of torch."""
         slot.put(graph)
-        self.digest = f"{self.digest} by ONNX Runtime"
+        self.digest = f"{self.digest.removesuffix(BY_GRAPH)}{BY_GRAPH}"
 
     def outputs(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Scores (N, K), without the cache."""

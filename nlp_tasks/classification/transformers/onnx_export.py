@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nlp_tasks import heartbeat
 from nlp_tasks.classification.transformers import pretrained, zero_shot_embedding
 from nlp_tasks.classification.transformers.encoder import EncoderClassifier
+from nlp_tasks.classification.transformers.pooled import PooledClassifier
 from nlp_tasks.classification.transformers.pretrained import PretrainedClassifier, PretrainedModel, Windows
 from nlp_tasks.classification.transformers.zero_shot import ZeroShotClassifier, entailment
 from nlp_tasks.classification.transformers.zero_shot_embedding import EmbeddingClassifier
@@ -41,12 +42,17 @@ def export_of(classifier: Any, source: Path, about: dict[str, Any], decided: Dec
     assert isinstance(classifier, PretrainedClassifier)
     return Export(
         network=classifier.slot("logits").network,
-        about=about | tokens_of(classifier) | {"long_texts": WEIGHTED},
+        about=about | tokens_of(classifier) | {"prompt": _prompt(classifier), "long_texts": WEIGHTED},
         write_files=partial(write_tokenizer, classifier),
-        answers=lambda texts, compute: _weighted(classifier, _cut(classifier, texts), compute),
+        answers=lambda texts, compute: _weighted(classifier, classifier.windows(texts), compute),
         expected=lambda texts: classifier.logits(texts, heartbeat.beat),
         decided=decided,
     )
+
+
+def _prompt(classifier: PretrainedClassifier) -> str:
+    """What stands before each text. Models of older versions have no such thing."""
+    return classifier.prompt if isinstance(classifier, PooledClassifier) else ""
 
 
 def tokens_of(model: PretrainedModel) -> dict[str, Any]:

@@ -55,8 +55,9 @@ class PooledModel(torch.nn.Module):
         """Pooled vectors of windows that are padded at the end  # (B, D)."""
         hidden = self.body(**inputs).last_hidden_state  # (B, S, D)
         mask = inputs.get("attention_mask")
-        lengths = torch.full((len(hidden),), hidden.shape[1], device=hidden.device)
-        found = pooling.pool(hidden, lengths if mask is None else mask.sum(dim=1), self.modes)
+        if mask is None:
+            mask = torch.ones(hidden.shape[:2], dtype=torch.int64, device=hidden.device)
+        found = pooling.pool(hidden, mask.sum(dim=1), self.modes)
         return torch.nn.functional.normalize(found, dim=1) if self.is_normalized else found
 
     def forward(self, **inputs: torch.Tensor) -> Scores:

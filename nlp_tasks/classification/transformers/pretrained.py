@@ -188,7 +188,9 @@ def restore(
     """The model and the tokenizer that `state` described, made by the class `auto` of transformers."""
     transformers = library("arch pretrained", ModelFileError)
     settings = transformers.AutoConfig.for_model(**config["model"])
-    model = getattr(transformers, auto).from_config(settings, trust_remote_code=False)
+    made_by = getattr(transformers, auto)
+    is_auto = hasattr(made_by, "from_config")  # which the class of one sort of models has not
+    model = made_by.from_config(settings, trust_remote_code=False) if is_auto else made_by(settings)
     model.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
     with tempfile.TemporaryDirectory() as folder:
         for name, text in config["tokenizer"].items():
