@@ -459,8 +459,8 @@ MUTANTS = (
     Mutant(
         "single jamo are words",
         "nlp_tasks/keywords/phrases.py",
-        "    for pattern in (_jamo, _notice, _marks, _gloss):",
-        "    for pattern in (_notice, _marks, _gloss):",
+        "    for pattern in (_jamo, _notice, _marks, _gloss, _heading):",
+        "    for pattern in (_notice, _marks, _gloss, _heading):",
         ("nlp/test_keywords.py",),
     ),
     Mutant(
