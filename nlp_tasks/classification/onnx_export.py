@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.numpy import save_file
 from torch import Tensor, nn
 
 from nlp_tasks import heartbeat, model_files
@@ -140,7 +141,7 @@ def _of_words(classifier: NeuralClassifier, decided: _Decision) -> Export:
 
 def _write_buckets(classifier: NeuralClassifier, folder: Path) -> None:
     """The hashes that have a number: the first has 1."""
-    np.save(folder / "buckets.npy", classifier.buckets, allow_pickle=False)
+    save_file({"buckets": classifier.buckets}, str(folder / "buckets.safetensors"))
 
 
 def _scores(

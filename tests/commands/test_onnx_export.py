@@ -18,7 +18,7 @@ LABELS, MARKS = ("sport", "money"), ([[0, 3, "PER"], [9, 14, "LOC"]], [[0, 3, "P
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "arch", "beside"),
-    [("classify", "cnn", "buckets.npy"), ("entities", "bilstm-crf", "features.json")],
+    [("classify", "cnn", "buckets.safetensors"), ("entities", "bilstm-crf", "features.json")],
 )
 def test_the_loss_of_8_bits_is_measured_on_held_out_documents(
     shell: Shell, tmp_path: Path, kind: str, arch: str, beside: str

@@ -106,7 +106,7 @@ def is_exported(arch: str, model_dir: Path, on: list[Document], tmp_path: Path) 
         assert about["prompt"] == ("query: " if "prompt" in arch else "")
     assert about["int8"]["documents"] == written.n_documents
     assert about["int8"]["changed_labels"] == written.int8.changed_labels
-    beside = "buckets.npy" if arch in NEURAL else "tokenizer.json"
+    beside = "buckets.safetensors" if arch in NEURAL else "tokenizer.json"
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "model.onnx", "model.int8.onnx", "docmill.json", beside,
     }  # fmt: skip
